@@ -1,0 +1,50 @@
+"""Showcase: what the model writes after a few fixed prompts, to be read rather than counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from harness.completion import Completion
+from harness.evaluation import Answer, Complete, Eval, Material, Request, Sample, Score
+from harness.record import Metric
+
+
+@dataclass(frozen=True)
+class Showcase(Eval):
+    """Options of the showcase."""
+
+    name: ClassVar[str] = "showcase"
+    version: ClassVar[int] = 1
+
+    prompts: list[str]
+    """What the model goes on from; an empty prompt opens a new document."""
+    max_new_tokens: int = 240
+    """Tokens to write after each prompt."""
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise ValueError(
+                "prompts=[] is not allowed: name at least one prompt, or leave 'showcase' out of evals=[...]"
+            )
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens={self.max_new_tokens} is not allowed: it must be 1 or more")
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        return [Sample(f"prompt-{number}", prompt) for number, prompt in enumerate(self.prompts)]
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        return [Complete(sample.prompt, self.max_new_tokens)]
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        [completion] = answers
+        assert isinstance(completion, Completion)
+        return Score(
+            values={}, answer=completion.text, finish_reason=completion.finish_reason, num_tokens=len(completion.tokens)
+        )
+
+    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
+        return []

@@ -1,0 +1,36 @@
+"""Finding the answer in what a model wrote."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+# Digits, in groups of three where there are commas, and a fraction; nothing of a longer number may be left over on
+# either side.
+_NUMBER = re.compile(r"(?<![\d.,])(?:(?<!\w)[-−])?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|[.,]\d)")
+
+
+def first_number(text: str) -> Decimal | None:
+    """The first whole number or decimal fraction in a text, None where there is none.
+
+    1,000 is 1000; -5 is not 5, but the 5 of '12-5' is; 3.14 is one number, and 1.2.3 is none.
+    """
+    match = _NUMBER.search(text)
+    return Decimal(match[0].replace(",", "").replace("−", "-")) if match else None
+
+
+def digit_accuracy(answer: Decimal | None, target: int) -> float:
+    """Share of places that hold the right digit, counted from the units, over the longer of the two; the sign is a
+    place too.
+
+    No number, or one that isn't whole, has no right digit.
+    """
+    if answer is None or answer != answer.to_integral_value():
+        return 0.0
+    ours, theirs = _places(int(answer)), _places(target)
+    return sum(a == b for a, b in zip(ours, theirs, strict=False)) / max(len(ours), len(theirs))
+
+
+def _places(number: int) -> str:
+    """'-12' as '21-': units first, a minus as one more place."""
+    return str(number)[::-1]

@@ -1,0 +1,387 @@
+"""The rim: what a user picked in conf/ and on the command line becomes typed settings.
+
+Hydra and OmegaConf are known to this module and to `harness.sweep` alone; below them travel frozen dataclasses. conf/
+holds one YAML an option; its `_target_` names a settings dataclass and the file spells out every field with its
+default. A key that the picked options don't spell out, or a value of another type than the dataclass asks for, is a
+`UserError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import re
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError, closest
+
+if typing.TYPE_CHECKING:
+    from harness.budget import Budget
+    from harness.decoding import DecodingStrategy
+    from harness.evaluation import Eval
+    from harness.text.corpus import DataSource
+    from harness.text.tokenizer import TokenizerSettings
+    from harness.tracking import Tracking
+    from harness.training import Training
+    from models.language_model import ModelConfig
+
+GROUPS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals", "tracking", "experiment")
+"""The folders of conf/ that a user picks from."""
+TARGET = "_target_"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that one run is made of, typed."""
+
+    model: ModelConfig
+    tokenizer: TokenizerSettings
+    data: DataSource
+    training: Training
+    budget: Budget
+    decoding: DecodingStrategy
+    evals: Mapping[str, Eval]
+    tracking: Tracking
+    seed: int
+    device: str
+    results_dir: Path
+    experiment_name: str
+    names: Mapping[str, str]
+    """The option picked in each group, as {'model': 'lstm'}."""
+    resolved: Mapping[str, Any]
+    """The whole configuration as plain values; what config.yaml holds."""
+
+
+def conf_dir() -> Path:
+    """conf/ beside the checkout's packages, or its copy inside an installed wheel."""
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise UserError(f"bakeoff's configuration folder is missing beside {package}. Install bakeoff again.")
+
+
+def options(group: str) -> list[str]:
+    """The names that `group=` accepts."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def compose(overrides: Iterable[str]) -> dict[str, Any]:
+    """The configuration of one run from command-line overrides, resolved to plain values, with every key checked.
+
+    Imports none of the heavy libraries. The picked options lie under the key 'names'.
+    """
+    full, choices = _compose(list(overrides))
+    picked = {group: choices[group] for group in GROUPS if choices.get(group) is not None}
+    picked["evals"] = list(full.get("evals") or {})  # Hydra does not report the choices of a group that takes a list
+    bare, _ = _compose([f"{group}={_as_override(choice)}" for group, choice in picked.items() if group != "experiment"])
+    _check_keys(full, bare, "")
+    experiment = picked.pop("experiment", None)
+    if full["experiment_name"] is None:
+        full["experiment_name"] = experiment or "default"
+    full["names"] = {group: choice for group, choice in picked.items() if isinstance(choice, str)}
+    return full
+
+
+def settings(config: Mapping[str, Any]) -> RunSettings:
+    """Typed settings from a composed configuration."""
+    from harness.budget import Budget
+    from harness.decoding import DecodingStrategy
+    from harness.evaluation import Eval
+    from harness.text.corpus import DataSource
+    from harness.text.tokenizer import TokenizerSettings
+    from harness.tracking import Tracking
+    from harness.training import Training
+    from models.language_model import ModelConfig
+
+    seed = _checked(config["seed"], int, "seed")
+    if seed < 0:
+        raise UserError(f"seed={seed} is negative. A seed is a whole number from 0 up.")
+    device = _checked(config["device"], str, "device")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
+    experiment_name = _checked(config["experiment_name"], str, "experiment_name")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in ("fits", "scores"):
+        raise UserError(
+            f"experiment_name={experiment_name!r} cannot name a folder of results. "
+            "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit ('fits' and 'scores' are taken)."
+        )
+    evals = {name: build(node, Eval, f"evals.{name}") for name, node in (config.get("evals") or {}).items()}  # type: ignore[type-abstract]
+    return RunSettings(
+        model=build(config["model"], ModelConfig, "model"),  # type: ignore[type-abstract]
+        tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
+        data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
+        training=build(config["training"], Training, "training"),
+        budget=build(config["budget"], Budget, "budget"),
+        decoding=build(config["decoding"], DecodingStrategy, "decoding"),
+        evals=evals,
+        tracking=build(config["tracking"], Tracking, "tracking"),
+        seed=seed,
+        device=device,
+        results_dir=Path(_checked(config["results_dir"], str, "results_dir")).expanduser(),
+        experiment_name=experiment_name,
+        names=config["names"],
+        resolved=config,
+    )
+
+
+T = typing.TypeVar("T")
+
+
+def build(node: Any, kind: type[T], place: str) -> T:
+    """The settings dataclass that a node's `_target_` names, with every key and type checked.
+
+    node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: what it must be. place:
+    where it stands in the configuration, for messages. Raises UserError.
+    """
+    if not isinstance(node, Mapping) or TARGET not in node:
+        raise UserError(
+            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
+        )
+    target = str(node[TARGET])
+    cls = _import(target, place)
+    if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
+        raise UserError(
+            f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
+        )
+    allowed = [field.name for field in dataclasses.fields(cls) if field.init]
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in node.items():
+        if key == TARGET:
+            continue
+        if key not in allowed:
+            raise UserError(
+                f"{place}.{key} is not an option of {target}.{closest(str(key), allowed)} Allowed: "
+                f"{', '.join(allowed)}."
+            )
+        values[str(key)] = _value(value, hints[str(key)], f"{place}.{key}")
+    try:
+        return typing.cast(T, cls(**values))
+    except TypeError as error:
+        raise UserError(f"{place}: {target} cannot be made: {error}.") from None
+    except ValueError as error:
+        raise UserError(f"{place}: {error}") from None
+
+
+def identity(value: Any) -> Any:
+    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            TARGET: f"{type(value).__module__}.{type(value).__qualname__}",
+            "version": getattr(value, "version", 1),
+            **fields,
+        }
+    if isinstance(value, Mapping):
+        return {str(key): identity(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [identity(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def known_targets() -> dict[str, str]:
+    """Every `_target_` that conf/ names, each with the group it stands in: what a saved configuration may ask for."""
+    found = {}
+    for group in GROUPS:
+        for path in sorted((conf_dir() / group).glob("*.yaml")):
+            for target in _targets(yaml.safe_load(path.read_text(encoding="utf-8"))):
+                found[target] = group
+    return found
+
+
+def from_saved(path: Path) -> dict[str, Any]:
+    """The composed configuration in a run's config.yaml. UserError where it is missing, broken, or asks for a class
+    that no option in conf/ names (nothing else is imported on a file's word)."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}). Name a run's folder, or a run id that `bakeoff "
+            "list runs` shows."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(config, dict) or not {*GROUPS, "seed", "names"} - {"experiment"} <= config.keys():
+        raise UserError(
+            f"{path} is not the config.yaml of a run. Name a run's folder, or a run id that `bakeoff list runs` shows."
+        )
+    foreign = sorted(set(_targets(config)) - known_targets().keys())
+    if foreign:
+        raise UserError(
+            f"{path} asks for {', '.join(foreign)}, which no option in {conf_dir()} names. Install the "
+            "plugin that brings it."
+        )
+    return config
+
+
+def _compose(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    # Hydra allows one at a time, and a sweep's own is there while its jobs are composed
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            composed = hydra_compose("config", overrides=overrides, return_hydra_config=True)
+            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
+            own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+            plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(str(error), overrides)) from None
+    finally:
+        GlobalHydra.instance().hydra = outer
+    assert isinstance(plain, dict)
+    assert isinstance(choices, dict)
+    return typing.cast(dict[str, Any], plain), typing.cast(dict[str, Any], choices)
+
+
+def explain(message: str, overrides: list[str]) -> str:
+    """Hydra's message, led by what was asked and followed by what is allowed."""
+    first = message.split("Config search path")[0].strip()
+    missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
+    if missing and missing[1] in GROUPS:
+        group, name = missing[1], missing[2]
+        allowed = options(group)
+        return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}."
+    unknown = re.search(r"Could not override '([^']+)'", message)
+    if unknown:
+        return _unknown_key(unknown[1], _compose([])[0])
+    asked = f"In {' '.join(overrides)}: " if overrides else ""
+    return f"{asked}{' '.join(first.split())}"
+
+
+def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
+    parts = key.lstrip("+~").split(".")
+    node: Any = reference
+    for depth, part in enumerate(parts):
+        if not isinstance(node, Mapping):
+            return f"{key} is not an option: {'.'.join(parts[:depth])} has no options of its own."
+        if part not in node:
+            allowed = sorted(
+                {str(name) for name in node if name not in (TARGET, "names")} | (set(GROUPS) if depth == 0 else set())
+            )
+            inside = f" of {'.'.join(parts[:depth])}" if depth else ""
+            return (
+                f"{key} is not an option: there is no {part!r}{inside}.{closest(part, allowed)} Allowed: "
+                f"{', '.join(allowed)}."
+            )
+        node = node[part]
+    return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
+
+
+def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:
+    """Every key of the composed configuration must be one that the picked options spell out."""
+    for key, value in full.items():
+        here = f"{place}{key}"
+        if key not in bare:
+            allowed = sorted(str(name) for name in bare if name != TARGET)
+            inside = f" of {place.rstrip('.')}" if place else ""
+            raise UserError(
+                f"{here} is not an option: there is no {key!r}{inside}.{closest(str(key), allowed)} "
+                f"Allowed: {', '.join(allowed)}. "
+                "Mend it in the experiment file or on the command line."
+            )
+        if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
+            _check_keys(value, bare[key], f"{here}.")
+
+
+def _as_override(choice: Any) -> str:
+    return f"[{','.join(choice)}]" if isinstance(choice, list) else str(choice)
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == TARGET:
+                yield str(value)
+            else:
+                yield from _targets(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _targets(item)
+
+
+def _import(target: str, place: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{place}: '{TARGET}: {target}' cannot be imported: {error}. Mend the option's YAML file or "
+            "install what it needs."
+        ) from error
+
+
+def _value(value: Any, hint: Any, place: str) -> Any:
+    """A value checked against a field's type; nested settings are built."""
+    if isinstance(value, Mapping):
+        if TARGET in value:
+            value = build(value, object, place)
+        else:
+            value = {str(key): _built(item, f"{place}.{key}") for key, item in value.items()}
+    return _checked(value, hint, place)
+
+
+def _built(item: Any, place: str) -> Any:
+    return build(item, object, place) if isinstance(item, Mapping) and TARGET in item else item
+
+
+def _checked(value: Any, hint: Any, place: str) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        if isinstance(value, bool) and bool not in _leaves(hint):
+            raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")
+        return _adapter(hint).validate_python(value)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).") from None
+
+
+@functools.cache
+def _adapter(hint: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return TypeAdapter(hint)
+    return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
+
+
+def _leaves(hint: Any) -> set[Any]:
+    arguments = typing.get_args(hint)
+    return set().union(*(_leaves(item) for item in arguments)) if arguments else {hint}
+
+
+def _spelled(hint: Any) -> str:
+    """A type in a user's words."""
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if hint in words:
+        return words[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin in (list, tuple):
+        return f"a list of {_spelled(arguments[0])}"
+    if origin is dict:
+        return f"a mapping to {_spelled(arguments[1])}"
+    if arguments:
+        return " or ".join(_spelled(item) for item in arguments)
+    return getattr(hint, "__name__", str(hint))

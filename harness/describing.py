@@ -1,0 +1,75 @@
+"""How likely a fitted model finds the user's own texts: what `bakeoff score` shows."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.fits import Fit
+from harness.scoring import document_logprobs, nats
+from harness.text.corpus import encode_utf8
+
+
+def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict[str, Any]:
+    """Totals of each file, scored whole as one document, and of all together; plain values.
+
+    {'files': [{file, num_bytes, num_chars, num_tokens, nats, bits_per_byte, byte_perplexity, token_perplexity}],
+    'total': the same}; with per_token each file has 'tokens': [{text, logprob}]. An empty text has no bits per byte:
+    None.
+    """
+    texts = [_read(name) for name in files]
+    encoded = [fit.tokenizer.encode(text) for text in texts]
+    scored = document_logprobs(fit.model, encoded)
+    rows = []
+    for name, text, tokens, logprobs in zip(files, texts, encoded, scored, strict=True):
+        row = _row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
+        if per_token:
+            row["tokens"] = [
+                {"text": fit.tokenizer.token_text(int(token)), "logprob": float(logprob)}
+                for token, logprob in zip(tokens, logprobs, strict=True)
+            ]
+        rows.append(row)
+    total = _row(
+        "total", *(sum(row[name] for row in rows) for name in ("num_bytes", "num_chars", "num_tokens", "nats"))
+    )
+    return {"files": rows, "total": total}
+
+
+def _row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: float) -> dict[str, Any]:
+    return {
+        "file": name,
+        "num_bytes": num_bytes,
+        "num_chars": num_chars,
+        "num_tokens": num_tokens,
+        "nats": total_nats,
+        "bits_per_byte": total_nats / math.log(2) / num_bytes if num_bytes else None,
+        "byte_perplexity": _power(total_nats, num_bytes),
+        "token_perplexity": _power(total_nats, num_tokens),
+    }
+
+
+def _power(total_nats: float, count: int) -> float | None:
+    try:
+        return math.exp(total_nats / count) if count else None
+    except OverflowError:
+        return None
+
+
+def _read(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be read: {error.strerror}. Name a text file, or - for standard input."
+        ) from None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}. Convert it first, "
+            "as with iconv -t utf-8."
+        ) from None

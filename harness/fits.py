@@ -1,0 +1,217 @@
+"""Fits, addressed by content: what is fitted once is never fitted again.
+
+A fit is a model with its weights, its tokenizer and its training curve, under results/fits/<fit_id>. The id is a hash
+of everything that the weights depend on. Two processes that want the same fit: one makes it, the other waits for it. A
+fit that was killed goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from harness import environment
+from harness.budget import Budget, solve_width
+from harness.completion import seed_of
+from harness.config import TARGET, build, identity, known_targets
+from harness.errors import UserError
+from harness.record import CURVE_FILE, write_bytes, write_json
+from harness.text.corpus import Corpus, DataSource
+from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.tokens import token_stream
+from harness.training import TRAIN_STATE_FILE, Training, Validation, fit
+from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig, NeuralModel
+
+log = logging.getLogger("bakeoff")
+
+FIT_FILE = "fit.json"
+MODEL_FILE = "model.json"
+TOKENIZER_FILE = "tokenizer.json"
+FORMAT_VERSION = 1
+"""Raised when fits of the same settings come to hold something else."""
+
+_corpora: dict[str, Corpus] = {}
+_tokenizers: dict[str, Tokenizer] = {}
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that a fit's weights depend on, but for the text of the corpus."""
+
+    model: ModelConfig
+    tokenizer: TokenizerSettings
+    training: Training
+    budget: Budget
+    seed: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model, ready to be asked."""
+
+    id: str
+    folder: Path
+    model: LanguageModel
+    tokenizer: Tokenizer
+    facts: Mapping[str, Any]
+    """What fit.json holds: spent, cost, num_params_missed_by, peak_memory_bytes."""
+
+    def curve(self) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / CURVE_FILE)
+
+
+def content_hash(content: Any) -> str:
+    """12 hexadecimal digits of the SHA-256 of plain JSON values."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def fit_id(settings: FitSettings, corpus: Corpus) -> str:
+    """The content hash that names a fit."""
+    return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of `device=`. UserError where it isn't there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    number = int(name.partition(":")[2] or 0)
+    if not there[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
+        present = [kind for kind, is_there in there.items() if is_there]
+        raise UserError(
+            f"device={name} was asked for, but torch finds none here. There is: {', '.join(present)}. "
+            "Leave device=auto to take the best."
+        )
+    return torch.device(name)
+
+
+def load_corpus(source: DataSource) -> Corpus:
+    """The corpus of a data source; the latest is kept for the next run of this process."""
+    key = content_hash(identity(source))
+    if key not in _corpora:
+        corpus = source.load()
+        for split in ("train", "validation"):
+            if not corpus.documents(split):
+                raise UserError(
+                    f"data={corpus.name} has no {split} documents. Give it more text, or change how it is split."
+                )
+        for note in corpus.notes:
+            log.info("data=%s: %s", corpus.name, note)
+        _corpora.clear()
+        _corpora[key] = corpus
+    return _corpora[key]
+
+
+def obtain(settings: FitSettings, corpus: Corpus, results_dir: Path, device: torch.device) -> Fit:
+    """The fit that these settings describe: found, waited for, gone on with, or made."""
+    name = fit_id(settings, corpus)
+    folder = results_dir / "fits" / name
+    if not (folder / FIT_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("fit %s is being made by another process; waiting for it", name)
+            lock.acquire()
+        try:
+            if not (folder / FIT_FILE).exists():
+                _make(settings, corpus, folder, device)
+        finally:
+            lock.release()
+    return load_fit(folder, device)
+
+
+def load_fit(folder: Path, device: torch.device) -> Fit:
+    """A finished fit from its folder. UserError where it isn't one."""
+    try:
+        facts = json.loads((folder / FIT_FILE).read_text(encoding="utf-8"))
+        described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} is not a finished fit ({Path(str(error.filename)).name} is missing). Run its "
+            "command again to finish it."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
+    node = {TARGET: described[TARGET], **described["config"]}
+    if described[TARGET] not in known_targets():
+        raise UserError(
+            f"{folder / MODEL_FILE} asks for {described[TARGET]}, which no option of model= names. "
+            "Install the plugin that brings it."
+        )
+    config = build(node, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+    if isinstance(model, NeuralModel):
+        model.to(device).eval()
+    return Fit(facts["fit_id"], folder, model, tokenizer, facts)
+
+
+def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.device) -> None:
+    """Fit, and write the fit's folder; fit.json comes last."""
+    environment.start_measuring_memory()
+    tokenizer = _tokenizer(settings, corpus)
+    sized = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of("weights", settings.seed))
+        model = sized.config.build(tokenizer.vocab_size, tokenizer.start_token)
+    if isinstance(model, NeuralModel):
+        model.to(device).eval()
+    log.info("fitting %s (fit %s)", settings.model.family, folder.name)
+    stream = token_stream(corpus, "train", tokenizer).tokens
+    validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
+    spent, curve = fit(model, stream, validation, settings.training, settings.budget, settings.seed, folder, log.info)
+    write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
+    write_json(folder / MODEL_FILE, {TARGET: identity(sized.config)[TARGET], **model.describe()})
+    unfinished = folder / "unfinished"
+    unfinished.mkdir(exist_ok=True)
+    model.save(unfinished)
+    (unfinished / WEIGHTS_FILE).replace(folder / WEIGHTS_FILE)
+    shutil.rmtree(unfinished)
+    pd.DataFrame(curve).to_parquet(folder / CURVE_FILE)
+    facts = {
+        "fit_id": folder.name,
+        "seed": settings.seed,
+        "spent": asdict(spent),
+        "cost": asdict(model.cost()),
+        "num_params_missed_by": sized.num_params_missed_by,
+        "device": str(device),
+        "num_threads": torch.get_num_threads(),
+        "peak_memory_bytes": environment.peak_memory_bytes(),
+    }
+    write_json(folder / FIT_FILE, facts)
+    (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
+    log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
+
+
+def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
+    documents, num_bytes = [], 0
+    for document in corpus.validation:
+        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
+        num_bytes += document.num_bytes
+        if num_bytes >= max_bytes:
+            break
+    return Validation(documents, num_bytes)
+
+
+def _tokenizer(settings: FitSettings, corpus: Corpus) -> Tokenizer:
+    """The tokenizer trained on the corpus; the latest is kept for the next fit of this process."""
+    key = content_hash([identity(settings.tokenizer), corpus.fingerprint])
+    if key not in _tokenizers:
+        _tokenizers.clear()
+        _tokenizers[key] = settings.tokenizer.train(corpus.train)
+    return _tokenizers[key]

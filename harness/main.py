@@ -1,0 +1,173 @@
+"""The command `bakeoff`: reads the command line and hands over to `harness.commands`.
+
+Exit status: 0 done; 1 the run or part of it failed (its record says what); 2 the user's input is wrong (one message, no
+traceback). Heavy libraries are imported only by the commands that need them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from harness.environment import check_packages
+from harness.errors import UserError
+
+LISTABLE = ("models", "tokenizers", "data", "decodings", "evals", "experiments", "runs")
+
+_EXAMPLES = """\
+examples:
+  bakeoff compare                                     every family on the same data and budget, then a report
+  bakeoff run model=lstm decoding=top_p seed=1        one run
+  bakeoff run -m model=ngram,lstm seed=0,1,2          a sweep
+  bakeoff complete lstm-top_p "ROMEO:"                let a fitted model go on from a prompt
+  bakeoff list models                                 what model= accepts
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(status_of(sys.argv[1:] if arguments is None else arguments))
+
+
+def status_of(arguments: Sequence[str]) -> int:
+    """Run the command line; its exit status."""
+    options = _parser().parse_args(_overrides_last(arguments))
+    log = logging.getLogger("bakeoff")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        check_packages()
+        from harness.commands import COMMANDS
+
+        return COMMANDS[options.command](options)
+    except UserError as error:
+        print(f"bakeoff: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nbakeoff: interrupted. Nothing finished is lost; the same command goes on from here.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"bakeoff: the system refused to write or read{where}: {error.strerror}. Nothing finished is lost. "
+            "Free space or mend the permissions, or name another folder with results_dir=, then run "
+            "the same command again.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bakeoff",
+        description="Compare families of language models, trained from scratch, on equal terms.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", allow_abbrev=False)
+
+    def overrides(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "overrides",
+            nargs="*",
+            metavar="OVERRIDE",
+            help="group=option or key=value, as model=lstm budget.tokens=1e6 seed=1",
+        )
+
+    def finished_run(made: argparse.ArgumentParser) -> None:
+        made.add_argument("run", metavar="RUN", help="a run id, a unique prefix of one, or a run's folder")
+        made.add_argument(
+            "--results", default="results", metavar="DIR", help="where runs are looked for (default: results)"
+        )
+
+    def decoding(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--decoding", metavar="NAME", help="a decoding strategy (default: the run's own)")
+        made.add_argument("--seed", type=int, default=0, help="of the random draws (default: 0)")
+
+    made = command("compare", "every family on the same data and budget, all evals, then the report")
+    overrides(made)
+
+    made = command("run", "one run, or with -m a sweep over comma lists")
+    made.add_argument(
+        "-m", "--multirun", action="store_true", help="a sweep: one run for every combination of comma lists"
+    )
+    made.add_argument(
+        "--config-from", metavar="RUN", help="take the configuration of an earlier run (its id or folder)"
+    )
+    overrides(made)
+
+    made = command("report", "tables and plots from finished runs; never trains")
+    made.add_argument(
+        "results",
+        nargs="?",
+        default="results",
+        metavar="RESULTS",
+        help="a results, experiment or run folder (default: results)",
+    )
+    made.add_argument("--out", metavar="DIR", help="where the report is written (default: RESULTS/report)")
+
+    made = command("list", "what can be picked, or what has been run")
+    made.add_argument("what", choices=LISTABLE)
+    made.add_argument(
+        "--results", default="results", metavar="DIR", help="where runs are looked for (default: results)"
+    )
+
+    made = command("score", "log-likelihood, bits per byte and perplexity of any text")
+    finished_run(made)
+    made.add_argument("files", nargs="+", metavar="FILE", help="text files in UTF-8; - for standard input")
+    made.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    made.add_argument("--per-token", action="store_true", help="every token with its log-probability")
+
+    made = command("complete", "let a fitted model go on from a prompt")
+    finished_run(made)
+    made.add_argument("prompt", metavar="PROMPT", help="text to go on from; '' opens a new document")
+    decoding(made)
+    made.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
+    made.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given more than once"
+    )
+    made.add_argument("--samples", type=int, default=1, metavar="N", help="completions to write (default: 1)")
+    made.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+    made = command("chat", "talk with a fitted model")
+    finished_run(made)
+    decoding(made)
+    made.add_argument("--max-new-tokens", type=int, default=300, metavar="N", help="of each reply (default: 300)")
+
+    command("fetch", "download the plays for data=shakespeare into the cache (needs a network, once)")
+    return parser
+
+
+def _overrides_last(arguments: Sequence[str]) -> list[str]:
+    """`run` takes options and overrides in any order; argparse wants options together."""
+    arguments = list(arguments)
+    if not arguments or arguments[0] != "run":
+        return arguments
+    options: list[str] = []
+    plain: list[str] = []
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument == "--config-from":
+            options += [argument, *([following] if (following := next(rest, None)) is not None else [])]
+        else:
+            (options if argument.startswith("-") else plain).append(argument)
+    return ["run", *options, *plain]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+log = logging.getLogger("bakeoff")
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Progress:
+    """One piece of work of `total` units. A context manager; progress goes to standard error."""
+
+    def __init__(self, what: str, total: float, unit: str) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.done = 0.0
+        self._bar: Bar | None = None
+        self._said_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar = Bar(
+                TextColumn("{task.description}", justify="left"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[status]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.what, total=self.total, status="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, units: float, status: str = "") -> None:
+        """So many more units are done."""
+        self.advance_to(self.done + units, status)
+
+    def advance_to(self, done: float, status: str = "") -> None:
+        """So many units in all are done."""
+        self.done = done
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, status=status)
+        elif time.monotonic() - self._said_at > _SECONDS_BETWEEN_LINES:
+            self._said_at = time.monotonic()
+            amount = f"{done:,.0f} of {self.total:,.0f} {self.unit}" if self.unit != "%" else f"{done:.0f} %"
+            log.info("  %s: %s%s", self.what, amount, f", {status}" if status else "")

@@ -1,0 +1,139 @@
+"""The run record: everything that a run was and found, as plain files.
+
+`run.json` is written last and atomically: a folder without it is an unfinished run. Reports, the dashboard and wandb
+read nothing but these files. This module needs neither torch nor Hydra.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+
+SCHEMA_VERSION = 1
+RUN_FILE = "run.json"
+CONFIG_FILE = "config.yaml"
+SAMPLES_FILE = "samples.parquet"
+CURVE_FILE = "curve.parquet"
+TEXT_FOLDER = "text"
+LOG_FILE = "log.txt"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that an eval found. Missing is never zero: `value` is None and `reason` says why."""
+
+    eval: str
+    eval_version: int
+    metric: str
+    slice: str
+    """'all', or 'name=value' of a slice, as 'source=chat'."""
+    value: float | None
+    unit: str
+    """'bits/byte', 'share', 'tokens', ..."""
+    higher_is_better: bool | None
+    """None where a number only describes."""
+    n: int
+    """Samples that the value rests on."""
+    n_total: int
+    """Samples that were asked."""
+    stderr: float | None = None
+    ci_low: float | None = None
+    """95 % interval, in the metric's unit."""
+    ci_high: float | None = None
+    chance: float | None = None
+    """What guessing scores, where that is known."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The fields of run.json."""
+
+    run_id: str
+    fit_id: str
+    experiment: str
+    status: str
+    """'complete'; 'partial' (some evals failed, the rest stands); 'failed'."""
+    error: str | None
+    started_at: str
+    """ISO 8601, UTC."""
+    finished_at: str
+    family: str
+    """The model's family, as 'ngram'."""
+    model: dict[str, Any]
+    """'name' (the option of `model=` that was picked) and every option's value."""
+    tokenizer: dict[str, Any]
+    """'name', every option's value, 'vocab_size', 'fingerprint'."""
+    data: dict[str, Any]
+    """name, fingerprint, train_bytes, validation_bytes, test_bytes, test_problems_seen_in_training; 'config'."""
+    decoding: dict[str, Any]
+    """'name' and every option's value."""
+    seed: int
+    budget: dict[str, Any]
+    """What the fit was allowed: tokens, seconds, flops, num_params (None: no limit), and 'num_params_missed_by' (a
+    share)."""
+    spent: dict[str, Any]
+    """tokens, flops, seconds, steps of the fit."""
+    cost: dict[str, Any]
+    """num_params, model_bytes, flops_per_token, state_bytes_at_context."""
+    metrics: list[Metric]
+    versions: dict[str, str]
+    git: dict[str, Any]
+    """commit (None outside a checkout), dirty."""
+    device: str
+    num_threads: int
+    peak_memory_bytes: int
+    wandb: dict[str, Any]
+    """mode, run_id, url; 'warning' where the mirror failed."""
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def write(self, folder: Path) -> None:
+        """Write run.json, atomically."""
+        write_json(folder / RUN_FILE, dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecord:
+        """Read run.json. UserError where the folder holds none, or one of another schema."""
+        path = folder / RUN_FILE
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"{folder} holds no finished run (no {RUN_FILE}). Run the same command again to finish it."
+            ) from None
+        except ValueError as error:
+            raise UserError(
+                f"{path} is not valid JSON ({error}). Delete the folder and run the same command again."
+            ) from None
+        if raw.get("schema_version") != SCHEMA_VERSION:
+            raise UserError(
+                f"{path} has schema version {raw.get('schema_version')}; this bakeoff reads {SCHEMA_VERSION}. "
+                "Run it again with this version, or read it with the version that wrote it."
+            )
+        return cls(**{**raw, "metrics": [Metric(**metric) for metric in raw["metrics"]]})
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of one. Refuses NaN and infinities."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically: a temporary file beside it, flushed to disk, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

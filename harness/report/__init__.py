@@ -1,0 +1,89 @@
+"""Tables, plots and a page from what lies in a results folder. Never trains; needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.errors import UserError
+from harness.record import write_bytes
+from harness.report.comparison import Comparison
+from harness.report.eval_plots import measures, slices
+from harness.report.findings import findings
+from harness.report.frames import Results, load
+from harness.report.page import render
+from harness.report.pairs import compare_pairs
+from harness.report.plots import costs, curves, ladder
+from harness.report.style import Plot, plotting
+from harness.report.summary import readable, write_tables
+
+PAGE_FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written."""
+
+    pages: tuple[Path, ...]
+    """One report.html an experiment."""
+    files: tuple[Path, ...]
+    """Everything written, the pages included."""
+    table: pd.DataFrame
+    """The summary for printing: few columns, all text."""
+    findings: tuple[str, ...]
+    """Sentences."""
+
+    @property
+    def page(self) -> Path:
+        """The (first) page."""
+        return self.pages[0]
+
+
+def write_report(results: Path, out: Path | None = None) -> Report:
+    """Write the report of a results folder, of an experiment's folder or of one run's.
+
+    Without `out` every experiment gets its own, in <experiment>/report/ (a run in its own folder); with `out` there is
+    one report over everything, in that folder. The same records give the same bytes.
+    UserError: nothing finished there, a file that can't be read, a folder that can't be written.
+    """
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file. Give a folder for the report; it is made where it does not exist.")
+    reports = [_write(found, out or found.report_folder) for found in load(results, whole=out is not None)]
+    return Report(
+        tuple(page for report in reports for page in report.pages),
+        tuple(file for report in reports for file in report.files),
+        pd.concat([report.table for report in reports], ignore_index=True).fillna("–"),
+        tuple(sentence for report in reports for sentence in report.findings),
+    )
+
+
+def _write(results: Results, folder: Path) -> Report:
+    comparison = Comparison(results)
+    pairs = compare_pairs(comparison)
+    plots = draw_all(comparison)
+    page = folder / PAGE_FILE
+    try:
+        files = write_tables(comparison, pairs, folder)
+        for plot in plots:
+            for ending, content in (("svg", plot.svg), ("png", plot.png)):
+                files.append(folder / f"{plot.name}.{ending}")
+                write_bytes(files[-1], content)
+        write_bytes(page, render(comparison, pairs, plots))
+    except OSError as error:
+        raise UserError(
+            f"The report cannot be written to {folder} ({error}). Give another folder with --out."
+        ) from error
+    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, pairs)))
+
+
+def draw_all(comparison: Comparison) -> list[Plot]:
+    """Every plot that the records allow, in the page's order."""
+    with plotting():
+        plots = [ladder(comparison), *curves(comparison), *costs(comparison)]
+        for headline in comparison.headlines:
+            if headline != comparison.ladder:
+                plots.append(measures(comparison, headline.eval))
+            plots += slices(comparison, headline)
+        return [plot for plot in plots if plot is not None]

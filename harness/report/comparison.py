@@ -1,0 +1,272 @@
+"""What the records say when they are put together: estimates over seeds, the order of the systems, every pair compared.
+
+A *system* is everything but seed and decoding (see frames); a *cell* is one measure of one system under one decoding
+strategy, over its seeds. No family, eval or strategy is named here: what a measure means is read from its own record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.record import Metric
+from harness.report.frames import Results, Run
+from harness.report.samples import SampleTable, sample_tables
+from harness.statistics import Estimate, over_seeds
+
+Floats = NDArray[np.float64]
+LADDER_METRIC = "bits_per_byte"
+ANY_DECODING = "any"
+# Two-sided 95 % points of Student's t with 1, 2, ... degrees of freedom, for the spread between few seeds.
+_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured: the fields that all its records share."""
+
+    eval: str
+    metric: str
+    unit: str
+    higher_is_better: bool | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.eval}.{self.metric}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measure of one system under one decoding strategy."""
+
+    measure: Measure
+    estimate: Estimate
+    seeds: tuple[int, ...]
+    """Those that have a value."""
+    per_seed: tuple[float, ...]
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class LinedUp:
+    """One measure of one system, sample by sample: each seed's is scale * sum(tops) / sum(bottoms)."""
+
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    tops: Floats
+    """(S, N): a row a seed; NaN where missing."""
+    bottoms: Floats
+    """(S, N)."""
+    scale: float
+
+    @property
+    def is_mean(self) -> bool:
+        return self.scale == 1.0
+
+    def over_seeds(self) -> Estimate:
+        """The mean over seeds, with an interval over seeds, clusters and samples."""
+        denominators = None if self.is_mean else list(self.bottoms)
+        return over_seeds(list(self.tops), self.clusters, denominators, self.scale)
+
+
+class Comparison:
+    """Everything that tables, plots and findings are made of, computed once."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self._metrics = self._latest()
+        self._cells: dict[tuple[str, str, str, str, str], Cell | None] = {}
+        self._tables: dict[str, dict[str, SampleTable]] = {}
+
+    def _latest(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
+        """(system, decoding, eval, metric, slice) -> seed -> the record; of several runs alike, the last finished."""
+        found: dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]] = {}
+        for run in sorted(self.results.runs, key=lambda run: (run.record.finished_at, run.record.run_id)):
+            for metric in run.record.metrics:
+                key = (metric.eval, metric.metric, metric.slice)
+                for decoding in (run.decoding, ANY_DECODING):
+                    found.setdefault((run.system, decoding, *key), {})[run.record.seed] = (run, metric)
+        return found
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """All measures on the slice 'all', in the records' order, evals by name."""
+        found: dict[tuple[str, str], Measure] = {}
+        for run in self.results.runs:
+            for m in run.record.metrics:
+                if m.slice == "all":
+                    found.setdefault((m.eval, m.metric), Measure(m.eval, m.metric, m.unit, m.higher_is_better))
+        order = {name: place for place, name in enumerate(sorted({m.eval for m in found.values()}))}
+        ladder = next((m.eval for m in found.values() if m.metric == LADDER_METRIC), None)
+        return tuple(sorted(found.values(), key=lambda m: (m.eval != ladder, order[m.eval])))  # stable within an eval
+
+    @cached_property
+    def headlines(self) -> tuple[Measure, ...]:
+        """One measure an eval: bits per byte where it has them, else the first that can be better or worse."""
+        chosen: dict[str, Measure] = {}
+        for measure in self.measures:
+            if measure.metric == LADDER_METRIC:
+                chosen[measure.eval] = measure
+            elif measure.higher_is_better is not None:
+                chosen.setdefault(measure.eval, measure)
+        return tuple(chosen.values())
+
+    @property
+    def ladder(self) -> Measure | None:
+        """Bits per byte, where some run has measured them."""
+        return next((m for m in self.headlines if m.metric == LADDER_METRIC), None)
+
+    @cached_property
+    def systems(self) -> tuple[str, ...]:
+        """From gibberish upward: by bits per byte (else the first headline), worst first; unmeasured ones last."""
+        by = self.ladder or next(iter(self.headlines), None)
+        quality: dict[str, float] = {}
+        for system in sorted({run.system for run in self.results.runs}):
+            cell = self.cell(system, ANY_DECODING, by) if by else None
+            value = None if cell is None else cell.estimate.value
+            sign = -1.0 if by and not by.higher_is_better else 1.0
+            quality[system] = math.inf if value is None else sign * value
+        return tuple(sorted(quality, key=lambda system: (quality[system], system)))
+
+    @cached_property
+    def decodings(self) -> tuple[str, ...]:
+        return tuple(sorted({run.decoding for run in self.results.runs}))
+
+    @cached_property
+    def answered(self) -> frozenset[str]:
+        """Evals whose samples hold what a model said."""
+        found: set[str] = set()
+        for run in self.results.runs:
+            rows = run.samples
+            found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
+        return frozenset(found)
+
+    @cached_property
+    def needs_no_decoding(self) -> frozenset[str]:
+        """Evals that come out the same under every decoding strategy and hold no answers: likelihoods alone."""
+        values: dict[str, dict[tuple[str, str, str, int], set[str]]] = {}
+        for (system, decoding, eval_name, metric, part), seeds in self._metrics.items():
+            if decoding != ANY_DECODING:
+                for seed, (_, record) in seeds.items():
+                    values.setdefault(eval_name, {}).setdefault((system, metric, part, seed), set()).add(
+                        _rounded(record.value)
+                    )
+        alike = {name for name, cells in values.items() if all(len(found) == 1 for found in cells.values())}
+        return frozenset(alike - self.answered)
+
+    def decodings_of(self, measure: Measure) -> tuple[str, ...]:
+        """Those under which the measure is worth telling apart."""
+        return (ANY_DECODING,) if measure.eval in self.needs_no_decoding else self.decodings
+
+    def cell(self, system: str, decoding: str, measure: Measure, part: str = "all") -> Cell | None:
+        """The measure over seeds; None where no run was asked."""
+        key = (system, decoding, measure.eval, measure.metric, part)
+        if key not in self._cells:
+            records = self._metrics.get(key)
+            self._cells[key] = None if not records else self._over_seeds(system, decoding, measure, part)
+        return self._cells[key]
+
+    def slices(self, measure: Measure) -> dict[str, list[str]]:
+        """The measure's slices: name -> values, numbers in their order."""
+        found: dict[str, set[str]] = {}
+        for _, _, eval_name, metric, part in self._metrics:
+            if (eval_name, metric) == (measure.eval, measure.metric) and "=" in part:
+                name, _, value = part.partition("=")
+                found.setdefault(name, set()).add(value)
+        return {name: sorted(found[name], key=_by_number) for name in sorted(found)}
+
+    def fits(self) -> Iterable[Run]:
+        """One run a fit, for what decoding does not touch: the curve and the costs."""
+        seen: set[str] = set()
+        for run in self.results.runs:
+            if run.record.fit_id not in seen and run.record.status != "failed":
+                seen.add(run.record.fit_id)
+                yield run
+
+    def records(self, system: str, decoding: str, measure: Measure, part: str = "all") -> dict[int, tuple[Run, Metric]]:
+        """seed -> (run, its record of the measure), seeds in order, those without a value left out."""
+        found = self._metrics.get((system, decoding, measure.eval, measure.metric, part), {})
+        return {seed: pair for seed, pair in sorted(found.items()) if pair[1].value is not None}
+
+    def lined_up(self, system: str, decoding: str, measure: Measure, part: str = "all") -> LinedUp | None:
+        """The summands of the measure; None unless the kept samples give exactly the recorded values."""
+        tables: list[SampleTable] = []
+        known = self.records(system, decoding, measure, part)
+        for run, _ in known.values():
+            whole = self._tables_of(run).get(measure.eval)
+            table = whole.part(part) if whole else None
+            if table is None or set(table.ids) != set(tables[0].ids if tables else table.ids):
+                return None
+            tables.append(table.take(tables[0].ids if tables else tuple(sorted(table.ids))))
+        recorded = [metric.value for _, metric in known.values()]
+        for ways in zip(*(table.summands(measure.metric, measure.unit) for table in tables), strict=False):
+            if all(_agree(way, value) for way, value in zip(ways, recorded, strict=True)):
+                tops, bottoms, scales = zip(*ways, strict=True)
+                return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), scales[0])
+        return None
+
+    def _tables_of(self, run: Run) -> dict[str, SampleTable]:
+        if run.record.run_id not in self._tables:
+            self._tables[run.record.run_id] = sample_tables(run.samples)
+        return self._tables[run.record.run_id]
+
+    def _over_seeds(self, system: str, decoding: str, measure: Measure, part: str) -> Cell:
+        asked = self._metrics[system, decoding, measure.eval, measure.metric, part].values()
+        known = {seed: metric for seed, (_, metric) in self.records(system, decoding, measure, part).items()}
+        n_total = sum(metric.n_total for _, metric in asked)
+        chances = {metric.chance for _, metric in asked} - {None}
+        if not known:
+            reasons = sorted({metric.reason or "no value" for _, metric in asked})
+            estimate = Estimate(None, 0, n_total, reason="; ".join(reasons))
+        elif len(known) == 1:
+            only = next(iter(known.values()))
+            estimate = Estimate(only.value, only.n, n_total, only.stderr, only.ci_low, only.ci_high, only.reason)
+        else:
+            lined_up = self.lined_up(system, decoding, measure, part)
+            estimate = lined_up.over_seeds() if lined_up else _from_summaries(list(known.values()))
+            estimate = replace(estimate, n_total=n_total)
+        values = tuple(metric.value for metric in known.values() if metric.value is not None)
+        return Cell(measure, estimate, tuple(known), values, chances.pop() if len(chances) == 1 else None)
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _agree(way: tuple[Floats, Floats, float], recorded: float | None) -> bool:
+    """Whether scale * sum(tops) / sum(bottoms) is the recorded value."""
+    tops, bottoms, scale = way
+    kept = ~(np.isnan(tops) | np.isnan(bottoms))
+    total = bottoms[kept].sum()
+    return (
+        recorded is not None
+        and bool(total)
+        and math.isclose(scale * tops[kept].sum() / total, recorded, rel_tol=1e-6, abs_tol=1e-9)
+    )
+
+
+def _from_summaries(metrics: list[Metric]) -> Estimate:
+    """The mean of the seeds' values where their samples can't be had (a median, say, or a file that is gone).
+
+    Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away.
+    """
+    values = np.array([metric.value for metric in metrics], dtype=np.float64)
+    errors = np.array([metric.stderr or 0.0 for metric in metrics])
+    between = float(values.std(ddof=1)) / math.sqrt(len(values))
+    within = math.sqrt(float((errors**2).mean()))
+    half_width = math.hypot(_T_95[min(len(values) - 2, len(_T_95) - 1)] * between, 1.96 * within)
+    value, n = float(values.mean()), sum(metric.n for metric in metrics)
+    reason = "from the seeds' summaries: their samples do not give this measure"
+    return Estimate(value, n, n, math.hypot(between, within), value - half_width, value + half_width, reason)
+
+
+def _by_number(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text

@@ -1,0 +1,44 @@
+"""What the plots have in common: a cell as a point with its interval, names short enough for a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+
+from harness.report.comparison import Cell, Comparison, Measure
+from harness.report.style import Look
+from harness.report.untrusted import visible
+
+_MAX_LABEL = 26
+
+
+def measured(comparison: Comparison, decoding: str, measure: Measure) -> list[tuple[str, Cell]]:
+    cells = [(system, comparison.cell(system, decoding, measure)) for system in comparison.systems]
+    return [(system, cell) for system, cell in cells if cell is not None and has_value(cell)]
+
+
+def points(axes: Axes, cells: Sequence[Cell], places: Sequence[float], look: Look, across: bool, size: float) -> None:
+    """Values as markers with their intervals as lines; `across`: values run along x."""
+    spans = [(place, c.estimate.ci_low, c.estimate.ci_high) for place, c in zip(places, cells, strict=True)]
+    known = [(place, low, high) for place, low, high in spans if low is not None and high is not None]
+    draw: Callable[..., object] = axes.hlines if across else axes.vlines
+    if known:
+        draw(*zip(*known, strict=True), color=look.colour, linewidth=1.8, alpha=0.55, zorder=2)
+    values = [value_of(cell) for cell in cells]
+    xs, ys = (values, places) if across else (places, values)
+    axes.plot(xs, ys, look.marker, color=look.colour, markersize=size, zorder=3)
+
+
+def has_value(cell: Cell) -> bool:
+    return cell.estimate.value is not None
+
+
+def value_of(cell: Cell) -> float:
+    assert cell.estimate.value is not None
+    return cell.estimate.value
+
+
+def label(name: str) -> str:
+    shown = visible(name, one_line=True)
+    return shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 1] + "…"

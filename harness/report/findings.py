@@ -1,0 +1,304 @@
+"""What was compared, and what came of it, in sentences made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.frames import Run
+from harness.report.summary import intervals_cover
+from harness.report.wording import estimate_text, joined, number, p_text, quantity, words
+
+_LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
+
+
+def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
+    """A sentence or two a headline measure: the best, the next, and whether they can be told apart."""
+    told = []
+    for measure in comparison.headlines:
+        best = _best(comparison, measure)
+        if best is not None:
+            told.append(_finding(comparison, pairs, measure, *best))
+    if told:
+        told.append(f"Intervals {intervals_cover(comparison)}.")
+    else:
+        told.append("No run has measured anything: see the runs and their errors at the end.")
+    return told
+
+
+def _best(comparison: Comparison, measure: Measure) -> tuple[str, str, Cell] | None:
+    """(system, decoding, cell) of the best value."""
+    cells = [
+        (system, decoding, cell)
+        for decoding in comparison.decodings_of(measure)
+        for system in comparison.systems
+        if (cell := comparison.cell(system, decoding, measure)) and cell.estimate.value is not None
+    ]
+    sign = -1.0 if measure.higher_is_better is False else 1.0
+    return max(cells, key=lambda item: sign * (item[2].estimate.value or 0.0)) if cells else None
+
+
+def _finding(
+    comparison: Comparison, pairs: pd.DataFrame, measure: Measure, system: str, decoding: str, cell: Cell
+) -> str:
+    under = "" if len(comparison.decodings) == 1 or decoding == ANY_DECODING else f" under {decoding}"
+    word = "Lowest" if measure.higher_is_better is False else "Highest"
+    text = f"{word} {words(measure.metric)}: {system}{under}, {_with_unit(cell)}."
+    if cell.chance is not None:
+        text += f" {_chance_text(comparison, measure, decoding, cell.chance, under)}"
+    here = pairs[
+        (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
+    ]
+    mine = here[(here["model_a"] == system) | (here["model_b"] == system)]
+    mine = mine[mine["difference"].notna()]
+    if mine.empty:
+        return text
+    other = _next(comparison, measure, decoding, system, mine)
+    row = mine[(mine["model_a"] == other) | (mine["model_b"] == other)].iloc[0]
+    told = (
+        f" Next: {other}, {_with_unit(comparison.cell(other, decoding, measure))}; paired difference "
+        f"{difference_text(row)} over {int(row['n'])} samples, Holm-corrected {p_text(float(row['p_holm']))}"
+    )
+    if row["better"] == system:
+        return f"{text}{told}: a clear difference."
+    return f"{text}{told}: not told apart{_detectable(row)}."
+
+
+def _next(comparison: Comparison, measure: Measure, decoding: str, system: str, mine: pd.DataFrame) -> str:
+    sign = -1.0 if measure.higher_is_better is False else 1.0
+    values = {}
+    for other in {*mine["model_a"], *mine["model_b"]} - {system}:
+        cell = comparison.cell(str(other), decoding, measure)
+        if cell and cell.estimate.value is not None:
+            values[str(other)] = sign * cell.estimate.value
+    return max(sorted(values), key=lambda name: values[name])
+
+
+def difference_text(row: Any) -> str:
+    """How much better the better one is: '0.037 [0.011, 0.062]', '12.1 [3.1, 21.3] points'."""
+    unit = row["unit"]
+    interval = ""
+    if pd.notna(row["ci_low"]):
+        low, high = float(row["ci_low"]), float(row["ci_high"])
+        ends = (low, high) if row["difference"] >= 0 else (-high, -low)
+        interval = f" [{number(ends[0], unit)}, {number(ends[1], unit)}]"
+    return f"{number(abs(float(row['difference'])), unit)}{interval}{_points(unit)}"
+
+
+def _points(unit: str) -> str:
+    return " points" if unit == "share" else ""
+
+
+def _detectable(row: Any) -> str:
+    size = row["smallest_detectable_difference"]
+    if pd.isna(size):
+        return ""
+    size_text = number(float(size), row["unit"]) + _points(row["unit"])
+    return f" (this design finds a difference of {size_text} four times in five)"
+
+
+def _with_unit(cell: Cell | None) -> str:
+    """'48.1 % [41.2, 55.0]'; the unit is left out where the measure's name says it."""
+    value, _, interval = estimate_text(cell).partition(" ")
+    sign = _sign(cell.measure) if cell else ""
+    return f"{value}{sign} {interval}".rstrip()
+
+
+def _sign(measure: Measure) -> str:
+    return " %" if measure.unit == "share" else ""
+
+
+def _chance_text(comparison: Comparison, measure: Measure, decoding: str, chance: float, under: str) -> str:
+    """Who is clearly better than guessing: those whose whole interval is."""
+    cells = {
+        s: c
+        for s in comparison.systems
+        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
+    }
+    better = []
+    for system, cell in cells.items():
+        low, high = cell.estimate.ci_low, cell.estimate.ci_high
+        if (
+            low is not None
+            and high is not None
+            and (high < chance if measure.higher_is_better is False else low > chance)
+        ):
+            better.append(system)
+    named = "every model" if len(better) == len(cells) > 1 else joined(better) if better else "no model"
+    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; clearly better than that{under}: {named}."
+
+
+def facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was compared: (name, text) for the head of the page."""
+    runs = comparison.results.runs
+    told = [
+        ("Data", "; ".join(_distinct(_data_text(run) for run in runs))),
+        ("Tokenizer", "; ".join(_distinct(_tokenizer_text(run) for run in runs))),
+        *_budget_facts(comparison),
+        ("Decoding", "; ".join(_distinct(_decoding_text(run) for run in runs))),
+        ("Seeds", ", ".join(str(seed) for seed in sorted({run.record.seed for run in runs}))),
+        ("Evals", "; ".join(_eval_texts(runs))),
+        ("Runs", _runs_text(comparison)),
+        ("Machine", "; ".join(_distinct(_machine_text(run) for run in runs))),
+        ("Versions", "; ".join(_distinct(_versions_text(run) for run in runs))),
+        ("When", _when_text(runs)),
+    ]
+    return [(name, text) for name, text in told if text]
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader must know before believing a number here."""
+    runs = comparison.results.runs
+    told = []
+    prints = {run.record.data.get("fingerprint") for run in runs}
+    if len(prints) > 1:
+        told.append(
+            f"These runs used {len(prints)} different data sets or splits. Bits per byte of different texts cannot be "
+            "compared; pairs are tested only within one data set."
+        )
+    leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
+    if leaks:
+        told.append(f"{joined([str(leak) for leak in sorted(leaks)], 'or')} test problems occur in the training text.")
+    failed = [run for run in runs if run.record.status == "failed"]
+    partial = [run for run in runs if run.record.status == "partial"]
+    if failed:
+        told.append(f"{len(failed)} of {len(runs)} runs failed; missing below: {_names(failed)}.")
+    if partial:
+        told.append(
+            f"{len(partial)} of {len(runs)} runs are partial (an eval failed, the rest stands): {_names(partial)}."
+        )
+    if comparison.results.unfinished:
+        count = len(comparison.results.unfinished)
+        them = "it" if count == 1 else "them"
+        told.append(f"{count} more begun and not finished; start the same command again to finish {them}.")
+    return told
+
+
+def _names(runs: list[Run]) -> str:
+    shown = [f"{run.system}, {run.decoding}, seed {run.record.seed}" for run in runs[:4]]
+    return "; ".join(shown) + ("; ..." if len(runs) > 4 else "")
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _data_text(run: Run) -> str:
+    data = run.record.data
+    sizes = [
+        f"{quantity(data[key], 'B')} {name}"
+        for key, name in (("train_bytes", "training"), ("validation_bytes", "validation"), ("test_bytes", "test"))
+        if data.get(key) is not None
+    ]
+    text = f"{data.get('name')}: {', '.join(sizes)}"
+    if data.get("fingerprint"):
+        text += f" (fingerprint {str(data['fingerprint'])[:12]})"
+    seen = data.get("test_problems_seen_in_training")
+    return text if seen is None else f"{text}; test problems seen in training: {seen}"
+
+
+def _tokenizer_text(run: Run) -> str:
+    tokenizer = run.record.tokenizer
+    options = [
+        f"{words(key)} {_option(value)}" for key, value in tokenizer.items() if key not in {"name", "fingerprint"}
+    ]
+    return f"{tokenizer.get('name')} ({', '.join(options)})" if options else str(tokenizer.get("name"))
+
+
+def _decoding_text(run: Run) -> str:
+    options = [f"{words(key)} {_option(value)}" for key, value in run.record.decoding.items() if key != "name"]
+    return f"{run.decoding} ({', '.join(options)})" if options else run.decoding
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was matched and by how much it missed, and what was not."""
+    matched, free = [], []
+    runs = [run for run in comparison.results.runs if run.record.status != "failed"]
+    for key, name in _LIMITS.items():
+        limits = {run.record.budget.get(key) for run in runs}
+        spent = sorted(float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None)
+        span = f"{quantity(spent[0])} to {quantity(spent[-1])}" if spent else "unknown"
+        known = sorted(float(limit) for limit in limits if limit is not None)
+        if not known:
+            free.append(f"{name} ({span})")
+        else:
+            partly = ", for some none" if None in limits else ""
+            allowed = joined([quantity(limit) for limit in known], "or")
+            matched.append(f"{name}: at most {allowed}{partly}, spent {span}")
+    params = _params_text(comparison, runs)
+    (matched if params[0] else free).append(params[1])
+    told = [("Matched in", "; ".join(matched))] if matched else []
+    return [*told, ("Not matched", "; ".join(free))] if free else told
+
+
+def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:
+    wanted = sorted({float(run.record.budget["num_params"]) for run in runs if run.record.budget.get("num_params")})
+    counts = sorted(
+        float(run.record.cost["num_params"]) for run in runs if run.record.cost.get("num_params") is not None
+    )
+    span = f"{quantity(counts[0])} to {quantity(counts[-1])}" if counts else "unknown"
+    if not wanted:
+        return False, f"parameters ({span})"
+    missed = {
+        run.system: float(run.record.budget["num_params_missed_by"])
+        for run in runs
+        if run.record.budget.get("num_params_missed_by") is not None
+    }
+    text = f"parameters: {joined([quantity(count) for count in wanted], 'or')}"
+    solved = [f"{system} {100 * missed[system]:+.1f} %" for system in comparison.systems if system in missed]
+    unsolved = [
+        system for system in comparison.systems if system not in missed and any(r.system == system for r in runs)
+    ]
+    text += f", missed by {', '.join(solved)}" if solved else ""
+    return True, text + (f" (no width to solve for: {', '.join(unsolved)})" if unsolved else "")
+
+
+def _eval_texts(runs: tuple[Run, ...]) -> list[str]:
+    found: dict[str, tuple[set[int], set[int]]] = {}
+    for run in runs:
+        for metric in run.record.metrics:
+            versions, totals = found.setdefault(metric.eval, (set(), set()))
+            versions.add(metric.eval_version)
+            if metric.slice == "all":
+                totals.add(metric.n_total)
+    return [
+        f"{words(name)} version {', '.join(str(v) for v in sorted(versions))}, "
+        f"{joined([f'{total:,}' for total in sorted(totals)], 'or') or '0'} samples a run"
+        for name, (versions, totals) in sorted(found.items())
+    ]
+
+
+def _runs_text(comparison: Comparison) -> str:
+    runs = comparison.results.runs
+    count = {status: sum(run.record.status == status for run in runs) for status in ("complete", "partial", "failed")}
+    fits = len({run.record.fit_id for run in runs})
+    told = [f"{n} {status}" for status, n in count.items() if n]
+    if comparison.results.unfinished:
+        told.append(f"{len(comparison.results.unfinished)} unfinished")
+    return f"{', '.join(told)}; {fits} fits of {len(comparison.systems)} models"
+
+
+def _machine_text(run: Run) -> str:
+    return f"{run.record.device}, {run.record.num_threads} threads"
+
+
+def _versions_text(run: Run) -> str:
+    versions = [f"{name} {version}" for name, version in sorted(run.record.versions.items())]
+    commit = run.record.git.get("commit")
+    if commit:
+        versions.append(f"commit {str(commit)[:10]}{' with changes' if run.record.git.get('dirty') else ''}")
+    return ", ".join(versions)
+
+
+def _when_text(runs: tuple[Run, ...]) -> str:
+    first, last = min(run.record.started_at for run in runs), max(run.record.finished_at for run in runs)
+    return f"{first[:16].replace('T', ' ')} to {last[:16].replace('T', ' ')} UTC"

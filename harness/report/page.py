@@ -1,0 +1,280 @@
+"""The page: one self-contained HTML file that asks nothing of a network and runs no script.
+
+Everything is escaped by the template (autoescape) except our own plots; a content security policy forbids scripts and
+outside requests besides, whatever text the models wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.eval_plots import telling_decoding
+from harness.report.findings import difference_text, facts, findings, warnings
+from harness.report.showcase import prompts, questions
+from harness.report.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
+from harness.report.summary import intervals_cover, rows_of
+from harness.report.untrusted import pieces, visible
+from harness.report.wording import estimate_text, heading, number, p_text, quantity, words
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A value with its interval, as the page's tables show it."""
+
+    value: str
+    interval: str
+    counts: str
+    """'n of n_total' where it is not its column's, else ''."""
+    reason: str
+    leads: bool
+    """The best of its column, or not told apart from it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column of values."""
+
+    name: str
+    better: str
+    """'lower is better', ..., or ''."""
+    counts: str
+    """'n of n_total' of most of its cells."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the main table; `span` is how many lines its model takes, 0 on all but the first of them."""
+
+    model: str
+    colour: str
+    span: int
+    parameters: str
+    seconds: str
+    shared: list[TableCell]
+    """Measures that no decoding strategy changes."""
+    decoding: str
+    own: list[TableCell]
+
+
+def render(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> bytes:
+    """The whole page as UTF-8 HTML."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(words=words, visible=visible, pieces=pieces, quantity=quantity)
+    template = environment.from_string(
+        resources.files("harness.report").joinpath("template.html").read_text(encoding="utf-8")
+    )
+    return template.render(_context(comparison, pairs, plots)).encode("utf-8", "replace")
+
+
+def _context(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> dict[str, Any]:
+    shared = [m for m in comparison.headlines if comparison.decodings_of(m) == (ANY_DECODING,)]
+    own = [m for m in comparison.headlines if m not in shared]
+    svgs = {plot.name: Markup(inline_svg(plot.svg, f"p{place}")) for place, plot in enumerate(plots)}
+    telling = {measure.eval: telling_decoding(comparison, measure) for measure in comparison.headlines}
+    return {
+        "title": _title(comparison),
+        "facts": facts(comparison),
+        "warnings": warnings(comparison),
+        "findings": findings(comparison, pairs),
+        "intervals_cover": intervals_cover(comparison),
+        "shared": [_column(comparison, m) for m in shared],
+        "own": [_column(comparison, m) for m in own],
+        "rows": _rows(comparison, pairs, shared, own),
+        "plots": [(plot, svgs[plot.name]) for plot in plots],
+        "prompts": prompts(comparison),
+        "questions": questions(comparison, telling),
+        "neighbours": [_neighbours(comparison, pairs, m, telling[m.eval]) for m in comparison.headlines],
+        "everything": _everything(comparison),
+        "missing": _missing(comparison),
+        "runs": [_run_row(run) for run in comparison.results.runs],
+        "unfinished": [folder.name for folder in comparison.results.unfinished],
+        "decodings": comparison.decodings,
+        "seeds": sorted({run.record.seed for run in comparison.results.runs}),
+        "light": {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER} | _numbered(PALETTE),
+        "dark": {"ink": "#e9eaec", "muted": "#a7abb3", "rule": "#363a42", "paper": "#15171b"} | _numbered(DARK_PALETTE),
+    }
+
+
+def _title(comparison: Comparison) -> str:
+    return ", ".join(sorted({run.record.experiment for run in comparison.results.runs}))
+
+
+def _numbered(palette: tuple[str, ...]) -> dict[str, str]:
+    return {f"c{place}": colour for place, colour in enumerate(palette)}
+
+
+def _arrow(measure: Measure) -> str:
+    return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
+
+
+def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[Measure], own: list[Measure]) -> list[Row]:
+    style = looks(comparison.systems)
+    lead = {(m, d): _leaders(comparison, pairs, m, d) for m in shared + own for d in comparison.decodings_of(m)}
+    lines = rows_of(comparison)
+    spans = Counter(system for system, _, _ in lines)
+    seen: set[str] = set()
+    rows = []
+    for system, decoding, runs in lines:
+        params = [run.record.cost.get("num_params") for run in runs]
+        seconds = [float(s) for run in runs if (s := run.record.spent.get("seconds")) is not None]
+        rows.append(
+            Row(
+                model=system,
+                colour=f"c{PALETTE.index(style[system].colour)}",
+                span=0 if system in seen else spans[system],
+                parameters=quantity(params[0]),
+                seconds=quantity(sum(seconds) / len(seconds) if seconds else None),
+                shared=[
+                    _table_cell(comparison, m, system, ANY_DECODING, system in lead[m, ANY_DECODING]) for m in shared
+                ],
+                decoding=decoding,
+                own=[_table_cell(comparison, m, system, decoding, system in lead[m, decoding]) for m in own],
+            )
+        )
+        seen.add(system)
+    return rows
+
+
+def _column(comparison: Comparison, measure: Measure) -> Column:
+    return Column(heading(measure.metric, measure.unit), _arrow(measure), _usual_counts(comparison, measure))
+
+
+def _usual_counts(comparison: Comparison, measure: Measure) -> str:
+    """The counts that most cells of the measure share."""
+    found = [
+        _counts(cell)
+        for decoding in comparison.decodings_of(measure)
+        for system in comparison.systems
+        if (cell := comparison.cell(system, decoding, measure))
+    ]
+    return Counter(found).most_common(1)[0][0] if found else ""
+
+
+def _counts(cell: Cell) -> str:
+    return f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
+
+
+def _table_cell(comparison: Comparison, measure: Measure, system: str, decoding: str, leads: bool = False) -> TableCell:
+    cell = comparison.cell(system, decoding, measure)
+    if cell is None:
+        return TableCell("–", "", "", "not measured", False)
+    value, _, interval = estimate_text(cell).partition(" ")
+    counts = _counts(cell)
+    told = "" if counts == _usual_counts(comparison, measure) else counts
+    return TableCell(value, interval, told, cell.estimate.reason or "", leads)
+
+
+def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> set[str]:
+    """The best system and those not clearly worse; empty where that is everybody."""
+    cells = {
+        s: c
+        for s in comparison.systems
+        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
+    }
+    if not cells:
+        return set()
+    sign = -1.0 if measure.higher_is_better is False else 1.0
+    best = max(cells, key=lambda s: sign * (cells[s].estimate.value or 0.0))
+    here = _pairs_of(pairs, measure, decoding)
+    worse = set(here[here["better"] == best]["model_a"]) | set(here[here["better"] == best]["model_b"])
+    leaders = {best} | (set(cells) - worse)
+    return leaders if len(leaders) < len(cells) else set()
+
+
+def _pairs_of(pairs: pd.DataFrame, measure: Measure, decoding: str) -> pd.DataFrame:
+    return pairs[
+        (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
+    ]
+
+
+def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> dict[str, Any]:
+    """Each system beside the next better one on this measure."""
+    sign = -1.0 if measure.higher_is_better is False else 1.0
+    cells = {
+        s: c
+        for s in comparison.systems
+        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
+    }
+    order = sorted(cells, key=lambda s: sign * (cells[s].estimate.value or 0.0))
+    here = _pairs_of(pairs, measure, decoding)
+    rows = []
+    for worse, better in itertools.pairwise(order):
+        pair = here[
+            ((here["model_a"] == worse) & (here["model_b"] == better))
+            | ((here["model_a"] == better) & (here["model_b"] == worse))
+        ].iloc[0]
+        rows.append({"worse": worse, "better": better} | _pair_texts(pair, measure))
+    under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else decoding
+    return {"name": heading(measure.metric, measure.unit), "under": under, "rows": rows}
+
+
+def _pair_texts(pair: Any, measure: Measure) -> dict[str, str]:
+    if pd.isna(pair["difference"]):
+        return {"difference": "–", "p": "–", "detectable": "–", "n": "–", "verdict": str(pair["reason"])}
+    detectable = pair["smallest_detectable_difference"]
+    verdict = "clear" if pd.notna(pair["better"]) else "not told apart" if pair["difference"] else "equal"
+    return {
+        "difference": difference_text(pair),
+        "p": p_text(float(pair["p_holm"])),
+        "detectable": number(float(detectable), measure.unit) if pd.notna(detectable) else "–",
+        "n": f"{int(pair['n'])} of {int(pair['n_total'])}",
+        "verdict": verdict,
+    }
+
+
+def _everything(comparison: Comparison) -> list[dict[str, Any]]:
+    """A table an eval: every measure, system and decoding strategy."""
+    tables = []
+    for eval_name in dict.fromkeys(m.eval for m in comparison.measures):
+        measures = [m for m in comparison.measures if m.eval == eval_name]
+        rows = []
+        for decoding in comparison.decodings_of(measures[0]):
+            for system in comparison.systems:
+                if any(comparison.cell(system, decoding, m) for m in measures):
+                    told = "" if decoding == ANY_DECODING else decoding
+                    rows.append((system, told, [_table_cell(comparison, m, system, decoding) for m in measures]))
+        columns = [_column(comparison, m) for m in measures]
+        tables.append(
+            {"eval": eval_name, "columns": columns, "rows": rows, "decoded": any(told for _, told, _ in rows)}
+        )
+    return tables
+
+
+def _missing(comparison: Comparison) -> list[str]:
+    """Values that were asked for and are not there, with their reasons; equal reasons together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for measure in comparison.measures:
+        for decoding in comparison.decodings_of(measure):
+            for system in comparison.systems:
+                cell = comparison.cell(system, decoding, measure)
+                if cell and cell.estimate.value is None:
+                    who = system if decoding == ANY_DECODING else f"{system} ({decoding})"
+                    reasons.setdefault((measure.metric, cell.estimate.reason or "no reason given"), []).append(who)
+    return [f"{words(metric)}: {reason}: {', '.join(who)}" for (metric, reason), who in reasons.items()]
+
+
+def _run_row(run: Any) -> dict[str, Any]:
+    record = run.record
+    return {
+        "run_id": record.run_id,
+        "model": run.system,
+        "decoding": run.decoding,
+        "seed": record.seed,
+        "status": record.status,
+        "error": pieces(record.error or ""),
+        "tokens": quantity(record.spent.get("tokens")),
+        "seconds": quantity(record.spent.get("seconds")),
+        "flops": quantity(record.spent.get("flops")),
+        "memory": quantity(record.peak_memory_bytes, "B"),
+    }

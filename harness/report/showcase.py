@@ -1,0 +1,177 @@
+"""What the models wrote, side by side: after fixed prompts, and in answer to single questions of the evals.
+
+An eval without metrics that keeps answers is a showcase: its texts are there to be read. Text of models is hostile; it
+leaves this module as pieces (see untrusted), which the page's template escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harness.report.comparison import Comparison
+from harness.report.frames import Run
+from harness.report.untrusted import Piece, pieces
+
+_SHOWN_CHARACTERS = 180
+_MOST_CHARACTERS = 20_000
+_SHOWN_ANSWER = 90
+_NUM_QUESTIONS = 6
+_MOST_PROMPTS = 12
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to show: its beginning, and the rest behind a click."""
+
+    shown: list[Piece]
+    rest: list[Piece]
+    num_hidden: int
+    """Characters behind the click."""
+    note: str
+    """'stopped by itself', 'cut at its length', ..., or ''."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One fixed prompt and what every system wrote after it: rows systems, columns decoding strategies."""
+
+    name: str
+    prompt: list[Piece]
+    last_line: list[Piece]
+    """The prompt's end, to read on from."""
+    rows: list[tuple[str, list[tuple[str, Text | None]]]]
+    """(system, [(decoding, text)]), from gibberish upward."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one system answered, and how that was scored."""
+
+    system: str
+    text: Text
+    score: str
+    """'right', 'wrong', a number, or '' where there is none."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One sample of an eval with everybody's answer."""
+
+    prompt: Text
+    target: list[Piece]
+    answers: list[Answer]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Some samples of an eval, under one decoding strategy."""
+
+    eval: str
+    measure: str
+    """What right and wrong mean here."""
+    decoding: str
+    questions: list[Question]
+
+
+_FINISHED = {"stop": "stopped by itself", "length": "cut at its length", "context": "context full"}
+
+
+def prompts(comparison: Comparison) -> list[Prompt]:
+    """The showcase prompts (the first dozen) in the records' order, each system at its lowest seed."""
+    measured = {metric.eval for run in comparison.results.runs for metric in run.record.metrics}
+    found: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
+    texts: dict[tuple[str, str], str] = {}
+    for run in _first_seeds(comparison):
+        rows = run.samples
+        for row in rows[~rows["eval"].isin(measured) & rows["answer"].notna()].itertuples(index=False):
+            key = (str(row.eval), str(row.sample_id))
+            texts.setdefault(key, _string(row.prompt))
+            found.setdefault(key, {}).setdefault((run.system, run.decoding), row)
+    return [
+        Prompt(
+            name=key[1],
+            prompt=pieces(texts[key]),
+            last_line=pieces(texts[key].rsplit("\n", 1)[-1]),
+            rows=[
+                (system, [(d, _written(cells.get((system, d)))) for d in comparison.decodings])
+                for system in comparison.systems
+                if any((system, d) in cells for d in comparison.decodings)
+            ],
+        )
+        for key, cells in list(found.items())[:_MOST_PROMPTS]
+    ]
+
+
+def questions(comparison: Comparison, telling: dict[str, str]) -> list[Questions]:
+    """The first samples of every eval that keeps answers. `telling`: eval -> the decoding strategy to show."""
+    told = []
+    for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
+        decoding = telling[measure.eval]
+        asked: dict[str, list[tuple[str, Any]]] = {}
+        for run in _first_seeds(comparison):
+            if run.decoding == decoding:
+                rows = run.samples
+                for row in rows[rows["eval"] == measure.eval].head(_NUM_QUESTIONS).itertuples(index=False):
+                    asked.setdefault(str(row.sample_id), []).append((run.system, row))
+        shown = [_question(comparison, answers, measure.metric) for answers in list(asked.values())[:_NUM_QUESTIONS]]
+        if shown:
+            told.append(Questions(measure.eval, measure.metric, decoding, shown))
+    return told
+
+
+def _first_seeds(comparison: Comparison) -> list[Run]:
+    """One run a system and decoding strategy: the lowest seed that has samples."""
+    first: dict[tuple[str, str], Run] = {}
+    for run in sorted(comparison.results.runs, key=lambda run: (run.record.seed, run.record.run_id)):
+        if not run.samples.empty:
+            first.setdefault((run.system, run.decoding), run)
+    return list(first.values())
+
+
+def _question(comparison: Comparison, answers: list[tuple[str, Any]], metric: str) -> Question:
+    by_system = dict(answers)
+    any_row = answers[0][1]
+    return Question(
+        prompt=_text(_string(any_row.prompt), _SHOWN_CHARACTERS, ""),
+        target=pieces(_string(any_row.target)),
+        answers=[
+            Answer(s, _text(_string(by_system[s].answer), _SHOWN_ANSWER, ""), _score(by_system[s].values, metric))
+            for s in comparison.systems
+            if s in by_system
+        ],
+    )
+
+
+def _score(values: object, metric: str) -> str:
+    try:
+        value = json.loads(values)[metric] if isinstance(values, str) else None
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if not isinstance(value, int | float):
+        return ""
+    return {0.0: "no", 1.0: "yes"}.get(float(value), f"{value:.3g}")
+
+
+def _written(row: Any) -> Text | None:
+    if row is None:
+        return None
+    return _text(
+        _string(row.answer), _SHOWN_CHARACTERS, _FINISHED.get(_string(row.finish_reason), _string(row.finish_reason))
+    )
+
+
+def _text(text: str, shown: int, note: str) -> Text:
+    """The text's pieces, cut after `shown` characters (a little more is shown whole)."""
+    if len(text) > _MOST_CHARACTERS:
+        note = f"{note}, " * bool(note) + f"{len(text) - _MOST_CHARACTERS:,} more characters are not in this page"
+        text = text[:_MOST_CHARACTERS]
+    cut = shown if len(text) > 1.2 * shown else len(text)
+    return Text(pieces(text[:cut]), pieces(text[cut:]), len(text) - cut, note)
+
+
+def _string(value: object) -> str:
+    return "" if value is None or value is pd.NA or isinstance(value, float) else str(value)

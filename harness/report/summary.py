@@ -1,0 +1,181 @@
+"""The tables: one row a system and decoding strategy over its seeds; a long frame of everything; the pairs."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.record import write_bytes
+from harness.report.comparison import Comparison, Measure
+from harness.report.frames import Run
+from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
+from harness.report.wording import estimate_text, heading, quantity, words
+
+_COSTS: dict[str, Callable[[Run], Any]] = {
+    "num_params": lambda run: run.record.cost.get("num_params"),
+    "model_bytes": lambda run: run.record.cost.get("model_bytes"),
+    "flops_per_token": lambda run: run.record.cost.get("flops_per_token"),
+    "train_tokens": lambda run: run.record.spent.get("tokens"),
+    "train_seconds": lambda run: run.record.spent.get("seconds"),
+    "train_flops": lambda run: run.record.spent.get("flops"),
+}
+
+
+def summary(comparison: Comparison) -> pd.DataFrame:
+    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high, NAME_n,
+    NAME_n_total.
+
+    Costs are means over seeds. A measure's NAME is the metric's, or eval.metric where two evals use the same.
+    """
+    rows = []
+    names = column_names(comparison)
+    for system, decoding, runs in rows_of(comparison):
+        row: dict[str, Any] = {
+            "experiment": runs[0].record.experiment,
+            "family": runs[0].record.family,
+            "model": system,
+            "decoding": decoding,
+            "num_seeds": len({run.record.seed for run in runs if run.record.status != "failed"}),
+            "num_runs": len(runs),
+            "num_failed": sum(run.record.status == "failed" for run in runs),
+        }
+        row |= {name: _mean([read(run) for run in runs]) for name, read in _COSTS.items()}
+        for measure in comparison.measures:
+            cell, name = comparison.cell(system, decoding, measure), names[measure]
+            estimate = cell.estimate if cell else None
+            row[name] = estimate.value if estimate else None
+            row[f"{name}_ci_low"] = estimate.ci_low if estimate else None
+            row[f"{name}_ci_high"] = estimate.ci_high if estimate else None
+            row[f"{name}_n"] = estimate.n if estimate else 0
+            row[f"{name}_n_total"] = estimate.n_total if estimate else 0
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    measured = [f"{name}{part}" for name in names.values() for part in ("", "_ci_low", "_ci_high")]
+    return frame.astype(dict.fromkeys([*measured, *_COSTS], "float64"))  # also where every value is missing
+
+
+def readable(comparison: Comparison) -> pd.DataFrame:
+    """The summary for reading: few columns, all text, 'value [low, high]'."""
+    names = column_names(comparison)
+    rows = []
+    for system, decoding, runs in rows_of(comparison):
+        finished = {run.record.seed for run in runs if run.record.status != "failed"}
+        num_failed = sum(run.record.status == "failed" for run in runs)
+        row = {
+            "model": system,
+            "decoding": decoding,
+            "seeds": str(len(finished)) + (f" ({num_failed} failed)" if num_failed else ""),
+            "parameters": quantity(_mean([run.record.cost.get("num_params") for run in runs])),
+            "training seconds": quantity(_mean([run.record.spent.get("seconds") for run in runs])),
+        }
+        for measure in comparison.headlines:
+            cell = comparison.cell(system, decoding, measure)
+            row[heading(names[measure], measure.unit)] = estimate_text(cell)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
+    """(system, decoding, its runs) from gibberish upward."""
+    by_row: dict[tuple[str, str], list[Run]] = {}
+    for run in comparison.results.runs:
+        by_row.setdefault((run.system, run.decoding), []).append(run)
+    keys = [(system, decoding) for system in comparison.systems for decoding in comparison.decodings]
+    return [(system, decoding, by_row[system, decoding]) for system, decoding in keys if (system, decoding) in by_row]
+
+
+def column_names(comparison: Comparison) -> dict[Measure, str]:
+    """The metric's name, or eval.metric where several evals have a metric of that name."""
+    uses = Counter(measure.metric for measure in comparison.measures)
+    return {m: m.metric if uses[m.metric] == 1 else m.name for m in comparison.measures}
+
+
+def write_tables(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet} and pairwise.csv."""
+    wide, table = summary(comparison), readable(comparison)
+    files = {
+        "summary.csv": csv_bytes(wide),
+        "summary.parquet": parquet_bytes(wide),
+        "summary.md": markdown_table(table, _notes(comparison)).encode(),
+        "summary.tex": latex_table(table, _notes(comparison)).encode(),
+        "runs.csv": csv_bytes(comparison.results.frame),
+        "runs.parquet": parquet_bytes(comparison.results.frame),
+        "pairwise.csv": csv_bytes(pairs),
+    }
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    return [folder / name for name in files]
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """UTF-8 CSV, ten digits; text that a spreadsheet would run as a formula is made text."""
+    safe = frame.copy()
+    for name in safe.columns:
+        if safe[name].map(lambda value: isinstance(value, str)).any():
+            safe[name] = safe[name].map(lambda value: spreadsheet_cell(value) if isinstance(value, str) else value)
+    return safe.to_csv(index=False, float_format="%.10g", lineterminator="\n").encode()
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """The frame as it is."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def markdown_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
+    """A GitHub table, its cells escaped, with notes below."""
+    lines = [_markdown_row(table.columns), "|" + " --- |" * len(table.columns)]
+    lines += [_markdown_row(row) for row in table.itertuples(index=False)]
+    return "\n".join(lines) + "\n" + "".join(f"\n{markdown_cell(note)}\n" for note in notes)
+
+
+def _markdown_row(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(markdown_cell(str(cell)) for cell in cells) + " |"
+
+
+def latex_table(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
+    """A tabular for the booktabs package, its cells escaped; notes as comments above."""
+    lines = [f"% {latex_cell(note)}" for note in notes]
+    lines += ["% \\usepackage{booktabs}", f"\\begin{{tabular}}{{{'l' * len(table.columns)}}}", "\\toprule"]
+    lines += [_latex_row(table.columns), "\\midrule"]
+    lines += [_latex_row(row) for row in table.itertuples(index=False)]
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+
+
+def _latex_row(cells: Iterable[object]) -> str:
+    return " & ".join(latex_cell(str(cell)) for cell in cells) + r" \\"
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    notes = ["Value [95 % interval]; models from gibberish upward. Intervals " + intervals_cover(comparison) + "."]
+    for measure in comparison.headlines:
+        found = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
+        counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in found if cell})
+        told = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
+        notes.append(f"Samples under {words(measure.metric)}: {told} asked.")
+    return notes
+
+
+def intervals_cover(comparison: Comparison) -> str:
+    """What the intervals speak of, to follow 'Intervals ...'."""
+    seeds = {system: set[int]() for system in comparison.systems}
+    for run in comparison.results.runs:
+        if run.record.status != "failed":
+            seeds[run.system].add(run.record.seed)
+    counts = sorted({len(found) for found in seeds.values() if found})
+    if not counts or counts == [1]:
+        return "cover the choice of test samples only, not training: there is one seed a model"
+    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    alone = " (test samples only where there is one seed)" if counts[0] == 1 else ""
+    return f"cover training seeds ({span} a model) and test samples{alone}"
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,75 @@
+"""Numbers and names as a person reads them."""
+
+from __future__ import annotations
+
+import math
+
+from harness.report.comparison import Cell
+from harness.report.untrusted import visible
+
+_PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def words(name: str) -> str:
+    """'bits_per_byte' -> 'bits per byte'."""
+    return visible(name, one_line=True).replace("_", " ")
+
+
+def quantity(value: float | None, unit: str = "") -> str:
+    """A count or an amount in three digits: 801024 -> '801k', 0.0521 -> '0.0521'; with the unit 'B' '801 kB'."""
+    if value is None or math.isnan(value):
+        return "–"
+    space = " " if unit else ""
+    for size, prefix in _PREFIXES:
+        if abs(value) >= size * 0.9995:
+            return f"{_three_digits(value / size)}{space}{prefix}{unit}"
+    return f"{_three_digits(value)}{space}{unit}"
+
+
+def _three_digits(value: float) -> str:
+    text = f"{value:.3g}"
+    return f"{float(text):g}" if "e" not in text or abs(value) >= 1 else text
+
+
+def number(value: float | None, unit: str) -> str:
+    """A measured value: shares in percent, bits in three decimals, others in four digits."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        text = f"{100 * value:.1f}"
+    elif unit.startswith("bits"):
+        text = f"{value:.3f}"
+    else:
+        text = f"{value:,.4g}" if abs(value) < 1e4 else quantity(value)
+    return text.removeprefix("-") if not text.strip("-0.") else text  # no '-0.0'
+
+
+def estimate_text(cell: Cell | None) -> str:
+    """'2.103 [2.051, 2.155]'; shares in percent, without the sign; '–' where there is no value."""
+    if cell is None or cell.estimate.value is None:
+        return "–"
+    estimate, unit = cell.estimate, cell.measure.unit
+    value = number(estimate.value, unit)
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return value
+    return f"{value} [{number(estimate.ci_low, unit)}, {number(estimate.ci_high, unit)}]"
+
+
+def heading(metric: str, unit: str) -> str:
+    """A column's heading: 'exact match, %'; the unit where the name does not say it already."""
+    name = words(metric)
+    if unit == "share":
+        return f"{name}, %"
+    return (
+        name if unit.replace("/", " per ") in {name, name.removesuffix("s")} or not unit else f"{name}, {words(unit)}"
+    )
+
+
+def p_text(p: float | None) -> str:
+    """'p = 0.012', 'p < 0.001'."""
+    return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def joined(names: list[str], last: str = "and") -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""

@@ -1,0 +1,112 @@
+"""Random draws for intervals and tests: which clusters, samples and signs each resample takes.
+
+Every draw starts from one fixed seed, so it depends on the shape of the data alone; draws that fit in memory are kept,
+since the measures of one eval share their samples, and larger ones are made a portion at a time. Needs no torch.
+
+Shapes: R resamples, K clusters, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_RESAMPLES = 2_000
+NUM_FLIPS = 10_000
+
+GENERATOR_SEED = 20_240_229
+# No array of more than this many values (32 MB).
+_MAX_VALUES_AT_ONCE = 1 << 22
+
+Floats = NDArray[np.float64]
+
+
+def signs(num_clusters: int, exact: bool) -> Iterator[Floats]:
+    """Rows of +1 and -1, (R, K) at a time: all of them, or NUM_FLIPS at random."""
+    if NUM_FLIPS * num_clusters <= _MAX_VALUES_AT_ONCE:
+        yield _kept_signs(num_clusters, exact)
+        return
+    generator = np.random.default_rng([GENERATOR_SEED, 2])
+    for num_rows in _portions(NUM_FLIPS, num_clusters):
+        yield _signs_of_bits(generator.integers(0, 2, size=(num_rows, num_clusters), dtype=np.int8))
+
+
+@lru_cache(maxsize=2)
+def _kept_signs(num_clusters: int, exact: bool) -> Floats:
+    if exact:
+        bits = (np.arange(2**num_clusters)[:, None] >> np.arange(num_clusters)) & 1
+    else:
+        generator = np.random.default_rng([GENERATOR_SEED, 2])
+        bits = generator.integers(0, 2, size=(NUM_FLIPS, num_clusters), dtype=np.int8)
+    return _signs_of_bits(bits)
+
+
+def _signs_of_bits(bits: NDArray[np.generic]) -> Floats:
+    return 1.0 - 2.0 * bits.astype(np.float64)
+
+
+def cluster_counts(num_clusters: int, wide: int | None = None) -> Iterator[Floats]:
+    """How often each cluster is drawn in each resample, (R, K) at a time. `wide`: the caller makes rows of that
+    width."""
+    width = max(num_clusters, wide or 0)
+    if NUM_RESAMPLES * width <= _MAX_VALUES_AT_ONCE:
+        yield _kept_cluster_counts(num_clusters)
+        return
+    generator = np.random.default_rng([GENERATOR_SEED, 0])
+    for num_rows in _portions(NUM_RESAMPLES, width):
+        yield _draw_counts(generator, num_rows, num_clusters)
+
+
+@lru_cache(maxsize=4)
+def _kept_cluster_counts(num_clusters: int) -> Floats:
+    return _draw_counts(np.random.default_rng([GENERATOR_SEED, 0]), NUM_RESAMPLES, num_clusters)
+
+
+def _draw_counts(generator: np.random.Generator, num_rows: int, num_clusters: int) -> Floats:
+    drawn = generator.integers(0, num_clusters, size=(num_rows, num_clusters))
+    drawn += np.arange(num_rows)[:, None] * num_clusters
+    counts = np.bincount(drawn.ravel(), minlength=num_rows * num_clusters)
+    return counts.reshape(num_rows, num_clusters).astype(np.float64)
+
+
+def sample_weights(codes: NDArray[np.int64]) -> Iterator[Floats]:
+    """How often each sample is drawn when clusters, then samples within them, are drawn; (R, N) at a time."""
+    num_samples = len(codes)
+    if int(codes.max()) + 1 == num_samples:
+        yield from cluster_counts(num_samples)
+    elif NUM_RESAMPLES * num_samples <= _MAX_VALUES_AT_ONCE:
+        yield _kept_sample_weights(codes.tobytes())
+    else:
+        generator = np.random.default_rng([GENERATOR_SEED, 3])
+        for num_rows in _portions(NUM_RESAMPLES, num_samples):
+            yield _draw_sample_weights(generator, num_rows, codes)
+
+
+@lru_cache(maxsize=2)
+def _kept_sample_weights(codes: bytes) -> Floats:
+    generator = np.random.default_rng([GENERATOR_SEED, 3])
+    return _draw_sample_weights(generator, NUM_RESAMPLES, np.frombuffer(codes, dtype=np.int64))
+
+
+def _draw_sample_weights(generator: np.random.Generator, num_rows: int, codes: NDArray[np.int64]) -> Floats:
+    num_samples, sizes = len(codes), np.bincount(codes)
+    num_clusters = len(sizes)
+    members = np.argsort(codes, kind="stable")  # samples, cluster by cluster
+    starts = np.cumsum(sizes) - sizes
+    drawn = generator.integers(0, num_clusters, size=(num_rows, num_clusters))
+    slots_in_row = sizes[drawn].sum(axis=1)
+    clusters = np.repeat(drawn.ravel(), sizes[drawn].ravel())  # one slot a sample of each cluster drawn
+    samples = members[starts[clusters] + (generator.random(len(clusters)) * sizes[clusters]).astype(np.int64)]
+    rows = np.repeat(np.arange(num_rows), slots_in_row)
+    weights = np.bincount(rows * num_samples + samples, minlength=num_rows * num_samples)
+    return weights.reshape(num_rows, num_samples).astype(np.float64)
+
+
+def _portions(num_rows: int, width: int) -> Iterator[int]:
+    """num_rows, cut into portions whose (portion, width) arrays are small."""
+    most = max(1, _MAX_VALUES_AT_ONCE // max(1, width))
+    for start in range(0, num_rows, most):
+        yield min(most, num_rows - start)

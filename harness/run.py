@@ -1,0 +1,232 @@
+"""One run: fit, ask every eval, write the record.
+
+What is finished is not done again: a complete run is returned as it is, fits and scores are looked up by content.
+Scores lie under results/scores/<score_id>.parquet, so that runs over one fit share whatever does not depend on
+decoding.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+from filelock import FileLock, Timeout
+
+from harness import environment
+from harness.asking import ask
+from harness.completion import seed_of
+from harness.config import RunSettings, identity
+from harness.display import visible
+from harness.evaluation import Eval, Material, table
+from harness.fits import Fit, FitSettings, content_hash, fit_id, load_corpus, obtain, pick_device
+from harness.record import (
+    CONFIG_FILE,
+    CURVE_FILE,
+    LOG_FILE,
+    RUN_FILE,
+    SAMPLES_FILE,
+    TEXT_FOLDER,
+    Metric,
+    RunRecord,
+    write_bytes,
+)
+from harness.text.corpus import Corpus
+from harness.tracking import mirror
+
+log = logging.getLogger("bakeoff")
+
+_TEXTS_AN_EVAL = 20
+
+
+def run(settings: RunSettings) -> RunRecord:
+    """Do one run, or what is left of it, and return its record. UserErrors come before anything is written."""
+    corpus = load_corpus(settings.data)
+    device = pick_device(settings.device)
+    wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    name = run_id(settings, fit_id(wanted, corpus))
+    folder = settings.results_dir / settings.experiment_name / name
+    with _alone(folder):
+        if (folder / RUN_FILE).exists():
+            finished = RunRecord.read(folder)
+            if finished.status == "complete":
+                log.info("%s is complete; nothing to do", name)
+                return finished
+        with _logged(folder):
+            return _do(settings, corpus, wanted, device, name, folder)
+
+
+def run_id(settings: RunSettings, fit: str) -> str:
+    """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals."""
+    content = content_hash(
+        {"fit": fit, "decoding": identity(settings.decoding), "evals": identity(dict(settings.evals))}
+    )
+    return f"{settings.names['model']}-{settings.names['decoding']}-s{settings.seed}-{content[:8]}"
+
+
+def _do(
+    settings: RunSettings, corpus: Corpus, wanted: FitSettings, device: torch.device, name: str, folder: Path
+) -> RunRecord:
+    started_at = _now()
+    log.info("run %s", name)
+    write_bytes(
+        folder / CONFIG_FILE, yaml.safe_dump(dict(settings.resolved), sort_keys=False, allow_unicode=True).encode()
+    )
+    fit = obtain(wanted, corpus, settings.results_dir, device)
+    environment.start_measuring_memory()
+    material = Material(corpus, fit.tokenizer)
+    metrics: list[Metric] = []
+    tables: list[pd.DataFrame] = []
+    failures: list[str] = []
+    for eval in settings.evals.values():
+        try:
+            rows = _scored(eval, fit, material, settings)
+            metrics += eval.metrics(rows) if len(rows) else [_nothing_measured(eval)]
+            tables.append(rows)
+        except Exception as error:
+            log.error("eval %s failed: %s\n%s", eval.name, error, traceback.format_exc())
+            failures.append(f"eval {eval.name}: {type(error).__name__}: {error}")
+    samples = pd.concat(tables, ignore_index=True) if tables else table("", [], [])
+    samples.insert(0, "run_id", name)
+    write_bytes(folder / SAMPLES_FILE, samples.to_parquet())
+    write_bytes(folder / CURVE_FILE, fit.curve().to_parquet())
+    for rows in tables:
+        _write_texts(rows, folder / TEXT_FOLDER)
+    seen = [rows.attrs["seen_in_training"] for rows in tables if rows.attrs.get("seen_in_training") is not None]
+    record = RunRecord(
+        run_id=name,
+        fit_id=fit.id,
+        experiment=settings.experiment_name,
+        status="partial" if failures else "complete",
+        error="; ".join(failures) or None,
+        started_at=started_at,
+        finished_at=_now(),
+        family=settings.model.family,
+        model={"name": settings.names["model"], **_options(fit.model.config)},
+        tokenizer={
+            "name": settings.names["tokenizer"],
+            **_options(settings.tokenizer),
+            "vocab_size": fit.tokenizer.vocab_size,
+            "fingerprint": fit.tokenizer.fingerprint,
+        },
+        data={
+            "name": settings.names["data"],
+            "fingerprint": corpus.fingerprint,
+            "train_bytes": corpus.num_bytes("train"),
+            "validation_bytes": corpus.num_bytes("validation"),
+            "test_bytes": corpus.num_bytes("test"),
+            "test_problems_seen_in_training": sum(seen) if seen else None,
+            "config": _options(settings.data),
+        },
+        decoding={"name": settings.names["decoding"], **_options(settings.decoding)},
+        seed=settings.seed,
+        budget={**_options(settings.budget), "num_params_missed_by": fit.facts["num_params_missed_by"]},
+        spent=dict(fit.facts["spent"]),
+        cost=dict(fit.facts["cost"]),
+        metrics=metrics,
+        versions=environment.versions(),
+        git=environment.git_state(),
+        device=str(device),
+        num_threads=torch.get_num_threads(),
+        peak_memory_bytes=max(environment.peak_memory_bytes(), fit.facts["peak_memory_bytes"]),
+        wandb={},
+    )
+    record = mirror(record, folder, settings.tracking, settings.results_dir)
+    record.write(folder)
+    log.info("run %s is %s: %s", name, record.status, folder)
+    return record
+
+
+def _scored(eval: Eval, fit: Fit, material: Material, settings: RunSettings) -> pd.DataFrame:
+    """The eval's scored rows, looked up or made."""
+    depends_on = {"fit": fit.id, "eval": identity(eval)}
+    if eval.uses_decoding:
+        depends_on["decoding"] = identity(settings.decoding)
+    path = settings.results_dir / "scores" / f"{content_hash(depends_on)}.parquet"
+    if path.exists():
+        return pd.read_parquet(path)
+    samples = list(eval.samples(material))
+    requests = [eval.requests(sample, material) for sample in samples]
+    seeds = [
+        [seed_of(settings.seed, eval.name, sample.id, index) for index in range(len(asked))]
+        for sample, asked in zip(samples, requests, strict=True)
+    ]
+    answers = ask(fit.model, fit.tokenizer, requests, seeds, settings.decoding, f"eval {eval.name}")
+    scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
+    rows = table(eval.name, samples, scores)
+    rows.attrs["seen_in_training"] = eval.seen_in_training(samples, material)
+    write_bytes(path, rows.to_parquet())
+    return rows
+
+
+def _nothing_measured(eval: Eval) -> Metric:
+    return Metric(
+        eval.name, eval.version, "samples", "all", None, "samples", None, n=0, n_total=0, reason=eval.why_no_samples
+    )
+
+
+def _write_texts(rows: pd.DataFrame, folder: Path) -> None:
+    """The first few answers of an eval, to read. Model text may hold anything: what could move a terminal is spelled
+    out."""
+    spoken = rows[rows["answer"] != ""].head(_TEXTS_AN_EVAL)
+    if spoken.empty:
+        return
+    parts = [
+        f"--- {row.sample_id} ({row.finish_reason}) ---\n{visible(str(row.prompt))}\n>>> the model goes "
+        f"on:\n{visible(str(row.answer))}\n"
+        for row in spoken.itertuples()
+    ]
+    write_bytes(folder / f"{spoken['eval'].iloc[0]}.txt", "\n".join(parts).encode())
+
+
+def _options(settings: Any) -> dict[str, Any]:
+    """A settings object's options as plain values."""
+    plain = _without_versions(identity(settings))
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _without_versions(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_versions(value) for key, value in node.items() if key != "version"}
+    return [_without_versions(item) for item in node] if isinstance(node, list) else node
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a run's folder; another process that does the same run waits, and then finds it done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s is being done by another process; waiting for it", folder.name)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    """Copy what is logged into the run's log.txt."""
+    handler = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,110 @@
+"""Log-likelihoods of texts under any model, in batches.
+
+Every text has a probability: no token is skipped and none is unknown, and the first token of a document is scored too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.completion import DEFAULT_BATCH_SIZE, read_prompts
+from harness.decoding import Greedy
+from harness.evaluation import Likelihood, ScoreContinuation
+from harness.text.tokenizer import Tokenizer
+from models.language_model import LanguageModel
+
+# A batch of documents holds at most this many tokens, padding included.
+_TOKENS_A_BATCH = 1 << 17
+# Continuations are read in pieces that need at most this many float32 values.
+_VALUES_AT_ONCE = 1 << 24
+
+
+def document_logprobs(
+    model: LanguageModel,
+    documents: Sequence[np.ndarray],
+    on_done: Callable[[int], None] = lambda num_tokens: None,
+) -> list[np.ndarray]:
+    """The log-probability of every token of every document, each read from its start.
+
+    documents: (N,) int64 arrays of any lengths. Returns float32 arrays of the same lengths, in the same order.
+    """
+    scored: dict[int, np.ndarray] = {}
+    for batch in _batches([len(tokens) for tokens in documents]):
+        padded, lengths = _pad([documents[index] for index in batch])
+        values = model.token_logprobs(padded, lengths).cpu().numpy()
+        for row, index in enumerate(batch):
+            scored[index] = values[row, : len(documents[index])]
+        on_done(int(lengths.sum()))
+    return [scored[index] for index in range(len(documents))]
+
+
+def nats(logprobs: np.ndarray) -> float:
+    """Sum of -ln p, in float64, exactly rounded whatever the batch was."""
+    return float(-logprobs.astype(np.float64).sum())
+
+
+def score_continuations(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    requests: Sequence[ScoreContinuation],
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    on_done: Callable[[int], None] = lambda count: None,
+) -> list[Likelihood]:
+    """How likely each continuation is after its prompt, and whether greedy decoding would write it.
+
+    Prompt and continuation are tokenized apart, as the completion engine meets them.
+    """
+    prompts = [tokenizer.encode(request.prompt) for request in requests]
+    targets = [tokenizer.encode(request.continuation) for request in requests]
+    order = sorted(range(len(requests)), key=lambda index: (len(prompts[index]), len(targets[index])))
+    found: dict[int, Likelihood] = {}
+    for begin in range(0, len(order), batch_size):
+        batch = order[begin : begin + batch_size]
+        state = read_prompts(model, [prompts[index] for index in batch])
+        padded, lengths = _pad([targets[index] for index in batch])
+        total = torch.zeros(len(batch), dtype=torch.float64)
+        greedy = torch.ones(len(batch), dtype=torch.bool)
+        piece = max(1, _VALUES_AT_ONCE // (len(batch) * model.vocab_size))
+        for start in range(0, padded.shape[1], piece):
+            part = padded[:, start : start + piece]
+            rest = (lengths - start).clamp(0, part.shape[1])
+            before = state.logprobs[:, None]
+            after, state = model.read(state, part, rest)
+            rows = torch.cat([before, after[:, :-1]], dim=1).cpu()
+            real = torch.arange(part.shape[1]) < rest[:, None]
+            total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)
+            greedy &= ((_greedy(rows) == part) | ~real).all(dim=1)
+        for row, index in enumerate(batch):
+            found[index] = Likelihood(float(total[row]), len(targets[index]), bool(greedy[row]))
+        on_done(len(batch))
+    return [found[index] for index in range(len(requests))]
+
+
+def _greedy(rows: Tensor) -> Tensor:
+    """(B, T, V) -> (B, T): what the greedy chooser would pick."""
+    flat = rows.flatten(0, 1)
+    return Greedy()(flat, torch.zeros(len(flat))).view(rows.shape[:2])
+
+
+def _pad(sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(tokens) for tokens in sequences])
+    padded = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.int64)
+    for row, tokens in enumerate(sequences):
+        padded[row, : len(tokens)] = torch.from_numpy(np.asarray(tokens, dtype=np.int64))
+    return padded, lengths
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Indices by length, cut so that a padded batch stays within the limit; a longer document stands alone."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        if batch and (len(batch) + 1) * lengths[index] > _TOKENS_A_BATCH:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

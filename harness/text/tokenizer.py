@@ -1,0 +1,189 @@
+"""What a tokenizer is: text to token ids and back, lossless on any Python string.
+
+There is no unknown token: what training never showed is written as bytes, so every text has ids, and therefore a
+probability. The start token opens every document and belongs to no text: `encode` never gives it, whatever the text
+says, and it decodes to nothing.
+
+Speaker labels. With `speaker_tokens` on, a label at a structural place ("Human:" at the start of the text or after a
+blank line, see harness.text.transcript) is one token of its own; the same words anywhere else are plain text. A
+transcript then can't be forged by what is said in it, and handing over a turn is one choice of the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from harness.errors import UserError, closest
+from harness.text.corpus import Document
+from harness.text.transcript import LabelFinder
+
+TOKENIZER_FILE = "tokenizer.json"
+# Where the classes of the kinds that come with bakeoff are; imported when a file of that kind is read.
+_BUILT_IN_KINDS = {
+    "byte": "harness.text.byte_tokenizer",
+    "char": "harness.text.char_tokenizer",
+    "bpe": "harness.text.bpe_tokenizer",
+}
+_KINDS: dict[str, type[Tokenizer]] = {}
+
+Ids = np.ndarray[tuple[int], np.dtype[np.int64]]
+"""Token ids: (N,) int64."""
+
+
+class Tokenizer(ABC):
+    """Text to ids and back: `decode(encode(text)) == text` for every Python string, lone surrogates included.
+
+    A subclass that sets `kind` can be read back from a tokenizer.json that names that kind, once its module is
+    imported.
+    """
+
+    kind: ClassVar[str]
+    """The word in tokenizer.json that says which class reads it."""
+    vocab_size: int
+    """Number of ids: 0 to vocab_size - 1, the start token and labels included."""
+    start_token: int
+    """Opens every document. `encode` never gives it; it decodes to ''."""
+    label_tokens: Mapping[str, int]
+    """Speaker labels that are one token each, as {"Human:": 257}; empty when `speaker_tokens` is off."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "kind" in cls.__dict__:
+            _KINDS[cls.kind] = cls
+
+    @abstractmethod
+    def encode(self, text: str) -> Ids:
+        """The ids of a text: (N,) int64, N = 0 for ''."""
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        """The ids of each text, as `encode` gives them; faster than one by one where a tokenizer can do that."""
+        return [self.encode(text) for text in texts]
+
+    @abstractmethod
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
+        """The text of ids, in any order; never raises for ids of the vocabulary. Bytes that make no character become
+        U+FFFD.
+
+        The text of a whole is not always the joined texts of its parts: a character may straddle tokens.
+        """
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """Everything there is to know about this tokenizer, as canonical JSON: equal tokenizers give equal strings."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, content: str) -> Self:
+        """The tokenizer that `to_json` described."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of `to_json()`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def token_text(self, token: int) -> str:
+        """One token, for display only: its text, or a name in angle brackets where it has none of its own."""
+        return "<start>" if token == self.start_token else self.decode([token])
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json into a folder, atomically."""
+        from harness.record import write_bytes
+
+        write_bytes(folder / TOKENIZER_FILE, self.to_json().encode())
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json, or in a folder that holds one. UserError where there is none that can be
+    read."""
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    try:
+        content = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"can't read a tokenizer from {file} ({error}). Give a run's folder or its tokenizer.json."
+        ) from error
+    try:
+        kind = json.loads(content)["kind"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} is not a tokenizer of bakeoff (no JSON with a 'kind'). Give a run's tokenizer.json."
+        ) from error
+    if kind in _BUILT_IN_KINDS:
+        importlib.import_module(_BUILT_IN_KINDS[kind])
+    if kind not in _KINDS:
+        known = sorted(_BUILT_IN_KINDS.keys() | _KINDS.keys())
+        raise UserError(
+            f"{file} holds a tokenizer of kind {kind!r}; known are {', '.join(known)}.{closest(str(kind), known)} "
+            "If a plugin brings this kind, install the plugin."
+        )
+    try:
+        return _KINDS[kind].from_json(content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is a damaged tokenizer of kind {kind!r} ({error!r}). Train it again.") from error
+
+
+@dataclass(frozen=True)
+class TokenizerSettings(ABC):
+    """What a user can choose about a tokenizer: a frozen dataclass, one field an option.
+
+    A wrong value raises ValueError with a sentence for the user when the settings are made.
+    """
+
+    version: ClassVar[int] = 1
+    """Raised when the same options come to mean another tokenizer, so that old fits aren't taken for new ones."""
+
+    @abstractmethod
+    def train(self, documents: Sequence[Document]) -> Tokenizer:
+        """The tokenizer that these settings make of training documents; the same in any process."""
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """ValueError with a sentence for the user, unless these can be speaker labels."""
+    for label in labels:
+        if not re.fullmatch(r"[^\\\s\ud800-\udfff](?:[^\n\ud800-\udfff]*[^\s\ud800-\udfff])?", label):
+            raise ValueError(
+                f"labels has {label!r}: a label is one line, as 'Human:', with no space at its ends and no backslash "
+                "at its beginning."
+            )
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"labels has the same label twice: {list(labels)}. Name each once.")
+
+
+class LabelTokens:
+    """Cuts a text at its speaker labels: those at a structural place become tokens, the rest stays text."""
+
+    def __init__(self, labels: Sequence[str], first_id: int) -> None:
+        """`labels` get the ids from `first_id` on, in their order; none of them turns this off."""
+        self.ids = {label: first_id + i for i, label in enumerate(labels)}
+        any_label = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+        self._finder = LabelFinder(f"(?:{any_label})") if labels else None
+
+    def split(self, text: str) -> Iterator[str | int]:
+        """Stretches of plain text (never empty) and the ids of the labels between them, in order."""
+        plain_from = 0
+        for begin, end in self._finder.find(text) if self._finder else ():
+            if begin > plain_from:
+                yield text[plain_from:begin]
+            yield self.ids[text[begin:end]]
+            plain_from = end
+        if plain_from < len(text):
+            yield text[plain_from:]
+
+    def plain_stretches(self, text: str) -> Iterator[str]:
+        """The stretches of plain text alone."""
+        return (stretch for stretch in self.split(text) if isinstance(stretch, str))
+
+
+def canonical_json(content: Mapping[str, Any]) -> str:
+    """One string for equal contents: sorted keys, ASCII, no spaces."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Set bakeoff up in this checkout: an environment in .venv with the exact versions of requirements.lock, bakeoff itself
+(editable), and the plays for data=shakespeare in the user's cache. Done once; run again, it returns at once.
+
+Needs Python 3.11 or later and a network. Where the plays can't be had, it says so and all other data sets work.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = ENVIRONMENT / "installed"
+
+
+def main() -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036
+        print(f"bakeoff needs Python 3.11 or later; this is {sys.version.split()[0]}. Run install.py with a later one.")
+        return 2
+    content = b"".join((ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml"))
+    wanted = hashlib.sha256(content + str(ROOT).encode()).hexdigest()
+    if not (STAMP.exists() and STAMP.read_text() == wanted):
+        print("Setting up .venv (once; a few minutes) ...", flush=True)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+            pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            # pip compiles the bytecode as it installs: without that the first start would take seconds longer
+            subprocess.run([*pip, "--requirement", str(ROOT / "requirements.lock")], check=True)
+            subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
+        except subprocess.CalledProcessError as error:
+            print(
+                f"\nSetting up failed at: {' '.join(error.cmd)}\n"
+                "Its own message is above. Usual causes: no network, too little disk space (about 3 GB "
+                "are needed), or on Debian "
+                "and Ubuntu a missing package python3-venv. Mend it and run install.py again; it goes on from here."
+            )
+            return 1
+        STAMP.write_text(wanted)
+    # its own message says what to do; everything but data=shakespeare works without
+    subprocess.run([str(BIN / "bakeoff"), "fetch"], check=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Keys and values of past tokens, as a value that grows without copying.
+
+A cache is a view of a storage: of row b, the first `lengths[b]` places. Places are only ever written beyond what anybody
+holds: `grow` writes in place when this cache is the newest of its storage, and copies first when another has grown
+from it since. So an old cache can be kept, and read from again, while text is generated from a newer one at no cost in
+copies; the storage doubles when it is full.
+
+Shape legend: L layers, B rows, H heads, S places, T new tokens, E width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from models.windowed import WindowCache
+
+_SMALLEST_CAPACITY = 32
+
+
+class _Storage:
+    """(L, 2, B, H, capacity, E): keys and values. Zeros where nothing was written, for masked values must be finite."""
+
+    def __init__(self, data: Tensor) -> None:
+        self.data = data
+        self.newest = 0
+
+
+class KeyValueCache(WindowCache):
+    """See the module. `grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
+
+    def __init__(self, lengths: Sequence[int], storage: _Storage, max_length: int) -> None:
+        self.lengths = tuple(lengths)
+        self.max_length = max_length
+        self._storage = storage
+        self._number = storage.newest
+        self._new_counts: tuple[int, ...] = ()
+
+    @classmethod
+    def empty(cls, num_layers: int, num_rows: int, num_heads: int, head_width: int, max_length: int, like: Tensor) -> Self:
+        """A cache of `num_rows` rows without tokens, of at most `max_length` each; dtype and device are those of `like`."""
+        return cls([0] * num_rows, _Storage(like.new_zeros(num_layers, 2, num_rows, num_heads, 0, head_width)), max_length)
+
+    def grow(self, counts: Sequence[int]) -> Self:
+        """A cache with room for `counts[b]` more tokens in row b, to be written before anything else is done with it."""
+        lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
+        storage = self._storage
+        if self._number != storage.newest or max(lengths) > storage.data.shape[4]:
+            storage = self._copied(max(lengths))
+        storage.newest += 1
+        grown = type(self)(lengths, storage, self.max_length)
+        grown._new_counts = tuple(counts)
+        return grown
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """The new tokens' keys and values, (B, H, T, E) each; of row b the first `counts[b]` tokens of `grow` count."""
+        begins = [length - count for length, count in zip(self.lengths, self._new_counts, strict=True)]
+        into = self._storage.data[layer]
+        if len(set(begins)) == 1 and len(set(self._new_counts)) == 1:
+            place = slice(begins[0], self.lengths[0])
+            into[0, :, :, place] = keys
+            into[1, :, :, place] = values
+            return
+        begin, count = (torch.tensor(numbers, device=keys.device) for numbers in (begins, self._new_counts))
+        row, step = torch.nonzero(torch.arange(keys.shape[2], device=keys.device) < count[:, None], as_tuple=True)
+        into[0, row, :, begin[row] + step] = keys[row, :, step]
+        into[1, row, :, begin[row] + step] = values[row, :, step]
+
+    def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
+        """(B, H, S, E) each, S the longest row's length; what lies past a row's own length is finite but means nothing."""
+        whole = self._storage.data[layer, :, :, :, : max(self.lengths, default=0)]
+        return whole[0], whole[1]
+
+    def select(self, rows: Sequence[int]) -> Self:
+        lengths = [self.lengths[row] for row in rows]
+        storage = self._copied(max(lengths, default=0), torch.tensor(rows, dtype=torch.int64))
+        return type(self)(lengths, storage, self.max_length)
+
+    def replace(self, rows: Sequence[int], other: Self) -> Self:
+        lengths = list(self.lengths)
+        for row, length in zip(rows, other.lengths, strict=True):
+            lengths[row] = length
+        storage = self._copied(max(*self.lengths, *other.lengths))
+        held = max(other.lengths)
+        index = torch.tensor(rows, device=storage.data.device)
+        storage.data[:, :, index, :, :held] = other._storage.data[..., :held, :]
+        return type(self)(lengths, storage, self.max_length)
+
+    def _copied(self, num_places: int, rows: Tensor | None = None) -> _Storage:
+        """A storage of its own that holds what this one does (of these rows), with room for `num_places` and as many more."""
+        held = self._storage.data[..., : max(self.lengths, default=0), :]
+        if rows is not None:
+            held = held[:, :, rows.to(held.device)]
+        capacity = min(self.max_length, max(2 * num_places, _SMALLEST_CAPACITY))
+        copied = held.new_zeros(*held.shape[:4], capacity, held.shape[5])
+        copied[..., : held.shape[4], :] = held
+        return _Storage(copied)

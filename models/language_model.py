@@ -1,0 +1,245 @@
+"""What a language model is: the contract that every family meets.
+
+A language model gives, for the text read so far, a probability for every next token. Families differ in how they
+find it; nothing else in bakeoff needs to know how. A model knows token ids and nothing else: no text, no files of a
+user, no configuration tool, no eval.
+
+Which row scores which token. `logprobs(tokens)` of T tokens has T + 1 rows:
+
+    tokens            t0    t1    t2
+    row         0     1     2     3
+                |     |     |     +-- what comes after t2
+                |     |     +-------- what comes after t1: row 2 scores t2
+                |     +-------------- what comes after t0: row 1 scores t1
+                +-------------------- what opens a document: row 0 scores t0
+
+so row t scores token t, the first token of a document is scored too, and the empty prompt has a distribution. No caller
+ever adds a start token: `start()` has read it already, and no family scores it.
+
+Two ways to ask, which must agree (tests/models/test_contract.py):
+- all at once: `logprobs`, `token_logprobs`;
+- step by step: `start()`, then `read(state, tokens)` again and again. A `State` is a value: reading from it twice,
+  in any order, gives the same answers, so it can be kept, forked with `select`, and resumed.
+
+Shape legend: B rows (sequences), T tokens, V vocabulary size. Log-probabilities are natural logarithms, float32, and
+every (V,) row sums to one in probability.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+WEIGHTS_FILE = "weights.safetensors"
+# No temporary of more than this many float32 values while a long text is scored.
+_MAX_VALUES_AT_ONCE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs, whatever its family."""
+
+    num_params: int
+    """Numbers that the fit chose (weights, or stored counts), embeddings included."""
+    model_bytes: int
+    """Size of the weights on disk, in bytes."""
+    flops_per_token: int
+    """Floating-point operations to score one token, forward only; a table look-up counts as zero."""
+    state_bytes_at_context: int
+    """Size of one row's state after `context_length` tokens (1,024 where that is unbounded), in bytes."""
+
+
+@dataclass(frozen=True)
+class ModelConfig(ABC):
+    """What a user can choose about a family: one subclass a family, one field an option.
+
+    A wrong value raises ValueError with a sentence for the user, when the config is made.
+    """
+
+    family: ClassVar[str]
+    """The family's name, as in `model=`."""
+    version: ClassVar[int] = 1
+    """Raised when the same options come to mean another model, so that old fits aren't taken for new ones."""
+    width_field: ClassVar[str | None] = None
+    """The option that a parameter budget solves for; None where a family has no width."""
+    width_step: ClassVar[int] = 1
+    """Widths are multiples of this; a config may narrow it (see `width_multiple`)."""
+
+    @property
+    def width_multiple(self) -> int:
+        """What the width must be a multiple of, given the other options."""
+        return self.width_step
+
+    @abstractmethod
+    def build(self, vocab_size: int, start_token: int) -> LanguageModel:
+        """A new, untrained model over `vocab_size` tokens, whose documents open with `start_token`.
+
+        Neural weights are drawn from torch's current generator: seed it around this call.
+        """
+
+
+class NeuralModelConfig(ModelConfig):
+    """What training needs to know of a family that learns by gradients, beside the batch and the budget."""
+
+    learning_rate: float
+    """The highest learning rate of the schedule, for AdamW; each family's default suits its default size."""
+
+    @property
+    @abstractmethod
+    def training_length(self) -> int:
+        """Tokens that each row reads in one training step."""
+
+
+class State(ABC):
+    """What a model has read, as a value: never changed once handed out.
+
+    `logprobs` (B, V) float32: what each row expects next.
+    """
+
+    logprobs: Tensor
+
+    @property
+    def num_rows(self) -> int:
+        return self.logprobs.shape[0]
+
+    @abstractmethod
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        """The state of these rows, in this order; a row may be named never, once or many times."""
+
+
+class LanguageModel(ABC):
+    """Probabilities for the next token, whatever the family. See the module's drawing."""
+
+    config: ModelConfig
+    vocab_size: int
+    start_token: int
+    """The id that opens every document. Part of the vocabulary: giving it a probability says 'the document ends'."""
+
+    @property
+    def context_length(self) -> int | None:
+        """The most tokens that a prediction can depend upon; None where that is unbounded."""
+        return None
+
+    @abstractmethod
+    def start(self, num_rows: int = 1) -> State:
+        """The state of `num_rows` rows that have read nothing yet."""
+
+    @abstractmethod
+    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """Read more tokens from a state.
+
+        tokens: (B, T) int64, T >= 0; row b counts as `tokens[b, :lengths[b]]` (all T where lengths is None; 0 is allowed
+        and leaves that row as it was). Ids past a row's length may be anything in the vocabulary.
+        Returns (logprobs (B, T, V), the state after each row's last token). Row [b, t] is the distribution after
+        tokens[b, :t + 1]; rows past a row's length are unspecified. Where a row grows past `context_length`, the
+        oldest tokens are forgotten by a rule that depends on that row's own length alone.
+        """
+
+    @abstractmethod
+    def cost(self) -> Cost:
+        """What this model costs now."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """All that was learnt, by name, for `save`."""
+
+    @abstractmethod
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `tensors()` gave."""
+
+    def logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """All distributions at once. tokens: (B, T) int64. Returns (B, T + 1, V); see the module's drawing."""
+        state = self.start(tokens.shape[0])
+        after, _ = self.read(state, tokens, lengths)
+        return torch.cat([state.logprobs[:, None], after], dim=1)
+
+    def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The log-probability of each token given those before it, from the start of a document.
+
+        tokens: (B, T) int64. Returns (B, T) float32; entries past a row's length are unspecified. Reads in pieces, so a
+        long text never needs (B, T, V) at once.
+        """
+        num_rows, num_tokens = tokens.shape
+        piece = max(1, _MAX_VALUES_AT_ONCE // max(1, num_rows * self.vocab_size))
+        state = self.start(num_rows)
+        scored = []
+        for begin in range(0, num_tokens, piece):
+            part = tokens[:, begin : begin + piece]
+            rest = None if lengths is None else (lengths - begin).clamp(0, part.shape[1])
+            before = state.logprobs[:, None]
+            after, state = self.read(state, part, rest)
+            rows = torch.cat([before, after[:, :-1]], dim=1)
+            scored.append(rows.gather(2, part[:, :, None].to(rows.device))[:, :, 0])
+        return torch.cat(scored, dim=1) if scored else torch.zeros(num_rows, 0)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights into a folder (safetensors)."""
+        save_file({name: value.contiguous() for name, value in self.tensors().items()}, folder / WEIGHTS_FILE)
+
+    def load(self, folder: Path) -> Self:
+        """Take up the weights that `save` wrote; the same bits come back."""
+        self.load_tensors(load_file(folder / WEIGHTS_FILE))
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """What `model.json` says beside the weights; with it, `config.build` makes the same model again."""
+        return {
+            "family": self.config.family,
+            "config": asdict(self.config),
+            "vocab_size": self.vocab_size,
+            "start_token": self.start_token,
+        }
+
+
+class CountingModel(LanguageModel):
+    """A family that is trained by counting, in one pass."""
+
+    @abstractmethod
+    def count(self, tokens: Tensor) -> None:
+        """Count a stretch of the training stream. tokens: (N,) int64, documents each opened by the start token.
+
+        Stretches follow one another: what straddles two calls counts too.
+        """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Turn the counts into probabilities. Called once, after the last `count`; without it nothing can be scored."""
+
+
+class NeuralModel(LanguageModel, nn.Module):
+    """A family that is trained by gradients.
+
+    A subclass writes `forward`; training calls nothing else. Whether documents' ends break the memory is left to the model
+    to learn: the start token stands between documents in the training stream.
+    """
+
+    config: NeuralModelConfig
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
+        """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).
+
+        logits[b, t] predicts the token after tokens[b, t]. `carry` is what the next stretch of the same rows may start
+        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1); None where a family has none.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self.load_state_dict(tensors)
+
+    def num_params(self) -> int:
+        return sum(p.numel() for p in self.parameters())

@@ -1,0 +1,50 @@
+"""Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gates, Gers, Schmidhuber and Cummins 2000).
+
+The layers are torch's nn.LSTM: it has a fast kernel on processors (oneDNN) and on graphics cards (cuDNN). Each forget gate
+starts with a bias of 1 (Gers et al. 2000; Jozefowicz, Zaremba and Sutskever 2015), so that memory lasts from the first
+step of training; models/recurrent.py says the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.recurrent import Carry, RecurrentConfig, RecurrentModel
+
+
+@dataclass(frozen=True)
+class LSTMConfig(RecurrentConfig):
+    """Long short-term memory."""
+
+    family: ClassVar[str] = "lstm"
+
+    d_model: int = 256
+    """Width of the embeddings and of each layer's hidden state; 1 or more."""
+
+    def build(self, vocab_size: int, start_token: int) -> LSTM:
+        return LSTM(self, vocab_size, start_token)
+
+
+class LSTM(RecurrentModel):
+    """Carries each layer's hidden state and memory cell."""
+
+    num_gates = 4
+    num_carried = 2
+
+    def make_layer(self, d_model: int) -> nn.RNNBase:
+        return nn.LSTM(d_model, d_model)
+
+    @torch.no_grad()
+    def initialise(self, layer: nn.RNNBase) -> None:
+        super().initialise(layer)
+        # torch's order of gates: input, forget, cell, output. Of its two biases, which are added, one gets it.
+        layer.bias_ih_l0.chunk(self.num_gates)[1].fill_(1.0)
+
+    def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        hidden, cell = carry
+        outputs, (hidden, cell) = layer(inputs, (hidden[None], cell[None]))
+        return outputs, (hidden[0], cell[0])

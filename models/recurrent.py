@@ -1,0 +1,221 @@
+"""What the recurrent families share: embedding -> recurrent layers -> output, with a state that is carried on.
+
+A family says what one layer is and how it runs; all else (training, reading, ragged rows, cost) is here. Dropout is on
+what goes into each layer and into the output, never on the way from one step to the next (Zaremba, Sutskever and Vinyals
+2014). With `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al. 2017).
+
+Initialisation: matrices from the input uniform as Glorot and Bengio (2010), recurrent matrices orthogonal (Saxe,
+McClelland and Ganguli 2014), each gate by itself; biases 0. Embeddings are normal; the layers see them with a standard
+deviation of 1, the output with 1 / sqrt(d_model), so a tied matrix is multiplied by sqrt(d_model) on its way in (Vaswani et
+al. 2017, section 3.4). Smaller inputs let a network settle in states that no input moves it out of.
+
+Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates of a layer.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.checks import check_option
+from models.language_model import Cost, NeuralModel, NeuralModelConfig, State
+
+Carry = tuple[Tensor, ...]
+"""Each (L, B, D): what the layers remember of each row."""
+
+# No more hidden values (B x T x D) at once while a long text is read.
+_MAX_HIDDEN_VALUES = 1 << 22
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(NeuralModelConfig):
+    """The options of every recurrent family."""
+
+    width_field: ClassVar[str | None] = "d_model"
+    width_step: ClassVar[int] = 8
+
+    num_layers: int = 1
+    """Recurrent layers, one on the other; 1 or more."""
+    d_model: int = 256
+    """Width of the embeddings and of each layer's hidden state; 1 or more."""
+    dropout: float = 0.0
+    """Share of the values that training drops from each layer's input and from the output's; 0 up to, not including, 1."""
+    tie_embeddings: bool = True
+    """Whether one matrix serves as embedding and as output."""
+    learning_rate: float = 4e-3
+    """Highest learning rate of the schedule; above 0."""
+    training_length: int = 64
+    """Tokens that each row reads in a training step, which is how far back gradients go; the state is carried on. 1 or more."""
+
+    def __post_init__(self) -> None:
+        check_option(self, "num_layers", self.num_layers >= 1, "1 or more")
+        check_option(self, "d_model", self.d_model >= 1, "1 or more")
+        check_option(self, "dropout", 0 <= self.dropout < 1, "0 up to, not including, 1")
+        check_option(self, "learning_rate", self.learning_rate > 0, "above 0")
+        check_option(self, "training_length", self.training_length >= 1, "1 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentState(State):
+    """logprobs (B, V), and what the layers remember."""
+
+    logprobs: Tensor
+    carry: Carry
+
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        index = torch.as_tensor(rows, dtype=torch.int64, device=self.logprobs.device)
+        return type(self)(self.logprobs[index], tuple(part[:, index] for part in self.carry))
+
+
+class RecurrentModel(NeuralModel):
+    """A stack of recurrent layers over one embedding."""
+
+    config: RecurrentConfig
+    num_gates: ClassVar[int]
+    """G: how many (D, D) blocks a layer's matrices have."""
+    num_carried: ClassVar[int]
+    """How many tensors a layer carries from one step to the next."""
+
+    def __init__(self, config: RecurrentConfig, vocab_size: int, start_token: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.start_token = start_token
+        d_model = config.d_model
+        self.embedding = nn.Parameter(torch.empty(vocab_size, d_model))
+        self.layers = nn.ModuleList(self.make_layer(d_model) for _ in range(config.num_layers))
+        # Tied: None, and the embedding stands in, so that the weights hold it once.
+        self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, d_model))
+        self.output_bias = nn.Parameter(torch.zeros(vocab_size))
+        self.embedding_scale = 1.0 if self.output is not None else d_model**0.5
+        nn.init.normal_(self.embedding, std=1 / self.embedding_scale)
+        if self.output is not None:
+            nn.init.normal_(self.output, std=d_model**-0.5)
+        for layer in self.layers:
+            self.initialise(layer)
+
+    @abstractmethod
+    def make_layer(self, d_model: int) -> nn.RNNBase:
+        """One layer, D to D, as torch's own module."""
+
+    @abstractmethod
+    def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        """inputs: (T, B, D), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after the last step."""
+
+    def initialise(self, layer: nn.RNNBase) -> None:
+        """Draw a layer's first weights."""
+        for name, parameter in layer.named_parameters():
+            if name.startswith("bias"):
+                nn.init.zeros_(parameter)
+            else:
+                draw = nn.init.xavier_uniform_ if name.startswith("weight_ih") else nn.init.orthogonal_
+                for block in parameter.detach().chunk(self.num_gates):
+                    draw(block)
+
+    def forward(self, tokens: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
+        hidden, carry = self._run(tokens, carry, self.config.dropout if self.training else 0.0)
+        return self._logits(hidden), tuple(part.detach() for part in carry)
+
+    def _run(self, tokens: Tensor, carry: Carry | None, dropout: float) -> tuple[Tensor, Carry]:
+        """tokens: (B, T). Returns the last layer's outputs (B, T, D), and the carry. Dropout doesn't follow the mode."""
+        if carry is None:
+            blank = self.embedding.new_zeros(self.config.num_layers, len(tokens), self.config.d_model)
+            carry = (blank,) * self.num_carried
+        # (T, B, D): time first, so that each step is one block
+        hidden = F.embedding(tokens.t(), self.embedding) * self.embedding_scale
+        after: list[Carry] = []
+        for layer, *before in zip(self.layers, *carry, strict=True):
+            assert isinstance(layer, nn.RNNBase)
+            hidden, last = self.run_layer(layer, _drop(hidden, dropout), tuple(before))
+            after.append(last)
+        carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
+        return _drop(hidden, dropout).transpose(0, 1), carried
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)
+
+    @torch.no_grad()
+    def start(self, num_rows: int = 1) -> RecurrentState:
+        tokens = torch.full((1, 1), self.start_token, device=self.device)
+        hidden, carry = self._run(tokens, None, dropout=0.0)
+        one = RecurrentState(torch.log_softmax(self._logits(hidden)[:, 0], dim=-1, dtype=torch.float32), carry)
+        return one.select([0] * num_rows)
+
+    @torch.no_grad()
+    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        assert isinstance(state, RecurrentState)
+        tokens = tokens.to(self.device)
+        after = torch.zeros(*tokens.shape, self.vocab_size, device=self.device)
+        logprobs, carry = state.logprobs, state.carry
+        for begin, end, rows in self._segments(tokens, lengths):
+            part, before = tokens[:, begin:end], carry
+            if rows is not None:
+                part, before = part[rows], tuple(whole[:, rows] for whole in carry)
+            hidden, carried = self._run(part, before, dropout=0.0)
+            expected = torch.log_softmax(self._logits(hidden), dim=-1, dtype=torch.float32)
+            if rows is None:
+                after[:, begin:end] = expected
+                logprobs, carry = expected[:, -1].clone(), carried
+            else:
+                after[rows, begin:end] = expected
+                logprobs = logprobs.index_copy(0, rows, expected[:, -1])
+                carry = tuple(whole.index_copy(1, rows, some) for whole, some in zip(carry, carried, strict=True))
+        return after, RecurrentState(logprobs, carry)
+
+    def _segments(self, tokens: Tensor, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:
+        """(begin, end, the rows that go on to `end`, None for all): nothing is ever padded.
+
+        A segment ends where a row does, and where it would take too much memory.
+        """
+        num_rows, num_tokens = tokens.shape
+        if not num_rows:
+            return
+        ends = [num_tokens] if lengths is None else sorted(set(lengths.tolist()))
+        longest = max(1, _MAX_HIDDEN_VALUES // (num_rows * self.config.d_model))
+        begin = 0
+        for row_end in ends:
+            rows = None
+            if lengths is not None and row_end > ends[0]:
+                rows = torch.nonzero(lengths >= row_end)[:, 0].to(self.device)
+            while begin < row_end:
+                end = min(row_end, begin + longest)
+                yield begin, end, rows
+                begin = end
+
+    def cost(self) -> Cost:
+        """FLOPs are those of the matrices, 2 per multiply-add; element-wise work isn't counted."""
+        d_model = self.config.d_model
+        in_layers = sum(parameter.numel() for parameter in self.layers.parameters() if parameter.dim() == 2)
+        bytes_per_value = self.embedding.element_size()
+        return Cost(
+            num_params=self.num_params(),
+            model_bytes=self.num_params() * bytes_per_value,
+            flops_per_token=2 * (in_layers + self.vocab_size * d_model),
+            state_bytes_at_context=4 * self.vocab_size
+            + self.num_carried * self.config.num_layers * d_model * bytes_per_value,
+        )
+
+
+def _drop(hidden: Tensor, dropout: float) -> Tensor:
+    return F.dropout(hidden, dropout) if dropout else hidden
+
+
+def runs_by_hand(values: Tensor) -> bool:
+    """Whether a family's own recurrence should stand in for torch's module: on the processor, where torch has no fast kernel
+    for it. A graphics card has cuDNN's.
+    """
+    return values.device.type == "cpu"
+
+
+def run_torch_layer(layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+    """A layer that carries one tensor, by torch's own module. Shapes as in `run_layer`."""
+    outputs, last = layer(inputs, carry[0][None])
+    return outputs, (last[0],)
+
+

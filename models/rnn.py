@@ -1,0 +1,80 @@
+"""The simple recurrent network of Elman (1990): h' = tanh(W x + b + U h + c).
+
+On a processor the recurrence is our own: what the inputs contribute comes from one matrix product for the whole stretch,
+each step is one product in place, and the gradient of U is one product at the end. It is faster than torch's nn.RNN there,
+and equal to it (tests/models/test_rnn.py). On a graphics card it is torch's. models/recurrent.py says the rest.
+
+Shape legend: B rows, T tokens, D d_model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand
+
+
+@dataclass(frozen=True)
+class RNNConfig(RecurrentConfig):
+    """A simple recurrent network with tanh."""
+
+    family: ClassVar[str] = "rnn"
+
+    d_model: int = 448
+    """Width of the embeddings and of each layer's hidden state; 1 or more."""
+
+    def build(self, vocab_size: int, start_token: int) -> RNN:
+        return RNN(self, vocab_size, start_token)
+
+
+class RNN(RecurrentModel):
+    """Carries each layer's hidden state."""
+
+    num_gates = 1
+    num_carried = 1
+
+    def make_layer(self, d_model: int) -> nn.RNNBase:
+        return nn.RNN(d_model, d_model)
+
+    def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        if not runs_by_hand(inputs):
+            return run_torch_layer(layer, inputs, carry)
+        drive = F.linear(inputs, layer.weight_ih_l0, layer.bias_ih_l0)
+        outputs = ElmanRecurrence.apply(drive, carry[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        return outputs, (outputs[-1],)
+
+
+class ElmanRecurrence(torch.autograd.Function):
+    """h_t = tanh(drive_t + U h_{t-1} + c) for a stretch. drive: (T, B, D); h_0: (B, D); U: (D, D); c: (D,). Returns (T, B, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, first: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        hidden = drive.new_empty(len(drive) + 1, *first.shape)
+        hidden[0] = first
+        torch.add(drive, bias, out=hidden[1:])
+        steps, weight_t = hidden.unbind(), weight.t()
+        for before, now in zip(steps[:-1], steps[1:], strict=True):
+            now.addmm_(before, weight_t).tanh_()
+        ctx.save_for_backward(hidden, weight)
+        return hidden[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        hidden, weight = ctx.saved_tensors
+        num_tokens, _, d_model = grad_outputs.shape
+        slopes = 1 - hidden[1:].square()
+        grad_drive = torch.empty_like(slopes)
+        grad_hidden = torch.zeros_like(hidden[0])
+        for step in range(num_tokens - 1, -1, -1):
+            grad_hidden += grad_outputs[step]
+            torch.mul(grad_hidden, slopes[step], out=grad_drive[step])
+            torch.mm(grad_drive[step], weight, out=grad_hidden)
+        flat = grad_drive.view(-1, d_model)
+        return grad_drive, grad_hidden, flat.t() @ hidden[:-1].view(-1, d_model), flat.sum(0)

@@ -1,0 +1,64 @@
+"""Token frequencies: each token as likely as it was frequent in training, whatever came before it.
+
+Smoothed by adding `pseudo_count` to every count (Laplace's rule of succession at 1; Lidstone 1920 otherwise), so that a
+token never seen has a probability too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from models.checks import check_option, check_tokens
+from models.language_model import ModelConfig
+from models.memoryless import MemorylessModel
+
+
+@dataclass(frozen=True)
+class UnigramConfig(ModelConfig):
+    """Token frequencies with additive smoothing."""
+
+    family: ClassVar[str] = "unigram"
+
+    pseudo_count: float = 1.0
+    """Added to the count of every token; above 0."""
+
+    def __post_init__(self) -> None:
+        check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0, so that every token has a probability")
+
+    def build(self, vocab_size: int, start_token: int) -> Unigram:
+        return Unigram(self, vocab_size, start_token)
+
+
+class Unigram(MemorylessModel):
+    """p(w) = (count(w) + pseudo_count) / (N + pseudo_count V), over N counted tokens and a vocabulary of V.
+
+    The start token counts where it ends a document; the stream's first token is only context and doesn't count.
+    """
+
+    config: UnigramConfig
+
+    def __init__(self, config: UnigramConfig, vocab_size: int, start_token: int) -> None:
+        super().__init__(config, vocab_size, start_token)
+        self._counts = torch.zeros(vocab_size, dtype=torch.int64)
+        self._stream_is_open = False
+
+    def count(self, tokens: Tensor) -> None:
+        check_tokens(tokens.numpy(), self.vocab_size)
+        predicted = tokens if self._stream_is_open else tokens[1:]
+        self._counts += torch.bincount(predicted, minlength=self.vocab_size)
+        self._stream_is_open |= len(tokens) > 0
+
+    def finish(self) -> None:
+        mass = self._counts.double() + self.config.pseudo_count
+        self.token_logprob = (mass / mass.sum()).log().float()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"counts": self._counts}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self._counts = tensors["counts"]
+        self.finish()

@@ -1,0 +1,96 @@
+"""The arithmetic eval: who knows scores 1, who is silent scores 0, and nothing leaks from training."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.arithmetic import Arithmetic
+from harness.completion import Completion
+from harness.evaluation import Complete, Likelihood, Material, ScoreContinuation, table
+from harness.record import Metric
+from harness.text.arithmetic import split_of
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.text.corpus import Corpus, Document
+
+TOKENIZER = ByteTokenizerSettings().train([])
+
+
+def material(*train: str) -> Material:
+    documents = tuple(Document(f"d{n}", text, "arithmetic", f"d{n}") for n, text in enumerate(train))
+    return Material(Corpus("toy", documents, documents, documents), TOKENIZER)
+
+
+def metrics_of(eval: Arithmetic, says: dict[str, str] | None, greedy: bool) -> dict[tuple[str, str], Metric]:
+    """The metrics of a speaker who says the target, or what `says` has for the problem."""
+    here = material("nothing")
+    samples = list(eval.samples(here))
+    scores = []
+    for sample in samples:
+        text = sample.target if says is None else says.get(sample.id, "")
+        answers = [Completion(text, (), (), (), "stop", None), Likelihood(0.5, 2, greedy)]
+        scores.append(eval.score(sample, answers, here))
+    found = eval.metrics(table(eval.name, samples, scores))
+    return {(metric.metric, metric.slice): metric for metric in found}
+
+
+@pytest.mark.parametrize("style", ["plain", "qa", "chat"])
+def test_an_oracle_gets_full_marks_and_a_silent_model_the_floor(style: str) -> None:
+    eval = Arithmetic(num_samples=50, style=style, operations=["+", "-", "x"])
+    oracle, silent = metrics_of(eval, None, True), metrics_of(eval, {}, False)
+    for name in ("exact_match", "target_greedy", "answered", "digit_accuracy"):
+        assert oracle[name, "all"].value == 1.0
+        assert silent[name, "all"].value == 0.0
+        assert oracle[name, "all"].n == oracle[name, "all"].n_total == 50
+    assert oracle["target_nats", "all"].value == pytest.approx(0.5)
+
+
+def test_every_problem_belongs_to_the_test_split() -> None:
+    eval = Arithmetic(num_samples=400, max_digits=3)
+    asked = eval._problems("test", 400)
+    assert len(asked) == 400
+    assert {split_of(problem) for problem in asked} == {"test"}
+    assert [sample.id for sample in eval.samples(material("x"))] == [problem.id for problem in asked]
+
+
+def test_a_planted_leak_is_counted_and_nothing_else() -> None:
+    eval = Arithmetic(num_samples=100)
+    one, two = eval._problems("test", 2)
+    samples = list(eval.samples(material("x")))
+    assert eval.seen_in_training(samples, material("What is 1 plus 1?", "the play")) == 0
+    leak = f"Human: What is {one.a} {'plus' if one.op == '+' else 'minus'} {one.b}?\n\nAssistant: {one.answer}"
+    assert eval.seen_in_training(samples, material(leak, leak, f"{two.a}{two.op}{two.b}={two.answer}")) == 2
+
+
+def test_slices_are_by_operation_digits_and_carries() -> None:
+    found = metrics_of(Arithmetic(num_samples=80), None, True)
+    slices = {slice for _, slice in found}
+    assert {"all", "operation=+", "operation=-", "digits=1", "digits=2", "carries=0", "carries=1"} <= slices
+    by_operation = [found["exact_match", f"operation={op}"].n for op in "+-"]
+    assert sum(by_operation) == 80
+
+
+def test_the_target_follows_its_prompt_as_training_text_has_it() -> None:
+    eval = Arithmetic(num_samples=3, style="chat")
+    for sample in eval.samples(material("x")):
+        completion, target = eval.requests(sample, material("x"))
+        assert isinstance(completion, Complete)
+        assert isinstance(target, ScoreContinuation)
+        assert sample.prompt.endswith("Assistant:")
+        assert sample.target.startswith(" ")
+
+
+def test_shots_are_training_problems_before_the_question() -> None:
+    eval = Arithmetic(num_samples=3, num_shots=2, style="plain")
+    shots = eval._problems("train", 2)
+    for sample in eval.samples(material("x")):
+        lines = sample.prompt.split("\n")
+        assert lines[:2] == [f"{shot.id}={shot.answer}" for shot in shots]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_digits": 6}, {"min_digits": 3, "max_digits": 2}, {"operations": []}, {"operations": ["+", "+"]}, {"num_samples": 0}],
+)
+def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be|name one"):
+        Arithmetic(**wrong)

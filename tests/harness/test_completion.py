@@ -1,0 +1,109 @@
+"""The completion engine: stops, lengths, batches and streams, with a model whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.completion import Completion, Prompt, complete, stream
+from harness.decoding import DecodingStrategy, Greedy, Sample
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from tests.toys import TableModel
+
+TOKENIZER = ByteTokenizerSettings().train([])
+GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Sample())
+
+
+def chain(text: str) -> TableModel:
+    """A model that writes these characters, none of them twice, one after another and round again."""
+    ids = TOKENIZER.encode(text)
+    logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
+    for before, after in zip(ids, np.roll(ids, -1), strict=True):
+        logits[before, after] = 30.0
+    logits[TOKENIZER.start_token, ids[0]] = 30.0
+    return TableModel(logits, TOKENIZER.start_token)
+
+
+def anything(seed: int = 0) -> TableModel:
+    """A model that may write any of a few characters after any other, and sometimes ends the document."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.full((TOKENIZER.vocab_size, TOKENIZER.vocab_size), -30.0)
+    few = [*TOKENIZER.encode("ab\nH: "), TOKENIZER.start_token]
+    logits[:, few] = torch.randn(TOKENIZER.vocab_size, len(few), generator=generator)
+    return TableModel(logits, TOKENIZER.start_token)
+
+
+def test_a_completion_goes_on_from_its_prompt_to_the_length() -> None:
+    [made] = complete(chain("abcdef"), TOKENIZER, [Prompt("xxc", 4)], GREEDY)
+    assert (made.text, made.finish_reason, made.stop_text) == ("defa", "length", None)
+
+
+def test_a_completion_ends_before_a_stop_text_that_straddles_tokens() -> None:
+    [made] = complete(chain("abcdef"), TOKENIZER, [Prompt("a", 20, stop=("xyz", "de"))], GREEDY)
+    assert (made.text, made.finish_reason, made.stop_text) == ("bc", "stop", "de")
+    assert TOKENIZER.decode(made.tokens) == "bcde"
+
+
+def test_an_ended_document_ends_the_completion() -> None:
+    logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
+    logits[:, TOKENIZER.start_token] = 30.0
+    [made] = complete(TableModel(logits, TOKENIZER.start_token), TOKENIZER, [Prompt("a", 20)], GREEDY)
+    assert (made.text, made.finish_reason, made.stop_text) == ("", "stop", None)
+
+
+def test_an_empty_prompt_and_no_new_tokens_work() -> None:
+    model = chain("abc")
+    assert [made.text for made in complete(model, TOKENIZER, [Prompt("", 3), Prompt("a", 0)], GREEDY)] == ["abc", ""]
+    assert complete(model, TOKENIZER, [], GREEDY) == []
+
+
+def test_log_probabilities_are_the_model_s_and_the_sampler_s() -> None:
+    model = anything()
+    [made] = complete(model, TOKENIZER, [Prompt("ab", 12, seed=3)], SAMPLE)
+    whole = torch.tensor([[*TOKENIZER.encode("ab"), *made.tokens]])
+    expected = model.token_logprobs(whole)[0, 2:]
+    torch.testing.assert_close(torch.tensor(made.logprobs), expected)
+    torch.testing.assert_close(torch.tensor(made.sampler_logprobs), expected)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_a_completion_is_the_same_alone_and_in_any_batch(batch_size: int) -> None:
+    model = anything()
+    prompts = [Prompt("ab: H"[: n % 5], 5 + n % 30, stop=("\n\nH",), seed=n) for n in range(20)]
+    alone = [complete(model, TOKENIZER, [prompt], SAMPLE)[0] for prompt in prompts]
+    assert complete(model, TOKENIZER, prompts, SAMPLE, batch_size) == alone
+    assert complete(model, TOKENIZER, prompts[::-1], SAMPLE, batch_size) == alone[::-1]
+
+
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.text("ab\nH: ", min_size=1, max_size=4), max_size=3),
+    st.text("ab\nH: ", max_size=5),
+)
+def test_a_completion_never_holds_a_stop_text_and_loses_nothing_before_it(
+    seed: int, stops: list[str], prompt: str
+) -> None:
+    model = anything(1)
+    [free] = complete(model, TOKENIZER, [Prompt(prompt, 40, seed=seed)], SAMPLE)
+    [made] = complete(model, TOKENIZER, [Prompt(prompt, 40, tuple(stops), seed)], SAMPLE)
+    places = [free.text.find(stop) for stop in stops if stop in free.text]
+    assert made.text == (free.text[: min(places)] if places else free.text)
+    assert (made.stop_text is not None) == bool(places)
+
+
+@given(st.integers(0, 10_000), st.lists(st.text("ab\nH: ", min_size=1, max_size=4), max_size=3))
+def test_streamed_pieces_join_to_the_completion(seed: int, stops: list[str]) -> None:
+    prompt = Prompt("a", 40, tuple(stops), seed)
+    *pieces, last = stream(anything(1), TOKENIZER, prompt, SAMPLE)
+    assert isinstance(last, Completion)
+    assert last == complete(anything(1), TOKENIZER, [prompt], SAMPLE)[0]
+    assert "".join(map(str, pieces)) == last.text
+
+
+def test_a_stream_never_shows_half_a_character() -> None:
+    *pieces, last = stream(chain("aé"), TOKENIZER, Prompt("a", 2), GREEDY)
+    assert pieces == ["é"]
+    assert isinstance(last, Completion)

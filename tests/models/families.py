@@ -1,0 +1,84 @@
+"""Every family that has a file in conf/model/, in a size that a test can fit in a moment."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
+from tests.conftest import ROOT
+
+CONF = ROOT / "conf" / "model"
+FAMILIES = sorted(path.stem for path in CONF.glob("*.yaml"))
+VOCAB_SIZE = 12
+START = 11
+# Options that many families share, at a size for tests; a context so short that every text leaves it several times.
+TINY: dict[str, Any] = {
+    "num_layers": 2,
+    "num_heads": 2,
+    "d_model": 16,
+    "context_length": 8,
+    "stride": 3,
+    "order": 4,
+    "dropout": 0.3,
+    "training_length": 8,
+}
+
+
+def options(family: str) -> tuple[type[ModelConfig], dict[str, Any]]:
+    """The config class and the options that a family's YAML file names."""
+    values = yaml.safe_load((CONF / f"{family}.yaml").read_text(encoding="utf-8"))
+    module, name = values.pop("_target_").rsplit(".", 1)
+    return getattr(importlib.import_module(module), name), values
+
+
+def tiny_config(family: str, **changes: Any) -> ModelConfig:
+    config_class, values = options(family)
+    return config_class(**{name: TINY.get(name, value) for name, value in values.items()} | changes)
+
+
+def markov_stream(num_documents: int = 40, seed: int = 0) -> Tensor:
+    """Documents of a random Markov chain, each opened by the start token. (N,) int64."""
+    generator = torch.Generator().manual_seed(seed)
+    # The last two ordinary tokens never occur.
+    transitions = torch.softmax(2 * torch.randn(START - 2, START - 2, generator=generator), dim=-1)
+    stream = []
+    for _ in range(num_documents):
+        stream.append(START)
+        token = 0
+        for _ in range(int(torch.randint(0, 60, (), generator=generator))):
+            token = int(torch.multinomial(transitions[token], 1, generator=generator))
+            stream.append(token)
+    return torch.tensor(stream)
+
+
+def fit(config: ModelConfig, stream: Tensor) -> LanguageModel:
+    """Fitted for a moment. A neural model is left in training mode, which must not matter to what is read."""
+    torch.manual_seed(0)
+    model = config.build(VOCAB_SIZE, START)
+    if isinstance(model, CountingModel):
+        model.count(stream)
+        model.finish()
+        return model
+    assert isinstance(model, NeuralModel)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    model.train()
+    length, carry = 8, None
+    rows = stream[: 4 * (len(stream) // 4)].view(4, -1)
+    for begin in range(0, 10 * length, length):
+        part = rows[:, begin : begin + length + 1]
+        logits, carry = model(part[:, :-1], carry)
+        optimizer.zero_grad()
+        F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten()).backward()
+        optimizer.step()
+    return model
+
+
+def random_tokens(*shape: int, seed: int = 1) -> Tensor:
+    """Any ids of the vocabulary, the start token and tokens never seen included."""
+    return torch.randint(0, VOCAB_SIZE, shape, generator=torch.Generator().manual_seed(seed))
