@@ -41,6 +41,9 @@ def status_of(arguments: Sequence[str]) -> int:
         log.addHandler(logging.StreamHandler())
     log.setLevel(logging.INFO)
     log.propagate = False
+    # Threads that spin while they wait make every small operation several times slower beside any other busy program;
+    # torch reads this when it is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         check_packages()
         from harness.commands import COMMANDS

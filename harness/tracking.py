@@ -77,7 +77,7 @@ def _tell(tracking: Tracking, results_dir: Path, message: dict[str, Any]) -> dic
             raise OSError(f"{where} is not writable")
         if _child is None:
             _child = _start()
-        message |= {"tracking": dataclasses.asdict(tracking), "where": str(where)}
+        message |= {"tracking": dataclasses.asdict(tracking), "where": str(where.parent)}
         answer: dict[str, Any] = json.loads(_exchange(_child, json.dumps(message), tracking.timeout_seconds))
         if "warning" not in answer:
             return answer

@@ -119,7 +119,7 @@ class NGram(CountingModel):
             lengths = torch.full((num_rows,), num_tokens)
         text = torch.cat([state.history, tokens], dim=1)
         histories = _histories(text.numpy(), self.config.order)  # (B, T + 1, order - 1); [:, 0] is the state's own
-        after = self._distributions(histories[:, 1:].reshape(num_rows * num_tokens, -1))
+        after = self._distributions(histories[:, 1:].reshape(num_rows * num_tokens, self.config.order - 1))
         after = after.view(num_rows, num_tokens, self.vocab_size)
         row = torch.arange(num_rows)
         history = torch.from_numpy(histories[row.numpy(), lengths.numpy()])
@@ -131,7 +131,7 @@ class NGram(CountingModel):
         order = self.config.order
         opening = torch.full((tokens.shape[0], order - 1), self.start_token)
         text = torch.cat([opening, tokens], dim=1).numpy()
-        histories = _histories(text, order)[:, :-1].reshape(tokens.numel(), -1)
+        histories = _histories(text, order)[:, :-1].reshape(tokens.numel(), order - 1)
         targets = tokens.numpy().ravel()
         scored = np.empty(len(targets), np.float32)
         for begin in range(0, len(targets), _PLACES_AT_ONCE):

@@ -143,7 +143,8 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
     axes.set_ylabel(words(measure.metric) + better)
     axes.set_xlabel(words(name))
     if measure.unit == "share":
-        axes.set_ylim(-0.02, max(0.12, min(1.02, axes.get_ylim()[1])))
+        top = max(0.12, min(1.02, axes.get_ylim()[1]))
+        axes.set_ylim(-0.03 * top, top)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
     _legend(figure, handles, names, "outside lower center")
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
 from harness.report.frames import Run
 from harness.report.summary import intervals_cover
-from harness.report.wording import estimate_text, joined, number, p_text, quantity, words
+from harness.report.wording import estimate_text, joined, number, options_text, p_text, quantity, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
 
@@ -201,22 +201,16 @@ def _data_text(run: Run) -> str:
 
 
 def _tokenizer_text(run: Run) -> str:
-    tokenizer = run.record.tokenizer
-    options = [
-        f"{words(key)} {_option(value)}" for key, value in tokenizer.items() if key not in {"name", "fingerprint"}
-    ]
-    return f"{tokenizer.get('name')} ({', '.join(options)})" if options else str(tokenizer.get("name"))
+    return _named(str(run.record.tokenizer.get("name")), run.record.tokenizer)
 
 
 def _decoding_text(run: Run) -> str:
-    options = [f"{words(key)} {_option(value)}" for key, value in run.record.decoding.items() if key != "name"]
-    return f"{run.decoding} ({', '.join(options)})" if options else run.decoding
+    return _named(run.decoding, run.record.decoding)
 
 
-def _option(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _named(name: str, settings: dict[str, Any]) -> str:
+    options = options_text(settings)
+    return f"{name} ({options})" if options else name
 
 
 def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -225,15 +219,14 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
     runs = [run for run in comparison.results.runs if run.record.status != "failed"]
     for key, name in _LIMITS.items():
         limits = {run.record.budget.get(key) for run in runs}
-        spent = sorted(float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None)
-        span = f"{quantity(spent[0])} to {quantity(spent[-1])}" if spent else "unknown"
+        spent = span([float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None])
         known = sorted(float(limit) for limit in limits if limit is not None)
         if not known:
-            free.append(f"{name} ({span})")
+            free.append(f"{name} ({spent})")
         else:
             partly = ", for some none" if None in limits else ""
             allowed = joined([quantity(limit) for limit in known], "or")
-            matched.append(f"{name}: at most {allowed}{partly}, spent {span}")
+            matched.append(f"{name}: at most {allowed}{partly}, spent {spent}")
     params = _params_text(comparison, runs)
     (matched if params[0] else free).append(params[1])
     told = [("Matched in", "; ".join(matched))] if matched else []
@@ -242,12 +235,9 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:
     wanted = sorted({float(run.record.budget["num_params"]) for run in runs if run.record.budget.get("num_params")})
-    counts = sorted(
-        float(run.record.cost["num_params"]) for run in runs if run.record.cost.get("num_params") is not None
-    )
-    span = f"{quantity(counts[0])} to {quantity(counts[-1])}" if counts else "unknown"
+    counts = [float(count) for run in runs if (count := run.record.cost.get("num_params")) is not None]
     if not wanted:
-        return False, f"parameters ({span})"
+        return False, f"parameters ({span(counts)})"
     missed = {
         run.system: float(run.record.budget["num_params_missed_by"])
         for run in runs
@@ -284,11 +274,15 @@ def _runs_text(comparison: Comparison) -> str:
     told = [f"{n} {status}" for status, n in count.items() if n]
     if comparison.results.unfinished:
         told.append(f"{len(comparison.results.unfinished)} unfinished")
-    return f"{', '.join(told)}; {fits} fits of {len(comparison.systems)} models"
+    return f"{', '.join(told)}; {_many(fits, 'fit')} of {_many(len(comparison.systems), 'model')}"
 
 
 def _machine_text(run: Run) -> str:
-    return f"{run.record.device}, {run.record.num_threads} threads"
+    return f"{run.record.device}, {_many(run.record.num_threads, 'thread')}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _versions_text(run: Run) -> str:

@@ -246,7 +246,7 @@ def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[str]:
         keys = sorted({key for other in by_name[name] for key in other})
         differing = [k for k in keys if len({json.dumps(s.get(k), default=str) for s in by_name[name]}) > 1]
         shorts = Counter(_short(key) for key in differing)
-        parts = [f"{_short(k) if shorts[_short(k)] == 1 else k}={_plain(settings.get(k))}" for k in differing]
+        parts = [f"{_short(k) if shorts[_short(k)] == 1 else k}={_plain(k, settings.get(k))}" for k in differing]
         labels.append(", ".join([name, *parts]))
     return labels
 
@@ -254,10 +254,12 @@ def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[str]:
 def _short(key: str) -> str:
     """'model.order' -> 'order', but 'tokenizer.name' -> 'tokenizer'."""
     parts = key.split(".")
-    return parts[-2] if parts[-1] == "name" and len(parts) > 1 else parts[-1]
+    return parts[-2] if parts[-1] in {"name", "_target_"} and len(parts) > 1 else parts[-1]
 
 
-def _plain(value: Any) -> str:
+def _plain(key: str, value: Any) -> str:
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return "none" if value is None else str(value)

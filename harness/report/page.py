@@ -23,7 +23,7 @@ from harness.report.showcase import prompts, questions
 from harness.report.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
 from harness.report.summary import intervals_cover, rows_of
 from harness.report.untrusted import pieces, visible
-from harness.report.wording import estimate_text, heading, number, p_text, quantity, words
+from harness.report.wording import estimate_text, heading, number, options_text, p_text, quantity, words
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def _context(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> 
         "neighbours": [_neighbours(comparison, pairs, m, telling[m.eval]) for m in comparison.headlines],
         "everything": _everything(comparison),
         "missing": _missing(comparison),
+        "settings": _settings(comparison),
         "runs": [_run_row(run) for run in comparison.results.runs],
         "unfinished": [folder.name for folder in comparison.results.unfinished],
         "decodings": comparison.decodings,
@@ -262,6 +263,12 @@ def _missing(comparison: Comparison) -> list[str]:
                     who = system if decoding == ANY_DECODING else f"{system} ({decoding})"
                     reasons.setdefault((measure.metric, cell.estimate.reason or "no reason given"), []).append(who)
     return [f"{words(metric)}: {reason}: {', '.join(who)}" for (metric, reason), who in reasons.items()]
+
+
+def _settings(comparison: Comparison) -> list[tuple[str, str]]:
+    """Every system's options."""
+    told = {run.system: options_text(run.record.model) or "no options" for run in comparison.results.runs}
+    return [(system, told[system]) for system in comparison.systems]
 
 
 def _run_row(run: Any) -> dict[str, Any]:

@@ -178,7 +178,12 @@ def _plain_log_axis(axis: Axis) -> None:
 
 
 def _quantity_axis(axis: Axis) -> None:
-    """Ticks as 10k, 1M."""
+    """Ticks as 10k, 1M; more of them where the axis spans little."""
+    low, high = axis.get_view_interval()
+    if low > 0:
+        ratio = high / low
+        subs = (1,) if ratio > 50 else (1, 2, 5) if ratio > 5 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+        axis.set_major_locator(LogLocator(base=10, subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
     axis.minorticks_off()
 

@@ -14,13 +14,14 @@ import pandas as pd
 
 from harness.report.comparison import Comparison
 from harness.report.frames import Run
-from harness.report.untrusted import Piece, pieces
+from harness.report.untrusted import Piece, pieces, visible
 
 _SHOWN_CHARACTERS = 180
 _MOST_CHARACTERS = 20_000
 _SHOWN_ANSWER = 90
 _NUM_QUESTIONS = 6
 _MOST_PROMPTS = 12
+_TITLE_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Text:
 class Prompt:
     """One fixed prompt and what every system wrote after it: rows systems, columns decoding strategies."""
 
-    name: str
+    title: str
+    """'After “...”', in one line."""
     prompt: list[Piece]
     last_line: list[Piece]
     """The prompt's end, to read on from."""
@@ -93,7 +95,7 @@ def prompts(comparison: Comparison) -> list[Prompt]:
             found.setdefault(key, {}).setdefault((run.system, run.decoding), row)
     return [
         Prompt(
-            name=key[1],
+            title=_title(texts[key]),
             prompt=pieces(texts[key]),
             last_line=pieces(texts[key].rsplit("\n", 1)[-1]),
             rows=[
@@ -156,12 +158,22 @@ def _score(values: object, metric: str) -> str:
     return {0.0: "no", 1.0: "yes"}.get(float(value), f"{value:.3g}")
 
 
+def _title(prompt: str) -> str:
+    if not prompt:
+        return "At the opening of a document (an empty prompt)"
+    line = " ".join(visible(prompt).split())
+    return f"After “{line}”" if len(line) <= _TITLE_CHARACTERS else f"After “… {line[-_TITLE_CHARACTERS:]}”"
+
+
 def _written(row: Any) -> Text | None:
     if row is None:
         return None
-    return _text(
-        _string(row.answer), _SHOWN_CHARACTERS, _FINISHED.get(_string(row.finish_reason), _string(row.finish_reason))
-    )
+    answer, finish = _string(row.answer), _string(row.finish_reason)
+    note = _FINISHED.get(finish, finish)
+    if not answer.strip():
+        what = f"{len(answer):,} characters of white space" if answer else "nothing"
+        note = ", ".join(filter(None, [what, note]))
+    return _text(answer if answer.strip() else "", _SHOWN_CHARACTERS, note)
 
 
 def _text(text: str, shown: int, note: str) -> Text:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from harness.report.comparison import Cell
 from harness.report.untrusted import visible
@@ -63,6 +65,35 @@ def heading(metric: str, unit: str) -> str:
     return (
         name if unit.replace("/", " per ") in {name, name.removesuffix("s")} or not unit else f"{name}, {words(unit)}"
     )
+
+
+def options_text(settings: dict[str, Any]) -> str:
+    """The options in nested settings: 'temperature 0.8, k 40, chooser Sample'. Names that stand for classes are cut
+    short."""
+    told = []
+    for key, value in settings.items():
+        if key in {"name", "fingerprint", "_target_"} or value in ({}, []):
+            continue
+        if isinstance(value, dict):
+            inner = options_text(value)
+            told.append(inner or f"{words(key)} {str(value.get('_target_', '')).rpartition('.')[2]}".rstrip())
+        else:
+            told.append(f"{words(key)} {_option(value)}")
+    return ", ".join(told)
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "on", False: "off", None: "none"}[value]
+    if isinstance(value, list):
+        return " ".join(_option(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def span(values: Sequence[float]) -> str:
+    """'40k', or '2.7M to 18.4M'; 'unknown' where there is none."""
+    ends = [quantity(end) for end in (min(values), max(values))] if values else ["unknown"]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def p_text(p: float | None) -> str:

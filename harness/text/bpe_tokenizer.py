@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NUM_BYTES = 256
 # The library takes UTF-8 only: lone surrogates are written byte by byte, from the 256 tokens that every vocabulary has.
 _SURROGATES = re.compile("([\ud800-\udfff]+)")
+# The library learns in time that grows with the square of a word's length: longer ones are learnt from in pieces.
+_LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
 
 
 class BpeTokenizer(Tokenizer):
@@ -172,7 +174,7 @@ class BpeTokenizerSettings(TokenizerSettings):
 
 
 def _stretches(documents: Sequence[Document], labels: LabelTokens) -> Iterator[str]:
-    """What the merges are learnt from: the plain text between labels, without lone surrogates."""
+    """What the merges are learnt from: the plain text between labels, without lone surrogates, long words in pieces."""
     for document in documents:
         for stretch in labels.plain_stretches(document.text):
-            yield _SURROGATES.sub("", stretch)
+            yield from _LONG_WORD.split(_SURROGATES.sub("", stretch))

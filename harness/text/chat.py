@@ -51,7 +51,7 @@ class Chat(DataSource):
 
 @dataclass(frozen=True)
 class Chatterbot(DataSource):
-    """data=chatterbot: some 900 short English conversations, mostly a question and an answer."""
+    """data=chatterbot: some 1,000 short English conversations, mostly a question and an answer."""
 
     name: ClassVar[str] = "chatterbot"
 

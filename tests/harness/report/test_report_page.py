@@ -112,8 +112,8 @@ def test_hostile_text_is_shown_letter_by_letter_and_nothing_of_it_acts(written: 
 def test_every_prompt_has_a_text_of_every_model_under_every_decoding_from_gibberish_upward(page: Reader) -> None:
     assert len(page.written) == len(PROMPTS) * (8 * 4 - 1)  # one run failed
     assert "no text: see the runs" in page.text
-    for name in PROMPTS:
-        assert f"After the prompt “{name}”" in page.text
+    for prompt in PROMPTS.values():
+        assert f"After “{' '.join(prompt.split())}”" in page.text
 
 
 def test_long_texts_are_cut_behind_a_click_and_huge_ones_are_cut_with_a_note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +275,14 @@ def test_labels_are_not_learnt_as_merges() -> None:
 def test_bpe_with_a_merge_of_unknown_tokens_is_refused() -> None:
     with pytest.raises(ValueError, match="names a token that no earlier merge made"):
         BpeTokenizer([("ab", "c")], split_digits=True)
+
+
+@pytest.mark.parametrize("line", ["x" * 300_000, "ab" * 150_000, " " * 300_000, "...x" + "." * 300_000])
+def test_one_huge_word_is_learnt_and_cut_in_seconds(line: str) -> None:
+    began = time.perf_counter()
+    tokenizer = BpeTokenizerSettings().train([Document("1", line, "test", "1")])
+    assert tokenizer.decode(tokenizer.encode(line)) == line
+    assert time.perf_counter() - began < 10
 
 
 # --- files
