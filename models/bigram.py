@@ -5,8 +5,8 @@ probabilities has a Dirichlet prior around the token frequencies, so
 
     p(b | a) = (count(ab) + concentration m(b)) / (count(a) + concentration)
 
-where m is the unigram distribution. Theirs fits m and the concentration to the evidence; here m is the token frequencies
-with a pseudo-count of 1, and the concentration is an option.
+where m is the unigram distribution. Theirs fits m and the concentration to the evidence; here m is the token
+frequencies with a pseudo-count of 1, and the concentration is an option.
 
 Shape legend: B rows, T tokens, V vocabulary size.
 """
@@ -136,7 +136,7 @@ class Bigram(CountingModel):
         return torch.from_numpy(scored.astype(np.float32)).view(tokens.shape)
 
     def cost(self) -> Cost:
-        """A parameter is a stored count: one for each token, one for each pair seen (rows' totals are sums of these)."""
+        """A parameter is a count: one for each token, one for each pair seen (rows' totals are sums of these)."""
         return Cost(
             num_params=self.vocab_size + len(self._pair_counts),
             model_bytes=sum(tensor.nbytes for tensor in self.tensors().values()),

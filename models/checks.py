@@ -19,7 +19,7 @@ def check_option(config: ModelConfig, name: str, possible: bool, allowed: str) -
 
 def check_tokens(tokens: NDArray[np.int64], vocab_size: int) -> None:
     """Raise ValueError where an id isn't in the vocabulary: a table look-up would silently find another token's."""
-    if tokens.size and not (0 <= tokens.min() and tokens.max() < vocab_size):
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= vocab_size):
         raise ValueError(
             f"Token ids lie between {tokens.min()} and {tokens.max()}, but the vocabulary is 0 to {vocab_size - 1}. "
             "Was the text encoded with another tokenizer than the model's?"

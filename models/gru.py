@@ -3,10 +3,10 @@
     r = sigmoid(W_r x + b_r + U_r h + c_r)        n  = tanh(W_n x + b_n + r (U_n h + c_n))
     z = sigmoid(W_z x + b_z + U_z h + c_z)        h' = (1 - z) n + z h
 
-On a processor torch's nn.GRU has no fast kernel, so the recurrence there is our own: what the inputs contribute comes from
-one matrix product for the whole stretch, each step is one product and a few operations in place, and the gradient of U is
-one product at the end. It is equal to nn.GRU (tests/models/test_gru.py). On a graphics card it is torch's.
-models/recurrent.py says the rest.
+On a processor torch's nn.GRU has no fast kernel, so the recurrence there is our own: what the inputs contribute comes
+from one matrix product for the whole stretch, each step is one product and a few operations in place, and the
+gradient of U is one product at the end. It is equal to nn.GRU (tests/models/test_gru.py). On a graphics card it is
+torch's. models/recurrent.py says the rest.
 
 Shape legend: B rows, T tokens, D d_model.
 """
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand
+from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand, weights_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class GRU(RecurrentModel):
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         if not runs_by_hand(inputs):
             return run_torch_layer(layer, inputs, carry)
-        drive = F.linear(inputs, layer.weight_ih_l0, layer.bias_ih_l0)
-        outputs = GatedRecurrence.apply(drive, carry[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        from_input, recurrent, input_bias, recurrent_bias = weights_of(layer)
+        drive = F.linear(inputs, from_input, input_bias)
+        outputs: Tensor = GatedRecurrence.apply(drive, carry[0], recurrent, recurrent_bias)  # type: ignore[no-untyped-call]
         return outputs, (outputs[-1],)
 
 
@@ -68,11 +69,11 @@ class GatedRecurrence(torch.autograd.Function):
         h = hidden.unbind()
         # What the backward pass needs of each step, side by side: r, z, n, and U_n h + c_n.
         kept = drive.new_empty(len(drive), num_rows, 4 * d_model)
-        r, z, n, pulled = (part.unbind() for part in kept.split(d_model, dim=2))
+        r, z, n, pulled = (part.unbind() for part in kept.chunk(4, dim=2))
         rz = kept[:, :, : 2 * d_model].unbind()
-        drive_rz, drive_n = (part.unbind() for part in drive.split([2 * d_model, d_model], dim=2))
+        drive_rz, drive_n = drive[:, :, : 2 * d_model].unbind(), drive[:, :, 2 * d_model :].unbind()
         product = drive.new_empty(num_rows, 3 * d_model)
-        product_rz, product_n = product.split([2 * d_model, d_model], dim=1)
+        product_rz, product_n = product[:, : 2 * d_model], product[:, 2 * d_model :]
         weight_t = weight.t()
         for t in range(len(drive)):
             torch.addmm(bias, h[t], weight_t, out=product)
@@ -89,10 +90,10 @@ class GatedRecurrence(torch.autograd.Function):
         hidden, kept, weight = ctx.saved_tensors
         num_tokens, num_rows, d_model = grad_outputs.shape
         h = hidden.unbind()
-        r, z, n, pulled = (part.unbind() for part in kept.split(d_model, dim=2))
+        r, z, n, pulled = (part.unbind() for part in kept.chunk(4, dim=2))
         rz = kept[:, :, : 2 * d_model].unbind()
-        # Gradients of the sums inside the gates. Laid out n through U, r, z, n through W: the first three are what flows
-        # back through U, the last three what flows into the drive, and neither needs a copy.
+        # Gradients of the sums inside the gates. Laid out n through U, r, z, n through W: the first three are what
+        # flows back through U, the last three what flows into the drive, and neither needs a copy.
         grads = grad_outputs.new_empty(num_tokens, num_rows, 4 * d_model)
         through_u, into_drive = grads[:, :, : 3 * d_model], grads[:, :, d_model:]
         grad_pulled, grad_n = grads[:, :, :d_model].unbind(), grads[:, :, 3 * d_model :].unbind()
@@ -101,7 +102,7 @@ class GatedRecurrence(torch.autograd.Function):
         grad_h = torch.zeros_like(h[0])
         straight_on, to_n = torch.empty_like(grad_h), torch.empty_like(grad_h)
         to_rz = grad_h.new_empty(num_rows, 2 * d_model)
-        to_r, to_z = to_rz.split(d_model, dim=1)
+        to_r, to_z = to_rz.chunk(2, dim=1)
         for t in range(num_tokens - 1, -1, -1):
             grad_h += grad_outputs[t]
             torch.mul(grad_h, z[t], out=straight_on)

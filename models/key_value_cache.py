@@ -1,9 +1,9 @@
 """Keys and values of past tokens, as a value that grows without copying.
 
-A cache is a view of a storage: of row b, the first `lengths[b]` places. Places are only ever written beyond what anybody
-holds: `grow` writes in place when this cache is the newest of its storage, and copies first when another has grown
-from it since. So an old cache can be kept, and read from again, while text is generated from a newer one at no cost in
-copies; the storage doubles when it is full.
+A cache is a view of a storage: of row b, the first `lengths[b]` places. Places are only ever written beyond what
+anybody holds: `grow` writes in place when this cache is the newest of its storage, and copies first when another has
+grown from it since. So an old cache can be kept, and read from again, while text is generated from a newer one at no
+cost in copies; the storage doubles when it is full.
 
 Shape legend: L layers, B rows, H heads, S places, T new tokens, E width of a head.
 """
@@ -30,7 +30,7 @@ class _Storage:
 
 
 class KeyValueCache(WindowCache):
-    """See the module. `grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
+    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
 
     def __init__(self, lengths: Sequence[int], storage: _Storage, max_length: int) -> None:
         self.lengths = tuple(lengths)
@@ -40,12 +40,16 @@ class KeyValueCache(WindowCache):
         self._new_counts: tuple[int, ...] = ()
 
     @classmethod
-    def empty(cls, num_layers: int, num_rows: int, num_heads: int, head_width: int, max_length: int, like: Tensor) -> Self:
-        """A cache of `num_rows` rows without tokens, of at most `max_length` each; dtype and device are those of `like`."""
-        return cls([0] * num_rows, _Storage(like.new_zeros(num_layers, 2, num_rows, num_heads, 0, head_width)), max_length)
+    def empty(
+        cls, num_layers: int, num_rows: int, num_heads: int, head_width: int, max_length: int, like: Tensor
+    ) -> Self:
+        """A cache of `num_rows` rows of at most `max_length` tokens, none yet; with the dtype and device of `like`."""
+        return cls(
+            [0] * num_rows, _Storage(like.new_zeros(num_layers, 2, num_rows, num_heads, 0, head_width)), max_length
+        )
 
     def grow(self, counts: Sequence[int]) -> Self:
-        """A cache with room for `counts[b]` more tokens in row b, to be written before anything else is done with it."""
+        """A cache with room for `counts[b]` more tokens in row b, to be written before it is used."""
         lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
         storage = self._storage
         if self._number != storage.newest or max(lengths) > storage.data.shape[4]:
@@ -70,7 +74,7 @@ class KeyValueCache(WindowCache):
         into[1, row, :, begin[row] + step] = values[row, :, step]
 
     def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
-        """(B, H, S, E) each, S the longest row's length; what lies past a row's own length is finite but means nothing."""
+        """(B, H, S, E) each, S the longest row's length; past a row's own length they are finite but mean nothing."""
         whole = self._storage.data[layer, :, :, :, : max(self.lengths, default=0)]
         return whole[0], whole[1]
 
@@ -90,7 +94,7 @@ class KeyValueCache(WindowCache):
         return type(self)(lengths, storage, self.max_length)
 
     def _copied(self, num_places: int, rows: Tensor | None = None) -> _Storage:
-        """A storage of its own that holds what this one does (of these rows), with room for `num_places` and as many more."""
+        """A storage of its own with what this one holds (of these rows), and room for twice `num_places`."""
         held = self._storage.data[..., : max(self.lengths, default=0), :]
         if rows is not None:
             held = held[:, :, rows.to(held.device)]

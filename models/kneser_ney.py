@@ -40,9 +40,7 @@ class _Counts:
     """By n-gram: the level below's n-gram without the oldest token."""
 
 
-def estimate(
-    stream: Ints, order: int, vocab_size: int, start_token: int
-) -> tuple[Floats, list[Level], Floats]:
+def estimate(stream: Ints, order: int, vocab_size: int, start_token: int) -> tuple[Floats, list[Level], Floats]:
     """All probabilities from a training stream.
 
     stream: (N,) token ids, documents each opened by the start token. Returns the log-probabilities of order 1 (V,), the

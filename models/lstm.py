@@ -1,8 +1,8 @@
 """Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gates, Gers, Schmidhuber and Cummins 2000).
 
-The layers are torch's nn.LSTM: it has a fast kernel on processors (oneDNN) and on graphics cards (cuDNN). Each forget gate
-starts with a bias of 1 (Gers et al. 2000; Jozefowicz, Zaremba and Sutskever 2015), so that memory lasts from the first
-step of training; models/recurrent.py says the rest.
+The layers are torch's nn.LSTM: it has a fast kernel on processors (oneDNN) and on graphics cards (cuDNN). Each forget
+gate starts with a bias of 1 (Gers et al. 2000; Jozefowicz, Zaremba and Sutskever 2015), so that memory lasts from the
+first step of training; models/recurrent.py says the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.recurrent import Carry, RecurrentConfig, RecurrentModel
+from models.recurrent import Carry, RecurrentConfig, RecurrentModel, weights_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class LSTM(RecurrentModel):
     def initialise(self, layer: nn.RNNBase) -> None:
         super().initialise(layer)
         # torch's order of gates: input, forget, cell, output. Of its two biases, which are added, one gets it.
-        layer.bias_ih_l0.chunk(self.num_gates)[1].fill_(1.0)
+        _, _, input_bias, _ = weights_of(layer)
+        input_bias.chunk(self.num_gates)[1].fill_(1.0)
 
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         hidden, cell = carry

@@ -43,7 +43,9 @@ class MemorylessModel(CountingModel):
 
     def _distribution(self) -> Tensor:
         if self.token_logprob is None:
-            raise RuntimeError(f"This {self.config.family} model has counted nothing: call count, then finish, or load.")
+            raise RuntimeError(
+                f"This {self.config.family} model has counted nothing: call count, then finish, or load."
+            )
         return self.token_logprob
 
     def start(self, num_rows: int = 1) -> MemorylessState:

@@ -11,14 +11,15 @@ Kneser-Ney language model estimation" (KenLM):
   n-gram that begins with the start token has nothing before it and keeps its raw count, as KenLM does with <s>.
 - D has three values an order, for counts of 1, 2, and 3 or more, estimated from the counts of counts.
 - The lowest level is interpolated with the uniform distribution, so every token has a probability.
-- Documents are cut: no context reaches past the start token. Where it ends a document, the start token is predicted like
-  any other token; at the stream's very beginning it is only context.
+- Documents are cut: no context reaches past the start token. Where it ends a document, the start token is predicted
+  like any other token; at the stream's very beginning it is only context.
 
 Contexts form a trie, newest token first: the node of a context of m tokens is a child of the node of its newest m - 1
 tokens. So finding all contexts of a place takes one look-up a level, and a longer context is only looked for where the
 shorter one was seen. Everything is numpy over all places at once.
 
-Shape legend: B rows, T tokens, V vocabulary size, N places (a text's positions), each with its history of order - 1 tokens.
+Shape legend: B rows, T tokens, V vocabulary size, N places (a text's positions), each with its history of order - 1
+tokens.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class NGram(CountingModel):
         stretch = tokens.numpy()
         check_tokens(stretch, self.vocab_size)
         if not self._stretches and len(stretch) and stretch[0] != self.start_token:
-            raise ValueError(f"The training stream opens with token {stretch[0]}, not the start token {self.start_token}.")
+            raise ValueError(
+                f"The training stream opens with token {stretch[0]}, not the start token {self.start_token}."
+            )
         if len(stretch):
             self._stretches.append(stretch.astype(np.int32))
 
@@ -221,7 +224,7 @@ class NGram(CountingModel):
 
 
 def _histories(text: Ints, order: int) -> Ints:
-    """The order - 1 tokens before each place, oldest first. text: (B, order - 1 + T). Returns a view (B, T + 1, order - 1)."""
+    """The order - 1 tokens before each place, oldest first. text: (B, order - 1 + T). Returns (B, T + 1, order - 1)."""
     if order == 1:
         return np.zeros((text.shape[0], text.shape[1] + 1, 0), np.int64)
     return np.lib.stride_tricks.sliding_window_view(text, order - 1, axis=1)

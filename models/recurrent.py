@@ -1,13 +1,14 @@
 """What the recurrent families share: embedding -> recurrent layers -> output, with a state that is carried on.
 
-A family says what one layer is and how it runs; all else (training, reading, ragged rows, cost) is here. Dropout is on
-what goes into each layer and into the output, never on the way from one step to the next (Zaremba, Sutskever and Vinyals
-2014). With `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al. 2017).
+A family says what one layer is and how it runs; all else (training, reading, ragged rows, cost) is here. Dropout is
+on what goes into each layer and into the output, never on the way from one step to the next (Zaremba, Sutskever and
+Vinyals 2014). With `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al.
+2017).
 
 Initialisation: matrices from the input uniform as Glorot and Bengio (2010), recurrent matrices orthogonal (Saxe,
-McClelland and Ganguli 2014), each gate by itself; biases 0. Embeddings are normal; the layers see them with a standard
-deviation of 1, the output with 1 / sqrt(d_model), so a tied matrix is multiplied by sqrt(d_model) on its way in (Vaswani et
-al. 2017, section 3.4). Smaller inputs let a network settle in states that no input moves it out of.
+McClelland and Ganguli 2014), each gate by itself; biases 0. Embeddings are normal; the layers see them with a
+standard deviation of 1, the output with 1 / sqrt(d_model), so a tied matrix is multiplied by sqrt(d_model) on its way
+in (Vaswani et al. 2017, section 3.4). Smaller inputs let a network settle in states that no input moves it out of.
 
 Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates of a layer.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,13 +46,13 @@ class RecurrentConfig(NeuralModelConfig):
     d_model: int = 256
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
     dropout: float = 0.0
-    """Share of the values that training drops from each layer's input and from the output's; 0 up to, not including, 1."""
+    """Share of the values that training drops from each layer's input and the output's; 0 up to, not including, 1."""
     tie_embeddings: bool = True
     """Whether one matrix serves as embedding and as output."""
     learning_rate: float = 4e-3
     """Highest learning rate of the schedule; above 0."""
     training_length: int = 64
-    """Tokens that each row reads in a training step, which is how far back gradients go; the state is carried on. 1 or more."""
+    """Tokens that each row reads in a training step: how far back gradients go. The state is carried on. 1 or more."""
 
     def __post_init__(self) -> None:
         check_option(self, "num_layers", self.num_layers >= 1, "1 or more")
@@ -98,6 +99,7 @@ class RecurrentModel(NeuralModel):
         if self.output is not None:
             nn.init.normal_(self.output, std=d_model**-0.5)
         for layer in self.layers:
+            assert isinstance(layer, nn.RNNBase)
             self.initialise(layer)
 
     @abstractmethod
@@ -106,7 +108,7 @@ class RecurrentModel(NeuralModel):
 
     @abstractmethod
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """inputs: (T, B, D), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after the last step."""
+        """inputs: (T, B, D), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after them."""
 
     def initialise(self, layer: nn.RNNBase) -> None:
         """Draw a layer's first weights."""
@@ -123,7 +125,7 @@ class RecurrentModel(NeuralModel):
         return self._logits(hidden), tuple(part.detach() for part in carry)
 
     def _run(self, tokens: Tensor, carry: Carry | None, dropout: float) -> tuple[Tensor, Carry]:
-        """tokens: (B, T). Returns the last layer's outputs (B, T, D), and the carry. Dropout doesn't follow the mode."""
+        """tokens: (B, T). Returns the last layer's outputs (B, T, D), and the carry."""
         if carry is None:
             blank = self.embedding.new_zeros(self.config.num_layers, len(tokens), self.config.d_model)
             carry = (blank,) * self.num_carried
@@ -207,8 +209,8 @@ def _drop(hidden: Tensor, dropout: float) -> Tensor:
 
 
 def runs_by_hand(values: Tensor) -> bool:
-    """Whether a family's own recurrence should stand in for torch's module: on the processor, where torch has no fast kernel
-    for it. A graphics card has cuDNN's.
+    """Whether a family's own recurrence should stand in for torch's module: on the processor, where torch has no fast
+    kernel for it. A graphics card has cuDNN's.
     """
     return values.device.type == "cpu"
 
@@ -219,3 +221,7 @@ def run_torch_layer(layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Te
     return outputs, (last[0],)
 
 
+def weights_of(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(from the input (GD, D), recurrent (GD, D), bias of the first (GD,), bias of the second (GD,))."""
+    from_input, recurrent, input_bias, recurrent_bias = layer.all_weights[0]
+    return from_input, recurrent, input_bias, recurrent_bias

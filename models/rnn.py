@@ -1,8 +1,9 @@
 """The simple recurrent network of Elman (1990): h' = tanh(W x + b + U h + c).
 
-On a processor the recurrence is our own: what the inputs contribute comes from one matrix product for the whole stretch,
-each step is one product in place, and the gradient of U is one product at the end. It is faster than torch's nn.RNN there,
-and equal to it (tests/models/test_rnn.py). On a graphics card it is torch's. models/recurrent.py says the rest.
+On a processor the recurrence is our own: what the inputs contribute comes from one matrix product for the whole
+stretch, each step is one product in place, and the gradient of U is one product at the end. It is faster than torch's
+nn.RNN there, and equal to it (tests/models/test_rnn.py). On a graphics card it is torch's. models/recurrent.py says
+the rest.
 
 Shape legend: B rows, T tokens, D d_model.
 """
@@ -10,6 +11,7 @@ Shape legend: B rows, T tokens, D d_model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand
+from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand, weights_of
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,17 @@ class RNN(RecurrentModel):
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         if not runs_by_hand(inputs):
             return run_torch_layer(layer, inputs, carry)
-        drive = F.linear(inputs, layer.weight_ih_l0, layer.bias_ih_l0)
-        outputs = ElmanRecurrence.apply(drive, carry[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        from_input, recurrent, input_bias, recurrent_bias = weights_of(layer)
+        drive = F.linear(inputs, from_input, input_bias)
+        outputs: Tensor = ElmanRecurrence.apply(drive, carry[0], recurrent, recurrent_bias)  # type: ignore[no-untyped-call]
         return outputs, (outputs[-1],)
 
 
 class ElmanRecurrence(torch.autograd.Function):
-    """h_t = tanh(drive_t + U h_{t-1} + c) for a stretch. drive: (T, B, D); h_0: (B, D); U: (D, D); c: (D,). Returns (T, B, D)."""
+    """h_t = tanh(drive_t + U h_{t-1} + c) for a stretch, given drive_t = W x_t + b.
+
+    drive: (T, B, D); h_0: (B, D); U: (D, D); c: (D,). Returns (T, B, D).
+    """
 
     @staticmethod
     def forward(ctx: Any, drive: Tensor, first: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -59,7 +65,7 @@ class ElmanRecurrence(torch.autograd.Function):
         hidden[0] = first
         torch.add(drive, bias, out=hidden[1:])
         steps, weight_t = hidden.unbind(), weight.t()
-        for before, now in zip(steps[:-1], steps[1:], strict=True):
+        for before, now in pairwise(steps):
             now.addmm_(before, weight_t).tanh_()
         ctx.save_for_backward(hidden, weight)
         return hidden[1:]

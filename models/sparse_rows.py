@@ -1,7 +1,7 @@
 """A wide table of which few entries are stored, as sorted keys: what the counting families look things up in.
 
-A table of R rows and C columns holds entries 0 to n-1, sorted by (row, column); what an entry is worth is kept beside it,
-in arrays of length n. Memory is that of the entries, so a vocabulary of 32,000 costs no 32,000 x 32,000 table.
+A table of R rows and C columns holds entries 0 to n-1, sorted by (row, column); what an entry is worth is kept beside
+it, in arrays of length n. Memory is that of the entries, so a vocabulary of 32,000 costs no 32,000 x 32,000 table.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A decoder-only transformer (Vaswani et al. 2017) in its modern form.
 
 Each block: x + attention(norm(x)), then x + mlp(norm(x)), normalised first (Xiong et al. 2020) by root mean square
-(RMSNorm, Zhang and Sennrich 2019). Positions are rotations of queries and keys, counted from the window's beginning (Su et
-al. 2021). The MLP's activation is the squared ReLU (So et al. 2021, "Primer"). No biases. With `tie_embeddings` one
-matrix serves as embedding and output (Press and Wolf 2017).
+(RMSNorm, Zhang and Sennrich 2019). Positions are rotations of queries and keys, counted from the window's beginning
+(Su et al. 2021). The MLP's activation is the squared ReLU (So et al. 2021, "Primer"). No biases. With
+`tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017).
 
-Initialisation: matrices normal with a standard deviation of 1 / sqrt(fan-in); the two that write into the residual stream
-of each block start at zero, so that each block starts as the identity (Zhang, Dauphin and Ma 2019, "Fixup"); the
-embedding normal with 1 / sqrt(d_model), so that tied logits start small.
+Initialisation: matrices normal with a standard deviation of 1 / sqrt(fan-in); the two that write into the residual
+stream of each block start at zero, so that each block starts as the identity (Zhang, Dauphin and Ma 2019, "Fixup");
+the embedding normal with 1 / sqrt(d_model), so that tied logits start small.
 
 What happens beyond `context_length`: models/windowed.py.
 
@@ -139,7 +139,8 @@ class Block(nn.Module):
         attended = F.scaled_dot_product_attention(
             queries, keys, values, attn_mask=reading.mask, dropout_p=reading.dropout, is_causal=reading.causal
         )
-        return self.attention_out(attended.transpose(1, 2).reshape(num_rows, num_tokens, d_model))
+        joined: Tensor = self.attention_out(attended.transpose(1, 2).reshape(num_rows, num_tokens, d_model))
+        return joined
 
 
 class Transformer(WindowedModel):
@@ -194,7 +195,9 @@ class Transformer(WindowedModel):
         assert isinstance(cache, KeyValueCache)
         held, grown = cache.lengths, cache.grow(counts)
         position = torch.arange(num_tokens, device=tokens.device)
-        position = position + (held[0] if len(set(held)) == 1 else torch.tensor(held, device=tokens.device)[:, None, None])
+        position = position + (
+            held[0] if len(set(held)) == 1 else torch.tensor(held, device=tokens.device)[:, None, None]
+        )
         causal, mask = not any(held), None
         if not causal and position.shape != (1,):
             mask = torch.arange(max(grown.lengths), device=tokens.device) <= position[..., None]
@@ -208,7 +211,8 @@ class Transformer(WindowedModel):
         x = _drop(F.embedding(tokens, self.embedding), reading.dropout)
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, reading)
-        return self.norm(x)
+        normed: Tensor = self.norm(x)
+        return normed
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output)

@@ -9,8 +9,9 @@ that is full; the next token then opens a new window, which begins `stride` toke
     window 1         r r r r . .            r: read again, so that 6 and 7 have at least 4 tokens of context
     window 2             r r r r . .
 
-Which window a token is in follows from its own position alone. So reading step by step, in pieces, or all at once gives the
-same distributions, whatever the other rows hold; and a long text can be scored with all of its windows side by side.
+Which window a token is in follows from its own position alone. So reading step by step, in pieces, or all at once
+gives the same distributions, whatever the other rows hold; and a long text can be scored with all of its windows side
+by side.
 
 Shape legend: B rows (or windows), T tokens, V vocabulary size, D width of the hidden values.
 """
@@ -50,7 +51,7 @@ class WindowCache(ABC):
 
 @dataclass(frozen=True, eq=False)
 class WindowedState(State):
-    """logprobs (B, V); the tokens in each row's window, from its beginning (B, longest); what the model keeps of them."""
+    """logprobs (B, V); the tokens in each row's window (B, longest), from its beginning; what is kept of them."""
 
     logprobs: Tensor
     tokens: Tensor
@@ -97,8 +98,9 @@ class WindowedModel(NeuralModel):
     ) -> tuple[Tensor, WindowCache | None]:
         """Read tokens into windows, without dropout.
 
-        tokens: (B, T); of row b the first `counts[b]` count, and they fit into its window. cache: what is in the windows
-        already; None: nothing, and nothing need be kept. Returns hidden values (B, T, D), and the cache with the tokens.
+        tokens: (B, T); of row b the first `counts[b]` count, and they fit into its window. cache: what is in the
+        windows already; None: nothing, and nothing need be kept. Returns hidden values (B, T, D), and the cache with
+        the tokens.
         """
 
     @abstractmethod
@@ -134,7 +136,7 @@ class WindowedModel(NeuralModel):
     def _read_piece(
         self, state: WindowedState, tokens: Tensor, done: list[int], counts: list[int], after: Tensor
     ) -> WindowedState:
-        """Read the next `counts` tokens of each row, which fit into its window. Writes what follows them into `after`."""
+        """Read the next `counts` tokens of each row, which fit into its window. Fills `after` with what follows."""
         held = state.cache.lengths
         if len(set(done)) == 1 and len(set(counts)) == 1:
             piece = slice(done[0], done[0] + counts[0])
@@ -144,7 +146,9 @@ class WindowedModel(NeuralModel):
         else:
             begin, count = (torch.tensor(values, device=self.device)[:, None] for values in (done, counts))
             columns = begin + torch.arange(max(counts), device=self.device)
-            hidden, cache = self.run_window(tokens.gather(1, columns.clamp(max=tokens.shape[1] - 1)), counts, state.cache)
+            hidden, cache = self.run_window(
+                tokens.gather(1, columns.clamp(max=tokens.shape[1] - 1)), counts, state.cache
+            )
             expected = self._expect(hidden)
             row, step = torch.nonzero(columns < begin + count, as_tuple=True)
             after[row, columns[row, step]] = expected[row, step]

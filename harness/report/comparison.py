@@ -39,6 +39,10 @@ class Measure:
     def name(self) -> str:
         return f"{self.eval}.{self.metric}"
 
+    def goodness(self, value: float) -> float:
+        """The value, or its negative, so that more is better."""
+        return -value if self.higher_is_better is False else value
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -129,8 +133,7 @@ class Comparison:
         for system in sorted({run.system for run in self.results.runs}):
             cell = self.cell(system, ANY_DECODING, by) if by else None
             value = None if cell is None else cell.estimate.value
-            sign = -1.0 if by and not by.higher_is_better else 1.0
-            quality[system] = math.inf if value is None else sign * value
+            quality[system] = math.inf if by is None or value is None else by.goodness(value)
         return tuple(sorted(quality, key=lambda system: (quality[system], system)))
 
     @cached_property
@@ -170,6 +173,13 @@ class Comparison:
             records = self._metrics.get(key)
             self._cells[key] = None if not records else self._over_seeds(system, decoding, measure, part)
         return self._cells[key]
+
+    def values(self, measure: Measure, decoding: str) -> dict[str, float]:
+        """The value of every system that has one, from gibberish upward."""
+        cells = {system: self.cell(system, decoding, measure) for system in self.systems}
+        return {
+            system: cell.estimate.value for system, cell in cells.items() if cell and cell.estimate.value is not None
+        }
 
     def slices(self, measure: Measure) -> dict[str, list[str]]:
         """The measure's slices: name -> values, numbers in their order."""

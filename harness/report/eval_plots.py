@@ -115,7 +115,7 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
     axes = figure.add_subplot()
     for rank, (system, row) in enumerate(cells.items()):
         look = style[system]
-        offset = 0.0 if crowded else _dodge(rank, len(cells), 0.72)
+        offset = 0.0 if crowded else _dodge(rank, len(cells), min(0.72, 0.12 * len(cells)))
         known = [(x + offset, c) for x, c in zip(places, row, strict=True) if c and has_value(c)]
         xs, found = [x for x, _ in known], [c for _, c in known]
         if numbers is not None:
@@ -164,14 +164,12 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
 
 def telling_decoding(comparison: Comparison, measure: Measure) -> str:
     """The decoding strategy under which the models do best on average: where there is most to see."""
-    decodings = comparison.decodings_of(measure)
-    sign = 1.0 if measure.higher_is_better is not False else -1.0
 
     def average(decoding: str) -> float:
-        cells = [cell for _, cell in measured(comparison, decoding, measure)]
-        return sign * float(np.mean([value_of(cell) for cell in cells])) if cells else -math.inf
+        values = list(comparison.values(measure, decoding).values())
+        return measure.goodness(float(np.mean(values))) if values else -math.inf
 
-    return max(decodings, key=average)
+    return max(comparison.decodings_of(measure), key=average)
 
 
 def _any_value(comparison: Comparison, measure: Measure) -> bool:

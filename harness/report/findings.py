@@ -1,27 +1,24 @@
-"""What was compared, and what came of it, in sentences made from the numbers."""
+"""What came out, in sentences made from the numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
-from harness.report.frames import Run
+from harness.report.pairs import pairs_of
 from harness.report.summary import intervals_cover
-from harness.report.wording import estimate_text, joined, number, options_text, p_text, quantity, span, words
-
-_LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
+from harness.report.wording import estimate_text, joined, number, p_text, words
 
 
 def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
     """A sentence or two a headline measure: the best, the next, and whether they can be told apart."""
     told = []
     for measure in comparison.headlines:
-        best = _best(comparison, measure)
-        if best is not None:
-            told.append(_finding(comparison, pairs, measure, *best))
+        decoding = _best_decoding(comparison, measure)
+        if decoding is not None:
+            told.append(_finding(comparison, pairs, measure, decoding).rstrip())
     if told:
         told.append(f"Intervals {intervals_cover(comparison)}.")
     else:
@@ -29,52 +26,39 @@ def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
     return told
 
 
-def _best(comparison: Comparison, measure: Measure) -> tuple[str, str, Cell] | None:
-    """(system, decoding, cell) of the best value."""
-    cells = [
-        (system, decoding, cell)
+def _best_decoding(comparison: Comparison, measure: Measure) -> str | None:
+    """The decoding strategy under which the best value of all stands."""
+    best = {
+        decoding: max(measure.goodness(value) for value in values.values())
         for decoding in comparison.decodings_of(measure)
-        for system in comparison.systems
-        if (cell := comparison.cell(system, decoding, measure)) and cell.estimate.value is not None
-    ]
-    sign = -1.0 if measure.higher_is_better is False else 1.0
-    return max(cells, key=lambda item: sign * (item[2].estimate.value or 0.0)) if cells else None
+        if (values := comparison.values(measure, decoding))
+    }
+    return max(best, key=lambda decoding: best[decoding]) if best else None
 
 
-def _finding(
-    comparison: Comparison, pairs: pd.DataFrame, measure: Measure, system: str, decoding: str, cell: Cell
-) -> str:
+def _finding(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> str:
+    values = comparison.values(measure, decoding)
+    top = max(values.values(), key=measure.goodness)
+    best = [system for system, value in values.items() if value == top]
+    shown = _with_unit(comparison.cell(best[0], decoding, measure))
     under = "" if len(comparison.decodings) == 1 or decoding == ANY_DECODING else f" under {decoding}"
+    chance = _chance_text(comparison, measure, decoding)
+    if len(best) == len(values) > 1:
+        return f"{words(measure.metric).capitalize()}{under}: {shown} for every model. {chance}"
     word = "Lowest" if measure.higher_is_better is False else "Highest"
-    text = f"{word} {words(measure.metric)}: {system}{under}, {_with_unit(cell)}."
-    if cell.chance is not None:
-        text += f" {_chance_text(comparison, measure, decoding, cell.chance, under)}"
-    here = pairs[
-        (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
-    ]
-    mine = here[(here["model_a"] == system) | (here["model_b"] == system)]
-    mine = mine[mine["difference"].notna()]
-    if mine.empty:
+    text = f"{word} {words(measure.metric)}: {joined(best)}{under}, {shown}. {chance}"
+    here = pairs_of(pairs, measure, decoding)
+    mine = here[((here["model_a"] == best[0]) | (here["model_b"] == best[0])) & here["difference"].notna()]
+    others = {*mine["model_a"], *mine["model_b"]} - set(best)
+    if not others:
         return text
-    other = _next(comparison, measure, decoding, system, mine)
+    other = max((s for s in values if s in others), key=lambda system: measure.goodness(values[system]))
     row = mine[(mine["model_a"] == other) | (mine["model_b"] == other)].iloc[0]
-    told = (
-        f" Next: {other}, {_with_unit(comparison.cell(other, decoding, measure))}; paired difference "
-        f"{difference_text(row)} over {int(row['n'])} samples, Holm-corrected {p_text(float(row['p_holm']))}"
+    text += (
+        f"Next: {other}, {_with_unit(comparison.cell(other, decoding, measure))}; paired difference "
+        f"{difference_text(row)} over {int(row['n'])} samples, Holm-corrected {p_text(float(row['p_holm']))}: "
     )
-    if row["better"] == system:
-        return f"{text}{told}: a clear difference."
-    return f"{text}{told}: not told apart{_detectable(row)}."
-
-
-def _next(comparison: Comparison, measure: Measure, decoding: str, system: str, mine: pd.DataFrame) -> str:
-    sign = -1.0 if measure.higher_is_better is False else 1.0
-    values = {}
-    for other in {*mine["model_a"], *mine["model_b"]} - {system}:
-        cell = comparison.cell(str(other), decoding, measure)
-        if cell and cell.estimate.value is not None:
-            values[str(other)] = sign * cell.estimate.value
-    return max(sorted(values), key=lambda name: values[name])
+    return text + ("a clear difference." if row["better"] == best[0] else f"not told apart{_detectable(row)}.")
 
 
 def difference_text(row: Any) -> str:
@@ -111,188 +95,19 @@ def _sign(measure: Measure) -> str:
     return " %" if measure.unit == "share" else ""
 
 
-def _chance_text(comparison: Comparison, measure: Measure, decoding: str, chance: float, under: str) -> str:
-    """Who is clearly better than guessing: those whose whole interval is."""
-    cells = {
-        s: c
-        for s in comparison.systems
-        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
-    }
+def _chance_text(comparison: Comparison, measure: Measure, decoding: str) -> str:
+    """Who is clearly better than guessing: those whose whole interval is. Ends in a space, or is empty."""
+    cells = [(s, c) for s in comparison.systems if (c := comparison.cell(s, decoding, measure)) and c.seeds]
+    chance = next((cell.chance for _, cell in cells if cell.chance is not None), None)
+    if chance is None:
+        return ""
     better = []
-    for system, cell in cells.items():
-        low, high = cell.estimate.ci_low, cell.estimate.ci_high
-        if (
-            low is not None
-            and high is not None
-            and (high < chance if measure.higher_is_better is False else low > chance)
-        ):
+    for system, cell in cells:
+        end = cell.estimate.ci_high if measure.higher_is_better is False else cell.estimate.ci_low
+        if end is not None and measure.goodness(end) > measure.goodness(chance):
             better.append(system)
-    named = "every model" if len(better) == len(cells) > 1 else joined(better) if better else "no model"
-    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; clearly better than that{under}: {named}."
-
-
-def facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was compared: (name, text) for the head of the page."""
-    runs = comparison.results.runs
-    told = [
-        ("Data", "; ".join(_distinct(_data_text(run) for run in runs))),
-        ("Tokenizer", "; ".join(_distinct(_tokenizer_text(run) for run in runs))),
-        *_budget_facts(comparison),
-        ("Decoding", "; ".join(_distinct(_decoding_text(run) for run in runs))),
-        ("Seeds", ", ".join(str(seed) for seed in sorted({run.record.seed for run in runs}))),
-        ("Evals", "; ".join(_eval_texts(runs))),
-        ("Runs", _runs_text(comparison)),
-        ("Machine", "; ".join(_distinct(_machine_text(run) for run in runs))),
-        ("Versions", "; ".join(_distinct(_versions_text(run) for run in runs))),
-        ("When", _when_text(runs)),
-    ]
-    return [(name, text) for name, text in told if text]
-
-
-def warnings(comparison: Comparison) -> list[str]:
-    """What a reader must know before believing a number here."""
-    runs = comparison.results.runs
-    told = []
-    prints = {run.record.data.get("fingerprint") for run in runs}
-    if len(prints) > 1:
-        told.append(
-            f"These runs used {len(prints)} different data sets or splits. Bits per byte of different texts cannot be "
-            "compared; pairs are tested only within one data set."
-        )
-    leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
-    if leaks:
-        told.append(f"{joined([str(leak) for leak in sorted(leaks)], 'or')} test problems occur in the training text.")
-    failed = [run for run in runs if run.record.status == "failed"]
-    partial = [run for run in runs if run.record.status == "partial"]
-    if failed:
-        told.append(f"{len(failed)} of {len(runs)} runs failed; missing below: {_names(failed)}.")
-    if partial:
-        told.append(
-            f"{len(partial)} of {len(runs)} runs are partial (an eval failed, the rest stands): {_names(partial)}."
-        )
-    if comparison.results.unfinished:
-        count = len(comparison.results.unfinished)
-        them = "it" if count == 1 else "them"
-        told.append(f"{count} more begun and not finished; start the same command again to finish {them}.")
-    return told
-
-
-def _names(runs: list[Run]) -> str:
-    shown = [f"{run.system}, {run.decoding}, seed {run.record.seed}" for run in runs[:4]]
-    return "; ".join(shown) + ("; ..." if len(runs) > 4 else "")
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text))
-
-
-def _data_text(run: Run) -> str:
-    data = run.record.data
-    sizes = [
-        f"{quantity(data[key], 'B')} {name}"
-        for key, name in (("train_bytes", "training"), ("validation_bytes", "validation"), ("test_bytes", "test"))
-        if data.get(key) is not None
-    ]
-    text = f"{data.get('name')}: {', '.join(sizes)}"
-    if data.get("fingerprint"):
-        text += f" (fingerprint {str(data['fingerprint'])[:12]})"
-    seen = data.get("test_problems_seen_in_training")
-    return text if seen is None else f"{text}; test problems seen in training: {seen}"
-
-
-def _tokenizer_text(run: Run) -> str:
-    return _named(str(run.record.tokenizer.get("name")), run.record.tokenizer)
-
-
-def _decoding_text(run: Run) -> str:
-    return _named(run.decoding, run.record.decoding)
-
-
-def _named(name: str, settings: dict[str, Any]) -> str:
-    options = options_text(settings)
-    return f"{name} ({options})" if options else name
-
-
-def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was matched and by how much it missed, and what was not."""
-    matched, free = [], []
-    runs = [run for run in comparison.results.runs if run.record.status != "failed"]
-    for key, name in _LIMITS.items():
-        limits = {run.record.budget.get(key) for run in runs}
-        spent = span([float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None])
-        known = sorted(float(limit) for limit in limits if limit is not None)
-        if not known:
-            free.append(f"{name} ({spent})")
-        else:
-            partly = ", for some none" if None in limits else ""
-            allowed = joined([quantity(limit) for limit in known], "or")
-            matched.append(f"{name}: at most {allowed}{partly}, spent {spent}")
-    params = _params_text(comparison, runs)
-    (matched if params[0] else free).append(params[1])
-    told = [("Matched in", "; ".join(matched))] if matched else []
-    return [*told, ("Not matched", "; ".join(free))] if free else told
-
-
-def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:
-    wanted = sorted({float(run.record.budget["num_params"]) for run in runs if run.record.budget.get("num_params")})
-    counts = [float(count) for run in runs if (count := run.record.cost.get("num_params")) is not None]
-    if not wanted:
-        return False, f"parameters ({span(counts)})"
-    missed = {
-        run.system: float(run.record.budget["num_params_missed_by"])
-        for run in runs
-        if run.record.budget.get("num_params_missed_by") is not None
-    }
-    text = f"parameters: {joined([quantity(count) for count in wanted], 'or')}"
-    solved = [f"{system} {100 * missed[system]:+.1f} %" for system in comparison.systems if system in missed]
-    unsolved = [
-        system for system in comparison.systems if system not in missed and any(r.system == system for r in runs)
-    ]
-    text += f", missed by {', '.join(solved)}" if solved else ""
-    return True, text + (f" (no width to solve for: {', '.join(unsolved)})" if unsolved else "")
-
-
-def _eval_texts(runs: tuple[Run, ...]) -> list[str]:
-    found: dict[str, tuple[set[int], set[int]]] = {}
-    for run in runs:
-        for metric in run.record.metrics:
-            versions, totals = found.setdefault(metric.eval, (set(), set()))
-            versions.add(metric.eval_version)
-            if metric.slice == "all":
-                totals.add(metric.n_total)
-    return [
-        f"{words(name)} version {', '.join(str(v) for v in sorted(versions))}, "
-        f"{joined([f'{total:,}' for total in sorted(totals)], 'or') or '0'} samples a run"
-        for name, (versions, totals) in sorted(found.items())
-    ]
-
-
-def _runs_text(comparison: Comparison) -> str:
-    runs = comparison.results.runs
-    count = {status: sum(run.record.status == status for run in runs) for status in ("complete", "partial", "failed")}
-    fits = len({run.record.fit_id for run in runs})
-    told = [f"{n} {status}" for status, n in count.items() if n]
-    if comparison.results.unfinished:
-        told.append(f"{len(comparison.results.unfinished)} unfinished")
-    return f"{', '.join(told)}; {_many(fits, 'fit')} of {_many(len(comparison.systems), 'model')}"
-
-
-def _machine_text(run: Run) -> str:
-    return f"{run.record.device}, {_many(run.record.num_threads, 'thread')}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _versions_text(run: Run) -> str:
-    versions = [f"{name} {version}" for name, version in sorted(run.record.versions.items())]
-    commit = run.record.git.get("commit")
-    if commit:
-        versions.append(f"commit {str(commit)[:10]}{' with changes' if run.record.git.get('dirty') else ''}")
-    return ", ".join(versions)
-
-
-def _when_text(runs: tuple[Run, ...]) -> str:
-    first, last = min(run.record.started_at for run in runs), max(run.record.finished_at for run in runs)
-    return f"{first[:16].replace('T', ' ')} to {last[:16].replace('T', ' ')} UTC"
+    who = (
+        "every model is" if len(better) == len(cells) > 1 else f"{joined(better)} {'is' if len(better) == 1 else 'are'}"
+    )
+    who = who if better else "no model is"
+    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; {who} clearly better than that. "

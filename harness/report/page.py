@@ -18,7 +18,9 @@ from markupsafe import Markup
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
 from harness.report.eval_plots import telling_decoding
-from harness.report.findings import difference_text, facts, findings, warnings
+from harness.report.facts import facts, warnings
+from harness.report.findings import difference_text, findings
+from harness.report.pairs import pairs_of
 from harness.report.showcase import prompts, questions
 from harness.report.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
 from harness.report.summary import intervals_cover, rows_of
@@ -178,37 +180,21 @@ def _table_cell(comparison: Comparison, measure: Measure, system: str, decoding:
 
 def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> set[str]:
     """The best system and those not clearly worse; empty where that is everybody."""
-    cells = {
-        s: c
-        for s in comparison.systems
-        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
-    }
-    if not cells:
+    values = comparison.values(measure, decoding)
+    if not values:
         return set()
-    sign = -1.0 if measure.higher_is_better is False else 1.0
-    best = max(cells, key=lambda s: sign * (cells[s].estimate.value or 0.0))
-    here = _pairs_of(pairs, measure, decoding)
-    worse = set(here[here["better"] == best]["model_a"]) | set(here[here["better"] == best]["model_b"])
-    leaders = {best} | (set(cells) - worse)
-    return leaders if len(leaders) < len(cells) else set()
-
-
-def _pairs_of(pairs: pd.DataFrame, measure: Measure, decoding: str) -> pd.DataFrame:
-    return pairs[
-        (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
-    ]
+    best = max(values, key=lambda system: measure.goodness(values[system]))
+    won = pairs_of(pairs, measure, decoding)
+    won = won[won["better"] == best]
+    leaders = {best} | (set(values) - set(won["model_a"]) - set(won["model_b"]))
+    return leaders if len(leaders) < len(values) else set()
 
 
 def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> dict[str, Any]:
     """Each system beside the next better one on this measure."""
-    sign = -1.0 if measure.higher_is_better is False else 1.0
-    cells = {
-        s: c
-        for s in comparison.systems
-        if (c := comparison.cell(s, decoding, measure)) and c.estimate.value is not None
-    }
-    order = sorted(cells, key=lambda s: sign * (cells[s].estimate.value or 0.0))
-    here = _pairs_of(pairs, measure, decoding)
+    values = comparison.values(measure, decoding)
+    order = sorted(values, key=lambda system: measure.goodness(values[system]))
+    here = pairs_of(pairs, measure, decoding)
     rows = []
     for worse, better in itertools.pairwise(order):
         pair = here[

@@ -50,6 +50,13 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def pairs_of(pairs: pd.DataFrame, measure: Measure, decoding: str) -> pd.DataFrame:
+    """The pairs compared on a measure under a decoding strategy."""
+    return pairs[
+        (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
+    ]
+
+
 def _rows(comparison: Comparison, measure: Measure, decoding: str) -> list[dict[str, Any]]:
     cells = {system: comparison.cell(system, decoding, measure) for system in comparison.systems}
     told = {system: cell for system, cell in cells.items() if cell is not None}

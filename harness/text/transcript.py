@@ -7,17 +7,17 @@ said; a blank line stands between turns:
 
     Assistant: Good morning!
 
-The space belongs to what is said, not to the label: a prompt ends in "Assistant:" and the completion begins with "
-Good", in training text and in prompts alike, so that both are cut into the same tokens. A turn in which nothing has
+The space belongs to what is said, not to the label: a prompt ends in "Assistant:" and the completion begins with the
+space, in training text and in prompts alike, so that both are cut into the same tokens. A turn in which nothing has
 been said is a label alone; an open turn is just such a turn, at the end.
 
 Where a label counts. Only at a structural place: at the start of the text or right after a blank line ("\\n\\n"), and
 followed by a space, a line break or the end. The same words anywhere else are words.
 
-What if a turn says such words at such a place itself? By default they are escaped with a backslash ("\\Human: "),
-which is taken off when the text is parsed; a paragraph that already begins with backslashes and a label gets one
-more. So `parse(render(t)) == t` for every transcript, and no turn can speak in another's name. With
-`labels_in_text="refuse"` such a turn raises UserError instead.
+What if a turn says a name and a colon after a blank line itself? By default they are escaped with a backslash
+("\\Human:"), which is taken off when the text is parsed; a paragraph that already begins with backslashes and a label
+gets one more. So `parse(render(t)) == t` for every transcript, no turn can speak in another's name, and what is said
+never holds a stop text. With `labels_in_text="refuse"` such a turn raises UserError instead.
 """
 
 from __future__ import annotations
@@ -152,11 +152,11 @@ class TranscriptFormat:
 
     @cached_property
     def _label_in_text(self) -> re.Pattern[str]:
-        return re.compile(rf"(\n\n)(\\*{self._label}){_AFTER_LABEL}")
+        return re.compile(rf"(\n\n)(\\*{self._label})")
 
     @cached_property
     def _escaped_label(self) -> re.Pattern[str]:
-        return re.compile(rf"(\n\n)\\(\\*{self._label}){_AFTER_LABEL}")
+        return re.compile(rf"(\n\n)\\(\\*{self._label})")
 
 
 class LabelFinder:

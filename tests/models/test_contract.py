@@ -35,7 +35,9 @@ def test_the_yaml_names_every_option_with_its_default(family: str) -> None:
     config_class, values = options(family)
     defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
     assert values == defaults
-    assert {name: type(value) for name, value in values.items()} == {name: type(value) for name, value in defaults.items()}
+    assert {name: type(value) for name, value in values.items()} == {
+        name: type(value) for name, value in defaults.items()
+    }
     assert config_class.family == family
 
 

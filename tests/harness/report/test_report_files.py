@@ -24,6 +24,7 @@ from harness.errors import UserError
 from harness.record import Metric, RunRecord
 from harness.report import write_report
 from harness.report.comparison import Comparison
+from harness.report.findings import findings
 from harness.report.pairs import compare_pairs
 from harness.statistics import holm, over_seeds, paired
 
@@ -329,6 +330,26 @@ def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(wri
     assert "Holm-corrected p" in first
     assert written.report.findings[1].startswith("Highest exact match: ")
     assert "Chance is 0.4 %" in written.report.findings[1]
+    assert "Chance is 8.000; every model is clearly better than that." in first
+
+
+def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        table = pd.read_parquet(run / "samples.parquet")
+        chosen = table["eval"] == "arithmetic"
+        table.loc[chosen, "values"] = '{"exact_match": false}'
+        table.to_parquet(run / "samples.parquet")
+
+        def fail(record: dict[str, Any]) -> None:
+            for metric in record["metrics"]:
+                if metric["metric"] == "exact_match":
+                    metric.update(value=0.0, ci_low=0.0, ci_high=0.1)
+
+        edit(run, fail)
+    comparison = compare(small)
+    said = findings(comparison, compare_pairs(comparison))
+    assert said[1].startswith("Exact match under greedy: 0.0 % [0.0, 10.0] for every model.")
+    assert said[1].endswith("no model is clearly better than that.")
 
 
 @pytest.mark.usefixtures("no_plots")

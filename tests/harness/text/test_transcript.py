@@ -88,7 +88,8 @@ def test_no_transcript_is_the_empty_text() -> None:
         ("a\n\nHuman:", "Human: a\n\n\\Human:"),
         ("a\n\nHuman:\nb", "Human: a\n\n\\Human:\nb"),
         ("a\nHuman: b", "Human: a\nHuman: b"),
-        ("a\n\nHuman:b", "Human: a\n\nHuman:b"),
+        ("a\n\nHuman:b", "Human: a\n\n\\Human:b"),
+        ("a\n\nHuman b", "Human: a\n\nHuman b"),
         ("Human: b", "Human: Human: b"),
         ("a\n\n\\b", "Human: a\n\n\\b"),
         ("", "Human:"),
@@ -100,10 +101,11 @@ def test_only_a_label_at_a_structural_place_is_escaped(said: str, written: str) 
     assert HUMAN_ASSISTANT.parse(written) == human_assistant(said)
 
 
-def test_what_is_said_never_holds_the_stop_text() -> None:
-    text = HUMAN_ASSISTANT.render(human_assistant("Human: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:"))
-    assert HUMAN_ASSISTANT.stop_text("Assistant") + " " not in text
-    assert len(HUMAN_ASSISTANT.parse(text).turns) == 1
+@given(chats)
+def test_what_is_said_never_holds_a_stop_text(transcript: Transcript) -> None:
+    text = HUMAN_ASSISTANT.render(transcript)
+    stops = [HUMAN_ASSISTANT.stop_text(speaker) for speaker in ("Human", "Assistant")]
+    assert sum(text.count(stop) for stop in stops) == max(0, len(transcript.turns) - 1)
 
 
 def test_refusing_names_the_words_and_a_way_out() -> None:

@@ -1,0 +1,179 @@
+"""What was compared: data, tokenizer, what was matched and by how much it missed, seeds, machine; and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from harness.report.comparison import Comparison
+from harness.report.frames import Run
+from harness.report.wording import joined, options_text, quantity, span, words
+
+_LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
+
+
+def facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was compared: (name, text) for the head of the page."""
+    runs = comparison.results.runs
+    told = [
+        ("Data", "; ".join(_distinct(_data_text(run) for run in runs))),
+        ("Tokenizer", "; ".join(_distinct(_tokenizer_text(run) for run in runs))),
+        *_budget_facts(comparison),
+        ("Decoding", "; ".join(_distinct(_decoding_text(run) for run in runs))),
+        ("Seeds", ", ".join(str(seed) for seed in sorted({run.record.seed for run in runs}))),
+        ("Evals", "; ".join(_eval_texts(runs))),
+        ("Runs", _runs_text(comparison)),
+        ("Machine", "; ".join(_distinct(_machine_text(run) for run in runs))),
+        ("Versions", "; ".join(_distinct(_versions_text(run) for run in runs))),
+        ("When", _when_text(runs)),
+    ]
+    return [(name, text) for name, text in told if text]
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader must know before believing a number here."""
+    runs = comparison.results.runs
+    told = []
+    prints = {run.record.data.get("fingerprint") for run in runs}
+    if len(prints) > 1:
+        told.append(
+            f"These runs used {len(prints)} different data sets or splits. Bits per byte of different texts cannot be "
+            "compared; pairs are tested only within one data set."
+        )
+    leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
+    if leaks:
+        told.append(f"{joined([str(leak) for leak in sorted(leaks)], 'or')} test problems occur in the training text.")
+    failed = [run for run in runs if run.record.status == "failed"]
+    partial = [run for run in runs if run.record.status == "partial"]
+    if failed:
+        told.append(f"{len(failed)} of {len(runs)} runs failed; missing below: {_names(failed)}.")
+    if partial:
+        told.append(
+            f"{len(partial)} of {len(runs)} runs are partial (an eval failed, the rest stands): {_names(partial)}."
+        )
+    if comparison.results.unfinished:
+        count = len(comparison.results.unfinished)
+        them = "it" if count == 1 else "them"
+        told.append(f"{count} more begun and not finished; start the same command again to finish {them}.")
+    return told
+
+
+def _names(runs: list[Run]) -> str:
+    shown = [f"{run.system}, {run.decoding}, seed {run.record.seed}" for run in runs[:4]]
+    return "; ".join(shown) + ("; ..." if len(runs) > 4 else "")
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _data_text(run: Run) -> str:
+    data = run.record.data
+    sizes = [
+        f"{quantity(data[key], 'B')} {name}"
+        for key, name in (("train_bytes", "training"), ("validation_bytes", "validation"), ("test_bytes", "test"))
+        if data.get(key) is not None
+    ]
+    text = f"{data.get('name')}: {', '.join(sizes)}"
+    if data.get("fingerprint"):
+        text += f" (fingerprint {str(data['fingerprint'])[:12]})"
+    seen = data.get("test_problems_seen_in_training")
+    return text if seen is None else f"{text}; test problems seen in training: {seen}"
+
+
+def _tokenizer_text(run: Run) -> str:
+    return _named(str(run.record.tokenizer.get("name")), run.record.tokenizer)
+
+
+def _decoding_text(run: Run) -> str:
+    return _named(run.decoding, run.record.decoding)
+
+
+def _named(name: str, settings: dict[str, Any]) -> str:
+    options = options_text(settings)
+    return f"{name} ({options})" if options else name
+
+
+def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was matched and by how much it missed, and what was not."""
+    matched, free = [], []
+    runs = [run for run in comparison.results.runs if run.record.status != "failed"]
+    for key, name in _LIMITS.items():
+        limits = {run.record.budget.get(key) for run in runs}
+        spent = span([float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None])
+        known = sorted(float(limit) for limit in limits if limit is not None)
+        if not known:
+            free.append(f"{name} ({spent})")
+        else:
+            partly = ", for some none" if None in limits else ""
+            allowed = joined([quantity(limit) for limit in known], "or")
+            matched.append(f"{name}: at most {allowed}{partly}, spent {spent}")
+    params = _params_text(comparison, runs)
+    (matched if params[0] else free).append(params[1])
+    told = [("Matched in", "; ".join(matched))] if matched else []
+    return [*told, ("Not matched", "; ".join(free))] if free else told
+
+
+def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:
+    wanted = sorted({float(run.record.budget["num_params"]) for run in runs if run.record.budget.get("num_params")})
+    counts = [float(count) for run in runs if (count := run.record.cost.get("num_params")) is not None]
+    if not wanted:
+        return False, f"parameters ({span(counts)})"
+    missed = {
+        run.system: float(run.record.budget["num_params_missed_by"])
+        for run in runs
+        if run.record.budget.get("num_params_missed_by") is not None
+    }
+    text = f"parameters: {joined([quantity(count) for count in wanted], 'or')}"
+    solved = [f"{system} {100 * missed[system]:+.1f} %" for system in comparison.systems if system in missed]
+    unsolved = [
+        system for system in comparison.systems if system not in missed and any(r.system == system for r in runs)
+    ]
+    text += f", missed by {', '.join(solved)}" if solved else ""
+    return True, text + (f" (no width to solve for: {', '.join(unsolved)})" if unsolved else "")
+
+
+def _eval_texts(runs: tuple[Run, ...]) -> list[str]:
+    found: dict[str, tuple[set[int], set[int]]] = {}
+    for run in runs:
+        for metric in run.record.metrics:
+            versions, totals = found.setdefault(metric.eval, (set(), set()))
+            versions.add(metric.eval_version)
+            if metric.slice == "all":
+                totals.add(metric.n_total)
+    return [
+        f"{words(name)} version {', '.join(str(v) for v in sorted(versions))}, "
+        f"{joined([f'{total:,}' for total in sorted(totals)], 'or') or '0'} samples a run"
+        for name, (versions, totals) in sorted(found.items())
+    ]
+
+
+def _runs_text(comparison: Comparison) -> str:
+    runs = comparison.results.runs
+    count = {status: sum(run.record.status == status for run in runs) for status in ("complete", "partial", "failed")}
+    fits = len({run.record.fit_id for run in runs})
+    told = [f"{n} {status}" for status, n in count.items() if n]
+    if comparison.results.unfinished:
+        told.append(f"{len(comparison.results.unfinished)} unfinished")
+    return f"{', '.join(told)}; {_many(fits, 'fit')} of {_many(len(comparison.systems), 'model')}"
+
+
+def _machine_text(run: Run) -> str:
+    return f"{run.record.device}, {_many(run.record.num_threads, 'thread')}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _versions_text(run: Run) -> str:
+    versions = [f"{name} {version}" for name, version in sorted(run.record.versions.items())]
+    commit = run.record.git.get("commit")
+    if commit:
+        versions.append(f"commit {str(commit)[:10]}{' with changes' if run.record.git.get('dirty') else ''}")
+    return ", ".join(versions)
+
+
+def _when_text(runs: tuple[Run, ...]) -> str:
+    first, last = min(run.record.started_at for run in runs), max(run.record.finished_at for run in runs)
+    return f"{first[:16].replace('T', ' ')} to {last[:16].replace('T', ' ')} UTC"

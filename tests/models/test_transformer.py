@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import cmath
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.language_model import WEIGHTS_FILE
+from models.transformer import Transformer, TransformerConfig
+
+VOCAB_SIZE, START = 13, 12
+
+
+def build(**options: Any) -> Transformer:
+    """With larger weights than training starts from, so that every part of the network matters."""
+    torch.manual_seed(0)
+    small = {"num_layers": 2, "num_heads": 2, "d_model": 16, "context_length": 12}
+    model = TransformerConfig(**(small | options)).build(VOCAB_SIZE, START)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.3)
+    return model
+
+
+def rotated(head: Tensor, position: int) -> Tensor:
+    """Su et al. (2021), as they write it: pairs of values as complex numbers, turned by position / 10000^(2i / E)."""
+    half = len(head) // 2
+    turned = [
+        complex(float(head[i]), float(head[i + half])) * cmath.exp(1j * position * 10_000 ** (-2 * i / len(head)))
+        for i in range(half)
+    ]
+    return torch.tensor([value.real for value in turned] + [value.imag for value in turned])
+
+
+def plain_logprobs(weights: dict[str, Tensor], tokens: list[int], config: TransformerConfig) -> Tensor:
+    """The last token's distribution (V,), with a full attention matrix, head by head, and no cache."""
+
+    def norm(x: Tensor, gain: Tensor) -> Tensor:
+        return x / torch.sqrt((x * x).mean(-1, keepdim=True) + torch.finfo(torch.float32).eps) * gain
+
+    x = weights["embedding"][tokens]
+    num_tokens, width = x.shape
+    head_width = width // config.num_heads
+    for layer in range(config.num_layers):
+        own = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"blocks.{layer}.")}
+        queries, keys, values = (norm(x, own["attention_norm.weight"]) @ own["queries_keys_values.weight"].t()).split(
+            width, 1
+        )
+        heads = []
+        for begin in range(0, width, head_width):
+            part = slice(begin, begin + head_width)
+            turned_queries = torch.stack([rotated(queries[t, part], t) for t in range(num_tokens)])
+            turned_keys = torch.stack([rotated(keys[t, part], t) for t in range(num_tokens)])
+            scores = turned_queries @ turned_keys.t() / math.sqrt(head_width)
+            scores = scores.masked_fill(torch.ones(num_tokens, num_tokens).triu(1).bool(), -math.inf)
+            heads.append(torch.softmax(scores, -1) @ values[:, part])
+        x = x + torch.cat(heads, 1) @ own["attention_out.weight"].t()
+        hidden = norm(x, own["mlp_norm.weight"]) @ own["mlp_in.weight"].t()
+        x = x + torch.clamp(hidden, min=0) ** 2 @ own["mlp_out.weight"].t()
+    logits = norm(x, weights["norm.weight"])[-1] @ weights["embedding" if config.tie_embeddings else "output"].t()
+    return torch.log_softmax(logits, -1)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_same_weights_written_out_plainly_give_the_same_probabilities(tied: bool) -> None:
+    model = build(tie_embeddings=tied, context_length=24)
+    tokens = torch.randint(0, VOCAB_SIZE, (20,)).tolist()
+    logprobs = model.logprobs(torch.tensor([tokens]))[0]
+    for length in (0, 1, 2, 10, 20):
+        expected = plain_logprobs(model.tensors(), [START, *tokens[:length]], model.config)
+        torch.testing.assert_close(logprobs[length], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("stride", [None, 1, 5, 11, 12])
+def test_beyond_the_context_each_token_sees_exactly_its_window(stride: int | None) -> None:
+    model = build(context_length=12, stride=stride)
+    step = stride or 6
+    tokens = torch.randint(0, VOCAB_SIZE, (45,)).tolist()
+    text = [START, *tokens]
+    logprobs = model.logprobs(torch.tensor([tokens]))[0]
+    for position in (11, 12, 13, 12 + step - 1, 12 + step, 30, 44, 45):
+        # The first window that the position fits into.
+        begin = 0 if position < 12 else (position - 12) // step * step + step
+        assert position - begin + 1 >= min(position + 1, 12 - step + 1)
+        expected = plain_logprobs(model.tensors(), text[begin : position + 1], model.config)
+        torch.testing.assert_close(logprobs[position], expected, atol=1e-5, rtol=0)
+
+
+def test_training_and_reading_see_the_same_model() -> None:
+    model = build()
+    tokens = torch.randint(0, VOCAB_SIZE, (2, 11))
+    logits, carry = model(torch.cat([torch.full((2, 1), START), tokens], dim=1))
+    assert carry is None
+    torch.testing.assert_close(model.logprobs(tokens), torch.log_softmax(logits, -1), atol=1e-5, rtol=0)
+
+
+def test_training_on_more_than_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="13 tokens don't fit into a window of 12"):
+        build()(torch.zeros(1, 13, dtype=torch.int64))
+
+
+def test_dropout_acts_in_training_alone() -> None:
+    model = build(dropout=0.5)
+    tokens = torch.randint(0, VOCAB_SIZE, (2, 12))
+    assert not torch.equal(model.train()(tokens)[0], model(tokens)[0])
+    assert torch.equal(model.eval()(tokens)[0], model(tokens)[0])
+
+
+def test_tied_embeddings_are_stored_once(tmp_path: Path) -> None:
+    model = build()
+    assert build(tie_embeddings=False).num_params() - model.num_params() == VOCAB_SIZE * 16
+    model.save(tmp_path)
+    stored = load_file(tmp_path / WEIGHTS_FILE)
+    assert sum(value.shape == (VOCAB_SIZE, 16) for value in stored.values()) == 1
+
+
+def test_every_block_starts_as_the_identity() -> None:
+    torch.manual_seed(0)
+    model = TransformerConfig(num_heads=2, d_model=16).build(VOCAB_SIZE, START)
+    tokens = torch.randint(0, VOCAB_SIZE, (1, 9))
+    logits, _ = model(tokens)
+    expected = model.norm(model.embedding[tokens]) @ model.embedding.t()
+    torch.testing.assert_close(logits, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("num_layers", 0),
+        ("num_heads", 0),
+        ("d_model", 0),
+        ("d_model", 12),
+        ("context_length", 0),
+        ("stride", 0),
+        ("stride", 257),
+        ("mlp_ratio", 0.0),
+        ("dropout", 1.0),
+        ("learning_rate", 0.0),
+    ],
+)
+def test_an_impossible_option_is_refused(option: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"model=transformer: {option} is {value}, but it must be"):
+        replace(TransformerConfig(), **{option: value})
+
+
+def test_the_smallest_context_works() -> None:
+    model = build(context_length=1)
+    tokens = torch.randint(0, VOCAB_SIZE, (1, 5))
+    logprobs = model.logprobs(tokens)[0]
+    for position, token in enumerate([START, *tokens[0].tolist()]):
+        expected = plain_logprobs(model.tensors(), [token], model.config)
+        torch.testing.assert_close(logprobs[position], expected, atol=1e-5, rtol=0)
