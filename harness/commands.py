@@ -236,7 +236,8 @@ def _report(results: Path, out: Path | None) -> None:
 
     made = write_report(results, out)
     print(made.table.to_string(index=False))
-    print(f"report: {made.page}")
+    for page in made.pages:
+        print(f"report: {page}")
 
 
 def _print_headlines(metrics: Any) -> None:

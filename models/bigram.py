@@ -6,7 +6,8 @@ probabilities has a Dirichlet prior around the token frequencies, so
     p(b | a) = (count(ab) + concentration m(b)) / (count(a) + concentration)
 
 where m is the unigram distribution. Theirs fits m and the concentration to the evidence; here m is the token
-frequencies with a pseudo-count of 1, and the concentration is an option.
+frequencies with a pseudo-count of 1, and the concentration is an option. Its default is best or nearly so on Tiny
+Shakespeare as characters, byte pairs and words, from a fiftieth of it to all.
 
 Shape legend: B rows, T tokens, V vocabulary size.
 """
@@ -32,7 +33,7 @@ class BigramConfig(ModelConfig):
 
     family: ClassVar[str] = "bigram"
 
-    concentration: float = 5.0
+    concentration: float = 50.0
     """How many observed tokens the unigram distribution is worth in each row; above 0."""
 
     def __post_init__(self) -> None:

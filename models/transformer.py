@@ -5,9 +5,9 @@ Each block: x + attention(norm(x)), then x + mlp(norm(x)), normalised first (Xio
 (Su et al. 2021). The MLP's activation is the squared ReLU (So et al. 2021, "Primer"). No biases. With
 `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017).
 
-Initialisation: matrices normal with a standard deviation of 1 / sqrt(fan-in); the two that write into the residual
+Initialisation: matrices normal with a standard deviation of 1 / sqrt(fan-in), but the two that write into the residual
 stream of each block start at zero, so that each block starts as the identity (Zhang, Dauphin and Ma 2019, "Fixup");
-the embedding normal with 1 / sqrt(d_model), so that tied logits start small.
+embedding and output normal with 0.02 (Radford et al. 2019, GPT-2), so that logits start small.
 
 What happens beyond `context_length`: models/windowed.py.
 
@@ -30,6 +30,7 @@ from models.language_model import Cost, NeuralModelConfig
 from models.windowed import WindowCache, WindowedModel
 
 _ROTATION_BASE = 10_000.0
+_EMBEDDING_STD = 0.02
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Transformer(WindowedModel):
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, config.d_model))
         for matrix in (self.embedding, self.output):
             if matrix is not None:
-                nn.init.normal_(matrix, std=config.d_model**-0.5)
+                nn.init.normal_(matrix, std=_EMBEDDING_STD)
         head_width = config.d_model // config.num_heads
         speeds = _ROTATION_BASE ** (-torch.arange(0, head_width, 2) / head_width)
         angles = torch.arange(config.context_length)[:, None] * speeds  # (context_length, E / 2)

@@ -5,7 +5,7 @@ that is full; the next token then opens a new window, which begins `stride` toke
 `context_length - stride` tokens of the old one:
 
     position     0 1 2 3 4 5 6 7 8 9        context_length 6, stride 2
-    window 0     S . . . . .                row 0 to 5: its own new tokens
+    window 0     S . . . . .                all six are new
     window 1         r r r r . .            r: read again, so that 6 and 7 have at least 4 tokens of context
     window 2             r r r r . .
 
@@ -29,8 +29,8 @@ from torch import Tensor
 
 from models.language_model import NeuralModel, State
 
-# What is scored at once where windows run side by side: tokens, and tokens x vocabulary.
-_MAX_TOKENS_AT_ONCE = 1 << 13
+# What is scored at once where windows run side by side: tokens (more are slower on a processor), and tokens x vocabulary.
+_MAX_TOKENS_AT_ONCE = 1 << 11
 _MAX_VALUES_AT_ONCE = 1 << 24
 
 

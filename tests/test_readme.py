@@ -1,0 +1,53 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.config import GROUPS, options
+from tests.conftest import ROOT
+from tests.harness.test_end_to_end import environment
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    [found] = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return str(found)
+
+
+def test_the_eval_that_the_readme_adds_runs(tmp_path: Path) -> None:
+    for name in ("harness", "models", "evals", "conf"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "evals" / "shouting.py").write_text(block("python"))
+    (tmp_path / "conf" / "evals" / "shouting.yaml").write_text(block("yaml"))
+    overrides = ["model=bigram", "data=chatterbot", "tracking=none", "evals=[shouting]", "decoding=temperature"]
+    subprocess.run(
+        [sys.executable, "-m", "harness.main", "run", *overrides],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(tmp_path)),
+        check=True,
+        capture_output=True,
+    )
+    [run] = (tmp_path / "results").glob("default/*/run.json")
+    [metric] = json.loads(run.read_text())["metrics"]
+    assert (metric["eval"], metric["metric"], metric["n_total"]) == ("shouting", "capitals", 2)
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("training", "budget")])
+def test_every_option_is_in_the_readme_s_table(group: str) -> None:
+    [row] = [line for line in README.splitlines() if line.startswith(f"| `{group}=`")]
+    for name in options(group):
+        assert re.search(rf"\b{name}\b", row), f"{group}={name} is missing"
+
+
+def test_files_and_folders_that_the_readme_shows_exist() -> None:
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).is_file(), path
