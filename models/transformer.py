@@ -56,7 +56,7 @@ class TransformerConfig(NeuralModelConfig):
     """Share of the values that training drops from the embedding, the attention and each block's output; 0 up to 1."""
     tie_embeddings: bool = True
     """Whether one matrix serves as embedding and as output."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     """Highest learning rate of the schedule; above 0."""
 
     def __post_init__(self) -> None:
