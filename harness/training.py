@@ -1,6 +1,6 @@
 """Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
 
-The training stream is read in order by `batch_size` rows, each from its own place in it; a recurrent family's state is
+The training stream is read in order by rows side by side, each from its own place in it; a recurrent family's state is
 carried from one stretch to the next. Nothing depends on the wall clock unless the budget is in seconds, every step's
 random numbers follow from (seed, step), and a checkpoint holds all that the next step needs: so a fit that was killed
 and started again ends with the same weights as one that was not.
@@ -38,8 +38,8 @@ _TOKENS_COUNTED_AT_ONCE = 1 << 18
 class Training:
     """How gradients are followed. Families that count need none of it but `validation_bytes`."""
 
-    batch_size: int = 16
-    """Rows that read the training stream side by side."""
+    batch_tokens: int = 1024
+    """Tokens of a training step; each family reads them as rows of its own `training_length`, side by side."""
     warmup_fraction: float = 0.05
     """Share of the budget over which the learning rate rises from 0 to its peak; then it falls in a straight line."""
     final_learning_rate_fraction: float = 0.02
@@ -52,20 +52,22 @@ class Training:
     """Adam's memory of the squared gradient."""
     max_grad_norm: float = 1.0
     """Gradients longer than this are shortened to it (Pascanu, Mikolov & Bengio 2013)."""
+    carry_reset_fraction: float = 0.01
+    """Share of the steps at which a row's carried state is blanked, so that opening a document stays familiar."""
     num_validations: int = 10
     """How often validation text is scored along the budget; the best of them gives the weights."""
     num_curve_rows: int = 100
     """Rows of curve.parquet along the budget."""
-    validation_bytes: int = 60_000
+    validation_bytes: int = 30_000
     """Score validation documents up to about this many bytes each time."""
     checkpoint_seconds: float = 10.0
     """A checkpoint for resuming is written when this many seconds have passed since the last."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_validations", "num_curve_rows", "validation_bytes"):
+        for name in ("batch_tokens", "num_validations", "num_curve_rows", "validation_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
-        for name in ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2"):
+        for name in ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2", "carry_reset_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
                     f"{name}={getattr(self, name)} is not allowed: it must be from 0 up to, but not including, 1"
@@ -156,13 +158,13 @@ def _curve_row(spent: Spent, **measured: float) -> dict[str, Any]:
     }
 
 
-def rows_at(stream: np.ndarray, num_tokens: int, batch_size: int, length: int, step: int) -> Tensor:
+def rows_at(stream: np.ndarray, num_tokens: int, num_rows: int, length: int, step: int) -> Tensor:
     """What the rows read at a step: (B, length + 1) int64, inputs and, one further, targets.
 
     Row b starts b / B of the way into the first `num_tokens` tokens and reads on from step to step, through its
     neighbour's part and round the end, so every token is seen once before any is seen twice.
     """
-    starts = np.arange(batch_size) * num_tokens // batch_size + step * length
+    starts = np.arange(num_rows) * num_tokens // num_rows + step * length
     places = (starts[:, None] + np.arange(length + 1)) % num_tokens
     return torch.from_numpy(stream[places].astype(np.int64))
 
@@ -184,6 +186,7 @@ class _GradientFit:
         self.training, self.budget, self.seed = training, budget, seed
         self.state_path = folder / TRAIN_STATE_FILE
         self.num_tokens = min(len(stream), budget.tokens or len(stream))
+        self.num_rows = max(1, training.batch_tokens // model.config.training_length)
         self.flops_per_token = TRAIN_FLOPS_PER_FORWARD_FLOP * model.cost().flops_per_token
         matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
         others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
@@ -237,9 +240,7 @@ class _GradientFit:
         started = time.perf_counter()
         model, length = self.model, self.model.config.training_length
         # what is left of a token budget may be less than a whole step
-        rows = rows_at(self.stream, self.num_tokens, self.training.batch_size, length, self.spent.steps).to(
-            model.device
-        )
+        rows = rows_at(self.stream, self.num_tokens, self.num_rows, length, self.spent.steps).to(model.device)
         if self.budget.tokens is not None:
             length = min(length, math.ceil((self.budget.tokens - self.spent.tokens) / len(rows)))
         inputs, targets = rows[:, :length], rows[:, 1 : length + 1]
@@ -247,6 +248,9 @@ class _GradientFit:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
+        if self.carry is not None:
+            kept = torch.rand(len(rows)) >= self.training.carry_reset_fraction
+            self.carry = tuple(part * kept[None, :, None].to(part) for part in self.carry)
         model.train()
         logits, self.carry = model(inputs, self.carry)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())

@@ -27,7 +27,6 @@ every (V,) row sums to one in probability.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -136,11 +135,11 @@ class LanguageModel(ABC):
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Read more tokens from a state.
 
-        tokens: (B, T) int64, T >= 0; row b counts as `tokens[b, :lengths[b]]` (all T where lengths is None; 0 is allowed
-        and leaves that row as it was). Ids past a row's length may be anything in the vocabulary.
-        Returns (logprobs (B, T, V), the state after each row's last token). Row [b, t] is the distribution after
-        tokens[b, :t + 1]; rows past a row's length are unspecified. Where a row grows past `context_length`, the
-        oldest tokens are forgotten by a rule that depends on that row's own length alone.
+        tokens: (B, T) int64, T >= 0; row b counts as `tokens[b, :lengths[b]]` (all T where lengths is None; 0 is
+        allowed and leaves that row as it was). Ids past a row's length may be anything in the vocabulary. Returns
+        (logprobs (B, T, V), the state after each row's last token). Row [b, t] is the distribution after tokens[b, :t +
+        1]; rows past a row's length are unspecified. Where a row grows past `context_length`, the oldest tokens are
+        forgotten by a rule that depends on that row's own length alone.
         """
 
     @abstractmethod
@@ -217,8 +216,8 @@ class CountingModel(LanguageModel):
 class NeuralModel(LanguageModel, nn.Module):
     """A family that is trained by gradients.
 
-    A subclass writes `forward`; training calls nothing else. Whether documents' ends break the memory is left to the model
-    to learn: the start token stands between documents in the training stream.
+    A subclass writes `forward`; training calls nothing else. Whether documents' ends break the memory is left to the
+    model to learn: the start token stands between documents in the training stream.
     """
 
     config: NeuralModelConfig
@@ -228,7 +227,8 @@ class NeuralModel(LanguageModel, nn.Module):
         """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).
 
         logits[b, t] predicts the token after tokens[b, t]. `carry` is what the next stretch of the same rows may start
-        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1); None where a family has none.
+        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1); None where a family has
+        none.
         """
 
     @property

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from models.language_model import NeuralModel, State
 
-# What is scored at once where windows run side by side: tokens (more are slower on a processor), and tokens x vocabulary.
+# What is scored at once where windows run side by side: tokens (more are slower on a processor); tokens x vocabulary.
 _MAX_TOKENS_AT_ONCE = 1 << 11
 _MAX_VALUES_AT_ONCE = 1 << 24
 

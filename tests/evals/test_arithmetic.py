@@ -89,8 +89,14 @@ def test_shots_are_training_problems_before_the_question() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_digits": 6}, {"min_digits": 3, "max_digits": 2}, {"operations": []}, {"operations": ["+", "+"]}, {"num_samples": 0}],
+    [
+        {"max_digits": 6},
+        {"min_digits": 3, "max_digits": 2},
+        {"operations": []},
+        {"operations": ["+", "+"]},
+        {"num_samples": 0},
+    ],
 )
 def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="must be|name one"):
+    with pytest.raises(ValueError, match=r"must be|name one"):
         Arithmetic(**wrong)

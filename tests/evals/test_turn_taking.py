@@ -33,7 +33,9 @@ def spoken(text: str) -> Completion:
 def judged(reply: str, handed_back: bool, free: str) -> dict[str, float | None]:
     eval = TurnTaking()
     sample = next(iter(eval.samples(MATERIAL)))
-    [stop] = [request.stop for request in eval.requests(sample, MATERIAL) if isinstance(request, Complete) and request.stop]
+    [stop] = [
+        request.stop for request in eval.requests(sample, MATERIAL) if isinstance(request, Complete) and request.stop
+    ]
     stopped = Completion(reply, (), (), (), "stop" if handed_back else "length", stop[0] if handed_back else None)
     return dict(eval.score(sample, [stopped, spoken(free)], MATERIAL).values)
 

@@ -21,7 +21,9 @@ from models.ngram import NGramConfig
 from models.transformer import TransformerConfig
 
 VOCAB, START = 12, 0
-TRAINING = Training(batch_size=4, num_validations=4, num_curve_rows=10, checkpoint_seconds=1e-6)
+TRAINING = Training(
+    batch_tokens=32, carry_reset_fraction=0.1, num_validations=4, num_curve_rows=10, checkpoint_seconds=1e-6
+)
 LSTM = LSTMConfig(d_model=16, training_length=8, dropout=0.2)
 TRANSFORMER = TransformerConfig(num_layers=1, num_heads=2, d_model=16, context_length=16, dropout=0.2)
 
@@ -113,7 +115,9 @@ def test_a_resumed_fit_is_the_uninterrupted_one_bit_by_bit(
 
 def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> None:
     # a wild learning rate, so that the best is unlikely to be the last
-    model, curve = fitted(dataclasses.replace(LSTM, learning_rate=0.3), Budget(tokens=8_000), tmp_path, checkpoint_seconds=100)
+    model, curve = fitted(
+        dataclasses.replace(LSTM, learning_rate=0.3), Budget(tokens=8_000), tmp_path, checkpoint_seconds=100
+    )
     best = min(row["validation_bits_per_byte"] for row in curve if not math.isnan(row["validation_bits_per_byte"]))
     assert VALIDATION.bits_per_byte(model) == pytest.approx(best, abs=1e-6)
 
@@ -176,7 +180,9 @@ def test_a_family_without_a_width_stays_as_it_is() -> None:
     assert solve_width(config, 1_000, 100).config is config
 
 
-@pytest.mark.parametrize("wrong", [{"tokens": 0}, {"seconds": -1.0}, {"flops": 0.0}, {"num_params": -3, "tokens": 5}, {}])
+@pytest.mark.parametrize(
+    "wrong", [{"tokens": 0}, {"seconds": -1.0}, {"flops": 0.0}, {"num_params": -3, "tokens": 5}, {}]
+)
 def test_an_impossible_budget_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="budget"):
         Budget(**wrong)
