@@ -41,9 +41,9 @@ def status_of(arguments: Sequence[str]) -> int:
         log.addHandler(logging.StreamHandler())
     log.setLevel(logging.INFO)
     log.propagate = False
-    # Threads that spin while they wait make every small operation several times slower beside any other busy program;
-    # torch reads this when it is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait by spinning for long make small operations several times slower beside any other busy program,
+    # and threads that sleep at once make them twice as slow on an idle machine (results/LOG.md). Read at torch's import.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         check_packages()
         from harness.commands import COMMANDS
