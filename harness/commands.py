@@ -140,6 +140,11 @@ def complete(options: Namespace) -> int:
     from harness.completion import Completion, Prompt, seed_of, stream
     from harness.display import visible
 
+    if not options.prompt:
+        raise UserError(
+            "the prompt '' is nothing to go on from. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
+            "(What each model writes at the opening of a document is in the report's showcase.)"
+        )
     _at_least("--max-new-tokens", options.max_new_tokens, 0)
     _at_least("--samples", options.samples, 1)
     if "" in options.stop:
@@ -203,7 +208,7 @@ def _run_one(composed: dict[str, Any]) -> int:
     from harness.run import run as do
 
     record = do(config.settings(composed))
-    print(f"{record.run_id}: {record.status}")
+    print(f"{record.run_id}: {record.status}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
 

@@ -41,8 +41,8 @@ def status_of(arguments: Sequence[str]) -> int:
         log.addHandler(logging.StreamHandler())
     log.setLevel(logging.INFO)
     log.propagate = False
-    # Threads that wait by spinning for long make small operations several times slower beside any other busy program,
-    # and threads that sleep at once make them twice as slow on an idle machine (results/LOG.md). Read at torch's import.
+    # Threads that wait by spinning for long make small operations several times slower beside any other busy program;
+    # threads that sleep at once make them twice as slow on an idle machine (results/LOG.md). Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         check_packages()
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("complete", "let a fitted model go on from a prompt")
     finished_run(made)
-    made.add_argument("prompt", metavar="PROMPT", help="text to go on from; '' opens a new document")
+    made.add_argument("prompt", metavar="PROMPT", help="text to go on from")
     decoding(made)
     made.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     made.add_argument(

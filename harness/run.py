@@ -7,11 +7,13 @@ decoding.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from harness.asking import ask
 from harness.completion import seed_of
 from harness.config import RunSettings, identity
 from harness.display import visible
+from harness.errors import UserError
 from harness.evaluation import Eval, Material, table
 from harness.fits import Fit, FitSettings, content_hash, fit_id, load_corpus, obtain, pick_device
 from harness.record import (
@@ -38,8 +41,10 @@ from harness.record import (
     RunRecord,
     write_bytes,
 )
-from harness.text.corpus import Corpus
+from harness.text.corpus import SPLITS, Corpus
 from harness.tracking import mirror
+from harness.training import Spent
+from models.language_model import Cost
 
 log = logging.getLogger("bakeoff")
 
@@ -76,72 +81,113 @@ def _do(
 ) -> RunRecord:
     started_at = _now()
     log.info("run %s", name)
-    write_bytes(
-        folder / CONFIG_FILE, yaml.safe_dump(dict(settings.resolved), sort_keys=False, allow_unicode=True).encode()
-    )
-    fit = obtain(wanted, corpus, settings.results_dir, device)
-    environment.start_measuring_memory()
-    material = Material(corpus, fit.tokenizer)
-    metrics: list[Metric] = []
-    tables: list[pd.DataFrame] = []
-    failures: list[str] = []
-    for eval in settings.evals.values():
-        try:
-            rows = _scored(eval, fit, material, settings)
-            metrics += eval.metrics(rows) if len(rows) else [_nothing_measured(eval)]
-            tables.append(rows)
-        except Exception as error:
-            log.error("eval %s failed: %s\n%s", eval.name, error, traceback.format_exc())
-            failures.append(f"eval {eval.name}: {type(error).__name__}: {error}")
-    samples = pd.concat(tables, ignore_index=True) if tables else table("", [], [])
-    samples.insert(0, "run_id", name)
-    write_bytes(folder / SAMPLES_FILE, samples.to_parquet())
-    write_bytes(folder / CURVE_FILE, fit.curve().to_parquet())
-    for rows in tables:
-        _write_texts(rows, folder / TEXT_FOLDER)
-    seen = [rows.attrs["seen_in_training"] for rows in tables if rows.attrs.get("seen_in_training") is not None]
-    record = RunRecord(
-        run_id=name,
-        fit_id=fit.id,
-        experiment=settings.experiment_name,
-        status="partial" if failures else "complete",
-        error="; ".join(failures) or None,
-        started_at=started_at,
-        finished_at=_now(),
-        family=settings.model.family,
-        model={"name": settings.names["model"], **_options(fit.model.config)},
-        tokenizer={
-            "name": settings.names["tokenizer"],
-            **_options(settings.tokenizer),
-            "vocab_size": fit.tokenizer.vocab_size,
-            "fingerprint": fit.tokenizer.fingerprint,
-        },
-        data={
-            "name": settings.names["data"],
-            "fingerprint": corpus.fingerprint,
-            "train_bytes": corpus.num_bytes("train"),
-            "validation_bytes": corpus.num_bytes("validation"),
-            "test_bytes": corpus.num_bytes("test"),
-            "test_problems_seen_in_training": sum(seen) if seen else None,
-            "config": _options(settings.data),
-        },
-        decoding={"name": settings.names["decoding"], **_options(settings.decoding)},
-        seed=settings.seed,
-        budget={**_options(settings.budget), "num_params_missed_by": fit.facts["num_params_missed_by"]},
-        spent=dict(fit.facts["spent"]),
-        cost=dict(fit.facts["cost"]),
-        metrics=metrics,
-        versions=environment.versions(),
-        git=environment.git_state(),
-        device=str(device),
-        num_threads=torch.get_num_threads(),
-        peak_memory_bytes=max(environment.peak_memory_bytes(), fit.facts["peak_memory_bytes"]),
-        wandb={},
-    )
-    record = mirror(record, folder, settings.tracking, settings.results_dir)
+    saved = yaml.safe_dump(dict(settings.resolved), sort_keys=False, allow_unicode=True)
+    write_bytes(folder / CONFIG_FILE, saved.encode())
+    found = _Found()
+    try:
+        fit = obtain(wanted, corpus, settings.results_dir, device)
+    except Exception as error:
+        if isinstance(error, (UserError, OSError)):
+            raise
+        log.error("the fit failed: %s\n%s", error, traceback.format_exc())
+        record = _record(settings, corpus, wanted, None, found, "failed", f"fit: {type(error).__name__}: {error}")
+    else:
+        environment.start_measuring_memory()
+        found = _ask_evals(settings, fit, Material(corpus, fit.tokenizer))
+        samples = pd.concat(found.tables, ignore_index=True) if found.tables else table("", [], [])
+        samples.insert(0, "run_id", name)
+        write_bytes(folder / SAMPLES_FILE, samples.to_parquet())
+        write_bytes(folder / CURVE_FILE, fit.curve().to_parquet())
+        for rows in found.tables:
+            _write_texts(rows, folder / TEXT_FOLDER)
+        status = "partial" if found.failures else "complete"
+        record = _record(settings, corpus, wanted, fit, found, status, "; ".join(found.failures) or None)
+    record = dataclasses.replace(record, run_id=name, started_at=started_at, device=str(device))
+    if record.status != "failed":
+        record = mirror(record, folder, settings.tracking, settings.results_dir)
     record.write(folder)
     log.info("run %s is %s: %s", name, record.status, folder)
     return record
+
+
+@dataclass
+class _Found:
+    """What the evals found, and what went wrong in them."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def seen_in_training(self) -> int | None:
+        """Test problems that occur in the training text; None where no eval looked."""
+        seen = [rows.attrs["seen_in_training"] for rows in self.tables]
+        return sum(number for number in seen if number is not None) if any(n is not None for n in seen) else None
+
+
+def _ask_evals(settings: RunSettings, fit: Fit, material: Material) -> _Found:
+    """Every eval, one after another; one that fails costs the others nothing."""
+    found = _Found()
+    for eval in settings.evals.values():
+        try:
+            rows = _scored(eval, fit, material, settings)
+            found.metrics += eval.metrics(rows) if len(rows) else [_nothing_measured(eval)]
+            found.tables.append(rows)
+        except Exception as error:
+            if isinstance(error, OSError):
+                raise
+            log.error("eval %s failed: %s\n%s", eval.name, error, traceback.format_exc())
+            found.failures.append(f"eval {eval.name}: {type(error).__name__}: {error}")
+    return found
+
+
+def _record(
+    settings: RunSettings,
+    corpus: Corpus,
+    wanted: FitSettings,
+    fit: Fit | None,
+    found: _Found,
+    status: str,
+    error: str | None,
+) -> RunRecord:
+    """The record of a run; of one whose fit failed, what was asked, and None for what could not be known."""
+    facts = fit.facts if fit is not None else {}
+    names = settings.names
+    return RunRecord(
+        run_id="",
+        fit_id=fit_id(wanted, corpus),
+        experiment=settings.experiment_name,
+        status=status,
+        error=error,
+        started_at="",
+        finished_at=_now(),
+        family=settings.model.family,
+        model={"name": names["model"], **_options(settings.model if fit is None else fit.model.config)},
+        tokenizer={
+            "name": names["tokenizer"],
+            **_options(settings.tokenizer),
+            "vocab_size": fit.tokenizer.vocab_size if fit is not None else None,
+            "fingerprint": fit.tokenizer.fingerprint if fit is not None else None,
+        },
+        data={
+            "name": names["data"],
+            "fingerprint": corpus.fingerprint,
+            **{f"{split}_bytes": corpus.num_bytes(split) for split in SPLITS},
+            "test_problems_seen_in_training": found.seen_in_training(),
+            "config": _options(settings.data),
+        },
+        decoding={"name": names["decoding"], **_options(settings.decoding)},
+        seed=settings.seed,
+        budget={**_options(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
+        spent=dict(facts.get("spent") or dict.fromkeys(one.name for one in dataclasses.fields(Spent))),
+        cost=dict(facts.get("cost") or dict.fromkeys(one.name for one in dataclasses.fields(Cost))),
+        metrics=found.metrics,
+        versions=environment.versions(),
+        git=environment.git_state(),
+        device="",
+        num_threads=torch.get_num_threads(),
+        peak_memory_bytes=max(environment.peak_memory_bytes(), facts.get("peak_memory_bytes", 0)),
+        wandb={"mode": "disabled", "run_id": None, "url": None},
+    )
 
 
 def _scored(eval: Eval, fit: Fit, material: Material, settings: RunSettings) -> pd.DataFrame:

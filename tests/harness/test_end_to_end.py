@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -139,6 +140,21 @@ def test_an_eval_that_was_killed_is_finished_without_fitting_again(tmp_path: Pat
     assert findings(tmp_path) == findings(uninterrupted)
 
 
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_killed_again_and_again_at_any_moment_ends_as_if_it_had_not_been(
+    tmp_path: Path, uninterrupted: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    kills = 0
+    for _ in range(20):
+        until = time.monotonic() + rng.uniform(2, 9)
+        kills += killed_when(tmp_path, lambda until=until: time.monotonic() > until, "run", *SMALL, *LSTM)
+    bakeoff(tmp_path, "run", *SMALL, *LSTM)
+    assert kills > 0
+    assert findings(tmp_path) == findings(uninterrupted)
+
+
 def test_four_decoding_strategies_share_one_fit_and_one_perplexity(uninterrupted: Path, tmp_path: Path) -> None:
     shutil.copytree(uninterrupted / "results", tmp_path / "results")
     done = bakeoff(tmp_path, "run", "-m", *SMALL, *LSTM, "decoding=greedy,temperature,top_k,top_p")
@@ -208,6 +224,7 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
         (("run", *SMALL, "model=lstm", "budget.num_params=100"), ("num_params=100", "too small", "smallest width")),
         (("run", "data=text"), ("paths",)),
         (("complete", "nothing", "a"), ("no run 'nothing'", "bakeoff run")),
+        (("complete", "nothing", ""), ("nothing to go on from", "Give some text")),
         (("report", "nowhere"), ("nowhere",)),
         (("list", "modles"), ("models",)),
         (("frobnicate",), ("compare", "chat")),
@@ -259,6 +276,43 @@ def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
     done = bakeoff(tmp_path, "list", "models", status=2, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert str(tmp_path / "models") in done.stderr
     assert "Rename or move" in done.stderr
+
+
+def test_a_fit_that_diverges_is_a_failed_run_and_status_1(tmp_path: Path) -> None:
+    overrides = (*SMALL, *LSTM, "model.learning_rate=1e30", "training.max_grad_norm=1e30")
+    done = bakeoff(tmp_path, "run", "-m", *overrides, "model=lstm,unigram", status=1)
+    assert "Lower model.learning_rate" in done.stderr
+    records = [json.loads(path.read_text()) for path in (tmp_path / "results").glob("default/*/run.json")]
+    assert {record["family"]: record["status"] for record in records} == {"lstm": "failed", "unigram": "complete"}
+    [failed] = [record for record in records if record["status"] == "failed"]
+    assert "Diverged" in failed["error"]
+    assert failed["metrics"] == []
+    bakeoff(tmp_path, "report")
+    page = (tmp_path / "results" / "default" / "report" / "report.html").read_text()
+    assert "Diverged" in page
+
+
+def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp_path: Path) -> None:
+    shutil.copytree(uninterrupted / "results", tmp_path / "results")
+    for name in ("torch", "wandb", "hydra"):
+        (tmp_path / "blocked" / name).mkdir(parents=True)
+        (tmp_path / "blocked" / name / "__init__.py").write_text("raise ImportError('blocked by the test')")
+    bakeoff(tmp_path, "report", PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
+    assert (tmp_path / "results" / "default" / "report" / "report.html").is_file()
+
+
+def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "wheel")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = (tmp_path / "wheel").glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "site", "zip")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    site = {"PYTHONPATH": str(tmp_path / "site")}
+    assert "ngram" in bakeoff(elsewhere, "list", "models", **site).stdout
+    overrides = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=unigram")
+    bakeoff(elsewhere, "run", *overrides, **site)
+    bakeoff(elsewhere, "report", **site)
 
 
 @pytest.mark.parametrize("trouble", ["crash", "hang", "unwritable"])

@@ -1,0 +1,55 @@
+"""Golden runs: the first 20 training losses of each family at a fixed seed on CPU, so that no change moves them unseen.
+
+After a change that is meant to move them: `python -m tests.test_golden` writes them anew, and the commit says why.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.budget import Budget
+from harness.config import build, compose
+from harness.training import Training, Validation, fit
+from models.language_model import ModelConfig
+from tests.conftest import ROOT
+
+FILE = ROOT / "tests" / "golden" / "losses.json"
+VOCAB, STEPS = 30, 20
+FAMILIES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
+
+
+def losses(family: str, folder: Path) -> list[float]:
+    """Training losses in nats of the first steps; of a family that counts, validation bits a token after them."""
+    rng = np.random.default_rng(0)
+    steps = rng.choice([1, 2, 7], size=STEPS * 256 + 1, p=[0.7, 0.2, 0.1])
+    steps[0] = 0
+    stream = (np.cumsum(steps) % VOCAB).astype(np.uint16)
+    config = build(compose([f"model={family}"])["model"], ModelConfig, "model")
+    torch.manual_seed(0)
+    model = config.build(VOCAB, 0)
+    training = Training(batch_tokens=256, num_curve_rows=STEPS, num_validations=1)
+    validation = Validation([stream[:500].astype(np.int64)], 500)
+    _, curve = fit(model, stream, validation, training, Budget(tokens=STEPS * 256), 0, folder, print)
+    measure = "train_loss_nats" if len(curve) > 1 else "validation_bits_per_byte"
+    return [round(row[measure], 6) for row in curve]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_first_losses_are_those_on_record(family: str, tmp_path: Path) -> None:
+    expected = json.loads(FILE.read_text())[family]
+    assert losses(family, tmp_path) == pytest.approx(expected, abs=2e-3)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    found = {}
+    for name in FAMILIES:
+        with tempfile.TemporaryDirectory() as scratch:
+            found[name] = losses(name, Path(scratch))
+    FILE.write_text(json.dumps(found, indent=1) + "\n")
