@@ -35,6 +35,8 @@ if typing.TYPE_CHECKING:
 GROUPS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
 TARGET = "_target_"
+TAKEN_NAMES = ("fits", "scores", "wandb", "reference")
+"""Folders of results_dir that hold no experiment."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,11 @@ def settings(config: Mapping[str, Any]) -> RunSettings:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
     experiment_name = _checked(config["experiment_name"], str, "experiment_name")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in ("fits", "scores"):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in TAKEN_NAMES:
         raise UserError(
             f"experiment_name={experiment_name!r} cannot name a folder of results. "
-            "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit ('fits' and 'scores' are taken)."
+            "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit "
+            f"({', '.join(TAKEN_NAMES)} are taken)."
         )
     evals = {name: build(node, Eval, f"evals.{name}") for name, node in (config.get("evals") or {}).items()}  # type: ignore[type-abstract]
     return RunSettings(

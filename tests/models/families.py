@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,13 +11,17 @@ import yaml
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.config import build, compose
+from harness.text.chat import Chatterbot
+from harness.text.tokenizer import TokenizerSettings
 from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf" / "model"
 FAMILIES = sorted(path.stem for path in CONF.glob("*.yaml"))
-VOCAB_SIZE = 12
-START = 11
+# The ids of the random chain: nine that occur, two that never do, and the start token.
+_CHAIN_SIZE = 12
+_CHAIN_START = 11
 # Options that many families share, at a size for tests; a context so short that every text leaves it several times.
 TINY: dict[str, Any] = {
     "num_layers": 2,
@@ -42,25 +47,57 @@ def tiny_config(family: str, **changes: Any) -> ModelConfig:
     return config_class(**{name: TINY.get(name, value) for name, value in values.items()} | changes)
 
 
-def markov_stream(num_documents: int = 40, seed: int = 0) -> Tensor:
-    """Documents of a random Markov chain, each opened by the start token. (N,) int64."""
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Ids to model, and a stream of them to fit to."""
+
+    size: int
+    start_token: int
+    stream: Tensor
+    """(N,) int64: documents, each opened by the start token."""
+
+
+def _markov(num_documents: int = 40, seed: int = 0) -> Vocabulary:
+    """Documents of a random Markov chain."""
     generator = torch.Generator().manual_seed(seed)
     # The last two ordinary tokens never occur.
-    transitions = torch.softmax(2 * torch.randn(START - 2, START - 2, generator=generator), dim=-1)
+    transitions = torch.softmax(2 * torch.randn(9, 9, generator=generator), dim=-1)
     stream = []
     for _ in range(num_documents):
-        stream.append(START)
+        stream.append(_CHAIN_START)
         token = 0
         for _ in range(int(torch.randint(0, 60, (), generator=generator))):
             token = int(torch.multinomial(transitions[token], 1, generator=generator))
             stream.append(token)
-    return torch.tensor(stream)
+    return Vocabulary(_CHAIN_SIZE, _CHAIN_START, torch.tensor(stream))
 
 
-def fit(config: ModelConfig, stream: Tensor) -> LanguageModel:
+MARKOV = _markov()
+TOKENIZERS = sorted(path.stem for path in (ROOT / "conf" / "tokenizer").glob("*.yaml"))
+VOCABULARIES = ["markov", *(f"{name}{labels}" for name in TOKENIZERS for labels in ("", "+speaker_tokens"))]
+
+
+def make_vocabulary(name: str) -> Vocabulary:
+    """The random chain's, or a tokenizer's over real conversations, as 'bpe+speaker_tokens'."""
+    if name == "markov":
+        return MARKOV
+    kind, _, labels = name.partition("+")
+    settings = compose([f"tokenizer={kind}", f"tokenizer.speaker_tokens={bool(labels)}"])["tokenizer"]
+    if "vocab_size" in settings:
+        settings["vocab_size"] = 300
+    documents = Chatterbot().load().train[:60]
+    tokenizer = build(settings, TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    trained = tokenizer.train(documents)
+    assert bool(trained.label_tokens) == bool(labels)
+    ids = [part for document in documents for part in ([trained.start_token], trained.encode(document.text).tolist())]
+    return Vocabulary(trained.vocab_size, trained.start_token, torch.tensor([token for part in ids for token in part]))
+
+
+def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
     """Fitted for a moment. A neural model is left in training mode, which must not matter to what is read."""
     torch.manual_seed(0)
-    model = config.build(VOCAB_SIZE, START)
+    stream = vocabulary.stream
+    model = config.build(vocabulary.size, vocabulary.start_token)
     if isinstance(model, CountingModel):
         model.count(stream)
         model.finish()
@@ -79,6 +116,6 @@ def fit(config: ModelConfig, stream: Tensor) -> LanguageModel:
     return model
 
 
-def random_tokens(*shape: int, seed: int = 1) -> Tensor:
-    """Any ids of the vocabulary, the start token and tokens never seen included."""
-    return torch.randint(0, VOCAB_SIZE, shape, generator=torch.Generator().manual_seed(seed))
+def random_tokens(vocab_size: int, *shape: int, seed: int = 1) -> Tensor:
+    """Any ids of a vocabulary, the start token and tokens never seen included."""
+    return torch.randint(0, vocab_size, shape, generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""What models/language_model.py promises, held for every family in conf/model/."""
+"""What models/language_model.py promises, held for every family in conf/model/ over every kind of vocabulary."""
 
 from __future__ import annotations
 
@@ -11,19 +11,34 @@ import torch
 from torch import Tensor
 
 from models.language_model import CountingModel, LanguageModel, NeuralModel
-from tests.models.families import FAMILIES, START, VOCAB_SIZE, fit, markov_stream, options, random_tokens, tiny_config
+from tests.models.families import (
+    FAMILIES,
+    MARKOV,
+    VOCABULARIES,
+    Vocabulary,
+    fit,
+    make_vocabulary,
+    options,
+    random_tokens,
+    tiny_config,
+)
 
 LENGTH = 30  # the longest context of a tiny model is 8
 
 
+@pytest.fixture(scope="module", params=VOCABULARIES)
+def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
+    return make_vocabulary(request.param)
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
-def model(request: pytest.FixtureRequest) -> LanguageModel:
-    return fit(tiny_config(request.param), markov_stream())
+def model(request: pytest.FixtureRequest, vocabulary: Vocabulary) -> LanguageModel:
+    return fit(tiny_config(request.param), vocabulary)
 
 
 @pytest.fixture(scope="module")
-def tokens() -> Tensor:
-    return random_tokens(3, LENGTH)
+def tokens(vocabulary: Vocabulary) -> Tensor:
+    return random_tokens(vocabulary.size, 3, LENGTH)
 
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
@@ -43,7 +58,7 @@ def test_the_yaml_names_every_option_with_its_default(family: str) -> None:
 
 def test_probabilities_sum_to_one(model: LanguageModel, tokens: Tensor) -> None:
     logprobs = model.logprobs(tokens)
-    assert logprobs.shape == (3, LENGTH + 1, VOCAB_SIZE)
+    assert logprobs.shape == (3, LENGTH + 1, model.vocab_size)
     assert logprobs.dtype == torch.float32
     assert logprobs.isfinite().all()
     assert_close(logprobs.exp().sum(-1), torch.ones(3, LENGTH + 1))
@@ -53,7 +68,7 @@ def test_a_later_token_never_changes_an_earlier_distribution(model: LanguageMode
     whole = model.logprobs(tokens)
     for place in (0, 1, 7, 8, 9, 20, LENGTH - 1):
         changed = tokens.clone()
-        changed[:, place:] = (changed[:, place:] + 1) % VOCAB_SIZE
+        changed[:, place:] = (changed[:, place:] + 1) % model.vocab_size
         assert_close(model.logprobs(changed)[:, : place + 1], whole[:, : place + 1])
 
 
@@ -63,7 +78,7 @@ def test_step_by_step_equals_all_at_once(model: LanguageModel, tokens: Tensor) -
     assert_close(state.logprobs, whole[:, 0])
     for place in range(LENGTH):
         after, state = model.read(state, tokens[:, place : place + 1])
-        assert after.shape == (3, 1, VOCAB_SIZE)
+        assert after.shape == (3, 1, model.vocab_size)
         assert_close(after[:, 0], whole[:, place + 1])
         assert_close(state.logprobs, whole[:, place + 1])
 
@@ -79,7 +94,7 @@ def test_reading_in_pieces_equals_reading_at_once(model: LanguageModel, tokens: 
 
 
 def test_ragged_rows_equal_each_row_alone(model: LanguageModel) -> None:
-    tokens = random_tokens(6, LENGTH)
+    tokens = random_tokens(model.vocab_size, 6, LENGTH)
     state = model.start(6)
     read = [0] * 6
     # Three reads in a row, so that rows stand at different places when the next begins.
@@ -99,20 +114,20 @@ def test_ragged_rows_equal_each_row_alone(model: LanguageModel) -> None:
 def test_all_lengths_may_be_zero(model: LanguageModel, tokens: Tensor) -> None:
     _, state = model.read(model.start(3), tokens[:, :5])
     after, same = model.read(state, tokens, torch.zeros(3, dtype=torch.int64))
-    assert after.shape == (3, LENGTH, VOCAB_SIZE)
+    assert after.shape == (3, LENGTH, model.vocab_size)
     assert torch.equal(same.logprobs, state.logprobs)
     assert_close(model.read(same, tokens)[0], model.read(state, tokens)[0])
 
 
 def test_a_batch_row_equals_the_row_alone(model: LanguageModel) -> None:
-    tokens = random_tokens(7, LENGTH)
+    tokens = random_tokens(model.vocab_size, 7, LENGTH)
     together = model.logprobs(tokens)
     for row in range(7):
         assert_close(model.logprobs(tokens[row : row + 1])[0], together[row])
 
 
 def test_a_fork_leaves_its_parent_as_it_was(model: LanguageModel, tokens: Tensor) -> None:
-    other = (tokens + 5) % VOCAB_SIZE
+    other = (tokens + 5) % model.vocab_size
     for length in (0, 4, 7, 19):
         prompt = tokens[:, :length]
         _, parent = model.read(model.start(3), prompt)
@@ -135,7 +150,7 @@ def test_a_fork_leaves_its_parent_as_it_was(model: LanguageModel, tokens: Tensor
 @pytest.mark.parametrize("rows", [[2, 0, 0, 1, 2], [1], [0, 1, 2], []])
 def test_select_repeats_drops_and_reorders_rows(model: LanguageModel, tokens: Tensor, rows: list[int]) -> None:
     _, parent = model.read(model.start(3), tokens, torch.tensor([4, 13, 9]))
-    more = random_tokens(3, 10, seed=2)
+    more = random_tokens(model.vocab_size, 3, 10, seed=2)
     expected, _ = model.read(parent, more)
     for asked in (rows, torch.tensor(rows, dtype=torch.int64)):
         chosen = parent.select(asked)
@@ -157,7 +172,7 @@ def test_writing_into_what_was_handed_out_changes_no_state(model: LanguageModel,
 
 def test_save_and_load_give_the_same_bits(model: LanguageModel, tokens: Tensor, tmp_path: Path) -> None:
     model.save(tmp_path)
-    again = model.config.build(VOCAB_SIZE, START).load(tmp_path)
+    again = model.config.build(model.vocab_size, model.start_token).load(tmp_path)
     assert torch.equal(again.logprobs(tokens), model.logprobs(tokens))
     assert torch.equal(again.token_logprobs(tokens), model.token_logprobs(tokens))
     assert again.cost() == model.cost()
@@ -170,28 +185,28 @@ def test_save_and_load_give_the_same_bits(model: LanguageModel, tokens: Tensor, 
 def test_the_empty_prompt_has_a_distribution(model: LanguageModel) -> None:
     nothing = torch.zeros(2, 0, dtype=torch.int64)
     logprobs = model.logprobs(nothing)
-    assert logprobs.shape == (2, 1, VOCAB_SIZE)
+    assert logprobs.shape == (2, 1, model.vocab_size)
     assert_close(logprobs[:, 0], model.start(2).logprobs)
     after, state = model.read(model.start(2), nothing)
-    assert after.shape == (2, 0, VOCAB_SIZE)
+    assert after.shape == (2, 0, model.vocab_size)
     assert_close(state.logprobs, logprobs[:, 0])
     assert model.token_logprobs(nothing).shape == (2, 0)
     assert model.token_logprobs(nothing, torch.tensor([0, 0])).shape == (2, 0)
 
 
 def test_a_prompt_several_times_longer_than_the_context_works(model: LanguageModel) -> None:
-    tokens = random_tokens(1, 100)
+    tokens = random_tokens(model.vocab_size, 1, 100)
     logprobs = model.logprobs(tokens)
     assert_close(logprobs.exp().sum(-1), torch.ones(1, 101))
     if model.context_length is not None and model.context_length < 50:
         # What lies further back than the context is forgotten.
         changed = tokens.clone()
-        changed[0, :40] = (changed[0, :40] + 1) % VOCAB_SIZE
+        changed[0, :40] = (changed[0, :40] + 1) % model.vocab_size
         assert_close(model.logprobs(changed)[0, -40:], logprobs[0, -40:])
 
 
 def test_token_logprobs_are_those_of_the_distributions(model: LanguageModel) -> None:
-    tokens = random_tokens(4, 41)
+    tokens = random_tokens(model.vocab_size, 4, 41)
     gathered = model.logprobs(tokens)[:, :-1].gather(2, tokens[:, :, None])[:, :, 0]
     scored = model.token_logprobs(tokens)
     assert scored.shape == (4, 41)
@@ -211,7 +226,7 @@ def test_the_cost_is_that_of_what_is_saved(model: LanguageModel, tmp_path: Path)
     assert 0 <= on_disk - cost.model_bytes <= header
     assert cost.num_params >= 0
     assert (cost.num_params == 0) == (not model.tensors())
-    assert cost.state_bytes_at_context >= 4 * VOCAB_SIZE
+    assert cost.state_bytes_at_context >= 4 * model.vocab_size
     if isinstance(model, NeuralModel):
         assert cost.num_params == model.num_params() == sum(value.numel() for value in model.tensors().values())
         # Every weight of a matrix is multiplied and added once a token; a tied embedding serves as output.
@@ -243,7 +258,7 @@ def test_reading_leaves_the_random_state_alone(model: LanguageModel, tokens: Ten
 def test_the_same_seed_builds_the_same_model(family: str) -> None:
     def build() -> LanguageModel:
         torch.manual_seed(3)
-        return tiny_config(family).build(VOCAB_SIZE, START)
+        return tiny_config(family).build(MARKOV.size, MARKOV.start_token)
 
     one, two = build(), build()
     if isinstance(one, NeuralModel):
@@ -253,14 +268,14 @@ def test_the_same_seed_builds_the_same_model(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_counting_in_several_calls_equals_one_call(family: str) -> None:
-    stream, tokens = markov_stream(), random_tokens(2, 20)
-    pieces = tiny_config(family).build(VOCAB_SIZE, START)
+    stream, tokens = MARKOV.stream, random_tokens(MARKOV.size, 2, 20)
+    pieces = tiny_config(family).build(MARKOV.size, MARKOV.start_token)
     if not isinstance(pieces, CountingModel):
         return
     for piece in stream.tensor_split([0, 1, 2, 50, 51, 300]):
         pieces.count(piece)
     pieces.finish()
-    assert torch.equal(pieces.logprobs(tokens), fit(tiny_config(family), stream).logprobs(tokens))
+    assert torch.equal(pieces.logprobs(tokens), fit(tiny_config(family), MARKOV).logprobs(tokens))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -271,8 +286,8 @@ def test_a_width_can_be_tried_without_memory_for_it(family: str) -> None:
     for multiple in (1, 3):
         narrow = dataclasses.replace(config, **{config.width_field: multiple * config.width_multiple})
         with torch.device("meta"):
-            planned = narrow.build(VOCAB_SIZE, START)
-        built = narrow.build(VOCAB_SIZE, START)
+            planned = narrow.build(MARKOV.size, MARKOV.start_token)
+        built = narrow.build(MARKOV.size, MARKOV.start_token)
         assert isinstance(planned, NeuralModel)
         assert isinstance(built, NeuralModel)
         assert planned.num_params() == built.num_params()
@@ -282,8 +297,8 @@ def test_a_width_can_be_tried_without_memory_for_it(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_fit_learns_something_or_is_the_uniform_family(family: str) -> None:
-    stream = markov_stream()
-    model = fit(tiny_config(family), stream)
+    stream = MARKOV.stream
+    model = fit(tiny_config(family), MARKOV)
     nats = -float(model.token_logprobs(stream[None, 1:400]).mean())
-    uniform = math.log(VOCAB_SIZE)
+    uniform = math.log(MARKOV.size)
     assert nats == pytest.approx(uniform, abs=1e-6) if family == "uniform" else nats < uniform
