@@ -50,7 +50,7 @@ def compare(options: Namespace) -> int:
 
     from harness import config
 
-    settings = config.settings(config.compose(first))
+    settings = config.typed(config.compose(first))
     folder = settings.results_dir / settings.experiment_name
     _report(folder, None)
     from harness.tracking import mirror_report
@@ -207,7 +207,7 @@ def _run_one(composed: dict[str, Any]) -> int:
     from harness import config
     from harness.run import run as do
 
-    record = do(config.settings(composed))
+    record = do(config.typed(composed))
     print(f"{record.run_id}: {record.status}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
@@ -226,7 +226,7 @@ def _sweep(overrides: list[str]) -> int:
         if refused:
             return
         try:
-            statuses.append(do(config.settings(config.compose(own))).status)
+            statuses.append(do(config.typed(config.compose(own))).status)
         except UserError as error:
             refused.append(UserError(f"{error} (in {' '.join(own)})"))
 
@@ -269,11 +269,12 @@ def _strategy(options: Namespace) -> DecodingStrategy:
     from harness import config
     from harness.decoding import DecodingStrategy
     from harness.runs import find_run
+    from harness.settings import build
 
     if options.decoding is None:
         saved = config.from_saved(find_run(options.run, Path(options.results)) / "config.yaml")
-        return config.build(saved["decoding"], DecodingStrategy, "decoding")
-    return config.build(config.compose([f"decoding={options.decoding}"])["decoding"], DecodingStrategy, "decoding")
+        return build(saved["decoding"], DecodingStrategy, "decoding")
+    return build(config.compose([f"decoding={options.decoding}"])["decoding"], DecodingStrategy, "decoding")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -8,9 +8,6 @@ default. A key that the picked options don't spell out, or a value of another ty
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import importlib
 import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +18,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError, closest
+from harness.settings import TARGET, build, checked
 
 if typing.TYPE_CHECKING:
     from harness.budget import Budget
@@ -34,7 +32,6 @@ if typing.TYPE_CHECKING:
 
 GROUPS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
-TARGET = "_target_"
 TAKEN_NAMES = ("fits", "scores", "wandb", "reference")
 """Folders of results_dir that hold no experiment."""
 
@@ -92,7 +89,7 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     return full
 
 
-def settings(config: Mapping[str, Any]) -> RunSettings:
+def typed(config: Mapping[str, Any]) -> RunSettings:
     """Typed settings from a composed configuration."""
     from harness.budget import Budget
     from harness.decoding import DecodingStrategy
@@ -103,13 +100,13 @@ def settings(config: Mapping[str, Any]) -> RunSettings:
     from harness.training import Training
     from models.language_model import ModelConfig
 
-    seed = _checked(config["seed"], int, "seed")
+    seed = checked(config["seed"], int, "seed")
     if seed < 0:
         raise UserError(f"seed={seed} is negative. A seed is a whole number from 0 up.")
-    device = _checked(config["device"], str, "device")
+    device = checked(config["device"], str, "device")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
-    experiment_name = _checked(config["experiment_name"], str, "experiment_name")
+    experiment_name = checked(config["experiment_name"], str, "experiment_name")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in TAKEN_NAMES:
         raise UserError(
             f"experiment_name={experiment_name!r} cannot name a folder of results. "
@@ -128,68 +125,11 @@ def settings(config: Mapping[str, Any]) -> RunSettings:
         tracking=build(config["tracking"], Tracking, "tracking"),
         seed=seed,
         device=device,
-        results_dir=Path(_checked(config["results_dir"], str, "results_dir")).expanduser(),
+        results_dir=Path(checked(config["results_dir"], str, "results_dir")).expanduser(),
         experiment_name=experiment_name,
         names=config["names"],
         resolved=config,
     )
-
-
-T = typing.TypeVar("T")
-
-
-def build(node: Any, kind: type[T], place: str) -> T:
-    """The settings dataclass that a node's `_target_` names, with every key and type checked.
-
-    node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: what it must be. place:
-    where it stands in the configuration, for messages. Raises UserError.
-    """
-    if not isinstance(node, Mapping) or TARGET not in node:
-        raise UserError(
-            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
-        )
-    target = str(node[TARGET])
-    cls = _import(target, place)
-    if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
-        raise UserError(
-            f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
-        )
-    allowed = [field.name for field in dataclasses.fields(cls) if field.init]
-    hints = typing.get_type_hints(cls)
-    values = {}
-    for key, value in node.items():
-        if key == TARGET:
-            continue
-        if key not in allowed:
-            raise UserError(
-                f"{place}.{key} is not an option of {target}.{closest(str(key), allowed)} Allowed: "
-                f"{', '.join(allowed)}."
-            )
-        values[str(key)] = _value(value, hints[str(key)], f"{place}.{key}")
-    try:
-        return typing.cast(T, cls(**values))
-    except TypeError as error:
-        raise UserError(f"{place}: {target} cannot be made: {error}.") from None
-    except ValueError as error:
-        raise UserError(f"{place}: {error}") from None
-
-
-def identity(value: Any) -> Any:
-    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {
-            TARGET: f"{type(value).__module__}.{type(value).__qualname__}",
-            "version": getattr(value, "version", 1),
-            **fields,
-        }
-    if isinstance(value, Mapping):
-        return {str(key): identity(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [identity(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value
 
 
 def known_targets() -> dict[str, str]:
@@ -317,74 +257,3 @@ def _targets(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for item in node:
             yield from _targets(item)
-
-
-def _import(target: str, place: str) -> Any:
-    module, _, name = target.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(
-            f"{place}: '{TARGET}: {target}' cannot be imported: {error}. Mend the option's YAML file or "
-            "install what it needs."
-        ) from error
-
-
-def _value(value: Any, hint: Any, place: str) -> Any:
-    """A value checked against a field's type; nested settings are built."""
-    if isinstance(value, Mapping):
-        if TARGET in value:
-            value = build(value, object, place)
-        else:
-            value = {str(key): _built(item, f"{place}.{key}") for key, item in value.items()}
-    return _checked(value, hint, place)
-
-
-def _built(item: Any, place: str) -> Any:
-    return build(item, object, place) if isinstance(item, Mapping) and TARGET in item else item
-
-
-def _checked(value: Any, hint: Any, place: str) -> Any:
-    from pydantic import ValidationError
-
-    try:
-        if isinstance(value, bool) and bool not in _leaves(hint):
-            raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")
-        return _adapter(hint).validate_python(value)
-    except ValidationError as error:
-        details = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
-            for item in error.errors(include_url=False)
-        )
-        raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).") from None
-
-
-@functools.cache
-def _adapter(hint: Any) -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return TypeAdapter(hint)
-    return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
-
-
-def _leaves(hint: Any) -> set[Any]:
-    arguments = typing.get_args(hint)
-    return set().union(*(_leaves(item) for item in arguments)) if arguments else {hint}
-
-
-def _spelled(hint: Any) -> str:
-    """A type in a user's words."""
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-    if hint in words:
-        return words[hint]
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return f"one of {', '.join(map(str, arguments))}"
-    if origin in (list, tuple):
-        return f"a list of {_spelled(arguments[0])}"
-    if origin is dict:
-        return f"a mapping to {_spelled(arguments[1])}"
-    if arguments:
-        return " or ".join(_spelled(item) for item in arguments)
-    return getattr(hint, "__name__", str(hint))

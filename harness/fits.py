@@ -24,9 +24,10 @@ from filelock import FileLock, Timeout
 from harness import environment
 from harness.budget import Budget, solve_width
 from harness.completion import seed_of
-from harness.config import TARGET, build, identity, known_targets
+from harness.config import known_targets
 from harness.errors import UserError
 from harness.record import CURVE_FILE, write_bytes, write_json
+from harness.settings import TARGET, build, identity
 from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
 from harness.text.tokens import token_stream

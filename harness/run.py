@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from harness import environment
 from harness.asking import ask
 from harness.completion import seed_of
-from harness.config import RunSettings, identity
+from harness.config import RunSettings
 from harness.display import visible
 from harness.errors import UserError
 from harness.evaluation import Eval, Material, table
@@ -41,6 +41,7 @@ from harness.record import (
     RunRecord,
     write_bytes,
 )
+from harness.settings import identity
 from harness.text.corpus import SPLITS, Corpus
 from harness.tracking import mirror
 from harness.training import Spent

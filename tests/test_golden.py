@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from harness.budget import Budget
-from harness.config import build, compose
+from harness.config import compose
+from harness.settings import build
 from harness.training import Training, Validation, fit
 from models.language_model import ModelConfig
 from tests.conftest import ROOT

@@ -11,7 +11,8 @@ import yaml
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.config import build, compose
+from harness.config import compose
+from harness.settings import build
 from harness.text.chat import Chatterbot
 from harness.text.tokenizer import TokenizerSettings
 from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel

@@ -1,0 +1,132 @@
+"""From plain values to typed settings: what is taken, what is refused, and what names a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from harness.config import GROUPS, compose, known_targets, options, typed
+from harness.errors import UserError
+from harness.settings import build, identity
+from harness.sweep import expand
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: int = 1
+
+
+@dataclass(frozen=True)
+class Example:
+    version: ClassVar[int] = 3
+    count: int = 1
+    share: float | None = None
+    style: Literal["plain", "fancy"] = "plain"
+    names: list[str] = field(default_factory=list)
+    inner: Inner = field(default_factory=Inner)
+    parts: dict[str, Inner] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError("count must be 1 or more")
+
+
+HERE = "tests.harness.test_settings"
+
+
+def made(**values: Any) -> Example:
+    return build({"_target_": f"{HERE}.Example", **values}, Example, "example")
+
+
+def test_values_of_the_right_type_are_taken_nested_settings_too() -> None:
+    inner = {"_target_": f"{HERE}.Inner", "size": 4}
+    assert made(count=2, share=1, style="fancy", names=["a"], inner=inner, parts={"b": inner}) == Example(
+        2, 1.0, "fancy", ["a"], Inner(4), {"b": Inner(4)}
+    )
+    assert made(count=1e6).count == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"cuont": 1}, ("example.cuont", "Did you mean 'count'?")),
+        ({"count": "many"}, ("example.count='many'", "a whole number")),
+        ({"count": 1.5}, ("example.count=1.5", "a whole number")),
+        ({"count": True}, ("example.count=True", "a whole number")),
+        ({"count": None}, ("example.count=None", "a whole number")),
+        ({"share": "half"}, ("a number or null",)),
+        ({"share": float("nan")}, ("example.share=nan",)),
+        ({"style": "odd"}, ("one of plain, fancy",)),
+        ({"names": "a"}, ("a list of text",)),
+        ({"inner": 3}, ("example.inner=3",)),
+        ({"inner": {"_target_": f"{HERE}.Example"}}, ("example.inner",)),
+        ({"parts": {"b": {"_target_": f"{HERE}.Inner", "sise": 2}}}, ("example.parts.b.sise", "'size'")),
+        ({"count": 0}, ("example: count must be 1 or more",)),
+    ],
+)
+def test_anything_else_is_refused_with_its_place_and_what_is_allowed(
+    values: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        made(**values)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["os.system", "nowhere.Thing", "tests.harness.test_settings.Inner", "noname"])
+def test_a_target_that_is_no_such_settings_class_is_refused(target: str) -> None:
+    with pytest.raises(UserError, match="example"):
+        build({"_target_": target}, Example, "example")
+
+
+def test_identity_names_class_version_and_every_field() -> None:
+    assert identity(Example(inner=Inner(2))) == {
+        "_target_": f"{HERE}.Example",
+        "version": 3,
+        "count": 1,
+        "share": None,
+        "style": "plain",
+        "names": [],
+        "inner": {"_target_": f"{HERE}.Inner", "version": 1, "size": 2},
+        "parts": {},
+    }
+
+
+EVERY_OPTION = [f"{group}={name}" for group in GROUPS for name in options(group) if (group, name) != ("data", "text")]
+
+
+@pytest.mark.parametrize("override", EVERY_OPTION)
+def test_every_option_of_every_group_composes_and_builds(override: str) -> None:
+    group, name = override.split("=")
+    composed = compose([f"{group}=[{name}]" if group == "evals" else override])
+    made = typed(composed)
+    if group == "evals":
+        assert list(made.evals) == [name]
+    elif group == "experiment":
+        assert made.experiment_name == name
+    else:
+        assert made.names[group] == name
+
+
+def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
+    targets = known_targets()
+    assert targets["models.lstm.LSTMConfig"] == "model"
+    assert "os.system" not in targets
+
+
+def test_a_sweep_stands_for_every_combination_in_order() -> None:
+    assert expand(["model=ngram,lstm", "seed=0,1", "budget.tokens=5"]) == [
+        ["model=ngram", "seed=0", "budget.tokens=5"],
+        ["model=ngram", "seed=1", "budget.tokens=5"],
+        ["model=lstm", "seed=0", "budget.tokens=5"],
+        ["model=lstm", "seed=1", "budget.tokens=5"],
+    ]
+
+
+def test_an_experiment_may_name_a_sweep_and_the_command_line_overrides_it() -> None:
+    assert len(expand(["experiment=families"])) == 8 * 4
+    jobs = expand(["experiment=families", "model=lstm,gru"])
+    assert len(jobs) == 2 * 4
+    assert all("experiment=families" in job for job in jobs)
