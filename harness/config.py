@@ -8,6 +8,8 @@ default. A key that the picked options don't spell out, or a value of another ty
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,15 +79,18 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
 
     Imports none of the heavy libraries. The picked options lie under the key 'names'.
     """
-    full, choices = _compose(list(overrides))
-    picked = {group: choices[group] for group in GROUPS if choices.get(group) is not None}
-    picked["evals"] = list(full.get("evals") or {})  # Hydra does not report the choices of a group that takes a list
-    bare, _ = _compose([f"{group}={_as_override(choice)}" for group, choice in picked.items() if group != "experiment"])
-    _check_keys(full, bare, "")
+    full, choices = _compose(tuple(overrides))
+    picked = {group: str(choices[group]) for group in GROUPS if choices.get(group) is not None}
     experiment = picked.pop("experiment", None)
+    # Hydra does not report the choices of a group that takes a list
+    evals = f"[{','.join(full.get('evals') or {})}]"
+    allowed = dict(_compose(())[0])
+    for group, choice in {**picked, "evals": evals}.items():
+        allowed[group] = _compose((f"{group}={choice}",))[0].get(group) or {}
+    _check_keys(full, allowed, "")
     if full["experiment_name"] is None:
         full["experiment_name"] = experiment or "default"
-    full["names"] = {group: choice for group, choice in picked.items() if isinstance(choice, str)}
+    full["names"] = picked
     return full
 
 
@@ -167,7 +172,13 @@ def from_saved(path: Path) -> dict[str, Any]:
     return config
 
 
-def _compose(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _compose(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The resolved configuration and the choices behind it; the caller may change them."""
+    return copy.deepcopy(_composed(overrides))
+
+
+@functools.cache
+def _composed(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -180,12 +191,12 @@ def _compose(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed = hydra_compose("config", overrides=overrides, return_hydra_config=True)
+            composed = hydra_compose("config", overrides=list(overrides), return_hydra_config=True)
             choices = OmegaConf.to_container(composed.hydra.runtime.choices)
             own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
             plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(str(error), overrides)) from None
+        raise UserError(explain(str(error), list(overrides))) from None
     finally:
         GlobalHydra.instance().hydra = outer
     assert isinstance(plain, dict)
@@ -203,7 +214,7 @@ def explain(message: str, overrides: list[str]) -> str:
         return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}."
     unknown = re.search(r"Could not override '([^']+)'", message)
     if unknown:
-        return _unknown_key(unknown[1], _compose([])[0])
+        return _unknown_key(unknown[1], _compose(())[0])
     asked = f"In {' '.join(overrides)}: " if overrides else ""
     return f"{asked}{' '.join(first.split())}"
 
@@ -241,10 +252,6 @@ def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) ->
             )
         if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
             _check_keys(value, bare[key], f"{here}.")
-
-
-def _as_override(choice: Any) -> str:
-    return f"[{','.join(choice)}]" if isinstance(choice, list) else str(choice)
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Sweeps: one command line that stands for many runs, expanded and launched by Hydra.
+"""Sweeps: one command line that stands for many runs, in Hydra's grammar and under any of its launchers.
 
 With `harness.config`, the only module that knows Hydra. Every job's configuration is checked before the first one
 starts.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 from unittest import mock
 
 from harness.config import compose, conf_dir, explain
@@ -16,28 +17,30 @@ from harness.errors import UserError
 
 
 def launch(overrides: Sequence[str], job: Callable[[list[str]], None]) -> None:
-    """Run `job(overrides of one run)` for every combination that the overrides ask for, under Hydra's launcher.
+    """Run `job(overrides of one run)` for every combination that the overrides ask for.
 
-    A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`. Launchers
-    are picked with hydra/launcher=. Raises UserError before anything runs where one of the jobs is misconfigured.
+    A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`. One after
+    another in this process, unless hydra/launcher= or hydra/sweeper= picks another way, which is then Hydra's to go.
+    Raises UserError before anything runs where one of the jobs is misconfigured.
     """
+    jobs = check(overrides)
+    if runs_here(overrides):
+        for own in jobs:
+            job(own)
+        return
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
-    check(overrides)
-
     def task(_: DictConfig) -> None:
         job(list(HydraConfig.get().overrides.task))
 
     main = hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(task)
+    arguments = ["bakeoff", "--multirun", *overrides]
     try:
-        with (
-            mock.patch.object(sys, "argv", ["bakeoff", "--multirun", *overrides]),
-            mock.patch.dict(os.environ, HYDRA_FULL_ERROR="1"),
-        ):
+        with mock.patch.object(sys, "argv", arguments), mock.patch.dict(os.environ, HYDRA_FULL_ERROR="1"):
             main()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(str(error)) from None
@@ -51,10 +54,29 @@ def check(overrides: Sequence[str]) -> list[list[str]]:
     return jobs
 
 
+def runs_here(overrides: Sequence[str]) -> bool:
+    """Whether the jobs run in this process, one after another: neither launcher nor sweeper is another than Hydra's
+    basic one, on the command line or in an experiment file."""
+    whole, _ = _parsed(overrides)
+    choices = whole.hydra.runtime.choices
+    return bool(choices["hydra/launcher"] == choices["hydra/sweeper"] == "basic")
+
+
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them."""
-    from hydra import initialize_config_dir
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.errors import HydraException
+
+    try:
+        [jobs] = BasicSweeper.split_arguments(_parsed(overrides)[1], None)
+    except HydraException as error:
+        raise UserError(explain(str(error), list(overrides))) from None
+    return [[part for part in job if not part.startswith("hydra")] for job in jobs]
+
+
+def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
+    """The configuration of the sweep as a whole, and its overrides, those that an experiment names first."""
+    from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -68,10 +90,8 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
             loader = GlobalHydra.instance().config_loader()
             whole = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
-            parsed = OverridesParser.create(loader).parse_overrides([*named, *overrides])
-            [jobs] = BasicSweeper.split_arguments(parsed, None)
+            return whole, OverridesParser.create(loader).parse_overrides([*named, *overrides])
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(str(error), list(overrides))) from None
     finally:
         GlobalHydra.instance().hydra = outer
-    return [[part for part in job if not part.startswith("hydra")] for job in jobs]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
 
+from harness import sweep
 from harness.config import GROUPS, compose, known_targets, options, typed
 from harness.errors import UserError
 from harness.settings import build, identity
@@ -130,3 +132,23 @@ def test_an_experiment_may_name_a_sweep_and_the_command_line_overrides_it() -> N
     jobs = expand(["experiment=families", "model=lstm,gru"])
     assert len(jobs) == 2 * 4
     assert all("experiment=families" in job for job in jobs)
+
+
+def test_the_jobs_run_here_unless_another_launcher_is_picked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    overrides = ["model=ngram,lstm", "seed=0,1", f"results_dir={tmp_path}"]
+    assert sweep.runs_here(overrides)
+    here: list[list[str]] = []
+    sweep.launch(overrides, here.append)
+    assert len(here) == 4
+    # Hydra's own way, under whatever launcher, comes to the same jobs
+    monkeypatch.setattr(sweep, "runs_here", lambda overrides: False)
+    by_hydra: list[list[str]] = []
+    sweep.launch(overrides, lambda own: by_hydra.append(own) or compose(own))
+    assert by_hydra == here
+
+
+def test_a_misconfigured_job_stops_a_sweep_before_it_starts() -> None:
+    ran: list[list[str]] = []
+    with pytest.raises(UserError, match="Did you mean 'lstm'"):
+        sweep.launch(["model=ngram,lstn"], ran.append)
+    assert ran == []
