@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -181,7 +181,8 @@ class LanguageModel(ABC):
 
     def save(self, folder: Path) -> None:
         """Write the weights into a folder (safetensors)."""
-        save_file({name: value.contiguous() for name, value in self.tensors().items()}, folder / WEIGHTS_FILE)
+        packed = save({name: value.contiguous() for name, value in self.tensors().items()})
+        (folder / WEIGHTS_FILE).write_bytes(packed)  # not save_file: a full disk is to be an OSError
 
     def load(self, folder: Path) -> Self:
         """Take up the weights that `save` wrote; the same bits come back."""
