@@ -49,5 +49,17 @@ def test_every_option_is_in_the_readme_s_table(group: str) -> None:
 
 
 def test_files_and_folders_that_the_readme_shows_exist() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+    for path in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file(), path
+
+
+def test_the_numbers_in_the_readme_are_those_of_the_reference_results() -> None:
+    lines = (ROOT / "results" / "reference" / "families" / "summary.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    named = {(row[0], row[1]): dict(zip(cells[0], row, strict=True)) for row in cells[2:]}
+    shown = re.findall(r"^\| (\w+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", README, flags=re.MULTILINE)
+    families = [row for row in shown if (row[0], "top_p") in named]
+    assert len(families) == len(options("model"))
+    for family, *numbers in families:
+        row = named[family, "top_p"]
+        assert numbers == [row[name] for name in ("parameters", "bits per byte", "handed back, %", "exact match, %")]
