@@ -82,11 +82,11 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     full, choices = _compose(tuple(overrides))
     picked = {group: str(choices[group]) for group in GROUPS if choices.get(group) is not None}
     experiment = picked.pop("experiment", None)
+    own = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
+    allowed: dict[str, Any] = {name: value for name, value in own.items() if name not in ("defaults", "hydra")}
+    allowed |= {group: _spelled_out(group, choice) for group, choice in picked.items()}
     # Hydra does not report the choices of a group that takes a list
-    evals = f"[{','.join(full.get('evals') or {})}]"
-    allowed = dict(_compose(())[0])
-    for group, choice in {**picked, "evals": evals}.items():
-        allowed[group] = _compose((f"{group}={choice}",))[0].get(group) or {}
+    allowed["evals"] = {name: _spelled_out("evals", name) for name in full.get("evals") or {}}
     _check_keys(full, allowed, "")
     if full["experiment_name"] is None:
         full["experiment_name"] = experiment or "default"
@@ -236,6 +236,16 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
             )
         node = node[part]
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
+
+
+@functools.cache
+def _spelled_out(group: str, choice: str) -> Mapping[str, Any]:
+    """The keys that an option's file spells out, with their defaults; where it is composed of others, Hydra tells."""
+    path = conf_dir() / group / f"{choice}.yaml"
+    if not path.is_file():
+        raise UserError(explain(f"Could not find '{group}/{choice}'", [f"{group}={choice}"]))
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return content if "defaults" not in content else _compose((f"{group}={choice}",))[0][group]
 
 
 def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:
