@@ -146,9 +146,13 @@ def test_a_run_killed_again_and_again_at_any_moment_ends_as_if_it_had_not_been(
     tmp_path: Path, uninterrupted: Path, seed: int
 ) -> None:
     rng = random.Random(seed)
+    (tmp_path / "timed").mkdir()
+    started = time.monotonic()
+    bakeoff(tmp_path / "timed", "run", *SMALL, *LSTM)
+    whole = time.monotonic() - started
     kills = 0
     for _ in range(20):
-        until = time.monotonic() + rng.uniform(2, 9)
+        until = time.monotonic() + rng.uniform(0.1, 0.9) * whole
         kills += killed_when(tmp_path, lambda until=until: time.monotonic() > until, "run", *SMALL, *LSTM)
     bakeoff(tmp_path, "run", *SMALL, *LSTM)
     assert kills > 0
