@@ -66,7 +66,7 @@ class Perplexity(Eval):
         num_bytes = len(encode_utf8(sample.prompt))
         return Score(
             values={
-                "bits_per_byte": answer.nats * BITS_PER_NAT / num_bytes,
+                "bits_per_byte": None if answer.nats is None else answer.nats * BITS_PER_NAT / num_bytes,
                 "num_chars": len(sample.prompt),
                 "num_words": len(re.split(r"\s+", sample.prompt)),  # as lm-evaluation-harness counts words
             },
@@ -86,6 +86,10 @@ class Perplexity(Eval):
                 "word": measured(part, "num_words").to_numpy(),
             }
             per = {unit: ratio_of_totals(nats, size, clusters, BITS_PER_NAT) for unit, size in sizes.items()}
+            if refused := part["nats"].isna().sum():
+                # The rest would be the documents that the model likes.
+                reason = f"the model gives {refused} of {len(part)} documents no probability"
+                per = dict.fromkeys(sizes, Estimate(None, 0, len(part), reason=reason))
             found += [
                 metric(self, "bits_per_byte", per["byte"], "bits/byte", False, name, chance=8.0),
                 metric(self, "bits_per_char", per["char"], "bits/char", False, name),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from harness.completion import Prompt, complete
 from harness.decoding import DecodingStrategy
-from harness.evaluation import Answer, Complete, Likelihood, Request, ScoreContinuation, ScoreText
+from harness.evaluation import Answer, Complete, Request, ScoreContinuation, ScoreText
 from harness.progress import Progress
-from harness.scoring import document_logprobs, nats, score_continuations
+from harness.scoring import document_logprobs, likelihood, nats, score_continuations
 from harness.text.tokenizer import Tokenizer
 from models.language_model import LanguageModel
 
@@ -35,7 +35,7 @@ def ask(
         for (place, _), tokens, logprobs in zip(
             texts, encoded, document_logprobs(model, encoded, progress.advance), strict=True
         ):
-            answers[place] = Likelihood(nats(logprobs), len(tokens))
+            answers[place] = likelihood(model, nats(logprobs), len(tokens))
         likelihoods = score_continuations(
             model, tokenizer, [request for _, request in continuations], on_done=progress.advance
         )

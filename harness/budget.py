@@ -30,7 +30,7 @@ class Budget:
     flops: float | None = None
     """Floating-point operations of training; counting spends none."""
     num_params: int | None = None
-    """Parameters that the model should have; the width is solved for it."""
+    """Parameters that the model should have: a width is solved for it, n-grams are pruned to it."""
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
@@ -45,23 +45,21 @@ class Budget:
         return max(used / limit for used, limit in spent if limit is not None)
 
 
-@dataclass(frozen=True)
-class Sized:
-    """A model's configuration after the parameter budget had its say."""
-
-    config: ModelConfig
-    num_params_missed_by: float | None
-    """(actual - asked) / asked; None where no parameter budget was set or the family has no width to solve."""
+def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
+    """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
+    if asked is None or not (config.width_field or config.prunes):
+        return None
+    return got / asked - 1
 
 
-def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> Sized:
+def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:
     """The configuration whose width comes closest to `num_params` parameters.
 
     Raises UserError where even the smallest width has more. Families without a width come back as they are.
     """
     field = config.width_field
     if num_params is None or field is None:
-        return Sized(config, None)
+        return config
     step = config.width_multiple
 
     @functools.cache
@@ -82,8 +80,7 @@ def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) ->
         middle = (low + high) // 2
         low, high = (middle, high) if size(middle) <= num_params else (low, middle)
     best = min((low, high), key=lambda multiple: abs(size(multiple) - num_params))
-    solved = dataclasses.replace(config, **{field: best * step})
-    return Sized(solved, size(best) / num_params - 1)
+    return dataclasses.replace(config, **{field: best * step})
 
 
 def count_params(config: ModelConfig, vocab_size: int) -> int:

@@ -6,6 +6,7 @@ Imports stand inside the functions: a usage error must answer before torch is lo
 from __future__ import annotations
 
 import json
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,7 @@ def score(options: Namespace) -> int:
             visible(row["file"]),
             f"{row['num_bytes']:,}",
             f"{row['num_tokens']:,}",
-            f"{row['nats']:,.3f}",
+            "-" if row["nats"] is None else f"{row['nats']:,.3f}",
             *(
                 "-" if row[name] is None else f"{row[name]:.4f}"
                 for name in ("bits_per_byte", "byte_perplexity", "token_perplexity")
@@ -133,7 +134,8 @@ def score(options: Namespace) -> int:
     console.print(table)
     for row in found["files"]:
         for token in row.get("tokens", ()):
-            print(f"{token['logprob']:10.4f}  {visible(json.dumps(token['text'], ensure_ascii=False))}")
+            logprob = -math.inf if token["logprob"] is None else token["logprob"]
+            print(f"{logprob:10.4f}  {visible(json.dumps(token['text'], ensure_ascii=False))}")
     return 0
 
 

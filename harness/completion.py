@@ -182,7 +182,10 @@ def _steps(
     if len(active) < len(sequences):
         state = state.select(active)
     while active:
-        chosen = _choose(state.logprobs, [sequences[row] for row in active], strategy)
+        logprobs = state.logprobs
+        if model.why_no_distribution is not None:
+            logprobs = torch.log_softmax(logprobs, dim=-1)
+        chosen = _choose(logprobs, [sequences[row] for row in active], strategy)
         yield
         still = [position for position, row in enumerate(active) if sequences[row].finish_reason is None]
         active = [active[position] for position in still]

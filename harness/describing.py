@@ -19,8 +19,13 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
 
     {'files': [{file, num_bytes, num_chars, num_tokens, nats, bits_per_byte, byte_perplexity, token_perplexity}],
     'total': the same}; with per_token each file has 'tokens': [{text, logprob}]. An empty text has no bits per byte:
-    None.
+    None; so are all numbers of nats where the model gives a text no probability, and the logprob of such a token.
+    UserError where the model gives no probabilities at all.
     """
+    if fit.model.why_no_distribution is not None:
+        raise UserError(
+            f"this run can't score text: its {fit.model.why_no_distribution}. Score with a run of another model."
+        )
     texts = [_read(name) for name in files]
     encoded = [fit.tokenizer.encode(text) for text in texts]
     scored = document_logprobs(fit.model, encoded)
@@ -29,14 +34,21 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
         row = _row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
         if per_token:
             row["tokens"] = [
-                {"text": fit.tokenizer.token_text(int(token)), "logprob": float(logprob)}
+                {"text": fit.tokenizer.token_text(int(token)), "logprob": _finite(float(logprob))}
                 for token, logprob in zip(tokens, logprobs, strict=True)
             ]
         rows.append(row)
+    num_bytes, num_chars, num_tokens = (
+        sum(row[name] for row in rows) for name in ("num_bytes", "num_chars", "num_tokens")
+    )
     total = _row(
-        "total", *(sum(row[name] for row in rows) for name in ("num_bytes", "num_chars", "num_tokens", "nats"))
+        "total", num_bytes, num_chars, num_tokens, sum(math.inf if row["nats"] is None else row["nats"] for row in rows)
     )
     return {"files": rows, "total": total}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: float) -> dict[str, Any]:
@@ -45,8 +57,8 @@ def _row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats:
         "num_bytes": num_bytes,
         "num_chars": num_chars,
         "num_tokens": num_tokens,
-        "nats": total_nats,
-        "bits_per_byte": total_nats / math.log(2) / num_bytes if num_bytes else None,
+        "nats": _finite(total_nats),
+        "bits_per_byte": _finite(total_nats / math.log(2) / num_bytes) if num_bytes else None,
         "byte_perplexity": _power(total_nats, num_bytes),
         "token_perplexity": _power(total_nats, num_tokens),
     }
@@ -54,7 +66,7 @@ def _row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats:
 
 def _power(total_nats: float, count: int) -> float | None:
     try:
-        return math.exp(total_nats / count) if count else None
+        return _finite(math.exp(total_nats / count)) if count else None
     except OverflowError:
         return None
 

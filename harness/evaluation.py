@@ -56,11 +56,12 @@ Request = ScoreText | ScoreContinuation | Complete
 class Likelihood:
     """The answer to `ScoreText` and `ScoreContinuation`."""
 
-    nats: float
-    """Sum of -ln p over the text's tokens."""
+    nats: float | None
+    """Sum of -ln p over the text's tokens; None where the model gives no such number, and `reason` says why."""
     num_tokens: int
     is_greedy: bool | None = None
     """Every token was the most probable one (of equals, the one with the lowest id); None for whole documents."""
+    reason: str | None = None
 
 
 Answer = Likelihood | Completion

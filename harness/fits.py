@@ -22,7 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from harness import environment
-from harness.budget import Budget, solve_width
+from harness.budget import Budget, missed_by, solve_width
 from harness.completion import seed_of
 from harness.config import known_targets
 from harness.errors import UserError
@@ -32,6 +32,7 @@ from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
 from harness.text.tokens import token_stream
 from harness.training import TRAIN_STATE_FILE, Training, Validation, fit
+from models.checks import Impossible
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig, NeuralModel
 
 log = logging.getLogger("bakeoff")
@@ -166,18 +167,23 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.dev
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
     tokenizer = _tokenizer(settings, corpus)
-    sized = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+    config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed_of("weights", settings.seed))
-        model = sized.config.build(tokenizer.vocab_size, tokenizer.start_token)
+        model = config.build(tokenizer.vocab_size, tokenizer.start_token)
     if isinstance(model, NeuralModel):
         model.to(device).eval()
     log.info("fitting %s (fit %s)", settings.model.family, folder.name)
     stream = token_stream(corpus, "train", tokenizer).tokens
     validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
-    spent, curve = fit(model, stream, validation, settings.training, settings.budget, settings.seed, folder, log.info)
+    try:
+        spent, curve = fit(
+            model, stream, validation, settings.training, settings.budget, settings.seed, folder, log.info
+        )
+    except Impossible as error:
+        raise UserError(str(error)) from None
     write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
-    write_json(folder / MODEL_FILE, {TARGET: identity(sized.config)[TARGET], **model.describe()})
+    write_json(folder / MODEL_FILE, {TARGET: identity(config)[TARGET], **model.describe()})
     unfinished = folder / "unfinished"
     unfinished.mkdir(exist_ok=True)
     model.save(unfinished)
@@ -189,7 +195,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.dev
         "seed": settings.seed,
         "spent": asdict(spent),
         "cost": asdict(model.cost()),
-        "num_params_missed_by": sized.num_params_missed_by,
+        "num_params_missed_by": missed_by(config, settings.budget.num_params, model.cost().num_params),
         "device": str(device),
         "num_threads": torch.get_num_threads(),
         "peak_memory_bytes": environment.peak_memory_bytes(),

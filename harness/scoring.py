@@ -5,6 +5,7 @@ Every text has a probability: no token is skipped and none is unknown, and the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -47,6 +48,14 @@ def nats(logprobs: np.ndarray) -> float:
     return float(-logprobs.astype(np.float64).sum())
 
 
+def likelihood(model: LanguageModel, total: float, num_tokens: int, is_greedy: bool | None = None) -> Likelihood:
+    """A likelihood of `total` nats, or the refusal of one: where a model's scores are no probabilities, or are zero."""
+    reason = model.why_no_distribution
+    if reason is None and not math.isfinite(total):
+        reason = "the model gives a part of the text no probability at all"
+    return Likelihood(total if reason is None else None, num_tokens, is_greedy, reason)
+
+
 def score_continuations(
     model: LanguageModel,
     tokenizer: Tokenizer,
@@ -79,7 +88,7 @@ def score_continuations(
             total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)
             greedy &= ((_greedy(rows) == part) | ~real).all(dim=1)
         for row, index in enumerate(batch):
-            found[index] = Likelihood(float(total[row]), len(targets[index]), bool(greedy[row]))
+            found[index] = likelihood(model, float(total[row]), len(targets[index]), bool(greedy[row]))
         on_done(len(batch))
     return [found[index] for index in range(len(requests))]
 

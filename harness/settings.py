@@ -59,9 +59,16 @@ def build(node: Any, kind: type[T], place: str) -> T:
 
 
 def identity(value: Any) -> Any:
-    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too."""
+    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too.
+
+    Left out are fields whose metadata says that they change no results, as how much memory may be used.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {
+            field.name: identity(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.metadata.get("changes_results", True)
+        }
         return {
             TARGET: f"{type(value).__module__}.{type(value).__qualname__}",
             "version": getattr(value, "version", 1),

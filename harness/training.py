@@ -27,7 +27,7 @@ from harness.budget import TRAIN_FLOPS_PER_FORWARD_FLOP, Budget
 from harness.completion import seed_of
 from harness.progress import Progress
 from harness.record import write_bytes
-from harness.scoring import document_logprobs, nats
+from harness.scoring import document_logprobs, likelihood, nats
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 
 TRAIN_STATE_FILE = "train_state.safetensors"
@@ -94,8 +94,10 @@ class Validation:
     num_bytes: int
 
     def bits_per_byte(self, model: LanguageModel) -> float:
+        """NaN where the model gives no probabilities, or a zero."""
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
-        return total / math.log(2) / self.num_bytes
+        found = likelihood(model, total, 0).nats
+        return math.nan if found is None else found / math.log(2) / self.num_bytes
 
 
 class Diverged(RuntimeError):
@@ -120,14 +122,15 @@ def fit(
     if isinstance(model, NeuralModel):
         return _GradientFit(model, stream, validation, training, budget, seed, folder).run(say)
     if isinstance(model, CountingModel):
-        return _fit_by_counting(model, stream, validation, budget)
+        return _fit_by_counting(model, stream, validation, budget, folder)
     return Spent(), [_curve_row(Spent(), validation_bits_per_byte=validation.bits_per_byte(model))]
 
 
 def _fit_by_counting(
-    model: CountingModel, stream: np.ndarray, validation: Validation, budget: Budget
+    model: CountingModel, stream: np.ndarray, validation: Validation, budget: Budget, folder: Path
 ) -> tuple[Spent, list[dict[str, Any]]]:
     spent = Spent()
+    model.scratch_folder = folder
     total = min(len(stream), budget.tokens or len(stream))
     with Progress("counting", total, "tokens") as progress:
         while spent.tokens < total and budget.fraction_spent(spent.tokens, spent.seconds, spent.flops) < 1:
@@ -138,8 +141,10 @@ def _fit_by_counting(
             spent.steps += 1
             spent.seconds += time.perf_counter() - started
             progress.advance(len(piece))
+    with Progress("smoothing", 100, "%") as progress:
         started = time.perf_counter()
-        model.finish()
+        held_out = [torch.from_numpy(document) for document in validation.documents]
+        model.finish(held_out, budget.num_params, lambda share: progress.advance_to(100 * share))
         spent.seconds += time.perf_counter() - started
     return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 

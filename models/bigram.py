@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from models.checks import check_option, check_tokens
-from models.language_model import Cost, CountingModel, ModelConfig, State
+from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.sparse_rows import Floats, Ints, SparseRows
 
 
@@ -83,7 +83,7 @@ class Bigram(CountingModel):
         np.add.at(self._pair_counts, place, counts)
         self._last_counted = stream[-1:]
 
-    def finish(self) -> None:
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
         self._rows = SparseRows(self._pair_keys, self.vocab_size, self.vocab_size)
         befores = self._pair_keys // self.vocab_size
         # Every counted token was the second of one pair.

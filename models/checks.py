@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from models.language_model import ModelConfig
 
 
+class Impossible(ValueError):
+    """What the user asked for can't be done with this text or vocabulary; the message is for the user."""
+
+
 def check_option(config: ModelConfig, name: str, possible: bool, allowed: str) -> None:
     """Raise ValueError, with a sentence for the user, unless option `name` of this config is possible."""
     if not possible:

@@ -28,7 +28,7 @@ every (V,) row sums to one in probability.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,8 +38,14 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 WEIGHTS_FILE = "weights.safetensors"
+OnStep = Callable[[float], None]
+"""Hears which share of a piece of work is done, from 0 to 1."""
 # No temporary of more than this many float32 values while a long text is scored.
 _MAX_VALUES_AT_ONCE = 1 << 24
+
+
+def ignore(share: float) -> None:
+    """An `OnStep` for when nobody wants to know."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,9 @@ class ModelConfig(ABC):
     """The option that a parameter budget solves for; None where a family has no width."""
     width_step: ClassVar[int] = 1
     """Widths are multiples of this; a config may narrow it (see `width_multiple`)."""
+
+    prunes: ClassVar[bool] = False
+    """Whether a parameter budget is met by leaving parameters out once the model is fitted."""
 
     @property
     def width_multiple(self) -> int:
@@ -121,6 +130,14 @@ class LanguageModel(ABC):
     vocab_size: int
     start_token: int
     """The id that opens every document. Part of the vocabulary: giving it a probability says 'the document ends'."""
+
+    @property
+    def why_no_distribution(self) -> str | None:
+        """Why what this model gives can't be taken for log-probabilities; None where it can, as in nearly every family.
+
+        Where it can't, text can be generated (the engine makes each row sum to one), but not scored.
+        """
+        return None
 
     @property
     def context_length(self) -> int | None:
@@ -202,6 +219,9 @@ class LanguageModel(ABC):
 class CountingModel(LanguageModel):
     """A family that is trained by counting, in one pass."""
 
+    scratch_folder: Path | None = None
+    """Where counting may keep files while it goes on; None: where the system has temporary files."""
+
     @abstractmethod
     def count(self, tokens: Tensor) -> None:
         """Count a stretch of the training stream. tokens: (N,) int64, documents each opened by the start token.
@@ -210,8 +230,13 @@ class CountingModel(LanguageModel):
         """
 
     @abstractmethod
-    def finish(self) -> None:
-        """Turn the counts into probabilities. Called once, after the last `count`; without it nothing can be scored."""
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
+        """Turn the counts into probabilities. Called after the last `count`; without it nothing can be scored.
+
+        held_out: documents that were not counted, (N,) int64 each, for whatever is chosen on such. num_params: the most
+        parameters to keep; only a family whose config says `prunes` leaves some out. Raises Impossible
+        (models/checks.py) where what the options or the budget ask for can't be had.
+        """
 
 
 class NeuralModel(LanguageModel, nn.Module):

@@ -1,230 +1,271 @@
-"""N-grams with interpolated modified Kneser-Ney smoothing.
+"""N-grams: the next token depends on the last few, by counts of what followed them in training.
 
-Chen and Goodman (1998), "An empirical study of smoothing techniques for language modeling", section 4.1.6 and equation
-(26) for the discounts; counts and interpolation as in Heafield, Pouzyrevsky, Clark and Koehn (2013), "Scalable modified
-Kneser-Ney language model estimation" (KenLM):
+A model is a back-off model over a trie of n-grams, and what it remembers of the past is one node of it
+(models/ngrams/trie.py): the longest end of the text that is a context. Training counts (models/ngrams/counting.py),
+smooths (models/ngrams/smoothing.py), and leaves out what the options or a parameter budget ask for
+(models/ngrams/pruning.py).
 
-    p(w | c) = (a(cw) - D(a(cw))) / sum_v a(cv)  +  backoff(c) p(w | c without its oldest token)
-    backoff(c) = sum_v D(a(cv)) / sum_v a(cv)
+Documents are cut: no context reaches past the start token. Where it ends a document, the start token is predicted like
+any other token, as KenLM's </s>; where it opens one it is only context, as KenLM's <s>.
 
-- a is the raw count at the highest order. Below it, a counts the distinct tokens seen just before the n-gram; but an
-  n-gram that begins with the start token has nothing before it and keeps its raw count, as KenLM does with <s>.
-- D has three values an order, for counts of 1, 2, and 3 or more, estimated from the counts of counts.
-- The lowest level is interpolated with the uniform distribution, so every token has a probability.
-- Documents are cut: no context reaches past the start token. Where it ends a document, the start token is predicted
-  like any other token; at the stream's very beginning it is only context.
-
-Contexts form a trie, newest token first: the node of a context of m tokens is a child of the node of its newest m - 1
-tokens. So finding all contexts of a place takes one look-up a level, and a longer context is only looked for where the
-shorter one was seen. Everything is numpy over all places at once.
-
-Shape legend: B rows, T tokens, V vocabulary size, N places (a text's positions), each with its history of order - 1
-tokens.
+Shape legend: B rows, T tokens, V vocabulary size, X nodes of the trie.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_tokens
-from models.kneser_ney import Level, estimate
-from models.language_model import Cost, CountingModel, ModelConfig, State
-from models.sparse_rows import Floats, Ints, SparseRows
+from models.checks import Impossible, check_option, check_tokens
+from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
+from models.ngrams import smoothing as methods
+from models.ngrams.backoff import BackoffModel
+from models.ngrams.counting import Counter, Counts
+from models.ngrams.pruning import cut_off, prune
+from models.ngrams.trie import ROOT, Floats, Trie
 
 MAX_ORDER = 20
-# Places looked up at once: their arrays stay in the processor's cache.
-_PLACES_AT_ONCE = 1 << 16
+SmoothingName = Literal[
+    "modified_kneser_ney",
+    "absolute_discounting",
+    "witten_bell",
+    "katz",
+    "jelinek_mercer",
+    "add_k",
+    "stupid_backoff",
+    "maximum_likelihood",
+]
 
 
 @dataclass(frozen=True)
 class NGramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney."""
+    """N-grams under one of several smoothings."""
 
     family: ClassVar[str] = "ngram"
+    version: ClassVar[int] = 2
+    prunes: ClassVar[bool] = True
 
     order: int = 7
     """Tokens in the longest n-gram, the predicted one included; 1 to 20."""
+    smoothing: SmoothingName = "modified_kneser_ney"
+    """How counts become probabilities: one of `SmoothingName`; models/ngrams/smoothing.py says what each is."""
+    pseudo_count: float = 0.01
+    """Of add_k: what is added to every count; above 0."""
+    backoff_factor: float = 0.4
+    """Of stupid_backoff: what a shorter context's score is multiplied by; above 0, up to 1."""
+    cutoffs: list[int] = field(default_factory=lambda: [0])
+    """By n-gram length from 1 up: n-grams that occur at most so often are left out; the last holds for all longer ones.
+    0 first (single tokens stay), and never falling."""
+    prune_threshold: float = 0.0
+    """N-grams that raise the perplexity by less than this share of it are left out (Stolcke 1998); 0 or more."""
+    keep_counts: bool = False
+    """Whether the fit keeps its counts, so that it can be continued with more text."""
+    counting_megabytes: int = field(default=1024, metadata={"changes_results": False})
+    """Most memory for counting, the finished model apart; above it, sorted runs go to disk. 1 or more."""
 
     def __post_init__(self) -> None:
         check_option(self, "order", 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}")
+        names = get_args(SmoothingName)
+        check_option(self, "smoothing", self.smoothing in names, f"one of {', '.join(names)}")
+        check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0")
+        check_option(self, "backoff_factor", 0 < self.backoff_factor <= 1, "above 0, up to 1")
+        check_option(
+            self,
+            "cutoffs",
+            self.cutoffs[:1] == [0] and self.cutoffs == sorted(self.cutoffs),
+            "whole numbers, 0 first (single tokens stay) and none smaller than the one before it, as [0, 0, 1]",
+        )
+        prunable = not self.make_smoothing().gives_zeros
+        check_option(self, "prune_threshold", self.prune_threshold >= 0, "0 or more")
+        check_option(
+            self,
+            "prune_threshold",
+            prunable or not self.prune_threshold,
+            f"0 with smoothing={self.smoothing}, which gives what it leaves out no probability (cutoffs work)",
+        )
+        check_option(self, "counting_megabytes", self.counting_megabytes >= 1, "1 or more")
+        check_option(
+            self,
+            "keep_counts",
+            not (self.keep_counts and (max(self.cutoffs) or self.prune_threshold)),
+            "false where n-grams are left out, by cutoffs or by prune_threshold",
+        )
 
     def build(self, vocab_size: int, start_token: int) -> NGram:
         return NGram(self, vocab_size, start_token)
 
+    def make_smoothing(self) -> methods.Smoothing:
+        """The smoothing that the options name."""
+        made: dict[str, methods.Smoothing] = {
+            "modified_kneser_ney": methods.ModifiedKneserNey(),
+            "absolute_discounting": methods.AbsoluteDiscounting(),
+            "witten_bell": methods.WittenBell(),
+            "katz": methods.Katz(),
+            "jelinek_mercer": methods.JelinekMercer(),
+            "add_k": methods.AddK(self.pseudo_count),
+            "stupid_backoff": methods.StupidBackoff(self.backoff_factor),
+            "maximum_likelihood": methods.MaximumLikelihood(),
+        }
+        return made[self.smoothing]
+
 
 @dataclass(frozen=True, eq=False)
 class NGramState(State):
-    """logprobs (B, V), and the last order - 1 tokens of each row, oldest first (B, order - 1).
-
-    Where fewer were read, the start token stands in: no context goes on past a start token, so more of them change
-    nothing.
-    """
+    """logprobs (B, V), and by row the longest context that matters (B,): a node of the trie."""
 
     logprobs: Tensor
-    history: Tensor
+    contexts: Tensor
 
     def select(self, rows: Tensor | Sequence[int]) -> Self:
         index = torch.as_tensor(rows, dtype=torch.int64)
-        return type(self)(self.logprobs[index], self.history[index])
+        return type(self)(self.logprobs[index], self.contexts[index])
 
 
 class NGram(CountingModel):
-    """Stored: the interpolated log-probability of every n-gram seen, and a back-off weight for every context seen."""
+    """A back-off model over the n-grams of a training stream."""
 
     config: NGramConfig
-    discounts: Floats
-    """(order, 3): what is taken off counts of 1, 2, and 3 or more, from order 1 up."""
+    parameters: Floats
+    """(order, P): what the smoothing estimated for all contexts of a length, as Kneser-Ney's three discounts."""
 
     def __init__(self, config: NGramConfig, vocab_size: int, start_token: int) -> None:
         self.config = config
         self.vocab_size = vocab_size
         self.start_token = start_token
-        self._stretches: list[Ints] = []
-        self._unigram_logprobs: Floats | None = None
-        self._levels: list[Level] = []
+        self.scratch_folder: Path | None = None
+        self._counter: Counter | None = None
+        self._counts: Counts | None = None
+        self._fitted: BackoffModel | None = None
 
     @property
     def context_length(self) -> int:
         return self.config.order - 1
 
+    @property
+    def why_no_distribution(self) -> str | None:
+        if self.config.make_smoothing().is_distribution:
+            return None
+        return f"smoothing={self.config.smoothing} gives scores that don't sum to one, not probabilities"
+
+    @property
+    def backoff_model(self) -> BackoffModel:
+        """What was fitted."""
+        if self._fitted is None:
+            raise RuntimeError("This ngram model has counted nothing: call count, then finish, or load.")
+        return self._fitted
+
     def count(self, tokens: Tensor) -> None:
         stretch = tokens.numpy()
         check_tokens(stretch, self.vocab_size)
-        if not self._stretches and len(stretch) and stretch[0] != self.start_token:
+        if self._counter is None:
+            self._counter = self._new_counter()
+        if not self._counter.num_tokens and len(stretch) and stretch[0] != self.start_token:
             raise ValueError(
                 f"The training stream opens with token {stretch[0]}, not the start token {self.start_token}."
             )
-        if len(stretch):
-            self._stretches.append(stretch.astype(np.int32))
+        self._counter.add(stretch)
 
-    def finish(self) -> None:
-        stream = np.concatenate([np.zeros(0, np.int64), *self._stretches])
-        self._stretches = []
-        self._unigram_logprobs, self._levels, self.discounts = estimate(
-            stream, self.config.order, self.vocab_size, self.start_token
+    def _new_counter(self) -> Counter:
+        config = self.config
+        counter = Counter(
+            config.order, self.vocab_size, self.start_token, config.counting_megabytes << 20, self.scratch_folder
         )
+        if self._fitted is not None:
+            if self._counts is None:
+                raise ValueError(
+                    "This ngram fit can't be continued, for it didn't keep its counts. Fit it with "
+                    "model.keep_counts=true."
+                )
+            counter.go_on_from(self._counts)
+        return counter
+
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
+        with self._counter or self._new_counter() as counter:
+            counts = counter.counts()
+        self._counter = None
+        on_step(0.4)
+        config, method = self.config, self.config.make_smoothing()
+        tallies = methods.tally(counts, self.start_token, method.adjusted, cut_off(counts, config.cutoffs))
+        documents = [document.numpy() for document in held_out]
+        self.parameters = method.parameters(tallies, documents)
+        probabilities, backoffs = method.estimate(tallies, self.parameters, lambda share: on_step(0.4 + 0.5 * share))
+        with np.errstate(divide="ignore"):  # no probability is minus infinity
+            model = BackoffModel(tallies.trie, np.log(probabilities), np.log(backoffs))
+        model.log_backoffs[ROOT] = 0.0  # below single tokens there is nothing to back off to
+        if num_params is not None and method.gives_zeros and model.num_params > num_params:
+            raise Impossible(
+                f"budget.num_params={num_params:,} can't be met by model=ngram with smoothing={config.smoothing}, "
+                f"which has {model.num_params:,} and gives what it leaves out no probability. Allow as many, "
+                "lower model.order, raise model.cutoffs, or pick another smoothing."
+            )
+        model = prune(model, tallies.context_shares, config.prune_threshold, num_params)
+        self._fitted = model
+        self._counts = counts if config.keep_counts and model.trie.num_nodes == counts.trie.num_nodes else None
+        on_step(1.0)
 
     def start(self, num_rows: int = 1) -> NGramState:
-        history = torch.full((num_rows, self.config.order - 1), self.start_token)
-        return NGramState(self._distributions(history.numpy()), history)
+        model = self.backoff_model
+        contexts = np.repeat(model.context_after(ROOT, self.start_token), num_rows)
+        return NGramState(torch.from_numpy(model.distributions(contexts)), torch.from_numpy(contexts))
 
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, NGramState)
         num_rows, num_tokens = tokens.shape
         check_tokens(tokens.numpy(), self.vocab_size)
+        model = self.backoff_model
+        passed = model.contexts_after(state.contexts.numpy(), tokens.numpy())
+        after = torch.from_numpy(model.distributions(passed.ravel())).view(num_rows, num_tokens, self.vocab_size)
         if lengths is None:
             lengths = torch.full((num_rows,), num_tokens)
-        text = torch.cat([state.history, tokens], dim=1)
-        histories = _histories(text.numpy(), self.config.order)  # (B, T + 1, order - 1); [:, 0] is the state's own
-        after = self._distributions(histories[:, 1:].reshape(num_rows * num_tokens, self.config.order - 1))
-        after = after.view(num_rows, num_tokens, self.vocab_size)
         row = torch.arange(num_rows)
-        history = torch.from_numpy(histories[row.numpy(), lengths.numpy()])
-        logprobs = torch.cat([state.logprobs[:, None], after], dim=1)[row, lengths]
-        return after, NGramState(logprobs, history)
+        contexts = torch.cat([state.contexts[:, None], torch.from_numpy(passed)], dim=1)[row, lengths]
+        logprobs = state.logprobs
+        if num_tokens:
+            logprobs = torch.where((lengths > 0)[:, None], after[row, (lengths - 1).clamp(min=0)], logprobs)
+        return after, NGramState(logprobs, contexts)
 
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         check_tokens(tokens.numpy(), self.vocab_size)
-        order = self.config.order
-        opening = torch.full((tokens.shape[0], order - 1), self.start_token)
-        text = torch.cat([opening, tokens], dim=1).numpy()
-        histories = _histories(text, order)[:, :-1].reshape(tokens.numel(), order - 1)
-        targets = tokens.numpy().ravel()
-        scored = np.empty(len(targets), np.float32)
-        for begin in range(0, len(targets), _PLACES_AT_ONCE):
-            part = slice(begin, begin + _PLACES_AT_ONCE)
-            scored[part] = self._score(histories[part], targets[part])
-        return torch.from_numpy(scored).view(tokens.shape)
-
-    def _descend(self, histories: Ints) -> Iterator[tuple[Level, Ints, Ints]]:
-        """Down the trie of contexts, from one token: each level, the places whose context was seen, and its nodes.
-
-        histories: (N, order - 1), oldest first.
-        """
-        places = np.arange(len(histories))
-        nodes = np.zeros(len(histories), np.int64)
-        for m, level in enumerate(self._levels, start=1):
-            nodes = level.contexts.find(nodes, histories[places, -m])
-            seen = nodes >= 0
-            places, nodes = places[seen], nodes[seen]
-            if not len(places):
-                return
-            yield level, places, nodes
-
-    def _score(self, histories: Ints, targets: Ints) -> Floats:
-        """The log-probability of each target (N,) after its history (N, order - 1)."""
-        scores = self._unigrams()[targets]
-        for level, places, nodes in self._descend(histories):
-            entries = level.ngrams.find(nodes, targets[places])
-            backed_off = scores[places] + level.log_backoffs[nodes]
-            scores[places] = np.where(entries >= 0, level.logprobs[entries], backed_off)
-        return scores
-
-    def _distributions(self, histories: Ints) -> Tensor:
-        """What follows each history (N, order - 1). Returns (N, V) float32."""
-        unigrams = self._unigrams()
-        logprobs = np.empty((len(histories), self.vocab_size), np.float32)
-        levels = list(self._descend(histories))
-        # What is passed down to a level by all levels above it.
-        passed_down = np.zeros(len(histories))
-        shares = []
-        for level, places, nodes in reversed(levels):
-            shares.append(passed_down[places])
-            passed_down[places] += level.log_backoffs[nodes]
-        # Summed in float64, rounded into place: no (N, V) temporary.
-        np.add(passed_down[:, None], unigrams, out=logprobs, casting="same_kind")
-        for (level, places, nodes), share in zip(levels, reversed(shares), strict=True):
-            which, entries = level.ngrams.entries_of(nodes)
-            logprobs[places[which], level.ngrams.columns[entries]] = level.logprobs[entries] + share[which]
-        return torch.from_numpy(logprobs)
-
-    def _unigrams(self) -> Floats:
-        if self._unigram_logprobs is None:
-            raise RuntimeError("This ngram model has counted nothing: call count, then finish, or load.")
-        return self._unigram_logprobs
+        num_rows, num_tokens = tokens.shape
+        ends = np.full(num_rows, num_tokens) if lengths is None else lengths.numpy()
+        contexts = np.repeat(self.backoff_model.context_after(ROOT, self.start_token), num_rows)
+        return torch.from_numpy(self.backoff_model.score(contexts, tokens.numpy(), ends))
 
     def cost(self) -> Cost:
-        """A parameter is a stored number that scores text: the log-probability of each n-gram seen (at order 1, of each
-        token of the vocabulary), and the back-off weight of each context seen.
-        """
+        """What a parameter of an n-gram is: `BackoffModel.num_params`."""
         return Cost(
-            num_params=self.vocab_size + sum(len(level.logprobs) + len(level.log_backoffs) for level in self._levels),
+            num_params=self.backoff_model.num_params,
             model_bytes=sum(tensor.nbytes for tensor in self.tensors().values()),
             flops_per_token=0,
-            state_bytes_at_context=4 * self.vocab_size + 8 * (self.config.order - 1),
+            state_bytes_at_context=4 * self.vocab_size + 8,
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        arrays: dict[str, Ints | Floats] = {"order_1.logprobs": self._unigrams(), "discounts": self.discounts}
-        for order, level in enumerate(self._levels, start=2):
-            arrays[f"order_{order}.context_keys"] = level.contexts.keys
-            arrays[f"order_{order}.log_backoffs"] = level.log_backoffs
-            arrays[f"order_{order}.ngram_keys"] = level.ngrams.keys
-            arrays[f"order_{order}.logprobs"] = level.logprobs
+        model = self.backoff_model
+        arrays = {
+            "tokens": model.trie.tokens,
+            "first_child": model.trie.first_child,
+            "level_begins": np.array(model.trie.level_begins),
+            "logprobs": model.logprobs,
+            "log_backoffs": model.log_backoffs,
+            "parameters": self.parameters,
+        }
+        if self._counts is not None:
+            kept = self._counts
+            arrays |= {"counts": kept.counts, "tail": kept.tail, "num_tokens": np.array([kept.num_tokens])}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        self._unigram_logprobs, self.discounts = arrays["order_1.logprobs"], arrays["discounts"]
-        self._levels = []
-        num_parents = 1
-        for order in range(2, self.config.order + 1):
-            context_keys, ngram_keys = arrays[f"order_{order}.context_keys"], arrays[f"order_{order}.ngram_keys"]
-            contexts = SparseRows(context_keys, num_parents, self.vocab_size)
-            num_parents = len(context_keys)
-            ngrams = SparseRows(ngram_keys, num_parents, self.vocab_size)
-            log_backoffs, logprobs = arrays[f"order_{order}.log_backoffs"], arrays[f"order_{order}.logprobs"]
-            self._levels.append(Level(contexts, log_backoffs, ngrams, logprobs))
-
-
-def _histories(text: Ints, order: int) -> Ints:
-    """The order - 1 tokens before each place, oldest first. text: (B, order - 1 + T). Returns (B, T + 1, order - 1)."""
-    if order == 1:
-        return np.zeros((text.shape[0], text.shape[1] + 1, 0), np.int64)
-    return np.lib.stride_tricks.sliding_window_view(text, order - 1, axis=1)
+        trie = Trie.of(arrays["tokens"], arrays["first_child"], arrays["level_begins"])
+        self._fitted = BackoffModel(trie, arrays["logprobs"], arrays["log_backoffs"])
+        self.parameters = arrays["parameters"]
+        self._counts = None
+        if "counts" in arrays:
+            self._counts = Counts(trie, arrays["counts"], arrays["tail"], int(arrays["num_tokens"][0]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from models.language_model import ModelConfig
+from models.language_model import ModelConfig, OnStep, ignore
 from models.memoryless import MemorylessModel
 
 
@@ -33,7 +34,7 @@ class Uniform(MemorylessModel):
     def count(self, tokens: Tensor) -> None:
         """There is nothing to learn from them."""
 
-    def finish(self) -> None:
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
         """There is nothing to turn into probabilities."""
 
     def tensors(self) -> dict[str, Tensor]:

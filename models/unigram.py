@@ -6,6 +6,7 @@ token never seen has a probability too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.checks import check_option, check_tokens
-from models.language_model import ModelConfig
+from models.language_model import ModelConfig, OnStep, ignore
 from models.memoryless import MemorylessModel
 
 
@@ -52,7 +53,7 @@ class Unigram(MemorylessModel):
         self._counts += torch.bincount(predicted, minlength=self.vocab_size)
         self._stream_is_open |= len(tokens) > 0
 
-    def finish(self) -> None:
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
         mass = self._counts.double() + self.config.pseudo_count
         self.token_logprob = (mass / mass.sum()).log().float()
 

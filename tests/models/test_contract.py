@@ -48,7 +48,10 @@ def assert_close(actual: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_yaml_names_every_option_with_its_default(family: str) -> None:
     config_class, values = options(family)
-    defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
+    defaults = {
+        field.name: field.default_factory() if callable(field.default_factory) else field.default
+        for field in dataclasses.fields(config_class)
+    }
     assert values == defaults
     assert {name: type(value) for name, value in values.items()} == {
         name: type(value) for name, value in defaults.items()

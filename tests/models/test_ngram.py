@@ -2,58 +2,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models.kneser_ney import FALLBACK_DISCOUNTS, estimate_discounts
-from models.ngram import NGram, NGramConfig
-from tests.models.plain_ngram import PlainKneserNey
-
-
-def fit(stream: Sequence[int] | np.ndarray, order: int, vocab_size: int, start: int) -> NGram:
-    model = NGramConfig(order=order).build(vocab_size, start)
-    model.count(torch.from_numpy(np.asarray(stream, dtype=np.int64)))
-    model.finish()
-    return model
-
-
-def stream_of(documents: Sequence[Sequence[int]], start: int) -> list[int]:
-    return [token for document in documents for token in (start, *document)]
-
-
-@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize(("vocab_size", "num_documents", "longest"), [(2, 1, 12), (3, 6, 9), (5, 12, 30), (9, 40, 60)])
-def test_every_probability_is_that_of_the_plain_implementation(
-    order: int, vocab_size: int, num_documents: int, longest: int
-) -> None:
-    rng = np.random.default_rng(order * 100 + vocab_size)
-    start = vocab_size - 1
-    # Skewed, so that counts of counts allow an estimate somewhere; empty documents occur. The vocabulary has two more
-    # tokens that training never sees.
-    weights = rng.dirichlet(np.full(start, 0.6))
-    documents = [rng.choice(start, size=rng.integers(0, longest + 1), p=weights).tolist() for _ in range(num_documents)]
-    model = fit(stream_of(documents, start), order, vocab_size + 2, start)
-    plain = PlainKneserNey(documents, order, vocab_size + 2, start)
-    np.testing.assert_allclose(model.discounts, plain.discounts, rtol=1e-12)
-
-    text = rng.integers(0, vocab_size + 2, 40).tolist() + documents[0][:10]
-    expected = [
-        [plain.probability(token, (start, *text[:place])) for token in range(vocab_size + 2)]
-        for place in range(len(text) + 1)
-    ]
-    tokens = torch.tensor([text])
-    np.testing.assert_allclose(model.logprobs(tokens)[0].exp().numpy(), expected, rtol=2e-6)
-    scored = model.token_logprobs(tokens)[0].exp().numpy()
-    np.testing.assert_allclose(scored, [row[token] for row, token in zip(expected, text, strict=False)], rtol=2e-6)
+from models.ngram import NGramConfig
+from tests.models.ngrams.texts import fit, stream_of
 
 
 def test_a_hand_counted_bigram() -> None:
     # Documents: a a b, and b a. START = 2.
-    model = fit([2, 0, 0, 1, 2, 1, 0], order=2, vocab_size=3, start=2)
+    model = fit([2, 0, 0, 1, 2, 1, 0], vocab_size=3, start=2, order=2)
     # Tokens before a: START, a, b; before b: START, a; before START: b. So a 3, b 2, START 1, in all 6; and with one
     # count of each kind y = 1/3, D1 = 1 - 2y, D2 = 2 - 3y, D3 = 3.
     taken = 3 + 1 + 1 / 3
@@ -65,28 +26,11 @@ def test_a_hand_counted_bigram() -> None:
     assert model.cost().num_params == 3 + 6 + 3
 
 
-@pytest.mark.parametrize(
-    ("counts_of_counts", "expected"),
-    [
-        ([0, 5, 5, 5], FALLBACK_DISCOUNTS),
-        ([5, 0, 5, 5], FALLBACK_DISCOUNTS),
-        ([5, 5, 0, 5], FALLBACK_DISCOUNTS),
-        # n3 so large that D2 would be below zero.
-        ([10, 10, 100, 1], FALLBACK_DISCOUNTS),
-        # y = 8/16: D1 = 1 - 2 * 4/8 * y, D2 = 2 - 3 * 2/4 * y, D3 = 3 - 4 * 1/2 * y.
-        ([8, 4, 2, 1], (0.5, 1.25, 2.0)),
-        ([8, 4, 2, 0], (0.5, 1.25, 3.0)),
-    ],
-)
-def test_discounts_follow_chen_and_goodman(counts_of_counts: list[int], expected: tuple[float, ...]) -> None:
-    assert estimate_discounts(counts_of_counts) == pytest.approx(expected)
-
-
 def test_no_context_reaches_past_the_start_token() -> None:
     start = 4
     rng = np.random.default_rng(0)
     documents = [rng.integers(0, 4, 20).tolist() for _ in range(20)]
-    model = fit(stream_of(documents, start), 5, 5, start)
+    model = fit(stream_of(documents, start), 5, start, order=5)
     whole = model.logprobs(torch.tensor([[1, 2, 3, start, 0, 1]]))
     fresh = model.logprobs(torch.tensor([[0, 1]]))
     assert torch.equal(whole[:, 4:], fresh)
@@ -104,12 +48,12 @@ def test_a_stream_without_a_start_token_is_refused() -> None:
 
 
 def test_a_model_that_counted_nothing_but_a_start_token_is_uniform() -> None:
-    model = fit([4], 3, 5, 4)
+    model = fit([4], 5, 4, order=3)
     assert model.start().logprobs[0].tolist() == pytest.approx([-math.log(5)] * 5)
 
 
 def test_an_order_longer_than_every_document_works() -> None:
-    model = fit([3, 0, 1, 3, 1], 20, 4, 3)
+    model = fit([3, 0, 1, 3, 1], 4, 3, order=20)
     logprobs = model.logprobs(torch.tensor([[0, 1, 3, 1, 2]]))
     torch.testing.assert_close(logprobs.exp().sum(-1), torch.ones(1, 6), atol=1e-6, rtol=0)
 
@@ -128,7 +72,7 @@ def test_tiny_shakespeare_costs_what_others_measured(
     tiny_shakespeare: tuple[np.ndarray, np.ndarray], order: int, nats_per_char: float
 ) -> None:
     train, validation = tiny_shakespeare
-    model = fit(train, order, vocab_size=66, start=65)
+    model = fit(train, 66, 65, order=order)
     tokens = torch.from_numpy(validation)[None]
     scored = model.token_logprobs(tokens)
     assert -float(scored.double().mean()) == pytest.approx(nats_per_char, rel=1e-3)
@@ -148,13 +92,12 @@ def test_counts_discounts_and_line_totals_are_those_of_kenlm(reference_data: Pat
     unknown, start = len(ids), len(ids) + 1
     stream = [number for line in train for number in (start, *(ids[token] for token in line))] + [start]
     order = kenlm["order"]
-    model = fit(stream, order, vocab_size=len(ids) + 2, start=start)
+    model = fit(stream, len(ids) + 2, start, order=order)
 
-    np.testing.assert_allclose(model.discounts, kenlm["discounts"], atol=1e-5)
+    np.testing.assert_allclose(model.parameters, kenlm["discounts"], atol=1e-5)
     # KenLM counts <s>, </s> and <unk> among its unigrams.
-    stored = model.tensors()
-    assert kenlm["ngrams"][0] == len(ids) + 3
-    assert kenlm["ngrams"][1:] == [len(stored[f"order_{n}.logprobs"]) for n in range(2, order + 1)]
+    sizes = np.diff(model.backoff_model.trie.level_begins)[1:].tolist()
+    assert kenlm["ngrams"] == [sizes[0] + 1, *sizes[1:]]
     lines = [[*(ids.get(token, unknown) for token in line), start] for line in validation]
     lengths = torch.tensor([len(line) for line in lines])
     padded = torch.zeros(len(lines), int(lengths.max()), dtype=torch.int64)

@@ -1,0 +1,153 @@
+"""A back-off model: the probabilities of n-grams and the weights of contexts, and how text is scored with them.
+
+Shape legend: B rows, T tokens, N contexts, V vocabulary size, X nodes, I inner nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from models.ngrams.trie import ROOT, Floats, Indices, Ints, Trie, find_child, step, to_context
+
+NOTHING = 1e-12
+"""What is left of a distribution below this is taken for rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackoffModel:
+    """What an ARPA file holds. The form is explained in models/ngrams/smoothing.py."""
+
+    trie: Trie
+    logprobs: Floats
+    """(X,): natural logarithm of each n-gram's probability; the root's place holds that of the uniform distribution."""
+    log_backoffs: Floats
+    """(I,): natural logarithm of each context's back-off weight; 0 where it has no children."""
+
+    @property
+    def num_params(self) -> int:
+        """Stored numbers that score text: the log-probability of each n-gram, and the back-off weight of each context.
+
+        Letter frequencies over V letters have V. Letter pairs as a full table would have V * V; here only the pairs
+        that were seen are stored, and a weight for each letter that was followed by one.
+        """
+        return self.trie.num_nodes - 1 + self.trie.num_contexts
+
+    def context_after(self, context: int, token: int) -> int:
+        """The context after one more token."""
+        trie = self.trie
+        return int(step(trie.tokens, trie.first_child, trie.suffix, context, token))
+
+    def contexts_after(self, contexts: Ints, tokens: Ints) -> Ints:
+        """The context after each token of each row. contexts: (B,); tokens: (B, T). Returns (B, T)."""
+        trie = self.trie
+        return _contexts_after(trie.tokens, trie.first_child, trie.suffix, contexts, tokens)
+
+    def score(self, contexts: Ints, tokens: Ints, lengths: Ints) -> NDArray[np.float32]:
+        """The log-probability of each token of each row: contexts (B,), tokens (B, T), lengths (B,) to (B, T).
+
+        Past a row's length there are zeros.
+        """
+        trie = self.trie
+        scores = np.zeros(tokens.shape, np.float32)
+        _score(
+            trie.tokens, trie.first_child, trie.suffix, self.logprobs, self.log_backoffs, contexts, tokens, lengths,
+            scores,
+        )  # fmt: skip
+        return scores
+
+    def distributions(self, contexts: Ints, dtype: type[np.floating] = np.float32) -> NDArray[np.floating]:
+        """What comes after each context (N,): log-probabilities (N, V)."""
+        trie = self.trie
+        logprobs = np.empty((len(contexts), trie.vocab_size), dtype)
+        _distributions(
+            trie.tokens, trie.first_child, trie.suffix, self.logprobs, self.log_backoffs, trie.order, contexts, logprobs
+        )
+        return logprobs
+
+
+@numba.njit(cache=True, nogil=True)
+def logprob_after(
+    tokens: Indices,
+    first_child: Indices,
+    suffix: Indices,
+    logprobs: Floats,
+    log_backoffs: Floats,
+    context: int,
+    token: int,
+) -> float:
+    """The log-probability of a token after a context."""
+    passed_down = 0.0
+    child = find_child(tokens, first_child, context, token)
+    while child < 0:
+        passed_down += log_backoffs[context]
+        context = suffix[context]
+        child = find_child(tokens, first_child, context, token)
+    return float(passed_down + logprobs[child])
+
+
+@numba.njit(cache=True, nogil=True)
+def _contexts_after(tokens: Indices, first_child: Indices, suffix: Indices, contexts: Ints, text: Ints) -> Ints:
+    after = np.empty(text.shape, np.int64)
+    for row in range(len(text)):
+        context = contexts[row]
+        for place in range(text.shape[1]):
+            context = step(tokens, first_child, suffix, context, text[row, place])
+            after[row, place] = context
+    return after
+
+
+@numba.njit(cache=True, nogil=True)
+def _score(
+    tokens: Indices,
+    first_child: Indices,
+    suffix: Indices,
+    logprobs: Floats,
+    log_backoffs: Floats,
+    contexts: Ints,
+    text: Ints,
+    lengths: Ints,
+    scores: NDArray[np.float32],
+) -> None:
+    for row in range(len(text)):
+        context = contexts[row]
+        for place in range(lengths[row]):
+            passed_down = 0.0
+            child = find_child(tokens, first_child, context, text[row, place])
+            while child < 0:
+                passed_down += log_backoffs[context]
+                context = suffix[context]
+                child = find_child(tokens, first_child, context, text[row, place])
+            scores[row, place] = passed_down + logprobs[child]
+            context = to_context(first_child, suffix, child)
+
+
+@numba.njit(cache=True, nogil=True)
+def _distributions(
+    tokens: Indices,
+    first_child: Indices,
+    suffix: Indices,
+    logprobs: Floats,
+    log_backoffs: Floats,
+    num_levels: int,
+    contexts: Ints,
+    out: NDArray[np.floating],
+) -> None:
+    """Fill in `out` (N, V), from the root's children, which are all tokens, to the longest context's."""
+    chain, shares = np.empty(num_levels, np.int64), np.empty(num_levels)
+    for row in range(len(contexts)):
+        # The contexts down to the root, longest first, and what the longer ones pass down to each.
+        depth, passed_down, context = 0, 0.0, contexts[row]
+        while context != ROOT:
+            chain[depth], shares[depth] = context, passed_down
+            passed_down += log_backoffs[context]
+            context = suffix[context]
+            depth += 1
+        chain[depth], shares[depth] = ROOT, passed_down
+        for number in range(depth, -1, -1):
+            context = chain[number]
+            for child in range(first_child[context], first_child[context + 1]):
+                out[row, tokens[child]] = logprobs[child] + shares[number]
