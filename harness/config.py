@@ -12,7 +12,7 @@ import copy
 import functools
 import re
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError, closest
-from harness.settings import TARGET, build, checked
+from harness.settings import TARGET, build, checked, targets
 
 if typing.TYPE_CHECKING:
     from harness.budget import Budget
@@ -87,6 +87,10 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     allowed |= {group: _spelled_out(group, choice) for group, choice in picked.items()}
     # Hydra does not report the choices of a group that takes a list
     allowed["evals"] = {name: _spelled_out("evals", name) for name in full.get("evals") or {}}
+    for nested, choice in choices.items():
+        group, at, place = str(nested).partition("@")
+        if at and group in GROUPS:
+            _place(allowed, place.split("."), _spelled_out(group, str(choice)))
     _check_keys(full, allowed, "")
     if full["experiment_name"] is None:
         full["experiment_name"] = experiment or "default"
@@ -142,7 +146,7 @@ def known_targets() -> dict[str, str]:
     found = {}
     for group in GROUPS:
         for path in sorted((conf_dir() / group).glob("*.yaml")):
-            for target in _targets(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            for target in targets(yaml.safe_load(path.read_text(encoding="utf-8"))):
                 found[target] = group
     return found
 
@@ -163,7 +167,7 @@ def from_saved(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is not the config.yaml of a run. Name a run's folder, or a run id that `bakeoff list runs` shows."
         )
-    foreign = sorted(set(_targets(config)) - known_targets().keys())
+    foreign = sorted(set(targets(config)) - known_targets().keys())
     if foreign:
         raise UserError(
             f"{path} asks for {', '.join(foreign)}, which no option in {conf_dir()} names. Install the "
@@ -214,9 +218,22 @@ def explain(message: str, overrides: list[str]) -> str:
         return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}."
     unknown = re.search(r"Could not override '([^']+)'", message)
     if unknown:
-        return _unknown_key(unknown[1], _compose(())[0])
+        picks = [part for part in overrides if _picks(part) and unknown[1] not in part]
+        reference, choices = _compose(tuple(picks))
+        if "@" in unknown[1]:
+            there = sorted(str(name) for name in choices if "@" in str(name))
+            return (
+                f"{unknown[1]} is not there to be picked anew.{closest(unknown[1], there)} There is: "
+                f"{', '.join(there) or 'nothing of the kind'}. With a + in front it is added."
+            )
+        return _unknown_key(unknown[1], reference)
     asked = f"In {' '.join(overrides)}: " if overrides else ""
     return f"{asked}{' '.join(first.split())}"
+
+
+def _picks(override: str) -> bool:
+    """Whether an override picks an option of a group: 'model=lstm', '+model@model.members.third=gru'."""
+    return override.lstrip("+").partition("=")[0].partition("@")[0] in GROUPS
 
 
 def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
@@ -238,14 +255,21 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
 
 
-@functools.cache
-def _spelled_out(group: str, choice: str) -> Mapping[str, Any]:
-    """The keys that an option's file spells out, with their defaults; where it is composed of others, Hydra tells."""
+def _spelled_out(group: str, choice: str) -> dict[str, Any]:
+    """The keys that an option's file spells out itself, with their defaults."""
     path = conf_dir() / group / f"{choice}.yaml"
     if not path.is_file():
         raise UserError(explain(f"Could not find '{group}/{choice}'", [f"{group}={choice}"]))
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return content if "defaults" not in content else _compose((f"{group}={choice}",))[0][group]
+    return {name: value for name, value in content.items() if name != "defaults"}
+
+
+def _place(into: dict[str, Any], path: Sequence[str], content: Mapping[str, Any]) -> None:
+    """Put an option's keys where it is nested in another, as a member of a mixture."""
+    *outer, last = path
+    for name in outer:
+        into = into.setdefault(name, {})
+    into[last] = content
 
 
 def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:
@@ -262,15 +286,3 @@ def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) ->
             )
         if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
             _check_keys(value, bare[key], f"{here}.")
-
-
-def _targets(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key == TARGET:
-                yield str(value)
-            else:
-                yield from _targets(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _targets(item)

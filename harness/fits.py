@@ -7,6 +7,7 @@ fit that was killed goes on from its checkpoint.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -27,12 +28,13 @@ from harness.completion import seed_of
 from harness.config import known_targets
 from harness.errors import UserError
 from harness.record import CURVE_FILE, write_bytes, write_json
-from harness.settings import TARGET, build, identity
+from harness.settings import build, identity, targets, without_versions
 from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
 from harness.text.tokens import token_stream
-from harness.training import TRAIN_STATE_FILE, Training, Validation, fit
+from harness.training import TRAIN_STATE_FILE, Spent, Training, Validation, fit, tune
 from models.checks import Impossible
+from models.combined import CombinedConfig
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig, NeuralModel
 
 log = logging.getLogger("bakeoff")
@@ -131,7 +133,7 @@ def obtain(settings: FitSettings, corpus: Corpus, results_dir: Path, device: tor
             lock.acquire()
         try:
             if not (folder / FIT_FILE).exists():
-                _make(settings, corpus, folder, device)
+                _make(settings, corpus, folder, results_dir, device)
         finally:
             lock.release()
     return load_fit(folder, device)
@@ -150,40 +152,39 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
         ) from None
     except ValueError as error:
         raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
-    node = {TARGET: described[TARGET], **described["config"]}
-    if described[TARGET] not in known_targets():
+    foreign = sorted(set(targets(described["config"])) - known_targets().keys())
+    if foreign:
         raise UserError(
-            f"{folder / MODEL_FILE} asks for {described[TARGET]}, which no option of model= names. "
+            f"{folder / MODEL_FILE} asks for {', '.join(foreign)}, which no option of model= names. "
             "Install the plugin that brings it."
         )
-    config = build(node, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    config = build(without_versions(described["config"]), ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
     model = config.build(described["vocab_size"], described["start_token"]).load(folder)
     if isinstance(model, NeuralModel):
         model.to(device).eval()
     return Fit(facts["fit_id"], folder, model, tokenizer, facts)
 
 
-def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.device) -> None:
+def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path, device: torch.device) -> None:
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
     tokenizer = _tokenizer(settings, corpus)
-    config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed_of("weights", settings.seed))
-        model = config.build(tokenizer.vocab_size, tokenizer.start_token)
-    if isinstance(model, NeuralModel):
-        model.to(device).eval()
-    log.info("fitting %s (fit %s)", settings.model.family, folder.name)
-    stream = token_stream(corpus, "train", tokenizer).tokens
     validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
     try:
-        spent, curve = fit(
-            model, stream, validation, settings.training, settings.budget, settings.seed, folder, log.info
-        )
+        if isinstance(settings.model, CombinedConfig):
+            model, spent, curve = _combine(settings, settings.model, corpus, validation, results_dir, device)
+        else:
+            model, spent, curve = _train(settings, corpus, tokenizer, validation, folder, device)
     except Impossible as error:
         raise UserError(str(error)) from None
     write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
-    write_json(folder / MODEL_FILE, {TARGET: identity(config)[TARGET], **model.describe()})
+    described = {
+        "family": model.config.family,
+        "config": identity(model.config),
+        "vocab_size": model.vocab_size,
+        "start_token": model.start_token,
+    }
+    write_json(folder / MODEL_FILE, described)
     unfinished = folder / "unfinished"
     unfinished.mkdir(exist_ok=True)
     model.save(unfinished)
@@ -195,7 +196,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.dev
         "seed": settings.seed,
         "spent": asdict(spent),
         "cost": asdict(model.cost()),
-        "num_params_missed_by": missed_by(config, settings.budget.num_params, model.cost().num_params),
+        "num_params_missed_by": missed_by(model.config, settings.budget.num_params, model.cost().num_params),
         "device": str(device),
         "num_threads": torch.get_num_threads(),
         "peak_memory_bytes": environment.peak_memory_bytes(),
@@ -203,6 +204,50 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, device: torch.dev
     write_json(folder / FIT_FILE, facts)
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
     log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
+
+
+def _train(
+    settings: FitSettings,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    validation: Validation,
+    folder: Path,
+    device: torch.device,
+) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
+    """A model of a family that learns from text itself, fitted."""
+    config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of("weights", settings.seed))
+        model = config.build(tokenizer.vocab_size, tokenizer.start_token)
+    if isinstance(model, NeuralModel):
+        model.to(device).eval()
+    log.info("fitting %s (fit %s)", config.family, folder.name)
+    stream = token_stream(corpus, "train", tokenizer).tokens
+    training, budget, seed = settings.training, settings.budget, settings.seed
+    spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
+    return model, spent, curve
+
+
+def _combine(
+    settings: FitSettings,
+    config: CombinedConfig,
+    corpus: Corpus,
+    validation: Validation,
+    results_dir: Path,
+    device: torch.device,
+) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
+    """A combination of fits, which are found or made as each member would be alone, tuned."""
+    members = {
+        name: obtain(dataclasses.replace(settings, model=member), corpus, results_dir, device)
+        for name, member in config.members.items()
+    }
+    log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
+    model = config.combine({name: member.model for name, member in members.items()})
+    spent = Spent()
+    for member in members.values():
+        for name, amount in member.facts["spent"].items():
+            setattr(spent, name, getattr(spent, name) + amount)
+    return model, spent, tune(model, validation, spent)
 
 
 def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:

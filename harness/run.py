@@ -41,7 +41,7 @@ from harness.record import (
     RunRecord,
     write_bytes,
 )
-from harness.settings import identity
+from harness.settings import identity, without_versions
 from harness.text.corpus import SPLITS, Corpus
 from harness.tracking import mirror
 from harness.training import Spent
@@ -235,15 +235,9 @@ def _write_texts(rows: pd.DataFrame, folder: Path) -> None:
 
 def _options(settings: Any) -> dict[str, Any]:
     """A settings object's options as plain values."""
-    plain = _without_versions(identity(settings))
+    plain = without_versions(identity(settings))
     assert isinstance(plain, dict)
     return plain
-
-
-def _without_versions(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _without_versions(value) for key, value in node.items() if key != "version"}
-    return [_without_versions(item) for item in node] if isinstance(node, list) else node
 
 
 def _now() -> str:

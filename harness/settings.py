@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import importlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,26 @@ def identity(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def without_versions(node: Any) -> Any:
+    """What `identity` gave, as `build` takes it: the classes' versions left out."""
+    if isinstance(node, Mapping):
+        return {key: without_versions(value) for key, value in node.items() if key != "version"}
+    return [without_versions(item) for item in node] if isinstance(node, list) else node
+
+
+def targets(node: Any) -> Iterator[str]:
+    """Every `_target_` in plain values."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == TARGET:
+                yield str(value)
+            else:
+                yield from targets(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from targets(item)
 
 
 def _import(target: str, place: str) -> Any:

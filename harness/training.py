@@ -28,6 +28,7 @@ from harness.completion import seed_of
 from harness.progress import Progress
 from harness.record import write_bytes
 from harness.scoring import document_logprobs, likelihood, nats
+from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 
 TRAIN_STATE_FILE = "train_state.safetensors"
@@ -93,6 +94,9 @@ class Validation:
     documents: Sequence[np.ndarray]
     num_bytes: int
 
+    def as_tensors(self) -> list[Tensor]:
+        return [torch.from_numpy(document) for document in self.documents]
+
     def bits_per_byte(self, model: LanguageModel) -> float:
         """NaN where the model gives no probabilities, or a zero."""
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
@@ -121,9 +125,20 @@ def fit(
     """
     if isinstance(model, NeuralModel):
         return _GradientFit(model, stream, validation, training, budget, seed, folder).run(say)
-    if isinstance(model, CountingModel):
-        return _fit_by_counting(model, stream, validation, budget, folder)
-    return Spent(), [_curve_row(Spent(), validation_bits_per_byte=validation.bits_per_byte(model))]
+    assert isinstance(model, CountingModel), "a family learns by gradients, by counting, or not from text itself"
+    return _fit_by_counting(model, stream, validation, budget, folder)
+
+
+def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dict[str, Any]]:
+    """Let validation text choose how a combination's members are combined; the rows of its training curve.
+
+    spent: what the members' fits cost; the tuning's time is added.
+    """
+    with Progress("combining", 100, "%"):
+        started = time.perf_counter()
+        model.tune(validation.as_tensors())
+        spent.seconds += time.perf_counter() - started
+    return [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 
 
 def _fit_by_counting(
@@ -143,8 +158,7 @@ def _fit_by_counting(
             progress.advance(len(piece))
     with Progress("smoothing", 100, "%") as progress:
         started = time.perf_counter()
-        held_out = [torch.from_numpy(document) for document in validation.documents]
-        model.finish(held_out, budget.num_params, lambda share: progress.advance_to(100 * share))
+        model.finish(validation.as_tensors(), budget.num_params, lambda share: progress.advance_to(100 * share))
         spent.seconds += time.perf_counter() - started
     return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 

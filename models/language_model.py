@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -85,6 +85,11 @@ class ModelConfig(ABC):
     def width_multiple(self) -> int:
         """What the width must be a multiple of, given the other options."""
         return self.width_step
+
+    @property
+    def heeds_num_params(self) -> bool:
+        """Whether a parameter budget has a say in how large the model gets."""
+        return self.width_field is not None or self.prunes
 
     @abstractmethod
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
@@ -205,15 +210,6 @@ class LanguageModel(ABC):
         """Take up the weights that `save` wrote; the same bits come back."""
         self.load_tensors(load_file(folder / WEIGHTS_FILE))
         return self
-
-    def describe(self) -> dict[str, Any]:
-        """What `model.json` says beside the weights; with it, `config.build` makes the same model again."""
-        return {
-            "family": self.config.family,
-            "config": asdict(self.config),
-            "vocab_size": self.vocab_size,
-            "start_token": self.start_token,
-        }
 
 
 class CountingModel(LanguageModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ import torch
 from harness.budget import Budget
 from harness.config import compose
 from harness.settings import build
-from harness.training import Training, Validation, fit
-from models.language_model import ModelConfig
+from harness.training import Spent, Training, Validation, fit, tune
+from models.combined import CombinedConfig
+from models.language_model import LanguageModel, ModelConfig
 from tests.conftest import ROOT
 
 FILE = ROOT / "tests" / "golden" / "losses.json"
@@ -25,17 +27,24 @@ FAMILIES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")
 
 
 def losses(family: str, folder: Path) -> list[float]:
-    """Training losses in nats of the first steps; of a family that counts, validation bits a token after them."""
+    """Training losses in nats of the first steps; where there are no steps, validation bits a token in the end."""
     rng = np.random.default_rng(0)
     steps = rng.choice([1, 2, 7], size=STEPS * 256 + 1, p=[0.7, 0.2, 0.1])
     steps[0] = 0
     stream = (np.cumsum(steps) % VOCAB).astype(np.uint16)
-    config = build(compose([f"model={family}"])["model"], ModelConfig, "model")
-    torch.manual_seed(0)
-    model = config.build(VOCAB, 0)
     training = Training(batch_tokens=256, num_curve_rows=STEPS, num_validations=1)
     validation = Validation([stream[:500].astype(np.int64)], 500)
-    _, curve = fit(model, stream, validation, training, Budget(tokens=STEPS * 256), 0, folder, print)
+
+    def fitted(config: ModelConfig) -> tuple[LanguageModel, list[dict[str, Any]]]:
+        if isinstance(config, CombinedConfig):
+            combined = config.combine({name: fitted(member)[0] for name, member in config.members.items()})
+            return combined, tune(combined, validation, Spent())
+        torch.manual_seed(0)
+        model = config.build(VOCAB, 0)
+        _, curve = fit(model, stream, validation, training, Budget(tokens=STEPS * 256), 0, folder, print)
+        return model, curve
+
+    _, curve = fitted(build(compose([f"model={family}"])["model"], ModelConfig, "model"))
     measure = "train_loss_nats" if len(curve) > 1 else "validation_bits_per_byte"
     return [round(row[measure], 6) for row in curve]
 

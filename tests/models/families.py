@@ -15,6 +15,7 @@ from harness.config import compose
 from harness.settings import build
 from harness.text.chat import Chatterbot
 from harness.text.tokenizer import TokenizerSettings
+from models.combined import CombinedConfig
 from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
 from tests.conftest import ROOT
 
@@ -31,21 +32,34 @@ TINY: dict[str, Any] = {
     "context_length": 8,
     "stride": 3,
     "order": 4,
+    "size": 12,
+    "longest_match": 3,
     "dropout": 0.3,
     "training_length": 8,
 }
 
 
 def options(family: str) -> tuple[type[ModelConfig], dict[str, Any]]:
-    """The config class and the options that a family's YAML file names."""
+    """The config class and the options that a family's YAML file names, its members apart."""
     values = yaml.safe_load((CONF / f"{family}.yaml").read_text(encoding="utf-8"))
     module, name = values.pop("_target_").rsplit(".", 1)
+    values.pop("defaults", None)
     return getattr(importlib.import_module(module), name), values
 
 
 def tiny_config(family: str, **changes: Any) -> ModelConfig:
     config_class, values = options(family)
-    return config_class(**{name: TINY.get(name, value) for name, value in values.items()} | changes)
+    tiny = {name: TINY.get(name, value) for name, value in values.items()} | changes
+    if issubclass(config_class, CombinedConfig):
+        tiny["members"] = {name: tiny_config(member) for name, member in default_members(family).items()}
+    return config_class(**tiny)
+
+
+def default_members(family: str) -> dict[str, str]:
+    """The families that a combination's YAML file combines, by name."""
+    entries = yaml.safe_load((CONF / f"{family}.yaml").read_text(encoding="utf-8"))["defaults"]
+    named = [entry for entry in entries if isinstance(entry, dict)]
+    return {key.removeprefix("/model@members."): member for entry in named for key, member in entry.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +117,10 @@ def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
         model.count(stream)
         model.finish()
         return model
+    if isinstance(config, CombinedConfig):
+        combined = config.combine({name: fit(member, vocabulary) for name, member in config.members.items()})
+        combined.tune([stream[:50], stream[50:120]])
+        return combined
     assert isinstance(model, NeuralModel)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     model.train()

@@ -1,0 +1,172 @@
+"""What models that are made of other fitted models share.
+
+A combination reads a text with each member and makes one distribution of theirs. Its members are fitted before it, each
+as it would be alone, and never change; what is left to choose, as a mixture's weights, held-out text chooses (`tune`).
+Members know the same tokens. Everything is computed on the processor, wherever the members are.
+
+Shape legend: M members, B rows, T tokens, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from models.checks import Impossible
+from models.language_model import Cost, LanguageModel, ModelConfig, State
+
+# Held-out distributions kept at once while something is chosen by them: so many float32 values.
+_MAX_VALUES = 1 << 26
+
+
+@dataclass(frozen=True)
+class CombinedConfig(ModelConfig):
+    """The members of a combination, by name; what is fitted of each is decided by its own options."""
+
+    members: dict[str, ModelConfig] = field(default_factory=dict)
+    """The families that are combined, each with its options."""
+
+    def __post_init__(self) -> None:
+        for name, member in self.members.items():
+            if not isinstance(member, ModelConfig):
+                raise ValueError(f"members.{name} is not a model but {member!r}; name an option of model=.")
+
+    @property
+    def heeds_num_params(self) -> bool:
+        return any(member.heeds_num_params for member in self.members.values())
+
+    @abstractmethod
+    def combine(self, members: Mapping[str, LanguageModel]) -> CombinedModel:
+        """The combination of these models, fitted ones or not, by the names of `members`; not yet tuned."""
+
+    def build(self, vocab_size: int, start_token: int) -> CombinedModel:
+        return self.combine({name: member.build(vocab_size, start_token) for name, member in self.members.items()})
+
+    def check_number(self, possible: bool, allowed: str) -> None:
+        """ValueError with a sentence for the user, unless there may be so many members."""
+        if not possible:
+            raise ValueError(
+                f"model={self.family}: members are {', '.join(self.members) or 'none'}, but there must be {allowed}. "
+                "Add one with +model@model.members.NAME=FAMILY, leave one out with ~model@model.members.NAME."
+            )
+
+
+class CombinedModel(LanguageModel):
+    """A subclass says how it reads, and what there is to tune."""
+
+    config: CombinedConfig
+
+    def __init__(self, config: CombinedConfig, members: Mapping[str, LanguageModel]) -> None:
+        self.config = config
+        self.members = dict(members)
+        first = next(iter(self.members.values()))
+        self.vocab_size, self.start_token = first.vocab_size, first.start_token
+
+    @abstractmethod
+    def tune(self, held_out: Sequence[Tensor]) -> None:
+        """Choose what is left to choose. held_out: documents that no member was fitted to, (N,) int64 each.
+
+        Raises Impossible where they don't allow it.
+        """
+
+    @abstractmethod
+    def own_tensors(self) -> dict[str, Tensor]:
+        """What `tune` chose, by name."""
+
+    @abstractmethod
+    def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `own_tensors` gave."""
+
+    @property
+    def context_length(self) -> int | None:
+        lengths = [member.context_length for member in self.members.values()]
+        return None if None in lengths else max(length for length in lengths if length is not None)
+
+    def cost(self) -> Cost:
+        """The members' costs, and what was tuned."""
+        costs = [member.cost() for member in self.members.values()]
+        own = self.own_tensors().values()
+        return Cost(
+            num_params=sum(cost.num_params for cost in costs) + sum(tensor.numel() for tensor in own),
+            model_bytes=sum(cost.model_bytes for cost in costs) + sum(tensor.nbytes for tensor in own),
+            flops_per_token=sum(cost.flops_per_token for cost in costs),
+            state_bytes_at_context=4 * self.vocab_size + sum(cost.state_bytes_at_context for cost in costs),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The members' own as well: a combination stands alone, whatever becomes of its members' fits."""
+        found = {
+            f"{name}/{key}": tensor for name, member in self.members.items() for key, tensor in member.tensors().items()
+        }
+        return found | self.own_tensors()
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        for name, member in self.members.items():
+            prefix = f"{name}/"
+            member.load_tensors(
+                {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            )
+        self.load_own_tensors({key: value for key, value in tensors.items() if "/" not in key})
+
+    def check_members(self) -> None:
+        """Impossible where a member gives no probabilities."""
+        for name, member in self.members.items():
+            if member.why_no_distribution is not None:
+                raise Impossible(
+                    f"model={self.config.family} can't take members.{name} in: {member.why_no_distribution}. "
+                    "Pick another."
+                )
+
+    def held_out_distributions(self, held_out: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """(the members' distributions (M, N, V), the tokens that came (N,)) of held-out documents, one after another,
+        as far as memory for about 2 ** 26 numbers goes; of the last one maybe the beginning.
+        """
+        left = _MAX_VALUES // (self.vocab_size * len(self.members))
+        for document in held_out:
+            tokens = document[:left]
+            if not len(tokens):
+                continue
+            logprobs = [member.logprobs(tokens[None])[0, :-1].cpu() for member in self.members.values()]
+            yield torch.stack(logprobs), tokens
+            left -= len(tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedState(State):
+    """logprobs (B, V), and each member's own state."""
+
+    logprobs: Tensor
+    members: tuple[State, ...]
+
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return type(self)(self.logprobs[index], tuple(member.select(index) for member in self.members))
+
+
+class PointwiseCombination(CombinedModel):
+    """A combination that makes each distribution of nothing but the members' at the same place."""
+
+    @abstractmethod
+    def combine(self, logprobs: Tensor) -> Tensor:
+        """(M, ..., V) to (..., V): the members' distributions to one."""
+
+    def start(self, num_rows: int = 1) -> State:
+        members = tuple(member.start(num_rows) for member in self.members.values())
+        return CombinedState(self._combined([state.logprobs for state in members]), members)
+
+    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        assert isinstance(state, CombinedState)
+        read = [
+            member.read(own, tokens, lengths) for member, own in zip(self.members.values(), state.members, strict=True)
+        ]
+        states = tuple(after for _, after in read)
+        after = self._combined([logprobs for logprobs, _ in read])
+        return after, CombinedState(self._combined([own.logprobs for own in states]), states)
+
+    def _combined(self, logprobs: Sequence[Tensor]) -> Tensor:
+        return self.combine(torch.stack([one.cpu() for one in logprobs]))

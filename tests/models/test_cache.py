@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+
+from models.cache import SHARPNESSES, Cache, CacheConfig
+from models.unigram import UnigramConfig
+from tests.models.families import MARKOV, fit
+
+SIZE, LONGEST = 7, 3
+
+
+def plain_distribution(model: Cache, base: list[float], past: list[int]) -> list[float]:
+    """Straight from the formula; the past ends where the last start token was."""
+    if model.start_token in past:
+        past = past[len(past) - past[::-1].index(model.start_token) :]
+    votes = [0.0] * model.vocab_size
+    longest = -1
+    for place in range(max(0, len(past) - SIZE), len(past)):
+        match = 0
+        while match < min(LONGEST, place) and past[place - 1 - match] == past[len(past) - 1 - match]:
+            match += 1
+        votes[past[place]] += math.exp(float(model.sharpness) * match)
+        longest = max(longest, match)
+    if longest < 0:
+        return base
+    weight = float(model.weights[longest])
+    return [(1 - weight) * p + weight * vote / sum(votes) for p, vote in zip(base, votes, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def model() -> Cache:
+    made = fit(CacheConfig({"base": UnigramConfig()}, size=SIZE, longest_match=LONGEST), MARKOV)
+    assert isinstance(made, Cache)
+    return made
+
+
+def test_every_distribution_is_that_of_the_formula(model: Cache) -> None:
+    rng = torch.Generator().manual_seed(0)
+    text = torch.randint(0, 4, (1, 60), generator=rng)
+    text[0, 35] = model.start_token
+    model.weights = torch.tensor([0.1, 0.2, 0.3, 0.6], dtype=torch.float64)
+    model.sharpness = torch.tensor([0.7], dtype=torch.float64)
+    ours = model.logprobs(text)[0].exp()
+    base = model.base.logprobs(text)[0].exp()
+    for place in range(61):
+        expected = plain_distribution(model, base[place].tolist(), text[0, :place].tolist())
+        assert ours[place].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_weight_is_the_best_for_its_match() -> None:
+    model = fit(CacheConfig({"base": UnigramConfig()}, size=SIZE, longest_match=LONGEST), MARKOV)
+    assert isinstance(model, Cache)
+    documents = [MARKOV.stream[:50], MARKOV.stream[50:120]]
+    base = torch.cat([model.base.token_logprobs(d[None])[0].double().exp() for d in documents])
+    votes = [model._votes(d[None], float(model.sharpness)) for d in documents]
+    shares, matches = (torch.cat([part[0] for part in parts]) for parts in zip(*votes, strict=True))
+    for match in range(LONGEST + 1):
+        here = matches == match
+
+        def loss(weight: float, here: torch.Tensor = here) -> float:
+            mixed = (1 - weight) * base[here] + weight * shares[here]
+            return -float(mixed.log().sum()) - math.log(weight) - math.log(1 - weight)
+
+        best = minimize_scalar(loss, bounds=(1e-6, 1 - 1e-6), method="bounded", options={"xatol": 1e-9})
+        assert float(model.weights[match]) == pytest.approx(best.x, abs=2e-3)
+    assert float(model.sharpness) in SHARPNESSES
+
+
+def test_what_was_said_before_is_more_likely_than_without_a_cache(model: Cache) -> None:
+    config = CacheConfig({"base": UnigramConfig()}, size=50, longest_match=5)
+    cached = fit(config, MARKOV)
+    words = [0, 3, 5, 1, 7, 2]
+    text = torch.tensor([words * 6])
+    gain = cached.token_logprobs(text) - cached.members["base"].token_logprobs(text)
+    assert float(gain[0, 12:].mean()) > 0.5
+
+
+def test_a_new_document_begins_with_an_empty_cache(model: Cache) -> None:
+    text = torch.tensor([[1, 2, 3, 1, 2, model.start_token]])
+    assert torch.equal(model.logprobs(text)[0, -1], model.start().logprobs[0])
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"longest_match": -1}, {"members": {}}])
+def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CacheConfig(**{"members": {"base": UnigramConfig()}, **wrong})
