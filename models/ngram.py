@@ -14,7 +14,7 @@ Shape legend: B rows, T tokens, V vocabulary size, X nodes of the trie.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Self, get_args
 
@@ -29,6 +29,7 @@ from models.ngrams.backoff import BackoffModel
 from models.ngrams.counting import Counter, Counts
 from models.ngrams.pruning import cut_off, prune
 from models.ngrams.trie import ROOT, Floats, Trie
+from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram
 
 MAX_ORDER = 20
 SmoothingName = Literal[
@@ -51,8 +52,8 @@ class NGramConfig(ModelConfig):
     version: ClassVar[int] = 2
     prunes: ClassVar[bool] = True
 
-    order: int = 7
-    """Tokens in the longest n-gram, the predicted one included; 1 to 20."""
+    order: int | Literal["inf"] = 7
+    """Tokens in the longest n-gram, the predicted one included; 1 to 20. inf: contexts of any length."""
     smoothing: SmoothingName = "modified_kneser_ney"
     """How counts become probabilities: one of `SmoothingName`; models/ngrams/smoothing.py says what each is."""
     pseudo_count: float = 0.01
@@ -70,7 +71,7 @@ class NGramConfig(ModelConfig):
     """Most memory for counting, the finished model apart; above it, sorted runs go to disk. 1 or more."""
 
     def __post_init__(self) -> None:
-        check_option(self, "order", 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}")
+        check_option(self, "order", self.order == "inf" or 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}, or inf")
         names = get_args(SmoothingName)
         check_option(self, "smoothing", self.smoothing in names, f"one of {', '.join(names)}")
         check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0")
@@ -97,7 +98,11 @@ class NGramConfig(ModelConfig):
             "false where n-grams are left out, by cutoffs or by prune_threshold",
         )
 
-    def build(self, vocab_size: int, start_token: int) -> NGram:
+    def build(self, vocab_size: int, start_token: int) -> CountingModel:
+        if self.order == "inf":
+            factors = {"stupid_backoff": self.backoff_factor, "maximum_likelihood": 0.0}
+            base = NGram(replace(self, order=BASE_ORDER), vocab_size, start_token)
+            return UnboundedNGram(self, base, factors.get(self.smoothing))
         return NGram(self, vocab_size, start_token)
 
     def make_smoothing(self) -> methods.Smoothing:
@@ -131,11 +136,15 @@ class NGram(CountingModel):
     """A back-off model over the n-grams of a training stream."""
 
     config: NGramConfig
+    order: int
+    """As in the config, where it is a number."""
     parameters: Floats
     """(order, P): what the smoothing estimated for all contexts of a length, as Kneser-Ney's three discounts."""
 
     def __init__(self, config: NGramConfig, vocab_size: int, start_token: int) -> None:
+        assert config.order != "inf", "NGramConfig.build knows what to make of that"
         self.config = config
+        self.order = config.order
         self.vocab_size = vocab_size
         self.start_token = start_token
         self.scratch_folder: Path | None = None
@@ -145,7 +154,7 @@ class NGram(CountingModel):
 
     @property
     def context_length(self) -> int:
-        return self.config.order - 1
+        return self.order - 1
 
     @property
     def why_no_distribution(self) -> str | None:
@@ -174,7 +183,7 @@ class NGram(CountingModel):
     def _new_counter(self) -> Counter:
         config = self.config
         counter = Counter(
-            config.order, self.vocab_size, self.start_token, config.counting_megabytes << 20, self.scratch_folder
+            self.order, self.vocab_size, self.start_token, config.counting_megabytes << 20, self.scratch_folder
         )
         if self._fitted is not None:
             if self._counts is None:

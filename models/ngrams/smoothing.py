@@ -29,8 +29,10 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from models.checks import Impossible
 from models.ngrams.backoff import NOTHING
 from models.ngrams.counting import Counts
+from models.ngrams.held_out import choose_weights
 from models.ngrams.trie import ROOT, Floats, Indices, Ints, Trie, find_child, step
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
@@ -42,7 +44,6 @@ KATZ_LIMIT = 5
 NUM_BUCKETS = 24
 """Jelinek-Mercer: contexts are told apart by the power of two of their count, up to 2 ** 23."""
 _COUNTS_OF_COUNTS = KATZ_LIMIT + 1
-_EM_ROUNDS, _EM_TOLERANCE = 200, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,27 +221,20 @@ class JelinekMercer(Smoothing):
     """Interpolated with weights that held-out text chooses (Jelinek and Mercer 1980).
 
     p(w | c) = l c(cw) / N(c) + (1 - l) p(w | c'), one weight l for all contexts of a length whose counts have the same
-    power of two, found by expectation maximisation. Two made-up observations, one for and one against, stand in for
-    weights that held-out text says nothing about.
+    power of two (models/ngrams/held_out.py).
     """
 
     def parameters(self, tallies: Tallies, held_out: Sequence[Ints]) -> Floats:
         """(order, 24): a weight for each power of two of a context's count."""
         if not any(map(len, held_out)):
-            raise ValueError("Jelinek-Mercer weights are chosen by held-out text, and there is none.")
+            raise Impossible("smoothing=jelinek_mercer chooses its weights by validation text, and there is none.")
         shares, buckets = (
             np.concatenate(arrays)
             for arrays in zip(*(self._evidence(tallies, document) for document in held_out), strict=True)
         )
-        weights = np.full((tallies.trie.order, NUM_BUCKETS), 0.5)
-        for _ in range(_EM_ROUNDS):
-            used, reached = _expect(shares, buckets, weights, 1 / tallies.trie.vocab_size)
-            better = (used + 1) / (reached + 2)
-            moved = np.abs(better - weights).max()
-            weights = better
-            if moved < _EM_TOLERANCE:
-                break
-        return weights
+        below = np.full(len(shares), 1 / tallies.trie.vocab_size)
+        weights = choose_weights(shares, buckets, below, tallies.trie.order * NUM_BUCKETS)
+        return weights.reshape(tallies.trie.order, NUM_BUCKETS)
 
     def _evidence(self, tallies: Tallies, document: Ints) -> tuple[Floats, Ints]:
         trie = tallies.trie
@@ -507,7 +501,7 @@ def _evidence(
         while True:
             if totals[context] > 0:
                 child = find_child(tokens, first_child, context, document[place])
-                buckets[place, levels[context]] = _bucket(totals[context])
+                buckets[place, levels[context]] = levels[context] * NUM_BUCKETS + _bucket(totals[context])
                 if child >= 0:
                     shares[place, levels[context]] = counts[child] / totals[context]
             if context == ROOT:
@@ -515,30 +509,6 @@ def _evidence(
             context = suffix[context]
         longest = step(tokens, first_child, suffix, longest, document[place])
     return shares, buckets
-
-
-@numba.njit(cache=True, nogil=True)
-def _expect(shares: Floats, buckets: Ints, weights: Floats, uniform: float) -> tuple[Floats, Floats]:
-    """How often, in expectation, each weight's own share gave a token, and how often it was asked."""
-    used, reached = np.zeros_like(weights), np.zeros_like(weights)
-    below = np.zeros(weights.shape[0] + 1)
-    for place in range(len(shares)):
-        below[0] = uniform
-        for m in range(len(weights)):
-            bucket = buckets[place, m]
-            below[m + 1] = below[m]
-            if bucket >= 0:
-                weight = weights[m, bucket]
-                below[m + 1] = weight * shares[place, m] + (1 - weight) * below[m]
-        asked = 1.0
-        for m in range(len(weights) - 1, -1, -1):
-            bucket = buckets[place, m]
-            if bucket >= 0:
-                own = asked * weights[m, bucket] * shares[place, m] / below[m + 1]
-                used[m, bucket] += own
-                reached[m, bucket] += asked
-                asked -= own
-    return used, reached
 
 
 @numba.njit(cache=True, nogil=True)

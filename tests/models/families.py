@@ -48,6 +48,9 @@ def options(family: str) -> tuple[type[ModelConfig], dict[str, Any]]:
 
 
 def tiny_config(family: str, **changes: Any) -> ModelConfig:
+    """A family, or one with other options, as 'ngram:order=inf'."""
+    family, _, other = family.partition(":")
+    changes |= dict([other.split("=")]) if other else {}
     config_class, values = options(family)
     tiny = {name: TINY.get(name, value) for name, value in values.items()} | changes
     if issubclass(config_class, CombinedConfig):
@@ -115,7 +118,7 @@ def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
     model = config.build(vocabulary.size, vocabulary.start_token)
     if isinstance(model, CountingModel):
         model.count(stream)
-        model.finish()
+        model.finish([stream[1:50]])
         return model
     if isinstance(config, CombinedConfig):
         combined = config.combine({name: fit(member, vocabulary) for name, member in config.members.items()})

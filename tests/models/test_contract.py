@@ -32,7 +32,7 @@ def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
     return make_vocabulary(request.param)
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=[*FAMILIES, "ngram:order=inf", "ngram:smoothing=jelinek_mercer"])
 def model(request: pytest.FixtureRequest, vocabulary: Vocabulary) -> LanguageModel:
     return fit(tiny_config(request.param), vocabulary)
 

@@ -1,0 +1,332 @@
+"""N-grams without an order: contexts of any length, by a suffix array.
+
+In the manner of infini-gram (Liu et al. 2024): a token's probability comes from the longest end of the text that occurs
+in training, however long, by its relative frequency there. With maximum_likelihood that is all, as it is with them.
+
+To give every text a probability, all contexts speak, and each passes a part on to the next shorter one, down to an
+n-gram model of order 7 under the smoothing that was picked:
+
+    p(w | c) = weight x c(cw) / N(c) + (1 - weight) p(w | the next shorter context with other occurrences)
+
+Contexts with the same occurrences are one, the longest: a passage that occurs once counts once, however much of it is
+matched. Held-out text chooses the weights (models/ngrams/held_out.py), one for all contexts of about a length and a
+count that are followed by one token only, or by several: a long match with one sequel is a quotation.
+
+Shape legend: B rows, T tokens, V vocabulary size, N tokens of the training text, C runs of a chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.checks import Impossible
+from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
+from models.ngrams.held_out import choose_weights
+from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, clear_run, count_in_run, extend, tally_run
+from models.ngrams.trie import Floats, Indices, Ints
+
+BASE_ORDER = 7
+"""Of the n-gram model for contexts shorter than this."""
+_LENGTHS, _COUNTS = 16, 6
+_NUM_BUCKETS = 2 * _LENGTHS * _COUNTS
+# Runs longer than this are tallied once, and what was found is kept.
+_LONG_RUN = 64
+
+Known = Any
+"""A numba.typed.Dict from int64 to int64."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnboundedState(State):
+    """logprobs (B, V), the state of the n-gram model below, and each row's chain: (B, C, 3), of which `sizes` (B,)."""
+
+    logprobs: Tensor
+    base: State
+    chains: Tensor
+    sizes: Tensor
+
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return type(self)(self.logprobs[index], self.base.select(index), self.chains[index], self.sizes[index])
+
+
+class UnboundedNGram(CountingModel):
+    """An n-gram model, and a suffix array of the training text above it."""
+
+    def __init__(self, config: ModelConfig, base: CountingModel, unseen_factor: float | None) -> None:
+        """unseen_factor: how much of what is below a token has that a context never saw; None: weights, as above."""
+        self.config = config
+        self.base = base
+        self.vocab_size, self.start_token = base.vocab_size, base.start_token
+        self._factor = -1.0 if unseen_factor is None else unseen_factor
+        self._pieces: list[Indices] = []
+        self._array: SuffixArray | None = None
+        self.weights: Floats = np.zeros(_NUM_BUCKETS)
+        # Of long runs, what was found: (first row, the one past the last) as one number to (total, types) as another.
+        self._known: Known = numba.typed.Dict.empty(numba.int64, numba.int64)
+
+    @property
+    def why_no_distribution(self) -> str | None:
+        return self.base.why_no_distribution
+
+    def count(self, tokens: Tensor) -> None:
+        if self._array is not None:
+            # A finished model goes on from its own text.
+            text = self._array.text()
+            self._array = None
+            base = self.base.config.build(self.vocab_size, self.start_token)
+            assert isinstance(base, CountingModel)
+            self.base = base
+            self.count(torch.from_numpy(text.astype(np.int64)))
+        self.base.scratch_folder = self.scratch_folder
+        self.base.count(tokens)
+        self._pieces.append(tokens.numpy().astype(np.int32))
+
+    def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
+        self.base.finish(held_out, None, lambda share: on_step(0.5 * share))
+        text = np.concatenate([np.zeros(0, np.int32), *self._pieces])
+        self._pieces = []
+        self._take_up(SuffixArray.of(text, self.vocab_size))
+        on_step(0.9)
+        if self._factor < 0:
+            self._choose_weights([document for document in held_out if len(document)])
+        on_step(1.0)
+        if num_params is not None and self.cost().num_params > num_params:
+            raise Impossible(
+                f"budget.num_params={num_params:,} can't be met by model=ngram with order=inf, which keeps its whole "
+                f"text and has {self.cost().num_params:,} parameters. Allow as many, or give it an order."
+            )
+
+    def _choose_weights(self, documents: Sequence[Tensor]) -> None:
+        if not documents:
+            raise Impossible("model=ngram with order=inf chooses its weights by validation text, and there is none.")
+        array = self._fitted()
+        parts = []
+        for document in documents:
+            chain, size = self._opening()
+            evidence = _evidence(
+                array.followers, array.rows_of, array.offsets, self.start_token, self._known, document.numpy(), chain,
+                size, self.vocab_size,
+            )  # fmt: skip
+            parts.append((*evidence, self.base.token_logprobs(document[None])[0].double().exp().numpy()))
+        shares, buckets, below = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        self.weights = choose_weights(shares, buckets, below, _NUM_BUCKETS)
+
+    def _take_up(self, array: SuffixArray) -> None:
+        self._array = array
+        self._known = numba.typed.Dict.empty(numba.int64, numba.int64)
+
+    def _fitted(self) -> SuffixArray:
+        if self._array is None:
+            raise RuntimeError("This ngram model has counted nothing: call count, then finish, or load.")
+        return self._array
+
+    def _opening(self) -> tuple[Ints, int]:
+        """The chain of a document's opening, (C, 3), and its size."""
+        array = self._fitted()
+        chain = np.zeros((MAX_CHAIN, 3), np.int64)
+        chain[0, 1] = len(array.followers)
+        return chain, extend(array.rows_of, array.offsets, self.start_token, chain, 1, self.start_token)
+
+    def start(self, num_rows: int = 1) -> UnboundedState:
+        chain, size = self._opening()
+        base = self.base.start(1)
+        one = UnboundedState(base.logprobs, base, torch.from_numpy(chain)[None], torch.tensor([size]))
+        return one.select([0] * num_rows)
+
+    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        assert isinstance(state, UnboundedState)
+        array = self._fitted()
+        num_rows, num_tokens = tokens.shape
+        ends = torch.full((num_rows,), num_tokens) if lengths is None else lengths
+        after, base = self.base.read(state.base, tokens, ends)
+        chains, sizes = state.chains.numpy().copy(), state.sizes.numpy().copy()
+        for row, end in enumerate(ends.tolist()):
+            sizes[row] = _read(
+                array.followers, array.rows_of, array.offsets, self.start_token, self._known, self.weights,
+                self._factor, tokens[row, :end].numpy(), chains[row], sizes[row], after[row].numpy(),
+            )  # fmt: skip
+        logprobs = state.logprobs
+        if num_tokens:
+            last = after[torch.arange(num_rows), (ends - 1).clamp(min=0)]
+            logprobs = torch.where((ends > 0)[:, None], last, logprobs)
+        return after, UnboundedState(logprobs, base, torch.from_numpy(chains), torch.from_numpy(sizes))
+
+    def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        array = self._fitted()
+        scores = self.base.token_logprobs(tokens, lengths)
+        ends = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
+        for row, end in enumerate(ends):
+            chain, size = self._opening()
+            _score(
+                array.followers, array.rows_of, array.offsets, self.start_token, self._known, self.weights,
+                self._factor, tokens[row, :end].numpy(), chain, size, scores[row].numpy(), self.vocab_size,
+            )  # fmt: skip
+        return scores
+
+    def cost(self) -> Cost:
+        """Parameters are those of the n-gram model below, the weights, and the text's tokens; rows are an index."""
+        base = self.base.cost()
+        return Cost(
+            num_params=base.num_params + len(self.weights) + len(self._fitted().rows_of),
+            model_bytes=sum(tensor.nbytes for tensor in self.tensors().values()),
+            flops_per_token=0,
+            state_bytes_at_context=base.state_bytes_at_context + 24 * MAX_CHAIN,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        own = {"followers": self._fitted().followers, "weights": self.weights}
+        return self.base.tensors() | {name: torch.from_numpy(array) for name, array in own.items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self.base.load_tensors(tensors)
+        self.weights = tensors["weights"].numpy()
+        self._take_up(SuffixArray.from_followers(tensors["followers"].numpy(), self.vocab_size))
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(followers: Indices, known: Known, begin: int, end: int, counts: Ints) -> tuple[int, int]:
+    """How many tokens follow in a run, and how many different ones. counts: (V,) zeros, to work with."""
+    num_rows = np.int64(len(followers) + 1)
+    key = begin * num_rows + end
+    if key in known:
+        return known[key] // num_rows, known[key] % num_rows
+    total, types = tally_run(followers, begin, end, counts)
+    clear_run(followers, begin, end, counts)
+    if end - begin > _LONG_RUN:
+        known[key] = total * num_rows + types
+    return total, types
+
+
+@numba.njit(cache=True, nogil=True)
+def _bucket(length: int, total: int, types: int) -> int:
+    count = 0
+    while total > 1 and count < _COUNTS - 1:
+        total >>= 1
+        count += 1
+    return (min(length - BASE_ORDER, _LENGTHS - 1) * _COUNTS + count) * 2 + (types == 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _evidence(
+    followers: Indices,
+    rows_of: Indices,
+    offsets: Ints,
+    start_token: int,
+    known: Known,
+    text: Ints,
+    chain: Ints,
+    size: int,
+    vocab_size: int,
+) -> tuple[Floats, Ints]:
+    """What each long context itself gives each token of a text, and its bucket, -1 where there is none: (T, C) each."""
+    shares = np.zeros((len(text), MAX_CHAIN))
+    buckets = np.full((len(text), MAX_CHAIN), -1, np.int64)
+    counts = np.zeros(vocab_size, np.int64)
+    for place in range(len(text)):
+        for number in range(size):
+            begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
+            if length >= BASE_ORDER:
+                total, types = _look_up(followers, known, begin, end, counts)
+                if total > 0:
+                    shares[place, number] = count_in_run(rows_of, offsets, begin, end, text[place]) / total
+                    buckets[place, number] = _bucket(length, total, types)
+        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+    return shares, buckets
+
+
+@numba.njit(cache=True, nogil=True)
+def _score(
+    followers: Indices,
+    rows_of: Indices,
+    offsets: Ints,
+    start_token: int,
+    known: Known,
+    weights: Floats,
+    factor: float,
+    text: Ints,
+    chain: Ints,
+    size: int,
+    logprobs: NDArray[np.float32],
+    vocab_size: int,
+) -> None:
+    """Score a text: `logprobs` (T,) holds what the model below gave each token; what this one gives takes its place."""
+    counts = np.zeros(vocab_size, np.int64)
+    for place in range(len(text)):
+        token = text[place]
+        if chain[size - 1, 2] >= BASE_ORDER:
+            probability = np.exp(np.float64(logprobs[place]))
+            for number in range(size):
+                begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
+                if length < BASE_ORDER:
+                    continue
+                total, types = _look_up(followers, known, begin, end, counts)
+                if total > 0:
+                    share = count_in_run(rows_of, offsets, begin, end, token) / total
+                    if factor < 0:
+                        weight = weights[_bucket(length, total, types)]
+                        probability = weight * share + (1 - weight) * probability
+                    else:
+                        probability = share if share > 0 else factor * probability
+            logprobs[place] = np.log(probability)
+        size = extend(rows_of, offsets, start_token, chain, size, token)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(
+    followers: Indices,
+    rows_of: Indices,
+    offsets: Ints,
+    start_token: int,
+    known: Known,
+    weights: Floats,
+    factor: float,
+    text: Ints,
+    chain: Ints,
+    size: int,
+    logprobs: NDArray[np.float32],
+) -> int:
+    """Read a text: the chain moves on in place (its new size is returned), and the distributions (T, V) of the model
+    below become this one's.
+    """
+    vocab_size = logprobs.shape[1]
+    counts = np.zeros(vocab_size, np.int64)
+    probabilities = np.empty(vocab_size)
+    for place in range(len(text)):
+        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+        if chain[size - 1, 2] < BASE_ORDER:
+            continue
+        for token in range(vocab_size):
+            probabilities[token] = np.exp(np.float64(logprobs[place, token]))
+        for number in range(size):
+            begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
+            if length < BASE_ORDER:
+                continue
+            total, types = _look_up(followers, known, begin, end, counts)
+            if total == 0:
+                continue
+            # Short runs are read, long ones asked for every token.
+            if end - begin <= 8 * vocab_size:
+                tally_run(followers, begin, end, counts)
+            else:
+                for token in range(vocab_size):
+                    counts[token] = count_in_run(rows_of, offsets, begin, end, token)
+            weight = weights[_bucket(length, total, types)]
+            for token in range(vocab_size):
+                share = counts[token] / total
+                if factor < 0:
+                    probabilities[token] = weight * share + (1 - weight) * probabilities[token]
+                else:
+                    probabilities[token] = share if share > 0 else factor * probabilities[token]
+            counts[:] = 0
+        for token in range(vocab_size):
+            logprobs[place, token] = np.log(probabilities[token])
+    return size
