@@ -244,7 +244,7 @@ class NGram(CountingModel):
         num_rows, num_tokens = tokens.shape
         ends = np.full(num_rows, num_tokens) if lengths is None else lengths.numpy()
         contexts = np.repeat(self.backoff_model.context_after(ROOT, self.start_token), num_rows)
-        return torch.from_numpy(self.backoff_model.score(contexts, tokens.numpy(), ends))
+        return torch.from_numpy(self.backoff_model.score(contexts, tokens.numpy(), ends, torch.get_num_threads()))
 
     def cost(self) -> Cost:
         """What a parameter of an n-gram is: `BackoffModel.num_params`."""

@@ -5,6 +5,7 @@ Shape legend: B rows, T tokens, N contexts, V vocabulary size, X nodes, I inner 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.ngrams.trie import ROOT, Floats, Indices, Ints, Trie, find_child, step, to_context
 
+# Tokens that a thread scores at a time.
+_PIECE = 1 << 16
 NOTHING = 1e-12
 """What is left of a distribution below this is taken for rounding."""
 
@@ -46,17 +49,32 @@ class BackoffModel:
         trie = self.trie
         return _contexts_after(trie.tokens, trie.first_child, trie.suffix, contexts, tokens)
 
-    def score(self, contexts: Ints, tokens: Ints, lengths: Ints) -> NDArray[np.float32]:
+    def score(self, contexts: Ints, tokens: Ints, lengths: Ints, num_threads: int = 1) -> NDArray[np.float32]:
         """The log-probability of each token of each row: contexts (B,), tokens (B, T), lengths (B,) to (B, T).
 
-        Past a row's length there are zeros.
+        Past a row's length there are zeros. Long rows are cut in pieces, which several threads score side by side.
         """
         trie = self.trie
         scores = np.zeros(tokens.shape, np.float32)
-        _score(
-            trie.tokens, trie.first_child, trie.suffix, self.logprobs, self.log_backoffs, contexts, tokens, lengths,
-            scores,
-        )  # fmt: skip
+
+        def score_piece(piece: tuple[int, int, int]) -> None:
+            row, begin, end = piece
+            _score(
+                trie.tokens, trie.first_child, trie.suffix, self.logprobs, self.log_backoffs, trie.order - 1,
+                contexts[row], tokens[row], begin, end, scores[row],
+            )  # fmt: skip
+
+        pieces = [
+            (row, begin, min(begin + _PIECE, length))
+            for row, length in enumerate(lengths.tolist())
+            for begin in range(0, length, _PIECE)
+        ]
+        if num_threads > 1 and int(lengths.sum()) > _PIECE:
+            with ThreadPoolExecutor(num_threads) as pool:
+                list(pool.map(score_piece, pieces))
+        else:
+            for piece in pieces:
+                score_piece(piece)
         return scores
 
     def distributions(self, contexts: Ints, dtype: type[np.floating] = np.float32) -> NDArray[np.floating]:
@@ -107,22 +125,29 @@ def _score(
     suffix: Indices,
     logprobs: Floats,
     log_backoffs: Floats,
-    contexts: Ints,
+    longest_context: int,
+    context: int,
     text: Ints,
-    lengths: Ints,
+    begin: int,
+    end: int,
     scores: NDArray[np.float32],
 ) -> None:
-    for row in range(len(text)):
-        context = contexts[row]
-        for place in range(lengths[row]):
-            passed_down = 0.0
-            child = find_child(tokens, first_child, context, text[row, place])
-            while child < 0:
-                passed_down += log_backoffs[context]
-                context = suffix[context]
-                child = find_child(tokens, first_child, context, text[row, place])
-            scores[row, place] = passed_down + logprobs[child]
-            context = to_context(first_child, suffix, child)
+    """Score the tokens `begin` to `end` - 1 of a text that is read from a context."""
+    warm_up = begin - longest_context
+    if warm_up > 0:
+        # No more of the past than this can matter.
+        context = ROOT
+    for place in range(max(0, warm_up), begin):
+        context = step(tokens, first_child, suffix, context, text[place])
+    for place in range(begin, end):
+        passed_down = 0.0
+        child = find_child(tokens, first_child, context, text[place])
+        while child < 0:
+            passed_down += log_backoffs[context]
+            context = suffix[context]
+            child = find_child(tokens, first_child, context, text[place])
+        scores[place] = passed_down + logprobs[child]
+        context = to_context(first_child, suffix, child)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -58,6 +58,19 @@ def test_an_order_longer_than_every_document_works() -> None:
     torch.testing.assert_close(logprobs.exp().sum(-1), torch.ones(1, 6), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_a_long_text_scored_in_pieces_by_several_threads_is_scored_the_same(
+    order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    model = fit([5, *rng.integers(0, 6, 3_000)], 6, 5, order=order).backoff_model
+    tokens, lengths = rng.integers(0, 6, (3, 500)), np.array([500, 0, 77])
+    contexts = np.array([model.context_after(0, 5), 0, 0])
+    whole = model.score(contexts, tokens, lengths)
+    monkeypatch.setattr("models.ngrams.backoff._PIECE", 13)
+    assert np.array_equal(model.score(contexts, tokens, lengths, num_threads=3), whole)
+
+
 @pytest.fixture(scope="module")
 def tiny_shakespeare(reference_data: Path) -> tuple[np.ndarray, np.ndarray]:
     """nanoGPT's split, as ids of the 65 characters; 65 is the start token."""
