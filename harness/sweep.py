@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
-from harness.config import compose, conf_dir, explain
+from harness.config import compose, conf_dir, explain, typed
 from harness.errors import UserError
 
 
@@ -24,6 +24,8 @@ def launch(overrides: Sequence[str], job: Callable[[list[str]], None]) -> None:
     Raises UserError before anything runs where one of the jobs is misconfigured.
     """
     jobs = check(overrides)
+    for own in jobs:
+        typed(compose(own))
     if runs_here(overrides):
         for own in jobs:
             job(own)
