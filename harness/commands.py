@@ -103,10 +103,14 @@ def list_(options: Namespace) -> int:
 
 def score(options: Namespace) -> int:
     """`bakeoff score`: how likely a fitted model finds any text."""
-    from harness.describing import score_files
+    from harness import arpa, describing
 
-    fit = _fit(options)
-    found = score_files(fit, options.files, per_token=options.per_token)
+    if options.run.endswith(arpa.SUFFIX):
+        if options.per_token:
+            raise UserError("--per-token is for runs: the tokens of an ARPA file are its words. Leave it out.")
+        found = arpa.score_files(Path(options.run), options.files)
+    else:
+        found = describing.score_files(_fit(options), options.files, per_token=options.per_token)
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
         return 0
@@ -189,6 +193,15 @@ def chat(options: Namespace) -> int:
     return 0
 
 
+def export_arpa(options: Namespace) -> int:
+    """`bakeoff arpa`: a run's n-grams as an ARPA file."""
+    from harness.arpa import export
+
+    export(_fit(options), Path(options.file))
+    print(f"written: {options.file}")
+    return 0
+
+
 def fetch(options: Namespace) -> int:
     """`bakeoff fetch`: the plays, once."""
     from harness.text.shakespeare import fetch_shakespeare
@@ -205,6 +218,7 @@ COMMANDS = {
     "score": score,
     "complete": complete,
     "chat": chat,
+    "arpa": export_arpa,
     "fetch": fetch,
 }
 

@@ -26,23 +26,23 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
         raise UserError(
             f"this run can't score text: its {fit.model.why_no_distribution}. Score with a run of another model."
         )
-    texts = [_read(name) for name in files]
+    texts = [read_text(name) for name in files]
     encoded = [fit.tokenizer.encode(text) for text in texts]
     scored = document_logprobs(fit.model, encoded)
     rows = []
     for name, text, tokens, logprobs in zip(files, texts, encoded, scored, strict=True):
-        row = _row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
+        scores = row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
         if per_token:
-            row["tokens"] = [
+            scores["tokens"] = [
                 {"text": fit.tokenizer.token_text(int(token)), "logprob": _finite(float(logprob))}
                 for token, logprob in zip(tokens, logprobs, strict=True)
             ]
-        rows.append(row)
+        rows.append(scores)
     num_bytes, num_chars, num_tokens = (
-        sum(row[name] for row in rows) for name in ("num_bytes", "num_chars", "num_tokens")
+        sum(one[name] for one in rows) for name in ("num_bytes", "num_chars", "num_tokens")
     )
-    total = _row(
-        "total", num_bytes, num_chars, num_tokens, sum(math.inf if row["nats"] is None else row["nats"] for row in rows)
+    total = row(
+        "total", num_bytes, num_chars, num_tokens, sum(math.inf if one["nats"] is None else one["nats"] for one in rows)
     )
     return {"files": rows, "total": total}
 
@@ -51,7 +51,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: float) -> dict[str, Any]:
+def row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: float) -> dict[str, Any]:
+    """What is told of one text; what isn't finite is None."""
     return {
         "file": name,
         "num_bytes": num_bytes,
@@ -71,7 +72,8 @@ def _power(total_nats: float, count: int) -> float | None:
         return None
 
 
-def _read(name: str) -> str:
+def read_text(name: str) -> str:
+    """A file's text, or standard input's for '-'. UserError where it can't be read or isn't UTF-8."""
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:

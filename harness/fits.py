@@ -168,13 +168,14 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
 def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path, device: torch.device) -> None:
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
-    tokenizer = _tokenizer(settings, corpus)
+    earlier = _earlier(settings, results_dir, device)
+    tokenizer = earlier.tokenizer if earlier is not None else _tokenizer(settings, corpus)
     validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
     try:
         if isinstance(settings.model, CombinedConfig):
             model, spent, curve = _combine(settings, settings.model, corpus, validation, results_dir, device)
         else:
-            model, spent, curve = _train(settings, corpus, tokenizer, validation, folder, device)
+            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, device)
     except Impossible as error:
         raise UserError(str(error)) from None
     write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
@@ -206,8 +207,23 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
 
 
+def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> Fit | None:
+    """The fit that this one goes on from; UserError where that is of another model."""
+    if settings.training.continue_from is None:
+        return None
+    found = load_fit(results_dir / "fits" / settings.training.continue_from, device)
+    config = solve_width(settings.model, settings.budget.num_params, found.tokenizer.vocab_size)
+    if found.model.config != config or isinstance(config, CombinedConfig):
+        raise UserError(
+            f"training.continue_from={found.id} is a fit of {found.model.config}, which can't go on as {config}. Give "
+            "this run the same model options, or continue from another run."
+        )
+    return found
+
+
 def _train(
     settings: FitSettings,
+    earlier: Fit | None,
     corpus: Corpus,
     tokenizer: Tokenizer,
     validation: Validation,
@@ -215,13 +231,17 @@ def _train(
     device: torch.device,
 ) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
     """A model of a family that learns from text itself, fitted."""
-    config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed_of("weights", settings.seed))
-        model = config.build(tokenizer.vocab_size, tokenizer.start_token)
+    if earlier is not None:
+        model = earlier.model
+        log.info("going on from fit %s", earlier.id)
+    else:
+        config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of("weights", settings.seed))
+            model = config.build(tokenizer.vocab_size, tokenizer.start_token)
     if isinstance(model, NeuralModel):
         model.to(device).eval()
-    log.info("fitting %s (fit %s)", config.family, folder.name)
+    log.info("fitting %s (fit %s)", model.config.family, folder.name)
     stream = token_stream(corpus, "train", tokenizer).tokens
     training, budget, seed = settings.training, settings.budget, settings.seed
     spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)

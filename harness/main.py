@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
             help="group=option or key=value, as model=lstm budget.tokens=1e6 seed=1",
         )
 
-    def finished_run(made: argparse.ArgumentParser) -> None:
-        made.add_argument("run", metavar="RUN", help="a run id, a unique prefix of one, or a run's folder")
+    def finished_run(made: argparse.ArgumentParser, or_else: str = "") -> None:
+        made.add_argument("run", metavar="RUN", help=f"a run id, a unique prefix of one, or a run's folder{or_else}")
         made.add_argument(
             "--results", default="results", metavar="DIR", help="where runs are looked for (default: results)"
         )
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     made = command("score", "log-likelihood, bits per byte and perplexity of any text")
-    finished_run(made)
+    finished_run(made, ", or an .arpa file of any toolkit")
     made.add_argument("files", nargs="+", metavar="FILE", help="text files in UTF-8; - for standard input")
     made.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     made.add_argument("--per-token", action="store_true", help="every token with its log-probability")
@@ -151,6 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     finished_run(made)
     decoding(made)
     made.add_argument("--max-new-tokens", type=int, default=300, metavar="N", help="of each reply (default: 300)")
+
+    made = command("arpa", "write a run's n-grams as an ARPA file, which SRILM and KenLM read")
+    finished_run(made)
+    made.add_argument("file", metavar="FILE", help="the file to write, as lm.arpa")
 
     command("fetch", "download the plays for data=shakespeare into the cache (needs a network, once)")
     return parser

@@ -41,6 +41,7 @@ from harness.record import (
     RunRecord,
     write_bytes,
 )
+from harness.runs import find_run
 from harness.settings import identity, without_versions
 from harness.text.corpus import SPLITS, Corpus
 from harness.tracking import mirror
@@ -56,7 +57,10 @@ def run(settings: RunSettings) -> RunRecord:
     """Do one run, or what is left of it, and return its record. UserErrors come before anything is written."""
     corpus = load_corpus(settings.data)
     device = pick_device(settings.device)
-    wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    training = settings.training
+    if training.continue_from is not None:
+        training = dataclasses.replace(training, continue_from=_fit_of(training.continue_from, settings.results_dir))
+    wanted = FitSettings(settings.model, settings.tokenizer, training, settings.budget, settings.seed)
     name = run_id(settings, fit_id(wanted, corpus))
     folder = settings.results_dir / settings.experiment_name / name
     with _alone(folder):
@@ -67,6 +71,11 @@ def run(settings: RunSettings) -> RunRecord:
                 return finished
         with _logged(folder):
             return _do(settings, corpus, wanted, device, name, folder)
+
+
+def _fit_of(name: str, results_dir: Path) -> str:
+    """The id of the fit that a run, named by id, prefix or folder, scored."""
+    return RunRecord.read(find_run(name, results_dir)).fit_id
 
 
 def run_id(settings: RunSettings, fit: str) -> str:

@@ -133,8 +133,8 @@ def checked(value: Any, hint: Any, place: str) -> Any:
     """The value as the type `hint` has it (whole floats pass for integers, lists for tuples). Raises UserError."""
     from pydantic import ValidationError
 
-    if isinstance(value, float) and not math.isfinite(value):
-        value = str(value)  # no number here is infinite, but 'inf' may be a word
+    if value == math.inf and "inf" in _leaves(hint):
+        value = "inf"  # YAML reads a number where a word is meant
     try:
         if isinstance(value, bool) and bool not in _leaves(hint):
             raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")

@@ -63,6 +63,9 @@ class Training:
     """Score validation documents up to about this many bytes each time."""
     checkpoint_seconds: float = 10.0
     """A checkpoint for resuming is written when this many seconds have passed since the last."""
+    continue_from: str | None = None
+    """A run whose fit this one goes on from, with its tokenizer: more text is counted, or its weights are trained on.
+    None: from nothing."""
 
     def __post_init__(self) -> None:
         for name in ("batch_tokens", "num_validations", "num_curve_rows", "validation_bytes"):

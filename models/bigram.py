@@ -146,9 +146,11 @@ class Bigram(CountingModel):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"pair_keys": torch.from_numpy(self._pair_keys), "pair_counts": torch.from_numpy(self._pair_counts)}
+        arrays = {"pair_keys": self._pair_keys, "pair_counts": self._pair_counts, "last_counted": self._last_counted}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         self._pair_keys = tensors["pair_keys"].numpy()
         self._pair_counts = tensors["pair_counts"].numpy()
+        self._last_counted = tensors["last_counted"].numpy()
         self.finish()

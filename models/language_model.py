@@ -222,7 +222,8 @@ class CountingModel(LanguageModel):
     def count(self, tokens: Tensor) -> None:
         """Count a stretch of the training stream. tokens: (N,) int64, documents each opened by the start token.
 
-        Stretches follow one another: what straddles two calls counts too.
+        Stretches follow one another: what straddles two calls counts too. A finished or loaded model can go on
+        counting, and is then finished again.
         """
 
     @abstractmethod

@@ -62,4 +62,5 @@ class Unigram(MemorylessModel):
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         self._counts = tensors["counts"]
+        self._stream_is_open = bool(self._counts.any())
         self.finish()

@@ -18,6 +18,7 @@ from harness.report.pairs import compare_pairs
 from harness.report.plots import costs, curves, ladder
 from harness.report.style import Plot, plotting
 from harness.report.summary import readable, write_tables
+from harness.report.sweep_plots import sweeps
 
 PAGE_FILE = "report.html"
 
@@ -81,7 +82,8 @@ def _write(results: Results, folder: Path) -> Report:
 def draw_all(comparison: Comparison) -> list[Plot]:
     """Every plot that the records allow, in the page's order."""
     with plotting():
-        plots = [ladder(comparison), *curves(comparison), *costs(comparison)]
+        along = sweeps(comparison)
+        plots = [ladder(comparison), *along, *([] if along else [*curves(comparison), *costs(comparison)])]
         for headline in comparison.headlines:
             if headline != comparison.ladder:
                 plots.append(measures(comparison, headline.eval))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ class Run:
     """The label of everything but seed and decoding."""
     decoding: str
     """The label of the decoding strategy."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those in which systems of this name differ, by their short names."""
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -123,8 +126,8 @@ def load(results: Path, whole: bool = False) -> list[Results]:
         systems = _labels([_system_settings(record, whole) for _, record in records], "model.name")
         decodings = _labels([_flat({"decoding": record.decoding}) for _, record in records], "decoding.name")
         runs = tuple(
-            Run(folder, record, system, decoding)
-            for (folder, record), system, decoding in zip(records, systems, decodings, strict=True)
+            Run(folder, record, system, decoding, differing)
+            for (folder, record), (system, differing), (decoding, _) in zip(records, systems, decodings, strict=True)
         )
         for run in runs:
             _ = run.samples, run.curve  # what can't be read is said before anything is written
@@ -235,8 +238,8 @@ def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
     return _flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
 
 
-def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[str]:
-    """A label a run: its name, then the settings in which runs of that name differ."""
+def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str, dict[str, Any]]]:
+    """A label a run: its name, then the settings in which runs of that name differ; and those, by short names."""
     by_name: dict[str, list[dict[str, Any]]] = {}
     for settings in all_settings:
         by_name.setdefault(str(settings.get(name_key)), []).append(settings)
@@ -246,8 +249,9 @@ def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[str]:
         keys = sorted({key for other in by_name[name] for key in other})
         differing = [k for k in keys if len({json.dumps(s.get(k), default=str) for s in by_name[name]}) > 1]
         shorts = Counter(_short(key) for key in differing)
-        parts = [f"{_short(k) if shorts[_short(k)] == 1 else k}={_plain(k, settings.get(k))}" for k in differing]
-        labels.append(", ".join([name, *parts]))
+        own = {_short(k) if shorts[_short(k)] == 1 else k: (k, settings.get(k)) for k in differing}
+        parts = [f"{short}={_plain(key, value)}" for short, (key, value) in own.items()]
+        labels.append((", ".join([name, *parts]), {short: value for short, (_, value) in own.items()}))
     return labels
 
 

@@ -39,7 +39,7 @@ def ladder(comparison: Comparison) -> Plot | None:
     axes.set_yticks(range(len(rows)), [label(system) for system, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    _plain_log_axis(axes.xaxis)
+    plain_log_axis(axes.xaxis)
     axes.set_xlabel("test bits per byte, logarithmic  (← better)")
     told = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
     seeds = max(len(cell.seeds) for _, cell in rows)
@@ -103,11 +103,11 @@ def _curve(
         x, y = fits[system][0]
         labels.append((label(system), look, high * 1.25 if len(x) == 1 else float(max(x[-1], low)), float(y[-1])))
     axes.margins(y=0.08)
-    _plain_log_axis(axes.yaxis)
-    _quantity_axis(axes.xaxis)
+    plain_log_axis(axes.yaxis)
+    quantity_axis(axes.xaxis)
     axes.set_xlabel(f"{words_for_x}  (logarithmic)")
     axes.set_ylabel("validation bits per byte  (↓ better)")
-    _finish_right(figure, axes, labels)
+    finish_right(figure, axes, labels)
     last = {system: fits[system][0] for system in comparison.systems if system in fits}
     told = "; ".join(f"{s} ends at {y[-1]:.3f} after {quantity(float(x[-1]))} {name}" for s, (x, y) in last.items())
     caption = (
@@ -160,24 +160,24 @@ def _cost(
         points(axes, [cell], [x], look, across=False, size=5.5)
         labels.append((label(system), look, x, value_of(cell)))
     axes.margins(y=0.08)
-    _plain_log_axis(axes.yaxis)
-    _quantity_axis(axes.xaxis)
+    plain_log_axis(axes.yaxis)
+    quantity_axis(axes.xaxis)
     axes.set_xlabel(f"{words_for_x}  (logarithmic)")
     axes.set_ylabel("test bits per byte  (↓ better)")
-    _finish_right(figure, axes, labels)
+    finish_right(figure, axes, labels)
     told = "; ".join(f"{system}: {quantity(x)} {words_for_x}, {estimate_text(cell)}" for system, cell, x in rows)
     caption = f"Test bits per byte against {words_for_x}: lower left is cheap and good. Lines are 95 % intervals."
     return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
 
 
-def _plain_log_axis(axis: Axis) -> None:
+def plain_log_axis(axis: Axis) -> None:
     """Ticks as people write them: 2, 2.5, 3, 4."""
     axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.minorticks_off()
 
 
-def _quantity_axis(axis: Axis) -> None:
+def quantity_axis(axis: Axis) -> None:
     """Ticks as 10k, 1M; more of them where the axis spans little."""
     low, high = axis.get_view_interval()
     if low > 0:
@@ -188,7 +188,7 @@ def _quantity_axis(axis: Axis) -> None:
     axis.minorticks_off()
 
 
-def _finish_right(figure: Figure, axes: Axes, labels: list[tuple[str, Look, float, float]]) -> None:
+def finish_right(figure: Figure, axes: Axes, labels: list[tuple[str, Look, float, float]]) -> None:
     """Lay the figure out with room for the names at the right, then put them there."""
     widest = max(labels, key=lambda label: len(label[0]))[0]
     axes.text(LABELS_FROM, 0.5, widest, transform=axes.transAxes, fontsize=9.0, alpha=0)

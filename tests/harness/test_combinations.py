@@ -82,6 +82,21 @@ def test_an_ngram_is_pruned_to_the_budget_and_too_small_a_one_is_refused(tmp_pat
         obtain(dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=10)), corpus, tmp_path, CPU)
 
 
+@pytest.mark.parametrize(
+    "model", [["model=ngram", "model.order=4", "model.keep_counts=true"], ["model=lstm", "model.d_model=16"]]
+)
+def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) -> None:
+    first = obtain(fit_settings(*model), corpus, tmp_path, CPU)
+    more = obtain(fit_settings(*model, f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+    assert more.id != first.id
+    assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
+    text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
+    # it has read the same text twice
+    assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
+    with pytest.raises(UserError, match="can't go on as"):
+        obtain(fit_settings("model=bigram", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+
+
 def test_how_much_memory_counting_may_use_makes_no_other_fit(corpus) -> None:
     one, other = (fit_settings("model=ngram", f"model.counting_megabytes={size}") for size in (1, 500))
     assert fit_id(one, corpus) == fit_id(other, corpus)

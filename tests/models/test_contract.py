@@ -285,6 +285,30 @@ def test_counting_in_several_calls_equals_one_call(family: str) -> None:
     assert torch.equal(pieces.logprobs(tokens), fit(tiny_config(family), MARKOV).logprobs(tokens))
 
 
+@pytest.mark.parametrize("family", [*FAMILIES, "ngram:order=inf"])
+def test_counting_goes_on_from_a_file(family: str, tmp_path: Path) -> None:
+    stream, tokens = MARKOV.stream, random_tokens(MARKOV.size, 2, 20)
+    config = tiny_config(family)
+    if "keep_counts" in {field.name for field in dataclasses.fields(config)}:
+        config = dataclasses.replace(config, keep_counts=True)
+    first = config.build(MARKOV.size, MARKOV.start_token)
+    if not isinstance(first, CountingModel):
+        return
+    held_out = [stream[1:50]]
+    first.count(stream[:333])
+    first.finish(held_out)
+    first.save(tmp_path)
+    again = config.build(MARKOV.size, MARKOV.start_token).load(tmp_path)
+    assert isinstance(again, CountingModel)
+    again.count(stream[333:])
+    again.finish(held_out)
+    whole = config.build(MARKOV.size, MARKOV.start_token)
+    assert isinstance(whole, CountingModel)
+    whole.count(stream)
+    whole.finish(held_out)
+    assert torch.equal(again.logprobs(tokens), whole.logprobs(tokens))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_width_can_be_tried_without_memory_for_it(family: str) -> None:
     config = tiny_config(family)
