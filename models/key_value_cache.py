@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.windowed import WindowCache
@@ -78,10 +80,21 @@ class KeyValueCache(WindowCache):
         whole = self._storage.data[layer, :, :, :, : max(self.lengths, default=0)]
         return whole[0], whole[1]
 
+    def places(self) -> NDArray[np.float32]:
+        """All that is stored, as an array of the storage's own shape, to be written into as `write` does."""
+        stored: NDArray[np.float32] = self._storage.data.numpy()
+        return stored
+
     def select(self, rows: Sequence[int]) -> Self:
         lengths = [self.lengths[row] for row in rows]
         storage = self._copied(max(lengths, default=0), torch.tensor(rows, dtype=torch.int64))
         return type(self)(lengths, storage, self.max_length)
+
+    def shortened(self, lengths: Sequence[int]) -> Self:
+        shorter = type(self)(lengths, self._storage, self.max_length)
+        # Not the newest of its storage: places that another holds beyond must not be written over.
+        shorter._number = -1
+        return shorter
 
     def replace(self, rows: Sequence[int], other: Self) -> Self:
         lengths = list(self.lengths)
@@ -94,8 +107,9 @@ class KeyValueCache(WindowCache):
         return type(self)(lengths, storage, self.max_length)
 
     def _copied(self, num_places: int, rows: Tensor | None = None) -> _Storage:
-        """A storage of its own with what this one holds (of these rows), and room for twice `num_places`."""
-        held = self._storage.data[..., : max(self.lengths, default=0), :]
+        """A storage of its own with the first `num_places` of what this one holds (of these rows), and room for twice
+        as many."""
+        held = self._storage.data[..., : min(max(self.lengths, default=0), num_places), :]
         if rows is not None:
             held = held[:, :, rows.to(held.device)]
         capacity = min(self.max_length, max(2 * num_places, _SMALLEST_CAPACITY))

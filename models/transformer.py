@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,6 +28,7 @@ from torch.nn import functional as F
 from models.checks import check_option
 from models.key_value_cache import KeyValueCache
 from models.language_model import Cost, NeuralModelConfig
+from models.transformer_step import StepWeights, Values
 from models.windowed import WindowCache, WindowedModel
 
 _ROTATION_BASE = 10_000.0
@@ -167,6 +169,8 @@ class Transformer(WindowedModel):
         head_width = config.d_model // config.num_heads
         speeds = _ROTATION_BASE ** (-torch.arange(0, head_width, 2) / head_width)
         angles = torch.arange(config.context_length)[:, None] * speeds  # (context_length, E / 2)
+        self._all_parameters = tuple(self.parameters())
+        self._gathered: tuple[object, StepWeights] | None = None
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -195,6 +199,10 @@ class Transformer(WindowedModel):
             return self._run(tokens, reading), None
         assert isinstance(cache, KeyValueCache)
         held, grown = cache.lengths, cache.grow(counts)
+        if num_tokens == 1 and all(counts) and tokens.device.type == "cpu" and self.embedding.dtype == torch.float32:
+            positions = np.array(held, dtype=np.int64)
+            hidden = self._step_weights().step(tokens[:, 0].numpy(), positions, grown.places())
+            return torch.from_numpy(hidden)[:, None], grown
         position = torch.arange(num_tokens, device=tokens.device)
         position = position + (
             held[0] if len(set(held)) == 1 else torch.tensor(held, device=tokens.device)[:, None, None]
@@ -206,6 +214,30 @@ class Transformer(WindowedModel):
         position = position.clamp(max=self.context_length - 1)
         reading = _Reading(self.cos[position], self.sin[position], mask, causal, grown, 0.0)
         return self._run(tokens, reading), grown
+
+    def _step_weights(self) -> StepWeights:
+        """The weights as single steps take them, gathered anew once they have changed."""
+        now = tuple((parameter.data_ptr(), parameter._version) for parameter in self._all_parameters)
+        if self._gathered is None or self._gathered[0] != now:
+            blocks = [self.get_submodule(f"blocks.{layer}") for layer in range(self.config.num_layers)]
+
+            def layers(name: str) -> Values:
+                return np.stack([block.get_parameter(f"{name}.weight").detach().numpy() for block in blocks])
+
+            weights = StepWeights(
+                embedding=self.embedding.detach().numpy(),
+                attention_norm=layers("attention_norm"),
+                queries_keys_values=layers("queries_keys_values"),
+                attention_out=layers("attention_out"),
+                mlp_norm=layers("mlp_norm"),
+                mlp_in=layers("mlp_in"),
+                mlp_out=layers("mlp_out"),
+                norm=self.norm.weight.detach().numpy(),
+                cos=self.cos.numpy(),
+                sin=self.sin.numpy(),
+            )
+            self._gathered = (now, weights)
+        return self._gathered[1]
 
     def _run(self, tokens: Tensor, reading: _Reading) -> Tensor:
         """(B, T) to (B, T, D)."""

@@ -45,6 +45,10 @@ class WindowCache(ABC):
         """These rows, in this order; a row may be named never, once or many times."""
 
     @abstractmethod
+    def shortened(self, lengths: Sequence[int]) -> Self:
+        """Only the first `lengths[b]` tokens of each row."""
+
+    @abstractmethod
     def replace(self, rows: Sequence[int], other: Self) -> Self:
         """The same, but for `rows`, which are those of `other`."""
 
@@ -84,9 +88,19 @@ class WindowedModel(NeuralModel):
         """The most tokens in a window."""
 
     @property
+    def window_length(self) -> int:
+        return self.context_length
+
+    @property
     @abstractmethod
     def stride(self) -> int:
         """How many tokens further the next window begins; 1 to `context_length`."""
+
+    def num_context_tokens(self, num_tokens: int) -> Tensor:
+        num_context = torch.arange(1, num_tokens + 1)
+        for window in self._windows(0, num_tokens):
+            num_context[window.begin + window.again : window.end] -= window.begin
+        return num_context
 
     @abstractmethod
     def new_cache(self, num_rows: int) -> WindowCache:
@@ -132,6 +146,16 @@ class WindowedModel(NeuralModel):
             state = self._read_piece(state, tokens, done, counts, after)
             done = [at + count for at, count in zip(done, counts, strict=True)]
         return after, state
+
+    def partway(self, before: State, after: State, num_tokens: int, counts: Sequence[int]) -> State | None:
+        """Tokens are taken out of the windows again, where none has slid meanwhile."""
+        assert isinstance(before, WindowedState)
+        assert isinstance(after, WindowedState)
+        grown = zip(before.cache.lengths, after.cache.lengths, strict=True)
+        if any(now - then != num_tokens for then, now in grown):
+            return None
+        lengths = [then + count for then, count in zip(before.cache.lengths, counts, strict=True)]
+        return WindowedState(after.logprobs, after.tokens, after.cache.shortened(lengths))
 
     def _read_piece(
         self, state: WindowedState, tokens: Tensor, done: list[int], counts: list[int], after: Tensor

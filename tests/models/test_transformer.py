@@ -83,10 +83,11 @@ def test_beyond_the_context_each_token_sees_exactly_its_window(stride: int | Non
     tokens = torch.randint(0, VOCAB_SIZE, (45,)).tolist()
     text = [START, *tokens]
     logprobs = model.logprobs(torch.tensor([tokens]))[0]
+    num_context = model.num_context_tokens(46).tolist()
     for position in (11, 12, 13, 12 + step - 1, 12 + step, 30, 44, 45):
         # The first window that the position fits into.
         begin = 0 if position < 12 else (position - 12) // step * step + step
-        assert position - begin + 1 >= min(position + 1, 12 - step + 1)
+        assert num_context[position] == position - begin + 1 >= min(position + 1, 12 - step + 1)
         expected = plain_logprobs(model.tensors(), text[begin : position + 1], model.config)
         torch.testing.assert_close(logprobs[position], expected, atol=1e-5, rtol=0)
 

@@ -1,0 +1,170 @@
+"""One token further on every row of a transformer, compiled: what text generation does all day.
+
+A step through torch is some forty small operations a layer, each of which costs more to call than to compute. Here a
+whole step is one call; the matrices are multiplied by BLAS. It is the same arithmetic as models/transformer.py, which
+says what is computed and why, and which the tests hold it to.
+
+Activations are kept with rows side by side, (D, B), for then BLAS multiplies without transposing.
+
+Shape legend: L layers, B rows, D d_model, H heads, E = D / H width of a head, M width of the MLP, C places in a cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+# Sums may be taken in any order; nothing is assumed about infinities.
+_FAST_MATH = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@dataclass(frozen=True, eq=False)
+class StepWeights:
+    """A transformer's weights, layer upon layer, float32."""
+
+    embedding: Values
+    """(V, D)"""
+    attention_norm: Values
+    """(L, D)"""
+    queries_keys_values: Values
+    """(L, 3 D, D)"""
+    attention_out: Values
+    """(L, D, D)"""
+    mlp_norm: Values
+    """(L, D)"""
+    mlp_in: Values
+    """(L, M, D)"""
+    mlp_out: Values
+    """(L, D, M)"""
+    norm: Values
+    """(D,)"""
+    cos: Values
+    """(positions, E / 2); likewise sin."""
+    sin: Values
+
+    def step(self, tokens: NDArray[np.int64], positions: NDArray[np.int64], cache: Values) -> Values:
+        """Read tokens (B,), each at its position (B,) of its row's window, whose keys and values up to there are in
+        `cache` (L, 2, B, H, C, E); its own are written there. Returns hidden values (B, D), after the last norm."""
+        hidden: Values = _step(
+            tokens,
+            positions,
+            cache,
+            self.embedding,
+            self.attention_norm,
+            self.queries_keys_values,
+            self.attention_out,
+            self.mlp_norm,
+            self.mlp_in,
+            self.mlp_out,
+            self.norm,
+            self.cos,
+            self.sin,
+        )
+        return hidden
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
+def _step(
+    tokens: Any,
+    positions: Any,
+    cache: Any,
+    embedding: Any,
+    attention_norm: Any,
+    queries_keys_values: Any,
+    attention_out: Any,
+    mlp_norm: Any,
+    mlp_in: Any,
+    mlp_out: Any,
+    norm: Any,
+    cos: Any,
+    sin: Any,
+) -> Any:
+    num_rows, d_model = len(tokens), embedding.shape[1]
+    x = np.empty((d_model, num_rows), np.float32)
+    for row in range(num_rows):
+        x[:, row] = embedding[tokens[row]]
+    normed, attended = np.empty_like(x), np.empty_like(x)
+    scores = np.empty(positions.max() + 1, np.float32)
+    for layer in range(len(queries_keys_values)):
+        _normalise(x, attention_norm[layer], normed)
+        projected = _linear(queries_keys_values[layer], normed)
+        for row in range(num_rows):
+            for head in range(cache.shape[3]):
+                keys, values = cache[layer, 0, row, head], cache[layer, 1, row, head]
+                _attend(projected[:, row], head, positions[row], keys, values, cos, sin, scores, attended[:, row])
+        x += _linear(attention_out[layer], attended)
+        _normalise(x, mlp_norm[layer], normed)
+        hidden = _linear(mlp_in[layer], normed)
+        for place in range(len(hidden)):
+            for row in range(num_rows):
+                value = max(hidden[place, row], np.float32(0))
+                hidden[place, row] = value * value
+        x += _linear(mlp_out[layer], hidden)
+    _normalise(x, norm, normed)
+    return normed.T.copy()
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
+def _linear(weight: Any, x: Any) -> Any:
+    """weight: (outputs, inputs); x: (inputs, B). Returns (outputs, B)."""
+    if x.shape[1] == 1:  # a matrix times a vector is faster as such
+        return np.dot(weight, x.ravel()).reshape(len(weight), 1)
+    return np.dot(weight, x)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
+def _normalise(x: Any, weight: Any, into: Any) -> None:
+    """Divide each column of x (D, B) by its root mean square."""
+    epsilon = np.float32(np.finfo(np.float32).eps)
+    scale = np.zeros(x.shape[1], np.float32)
+    for place in range(len(x)):
+        for row in range(x.shape[1]):
+            scale[row] += x[place, row] * x[place, row]
+    scale = np.float32(1) / np.sqrt(scale / np.float32(len(x)) + epsilon)
+    for place in range(len(x)):
+        for row in range(x.shape[1]):
+            into[place, row] = x[place, row] * scale[row] * weight[place]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
+def _attend(
+    projected: Any,
+    head: Any,
+    position: Any,
+    keys: Any,
+    values: Any,
+    cos: Any,
+    sin: Any,
+    scores: Any,
+    into: Any,
+) -> None:
+    """One row's attention in one head. projected: (3 D,), queries, keys and values of all heads; keys, values: (C, E),
+    to which this token's are added; scores: room for `position` + 1; into: (D,)."""
+    width, d_model = keys.shape[1], len(into)
+    half, begin = width // 2, head * width
+    shrink = np.float32(1) / np.sqrt(np.float32(width))
+    query = np.empty(width, np.float32)
+    for place in range(half):
+        c, s = cos[position, place], sin[position, place]
+        first, second = projected[begin + place], projected[begin + half + place]
+        query[place] = (first * c - second * s) * shrink
+        query[half + place] = (first * s + second * c) * shrink
+        first, second = projected[d_model + begin + place], projected[d_model + begin + half + place]
+        keys[position, place] = first * c - second * s
+        keys[position, half + place] = first * s + second * c
+    for place in range(width):
+        values[position, place] = projected[2 * d_model + begin + place]
+    num_places = position + 1
+    shares = scores[:num_places]
+    np.dot(keys[:num_places], query, shares)
+    highest = shares.max()
+    total = np.float32(0)
+    for other in range(num_places):
+        shares[other] = np.exp(shares[other] - highest)
+        total += shares[other]
+    into[begin : begin + width] = np.dot(shares, values[:num_places]) / total
