@@ -1,0 +1,272 @@
+"""A causal model from a local folder of the transformers library: peers' weights, under the same contract.
+
+Only safetensors weights are read and no code that comes with them is run; transformers itself is an optional extra. The
+model isn't trained here, and a fit of it holds no copy of its weights: only where they are, and a hash by which others
+in their place are noticed. Windows slide as in models/windowed.py.
+
+Three things differ from how transformers is mostly asked. A start token (the folder's bos, or its eos) opens every
+text. Where documents end with another token than they open with, the two change places in what is expected next, so
+that here, too, giving the start token a probability says 'the document ends'. And tokens that the model has and the
+tokenizer hasn't (vocabularies are padded) are left out: those of the tokenizer sum to one.
+
+Shape legend: B rows, T new tokens, V vocabulary size, L layers, H heads of keys, E width of a head.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.checks import Impossible, check_option
+from models.hf_folder import absolute, content_sha256, model_files
+from models.language_model import Cost, LanguageModel, ModelConfig
+from models.left_padded_cache import LeftPaddedCache, rolled
+from models.windowed import WindowCache, WindowedModel
+
+# Models know more tokens than their tokenizers, for round numbers, but only a few percent more.
+_LEAST_SHARE = 0.9
+# A longer window than this many float32 values is scored in pieces.
+_MAX_VALUES_AT_ONCE = 1 << 26
+# How a few tokens are read by two rows to see whether a model does it right, and how far apart, in nats, is too far:
+# float32 is a thousand times closer, and a misunderstanding is seldom as close.
+_PIECES, _TOO_FAR = ([1, 1], [3, 1], [0, 2], [1, 1], [1, 1]), 1e-2
+
+
+@dataclass(frozen=True)
+class HFConfig(ModelConfig):
+    """Somebody else's weights."""
+
+    family: ClassVar[str] = "hf"
+    is_fitted: ClassVar[bool] = True
+
+    path: str = ""
+    """The folder: config.json, and model.safetensors whole or in parts. Kept as an absolute path."""
+    context_length: int | None = None
+    """Most tokens in a window; 1 or more, no more than the model knows positions for; None: as many."""
+    stride: int | None = None
+    """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
+
+    def __post_init__(self) -> None:
+        check_option(self, "path", bool(self.path), "a folder with config.json and model.safetensors")
+        object.__setattr__(self, "path", absolute(self.path))  # a fit is read from any working directory
+        check_option(self, "context_length", self.context_length is None or self.context_length >= 1, "1 or more")
+        check_option(
+            self,
+            "stride",
+            self.stride is None or 1 <= self.stride <= (self.context_length or self.stride),
+            "1 to context_length, or null for half of it",
+        )
+        model_files(self.path)
+
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 (hex) of the folder's configuration and weights: others in the same place make another fit."""
+        return content_sha256(model_files(self.path))
+
+    def build(self, vocab_size: int, start_token: int) -> HFModel:
+        return HFModel(self, vocab_size, start_token)
+
+
+class HFModel(WindowedModel):
+    """transformers' AutoModelForCausalLM, in float32."""
+
+    config: HFConfig  # type: ignore[assignment]
+
+    def __init__(self, config: HFConfig, vocab_size: int, start_token: int) -> None:
+        """Reads the weights. Raises Impossible where they aren't of a model that can be read here, or where vocabulary
+        or start token are another tokenizer's.
+        """
+        super().__init__()
+        self.config = config
+        self.vocab_size, self.start_token = vocab_size, start_token
+        library = _library()
+        self._past = library.past
+        self.model = library.load(config.path)
+        self.eval()  # it isn't trained here
+        self._takes_positions = "position_ids" in inspect.signature(self.model.forward).parameters
+        known_tokens, self._cache_shapes = library.first_look(self.model)
+        self._check_vocabulary(known_tokens)
+        known = self.model.config.get_text_config()
+        self._end_token = self._checked_end_token(known.bos_token_id, known.eos_token_id)
+        self._context_length = self._checked_context_length(getattr(known, "max_position_embeddings", 0))
+        self._check_reading()
+
+    def _checked_context_length(self, longest: int) -> int:
+        """longest: how many positions the model knows; 0 or less where it doesn't say."""
+        length = self.config.context_length or longest
+        if length <= 0:
+            raise Impossible(
+                f"the model in {self.config.path} doesn't say how many positions it knows. Set model.context_length to "
+                "the length of the texts that it was trained on."
+            )
+        if 0 < longest < length:
+            raise Impossible(
+                f"model.context_length={length} is more than the {longest} positions that the model in "
+                f"{self.config.path} knows. Ask for no more."
+            )
+        if (self.config.stride or 1) > length:
+            raise Impossible(
+                f"model.stride={self.config.stride} is more than the {length} tokens of the window. Ask for no more."
+            )
+        return length
+
+    def _checked_end_token(self, begins: int | None, ends: int | list[int] | None) -> int:
+        """The token that ends a document; mostly the one that opens it."""
+        ends = ends if isinstance(ends, list) else [] if ends is None or ends < 0 else [ends]
+        known = ends if begins is None else [begins, *ends]
+        if known and self.start_token not in known:
+            raise Impossible(
+                f"the tokenizer opens documents with token {self.start_token}, but the model in {self.config.path} "
+                f"with {' or '.join(map(str, dict.fromkeys(known)))}: it is another one's. {self._own_tokenizer}"
+            )
+        return self.start_token if not ends or self.start_token in ends else ends[0]
+
+    @property
+    def _own_tokenizer(self) -> str:
+        return (
+            f"Use the tokenizer that belongs to the model, mostly in the same folder: tokenizer=hf "
+            f"tokenizer.path={self.config.path}"
+        )
+
+    def _check_vocabulary(self, known: int) -> None:
+        if not _LEAST_SHARE * known <= self.vocab_size <= known:
+            raise Impossible(
+                f"the tokenizer has {self.vocab_size:,} tokens, but the model in {self.config.path} has {known:,}: it "
+                f"is another one's. {self._own_tokenizer}"
+            )
+
+    @torch.no_grad()
+    def _check_reading(self) -> None:
+        """Impossible where a text read in pieces, on rows of several lengths, isn't the same text read at once."""
+        length = max(sum(counts) for counts in zip(*_PIECES, strict=True))
+        text = torch.tensor([self.start_token, *range(1, length)]) % self.vocab_size
+        whole, _ = self.run_window(text[None, : self.context_length], [min(length, self.context_length)], None)
+        expected = self._expect(whole[0])
+        cache: WindowCache | None = self.new_cache(2)
+        done = [0, 0]
+        for counts in _PIECES:
+            ends = [at + count for at, count in zip(done, counts, strict=True)]
+            if max(ends) > self.context_length:
+                return
+            tokens = torch.stack([text.roll(-at)[: max(counts)] for at in done])
+            read, cache = self.run_window(tokens, counts, cache)
+            for at, end, row in zip(done, ends, self._expect(read), strict=True):
+                if not torch.allclose(row[: end - at], expected[at:end], rtol=0, atol=_TOO_FAR):
+                    raise Impossible(
+                        f"the {type(self.model).__name__} in {self.config.path} can't be read here: a text read in "
+                        "pieces gets other probabilities than the same text read at once. Use another."
+                    )
+            done = ends
+
+    @property
+    def context_length(self) -> int:
+        return self._context_length
+
+    @property
+    def stride(self) -> int:
+        return self.config.stride or max(1, self.context_length // 2)
+
+    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, None]:
+        return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
+
+    def new_cache(self, num_rows: int) -> LeftPaddedCache:
+        return LeftPaddedCache.empty(self._cache_shapes, num_rows, next(self.parameters()))
+
+    def run_window(
+        self, tokens: Tensor, counts: Sequence[int], cache: WindowCache | None
+    ) -> tuple[Tensor, WindowCache | None]:
+        with self._in_evaluation():
+            if cache is None:
+                # What doesn't count is at the end, where nothing that counts can see it.
+                return self.forward(tokens)[0], None
+            assert isinstance(cache, LeftPaddedCache)
+            grown = cache.grow(counts)
+            rows: dict[str, Tensor] = {}
+            if len(set(grown.lengths)) > 1 or len(set(counts)) > 1:
+                rows["attention_mask"] = grown.mask()
+                if self._takes_positions:
+                    rows["position_ids"] = grown.positions()
+            given = self.model(
+                input_ids=rolled(tokens, [max(counts) - count for count in counts]),
+                past_key_values=self._past(grown),
+                use_cache=True,
+                **rows,
+            )
+            return self._own(rolled(given.logits, [count - max(counts) for count in counts])), grown
+
+    def _own(self, logits: Tensor) -> Tensor:
+        """The tokenizer's part of what the model expects next, the end of a document where the contract has it."""
+        if self._end_token != self.start_token:
+            both = [self.start_token, self._end_token]
+            logits[..., both] = logits[..., both[::-1]]
+        return logits[..., : self.vocab_size]
+
+    @contextmanager
+    def _in_evaluation(self) -> Iterator[None]:
+        """Without dropout, whatever mode this model is in."""
+        if not self.training:
+            yield
+            return
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train()
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return hidden
+
+    def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if min(tokens.shape[1], self.context_length) * self.vocab_size <= _MAX_VALUES_AT_ONCE:
+            return super().token_logprobs(tokens, lengths)
+        # A window's distributions are too many to be had at once: each row is read piece by piece.
+        ends = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
+        rows = [LanguageModel.token_logprobs(self, row[None, :end])[0] for row, end in zip(tokens, ends, strict=True)]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Only the hash of what is in the folder, by which other weights in its place are noticed."""
+        return {"content_sha256": torch.frombuffer(bytearray.fromhex(self.config.content_sha256), dtype=torch.uint8)}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """The weights were read when the model was built; that they are the same ones is checked."""
+        if not torch.equal(tensors["content_sha256"], self.tensors()["content_sha256"]):
+            raise Impossible(
+                f"what is in {self.config.path} has changed since it was scored. Put the old weights back, or run the "
+                "command again: other weights are another fit."
+            )
+
+    def cost(self) -> Cost:
+        """FLOPs are counted as models/transformer.py counts them: matrices, and attention to half a full window. Of a
+        mixture of experts all experts count.
+        """
+        looked_up = sum(module.weight.numel() for module in self.modules() if isinstance(module, nn.Embedding))
+        output = self.model.get_output_embeddings().weight
+        tied = output.numel() if output is self.model.get_input_embeddings().weight else 0
+        num_heads = self.model.config.get_text_config().num_attention_heads
+        attention = num_heads * sum(width for _, width in self._cache_shapes) * (self.context_length + 1)
+        cached = self.context_length * sum(heads * width for heads, width in self._cache_shapes)
+        return Cost(
+            num_params=self.num_params(),
+            model_bytes=sum(f.stat().st_size for f in model_files(self.config.path) if f.suffix == ".safetensors"),
+            flops_per_token=2 * (self.num_params() - looked_up + tied) + attention,
+            state_bytes_at_context=4 * self.vocab_size + 8 * self.context_length + 4 * cached,
+        )
+
+
+def _library() -> Any:
+    """models/hf_library.py, where what it needs is installed."""
+    try:
+        from models import hf_library
+    except ImportError as error:
+        raise Impossible(
+            f"model=hf needs the package transformers, which can't be imported ({error}). Install it with: pip install "
+            "'bakeoff[hf]'"
+        ) from None
+    return hf_library

@@ -1,0 +1,107 @@
+"""All that is known of the library transformers: how a model is had from a folder, and what it takes for a cache.
+
+transformers is an optional extra: this module is imported only when a model of it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, Cache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers.utils import logging
+
+from models.checks import Impossible
+from models.left_padded_cache import LeftPaddedCache
+
+
+def load(path: str) -> Any:
+    """The causal model in a folder, in float32. Impossible where there is none that can be used."""
+    try:
+        with _quiet():
+            model, found = AutoModelForCausalLM.from_pretrained(
+                path,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except Exception as error:  # what can be wrong with a folder has no common type there
+        raise Impossible(
+            f"model.path={path} can't be read by transformers: {' '.join(str(error).split())[:500]} Name the folder of "
+            "a causal language model whose code is part of transformers."
+        ) from error
+    if found["missing_keys"]:
+        missing = ", ".join(sorted(found["missing_keys"]))
+        raise Impossible(
+            f"the weights in {path} are not those of a whole {type(model).__name__}: {missing[:200]} is missing. Save "
+            "the causal model itself, with its output layer."
+        )
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own bars and warnings: what matters of them is checked here."""
+    had_bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            logging.enable_progress_bar()
+
+
+@torch.no_grad()
+def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
+    """(how many tokens a model knows; heads and width of the keys and the values that each layer in turn keeps of every
+    token).
+
+    Impossible where it keeps something else, for what it expects would then depend on more than a cache of ours holds.
+    """
+    try:
+        given = model(input_ids=torch.tensor([[0]]), use_cache=True)
+    except Exception as error:  # a configuration may be taken, and yet make no model
+        raise Impossible(
+            f"the {type(model).__name__} in {model.name_or_path} can't read a single token: "
+            f"{' '.join(str(error).split())[:500]} Is its config.json the one that it was trained with?"
+        ) from error
+    layers = getattr(getattr(given, "past_key_values", None), "layers", [])
+    strange = [layer for layer in layers if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer)]
+    if not layers or strange or any(layer.keys is None for layer in layers):
+        kinds = ", ".join(sorted({type(layer).__name__ for layer in strange or layers})) or "nothing of the kind"
+        raise Impossible(
+            f"the {type(model).__name__} in {model.name_or_path} can't be read here: each of its layers must keep a "
+            f"key and a value of every token, but it keeps {kinds}. Encoders (as BERT) and state-space models (as "
+            "Mamba) can't be used."
+        )
+    shapes = [(kept.shape[1], kept.shape[3]) for layer in layers for kept in (layer.keys, layer.values)]
+    return given.logits.shape[-1], shapes
+
+
+def past(cache: LeftPaddedCache) -> Cache:
+    """A cache as transformers knows one: what its layers are given goes straight into ours.
+
+    Layers whose attention slides over a window need nothing else: the model masks by place.
+    """
+    return Cache(layers=[_Layer(cache, layer) for layer in range(cache.num_layers)])
+
+
+class _Layer(DynamicLayer):  # type: ignore[misc]
+    def __init__(self, cache: LeftPaddedCache, layer: int) -> None:
+        super().__init__()
+        self.cache, self.layer = cache, layer
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        self.cache.write(self.layer, key_states, value_states)
+        return self.cache.keys_and_values(self.layer)
+
+    def get_seq_length(self) -> int:
+        return self.cache.num_places_before

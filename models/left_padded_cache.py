@@ -1,0 +1,188 @@
+"""Keys and values of past tokens for models that other people wrote: all rows end at the same place.
+
+    row 0   . . . a b c      3 tokens; "." means nothing
+    row 1   d e f g h i      6 tokens
+
+That is how transformers lays out rows of several lengths ("left padding"), so what a model does with places (causal,
+sliding and local masks, positions as distances) holds here as it does there. A cache is a view of a storage that has
+room at its end: one more token a row is written there in place, when this cache is the newest of its storage. Where
+rows get different numbers of tokens, they are moved so as to end together again, in a new storage.
+
+Shape legend: B rows, H heads, S places (as many as the longest row has tokens), T new tokens, E width of a head. H and
+E may differ from tensor to tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from models.windowed import WindowCache
+
+_SMALLEST_CAPACITY = 32
+
+
+class _Storage:
+    """(B, H, capacity, E) each: the keys and the values of every layer in turn. What means nothing is finite."""
+
+    def __init__(self, data: Sequence[Tensor]) -> None:
+        self.data = tuple(data)
+        self.capacity = self.data[0].shape[2]
+        self.newest = 0
+
+
+class LeftPaddedCache(WindowCache):
+    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
+
+    def __init__(self, lengths: Sequence[int], storage: _Storage, end: int, new_counts: Sequence[int] = ()) -> None:
+        """end: the place in the storage where all rows end. new_counts: how many tokens of each row are still to be
+        written.
+        """
+        self.lengths = tuple(lengths)
+        self.num_places = max(self.lengths, default=0)
+        self._storage = storage
+        self._end = end
+        self._number = storage.newest
+        self._new_counts = tuple(new_counts)
+
+    @classmethod
+    def empty(cls, shapes: Sequence[tuple[int, int]], num_rows: int, like: Tensor) -> Self:
+        """A cache of rows of no tokens yet, with the dtype and device of `like`. shapes: (H, E) of the keys and the
+        values of every layer in turn.
+        """
+        return cls([0] * num_rows, _Storage([like.new_zeros(num_rows, heads, 0, width) for heads, width in shapes]), 0)
+
+    @property
+    def num_layers(self) -> int:
+        return len(self._storage.data) // 2
+
+    @property
+    def num_places_before(self) -> int:
+        """How many of the places lie before those of the tokens that are read now."""
+        return self.num_places - max(self._new_counts, default=0)
+
+    def grow(self, counts: Sequence[int]) -> Self:
+        """A cache with room for `counts[b]` more tokens in row b, to be written before it is used."""
+        lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
+        longest, end = max(lengths), self._end + counts[0]
+        storage = self._storage
+        if len(set(counts)) > 1:
+            storage, end = self._moved(counts, longest), longest
+        elif self._number != storage.newest or end > storage.capacity:
+            storage, end = self._copied(longest, num_new=counts[0]), longest
+        storage.newest += 1
+        return type(self)(lengths, storage, end, counts)
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """The new tokens' keys and values, (B, H, T, E) each; of row b the last `counts[b]` of `grow` count."""
+        for new, data in zip((keys, values), self._storage.data[2 * layer : 2 * layer + 2], strict=True):
+            into = data[:, :, self._end - new.shape[2] : self._end]
+            if len(set(self._new_counts)) > 1:
+                new = torch.where(self._is_new()[:, None, :, None], new, into)
+            into.copy_(new)
+
+    def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
+        """(B, H, S, E) each; places that hold no token (see `mask`) are finite but mean nothing."""
+        place = slice(self._end - self.num_places, self._end)
+        keys, values = self._storage.data[2 * layer : 2 * layer + 2]
+        return keys[:, :, place], values[:, :, place]
+
+    def _is_new(self) -> Tensor:
+        """(B, T): which of the tokens that are read now count."""
+        counts = torch.tensor(self._new_counts)[:, None]
+        longest = max(self._new_counts)
+        return (torch.arange(longest) >= longest - counts).to(self._storage.data[0].device)
+
+    def mask(self) -> Tensor:
+        """(B, S) int64: 1 where a place holds a token."""
+        held = torch.arange(self.num_places) >= self.num_places - torch.tensor(self.lengths)[:, None]
+        return held.to(self._storage.data[0].device, torch.int64)
+
+    def positions(self) -> Tensor:
+        """(B, T) int64: how many tokens stand before each that is read now; 0 for what doesn't count."""
+        longest = max(self._new_counts)
+        positions = torch.tensor(self.lengths)[:, None] - longest + torch.arange(longest)
+        return positions.clamp(min=0).to(self._storage.data[0].device)
+
+    def select(self, rows: Sequence[int]) -> Self:
+        lengths = [self.lengths[row] for row in rows]
+        longest = max(lengths, default=0)
+        return type(self)(lengths, self._copied(longest, rows), longest)
+
+    def shortened(self, lengths: Sequence[int]) -> Self:
+        dropped = [held - kept for held, kept in zip(self.lengths, lengths, strict=True)]
+        if len(set(dropped)) > 1:
+            longest = max(lengths)
+            return type(self)(lengths, self._moved([-count for count in dropped], longest), longest)
+        shorter = type(self)(lengths, self._storage, self._end - dropped[0])
+        # Not the newest of its storage: places that another holds beyond must not be written over.
+        shorter._number = -1
+        return shorter
+
+    def replace(self, rows: Sequence[int], other: Self) -> Self:
+        lengths = list(self.lengths)
+        for row, length in zip(rows, other.lengths, strict=True):
+            lengths[row] = length
+        longest = max(lengths)
+        storage = self._copied(longest)
+        for mine, theirs in zip(storage.data, other._storage.data, strict=True):
+            index = torch.tensor(rows, device=mine.device)
+            held = theirs[:, :, other._end - other.num_places : other._end]
+            mine[index, :, longest - other.num_places : longest] = held
+        return type(self)(lengths, storage, longest)
+
+    def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> _Storage:
+        """A storage of its own of `num_places` places that ends as this cache does (of these rows), but for `num_new`
+        places more.
+        """
+        kept = num_places - num_new
+
+        def copied(data: Tensor) -> Tensor:
+            held = data[:, :, max(0, self._end - kept) : self._end]
+            if rows is not None:
+                held = held[torch.tensor(rows, dtype=torch.int64, device=held.device)]
+            whole = _room(held, num_places)
+            whole[:, :, kept - held.shape[2] : kept] = held
+            return whole
+
+        return self._each(copied)
+
+    def _moved(self, distances: Sequence[int], num_places: int) -> _Storage:
+        """A storage of its own of `num_places` places, where row b ends `distances[b]` places before the others' end;
+        below 0: its last tokens are beyond it.
+        """
+        if not self.num_places:
+            return self._each(lambda data: _room(data, num_places))
+        places = torch.arange(num_places) - num_places + self.num_places + torch.tensor(distances)[:, None]  # (B, S)
+        places = places.clamp(0, self.num_places - 1) + self._end - self.num_places
+
+        def moved(data: Tensor) -> Tensor:
+            num_rows, num_heads, _, width = data.shape
+            source = places.to(data.device)[:, None, :, None].expand(num_rows, num_heads, num_places, width)
+            whole = _room(data, num_places)
+            torch.gather(data, 2, source, out=whole[:, :, :num_places])
+            return whole
+
+        return self._each(moved)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> _Storage:
+        return _Storage([change(data) for data in self._storage.data])
+
+
+def _room(like: Tensor, num_places: int) -> Tensor:
+    """Zeros (B, H, capacity, E) with room for twice `num_places`."""
+    num_rows, num_heads, _, width = like.shape
+    return like.new_zeros(num_rows, num_heads, max(2 * num_places, _SMALLEST_CAPACITY), width)
+
+
+def rolled(values: Tensor, by: Sequence[int]) -> Tensor:
+    """values (B, T, ...), row b moved `by[b]` places to the right; what falls off comes back at the left."""
+    if not any(by):
+        return values
+    num_rows, num_tokens = values.shape[:2]
+    places = torch.arange(num_tokens) - torch.tensor(by)[:, None]
+    row = torch.arange(num_rows)[:, None]
+    return values[row.to(values.device), places.remainder(num_tokens).to(values.device)]
