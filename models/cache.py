@@ -94,6 +94,10 @@ class Cache(CombinedModel):
         length = self.base.context_length
         return None if length is None else max(length, self.config.size + self.config.longest_match)
 
+    def num_context_tokens(self, num_tokens: int) -> Tensor:
+        remembered = torch.arange(1, num_tokens + 1).clamp(max=self.config.size + self.config.longest_match)
+        return torch.maximum(self.base.num_context_tokens(num_tokens), remembered)
+
     def start(self, num_rows: int = 1) -> CacheState:
         base = self.base.start(num_rows)
         tokens = torch.full((num_rows, self.config.size), -1)

@@ -83,9 +83,18 @@ class CombinedModel(LanguageModel):
         """Take up what `own_tensors` gave."""
 
     @property
+    def window_length(self) -> int | None:
+        windows = [member.window_length for member in self.members.values()]
+        return min((window for window in windows if window is not None), default=None)
+
+    @property
     def context_length(self) -> int | None:
         lengths = [member.context_length for member in self.members.values()]
         return None if None in lengths else max(length for length in lengths if length is not None)
+
+    def num_context_tokens(self, num_tokens: int) -> Tensor:
+        members = [member.num_context_tokens(num_tokens) for member in self.members.values()]
+        return torch.stack(members).amax(dim=0)
 
     def cost(self) -> Cost:
         """The members' costs, and what was tuned."""

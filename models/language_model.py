@@ -80,6 +80,8 @@ class ModelConfig(ABC):
 
     prunes: ClassVar[bool] = False
     """Whether a parameter budget is met by leaving parameters out once the model is fitted."""
+    is_fitted: ClassVar[bool] = False
+    """Whether the weights are there already, so that there is nothing to train."""
 
     @property
     def width_multiple(self) -> int:
@@ -149,6 +151,16 @@ class LanguageModel(ABC):
         """The most tokens that a prediction can depend upon; None where that is unbounded."""
         return None
 
+    @property
+    def window_length(self) -> int | None:
+        """The tokens, the start token included, after which a window must slide; None for families without a window."""
+        return None
+
+    def num_context_tokens(self, num_tokens: int) -> Tensor:
+        """How many tokens before it, the start token included, each token of a document can depend on: (T,) int64."""
+        read = torch.arange(1, num_tokens + 1)
+        return read if self.context_length is None else read.clamp(max=self.context_length)
+
     @abstractmethod
     def start(self, num_rows: int = 1) -> State:
         """The state of `num_rows` rows that have read nothing yet."""
@@ -163,6 +175,14 @@ class LanguageModel(ABC):
         1]; rows past a row's length are unspecified. Where a row grows past `context_length`, the oldest tokens are
         forgotten by a rule that depends on that row's own length alone.
         """
+
+    def partway(self, before: State, after: State, num_tokens: int, counts: Sequence[int]) -> State | None:
+        """The state after the first `counts[b]` of the `num_tokens` tokens that took each row from `before` to `after`,
+        where a family can have it for less than reading again; None where it can't.
+
+        Its `logprobs` mean nothing until at least one more token is read.
+        """
+        return None
 
     @abstractmethod
     def cost(self) -> Cost:

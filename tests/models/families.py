@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import yaml
-from torch import Tensor
-from torch.nn import functional as F
 
 from harness.config import compose
 from harness.settings import build
 from harness.text.chat import Chatterbot
 from harness.text.tokenizer import TokenizerSettings
 from models.combined import CombinedConfig
-from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
+from models.language_model import ModelConfig
+from models.trial import MARKOV as MARKOV
+from models.trial import Vocabulary
+from models.trial import fit as fit
+from models.trial import random_tokens as random_tokens
 from tests.conftest import ROOT
+from tests.peers import peer, scratch, write_tokenizer
 
 CONF = ROOT / "conf" / "model"
 FAMILIES = sorted(path.stem for path in CONF.glob("*.yaml"))
-# The ids of the random chain: nine that occur, two that never do, and the start token.
-_CHAIN_SIZE = 12
-_CHAIN_START = 11
+"""Every family, at its default options."""
+VARIANTS = ["hf:path=llama", "ngram:order=inf", "ngram:smoothing=jelinek_mercer"]
+"""Families again, where an option makes another model of them."""
 # Options that many families share, at a size for tests; a context so short that every text leaves it several times.
 TINY: dict[str, Any] = {
     "num_layers": 2,
@@ -47,14 +49,25 @@ def options(family: str) -> tuple[type[ModelConfig], dict[str, Any]]:
     return getattr(importlib.import_module(module), name), values
 
 
-def tiny_config(family: str, **changes: Any) -> ModelConfig:
-    """A family, or one with other options, as 'ngram:order=inf'."""
+LEARNING = [family for family in FAMILIES if not options(family)[0].is_fitted]
+"""The families that are fitted to text here."""
+
+
+def tiny_config(family: str, vocabulary: Vocabulary | None = None, **changes: Any) -> ModelConfig:
+    """A family, or one with other options, as 'ngram:order=inf'.
+
+    One that takes up weights finds those of a peer of the name that `path` gives, over this vocabulary (None: the
+    random chain's).
+    """
+    vocabulary = vocabulary or MARKOV
     family, _, other = family.partition(":")
     changes |= dict([other.split("=")]) if other else {}
     config_class, values = options(family)
     tiny = {name: TINY.get(name, value) for name, value in values.items()} | changes
     if issubclass(config_class, CombinedConfig):
-        tiny["members"] = {name: tiny_config(member) for name, member in default_members(family).items()}
+        tiny["members"] = {name: tiny_config(member, vocabulary) for name, member in default_members(family).items()}
+    if config_class.is_fitted:
+        tiny["path"] = str(peer(tiny["path"] or "gpt2", vocabulary.size, vocabulary.start_token))
     return config_class(**tiny)
 
 
@@ -65,34 +78,15 @@ def default_members(family: str) -> dict[str, str]:
     return {key.removeprefix("/model@members."): member for entry in named for key, member in entry.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class Vocabulary:
-    """Ids to model, and a stream of them to fit to."""
-
-    size: int
-    start_token: int
-    stream: Tensor
-    """(N,) int64: documents, each opened by the start token."""
-
-
-def _markov(num_documents: int = 40, seed: int = 0) -> Vocabulary:
-    """Documents of a random Markov chain."""
-    generator = torch.Generator().manual_seed(seed)
-    # The last two ordinary tokens never occur.
-    transitions = torch.softmax(2 * torch.randn(9, 9, generator=generator), dim=-1)
-    stream = []
-    for _ in range(num_documents):
-        stream.append(_CHAIN_START)
-        token = 0
-        for _ in range(int(torch.randint(0, 60, (), generator=generator))):
-            token = int(torch.multinomial(transitions[token], 1, generator=generator))
-            stream.append(token)
-    return Vocabulary(_CHAIN_SIZE, _CHAIN_START, torch.tensor(stream))
-
-
-MARKOV = _markov()
-TOKENIZERS = sorted(path.stem for path in (ROOT / "conf" / "tokenizer").glob("*.yaml"))
-VOCABULARIES = ["markov", *(f"{name}{labels}" for name in TOKENIZERS for labels in ("", "+speaker_tokens"))]
+TOKENIZERS = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "conf" / "tokenizer").glob("*.yaml"))
+}
+VOCABULARIES = [
+    "markov",
+    *TOKENIZERS,
+    *(f"{name}+speaker_tokens" for name, options in TOKENIZERS.items() if "speaker_tokens" in options),
+]
 
 
 def make_vocabulary(name: str) -> Vocabulary:
@@ -100,44 +94,15 @@ def make_vocabulary(name: str) -> Vocabulary:
     if name == "markov":
         return MARKOV
     kind, _, labels = name.partition("+")
-    settings = compose([f"tokenizer={kind}", f"tokenizer.speaker_tokens={bool(labels)}"])["tokenizer"]
+    documents = Chatterbot().load().train[:60]
+    overrides = [f"tokenizer={kind}", *([f"tokenizer.{labels}=true"] if labels else [])]
+    settings = compose(overrides)["tokenizer"]
     if "vocab_size" in settings:
         settings["vocab_size"] = 300
-    documents = Chatterbot().load().train[:60]
+    if "path" in settings:
+        settings["path"] = str(write_tokenizer(scratch() / "tokenizer", (one.text for one in documents)))
     tokenizer = build(settings, TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
     trained = tokenizer.train(documents)
     assert bool(trained.label_tokens) == bool(labels)
     ids = [part for document in documents for part in ([trained.start_token], trained.encode(document.text).tolist())]
     return Vocabulary(trained.vocab_size, trained.start_token, torch.tensor([token for part in ids for token in part]))
-
-
-def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
-    """Fitted for a moment. A neural model is left in training mode, which must not matter to what is read."""
-    torch.manual_seed(0)
-    stream = vocabulary.stream
-    model = config.build(vocabulary.size, vocabulary.start_token)
-    if isinstance(model, CountingModel):
-        model.count(stream)
-        model.finish([stream[1:50]])
-        return model
-    if isinstance(config, CombinedConfig):
-        combined = config.combine({name: fit(member, vocabulary) for name, member in config.members.items()})
-        combined.tune([stream[:50], stream[50:120]])
-        return combined
-    assert isinstance(model, NeuralModel)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    model.train()
-    length, carry = 8, None
-    rows = stream[: 4 * (len(stream) // 4)].view(4, -1)
-    for begin in range(0, 10 * length, length):
-        part = rows[:, begin : begin + length + 1]
-        logits, carry = model(part[:, :-1], carry)
-        optimizer.zero_grad()
-        F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten()).backward()
-        optimizer.step()
-    return model
-
-
-def random_tokens(vocab_size: int, *shape: int, seed: int = 1) -> Tensor:
-    """Any ids of a vocabulary, the start token and tokens never seen included."""
-    return torch.randint(0, vocab_size, shape, generator=torch.Generator().manual_seed(seed))

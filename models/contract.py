@@ -1,0 +1,362 @@
+"""What models/language_model.py promises, as checks: every family is held to them, ours by the tests, anybody's by
+`bakeoff check model`.
+
+A check's name is the sentence that it checks; it raises AssertionError where the sentence is false. `FIT_CHECKS` are
+about a fitted model, over any vocabulary; `FAMILY_CHECKS` are about how a family is built and fitted.
+
+Shape legend: B rows, T tokens, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.language_model import CountingModel, NeuralModel
+from models.trial import LENGTH, Subject, random_tokens
+
+_LONGEST = 4096
+
+
+def hold(fact: bool, otherwise: str) -> None:
+    """AssertionError that says what is the case, unless the fact holds."""
+    if not fact:
+        raise AssertionError(otherwise)
+
+
+def close(actual: Tensor, expected: Tensor) -> None:
+    """AssertionError unless two tensors are the same to 1e-5."""
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
+
+
+def same(actual: Tensor, expected: Tensor) -> None:
+    """AssertionError unless two tensors are the same bit by bit."""
+    torch.testing.assert_close(actual, expected, atol=0, rtol=0, equal_nan=True)
+
+
+def probabilities_sum_to_one(of: Subject) -> None:
+    logprobs = of.model.logprobs(of.tokens)
+    hold(logprobs.shape == (3, LENGTH + 1, of.model.vocab_size), f"logprobs has the shape {tuple(logprobs.shape)}")
+    hold(logprobs.dtype == torch.float32, f"logprobs has the type {logprobs.dtype}, not float32")
+    hold(bool(logprobs.isfinite().all()), "some token has no probability at all, or one that is no number")
+    close(logprobs.exp().sum(-1), torch.ones(3, LENGTH + 1))
+
+
+def a_later_token_never_changes_an_earlier_distribution(of: Subject) -> None:
+    whole = of.model.logprobs(of.tokens)
+    for place in (0, 1, 7, 8, 9, 20, LENGTH - 1):
+        changed = of.tokens.clone()
+        changed[:, place:] = (changed[:, place:] + 1) % of.model.vocab_size
+        close(of.model.logprobs(changed)[:, : place + 1], whole[:, : place + 1])
+
+
+def step_by_step_equals_all_at_once(of: Subject) -> None:
+    whole = of.model.logprobs(of.tokens)
+    state = of.model.start(3)
+    close(state.logprobs, whole[:, 0])
+    for place in range(LENGTH):
+        after, state = of.model.read(state, of.tokens[:, place : place + 1])
+        hold(after.shape == (3, 1, of.model.vocab_size), f"read gave the shape {tuple(after.shape)} for one token")
+        close(after[:, 0], whole[:, place + 1])
+        close(state.logprobs, whole[:, place + 1])
+
+
+def reading_in_pieces_equals_reading_at_once(of: Subject) -> None:
+    for cuts in ([0, 5, 5, 6, 20, 30], [7, 8, 9, 30], [29, 30]):
+        state, pieces, begin = of.model.start(3), [], 0
+        for end in cuts:
+            after, state = of.model.read(state, of.tokens[:, begin:end])
+            pieces.append(after)
+            begin = end
+        close(torch.cat(pieces, dim=1), of.model.logprobs(of.tokens)[:, 1:])
+
+
+def ragged_rows_equal_each_row_alone(of: Subject) -> None:
+    tokens = random_tokens(of.model.vocab_size, 6, LENGTH)
+    state = of.model.start(6)
+    read = [0] * 6
+    # Three reads in a row, so that rows stand at different places when the next begins.
+    for lengths in ([0, 3, 7, 8, 12, 5], [9, 0, 1, 8, 0, 12], [3, 12, 4, 0, 10, 1]):
+        part = torch.stack([row[at : at + 12] for row, at in zip(tokens, read, strict=True)])
+        before = state.logprobs
+        after, state = of.model.read(state, part, torch.tensor(lengths))
+        for row, length in enumerate(lengths):
+            alone = of.model.logprobs(tokens[row : row + 1, : read[row] + length])[0]
+            close(after[row, :length], alone[read[row] + 1 :])
+            close(state.logprobs[row], alone[-1])
+            if length == 0:
+                same(state.logprobs[row], before[row])
+            read[row] += length
+
+
+def all_lengths_may_be_zero(of: Subject) -> None:
+    _, state = of.model.read(of.model.start(3), of.tokens[:, :5])
+    after, unmoved = of.model.read(state, of.tokens, torch.zeros(3, dtype=torch.int64))
+    hold(after.shape == (3, LENGTH, of.model.vocab_size), f"read gave the shape {tuple(after.shape)}")
+    same(unmoved.logprobs, state.logprobs)
+    close(of.model.read(unmoved, of.tokens)[0], of.model.read(state, of.tokens)[0])
+
+
+def a_batch_row_equals_the_row_alone(of: Subject) -> None:
+    tokens = random_tokens(of.model.vocab_size, 7, LENGTH)
+    together = of.model.logprobs(tokens)
+    for row in range(7):
+        close(of.model.logprobs(tokens[row : row + 1])[0], together[row])
+
+
+def a_fork_leaves_its_parent_as_it_was(of: Subject) -> None:
+    other = (of.tokens + 5) % of.model.vocab_size
+    for length in (0, 4, 7, 19):
+        prompt = of.tokens[:, :length]
+        _, parent = of.model.read(of.model.start(3), prompt)
+        expected_here = of.model.logprobs(of.tokens)[:, length + 1 :]
+        expected_there = of.model.logprobs(torch.cat([prompt, other], dim=1))[:, length + 1 :]
+        before = parent.logprobs.clone()
+        for _ in range(2):
+            close(of.model.read(parent, of.tokens[:, length:])[0], expected_here)
+            close(of.model.read(parent, other)[0], expected_there)
+        # Step by step, in turns: both children grow at once.
+        here = there = parent
+        for place in range(6):
+            here_after, here = of.model.read(here, of.tokens[:, length + place : length + place + 1])
+            there_after, there = of.model.read(there, other[:, place : place + 1])
+            close(here_after[:, 0], expected_here[:, place])
+            close(there_after[:, 0], expected_there[:, place])
+        same(parent.logprobs, before)
+
+
+def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
+    _, parent = of.model.read(of.model.start(3), of.tokens, torch.tensor([4, 13, 9]))
+    more = random_tokens(of.model.vocab_size, 3, 10, seed=2)
+    expected, _ = of.model.read(parent, more)
+    for rows in ([2, 0, 0, 1, 2], [1], [0, 1, 2], []):
+        for asked in (rows, torch.tensor(rows, dtype=torch.int64)):
+            chosen = parent.select(asked)
+            hold(chosen.num_rows == len(rows), f"select gave {chosen.num_rows} rows where {len(rows)} were named")
+            same(chosen.logprobs, parent.logprobs[rows])
+            close(of.model.read(chosen, more[rows])[0], expected[rows])
+    close(of.model.read(parent, more)[0], expected)
+
+
+def writing_into_what_was_handed_out_changes_no_state(of: Subject) -> None:
+    expected = of.model.logprobs(of.tokens)
+    after, state = of.model.read(of.model.start(3), of.tokens[:, :9])
+    after.zero_()
+    of.model.start(3).logprobs.zero_()
+    state.select([0, 1, 2]).select([1, 1]).logprobs.zero_()
+    close(state.logprobs, expected[:, 9])
+    close(of.model.logprobs(of.tokens), expected)
+
+
+def save_and_load_give_the_same_bits(of: Subject) -> None:
+    model = of.model
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        again = model.config.build(model.vocab_size, model.start_token).load(Path(folder))
+    same(again.logprobs(of.tokens), model.logprobs(of.tokens))
+    same(again.token_logprobs(of.tokens), model.token_logprobs(of.tokens))
+    hold(again.cost() == model.cost(), f"cost() is {again.cost()} after loading, and was {model.cost()}")
+    kept = again.tensors()
+    hold(kept.keys() == model.tensors().keys(), f"tensors() are {sorted(kept)}, and were {sorted(model.tensors())}")
+    for name, value in model.tensors().items():
+        same(kept[name], value)
+    hold(
+        (again.config, again.vocab_size, again.start_token) == (model.config, model.vocab_size, model.start_token),
+        "config, vocab_size or start_token are not what they were",
+    )
+
+
+def the_empty_prompt_has_a_distribution(of: Subject) -> None:
+    model, nothing = of.model, torch.zeros(2, 0, dtype=torch.int64)
+    logprobs = model.logprobs(nothing)
+    hold(logprobs.shape == (2, 1, model.vocab_size), f"logprobs has the shape {tuple(logprobs.shape)}")
+    close(logprobs[:, 0], model.start(2).logprobs)
+    after, state = model.read(model.start(2), nothing)
+    hold(after.shape == (2, 0, model.vocab_size), f"read gave the shape {tuple(after.shape)}")
+    close(state.logprobs, logprobs[:, 0])
+    for lengths in (None, torch.tensor([0, 0])):
+        hold(model.token_logprobs(nothing, lengths).shape == (2, 0), "token_logprobs of nothing has another shape")
+
+
+def a_prompt_several_times_longer_than_the_context_works(of: Subject) -> None:
+    context = of.model.context_length
+    length = 100 if context is None else min(_LONGEST, max(100, 3 * context))
+    tokens = random_tokens(of.model.vocab_size, 1, length)
+    logprobs = of.model.logprobs(tokens)
+    close(logprobs.exp().sum(-1), torch.ones(1, length + 1))
+    if context is not None and 2 * context < length:
+        # What lies further back than the context is forgotten.
+        changed = tokens.clone()
+        begun = length - context - 10
+        changed[0, :begun] = (changed[0, :begun] + 1) % of.model.vocab_size
+        close(of.model.logprobs(changed)[0, -10:], logprobs[0, -10:])
+
+
+def token_logprobs_are_those_of_the_distributions(of: Subject) -> None:
+    tokens = random_tokens(of.model.vocab_size, 4, 41)
+    gathered = of.model.logprobs(tokens)[:, :-1].gather(2, tokens[:, :, None])[:, :, 0]
+    scored = of.model.token_logprobs(tokens)
+    hold(scored.shape == (4, 41), f"token_logprobs has the shape {tuple(scored.shape)}")
+    hold(scored.dtype == torch.float32, f"token_logprobs has the type {scored.dtype}, not float32")
+    close(scored, gathered)
+    lengths = [41, 0, 9, 26]
+    ragged = of.model.token_logprobs(tokens, torch.tensor(lengths))
+    for row, length in enumerate(lengths):
+        close(ragged[row, :length], gathered[row, :length])
+
+
+def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
+    model, cost = of.model, of.model.cost()
+    hold(cost.num_params >= 0 and cost.flops_per_token >= 0, f"cost() is below 0: {cost}")
+    least = 4 * model.vocab_size
+    hold(cost.state_bytes_at_context >= least, f"a state is {cost.state_bytes_at_context} bytes, its logprobs {least}")
+    if isinstance(model, NeuralModel):
+        weights = model.num_params()
+        hold(cost.num_params == weights, f"cost() says {cost.num_params} of {weights} parameters")
+        hold(cost.flops_per_token > 0, "cost() says that a token costs no floating-point operations")
+    if model.config.is_fitted:
+        return  # the weights stay where they were found
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        on_disk = sum(path.stat().st_size for path in Path(folder).iterdir())
+    header = 4096
+    hold(0 <= on_disk - cost.model_bytes <= header, f"cost() says {cost.model_bytes} bytes, on disk are {on_disk}")
+    hold(
+        (cost.num_params == 0) == (not model.tensors()),
+        f"cost() says {cost.num_params} parameters where {len(model.tensors())} tensors are saved",
+    )
+    if isinstance(model, NeuralModel):
+        kept = sum(value.numel() for value in model.tensors().values())
+        hold(cost.num_params == kept, f"cost() says {cost.num_params} parameters, {kept} are saved")
+
+
+def reading_builds_no_graph_and_is_the_same_in_training_mode(of: Subject) -> None:
+    model = of.model
+    after, state = model.read(model.start(3), of.tokens)
+    graphless = not (after.requires_grad or state.logprobs.requires_grad)
+    hold(graphless and not model.token_logprobs(of.tokens).requires_grad, "what is read has a graph for gradients")
+    if isinstance(model, NeuralModel):
+        before = model.training
+        for training in (True, False):
+            model.train(training)
+            same(model.read(model.start(3), of.tokens)[0], after)
+            hold(all(module.training == training for module in model.modules()), "reading changes the training mode")
+        model.train(before)
+
+
+def reading_leaves_the_random_state_alone(of: Subject) -> None:
+    before = torch.get_rng_state()
+    of.model.logprobs(of.tokens)
+    of.model.token_logprobs(of.tokens)
+    same(torch.get_rng_state(), before)
+
+
+def the_same_seed_builds_the_same_model(of: Subject) -> None:
+    built = []
+    for _ in range(2):
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            built.append(of.new())
+    one, two = built
+    if isinstance(one, NeuralModel):
+        hold(one.num_params() > 0, "a model that is trained by gradients has no parameters")
+        for name, value in one.tensors().items():
+            same(value, two.tensors()[name])
+
+
+def counting_in_several_calls_equals_one_call(of: Subject) -> None:
+    pieces, whole = of.new(), of.new()
+    if not isinstance(pieces, CountingModel):
+        return
+    assert isinstance(whole, CountingModel)
+    held_out = [of.vocabulary.stream[1:50]]
+    for piece in of.vocabulary.stream.tensor_split([0, 1, 2, 50, 51, 300]):
+        pieces.count(piece)
+    pieces.finish(held_out)
+    whole.count(of.vocabulary.stream)
+    whole.finish(held_out)
+    same(pieces.logprobs(of.tokens), whole.logprobs(of.tokens))
+
+
+def counting_goes_on_from_a_file(of: Subject) -> None:
+    config = of.config
+    if "keep_counts" in {field.name for field in dataclasses.fields(config)}:
+        config = dataclasses.replace(config, **dict.fromkeys(["keep_counts"], True))
+    first, again, whole = (config.build(of.vocabulary.size, of.vocabulary.start_token) for _ in range(3))
+    if not isinstance(first, CountingModel):
+        return
+    assert isinstance(again, CountingModel)
+    assert isinstance(whole, CountingModel)
+    stream = of.vocabulary.stream
+    held_out = [stream[1:50]]
+    first.count(stream[:333])
+    first.finish(held_out)
+    with tempfile.TemporaryDirectory() as folder:
+        first.save(Path(folder))
+        again.load(Path(folder))
+    again.count(stream[333:])
+    again.finish(held_out)
+    whole.count(stream)
+    whole.finish(held_out)
+    same(again.logprobs(of.tokens), whole.logprobs(of.tokens))
+
+
+def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
+    config, vocabulary = of.config, of.vocabulary
+    if config.width_field is None:
+        return
+    for multiple in (1, 3):
+        narrow = dataclasses.replace(config, **{config.width_field: multiple * config.width_multiple})
+        with torch.device("meta"):
+            planned = narrow.build(vocabulary.size, vocabulary.start_token)
+        with torch.random.fork_rng():
+            built = narrow.build(vocabulary.size, vocabulary.start_token)
+        assert isinstance(planned, NeuralModel)
+        assert isinstance(built, NeuralModel)
+        hold(
+            planned.num_params() == built.num_params() and planned.cost() == built.cost(),
+            f"without memory it has {planned.cost()}, with memory {built.cost()}",
+        )
+        close(built.start().logprobs.exp().sum(-1), torch.ones(1))
+
+
+def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:
+    if of.config.is_fitted:  # somebody else's weights: what they were fitted to isn't known here
+        return
+    nats = -float(of.model.token_logprobs(of.vocabulary.stream[None, 1:400]).mean())
+    uniform = math.log(of.vocabulary.size)
+    hold(nats <= uniform + 1e-5, f"what it was fitted to costs {nats:.3f} nats a token, a uniform guess {uniform:.3f}")
+
+
+FIT_CHECKS: tuple[Callable[[Subject], None], ...] = (
+    probabilities_sum_to_one,
+    a_later_token_never_changes_an_earlier_distribution,
+    step_by_step_equals_all_at_once,
+    reading_in_pieces_equals_reading_at_once,
+    ragged_rows_equal_each_row_alone,
+    all_lengths_may_be_zero,
+    a_batch_row_equals_the_row_alone,
+    a_fork_leaves_its_parent_as_it_was,
+    select_repeats_drops_and_reorders_rows,
+    writing_into_what_was_handed_out_changes_no_state,
+    save_and_load_give_the_same_bits,
+    the_empty_prompt_has_a_distribution,
+    a_prompt_several_times_longer_than_the_context_works,
+    token_logprobs_are_those_of_the_distributions,
+    the_cost_is_that_of_what_is_saved,
+    reading_builds_no_graph_and_is_the_same_in_training_mode,
+    reading_leaves_the_random_state_alone,
+)
+FAMILY_CHECKS: tuple[Callable[[Subject], None], ...] = (
+    the_same_seed_builds_the_same_model,
+    counting_in_several_calls_equals_one_call,
+    counting_goes_on_from_a_file,
+    a_width_can_be_tried_without_memory_for_it,
+    a_fit_is_no_worse_than_knowing_nothing,
+)
