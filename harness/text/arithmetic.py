@@ -20,7 +20,7 @@ from typing import Literal, get_args
 
 from harness.text.corpus import Split
 from harness.text.splitting import split_by_hash
-from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript, Turn
+from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript, TranscriptFormat, Turn
 
 Operation = Literal["+", "-", "x"]
 Style = Literal["plain", "qa", "chat"]
@@ -33,13 +33,8 @@ VALIDATION_FRACTION = 0.1
 TEST_FRACTION = 0.15
 """Share of all problems that are for test."""
 
-SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n", "chat": "\n\n"}
-"""What stands between one problem and the next."""
-STOP_TEXT: dict[Style, str] = {"plain": "\n", "qa": "\n\n", "chat": HUMAN_ASSISTANT.stop_text(HUMAN)}
-"""What a completion writes once it has answered."""
-
-# A chat before and after the question.
-_BEFORE_QUESTION, _AFTER_QUESTION = HUMAN_ASSISTANT.open_turn(Transcript((Turn(HUMAN, "?"),)), ASSISTANT).split("?")
+# What stands between one problem and the next, but in a chat, where the format says it.
+_SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n"}
 _WORDS: dict[Operation, str] = {"+": "plus", "-": "minus", "x": "times"}
 MOST_PROBLEMS = 100_000
 """No more problems than this can be asked for at once."""
@@ -96,23 +91,46 @@ def split_of(problem: Problem) -> Split:
     return split_by_hash(f"{a}{problem.op}{b}", VALIDATION_FRACTION, TEST_FRACTION)
 
 
-def render(problem: Problem, style: Style) -> tuple[str, str]:
+def render(problem: Problem, style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> tuple[str, str]:
     """The prompt and the target, which follow one another in a text.
 
     plain: "12+7=" and "19". qa: the wording of the GPT-3 tasks (Brown et al. 2020) as lm-eval's `arithmetic` asks it,
-    "Question: What is 12 plus 7?\\nAnswer:" and " 19". chat: "Human: What is 12 plus 7?\\n\\nAssistant:" and " 19".
+    "Question: What is 12 plus 7?\\nAnswer:" and " 19". chat: a conversation in the format `form`, by default
+    "Human: What is 12 plus 7?\\n\\nAssistant:" and " 19".
     """
     if style == "plain":
         return f"{problem.a}{problem.op}{problem.b}=", str(problem.answer)
-    question = f"What is {problem.a} {_WORDS[problem.op]} {problem.b}?"
+    question, answer = _turns(problem)
     if style == "qa":
-        return f"Question: {question}\nAnswer:", f" {problem.answer}"
-    return f"{_BEFORE_QUESTION}{question}{_AFTER_QUESTION}", f" {problem.answer}"
+        return f"Question: {question.text}\nAnswer:", f" {answer.text}"
+    return form.open_turn(Transcript((question,)), ASSISTANT), form.body(answer)
 
 
-def few_shot_prompt(problem: Problem, shots: Sequence[Problem], style: Style) -> str:
+def few_shot_prompt(
+    problem: Problem, shots: Sequence[Problem], style: Style, form: TranscriptFormat = HUMAN_ASSISTANT
+) -> str:
     """The prompt of a problem after solved ones."""
-    return SEPARATOR[style].join([*("".join(render(shot, style)) for shot in shots), render(problem, style)[0]])
+    if style == "chat":
+        solved_ones = [turn for shot in shots for turn in _turns(shot)]
+        return form.open_turn(Transcript((*solved_ones, _turns(problem)[0])), ASSISTANT)
+    return _SEPARATOR[style].join([*("".join(render(shot, style)) for shot in shots), render(problem, style)[0]])
+
+
+def solved(problems: Sequence[Problem], style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> str:
+    """A text of problems with their answers."""
+    if style == "chat":
+        return form.render(Transcript(tuple(turn for problem in problems for turn in _turns(problem))))
+    return _SEPARATOR[style].join("".join(render(problem, style)) for problem in problems)
+
+
+def stop_text(style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> str:
+    """What a completion writes once it has answered."""
+    return form.stop_text(HUMAN) if style == "chat" else _SEPARATOR[style]
+
+
+def _turns(problem: Problem) -> tuple[Turn, Turn]:
+    question = f"What is {problem.a} {_WORDS[problem.op]} {problem.b}?"
+    return Turn(HUMAN, question), Turn(ASSISTANT, str(problem.answer))
 
 
 def problems(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.text.arithmetic import MAX_DIGITS, SEPARATOR, Operation, Problem, Style, draw, render
+from harness.text.arithmetic import MAX_DIGITS, STYLES, Operation, Problem, Style, draw, solved
 from harness.text.corpus import Corpus, DataSource, Document, Split
-from harness.text.transcript import HUMAN_ASSISTANT
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Arithmetic(DataSource):
     max_digits: int = 2
     """Digits of the longest operand, min_digits to 5."""
     style: Style = "chat"
-    """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript)."""
+    """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript, written as `format` says)."""
     train_documents: int = 6000
     """Documents for training, 1 or more."""
     validation_documents: int = 250
@@ -36,6 +36,8 @@ class Arithmetic(DataSource):
     """Problems in each document, 1 or more; no problem twice in a document while there are others."""
     seed: int = 0
     """Which problems are drawn, 0 or more. Which split a problem belongs to doesn't depend on it."""
+    format: TranscriptFormat = HUMAN_ASSISTANT
+    """How the transcripts of style=chat are written."""
 
     def __post_init__(self) -> None:
         if not self.operations or len(set(self.operations)) != len(self.operations):
@@ -47,13 +49,17 @@ class Arithmetic(DataSource):
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} must satisfy "
                 f"1 <= min_digits <= max_digits <= {MAX_DIGITS}."
             )
-        if self.style not in SEPARATOR:
-            raise ValueError(f"style={self.style!r} is not known; allowed are {', '.join(SEPARATOR)}.")
+        if self.style not in STYLES:
+            raise ValueError(f"style={self.style!r} is not known; allowed are {', '.join(STYLES)}.")
         for setting in ("train_documents", "validation_documents", "test_documents", "problems_per_document"):
             if getattr(self, setting) < 1:
                 raise ValueError(f"{setting}={getattr(self, setting)} must be 1 or more.")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} must be 0 or more.")
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        return (self.format,) if self.style == "chat" else ()
 
     def load(self) -> Corpus:
         """Made anew each time: the same settings give the same documents."""
@@ -62,6 +68,7 @@ class Arithmetic(DataSource):
             train=self._documents("train", self.train_documents),
             validation=self._documents("validation", self.validation_documents),
             test=self._documents("test", self.test_documents),
+            formats=self.formats,
         )
 
     def _documents(self, split: Split, num_documents: int) -> tuple[Document, ...]:
@@ -86,7 +93,7 @@ class Arithmetic(DataSource):
                 seen.add(problem)
                 chosen.append(problem)
             name = f"{split}/{i}"
-            text = SEPARATOR[self.style].join("".join(render(problem, self.style)) for problem in chosen)
-            form = HUMAN_ASSISTANT.name if self.style == "chat" else None
+            text = solved(chosen, self.style, self.format)
+            form = self.format.name if self.style == "chat" else None
             documents.append(Document(name, text, source=self.name, cluster=name, format=form))
         return tuple(documents)

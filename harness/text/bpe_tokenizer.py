@@ -10,33 +10,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from harness.text.corpus import Document
-from harness.text.tokenizer import Ids, LabelTokens, Tokenizer, TokenizerSettings, canonical_json, check_labels
-from harness.text.utf8 import decode_utf8, encode_utf8
+from harness.text.token_bytes import NUM_BYTES, SURROGATES, BytesTokenizer, spelling_of_bytes
+from harness.text.tokenizer import Ids, LabelTokens, SpeakerTokens, canonical_json, labels_from_json
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
+from harness.text.utf8 import encode_utf8
 
 if TYPE_CHECKING:
     import tokenizers
 
-_NUM_BYTES = 256
-# The library takes UTF-8 only: lone surrogates are written byte by byte, from the 256 tokens that every vocabulary has.
-_SURROGATES = re.compile("([\ud800-\udfff]+)")
 # The library learns in time that grows with the square of a word's length: longer ones are learnt from in pieces.
 _LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
 
 
-class BpeTokenizer(Tokenizer):
+class BpeTokenizer(BytesTokenizer):
     """The 256 bytes, then the merges in the order learnt, then the start token and the labels."""
 
     kind: ClassVar[str] = "bpe"
 
-    def __init__(self, merges: Sequence[tuple[str, str]], split_digits: bool, labels: Sequence[str] = ()) -> None:
-        """`merges`: pairs of tokens in GPT-2's spelling of bytes. `labels`: speaker labels that are one token each."""
-        spelling = _spelling_of_bytes()
+    def __init__(
+        self,
+        merges: Sequence[tuple[str, str]],
+        split_digits: bool,
+        labels: Sequence[str] = (),
+        form: TranscriptFormat = HUMAN_ASSISTANT,
+    ) -> None:
+        """`merges`: pairs of tokens in GPT-2's spelling of bytes. `labels`: speaker labels that are one token each,
+        where `form` has labels."""
+        spelling = spelling_of_bytes()
         vocab = {char: i for i, char in enumerate(sorted(spelling))}
         for left, right in merges:
             if left not in vocab or right not in vocab:
@@ -45,7 +51,7 @@ class BpeTokenizer(Tokenizer):
         self._merges = [(left, right) for left, right in merges]
         self._split_digits = split_digits
         self.start_token = len(vocab)
-        self._labels = LabelTokens(labels, first_id=len(vocab) + 1)
+        self._labels = LabelTokens(labels, form, first_id=len(vocab) + 1)
         self.label_tokens = self._labels.ids
         self.vocab_size = len(vocab) + 1 + len(labels)
         byte_of = {char: i for i, char in enumerate(spelling)}
@@ -54,45 +60,13 @@ class BpeTokenizer(Tokenizer):
         self._id_of_byte = np.array([vocab[char] for char in spelling], dtype=np.int64)
         self._encoder = _library_tokenizer(vocab, self._merges, split_digits)
 
-    def encode(self, text: str) -> Ids:
-        return self.encode_many([text])[0]
-
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
-        parts: list[tuple[int, Ids | None]] = []  # (text, its next ids; None where the library still has to say)
-        stretches: list[str] = []
-        for i, text in enumerate(texts):
-            for part in self._labels.split(text):
-                if isinstance(part, int):
-                    parts.append((i, np.array([part], dtype=np.int64)))
-                    continue
-                for stretch in _SURROGATES.split(part) if not part.isascii() else [part]:
-                    if stretch and "\ud800" <= stretch[0] <= "\udfff":
-                        data = np.frombuffer(encode_utf8(stretch), dtype=np.uint8)
-                        parts.append((i, self._id_of_byte[data]))
-                    elif stretch:
-                        parts.append((i, None))
-                        stretches.append(stretch)
-        encoded = iter(self._encoder.encode_batch_fast(stretches, add_special_tokens=False))
-        out: list[list[Ids]] = [[np.empty(0, dtype=np.int64)] for _ in texts]
-        for i, ids in parts:
-            out[i].append(np.array(next(encoded).ids, dtype=np.int64) if ids is None else ids)
-        return [np.concatenate(pieces) for pieces in out]
-
-    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
-        return decode_utf8(b"".join(self._bytes[np.asarray(tokens, dtype=np.int64)]))
-
-    def token_text(self, token: int) -> str:
-        data: bytes = self._bytes[token]
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            return "".join(f"<0x{byte:02X}>" for byte in data)
-        return super().token_text(token)
+        return self._encode_parts(self._labels.split(text) for text in texts)
 
     def to_json(self) -> str:
         content = {
             "kind": self.kind,
-            "labels": list(self.label_tokens),
+            **self._labels.to_json(),
             "merges": self._merges,
             "split_digits": self._split_digits,
         }
@@ -102,14 +76,7 @@ class BpeTokenizer(Tokenizer):
     def from_json(cls, content: str) -> Self:
         described = json.loads(content)
         merges = [(left, right) for left, right in described["merges"]]
-        return cls(merges, described["split_digits"], described["labels"])
-
-
-def _spelling_of_bytes() -> list[str]:
-    """GPT-2's printable character for each byte: itself where that is printable, else the next ones from U+0100 on."""
-    printable = {*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)}
-    spare = iter(range(_NUM_BYTES, 2 * _NUM_BYTES))
-    return [chr(byte if byte in printable else next(spare)) for byte in range(_NUM_BYTES)]
+        return cls(merges, described["split_digits"], *labels_from_json(described))
 
 
 def _library_tokenizer(
@@ -125,7 +92,7 @@ def _library_tokenizer(
 
 
 @dataclass(frozen=True)
-class BpeTokenizerSettings(TokenizerSettings):
+class BpeTokenizerSettings(SpeakerTokens):
     """tokenizer=bpe: frequent stretches of bytes as tokens."""
 
     vocab_size: int = 1024
@@ -133,31 +100,23 @@ class BpeTokenizerSettings(TokenizerSettings):
     so many."""
     split_digits: bool = True
     """Whether each digit is a token of its own, so that numbers are spelt alike wherever they stand."""
-    speaker_tokens: bool = False
-    """Whether a speaker's label at the start of a turn is one token of its own."""
-    labels: list[str] = field(default_factory=lambda: ["Human:", "Assistant:"])
-    """The labels that `speaker_tokens` makes tokens."""
 
     def __post_init__(self) -> None:
-        check_labels(self.labels)
-        least = _NUM_BYTES + 1 + len(self._active_labels)
+        super().__post_init__()
+        least = NUM_BYTES + 1 + len(self.active_labels)
         if self.vocab_size < least:
             raise ValueError(
                 f"vocab_size={self.vocab_size} is too small: bpe needs at least {least} (256 bytes, the start token "
-                f"and {len(self._active_labels)} speaker labels), and more to have any merges. tokenizer=byte has none."
+                f"and {len(self.active_labels)} speaker labels), and more to have any merges. tokenizer=byte has none."
             )
-
-    @property
-    def _active_labels(self) -> list[str]:
-        return self.labels if self.speaker_tokens else []
 
     def train(self, documents: Sequence[Document]) -> BpeTokenizer:
         from tokenizers import pre_tokenizers, trainers
 
-        labels = LabelTokens(self._active_labels, first_id=0)
+        labels = LabelTokens(self.active_labels, self.format, first_id=0)
         learner = _library_tokenizer({}, [], self.split_digits)
         trainer = trainers.BpeTrainer(
-            vocab_size=self.vocab_size - 1 - len(self._active_labels),
+            vocab_size=self.vocab_size - 1 - len(self.active_labels),
             # A pair that occurs once in all of the text saves nothing.
             min_frequency=2,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -167,7 +126,7 @@ class BpeTokenizerSettings(TokenizerSettings):
         learner.train_from_iterator(_stretches(documents, labels), trainer)
         model = json.loads(learner.to_str())["model"]
         trained = BpeTokenizer(
-            [(left, right) for left, right in model["merges"]], self.split_digits, self._active_labels
+            [(left, right) for left, right in model["merges"]], self.split_digits, self.active_labels, self.format
         )
         assert trained.start_token == len(model["vocab"]), "the library's vocabulary is its bytes and its merges"
         return trained
@@ -177,4 +136,4 @@ def _stretches(documents: Sequence[Document], labels: LabelTokens) -> Iterator[s
     """What the merges are learnt from: the plain text between labels, without lone surrogates, long words in pieces."""
     for document in documents:
         for stretch in labels.plain_stretches(document.text):
-            yield from _LONG_WORD.split(_SURROGATES.sub("", stretch))
+            yield from _LONG_WORD.split(SURROGATES.sub("", stretch))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
 from harness.text.corpus import Document
-from harness.text.tokenizer import Ids, LabelTokens, Tokenizer, TokenizerSettings, canonical_json, check_labels
+from harness.text.tokenizer import Ids, LabelTokens, SpeakerTokens, Tokenizer, canonical_json, labels_from_json
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 from harness.text.utf8 import decode_utf8, encode_utf8
 
 _NUM_BYTES = 256
@@ -21,10 +22,10 @@ class ByteTokenizer(Tokenizer):
 
     kind: ClassVar[str] = "byte"
 
-    def __init__(self, labels: Sequence[str] = ()) -> None:
-        """`labels`: speaker labels that are one token each."""
+    def __init__(self, labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT) -> None:
+        """`labels`: speaker labels that are one token each, where `form` has labels."""
         self.start_token = _NUM_BYTES
-        self._labels = LabelTokens(labels, first_id=_NUM_BYTES + 1)
+        self._labels = LabelTokens(labels, form, first_id=_NUM_BYTES + 1)
         self.label_tokens = self._labels.ids
         self.vocab_size = _NUM_BYTES + 1 + len(labels)
         names = [bytes([i]) for i in range(_NUM_BYTES)] + [b""] + [encode_utf8(label) for label in labels]
@@ -49,24 +50,16 @@ class ByteTokenizer(Tokenizer):
         return f"<0x{token:02X}>" if 0x80 <= token < _NUM_BYTES else super().token_text(token)
 
     def to_json(self) -> str:
-        return canonical_json({"kind": self.kind, "labels": list(self.label_tokens)})
+        return canonical_json({"kind": self.kind, **self._labels.to_json()})
 
     @classmethod
     def from_json(cls, content: str) -> Self:
-        return cls(json.loads(content)["labels"])
+        return cls(*labels_from_json(json.loads(content)))
 
 
 @dataclass(frozen=True)
-class ByteTokenizerSettings(TokenizerSettings):
+class ByteTokenizerSettings(SpeakerTokens):
     """tokenizer=byte: bytes as tokens; nothing to learn."""
 
-    speaker_tokens: bool = False
-    """Whether a speaker's label at the start of a turn is one token of its own."""
-    labels: list[str] = field(default_factory=lambda: ["Human:", "Assistant:"])
-    """The labels that `speaker_tokens` makes tokens."""
-
-    def __post_init__(self) -> None:
-        check_labels(self.labels)
-
     def train(self, documents: Sequence[Document]) -> ByteTokenizer:
-        return ByteTokenizer(self.labels if self.speaker_tokens else ())
+        return ByteTokenizer(self.active_labels, self.format)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
 from harness.text.corpus import Document
-from harness.text.tokenizer import Ids, LabelTokens, Tokenizer, TokenizerSettings, canonical_json, check_labels
+from harness.text.tokenizer import Ids, LabelTokens, SpeakerTokens, Tokenizer, canonical_json, labels_from_json
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 from harness.text.utf8 import decode_utf8
 
 NUM_DIGITS = 16
@@ -28,13 +29,16 @@ class CharTokenizer(Tokenizer):
 
     kind: ClassVar[str] = "char"
 
-    def __init__(self, code_points: Sequence[int], labels: Sequence[str] = ()) -> None:
-        """`code_points`: the alphabet, each once. `labels`: speaker labels that are one token each."""
+    def __init__(
+        self, code_points: Sequence[int], labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT
+    ) -> None:
+        """`code_points`: the alphabet, each once. `labels`: speaker labels that are one token each, where `form` has
+        labels."""
         alphabet = np.array(sorted(set(code_points)), dtype=np.int64)
         if len(alphabet) != len(code_points) or (alphabet < 0).any() or (alphabet >= _NUM_CODE_POINTS).any():
             raise ValueError("the alphabet must be code points of Unicode, each once")
         self.start_token = 0
-        self._labels = LabelTokens(labels, first_id=1)
+        self._labels = LabelTokens(labels, form, first_id=1)
         self.label_tokens = self._labels.ids
         self._first_digit = 1 + len(labels)
         self._first_char = self._first_digit + NUM_DIGITS
@@ -93,13 +97,13 @@ class CharTokenizer(Tokenizer):
         return super().token_text(token)
 
     def to_json(self) -> str:
-        content = {"kind": self.kind, "labels": list(self.label_tokens), "code_points": self._code_points.tolist()}
+        content = {"kind": self.kind, **self._labels.to_json(), "code_points": self._code_points.tolist()}
         return canonical_json(content)
 
     @classmethod
     def from_json(cls, content: str) -> Self:
         described = json.loads(content)
-        return cls(described["code_points"], described["labels"])
+        return cls(described["code_points"], *labels_from_json(described))
 
 
 def _utf8_length(code_points: np.ndarray) -> np.ndarray:
@@ -117,24 +121,20 @@ def _utf8_digits(code_points: np.ndarray, size: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class CharTokenizerSettings(TokenizerSettings):
+class CharTokenizerSettings(SpeakerTokens):
     """tokenizer=char: characters as tokens."""
 
     min_count: int = 1
     """Characters seen less often than this in training are written as bytes; 1 or more."""
-    speaker_tokens: bool = False
-    """Whether a speaker's label at the start of a turn is one token of its own."""
-    labels: list[str] = field(default_factory=lambda: ["Human:", "Assistant:"])
-    """The labels that `speaker_tokens` makes tokens."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.min_count < 1:
             raise ValueError(f"min_count must be at least 1, not {self.min_count}.")
-        check_labels(self.labels)
 
     def train(self, documents: Sequence[Document]) -> CharTokenizer:
         counts: Counter[str] = Counter()
         for document in documents:
             counts.update(document.text)
         frequent = sorted(ord(char) for char, count in counts.items() if count >= self.min_count)
-        return CharTokenizer(frequent, self.labels if self.speaker_tokens else ())
+        return CharTokenizer(frequent, self.active_labels, self.format)

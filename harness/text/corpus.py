@@ -15,10 +15,13 @@ from functools import cached_property
 from typing import ClassVar, Literal, get_args
 
 from harness.errors import UserError, closest
+from harness.text.transcript import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
 from harness.text.utf8 import encode_utf8 as encode_utf8
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+USUAL_FORMATS = (HUMAN_ASSISTANT, PLAY)
+"""The formats of a data source that doesn't say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Document:
     cluster: str
     """What is statistically one unit: the play, the conversation. Intervals resample clusters, not documents."""
     format: str | None = None
-    """The kind of transcript it is ("human_assistant", "play"), None where it isn't one. See transcript.FORMATS."""
+    """The kind of transcript it is, by its format's name ("human_assistant", "play"); None where it isn't one.
+    `Corpus.format_of` says what the name means."""
 
     @cached_property
     def num_bytes(self) -> int:
@@ -56,6 +60,8 @@ class Corpus:
     """What results are reported on, and nothing else."""
     notes: tuple[str, ...] = ()
     """What a user should know about how this corpus was made (files skipped, documents cut), a sentence each."""
+    formats: tuple[TranscriptFormat, ...] = USUAL_FORMATS
+    """What the names in `Document.format` mean."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -72,6 +78,17 @@ class Corpus:
                     digest.update(f"{len(part)}:".encode())
                     digest.update(part)
         return digest.hexdigest()
+
+    @property
+    def chat_format(self) -> TranscriptFormat:
+        """How conversations between a human and an assistant are written here."""
+        return chat_format(self.formats)
+
+    def format_of(self, document: Document) -> TranscriptFormat | None:
+        """How a document is written; None where it is no transcript."""
+        if document.format is None:
+            return None
+        return next(form for form in self.formats if form.name == document.format)
 
     def documents(self, split: str) -> tuple[Document, ...]:
         """The documents of "train", "validation" or "test"; UserError for another word."""
@@ -103,6 +120,11 @@ class DataSource(ABC):
 
     name: ClassVar[str]
     """As in `data=`."""
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        """The formats of its transcripts; a corpus that it loads says the same."""
+        return USUAL_FORMATS
 
     @abstractmethod
     def load(self) -> Corpus:

@@ -21,6 +21,7 @@ from harness.errors import UserError
 from harness.text.arithmetic import problems_in_text, split_of
 from harness.text.arithmetic_data import Arithmetic
 from harness.text.corpus import SPLITS, Corpus, DataSource, Document, Split
+from harness.text.transcript import TranscriptFormat
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,20 @@ class Mixture(DataSource):
         for name, source in self.sources.items():
             if not isinstance(source, DataSource):
                 raise ValueError(f"sources.{name} is not a data set but {source!r}; name an option of data=.")
+        named: dict[str, TranscriptFormat] = {}
+        for form in self.formats:
+            if named.setdefault(form.name, form) != form:
+                raise ValueError(f"two sources write transcripts in different ways under one name: {form.name!r}.")
         for setting in ("train_bytes", "validation_bytes", "test_bytes"):
             if (cap := getattr(self, setting)) is not None and cap < 1:
                 raise ValueError(f"{setting}={cap} must be 1 or more, or null for no limit.")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} must be 0 or more.")
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        """Those of every source that has a share."""
+        return tuple(form for name, weight in self.weights.items() if weight for form in self.sources[name].formats)
 
     def load(self) -> Corpus:
         """The mixed corpus. UserError where a source can't be loaded, or has nothing for a split."""
@@ -78,7 +88,9 @@ class Mixture(DataSource):
                     f"out, or leave it out (data.weights.{empty[0]}=0)."
                 )
             mixed[split] = self._mix(pools, caps[split])
-        return Corpus(self.name, mixed["train"], mixed["validation"], mixed["test"], notes=tuple(notes))
+        return Corpus(
+            self.name, mixed["train"], mixed["validation"], mixed["test"], notes=tuple(notes), formats=self.formats
+        )
 
     def _pool(self, name: str, corpus: Corpus, split: Split) -> list[Document]:
         """A source's documents of a split in shuffled order, named as the mixture's."""

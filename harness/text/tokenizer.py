@@ -5,19 +5,22 @@ probability. The start token opens every document and belongs to no text: `encod
 says, and it decodes to nothing.
 
 Speaker labels. With `speaker_tokens` on, a label at a structural place ("Human:" at the start of the text or after a
-blank line, see harness.text.transcript) is one token of its own; the same words anywhere else are plain text. A
-transcript then can't be forged by what is said in it, and handing over a turn is one choice of the model.
+blank line, or "<|im_end|>" where a turn ends: see harness.text.transcript) is one token of its own; the same words
+anywhere else are plain text. A transcript then can't be forged by what is said in it, and handing over a turn is one
+choice of the model.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib
 import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,7 +28,7 @@ import numpy as np
 
 from harness.errors import UserError, closest
 from harness.text.corpus import Document
-from harness.text.transcript import LabelFinder
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 
 TOKENIZER_FILE = "tokenizer.json"
 # Where the classes of the kinds that come with bakeoff are; imported when a file of that kind is read.
@@ -33,6 +36,7 @@ _BUILT_IN_KINDS = {
     "byte": "harness.text.byte_tokenizer",
     "char": "harness.text.char_tokenizer",
     "bpe": "harness.text.bpe_tokenizer",
+    "hf": "harness.text.hf_tokenizer",
 }
 _KINDS: dict[str, type[Tokenizer]] = {}
 
@@ -54,7 +58,8 @@ class Tokenizer(ABC):
     start_token: int
     """Opens every document. `encode` never gives it; it decodes to ''."""
     label_tokens: Mapping[str, int]
-    """Speaker labels that are one token each, as {"Human:": 257}; empty when `speaker_tokens` is off."""
+    """Labels of speakers (or markers around turns) that are one token each, as {"Human:": 257}; empty when
+    `speaker_tokens` is off."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -85,6 +90,11 @@ class Tokenizer(ABC):
     @abstractmethod
     def from_json(cls, content: str) -> Self:
         """The tokenizer that `to_json` described."""
+
+    @functools.cached_property
+    def single_texts(self) -> dict[int, str]:
+        """What single tokens decode to, as far as somebody has looked; to be filled by who looks."""
+        return {}
 
     @property
     def fingerprint(self) -> str:
@@ -121,15 +131,29 @@ def load_tokenizer(path: Path) -> Tokenizer:
     if kind in _BUILT_IN_KINDS:
         importlib.import_module(_BUILT_IN_KINDS[kind])
     if kind not in _KINDS:
+        _import_installed()
+    if kind not in _KINDS:
         known = sorted(_BUILT_IN_KINDS.keys() | _KINDS.keys())
         raise UserError(
             f"{file} holds a tokenizer of kind {kind!r}; known are {', '.join(known)}.{closest(str(kind), known)} "
-            "If a plugin brings this kind, install the plugin."
+            "If a plugin brings this kind, install the plugin, or name its file with --plugin."
         )
     try:
         return _KINDS[kind].from_json(content)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is a damaged tokenizer of kind {kind!r} ({error!r}). Train it again.") from error
+
+
+def _import_installed() -> None:
+    """Import the tokenizers of installed plugins, so that their kinds are known."""
+    from harness.errors import PluginError
+    from harness.options import known_targets
+    from harness.plugins import import_module
+
+    for target, group in known_targets().items():
+        if group == "tokenizer":
+            with contextlib.suppress(PluginError, ImportError):  # a broken one may be another than the one asked for
+                import_module(target.rpartition(".")[0])
 
 
 @dataclass(frozen=True)
@@ -147,6 +171,33 @@ class TokenizerSettings(ABC):
         """The tokenizer that these settings make of training documents; the same in any process."""
 
 
+@dataclass(frozen=True)
+class SpeakerTokens(TokenizerSettings):
+    """What the tokenizers that can make speakers' labels tokens have in common."""
+
+    speaker_tokens: bool = False
+    """Whether a speaker's label at the start of a turn is one token of its own."""
+    labels: list[str] | None = None
+    """The labels that `speaker_tokens` makes tokens; None: those of `format`, or the markers around its turns."""
+    format: TranscriptFormat = HUMAN_ASSISTANT
+    """How conversations are written: where a label counts."""
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels or [])
+        if self.speaker_tokens and not self.active_labels:
+            raise ValueError(
+                f"speaker_tokens has no labels to make tokens: in format {self.format.name!r} anyone may speak. Name "
+                "them, as labels=[HAMLET:,OPHELIA:], or leave speaker_tokens=false."
+            )
+
+    @property
+    def active_labels(self) -> tuple[str, ...]:
+        """The labels that become tokens; none when `speaker_tokens` is off."""
+        if not self.speaker_tokens:
+            return ()
+        return self.format.token_labels if self.labels is None else tuple(self.labels)
+
+
 def check_labels(labels: Sequence[str]) -> None:
     """ValueError with a sentence for the user, unless these can be speaker labels."""
     for label in labels:
@@ -162,16 +213,37 @@ def check_labels(labels: Sequence[str]) -> None:
 class LabelTokens:
     """Cuts a text at its speaker labels: those at a structural place become tokens, the rest stays text."""
 
-    def __init__(self, labels: Sequence[str], first_id: int) -> None:
-        """`labels` get the ids from `first_id` on, in their order; none of them turns this off."""
+    def __init__(self, labels: Sequence[str], form: TranscriptFormat, first_id: int) -> None:
+        """`labels` get the ids from `first_id` on, in their order; with none, all is text. form: where they count."""
         self.ids = {label: first_id + i for i, label in enumerate(labels)}
-        any_label = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-        self._finder = LabelFinder(f"(?:{any_label})") if labels else None
+        self._form = form
+        opening = [
+            re.escape(label) + ("" if label == form.before_name else form.after_label)
+            for label in sorted(labels, key=len, reverse=True)
+            if label != form.end
+        ]
+        any_label = f"(?:{'|'.join(opening)})" if opening else "(?!)"
+        self._first = re.compile(any_label)
+        self._boundaries = form.boundaries(any_label)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `labels_from_json` reads."""
+        return {"labels": list(self.ids), **({"format": asdict(self._form)} if self.ids else {})}
+
+    def _find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where each label begins and ends, in order."""
+        if first := self._first.match(text):
+            yield first.span()
+        for boundary in self._boundaries.finditer(text):
+            if self._form.end in self.ids:
+                yield boundary.start(), boundary.start() + len(self._form.end)
+            if boundary["label"] is not None:
+                yield boundary.span("label")
 
     def split(self, text: str) -> Iterator[str | int]:
         """Stretches of plain text (never empty) and the ids of the labels between them, in order."""
         plain_from = 0
-        for begin, end in self._finder.find(text) if self._finder else ():
+        for begin, end in self._find(text) if self.ids else ():
             if begin > plain_from:
                 yield text[plain_from:begin]
             yield self.ids[text[begin:end]]
@@ -182,6 +254,12 @@ class LabelTokens:
     def plain_stretches(self, text: str) -> Iterator[str]:
         """The stretches of plain text alone."""
         return (stretch for stretch in self.split(text) if isinstance(stretch, str))
+
+
+def labels_from_json(described: Mapping[str, Any]) -> tuple[list[str], TranscriptFormat]:
+    """The labels in a tokenizer.json, and the format that says where they count."""
+    labels = described["labels"]
+    return labels, TranscriptFormat(**described["format"]) if labels else HUMAN_ASSISTANT
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:

@@ -1,8 +1,7 @@
-"""Tests of texts write to a cache of their own; the plays, where the user has fetched them, are linked into it."""
+"""Tests of texts write to a cache of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,8 @@ from harness.text.shakespeare import plays_folder
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    fetched = plays_folder()
-    folder = tmp_path_factory.mktemp("cache")
-    if fetched.is_dir():
-        (folder / fetched.name).symlink_to(fetched.resolve())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(folder))
-        yield folder
+def own_cache(cache: Path) -> None:
+    """For every test here."""
 
 
 @pytest.fixture

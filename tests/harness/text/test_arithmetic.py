@@ -13,8 +13,6 @@ from harness.errors import UserError
 from harness.text import arithmetic_data
 from harness.text.arithmetic import (
     OPERATIONS,
-    SEPARATOR,
-    STOP_TEXT,
     STYLES,
     Operation,
     Problem,
@@ -25,11 +23,14 @@ from harness.text.arithmetic import (
     problems,
     problems_in_text,
     render,
+    solved,
     split_of,
+    stop_text,
 )
 from harness.text.arithmetic_data import Arithmetic
 from harness.text.corpus import SPLITS
-from harness.text.transcript import HUMAN_ASSISTANT
+from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
+from tests.harness.text.formats import CHATML, EVERY
 
 any_problem = st.builds(Problem, st.integers(0, 99_999), st.sampled_from(OPERATIONS), st.integers(0, 99_999))
 
@@ -108,11 +109,25 @@ def test_solved_problems_stand_before_the_one_asked(style: Style, prompt: str) -
     assert few_shot_prompt(Problem(6, "x", 7), [], style) == render(Problem(6, "x", 7), style)[0]
 
 
+@pytest.mark.parametrize("form", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("style", STYLES)
-def test_the_stop_text_begins_what_follows_an_answer(style: Style) -> None:
-    first, second = render(Problem(1, "+", 2), style), render(Problem(3, "+", 4), style)
-    assert (SEPARATOR[style] + "".join(second)).startswith(STOP_TEXT[style])
-    assert STOP_TEXT[style] not in "".join(first)
+def test_the_stop_text_follows_an_answer_and_is_not_in_it(style: Style, form: TranscriptFormat) -> None:
+    first, second = Problem(1, "+", 2), Problem(3, "+", 4)
+    (prompt, target), stop = render(first, style, form), stop_text(style, form)
+    whole = solved([first, second], style, form)
+    assert whole.startswith(prompt + target + stop)
+    assert stop not in target
+    asked, answered = few_shot_prompt(second, [first], style, form), render(second, style, form)[1]
+    assert whole.startswith(asked + answered)
+
+
+def test_in_chatml_a_problem_is_a_turn_of_each() -> None:
+    problem = Problem(98, "+", 45)
+    assert render(problem, "chat", CHATML) == (
+        "<|im_start|>user\nWhat is 98 plus 45?<|im_end|>\n<|im_start|>assistant\n",
+        "143",
+    )
+    assert stop_text("chat", CHATML) == "<|im_end|>"
 
 
 # --- splits
@@ -197,9 +212,8 @@ def test_asking_for_too_many_problems_is_refused() -> None:
 
 @given(problem=any_problem, style=st.sampled_from(STYLES))
 def test_a_planted_problem_is_found_in_every_style(problem: Problem, style: Style) -> None:
-    text = SEPARATOR[style].join(
-        ["Some words."[: 0 if style == "plain" else None], "".join(render(problem, style)), ""]
-    )
+    before, after = ("\n", "\n") if style == "plain" else ("Some words.\n\n", "\n\n")
+    text = f"{before}{solved([problem], style)}{after}"
     assert set(problems_in_text(text)) == {problem}
     assert count_problems_in_text(["nothing here", text], [problem]) == 1
     assert count_problems_in_text([text], [Problem(problem.a + 1, problem.op, problem.b)]) == 0
@@ -269,6 +283,15 @@ def test_chat_style_documents_are_transcripts() -> None:
         assert len(turns) == 20
         assert document.id.startswith(split)
     assert {document.format for _, document in Arithmetic(style="plain", train_documents=5).load()} == {None}
+
+
+def test_chat_style_documents_are_written_in_the_format_that_is_asked_for() -> None:
+    corpus = Arithmetic(train_documents=5, format=CHATML).load()
+    assert corpus.chat_format == CHATML
+    for _, document in corpus:
+        assert corpus.format_of(document) == CHATML
+        assert len(CHATML.parse(document.text).turns) == 20
+        assert len(list(problems_in_text(document.text))) == 10
 
 
 def test_a_document_repeats_no_problem_while_there_are_others() -> None:

@@ -12,7 +12,8 @@ from harness.text import chat, conversations
 from harness.text.chat import Chat, Chatterbot
 from harness.text.conversations import clean_message, cut, read_chatterbot, read_chitchat
 from harness.text.corpus import Corpus
-from harness.text.transcript import HUMAN_ASSISTANT, Transcript, Turn
+from harness.text.transcript import HUMAN_ASSISTANT, Transcript, TranscriptFormat, Turn
+from tests.harness.text.formats import CHATML, OWN
 
 SOURCES = pytest.mark.parametrize("source", [Chat(), Chatterbot()], ids=["chat", "chatterbot"])
 
@@ -29,6 +30,16 @@ def test_every_document_parses_back_to_alternating_turns_that_say_something(sour
             ("Human", "Assistant")[i % 2] for i in range(len(transcript.turns))
         ]
         assert all(turn.text and "\n\n" not in turn.text for turn in transcript.turns)
+
+
+@pytest.mark.parametrize("form", [CHATML, OWN["lines"]], ids=["chatml", "lines"])
+def test_the_same_turns_are_written_in_any_format(form: TranscriptFormat) -> None:
+    usual, other = Chatterbot().load(), Chatterbot(format=form).load()
+    assert other.chat_format == form
+    assert other.fingerprint != usual.fingerprint
+    for (_, document), (_, written) in zip(usual, other, strict=True):
+        assert other.format_of(written) == form
+        assert form.parse(written.text) == HUMAN_ASSISTANT.parse(document.text)
 
 
 @SOURCES

@@ -1,4 +1,5 @@
-"""Every option of data= and tokenizer= spells out its dataclass: each field, its default, and a comment above it."""
+"""Every option of data=, tokenizer= and format= spells out its dataclass: each field, its default, and a comment above
+it."""
 
 from __future__ import annotations
 
@@ -13,12 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.config import compose, typed
+from harness.errors import UserError
+from harness.text.char_tokenizer import CharTokenizerSettings
 from harness.text.corpus import DataSource
 from harness.text.mixture import Mixture
 from harness.text.tokenizer import TokenizerSettings
+from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript, Turn, chat_format
 from tests.conftest import ROOT
+from tests.harness.text.formats import CHATML
 
-FILES = [*sorted((ROOT / "conf" / "data").glob("*.yaml")), *sorted((ROOT / "conf" / "tokenizer").glob("*.yaml"))]
+FILES = [path for group in ("data", "tokenizer") for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
+FORMATS = sorted((ROOT / "conf" / "format").glob("*.yaml"))
 
 
 def settings_class(content: dict[str, Any]) -> type[Any]:
@@ -36,6 +43,9 @@ def test_an_option_spells_out_every_field_with_its_default(file: Path) -> None:
     # A mixture's sources are in the defaults list, and its dataclass has none by itself.
     own = {"sources", "weights"} if cls is Mixture else set()
     given = {key: value for key, value in content.items() if key not in ("_target_", "defaults", *own)}
+    if "format" in given:  # the run's, which is human_assistant if nothing else is picked
+        assert given["format"] == "${format}"
+        given["format"] = HUMAN_ASSISTANT
     defaults = {
         field.name: field.default_factory() if callable(field.default_factory) else field.default
         for field in dataclasses.fields(cls)
@@ -44,7 +54,15 @@ def test_an_option_spells_out_every_field_with_its_default(file: Path) -> None:
     assert given == defaults
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}={file.stem}")
+@pytest.mark.parametrize("file", FORMATS, ids=lambda file: file.stem)
+def test_a_format_spells_out_every_field(file: Path) -> None:
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    fields = [field.name for field in dataclasses.fields(settings_class(content))]
+    assert list(content) == ["_target_", *fields]
+    assert content["name"] == file.stem
+
+
+@pytest.mark.parametrize("file", [*FILES, *FORMATS], ids=lambda file: f"{file.parent.name}={file.stem}")
 def test_an_option_has_a_comment_above_every_field(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# ")
@@ -54,19 +72,53 @@ def test_an_option_has_a_comment_above_every_field(file: Path) -> None:
 
 
 def test_the_mixture_composes_its_sources() -> None:
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
+    data = typed(compose(["data=mixture"])).data
+    assert isinstance(data, Mixture)
+    assert data.sources.keys() == data.weights.keys() == {"shakespeare", "chat", "arithmetic"}
 
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        node = OmegaConf.to_container(compose("data/mixture"), resolve=True)
-    assert isinstance(node, dict)
-    data = node["data"]
-    assert data["sources"].keys() == data["weights"].keys() == {"shakespeare", "chat", "arithmetic"}
-    sources = {
-        name: settings_class(source)(**{key: value for key, value in source.items() if key != "_target_"})
-        for name, source in data["sources"].items()
-    }
-    assert Mixture(**{key: value for key, value in data.items() if key not in ("_target_", "sources")}, sources=sources)
+
+@pytest.mark.parametrize("data", ["chat", "chatterbot", "arithmetic", "mixture", "text"])
+def test_one_choice_of_format_reaches_the_data_and_the_tokenizer(data: str) -> None:
+    more = ["data.transcripts=true"] if data == "text" else []
+    settings = typed(compose(["format=chatml", f"data={data}", *more]))
+    assert chat_format(settings.data.formats) == CHATML
+    assert isinstance(settings.tokenizer, CharTokenizerSettings)
+    assert settings.tokenizer.format == CHATML
+
+
+def test_a_source_of_a_mixture_may_have_a_format_of_its_own() -> None:
+    settings = typed(compose(["data=mixture", "+format@data.sources.chat.format=chatml"]))
+    assert [form.name for form in settings.data.formats] == ["play", "chatml", "human_assistant"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["format=chatm"], "format=chatm is not known. Did you mean 'chatml'"),
+        (["format.betwen=x"], "format.betwen is not an option.*Did you mean 'between'"),
+        (["format.between=':'"], "^format: between=':' must be there, and share no character"),
+        (["format=play", "tokenizer.speaker_tokens=true"], "speaker_tokens has no labels.*anyone may speak"),
+        (["format.labels_in_text=drop"], "must be one of escape, refuse"),
+        (
+            ["+format@data.sources.chat.format=human_assistant", "data.sources.chat.format.before_text=''"],
+            "two sources write transcripts in different ways under one name: 'human_assistant'",
+        ),
+    ],
+)
+def test_a_wrong_format_is_refused_where_it_was_set(overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        typed(compose(overrides))
+
+
+def test_labels_and_what_stands_between_turns_are_set_without_writing_python() -> None:
+    overrides = [
+        "format.speakers.Human=Q",
+        "format.speakers.Assistant=A",
+        "~format.speakers.System",
+        "format.between='\n'",
+    ]
+    form = chat_format(typed(compose(["data=chatterbot", *overrides])).data.formats)
+    assert form.render(Transcript((Turn(HUMAN, "hi"), Turn(ASSISTANT, "ho")))) == "Q: hi\nA: ho"
 
 
 def test_texts_can_be_read_without_torch() -> None:

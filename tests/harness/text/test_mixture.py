@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.text.arithmetic import problems, problems_in_text, render, split_of
 from harness.text.arithmetic_data import Arithmetic
-from harness.text.chat import Chat
+from harness.text.chat import Chat, Chatterbot
 from harness.text.corpus import SPLITS, Corpus, DataSource, Document
 from harness.text.mixture import Mixture
 from harness.text.shakespeare import Shakespeare
+from tests.harness.text.formats import CHATML
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,18 @@ def test_what_is_no_data_set_is_refused() -> None:
 def test_no_sources_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="no source has a weight above 0"):
         Mixture()
+
+
+def test_a_mixture_has_the_formats_of_the_sources_that_have_a_share() -> None:
+    sources: dict[str, DataSource] = {
+        "chat": Chatterbot(format=CHATML),
+        "sums": Arithmetic(train_documents=5),
+        "none": Chatterbot(),
+    }
+    corpus = Mixture(sources, {"chat": 1, "sums": 1, "none": 0}).load()
+    assert corpus.chat_format == CHATML
+    forms = [corpus.format_of(document) for _, document in corpus]
+    assert {form.name for form in forms if form is not None} == {"chatml", "human_assistant"}
 
 
 @pytest.mark.usefixtures("plays")

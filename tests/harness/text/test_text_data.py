@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.text.corpus import SPLITS, Corpus
 from harness.text.stretches import cut_text, cut_transcript
 from harness.text.text_data import Text
-from harness.text.transcript import HUMAN_ASSISTANT, Transcript, Turn
+from harness.text.transcript import HUMAN_ASSISTANT, Transcript, TranscriptFormat, Turn
 
 ROWS = [f'row {i}\r\nsecond line,  with "quotes" and é {i} ' for i in range(120)]
 
@@ -302,23 +302,34 @@ def test_stretches_of_a_transcript_have_its_turns(num_turns: int, asked: tuple[f
 
 def test_own_transcripts_carry_their_format(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.jsonl", [f"Human: hi {i}\n\nAssistant: ho" for i in range(120)])
-    assert {document.format for _, document in Text(str(tmp_path), format="human_assistant").load()} == {
-        "human_assistant"
-    }
+    assert {document.format for _, document in Text(str(tmp_path), transcripts=True).load()} == {"human_assistant"}
+
+
+def test_own_transcripts_may_be_written_in_a_format_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(f"Q: hi {i}\nA: ho" for i in range(50)))
+    own = TranscriptFormat("lines", {"Human": "Q", "Assistant": "A"}, between="\n")
+    corpus = Text(str(tmp_path), transcripts=True, format=own).load()
+    assert corpus.chat_format == own
+    [document] = corpus.validation
+    assert corpus.format_of(document) == own
+    assert [turn.speaker for turn in own.parse(document.text).turns][:2] == ["Human", "Assistant"]
+    plain = Text(str(tmp_path)).load()
+    assert plain.format_of(plain.validation[0]) is None
+    assert plain.chat_format == HUMAN_ASSISTANT
 
 
 def test_a_long_transcript_of_ones_own_is_cut_at_turns(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n\n".join(f"Human: hi {i}\n\nAssistant: ho\nho" for i in range(50)))
-    corpus = Text(str(tmp_path), format="human_assistant").load()
+    corpus = Text(str(tmp_path), transcripts=True).load()
     assert [len(HUMAN_ASSISTANT.parse(corpus.documents(split)[0].text).turns) for split in SPLITS] == [90, 5, 5]
 
 
 def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Once upon a time")
     with pytest.raises(
-        UserError, match=r"a\.txt: a transcript in format 'human_assistant' opens with a label.*data\.format=null"
+        UserError, match=r"a\.txt: a transcript in format 'human_assistant' opens with a label.*data\.transcripts=false"
     ):
-        Text(str(tmp_path), format="human_assistant").load()
+        Text(str(tmp_path), transcripts=True).load()
 
 
 @pytest.mark.parametrize(
@@ -327,7 +338,6 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
         ({"encoding": "utf-88"}, "encoding='utf-88' is not known"),
         ({"encoding": "rot13"}, "encoding='rot13' is not known"),
         ({"separator": ""}, "separator is empty"),
-        ({"format": "plays"}, "Did you mean 'play'"),
         ({"test_fraction": 1.0}, "test_fraction=1.0"),
     ],
 )

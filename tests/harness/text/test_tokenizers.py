@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
@@ -18,9 +19,13 @@ from harness.text.bpe_tokenizer import BpeTokenizer, BpeTokenizerSettings
 from harness.text.byte_tokenizer import ByteTokenizer, ByteTokenizerSettings
 from harness.text.char_tokenizer import CharTokenizer, CharTokenizerSettings
 from harness.text.corpus import Document
+from harness.text.hf_tokenizer import HFTokenizerSettings
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.transcript import TranscriptFormat
 from harness.text.utf8 import decode_utf8, encode_utf8
+from tests.harness.text.formats import CHATML, EVERY, speakers_of, transcripts
 from tests.harness.text.strategies import any_text, tricky_text
+from tests.peers import scratch, write_fallback_tokenizer, write_tokenizer
 
 TRAINING = [
     Document(
@@ -37,6 +42,9 @@ SETTINGS: dict[str, TokenizerSettings] = {
     )
     for on in (False, True)
 }
+_TEXTS = [document.text for document in TRAINING]
+SETTINGS["hf"] = HFTokenizerSettings(str(write_tokenizer(scratch() / "byte-level", _TEXTS)))
+SETTINGS["hf-fallback"] = HFTokenizerSettings(str(write_fallback_tokenizer(scratch() / "fallback", _TEXTS)))
 TOKENIZERS: dict[str, Tokenizer] = {name: settings.train(TRAINING) for name, settings in SETTINGS.items()}
 WITH_LABELS = [name for name in TOKENIZERS if name.endswith("-labels")]
 
@@ -189,6 +197,43 @@ def test_a_label_that_could_not_stand_in_a_text_is_refused(
         settings(labels=labels)
 
 
+@pytest.mark.parametrize("form", EVERY.values(), ids=EVERY)
+@pytest.mark.parametrize("settings", [CharTokenizerSettings, ByteTokenizerSettings, BpeTokenizerSettings])
+@hypothesis_settings(max_examples=20)
+@given(data=st.data())
+def test_in_every_format_the_labels_of_turns_are_tokens_and_what_is_said_is_none(
+    settings: type[ByteTokenizerSettings], form: TranscriptFormat, data: st.DataObject
+) -> None:
+    transcript = data.draw(transcripts(form))
+    labels = None if form.token_labels else [form.label(speaker).rstrip() for speaker in speakers_of(form)]
+    tokenizer = settings(speaker_tokens=True, labels=labels, format=form).train([])
+    text = form.render(transcript)
+    ids = tokenizer.encode(text).tolist()
+    assert tokenizer.decode(ids) == text
+    again = type(tokenizer).from_json(tokenizer.to_json())
+    assert again.encode(text).tolist() == ids
+    tokens_a_turn = len({form.end} & {*tokenizer.label_tokens}) + (len({*tokenizer.label_tokens} - {form.end}) > 0)
+    assert sum(token in tokenizer.label_tokens.values() for token in ids) == tokens_a_turn * len(transcript.turns)
+
+
+@pytest.mark.parametrize("settings", [CharTokenizerSettings, ByteTokenizerSettings, BpeTokenizerSettings])
+def test_in_chatml_the_markers_are_tokens_where_they_mark_a_turn(settings: type[ByteTokenizerSettings]) -> None:
+    tokenizer = settings(speaker_tokens=True, format=CHATML).train([])
+    assert list(tokenizer.label_tokens) == ["<|im_start|>", "<|im_end|>"]
+    start, end = tokenizer.label_tokens.values()
+
+    def marks(text: str) -> list[int]:
+        return [token for token in tokenizer.encode(text).tolist() if token in (start, end)]
+
+    said = "<|im_start|>user\nI say <|im_start|> and <|im_end|>, you see.<|im_end|>\n<|im_start|>assistant\n"
+    assert marks(said) == [start, end, start]
+    assert marks("a play about <|im_start|>user\n") == []
+    assert marks("\n\nHuman: hi\n\nAssistant: ho") == []
+    prompt, completion = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", "ho<|im_end|>"
+    whole = tokenizer.encode(prompt + completion).tolist()
+    assert whole == [*tokenizer.encode(prompt).tolist(), *tokenizer.encode(completion).tolist()]
+
+
 def test_of_two_labels_the_longer_one_counts() -> None:
     tokenizer = ByteTokenizer(["A:", "A: B:"])
     assert tokenizer.encode("A: B: c")[0] == tokenizer.label_tokens["A: B:"]
@@ -252,7 +297,7 @@ def test_a_text_too_small_for_the_vocabulary_gives_a_smaller_one() -> None:
     assert 257 <= tokenizer.vocab_size < 300
 
 
-@pytest.mark.parametrize(("speaker_tokens", "least"), [(False, 257), (True, 259)])
+@pytest.mark.parametrize(("speaker_tokens", "least"), [(False, 257), (True, 260)])
 def test_a_vocabulary_without_room_for_the_bytes_is_refused(speaker_tokens: bool, least: int) -> None:
     assert BpeTokenizerSettings(vocab_size=least, speaker_tokens=speaker_tokens).train(TRAINING).vocab_size == least
     with pytest.raises(ValueError, match=f"at least {least}"):
@@ -293,7 +338,7 @@ def test_one_huge_word_is_learnt_and_cut_in_seconds(line: str) -> None:
     [
         ('{"kind": "char"}', "damaged tokenizer of kind 'char'"),
         ('{"kind": "bpe", "merges": [["ab", "c"]], "labels": [], "split_digits": true}', "damaged"),
-        ('{"kind": "wrod"}', "known are bpe, byte, char"),
+        ('{"kind": "wrod"}', "known are bpe, byte, char, hf"),
         ('{"kind": "chr"}', "Did you mean 'char'"),
         ("{}", "not a tokenizer of bakeoff"),
         ("[]", "not a tokenizer of bakeoff"),
