@@ -1,12 +1,13 @@
 """The completion engine: asks a language model again and again and picks, until a stop text or a length.
 
-Works for every family through the contract alone. A sequence's randomness comes from its own seed, so what it says does
-not depend on the batch it is in.
+Works for every family through the contract alone. Prompts are read together, what they share once; sequences that end
+leave the batch. A sequence's randomness comes from its own seed, so what it says depends neither on its neighbours nor
+on the batch size.
 """
 
 from __future__ import annotations
 
-import hashlib
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,53 +15,77 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.decoding import DecodingStrategy
+from harness.decoding.strategy import DecodingStrategy, OneByOne, Rows, Sampler
+from harness.errors import UserError
+from harness.reading import PromptReader, pad
+from harness.seeds import seed_of as seed_of
 from harness.text.tokenizer import Tokenizer
+from harness.writing import Completion as Completion
+from harness.writing import Prompt as Prompt
+from harness.writing import Writing
 from models.language_model import LanguageModel, State
 
 DEFAULT_BATCH_SIZE = 64
-# Prompts are read in pieces of this many tokens, so that a long one never needs (B, T, V) at once.
-_PIECE = 128
+
+
+FindModel = Callable[[str], tuple[LanguageModel, Tokenizer]]
+
+
+def no_other_models(name: str) -> tuple[LanguageModel, Tokenizer]:
+    """A `FindModel` where there are none to find."""
+    raise UserError(f"there is no other model {name!r} here. Use a strategy that needs none.")
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """One completion that is asked for."""
+class Engine:
+    """A model under a decoding strategy."""
 
-    text: str
-    max_new_tokens: int
-    stop: tuple[str, ...] = ()
-    """The completion ends before the first of these to appear in it; none may be empty."""
-    seed: int = 0
-    """Of this sequence's own random stream."""
+    model: LanguageModel
+    tokenizer: Tokenizer
+    strategy: DecodingStrategy
+    batch_size: int = DEFAULT_BATCH_SIZE
+    share_prefixes: bool = True
+    """Whether beginnings that prompts share are read once; it changes nothing else."""
+    find_model: FindModel = no_other_models
+    """How a search that needs another run's model, as a draft, gets it."""
 
-    def __post_init__(self) -> None:
-        assert self.max_new_tokens >= 0
-        assert all(self.stop), "an empty stop text would stop everything"
+    def complete(
+        self, prompts: Sequence[Prompt], on_done: Callable[[int], None] = lambda count: None
+    ) -> list[Completion]:
+        """The completions of many prompts, in the prompts' order. `on_done(count)` hears of every batch that is
+        finished."""
+        return self.strategy.search.complete(self, prompts, on_done)
 
+    def encode(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """The prompts' tokens. UserError where one can't fit and the strategy's `at_context_limit` is 'error'."""
+        encoded = [self.tokenizer.encode(prompt.text) for prompt in prompts]
+        window = self.model.window_length
+        if self.strategy.at_context_limit == "error" and window is not None:
+            for prompt, tokens in zip(prompts, encoded, strict=True):
+                if len(tokens) + 1 + prompt.max_new_tokens > window:
+                    raise UserError(
+                        f"a prompt of {len(tokens)} tokens and {prompt.max_new_tokens} new ones don't fit into the "
+                        f"model's window of {window} (the start token takes one). Shorten either, or let the window "
+                        "slide: decoding.at_context_limit=slide."
+                    )
+        return encoded
 
-@dataclass(frozen=True)
-class Completion:
-    """What a model wrote after a prompt."""
+    def open(self, prompt: Prompt, tokens: np.ndarray) -> Writing:
+        """A sequence to be written after a prompt, given as its tokens too."""
+        window = self.model.window_length
+        if self.strategy.at_context_limit != "stop" or window is None:
+            return Writing(prompt, self.tokenizer)
+        return Writing(prompt, self.tokenizer, room=window - 1 - len(tokens))
 
-    text: str
-    """Without the stop text."""
-    tokens: tuple[int, ...]
-    """Every token that was chosen, those of the stop text included."""
-    logprobs: tuple[float, ...]
-    """Natural logarithm of each chosen token's probability under the model."""
-    sampler_logprobs: tuple[float, ...]
-    """The same under the decoding strategy's distribution."""
-    finish_reason: str
-    """'stop' (a stop text, or the model ended the document) or 'length'."""
-    stop_text: str | None
-    """The stop text that was met; None where the model ended the document or the length was reached."""
+    def reader(self, encoded: Sequence[np.ndarray]) -> PromptReader:
+        """Reads the prompts, given as their tokens, batch by batch."""
+        return PromptReader(self.model, encoded, self.share_prefixes)
 
-
-def seed_of(*parts: object) -> int:
-    """A 64-bit seed from whatever names a sequence (a run's seed, a sample's id, ...), the same in every process."""
-    text = "\x1f".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little")
+    def expected(self, state: State) -> Tensor:
+        """(B, V) log-probabilities of what comes next."""
+        if self.model.why_no_distribution is not None:
+            return torch.log_softmax(state.logprobs, dim=-1)
+        return state.logprobs
 
 
 def complete(
@@ -73,134 +98,127 @@ def complete(
 ) -> list[Completion]:
     """The completions of many prompts, in the prompts' order. `on_done(count)` hears of every batch that is
     finished."""
-    encoded = [tokenizer.encode(prompt.text) for prompt in prompts]
-    # prompts of like length share a batch, so that few rows wait for others
-    order = sorted(range(len(prompts)), key=lambda index: (len(encoded[index]), prompts[index].max_new_tokens))
-    done: dict[int, Completion] = {}
-    for begin in range(0, len(order), batch_size):
-        batch = order[begin : begin + batch_size]
-        sequences = [_Sequence(prompts[index], tokenizer) for index in batch]
-        state = read_prompts(model, [encoded[index] for index in batch])
-        for _ in _steps(model, state, sequences, strategy):
-            pass
-        done.update((index, sequence.completion()) for index, sequence in zip(batch, sequences, strict=True))
-        on_done(len(batch))
-    return [done[index] for index in range(len(prompts))]
+    return Engine(model, tokenizer, strategy, batch_size).complete(prompts, on_done)
 
 
-def stream(
-    model: LanguageModel, tokenizer: Tokenizer, prompt: Prompt, strategy: DecodingStrategy
-) -> Iterator[str | Completion]:
-    """One completion as it is written: pieces of text that will not be taken back, then the whole Completion."""
-    sequence = _Sequence(prompt, tokenizer)
-    state = read_prompts(model, [tokenizer.encode(prompt.text)])
+def stream(engine: Engine, prompt: Prompt) -> Iterator[str | Completion]:
+    """One completion as it is written: pieces of text that will not be taken back, then the whole Completion.
+
+    A search that looks at whole sequences gives its text in one piece.
+    """
+    if not isinstance(engine.strategy.search, OneByOne):
+        [completion] = engine.complete([prompt])
+        if completion.text:
+            yield completion.text
+        yield completion
+        return
+    [tokens] = engine.encode([prompt])
+    writing = engine.open(prompt, tokens)
     shown = 0
-    for _ in _steps(model, state, [sequence], strategy):
-        certain = sequence.certain_length()
+    for _ in write_one_by_one(engine, [writing], [tokens], engine.reader([tokens]).read([0])):
+        certain = writing.certain_length()
         if certain > shown:
-            yield sequence.text[shown:certain]
+            yield writing.text[shown:certain]
             shown = certain
-    completion = sequence.completion()
+    completion = writing.completion()
     if len(completion.text) > shown:
         yield completion.text[shown:]
     yield completion
 
 
-def read_prompts(model: LanguageModel, prompts: Sequence[np.ndarray]) -> State:
-    """The state after reading each of several token sequences, of any lengths, from the start of a document."""
-    lengths = torch.tensor([len(tokens) for tokens in prompts])
-    longest = int(lengths.max())
-    padded = torch.zeros(len(prompts), longest, dtype=torch.int64)
-    for row, tokens in enumerate(prompts):
-        padded[row, : len(tokens)] = torch.from_numpy(tokens)
-    state = model.start(len(prompts))
-    for begin in range(0, longest, _PIECE):
-        piece = padded[:, begin : begin + _PIECE]
-        _, state = model.read(state, piece, (lengths - begin).clamp(0, piece.shape[1]))
-    return state
+@dataclass(frozen=True)
+class Step:
+    """One token of each sequence that is still being written."""
+
+    rows: Sequence[int]
+    """Which of the sequences these are."""
+    expected: Tensor
+    """(B, V): the model's log-probabilities."""
+    stages: Sequence[Tensor]
+    """(B, V) each: what was left of them after each transform, in order."""
+    chosen: Tensor
+    """(B,): what was picked."""
 
 
-class _Sequence:
-    """One row while it is being written."""
+def write_one_by_one(
+    engine: Engine, writings: Sequence[Writing], prompts: Sequence[np.ndarray], state: State
+) -> Iterator[Step]:
+    """Write sequences to their ends, a token each at a time; finished rows leave the batch.
 
-    def __init__(self, prompt: Prompt, tokenizer: Tokenizer) -> None:
-        self.prompt = prompt
-        self.tokenizer = tokenizer
-        self.tokens: list[int] = []
-        self.logprobs: list[float] = []
-        self.sampler_logprobs: list[float] = []
-        self.text = ""
-        self.stop_text: str | None = None
-        self.finish_reason = "length" if prompt.max_new_tokens == 0 else None
-        self.uniforms = np.random.Generator(np.random.Philox(prompt.seed)).random(prompt.max_new_tokens)
-
-    def add(self, token: int, logprob: float, sampler_logprob: float) -> None:
-        self.tokens.append(token)
-        self.logprobs.append(logprob)
-        self.sampler_logprobs.append(sampler_logprob)
-        if token == self.tokenizer.start_token:
-            self.finish_reason = "stop"
+    prompts: what each begins with, as tokens; state: the model's after reading them.
+    """
+    active = list(range(len(writings)))
+    sampler = Sampler(engine.strategy, len(writings))
+    history = History(engine, prompts)
+    chosen: Tensor | None = None
+    while True:
+        still = [place for place, row in enumerate(active) if writings[row].finish_reason is None]
+        if not still:
             return
-        self.text = self.tokenizer.decode(self.tokens)
-        met = [(self.text.find(stop), stop) for stop in self.prompt.stop if stop in self.text]
-        if met:
-            position, self.stop_text = min(met)
-            self.text = self.text[:position]
-            self.finish_reason = "stop"
-        elif len(self.tokens) == self.prompt.max_new_tokens:
-            self.finish_reason = "length"
-
-    def certain_length(self) -> int:
-        """Characters of the text that no later token can take back: all but what may be the beginning of a stop text,
-        or of a character whose bytes are still arriving."""
-        if self.finish_reason:
-            return len(self.text)
-        end = len(self.text.rstrip("�"))
-        for stop in self.prompt.stop:
-            longest = min(len(stop) - 1, len(self.text))
-            held = next((size for size in range(longest, 0, -1) if self.text.endswith(stop[:size])), 0)
-            end = min(end, len(self.text) - held)
-        return end
-
-    def completion(self) -> Completion:
-        assert self.finish_reason is not None
-        return Completion(
-            text=self.text,
-            tokens=tuple(self.tokens),
-            logprobs=tuple(self.logprobs),
-            sampler_logprobs=tuple(self.sampler_logprobs),
-            finish_reason=self.finish_reason,
-            stop_text=self.stop_text,
+        if len(still) < len(active):
+            active = [active[place] for place in still]
+            state, chosen = state.select(still), None if chosen is None else chosen[still]
+            sampler.select(still)
+            history.select(still)
+        if chosen is not None:
+            _, state = engine.model.read(state, chosen[:, None])
+        logprobs = engine.expected(state)
+        distribution = sampler.distribution(logprobs, history.rows)
+        uniforms = torch.zeros(len(active), dtype=torch.float64)
+        if engine.strategy.chooser.draws:
+            uniforms = torch.tensor([writings[row].uniform() for row in active], dtype=torch.float64)
+        chosen = sampler.choose(distribution, uniforms)
+        sampler.remember(chosen, history.rows)
+        history.add(chosen)
+        steps = zip(
+            chosen.tolist(),
+            logprobs.gather(1, chosen[:, None])[:, 0].tolist(),
+            distribution.gather(1, chosen[:, None])[:, 0].tolist(),
+            strict=True,
         )
+        for row, step in zip(active, steps, strict=True):
+            writings[row].add(*step)
+        yield Step(active, logprobs, sampler.given, chosen)
 
 
-def _steps(
-    model: LanguageModel, state: State, sequences: Sequence[_Sequence], strategy: DecodingStrategy
-) -> Iterator[None]:
-    """Write all sequences to their ends, a token each at a time; finished rows leave the batch."""
-    active = [row for row, sequence in enumerate(sequences) if sequence.finish_reason is None]
-    if len(active) < len(sequences):
-        state = state.select(active)
-    while active:
-        logprobs = state.logprobs
-        if model.why_no_distribution is not None:
-            logprobs = torch.log_softmax(logprobs, dim=-1)
-        chosen = _choose(logprobs, [sequences[row] for row in active], strategy)
-        yield
-        still = [position for position, row in enumerate(active) if sequences[row].finish_reason is None]
-        active = [active[position] for position in still]
-        if active:
-            if len(still) < state.num_rows:
-                state = state.select(still)
-            _, state = model.read(state, chosen[still][:, None])
+class History:
+    """What each row has read and written, where a transform wants to know."""
 
+    def __init__(self, engine: Engine, prompts: Sequence[np.ndarray]) -> None:
+        self._kept = engine.strategy.looks_back
+        tokens, lengths = pad(prompts)
+        self.rows = Rows(tokens, lengths, lengths, engine.tokenizer)
 
-def _choose(logprobs: Tensor, sequences: Sequence[_Sequence], strategy: DecodingStrategy) -> Tensor:
-    sampler = strategy.distribution(logprobs)
-    uniforms = torch.tensor([sequence.uniforms[len(sequence.tokens)] for sequence in sequences], dtype=torch.float64)
-    chosen = strategy.chooser(sampler, uniforms)
-    under_model = logprobs.gather(1, chosen[:, None])[:, 0].tolist()
-    under_sampler = sampler.gather(1, chosen[:, None])[:, 0].tolist()
-    for sequence, *step in zip(sequences, chosen.tolist(), under_model, under_sampler, strict=True):
-        sequence.add(*step)
-    return chosen
+    def add(self, chosen: Tensor) -> None:
+        """One more token a row (B,)."""
+        if not self._kept:
+            return
+        rows = self.rows
+        tokens = rows.tokens
+        if int(rows.lengths.max()) == tokens.shape[1]:
+            tokens = torch.cat([tokens, torch.zeros(len(tokens), max(16, tokens.shape[1]), dtype=torch.int64)], dim=1)
+        else:
+            tokens = tokens.clone()
+        tokens[torch.arange(len(tokens)), rows.lengths] = chosen.cpu()
+        self.rows = Rows(tokens, rows.lengths + 1, rows.prompt_lengths, rows.tokenizer)
+
+    def extend(self, tokens: Tensor, lengths: Sequence[int]) -> None:
+        """Of row b the first `lengths[b]` of these tokens (B, T) more."""
+        if not self._kept:
+            return
+        old = self.rows
+        texts = [
+            np.concatenate([old.tokens[row, :held].numpy(), tokens[row, :more].numpy()])
+            for row, (held, more) in enumerate(zip(old.lengths.tolist(), lengths, strict=True))
+        ]
+        padded, longer = pad(texts)
+        self.rows = Rows(padded, longer, old.prompt_lengths, old.tokenizer)
+
+    def copy(self) -> History:
+        """A history that goes on by itself."""
+        return copy.copy(self)
+
+    def select(self, rows: Tensor | Sequence[int]) -> None:
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        old = self.rows
+        self.rows = Rows(old.tokens[index], old.lengths[index], old.prompt_lengths[index], old.tokenizer)

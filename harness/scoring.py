@@ -5,6 +5,7 @@ Every text has a probability: no token is skipped and none is unknown, and the f
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.completion import DEFAULT_BATCH_SIZE, read_prompts
-from harness.decoding import Greedy
-from harness.evaluation import Likelihood, ScoreContinuation
+from harness.completion import DEFAULT_BATCH_SIZE
+from harness.decoding.choosers import Greedy
+from harness.evaluation import Likelihood, ScoreContinuation, TokenScores
+from harness.reading import PromptReader, pad
 from harness.text.tokenizer import Tokenizer
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, State
 
 # A batch of documents holds at most this many tokens, padding included.
 _TOKENS_A_BATCH = 1 << 17
@@ -35,7 +37,7 @@ def document_logprobs(
     """
     scored: dict[int, np.ndarray] = {}
     for batch in _batches([len(tokens) for tokens in documents]):
-        padded, lengths = _pad([documents[index] for index in batch])
+        padded, lengths = pad([documents[index] for index in batch])
         values = model.token_logprobs(padded, lengths).cpu().numpy()
         for row, index in enumerate(batch):
             scored[index] = values[row, : len(documents[index])]
@@ -56,6 +58,15 @@ def likelihood(model: LanguageModel, total: float, num_tokens: int, is_greedy: b
     return Likelihood(total if reason is None else None, num_tokens, is_greedy, reason)
 
 
+def document_likelihood(model: LanguageModel, logprobs: np.ndarray) -> Likelihood:
+    """The likelihood of a document whose tokens have these log-probabilities (N,), with those of its tokens."""
+    found = likelihood(model, nats(logprobs), len(logprobs))
+    if found.nats is None:
+        return found
+    num_context = model.num_context_tokens(len(logprobs)).numpy()
+    return dataclasses.replace(found, by_token=TokenScores(-logprobs.astype(np.float64), num_context))
+
+
 def score_continuations(
     model: LanguageModel,
     tokenizer: Tokenizer,
@@ -69,42 +80,52 @@ def score_continuations(
     """
     prompts = [tokenizer.encode(request.prompt) for request in requests]
     targets = [tokenizer.encode(request.continuation) for request in requests]
-    order = sorted(range(len(requests)), key=lambda index: (len(prompts[index]), len(targets[index])))
+    return score_targets(model, prompts, targets, batch_size, on_done)
+
+
+def score_targets(
+    model: LanguageModel,
+    prompts: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    on_done: Callable[[int], None] = lambda count: None,
+) -> list[Likelihood]:
+    """How likely the tokens of each target (N,) are after those of its prompt (M,), N and M 0 or more."""
+    reader = PromptReader(model, prompts)
     found: dict[int, Likelihood] = {}
-    for begin in range(0, len(order), batch_size):
-        batch = order[begin : begin + batch_size]
-        state = read_prompts(model, [prompts[index] for index in batch])
-        padded, lengths = _pad([targets[index] for index in batch])
-        total = torch.zeros(len(batch), dtype=torch.float64)
-        greedy = torch.ones(len(batch), dtype=torch.bool)
-        piece = max(1, _VALUES_AT_ONCE // (len(batch) * model.vocab_size))
-        for start in range(0, padded.shape[1], piece):
-            part = padded[:, start : start + piece]
-            rest = (lengths - start).clamp(0, part.shape[1])
-            before = state.logprobs[:, None]
-            after, state = model.read(state, part, rest)
-            rows = torch.cat([before, after[:, :-1]], dim=1).cpu()
-            real = torch.arange(part.shape[1]) < rest[:, None]
-            total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)
-            greedy &= ((_greedy(rows) == part) | ~real).all(dim=1)
-        for row, index in enumerate(batch):
-            found[index] = likelihood(model, float(total[row]), len(targets[index]), bool(greedy[row]))
+    for batch in reader.batches(batch_size):
+        scored = _score_targets(model, reader.read(batch), [targets[index] for index in batch])
+        for index, (total, is_greedy) in zip(batch, scored, strict=True):
+            found[index] = likelihood(model, total, len(targets[index]), is_greedy)
         on_done(len(batch))
-    return [found[index] for index in range(len(requests))]
+    return [found[index] for index in range(len(prompts))]
+
+
+def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndarray]) -> list[tuple[float, bool]]:
+    """(nats, whether greedy decoding would write it) of a continuation of each row."""
+    padded, lengths = pad(targets)
+    total = torch.zeros(len(targets), dtype=torch.float64)
+    greedy = torch.ones(len(targets), dtype=torch.bool)
+    piece = max(1, _VALUES_AT_ONCE // (len(targets) * model.vocab_size))
+    for start in range(0, padded.shape[1], piece):
+        part = padded[:, start : start + piece]
+        left = (lengths - start).clamp(min=0)
+        before = state.logprobs[:, None]
+        # What comes after a row's last token is of no interest, unless there is more to come.
+        is_last = start + piece >= padded.shape[1]
+        read, known = (part[:, :-1], left - 1) if is_last else (part, left)
+        after, state = model.read(state, read, known.clamp(0, read.shape[1]))
+        rows = torch.cat([before, after], dim=1)[:, : part.shape[1]].cpu()
+        real = torch.arange(part.shape[1]) < left[:, None]
+        total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)
+        greedy &= ((_greedy(rows) == part) | ~real).all(dim=1)
+    return list(zip(total.tolist(), greedy.tolist(), strict=True))
 
 
 def _greedy(rows: Tensor) -> Tensor:
     """(B, T, V) -> (B, T): what the greedy chooser would pick."""
     flat = rows.flatten(0, 1)
     return Greedy()(flat, torch.zeros(len(flat))).view(rows.shape[:2])
-
-
-def _pad(sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    lengths = torch.tensor([len(tokens) for tokens in sequences])
-    padded = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.int64)
-    for row, tokens in enumerate(sequences):
-        padded[row, : len(tokens)] = torch.from_numpy(np.asarray(tokens, dtype=np.int64))
-    return padded, lengths
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

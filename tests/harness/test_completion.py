@@ -8,8 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.completion import Completion, Prompt, complete, stream
-from harness.decoding import DecodingStrategy, Greedy, Sample
+from harness.completion import Completion, Engine, Prompt, complete, stream
+from harness.decoding.choosers import Greedy, Sample
+from harness.decoding.strategy import DecodingStrategy
 from harness.text.byte_tokenizer import ByteTokenizerSettings
 from tests.toys import TableModel
 
@@ -89,21 +90,33 @@ def test_a_completion_never_holds_a_stop_text_and_loses_nothing_before_it(
     model = anything(1)
     [free] = complete(model, TOKENIZER, [Prompt(prompt, 40, seed=seed)], SAMPLE)
     [made] = complete(model, TOKENIZER, [Prompt(prompt, 40, tuple(stops), seed)], SAMPLE)
-    places = [free.text.find(stop) for stop in stops if stop in free.text]
-    assert made.text == (free.text[: min(places)] if places else free.text)
-    assert (made.stop_text is not None) == bool(places)
+    whole = prompt + free.text
+    # Every place where a stop text ends in what was written; it may begin in the prompt.
+    met = [
+        (begin + len(stop), -len(stop))
+        for stop in stops
+        for begin in range(len(whole))
+        if whole.startswith(stop, begin) and begin + len(stop) > len(prompt)
+    ]
+    if met:
+        end, size = min(met)
+        assert made.text == free.text[: max(0, end + size - len(prompt))]
+        assert made.finish_reason == "stop"
+        assert made.stop_text is not None
+    else:
+        assert (made.text, made.stop_text) == (free.text, None)
 
 
 @given(st.integers(0, 10_000), st.lists(st.text("ab\nH: ", min_size=1, max_size=4), max_size=3))
 def test_streamed_pieces_join_to_the_completion(seed: int, stops: list[str]) -> None:
     prompt = Prompt("a", 40, tuple(stops), seed)
-    *pieces, last = stream(anything(1), TOKENIZER, prompt, SAMPLE)
+    *pieces, last = stream(Engine(anything(1), TOKENIZER, SAMPLE), prompt)
     assert isinstance(last, Completion)
     assert last == complete(anything(1), TOKENIZER, [prompt], SAMPLE)[0]
     assert "".join(map(str, pieces)) == last.text
 
 
 def test_a_stream_never_shows_half_a_character() -> None:
-    *pieces, last = stream(chain("aé"), TOKENIZER, Prompt("a", 2), GREEDY)
+    *pieces, last = stream(Engine(chain("aé"), TOKENIZER, GREEDY), Prompt("a", 2))
     assert pieces == ["é"]
     assert isinstance(last, Completion)

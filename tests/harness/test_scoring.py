@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from harness.completion import Prompt, complete
-from harness.decoding import DecodingStrategy, Greedy
+from harness.decoding.choosers import Greedy
+from harness.decoding.strategy import DecodingStrategy
 from harness.evaluation import ScoreContinuation
 from harness.scoring import document_logprobs, nats, score_continuations
 from harness.text.byte_tokenizer import ByteTokenizerSettings

@@ -1,0 +1,11 @@
+"""Seeds made of names: whatever is random follows from what it is for."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def seed_of(*parts: object) -> int:
+    """A 64-bit seed from whatever names a sequence (a run's seed, a sample's id, ...), the same in every process."""
+    text = "\x1f".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little")
