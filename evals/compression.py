@@ -1,0 +1,155 @@
+"""Compression: the proof that bits per byte are honest. No decoding strategy is involved.
+
+Held-out text is really written to a file with an entropy coder that the model's next-token distributions drive, and
+read again by a fresh copy of the model (harness/compression.py). The text must come back, and the file must be as long
+as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; else there is no size to report. A model that peeks
+ahead when it scores, or whose probabilities add up to more than one, fails.
+
+The same bytes by gzip, bzip2, xz and zstd at their strongest stand beside it. They carry no model: so the size with
+everything that reading takes, the model's weights and the tokenizer, is there as well.
+"""
+
+from __future__ import annotations
+
+import bisect
+import bz2
+import dataclasses
+import gzip
+import lzma
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+import pyarrow
+
+from harness.evaluation import (
+    Answer,
+    Compress,
+    Compressed,
+    Eval,
+    Material,
+    Request,
+    Sample,
+    Score,
+    measured,
+    metric,
+    slices_of,
+)
+from harness.record import Metric
+from harness.statistics import Estimate, mean, ratio_of_totals
+from harness.text.corpus import Corpus, encode_utf8
+
+BITS_PER_NAT = 1 / math.log(2)
+COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, 9, mtime=0),
+    "bzip2": lambda data: bz2.compress(data, 9),
+    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    "zstd": lambda data: bytes(pyarrow.Codec("zstd", compression_level=22).compress(data, asbytes=True)),
+}
+
+
+@dataclass(frozen=True)
+class Compression(Eval):
+    """Options of the compression eval."""
+
+    name: ClassVar[str] = "compression"
+    version: ClassVar[int] = 1
+    uses_decoding: ClassVar[bool] = False
+    why_no_samples: ClassVar[str] = "the data set has no test documents"
+
+    max_bytes: int = 10_000
+    """The first so many bytes of each source's test documents are compressed; 4 or more."""
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < 4:
+            raise ValueError(f"max_bytes={self.max_bytes} is not allowed: it must be 4 or more, a whole character")
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        for source, texts in self._texts(material.corpus).items():
+            yield Sample(source, "".join(texts), slices={"source": source})
+
+    def _texts(self, corpus: Corpus) -> dict[str, tuple[str, ...]]:
+        """By source, the documents to compress; the last may be cut short."""
+        found: dict[str, tuple[str, ...]] = {}
+        left: dict[str, int] = {}
+        for document in corpus.test:
+            room = left.get(document.source, self.max_bytes)
+            if text := _beginning(document.text, room):
+                found[document.source] = (*found.get(document.source, ()), text)
+            left[document.source] = max(0, room - document.num_bytes)
+        return found
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        return [Compress(self._texts(material.corpus)[sample.id])]
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        [answer] = answers
+        assert isinstance(answer, Compressed)
+        data = encode_utf8(sample.prompt)
+        values = {
+            "restored": answer.restored,
+            "as_claimed": _as_claimed(answer),
+            "file_bytes": answer.num_bytes,
+            "decoder_bytes": answer.decoder_bytes,
+            **{f"{name}_bytes": len(compressed(data)) for name, compressed in COMPRESSORS.items()},
+        }
+        return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=len(data))
+
+    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
+        found = []
+        for name, part in slices_of(rows):
+            size = _per_byte(part, "file_bytes")
+            if refusal := _refusal(part):
+                size = Estimate(None, 0, len(part), reason=refusal)
+            decoder = 8 * float(measured(part, "decoder_bytes").iloc[0] / part["num_bytes"].sum())
+            restored, as_claimed = (mean(measured(part, measure).to_numpy()) for measure in ("restored", "as_claimed"))
+            found += [
+                metric(self, "compressed_bits_per_byte", size, "bits/byte", False, name),
+                metric(self, "with_decoder_bits_per_byte", _raised(size, decoder), "bits/byte", False, name),
+                metric(self, "restored", restored, "share", True, name),
+                metric(self, "as_claimed", as_claimed, "share", True, name),
+            ]
+            for compressor in COMPRESSORS:
+                size = _per_byte(part, f"{compressor}_bytes")
+                found.append(metric(self, f"{compressor}_compressed_bits_per_byte", size, "bits/byte", None, name))
+        return found
+
+
+def _per_byte(rows: pd.DataFrame, measure: str) -> Estimate:
+    """Bits a byte of text, from totals."""
+    sizes, texts = measured(rows, measure).to_numpy(), rows["num_bytes"].to_numpy(dtype=float)
+    return ratio_of_totals(sizes, texts, rows["cluster"].to_numpy(), 8.0)
+
+
+def _beginning(text: str, max_bytes: int) -> str:
+    """As many characters of a text as fit into so many bytes."""
+    sizes = range(len(text) + 1)
+    return text[: bisect.bisect_right(sizes, max_bytes, key=lambda size: len(encode_utf8(text[:size]))) - 1]
+
+
+def _as_claimed(answer: Compressed) -> bool | None:
+    """Whether the file is as long as scoring claims; None where it claims nothing."""
+    if answer.num_bytes is None or answer.nats is None:
+        return None
+    claimed = answer.nats * BITS_PER_NAT / 8
+    return abs(answer.num_bytes - claimed) <= 0.001 * claimed + 16
+
+
+def _refusal(rows: pd.DataFrame) -> str | None:
+    """Why files of these sizes prove nothing; None where they do."""
+    found = {
+        "texts have no probability under the model": measured(rows, "file_bytes").isna().sum(),
+        "texts did not come back": (measured(rows, "restored") == 0).sum(),
+        "files are not as long as scoring their texts claims": (measured(rows, "as_claimed") == 0).sum(),
+    }
+    return "; ".join(f"{count} of {len(rows)} {what}" for what, count in found.items() if count) or None
+
+
+def _raised(estimate: Estimate, amount: float) -> Estimate:
+    """An estimate plus a known amount."""
+    value, low, high = (
+        None if number is None else number + amount for number in (estimate.value, estimate.ci_low, estimate.ci_high)
+    )
+    return dataclasses.replace(estimate, value=value, ci_low=low, ci_high=high)

@@ -1,0 +1,153 @@
+"""The table beside gzip and the rest: sizes from totals, and none at all from a proof that failed."""
+
+from __future__ import annotations
+
+import bz2
+import dataclasses
+import gzip
+import lzma
+import math
+from typing import Any
+
+import pandas as pd
+import pyarrow
+import pytest
+import torch
+
+from evals.compression import Compression
+from harness.asking import ask
+from harness.decoding.choosers import Greedy
+from harness.decoding.strategy import DecodingStrategy
+from harness.evaluation import Compress, Compressed, Material, measured, table
+from harness.record import Metric
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.text.corpus import Corpus, Document
+from models.language_model import LanguageModel
+from tests.toys import TableModel
+
+TOKENIZER = ByteTokenizerSettings().train([])
+TEXTS = {"plays": ["To be, or not to be: " * 9, "naïve 🙂 café. " * 20], "chat": ["Human: hi\n\nAssistant: hello"]}
+
+
+def corpus() -> Corpus:
+    documents = [
+        Document(f"{source}{n}", text, source, f"{source}{n}")
+        for source, texts in TEXTS.items()
+        for n, text in enumerate(texts)
+    ]
+    return Corpus("toy", tuple(documents[:1]), tuple(documents[:1]), tuple(documents))
+
+
+MATERIAL = Material(corpus(), TOKENIZER)
+
+
+def random_chain() -> TableModel:
+    logits = torch.randn(TOKENIZER.vocab_size, TOKENIZER.vocab_size, generator=torch.Generator().manual_seed(0))
+    return TableModel(logits, TOKENIZER.start_token)
+
+
+def scored(model: LanguageModel, eval: Compression) -> pd.DataFrame:
+    samples = list(eval.samples(MATERIAL))
+    requests = [eval.requests(sample, MATERIAL) for sample in samples]
+    answers = ask(model, TOKENIZER, requests, [[0]] * len(samples), DecodingStrategy(Greedy()), "test")
+    return table(
+        eval.name, samples, [eval.score(s, given, MATERIAL) for s, given in zip(samples, answers, strict=True)]
+    )
+
+
+def found(eval: Compression, rows: pd.DataFrame, part: str = "all") -> dict[str, Metric]:
+    return {metric.metric: metric for metric in eval.metrics(rows) if metric.slice == part}
+
+
+def test_every_source_s_test_text_is_compressed_up_to_a_bound_cut_between_characters() -> None:
+    plays = "".join(TEXTS["plays"])
+    for max_bytes in (4, 50, 188, 189, 190, 195, 196, 197, 198, 199, 1_000_000):
+        eval = Compression(max_bytes=max_bytes)
+        texts = {sample.id: sample.prompt for sample in eval.samples(MATERIAL)}
+        assert list(texts) == ["plays", "chat"]
+        assert plays.startswith(texts["plays"])
+        room = min(max_bytes, len(plays.encode())) - len(texts["plays"].encode())
+        assert 0 <= room < 4
+        for sample in eval.samples(MATERIAL):
+            [request] = eval.requests(sample, MATERIAL)
+            assert isinstance(request, Compress)
+            assert "".join(request.texts) == sample.prompt
+
+
+def test_sizes_come_from_totals() -> None:
+    eval = Compression()
+    rows = scored(random_chain(), eval)
+    metrics = found(eval, rows)
+    assert (metrics["restored"].value, metrics["as_claimed"].value) == (1.0, 1.0)
+    sizes = sum(measured(rows, "file_bytes"))
+    bits = rows["nats"].sum() / math.log(2)
+    assert metrics["compressed_bits_per_byte"].value == pytest.approx(8 * sizes / rows["num_bytes"].sum())
+    assert metrics["compressed_bits_per_byte"].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
+    only_plays = found(eval, rows, "source=plays")
+    assert only_plays["compressed_bits_per_byte"].n == 1
+
+
+def test_the_decoder_is_counted_once_whatever_the_number_of_texts() -> None:
+    eval = Compression()
+    model = random_chain()
+    metrics = found(eval, scored(model, eval))
+    decoder = model.cost().model_bytes + len(TOKENIZER.to_json())
+    num_bytes = sum(len(text.encode()) for texts in TEXTS.values() for text in texts)
+    alone, with_decoder = (metrics[f"{name}_bits_per_byte"].value for name in ("compressed", "with_decoder"))
+    assert alone is not None
+    assert with_decoder == pytest.approx(alone + 8 * decoder / num_bytes)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"restored": False}, "1 of 2 texts did not come back"),
+        ({"num_bytes": 5_000}, "1 of 2 files are not as long as scoring their texts claims"),
+        (
+            {"restored": None, "num_bytes": None, "nats": None, "reason": "zero"},
+            "1 of 2 texts have no probability under the model",
+        ),
+    ],
+)
+def test_a_proof_that_failed_gives_no_size(change: dict[str, Any], reason: str) -> None:
+    eval = Compression()
+    samples = list(eval.samples(MATERIAL))
+    good = Compressed(100, True, 8 * 100 * math.log(2), 300, 1_000)
+    answers = [good, dataclasses.replace(good, **change)]
+    scores = [eval.score(sample, [answer], MATERIAL) for sample, answer in zip(samples, answers, strict=True)]
+    metrics = found(eval, table(eval.name, samples, scores))
+    for name in ("compressed", "with_decoder"):
+        assert metrics[f"{name}_bits_per_byte"].value is None
+        assert metrics[f"{name}_bits_per_byte"].reason == reason
+    assert metrics["gzip_compressed_bits_per_byte"].value is not None
+
+
+def test_a_file_may_miss_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
+    eval = Compression()
+    sample = next(iter(eval.samples(MATERIAL)))
+    for num_bytes, holds in ((100_115, True), (100_117, False), (99_885, True), (99_883, False)):
+        answer = Compressed(num_bytes, True, 8 * 100_000 * math.log(2), 1, 1)
+        score = eval.score(sample, [answer], MATERIAL)
+        rows = table(eval.name, [sample], [score])
+        assert measured(rows, "as_claimed").tolist() == [holds]
+
+
+def test_less_than_a_character_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_bytes=3 is not allowed"):
+        Compression(max_bytes=3)
+
+
+def test_files_of_the_other_compressors_are_theirs_on_the_same_bytes() -> None:
+    eval = Compression()
+    metrics = found(eval, scored(random_chain(), eval))
+    expected = dict.fromkeys(("gzip", "bzip2", "xz", "zstd"), 0)
+    num_bytes = 0
+    for texts in TEXTS.values():
+        data = "".join(texts).encode()
+        num_bytes += len(data)
+        expected["gzip"] += len(gzip.compress(data, 9))
+        expected["bzip2"] += len(bz2.compress(data, 9))
+        expected["xz"] += len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+        expected["zstd"] += len(pyarrow.Codec("zstd", compression_level=22).compress(data, asbytes=True))
+    for name, size in expected.items():
+        assert metrics[f"{name}_compressed_bits_per_byte"].value == pytest.approx(8 * size / num_bytes)
