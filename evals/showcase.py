@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pandas as pd
-
-from harness.completion import Completion
+from harness.errors import UserError
 from harness.evaluation import Answer, Complete, Eval, Material, Request, Sample, Score
-from harness.record import Metric
+from harness.text.transcript import HUMAN_ASSISTANT, Transcript, TranscriptFormat
+from harness.writing import Completion
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class Showcase(Eval):
     version: ClassVar[int] = 1
 
     prompts: list[str]
-    """What the model goes on from; an empty prompt opens a new document."""
+    """What the model goes on from; an empty prompt opens a new document. Conversations ("Human: ...") are put to it in
+    the format of the run's data."""
     max_new_tokens: int = 240
     """Tokens to write after each prompt."""
 
@@ -34,7 +34,8 @@ class Showcase(Eval):
             raise ValueError(f"max_new_tokens={self.max_new_tokens} is not allowed: it must be 1 or more")
 
     def samples(self, material: Material) -> Iterable[Sample]:
-        return [Sample(f"prompt-{number}", prompt) for number, prompt in enumerate(self.prompts)]
+        form = material.corpus.chat_format
+        return [Sample(f"prompt-{number}", _in_format(prompt, form)) for number, prompt in enumerate(self.prompts)]
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         return [Complete(sample.prompt, self.max_new_tokens)]
@@ -46,5 +47,14 @@ class Showcase(Eval):
             values={}, answer=completion.text, finish_reason=completion.finish_reason, num_tokens=len(completion.tokens)
         )
 
-    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        return []
+
+def _in_format(prompt: str, form: TranscriptFormat) -> str:
+    """A prompt as it is; a conversation that its last turn leaves open, as `form` writes it."""
+    try:
+        turns = HUMAN_ASSISTANT.parse(prompt).turns
+    except UserError:
+        return prompt
+    if not turns:
+        return prompt
+    *before, last = turns
+    return form.open_turn(Transcript(tuple(before)), last.speaker) + form.body(last)

@@ -209,9 +209,19 @@ def _perplexity(fake: Fake, seed: int, num_documents: int, metrics: list[Metric]
         chosen = [i for i in range(num_documents) if sources[i] == source]
         part = ratio_of_totals(nats[chosen], num_bytes[chosen], [clusters[i] for i in chosen], scale)
         metrics.append(_metric("perplexity", "bits_per_byte", f"source={source}", part, "bits/byte", False))
+    parts: list[dict[str, float | None]] = [{} for _ in range(num_documents)]
+    for place, name in enumerate(("position=0-15", "position=16-31", "position=32-63", "position=64-127")):
+        long = [i for i in range(num_documents) if num_bytes[i] > 8_000]
+        sizes = np.full(len(long), 16.0 if place < 2 else 2.0 ** (place + 3))
+        own = bits[long] * (1 + 0.4 / (place + 1)) * sizes * math.log(2)
+        whole = ratio_of_totals(own, sizes, [clusters[i] for i in long], scale)
+        metrics.append(_metric("perplexity", "bits_per_byte", name, whole, "bits/byte", False))
+        for i, nats_here, size in zip(long, own, sizes, strict=True):
+            parts[i] |= {f"nats@{name}": float(nats_here), f"bytes@{name}": float(size)}
     for i in range(num_documents):
+        values = {"bits_per_byte": float(bits[i]), **parts[i]}
         rows.append(
-            _row("perplexity", f"d{i}", clusters[i], {"bits_per_byte": float(bits[i])}, {"source": sources[i]})
+            _row("perplexity", f"d{i}", clusters[i], values, {"source": sources[i]})
             | {"nats": float(nats[i]), "num_tokens": int(num_bytes[i]), "num_bytes": int(num_bytes[i])}
         )
 

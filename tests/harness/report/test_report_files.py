@@ -44,6 +44,7 @@ def test_every_promised_file_is_there(written: Written) -> None:
     assert {f"summary.{ending}" for ending in ("csv", "parquet", "md", "tex")} <= names
     assert {"runs.csv", "runs.parquet", "pairwise.csv", "report.html"} <= names
     plots = {"ladder", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_seconds"} | {
+        "perplexity_by_position",
         "perplexity_by_source",
         "arithmetic_measures",
         "arithmetic_by_operation",
@@ -149,6 +150,29 @@ def test_over_seeds_the_summary_gives_the_hierarchical_bootstrap_of_the_samples(
     assert cell.estimate.value == pytest.approx(np.mean(cell.per_seed))
 
 
+def test_a_slice_of_parts_of_documents_has_the_hierarchical_bootstrap_of_the_parts(
+    three_seeds: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    comparison = compare(three_seeds)
+    assert comparison.ladder is not None
+    cell = comparison.cell("gru", "any", comparison.ladder, "position=16-31")
+    assert cell is not None
+    rows = [
+        table[table["eval"] == "perplexity"].sort_values("sample_id")
+        for table in (pd.read_parquet(three_seeds / f"families/gru-greedy-s{s}/samples.parquet") for s in range(3))
+    ]
+    values = [[json.loads(text) for text in row["values"]] for row in rows]
+    long = [place for place, value in enumerate(values[0]) if "nats@position=16-31" in value]
+    assert 0 < len(long) < len(values[0])
+    by_hand = over_seeds(
+        [[seed[place]["nats@position=16-31"] for place in long] for seed in values],
+        rows[0]["cluster"].iloc[long].to_list(),
+        [[16.0] * len(long)] * 3,
+        1 / math.log(2),
+    )
+    assert cell.estimate == by_hand
+
+
 def test_a_measure_that_no_sample_mean_gives_is_put_together_from_the_seeds_summaries(
     three_seeds: Path, compare: Callable[[Path], Comparison]
 ) -> None:
@@ -164,6 +188,13 @@ def test_a_measure_that_no_sample_mean_gives_is_put_together_from_the_seeds_summ
     assert cell.estimate.stderr == pytest.approx(math.sqrt(np.var(values, ddof=1) / 3 + within))
     assert cell.estimate.reason is not None
     assert "summaries" in cell.estimate.reason
+
+
+def test_the_values_of_a_curve_stand_in_their_order(three_seeds: Path, compare: Callable[[Path], Comparison]) -> None:
+    comparison = compare(three_seeds)
+    assert comparison.ladder is not None
+    order = ["0-15", "16-31", "32-63", "64-127"]
+    assert comparison.slices(comparison.ladder)["position"] == order
 
 
 def test_every_pair_is_compared_on_every_headline_and_decoding(written: Written, decodings: list[str]) -> None:
