@@ -19,6 +19,7 @@ from harness.report.plots import costs, curves, ladder
 from harness.report.style import Plot, plotting
 from harness.report.summary import readable, write_tables
 from harness.report.sweep_plots import sweeps
+from harness.report.tradeoff_plots import tradeoffs
 
 PAGE_FILE = "report.html"
 
@@ -88,4 +89,5 @@ def draw_all(comparison: Comparison) -> list[Plot]:
             if headline != comparison.ladder:
                 plots.append(measures(comparison, headline.eval))
             plots += slices(comparison, headline)
+        plots += tradeoffs(comparison)
         return [plot for plot in plots if plot is not None]

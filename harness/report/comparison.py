@@ -7,6 +7,7 @@ strategy, over its seeds. No family, eval or strategy is named here: what a meas
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -275,8 +276,14 @@ def _from_summaries(metrics: list[Metric]) -> Estimate:
     return Estimate(value, n, n, math.hypot(between, within), value - half_width, value + half_width, reason)
 
 
-def _by_number(text: str) -> tuple[int, float, str]:
+def beginning(part: str) -> float | None:
+    """A slice's value as a number; of a range, as '16-31', where it begins. None where it is none."""
     try:
-        return 0, float(text), text
+        return float(re.sub(r"^(\d+)-\d+$", r"\1", part))
     except ValueError:
-        return 1, 0.0, text
+        return None
+
+
+def _by_number(text: str) -> tuple[bool, float, str]:
+    number = beginning(text)
+    return number is None, number or 0.0, text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,43 +17,58 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.report.comparison import ANY_DECODING, Comparison, Measure
+from harness.report.baselines import baselines, measures_of_models
+from harness.report.comparison import ANY_DECODING, Comparison, Measure, beginning
 from harness.report.drawing import has_value, label, measured, points, value_of
 from harness.report.style import MUTED, Look, Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, quantity, words
+from harness.report.wording import estimate_text, joined, quantity, words
 
 _MAX_CATEGORIES = 12
+_LONGEST_LINE = 26  # of a panel's title
+_BASELINE = Look(MUTED, "d")
 
 
 def measures(comparison: Comparison, eval_name: str) -> Plot | None:
-    """Every measure of an eval, a panel each: systems down, values across, a marker a decoding strategy, chance
-    dotted."""
-    shown = [m for m in comparison.measures if m.eval == eval_name and _any_value(comparison, m)]
+    """Every measure of an eval, a panel each: systems down and baselines below them, values across, a marker a decoding
+    strategy, chance dotted."""
+    shown = [m for m in measures_of_models(comparison, eval_name) if _any_value(comparison, m)]
     if not shown:
         return None
     decodings = comparison.decodings_of(shown[0])
     systems = [s for s in comparison.systems if any(comparison.cell(s, ANY_DECODING, m) for m in shown)]
+    beside = baselines(comparison, eval_name)
     style = looks(comparison.systems if len(decodings) == 1 else decodings)
     num_columns = min(2, len(shown))
     num_rows = math.ceil(len(shown) / num_columns)
-    figure = new_figure((0.24 * len(systems) + 0.7) * num_rows + 0.4)
+    figure = new_figure((0.24 * (len(systems) + len(beside)) + 0.7) * num_rows + 0.4)
     grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
     for panel, axes in enumerate(grid.flat):
         if panel >= len(shown):
             axes.set_visible(False)
             continue
         _measure_panel(axes, comparison, shown[panel], systems, decodings, style)
+        rows = [(len(systems) + place, row.get(shown[panel])) for place, row in enumerate(beside.values())]
+        known = [(place, cell) for place, cell in rows if cell and has_value(cell)]
+        points(axes, [cell for _, cell in known], [place for place, _ in known], _BASELINE, across=True, size=3.6)
+        _finish_panel(axes, comparison, shown[panel], len(systems) + len(beside))
     for axes in grid[:, 0]:
-        axes.set_yticks(range(len(systems)), [label(system) for system in systems])
+        names = [label(name) for name in [*systems, *map(words, beside)]]
+        axes.set_yticks(range(len(names)), names)
     if len(decodings) > 1:
         _legend(figure, [_handle(style[d]) for d in decodings], [label(d) for d in decodings], "outside upper center")
     title = f"{words(eval_name).capitalize()}: all measures"
     caption = (
-        "Each panel is one measure; models from gibberish upward. Lines are 95 % intervals"
+        "Each panel is one measure; models from gibberish upward"
+        + (f", below them {joined([words(name) for name in beside])}" if beside else "")
+        + ". Lines are 95 % intervals"
         + (", markers decoding strategies" if len(decodings) > 1 else "")
         + (", the dotted line is chance." if any(_chance(comparison, m) is not None for m in shown) else ".")
     )
-    told = "; ".join(_told(comparison, m, systems, decodings) for m in shown)
+    told = "; ".join(
+        _told(comparison, m, systems, decodings)
+        + "".join(f", {words(name)} {estimate_text(row[m])}" for name, row in beside.items() if m in row)
+        for m in shown
+    )
     return drawn(figure, f"{_file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {told}.")
 
 
@@ -72,12 +88,15 @@ def _measure_panel(
             offset = _dodge(rank, len(decodings), 0.6)
             look = style[members[0] if len(decodings) == 1 else decoding]
             points(axes, [c for _, c in cells], [place + offset for place, _ in cells], look, across=True, size=3.6)
+
+
+def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows: int) -> None:
     chance = _chance(comparison, measure)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
     arrow = {True: " (→ better)", False: " (← better)", None: ""}[measure.higher_is_better]
-    axes.set_title(words(measure.metric) + arrow)
-    axes.set_ylim(len(systems) - 0.5, -0.5)
+    axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow, _LONGEST_LINE)))
+    axes.set_ylim(num_rows - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     if measure.unit == "share":
         axes.set_xlim(-0.03, 1.03)
@@ -135,13 +154,14 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
         handles.append(Line2D([], [], color=MUTED, linewidth=1.4, linestyle=(0, (1, 1))))
         names.append("chance")
     if not crowded:
-        axes.set_xticks(places, [label(part) for part in parts])
+        axes.set_xticks(places, [_tick(part) for part in parts])
         axes.set_xlim(-0.5, len(parts) - 0.5)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
     better = {True: "  (↑ better)", False: "  (↓ better)", None: ""}[measure.higher_is_better]
     axes.set_ylabel(words(measure.metric) + better)
-    axes.set_xlabel(words(name))
+    of_ranges = numbers is not None and any(part.strip("0123456789.") for part in parts)
+    axes.set_xlabel(words(name) + (", from" if of_ranges else ""))
     if measure.unit == "share":
         top = max(0.12, min(1.02, axes.get_ylim()[1]))
         axes.set_ylim(-0.03 * top, top)
@@ -211,11 +231,15 @@ def _legend(figure: Figure, handles: list[Line2D], names: list[str], where: Any)
     )
 
 
+def _tick(part: str) -> str:
+    """A slice's value below its group: of a range where it begins, round thousands as 10k."""
+    number = beginning(part)
+    return label(part) if number is None else quantity(number) if number % 1000 == 0 else f"{number:g}"
+
+
 def _as_numbers(parts: Sequence[str]) -> list[float] | None:
-    try:
-        return [float(part) for part in parts]
-    except ValueError:
-        return None
+    numbers = [number for part in parts if (number := beginning(part)) is not None]
+    return numbers if len(numbers) == len(parts) else None
 
 
 def _file_name(name: str) -> str:

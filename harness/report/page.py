@@ -16,6 +16,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
 from harness.report.eval_plots import telling_decoding
 from harness.report.facts import facts, warnings
@@ -169,7 +170,10 @@ def _counts(cell: Cell) -> str:
 
 
 def _table_cell(comparison: Comparison, measure: Measure, system: str, decoding: str, leads: bool = False) -> TableCell:
-    cell = comparison.cell(system, decoding, measure)
+    return _shown(comparison, measure, comparison.cell(system, decoding, measure), leads)
+
+
+def _shown(comparison: Comparison, measure: Measure, cell: Cell | None, leads: bool = False) -> TableCell:
     if cell is None:
         return TableCell("–", "", "", "not measured", False)
     value, _, interval = estimate_text(cell).partition(" ")
@@ -221,16 +225,18 @@ def _pair_texts(pair: Any, measure: Measure) -> dict[str, str]:
 
 
 def _everything(comparison: Comparison) -> list[dict[str, Any]]:
-    """A table an eval: every measure, system and decoding strategy."""
+    """A table an eval: every measure, system and decoding strategy, then what stands beside them."""
     tables = []
     for eval_name in dict.fromkeys(m.eval for m in comparison.measures):
-        measures = [m for m in comparison.measures if m.eval == eval_name]
+        measures = measures_of_models(comparison, eval_name)
         rows = []
         for decoding in comparison.decodings_of(measures[0]):
             for system in comparison.systems:
                 if any(comparison.cell(system, decoding, m) for m in measures):
                     told = "" if decoding == ANY_DECODING else decoding
                     rows.append((system, told, [_table_cell(comparison, m, system, decoding) for m in measures]))
+        for label, cells in baselines(comparison, eval_name).items():
+            rows.append((words(label), "", [_shown(comparison, m, cells.get(m)) for m in measures]))
         columns = [_column(comparison, m) for m in measures]
         tables.append(
             {"eval": eval_name, "columns": columns, "rows": rows, "decoded": any(told for _, told, _ in rows)}

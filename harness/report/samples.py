@@ -41,9 +41,16 @@ class SampleTable:
         return self._at(np.array([index[sample_id] for sample_id in ids], dtype=np.int64))
 
     def part(self, name: str) -> SampleTable | None:
-        """The samples of a slice: 'all', or 'name=value'. None where no sample says that it belongs to it."""
+        """The samples of a slice: 'all', or 'name=value'. None where no sample says that it belongs to it.
+
+        Of a slice to which parts of samples belong, as tokens at a position, those parts: nats and bytes are theirs.
+        """
         if name == "all":
             return self
+        if f"nats@{name}" in self.values:
+            nats, num_bytes = (self.values[f"{total}@{name}"] for total in ("nats", "bytes"))
+            places = np.flatnonzero(~np.isnan(nats))
+            return replace(self._at(places), nats=nats[places], num_bytes=num_bytes[places])
         key, _, value = name.partition("=")
         chosen = np.flatnonzero(self.slices[key] == value) if key in self.slices else np.empty(0, np.int64)
         return self._at(chosen) if len(chosen) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,20 @@ from lm_eval.api import metrics as lm_eval_metrics
 
 from evals.perplexity import Perplexity
 from harness.asking import ask
-from harness.decoding import DecodingStrategy, Greedy
-from harness.evaluation import Likelihood, Material, Sample, table
+from harness.decoding.choosers import Greedy
+from harness.decoding.strategy import DecodingStrategy
+from harness.evaluation import Likelihood, Material, Sample, measured, table
 from harness.record import Metric
 from harness.text.byte_tokenizer import ByteTokenizerSettings
 from harness.text.corpus import Corpus, Document
 from models.language_model import LanguageModel
+from models.transformer import TransformerConfig
 from models.unigram import UnigramConfig
 from tests.toys import TableModel
 
 TEXTS = ["To be, or not\nto be:", "that is the question", "naïve 🙂  café", "a"]
 TOKENIZER = ByteTokenizerSettings().train([])
+PERPLEXITY = Perplexity()
 
 
 def corpus(texts: list[str]) -> Corpus:
@@ -36,15 +40,24 @@ def random_chain() -> TableModel:
     return TableModel(logits, TOKENIZER.start_token)
 
 
-def scored(model: LanguageModel, texts: list[str]) -> tuple[pd.DataFrame, dict[str, Metric]]:
-    eval = Perplexity()
+def scored(
+    model: LanguageModel, texts: list[str], eval: Perplexity = PERPLEXITY
+) -> tuple[pd.DataFrame, dict[str, Metric]]:
     material = Material(corpus(texts), TOKENIZER)
     samples = list(eval.samples(material))
     requests = [eval.requests(sample, material) for sample in samples]
     answers = ask(model, TOKENIZER, requests, [[0]] * len(samples), DecodingStrategy(Greedy()), "test")
     scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
-    return rows, {metric.metric: metric for metric in eval.metrics(rows) if metric.slice == "all"}
+    return rows, by_slice(eval, rows)["all"]
+
+
+def by_slice(eval: Perplexity, rows: pd.DataFrame) -> dict[str, dict[str, Metric]]:
+    """slice -> name -> metric."""
+    found: dict[str, dict[str, Metric]] = {}
+    for metric in eval.metrics(rows):
+        found.setdefault(metric.slice, {})[metric.metric] = metric
+    return found
 
 
 def test_word_and_byte_perplexity_and_bits_per_byte_are_lm_eval_s() -> None:
@@ -90,9 +103,70 @@ def test_a_unigram_s_bits_are_the_counts_by_hand() -> None:
 
 def test_splitting_a_corpus_changes_no_total() -> None:
     rows, metrics = scored(random_chain(), TEXTS)
-    one, other = Perplexity().metrics(rows[:2])[0], Perplexity().metrics(rows[2:])[0]
+    one, other = PERPLEXITY.metrics(rows[:2])[0], PERPLEXITY.metrics(rows[2:])[0]
     sizes = np.array([rows["num_bytes"][:2].sum(), rows["num_bytes"][2:].sum()], dtype=float)
     assert metrics["bits_per_byte"].value == pytest.approx(np.average([one.value, other.value], weights=sizes))
+
+
+def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
+    rows, whole = scored(random_chain(), TEXTS)
+    # What the eval calls training text is the first of the texts.
+    counts = Counter(TEXTS[0].encode())
+    expected: Counter[str] = Counter()
+    for text in TEXTS:
+        for byte in text.encode():
+            expected["times_seen=1-9" if counts[byte] else "times_seen=0"] += 1
+    assert max(counts.values()) < 10
+    slices = {name: found for name, found in by_slice(PERPLEXITY, rows).items() if name.startswith("times_seen=")}
+    assert slices.keys() == {"times_seen=0", "times_seen=1-9"}
+    totals = {total: sum(measured(rows, f"{total}@{name}").sum() for name in slices) for total in ("nats", "bytes")}
+    assert totals["nats"] == pytest.approx(rows["nats"].sum())
+    assert totals["bytes"] == rows["num_bytes"].sum()
+    for name, found in slices.items():
+        tokens = measured(rows, f"tokens@{name}").sum()
+        assert tokens == expected[name]
+        nats = measured(rows, f"nats@{name}").sum()
+        assert found["token_perplexity"].value == pytest.approx(math.exp(nats / tokens))
+    assert whole["bits_per_byte"].n == len(TEXTS)
+
+
+def test_the_curve_by_position_rests_on_the_same_documents_at_every_place() -> None:
+    texts = ["abcd" * 20, "a" * 63, "é" * 32, "dcba" * 30]
+    model, eval = random_chain(), Perplexity(curve_bytes=64)
+    rows, _ = scored(model, texts, eval)
+    curve = {name: found for name, found in by_slice(eval, rows).items() if name.startswith("position=")}
+    assert list(curve) == ["position=0-15", "position=16-31", "position=32-63"]
+    for name, (begin, end) in zip(curve, ((0, 16), (16, 32), (32, 64)), strict=True):
+        assert curve[name]["bits_per_byte"].n == 3
+        logprobs = [
+            float(model.token_logprobs(torch.from_numpy(TOKENIZER.encode(text))[None])[0, place])
+            for text in (texts[0], texts[2], texts[3])
+            for place in range(begin, end)
+        ]
+        bits = -sum(logprobs) / math.log(2) / len(logprobs)
+        assert curve[name]["bits_per_byte"].value == pytest.approx(bits, rel=1e-6)
+
+
+def test_the_record_says_with_how_much_context_a_limited_model_scored() -> None:
+    torch.manual_seed(0)
+    config = TransformerConfig(num_layers=1, num_heads=1, d_model=8, context_length=32, stride=8)
+    eval = Perplexity(curve_bytes=128)
+    rows, whole = scored(config.build(TOKENIZER.vocab_size, TOKENIZER.start_token), ["a" * 128], eval)
+    # Windows of 32 that begin every 8 tokens: after the first, a token sees 25 to 32 tokens, itself's place among them.
+    by_hand = [place + 1 if place < 32 else 25 + (place - 32) % 8 for place in range(128)]
+    assert whole["context_tokens"].value == pytest.approx(np.mean(by_hand))
+    curve = by_slice(eval, rows)
+    for begin, end in ((0, 16), (16, 32), (32, 64), (64, 128)):
+        assert curve[f"position={begin}-{end - 1}"]["context_tokens"].value == pytest.approx(
+            np.mean(by_hand[begin:end])
+        )
+
+
+def test_a_model_that_counts_letters_scores_without_context() -> None:
+    model = UnigramConfig(pseudo_count=1.0).build(TOKENIZER.vocab_size, TOKENIZER.start_token)
+    model.count(torch.tensor([TOKENIZER.start_token, *TOKENIZER.encode("abc")]))
+    model.finish()
+    assert scored(model, TEXTS)[1]["context_tokens"].value == 0
 
 
 def test_a_text_that_is_impossible_to_write_down_as_a_perplexity_is_missing_with_a_reason() -> None:
