@@ -1,0 +1,80 @@
+"""`bakeoff lm-eval RUN --tasks ...`: lm_eval's own command on a run, with all of its flags."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lm_eval._cli import HarnessCLI
+from lm_eval.config.evaluate_config import EvaluatorConfig
+from lm_eval.utils import setup_logging
+
+from harness.errors import UserError
+from harness.lm_eval import TASKS_FOLDER
+from harness.lm_eval.model import BakeoffLM
+from harness.lm_eval.questions import explained
+from harness.record import RunRecord
+from harness.runs import find_run
+
+# What lm_eval calls our models.
+_NAME = "bakeoff"
+
+
+def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
+    """Ask lm_eval's tasks of a run.
+
+    arguments: flags of `lm_eval run`, with hyphens or underscores; --model and --model_args are there already, and ours
+    are the tasks beside lm_eval's unless there is another --include_path. UserError where any of it is wrong.
+    """
+    _join_models()
+    folder = find_run(run, results)
+    model = {"run": str(folder.resolve()), "model": RunRecord.read(folder).run_id}
+    given = [_with_underscores(argument) for argument in arguments]
+    ours = ["--model", _NAME, "--model_args", json.dumps(model), "--batch_size", "auto"]
+    if not any(argument.partition("=")[0] == "--include_path" for argument in given):
+        ours += ["--include_path", str(TASKS_FOLDER)]
+    setup_logging()
+    with _command_line(["lm_eval", "run", *ours, *given]), explained():
+        command = HarnessCLI()
+        options = command.parse_args()
+        try:
+            command.execute(options)
+        except (ValueError, TypeError, FileNotFoundError) as error:
+            frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+            if not any(frame.f_globals["__name__"] == EvaluatorConfig.__module__ for frame in frames):
+                raise
+            raise UserError(
+                f"{error}. That is lm_eval's own check: `lm_eval run --help` shows its flags, `lm_eval ls tasks` its "
+                "tasks; a folder with tasks of yours is named by --include-path."
+            ) from error
+
+
+def _join_models() -> None:
+    """Add ours to lm_eval's list of models, where the hook of an installed bakeoff hasn't done it."""
+    import lm_eval.models  # noqa: F401  (reads the list)
+    from lm_eval.api.registry import model_registry
+
+    if _NAME not in model_registry:
+        model_registry.register(_NAME, target=BakeoffLM)
+
+
+def _with_underscores(argument: str) -> str:
+    """--include-path as lm_eval spells it."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value
+
+
+@contextlib.contextmanager
+def _command_line(words: list[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = words
+    try:
+        yield
+    finally:
+        sys.argv = before

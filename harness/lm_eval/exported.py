@@ -1,0 +1,145 @@
+"""An eval of bakeoff as a task of lm_eval's, for any model that lm_eval knows. Those that are offered are in tasks/.
+
+The eval's own code makes the samples and scores the answers, so a number here is the number there. A task's YAML names
+it as on bakeoff's command line:
+
+    task: bakeoff_arithmetic_qa
+    class: !function harness.lm_eval.exported.EvalTask
+    overrides: ["evals=[arithmetic]", "evals.arithmetic.style=qa"]
+    metric_list: ...    those of the eval's measures that are reported
+
+and `--metadata '{"overrides": ["evals.arithmetic.max_digits=5"]}'` adds to that. What differs from a run of bakeoff:
+there is no tokenizer of ours, so what an eval counts in tokens it counts in bytes; text is written greedily and without
+stop texts, which are found afterwards, so that the eval can tell whether the model came to one; and how likely single
+tokens were isn't known.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+
+from harness.completion import Completion
+from harness.config import compose, typed
+from harness.errors import UserError
+from harness.evaluation import (
+    Answer,
+    Complete,
+    Compress,
+    Eval,
+    Likelihood,
+    Material,
+    Request,
+    Sample,
+    ScoreContinuation,
+    ScoreText,
+)
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.writing import StopFinder
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """An eval, and what it asks."""
+
+    eval: Eval
+    material: Material
+    samples: Mapping[str, Sample]
+
+    def requests(self, doc: Mapping[str, Any]) -> Sequence[Request]:
+        return self.eval.requests(self.samples[doc["id"]], self.material)
+
+
+class EvalTask(ConfigurableTask):  # type: ignore[misc]
+    """See the module."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        given = {name: value for name, value in config.items() if name not in ("class", "overrides")}
+        more = (given.get("metadata") or {}).get("overrides", [])
+        self._exported = _export([*config["overrides"], *more])
+        super().__init__(
+            config={
+                **given,
+                "output_type": "generate_until",
+                "generation_kwargs": {"until": [], "do_sample": False, **(given.get("generation_kwargs") or {})},
+                "test_split": "test",
+                "doc_to_text": "prompt",
+                "doc_to_target": "target",
+                "num_fewshot": 0,
+                "process_results": "the eval's own",
+            }
+        )
+
+    def download(self, dataset_kwargs: Any = None, **kwargs: Any) -> None:
+        """The samples are made here and now."""
+        samples = self._exported.samples.values()
+        docs = [{"id": sample.id, "prompt": sample.prompt, "target": sample.target} for sample in samples]
+        self.dataset = {"test": Dataset.from_list(docs)}
+
+    def construct_requests(self, doc: Mapping[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
+        """What lm_eval is to ask: each thing once."""
+        about = kwargs["metadata"]
+        instances: list[Instance] = []
+        for kind, *arguments in self._asked(doc).values():
+            # what lm_eval has made of the prompt takes its place
+            put = tuple(ctx if argument == doc["prompt"] else argument for argument in arguments)
+            instances.append(Instance(kind, doc, put, len(instances), about))
+        return instances
+
+    def process_results(self, doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
+        """The eval's measures; one that could not be had is left out."""
+        exported = self._exported
+        given = dict(zip(self._asked(doc), results, strict=True))
+        answers = [_answer(request, given[self._key(request)], exported.material) for request in exported.requests(doc)]
+        values = exported.eval.score(exported.samples[doc["id"]], answers, exported.material).values
+        return {name: float(value) for name in self._metric_fn_list if (value := values[name]) is not None}
+
+    def _asked(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+        """The different ones among a document's requests, in their order."""
+        requests = self._exported.requests(doc)
+        return {self._key(request): _arguments(request, self.config.generation_kwargs) for request in requests}
+
+    def _key(self, request: Request) -> str:
+        return json.dumps(_arguments(request, self.config.generation_kwargs))
+
+
+def _export(overrides: Sequence[str]) -> _Exported:
+    settings = typed(compose(overrides))
+    [eval] = settings.evals.values()
+    material = Material(settings.data.load(), ByteTokenizerSettings().train([]))
+    return _Exported(eval, material, {sample.id: sample for sample in eval.samples(material)})
+
+
+def _arguments(request: Request, options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """lm_eval's name for a kind of request, and its arguments."""
+    match request:
+        case ScoreText(text):
+            return "loglikelihood_rolling", text
+        case ScoreContinuation(prompt, continuation):
+            return "loglikelihood", prompt, continuation
+        case Complete(prompt, max_new_tokens):
+            return "generate_until", prompt, {**options, "max_gen_toks": max_new_tokens}
+        case Compress():
+            raise UserError("lm_eval's models can't be asked to compress a text. Leave this eval to `bakeoff run`.")
+
+
+def _answer(request: Request, result: Any, material: Material) -> Answer:
+    """What lm_eval's model said, as an answer of ours."""
+    encode = material.tokenizer.encode
+    if isinstance(request, Complete):
+        met = StopFinder(request.stop, request.prompt).find(result)
+        text, stop_text = (result, None) if met is None else (result[: met[0]], met[1])
+        tokens = tuple(encode(text).tolist())
+        return Completion(text, tokens, (), (), "length" if met is None else "stop", stop_text)
+    assert isinstance(request, ScoreText | ScoreContinuation)
+    loglikelihood, is_greedy = result if isinstance(request, ScoreContinuation) else (result, None)
+    scored = request.continuation if isinstance(request, ScoreContinuation) else request.text
+    nats = -loglikelihood if math.isfinite(loglikelihood) else None
+    return Likelihood(nats, len(encode(scored)), is_greedy, "no probability" if nats is None else None)

@@ -1,0 +1,85 @@
+"""lm_eval's generate_until in our words, by its rules.
+
+- The text ends before the first stop text (`until`) in what was written; one that begins in the prompt is none.
+- `max_gen_toks` tokens at most (256 by default; max_new_tokens and max_tokens are other names for it).
+- Greedy, unless `do_sample` or a `temperature` above 0 ask for draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval.defaults import DEFAULT_MAX_GEN_TOKS
+from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
+
+from harness.decoding.choosers import Greedy, Sample
+from harness.decoding.strategy import DecodingStrategy, Transform
+from harness.decoding.transforms import MinP, Temperature, TopK, TopP
+from harness.errors import UserError
+from harness.lm_eval.chat import REPLY_OPENING, TURN_END
+
+# transformers' names, in the order in which they are applied; and the values at which they change nothing.
+_SAMPLING: Mapping[str, Callable[[Any], Transform]] = {
+    "temperature": Temperature,
+    "top_k": TopK,
+    "top_p": TopP,
+    "min_p": MinP,
+}
+_CHANGES_NOTHING = {"temperature": (1.0,), "top_k": (0, None), "top_p": (1.0, None), "min_p": (0.0, None)}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One text that lm_eval wants written."""
+
+    prompt: str
+    max_new_tokens: int
+    stop: tuple[str, ...]
+    """Where writing may end; `finish` cuts at the rest."""
+    until: tuple[str, ...]
+    opens_reply: bool
+    """Whether the prompt was cut before the space that belongs to the reply."""
+    options: Mapping[str, Any]
+    """How tokens are to be picked; `strategy` knows what it means."""
+
+    @classmethod
+    def of(cls, context: str, options: Mapping[str, Any], chat: bool) -> Generation:
+        """context, options: the arguments of a generate_until request. chat: whether the context is a transcript of
+        ours, in which a reply ends where the human's turn begins."""
+        options = dict(normalize_gen_kwargs(dict(options), DEFAULT_MAX_GEN_TOKS))
+        max_new_tokens, asked = options.pop("max_gen_toks"), options.pop("until")
+        until = tuple(text for text in asked if text) + ((TURN_END,) if chat else ())
+        opens_reply = chat and context.endswith(REPLY_OPENING)
+        prompt = context[:-1] if opens_reply else context
+        stop = tuple(text for text in until if not _begins_at_the_end_of(prompt, text))
+        return cls(prompt, max_new_tokens, stop, until, opens_reply, options)
+
+    def finish(self, written: str) -> str:
+        """What lm_eval is given of all that was written."""
+        text = written.removeprefix(" ") if self.opens_reply else written
+        return str(postprocess_generated_text(text, list(self.until), None))
+
+    def strategy(self) -> DecodingStrategy:
+        """The decoding strategy that lm_eval's options ask for. UserError for what isn't known or allowed."""
+        options = dict(self.options)
+        does_sample, beams = options.pop("do_sample"), options.pop("num_beams", 1)
+        unknown = sorted(options.keys() - _SAMPLING.keys())
+        if unknown or beams != 1:
+            raise UserError(
+                f"a task asks for generation with {', '.join(unknown) or f'num_beams={beams}'}. Models of bakeoff know "
+                f"until, max_gen_toks, do_sample, {', '.join(_SAMPLING)}. Leave the rest out (--gen_kwargs), or use a "
+                "decoding strategy of bakeoff: bakeoff run evals=[lm_eval] decoding=..."
+            )
+        if not does_sample:
+            return DecodingStrategy(Greedy())
+        asked = [name for name in _SAMPLING if name in options and options[name] not in _CHANGES_NOTHING[name]]
+        try:
+            return DecodingStrategy(Sample(), {name: _SAMPLING[name](options[name]) for name in asked})
+        except ValueError as error:
+            raise UserError(f"a task asks for generation with {error}.") from None
+
+
+def _begins_at_the_end_of(prompt: str, text: str) -> bool:
+    return any(prompt.endswith(text[:size]) for size in range(1, len(text)))

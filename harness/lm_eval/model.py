@@ -1,0 +1,201 @@
+"""A fit as a model of lm_eval's: `--model bakeoff --model_args run=RUN`.
+
+lm_eval's conventions hold: trailing spaces of a context are scored with the continuation; both are tokenized together
+and cut where the context ends; generation is greedy unless a task or --gen_kwargs say otherwise, whatever the run's own
+decoding strategy. Ours are these:
+- The start token is read before every context, as in all of bakeoff (lm_eval's own models for transformers do so with
+  add_bos_token=True).
+- Windows slide (models/windowed.py), so that nothing is cut off a long context, and rolling log-likelihoods score each
+  token once, from the start token, with more context than windows side by side would give; families without a window
+  read everything.
+- Answers depend neither on the batch size nor on the order. Kept ones (--use_cache) are kept by fit: another fit never
+  gets them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import CacheHook, TemplateLM
+from lm_eval.utils import simple_parse_args_string
+
+from harness.completion import DEFAULT_BATCH_SIZE, Engine, Prompt, seed_of
+from harness.errors import UserError, closest
+from harness.evaluation import Likelihood
+from harness.fits import Fit, fit_of_run, pick_device
+from harness.lm_eval import chat
+from harness.lm_eval.generation import Generation
+from harness.progress import Progress
+from harness.scoring import document_logprobs, likelihood, nats, score_targets
+
+_ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
+Pair = tuple[tuple[str, str], list[int], list[int]]
+"""What lm_eval hands over to be scored: (context, continuation), and the tokens of each."""
+
+
+class BakeoffLM(TemplateLM):  # type: ignore[misc]
+    """Any family under lm_eval."""
+
+    def __init__(self, fit: Fit, batch_size: int = DEFAULT_BATCH_SIZE, seed: int | None = None) -> None:
+        """seed: of generations that are drawn; None: torch's own, which lm_eval's --seed sets."""
+        super().__init__()
+        self.fit = fit
+        self.batch_size = batch_size
+        self._seed = torch.initial_seed() if seed is None else seed
+        self._encode = fit.tokenizer.encode
+        self._chats = False
+
+    @classmethod
+    def create_from_arg_obj(
+        cls, arg_dict: Mapping[str, Any], additional_config: Mapping[str, Any] | None = None
+    ) -> Self:
+        """From --model_args: `run` (an id, a unique prefix of one, or a folder), `results` (where runs are looked for;
+        'results'), `seed`; `model` is a name for lm_eval's own files. UserError for anything else."""
+        given = {**arg_dict, **{name: value for name, value in (additional_config or {}).items() if value is not None}}
+        unknown = [name for name in given if name not in _ARGUMENTS]
+        if unknown or "run" not in given:
+            wrong = f"has no {unknown[0]!r}.{closest(unknown[0], _ARGUMENTS)}" if unknown else "needs run=RUN."
+            raise UserError(f"--model bakeoff {wrong} It takes --model_args run=RUN,results=DIR,seed=N; run is needed.")
+        device = str(given.get("device", "auto"))
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            device = "auto"  # lm_eval asks for cuda:0 where nobody has asked for anything
+        found = fit_of_run(str(given["run"]), Path(str(given.get("results", "results"))), pick_device(device))
+        return cls(found, _batch_size(given.get("batch_size", "auto")), given.get("seed"))
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: Mapping[str, Any] | None = None) -> Self:
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
+
+    @property
+    def eot_token_id(self) -> int:
+        return self.fit.tokenizer.start_token
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
+        """Without the start token, which every model of ours reads by itself."""
+        tokens: list[int] = self._encode(string).tolist()
+        return tokens
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence[Pair], disable_tqdm: bool = False, **kwargs: Any
+    ) -> list[tuple[float, bool]]:
+        answers: dict[int, tuple[float, bool]] = {}
+        order = sorted(range(len(requests)), key=lambda at: (len(requests[at][1]), *requests[at][1:]))
+        with Progress("loglikelihood", len(requests), "requests") as progress:
+            for places in self._batches(order):
+                # lm_eval's stand-in for an empty context is the start token itself
+                contexts = [[] if requests[at][1] == [self.eot_token_id] else requests[at][1] for at in places]
+                found = score_targets(
+                    self.fit.model,
+                    [np.array(context, dtype=np.int64) for context in contexts],
+                    [np.array(requests[at][2], dtype=np.int64) for at in places],
+                    self.batch_size,
+                    progress.advance,
+                )
+                for at, one in zip(places, found, strict=True):
+                    answers[at] = self._logprob(one), bool(one.is_greedy)
+                    self.cache_hook.add_partial("loglikelihood", requests[at][0], answers[at])
+        return [answers[at] for at in range(len(requests))]
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
+        texts = [request.args[0] for request in requests]
+        encoded = [self._encode(text) for text in texts]
+        answers: dict[int, float] = {}
+        with Progress("loglikelihood_rolling", sum(map(len, encoded)), "tokens") as progress:
+            for places in self._batches(sorted(range(len(texts)), key=lambda at: len(encoded[at]))):
+                found = document_logprobs(self.fit.model, [encoded[at] for at in places], progress.advance)
+                for at, logprobs in zip(places, found, strict=True):
+                    answers[at] = self._logprob(likelihood(self.fit.model, nats(logprobs), len(logprobs)))
+                    self.cache_hook.add_partial("loglikelihood_rolling", (texts[at],), answers[at])
+        return [answers[at] for at in range(len(texts))]
+
+    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
+        wanted = [Generation.of(request.args[0], request.args[1], self._chats) for request in requests]
+        seeds = self._seeds([request.args for request in requests])
+        alike: dict[str, list[int]] = {}
+        for at, one in enumerate(wanted):
+            alike.setdefault(repr(one.options), []).append(at)
+        model, tokenizer = self.fit.model, self.fit.tokenizer
+        engines = [
+            (Engine(model, tokenizer, wanted[places[0]].strategy(), self.batch_size), places)
+            for places in alike.values()
+        ]
+        answers: dict[int, str] = {}
+        with Progress("generate_until", len(requests), "requests") as progress:
+            for engine, of_engine in engines:
+                for places in self._batches(sorted(of_engine, key=lambda at: len(wanted[at].prompt))):
+                    prompts = [
+                        Prompt(wanted[at].prompt, wanted[at].max_new_tokens, wanted[at].stop, seeds[at])
+                        for at in places
+                    ]
+                    for at, completion in zip(places, engine.complete(prompts, progress.advance), strict=True):
+                        answers[at] = wanted[at].finish(tokenizer.decode(completion.tokens))
+                        self.cache_hook.add_partial("generate_until", requests[at].args, answers[at])
+        return [answers[at] for at in range(len(requests))]
+
+    def apply_chat_template(self, chat_history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
+        self._chats = True
+        return chat.render(chat_history, add_generation_prompt)
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """The format's name, for lm_eval's records; UserError for another one."""
+        if isinstance(chat_template, str) and chat_template != chat.FORMAT.name:
+            raise UserError(f"--apply_chat_template {chat_template!r} isn't known; there is {chat.FORMAT.name}.")
+        self._chats = self._chats or bool(chat_template)
+        return chat.FORMAT.name if chat_template else ""
+
+    @property
+    def tokenizer_name(self) -> str:
+        return f"{chat.FORMAT.name}-{self.fit.tokenizer.fingerprint[:12]}"
+
+    def set_cache_hook(self, cache_hook: CacheHook) -> None:
+        """Keep answers by fit: lm_eval's own keys are the requests alone."""
+        super().set_cache_hook(cache_hook)
+        if cache_hook.dbdict is not None:
+            of_fit = f"bakeoff fit {self.fit.id}: "
+            cache_hook.dbdict.encode_key = lambda key: of_fit + key
+            cache_hook.dbdict.decode_key = lambda key: key.removeprefix(of_fit)
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What lm_eval's results say of the model."""
+        return {
+            "model_family": self.fit.model.config.family,
+            "model_num_parameters": self.fit.model.cost().num_params,
+            "model_fit_id": self.fit.id,
+        }
+
+    def _batches(self, order: Sequence[int]) -> Iterator[Sequence[int]]:
+        """What is answered together, and kept (--use_cache) before the next is begun."""
+        return (order[begin : begin + self.batch_size] for begin in range(0, len(order), self.batch_size))
+
+    def _logprob(self, found: Likelihood) -> float:
+        if self.fit.model.why_no_distribution is not None:
+            raise UserError(f"lm_eval asks for log-likelihoods, but {self.fit.model.why_no_distribution}.")
+        return -math.inf if found.nats is None else -found.nats
+
+    def _seeds(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
+        """A seed for each request; one that is made several times gets another each time."""
+        times: dict[str, int] = {}
+        seeds = []
+        for request in map(repr, requests):
+            times[request] = times.get(request, 0) + 1
+            seeds.append(seed_of(self._seed, request, times[request]))
+        return seeds
+
+
+def _batch_size(asked: Any) -> int:
+    """lm_eval's --batch_size: a number, 'auto' or 'auto:N'."""
+    if str(asked).partition(":")[0] == "auto":
+        return DEFAULT_BATCH_SIZE
+    try:
+        size = int(asked)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise UserError(f"batch_size={asked} is not allowed: it must be a number from 1 up, or auto.")
+    return size

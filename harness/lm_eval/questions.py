@@ -1,0 +1,286 @@
+"""lm_eval's tasks, taken apart: a question for each document, as requests that bakeoff answers in its own batches.
+
+Documents, few-shot examples, prompts and stop texts are lm_eval's, drawn with the seeds of its command line; so are
+the filters and the scoring of answers. Only generation is under the run's decoding strategy, whatever a task's own
+options for it, as in every eval of bakeoff.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+import random
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lm_eval.api.group import Group
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask, Task
+from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
+from lm_eval.evaluator_utils import get_sample_size
+from lm_eval.tasks import TaskManager
+
+from harness.completion import Completion
+from harness.errors import UserError, closest
+from harness.evaluation import Answer, Complete, Likelihood, Request, ScoreContinuation, ScoreText
+from harness.lm_eval import TASKS_FOLDER, chat
+from harness.lm_eval.generation import Generation
+from harness.text.tokenizer import Tokenizer
+
+Response = tuple[float, bool] | float | str
+"""What lm_eval gets for a loglikelihood, a loglikelihood_rolling and a generate_until request."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which tasks are asked, and how: the options of lm_eval's command line of these names."""
+
+    tasks: tuple[str, ...]
+    include_path: str | None = None
+    num_fewshot: int | None = None
+    limit: float | None = None
+    apply_chat_template: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """One document of a task."""
+
+    id: str
+    """task/number, stable from run to run."""
+    task: Task
+    doc: Any
+    instances: Sequence[Instance]
+    chat: bool
+
+    @property
+    def requests(self) -> list[Request]:
+        """What the model is asked; `responses` takes the answers in this order."""
+        return [request for instance in self.instances for request in self._requests_of(instance)]
+
+    def _requests_of(self, instance: Instance) -> list[Request]:
+        request: Request
+        if instance.request_type == "loglikelihood":
+            context, continuation = instance.args[:2]
+            kept = context.rstrip()  # lm_eval scores the spaces after it with the continuation
+            request = ScoreContinuation(kept, context[len(kept) :] + continuation)
+        elif instance.request_type == "loglikelihood_rolling":
+            request = ScoreText(instance.args[0])
+        else:
+            asked = self._generation(instance)
+            request = Complete(asked.prompt, asked.max_new_tokens, asked.stop)
+        return [request] * (instance.repeats or 1)
+
+    def _generation(self, instance: Instance) -> Generation:
+        return Generation.of(instance.args[0], instance.args[1], self.chat)
+
+    def responses(self, answers: Sequence[Answer], tokenizer: Tokenizer) -> list[Response | None]:
+        """What lm_eval gets for each answer; None where the model gives no probability."""
+        given: list[Response | None] = []
+        instances = [instance for instance in self.instances for _ in range(instance.repeats or 1)]
+        for instance, answer in zip(instances, answers, strict=True):
+            if isinstance(answer, Completion):
+                given.append(self._generation(instance).finish(tokenizer.decode(answer.tokens)))
+                continue
+            assert isinstance(answer, Likelihood)
+            if answer.nats is None:
+                given.append(None)
+            else:
+                given.append(-answer.nats if answer.is_greedy is None else (-answer.nats, answer.is_greedy))
+        return given
+
+    def values(self, responses: Sequence[Response]) -> dict[tuple[str, str], Any]:
+        """What the task finds in the responses, by metric and filter; numbers, or whatever its aggregation takes."""
+        rest = iter(responses)
+        instances = [
+            replace(instance, resps=[next(rest) for _ in range(instance.repeats or 1)], filtered_resps={})
+            for instance in self.instances
+        ]
+        for ensemble in self.task._filters:
+            ensemble.apply(instances)
+        found = {}
+        for name in instances[0].filtered_resps:
+            scored = self.task.process_results(self.doc, [instance.filtered_resps[name] for instance in instances])
+            found.update({(metric, name): value for metric, value in scored.items()})
+        return found
+
+    @property
+    def prompt(self) -> str:
+        """What is read: the context, or the whole text where that is scored."""
+        return str(self.instances[0].args[0])
+
+    @property
+    def target(self) -> str:
+        """What a right answer says."""
+        target = self.task.doc_to_target(self.doc)
+        if isinstance(target, int) and self.task.get_config("doc_to_choice") is not None:
+            target = self.task.doc_to_choice(self.doc)[target]
+        return target if isinstance(target, str) else json.dumps(target, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of the tasks that were asked for."""
+
+    by_id: Mapping[str, Question]
+    groups: Mapping[str, Group]
+    """Those that were asked for by name, and the groups in them."""
+    content_sha256: str
+    """Of everything that answers and scores depend on: documents, prompts, the tasks' files, lm_eval's version."""
+
+    @property
+    def generates(self) -> bool:
+        """Whether any text is to be written."""
+        return any(
+            instance.request_type == "generate_until"
+            for question in self.by_id.values()
+            for instance in question.instances
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def load(asked: Asked) -> Questions:
+    """The questions of some tasks; kept for the next run of this process. UserError where a task isn't known or can't
+    be loaded, where its data set can't be had here, or where it asks for what bakeoff's models can't do."""
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    found: dict[str, Question] = {}
+    try:
+        with lm_eval_seeds(), explained():
+            manager, names = _find(asked)
+            loaded = manager.load(names)
+            for name, task in loaded["tasks"].items():
+                _refuse(name, task)
+                found.update((one.id, one) for one in _questions(name, task, asked))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"lm_eval can't load {', '.join(asked.tasks)} ({type(error).__name__}: {error}). Mend the task, install "
+            "what it needs, or leave it out."
+        ) from error
+    return Questions(found, loaded.get("groups", {}), _fingerprint(found.values(), asked))
+
+
+def _questions(name: str, task: Task, asked: Asked) -> Iterator[Question]:
+    shots = task.get_config("num_fewshot")
+    if shots is None or (asked.num_fewshot is not None and shots != 0):
+        task.set_config(key="num_fewshot", value=asked.num_fewshot or 0)
+    task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
+    with quietly():
+        task.build_all_requests(
+            limit=get_sample_size(task, asked.limit),
+            apply_chat_template=asked.apply_chat_template,
+            fewshot_as_multiturn=asked.apply_chat_template,
+            chat_template=chat.render if asked.apply_chat_template else None,
+        )
+    by_doc: dict[int, list[Instance]] = {}
+    for instance in task.instances:
+        by_doc.setdefault(instance.doc_id, []).append(instance)
+    for number, instances in by_doc.items():
+        ordered = sorted(instances, key=lambda instance: instance.idx)
+        yield Question(f"{name}/{number}", task, ordered[0].doc, ordered, asked.apply_chat_template)
+
+
+def _find(asked: Asked) -> tuple[TaskManager, list[str]]:
+    """A manager that knows the tasks, and their names. lm_eval's own tasks, which take seconds to look through, only
+    where the user's and ours don't do."""
+    folders = [TASKS_FOLDER, *([Path(asked.include_path).expanduser()] if asked.include_path else [])]
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"include_path={asked.include_path} is no folder. Name one with YAML files of tasks.")
+    manager = TaskManager(include_path=folders, include_defaults=False)
+    names = _matching(asked, manager)
+    if not names or set(names) & set(manager.all_groups):  # a group may have members among lm_eval's own
+        manager = TaskManager(include_path=folders)
+        names = _matching(asked, manager)
+    if not names:
+        missing = next(name for name in asked.tasks if not manager.match_tasks([name]))
+        raise UserError(
+            f"there is no task {missing!r}, neither in lm_eval nor in {', '.join(map(str, folders))}."
+            f"{closest(missing, manager.all_tasks)} `lm_eval ls tasks` shows lm_eval's own."
+        )
+    return manager, names
+
+
+def _matching(asked: Asked, manager: TaskManager) -> list[str]:
+    """Names of the tasks that were asked for, patterns as mmlu_* filled in; none where one is missing."""
+    matches = [manager.match_tasks([name]) for name in asked.tasks]
+    return list(dict.fromkeys(name for found in matches for name in found)) if all(matches) else []
+
+
+def _refuse(name: str, task: Task) -> None:
+    if getattr(task, "UNSAFE_CODE", False):
+        raise UserError(f"task {name} runs code that the model writes, which bakeoff doesn't. Leave it out.")
+    if getattr(task, "MULTIMODAL", False):
+        raise UserError(f"task {name} asks about pictures or sound, which bakeoff's models can't read. Leave it out.")
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without the progress bars and remarks of lm_eval."""
+    with contextlib.ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        stack.enter_context(contextlib.redirect_stdout(nowhere))
+        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        stack.enter_context(warnings.catch_warnings(action="ignore"))
+        yield
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turns a data set that can't be had into a UserError that names it and its task."""
+    try:
+        yield
+    except Exception as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "download"]
+        tasks = [task for frame in frames if isinstance(task := frame.f_locals.get("self"), Task)]
+        if isinstance(error, UserError) or not tasks:
+            raise
+        name = tasks[0].config.task if isinstance(tasks[0], ConfigurableTask) else type(tasks[0]).__name__
+        said = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"task {name} needs the data set {_data_set(tasks[0])}, which can't be had here: {said}. "
+            "bakeoff looks for nothing on a network by itself. Where there is one, set HF_HUB_OFFLINE=0 once: what is "
+            "fetched then is kept on this machine."
+        ) from error
+
+
+def _data_set(task: Task) -> str:
+    files = (task.get_config("dataset_kwargs") or {}).get("data_files") if isinstance(task, ConfigurableTask) else None
+    parts = [str(task.DATASET_PATH), *([str(task.DATASET_NAME)] if task.DATASET_NAME else [])]
+    return "/".join(parts) + (f" ({files})" if files else "")
+
+
+@contextlib.contextmanager
+def lm_eval_seeds() -> Iterator[None]:
+    """The global random state that lm_eval's command begins with; afterwards that from before."""
+    before, numpy_before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(DEFAULT_RANDOM_SEED)
+    np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        np.random.set_state(numpy_before)  # noqa: NPY002
+
+
+def _fingerprint(questions: Any, asked: Asked) -> str:
+    digest = hashlib.sha256(f"lm_eval {metadata.version('lm_eval')}".encode())
+    if asked.include_path:
+        folder = Path(asked.include_path).expanduser()
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yaml")):
+            digest.update(path.read_bytes())
+    for question in questions:
+        said = [question.id, *map(repr, question.requests), question.doc]
+        digest.update(json.dumps(said, sort_keys=True, default=str).encode())
+    return digest.hexdigest()

@@ -1,0 +1,106 @@
+"""Our evals as lm_eval's tasks: the same numbers as in a run of ours, and any model of lm_eval's can be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lm_eval import simple_evaluate
+from lm_eval.tasks import TaskManager
+
+from harness.asking import ask
+from harness.config import compose, typed
+from harness.decoding.choosers import Greedy
+from harness.decoding.strategy import DecodingStrategy
+from harness.evaluation import Material, measured, table
+from harness.fits import Fit
+from harness.lm_eval import TASKS_FOLDER
+from harness.lm_eval.model import BakeoffLM
+from harness.text.arithmetic import problems, render
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.text.chat import Chat
+from models.ngram import NGramConfig
+from tests.harness.lm_eval import peer
+
+BYTES = ByteTokenizerSettings().train([])
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    """A model that has read conversations and a third of the sums that it is asked."""
+    texts = [document.text for document in Chat().load().train[:300]]
+    known = problems("test", 60, 0)[::3]
+    texts += ["\n".join("".join(render(one, "plain")) for one in known)] * 20
+    ids = [part for text in texts for part in (BYTES.start_token, *BYTES.encode(text).tolist())]
+    model = NGramConfig(order=12).build(BYTES.vocab_size, BYTES.start_token)
+    model.count(torch.tensor(ids))
+    model.finish()
+    return Fit("ngram", Path(), model, BYTES, {})
+
+
+def evaluated(model: Any, task: str, **options: Any) -> dict[str, Any]:
+    found = simple_evaluate(
+        model=model,
+        tasks=[task],
+        task_manager=TaskManager(include_path=str(TASKS_FOLDER), metadata=options.pop("metadata", None)),
+        **options,
+    )
+    assert found is not None
+    return {name.partition(",")[0]: value for name, value in found["results"][task].items() if name.endswith(",none")}
+
+
+def native(fit: Fit, overrides: list[str], limit: int) -> dict[str, float]:
+    """The means of the measures over the first samples, as a run of ours has them."""
+    settings = typed(compose(overrides))
+    [eval] = settings.evals.values()
+    material = Material(settings.data.load(), fit.tokenizer)
+    samples = list(eval.samples(material))[:limit]
+    requests = [eval.requests(sample, material) for sample in samples]
+    seeds = [[0] * len(asked) for asked in requests]
+    answers = ask(fit.model, fit.tokenizer, requests, seeds, DecodingStrategy(Greedy()), "test")
+    scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
+    rows = table(eval.name, samples, scores)
+    return {name: float(measured(rows, name).mean()) for name in scores[0].values}
+
+
+def test_sums_come_out_as_in_a_run(fit: Fit) -> None:
+    found = evaluated(BakeoffLM(fit), "bakeoff_arithmetic_plain", limit=60)
+    expected = native(fit, ["evals=[arithmetic]", "evals.arithmetic.style=plain", "data=arithmetic"], 60)
+    measures = {name: value for name, value in found.items() if not name.endswith("_stderr")}
+    assert measures.keys() == {"exact_match", "target_greedy", "target_nats", "answered", "digit_accuracy"}
+    assert 0.2 < measures["exact_match"] < 0.9
+    assert measures == pytest.approx({name: expected[name] for name in measures}, abs=1e-9)
+
+
+def test_turn_taking_comes_out_as_in_a_run(fit: Fit) -> None:
+    found = evaluated(BakeoffLM(fit), "bakeoff_turn_taking", limit=12)
+    expected = native(fit, ["evals=[turn_taking]", "data=chat"], 12)
+    measures = {name: value for name, value in found.items() if not name.endswith("_stderr")}
+    assert measures["handed_back"] > 0
+    assert measures == pytest.approx({name: expected[name] for name in measures}, abs=1e-9)
+
+
+def test_any_model_of_lm_eval_s_can_be_asked(tmp_path: Path) -> None:
+    theirs = peer.their_model(peer.write(tmp_path))
+    more = {"overrides": ["evals.arithmetic.num_samples=4", "evals.arithmetic.max_digits=1"]}
+    found = evaluated(theirs, "bakeoff_arithmetic_plain", metadata=more)
+    assert found["target_nats"] > 0
+
+
+def test_other_options_are_given_by_metadata(fit: Fit) -> None:
+    more = {"overrides": ["evals.arithmetic.num_samples=5", "evals.arithmetic.num_shots=2"]}
+    manager = TaskManager(include_path=str(TASKS_FOLDER), metadata=more)
+    [task] = manager.load(["bakeoff_arithmetic_qa"])["tasks"].values()
+    prompts = [doc["prompt"] for doc in task.eval_docs]
+    assert len(prompts) == 5
+    assert all(prompt.count("Question:") == 3 for prompt in prompts)
+
+
+@pytest.mark.parametrize("path", sorted(TASKS_FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_task_that_is_offered_loads(path: Path) -> None:
+    name = f"bakeoff_{path.stem}"
+    [task] = TaskManager(include_path=str(TASKS_FOLDER)).load([name])["tasks"].values()
+    assert task.task_name == name
+    assert task.eval_docs.num_rows >= 100

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.decoding.choosers import Greedy, Sample
+from harness.decoding.strategy import DecodingStrategy
+from harness.decoding.transforms import Temperature, TopK, TopP
+from harness.errors import UserError
+from harness.lm_eval.generation import Generation
+
+
+@pytest.mark.parametrize(
+    ("options", "max_new_tokens", "strategy"),
+    [
+        ({"until": ["\n"]}, 256, DecodingStrategy(Greedy())),
+        ({"until": "\n", "max_gen_toks": 3, "num_beams": 1}, 3, DecodingStrategy(Greedy())),
+        ({"until": [], "max_new_tokens": 4}, 4, DecodingStrategy(Greedy())),
+        ({"until": [], "do_sample": False, "temperature": 0.8, "top_p": 0.5}, 256, DecodingStrategy(Greedy())),
+        ({"until": [], "do_sample": True}, 256, DecodingStrategy(Sample())),
+        ({"until": [], "temperature": 0.8}, 256, DecodingStrategy(Sample(), {"temperature": Temperature(0.8)})),
+        (
+            {"until": [], "do_sample": True, "top_k": 5, "top_p": 0.9, "temperature": 1.0, "min_p": None},
+            256,
+            DecodingStrategy(Sample(), {"top_k": TopK(5), "top_p": TopP(0.9)}),
+        ),
+    ],
+)
+def test_options_mean_what_they_mean_to_lm_eval(
+    options: dict[str, Any], max_new_tokens: int, strategy: DecodingStrategy
+) -> None:
+    asked = Generation.of("a prompt", options, chat=False)
+    assert (asked.max_new_tokens, asked.strategy()) == (max_new_tokens, strategy)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"until": [], "penalty_alpha": 0.6}, "penalty_alpha"),
+        ({"until": [], "num_beams": 4}, "num_beams=4"),
+        ({"until": [], "do_sample": True, "temperature": 0.0}, "temperature=0.0 is not allowed"),
+        ({"until": [], "do_sample": True, "top_p": 2.0}, "p=2.0 is not allowed"),
+    ],
+)
+def test_what_is_not_known_is_refused_and_not_swallowed(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Generation.of("a prompt", options, chat=False).strategy()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "until", "stop"),
+    [
+        ("Answer:", ["\n\n", "Q:"], ("\n\n", "Q:")),
+        ("Answer:\n", ["\n\n", "Q:"], ("Q:",)),
+        ("\n\n", ["\n\n"], ()),
+        ("Answer:", ["", "\n"], ("\n",)),
+    ],
+)
+def test_writing_ends_only_at_stop_texts_that_cannot_begin_in_the_prompt(
+    prompt: str, until: list[str], stop: tuple[str, ...]
+) -> None:
+    assert Generation.of(prompt, {"until": until}, chat=False).stop == stop
+
+
+@pytest.mark.parametrize(
+    ("written", "until", "finished"),
+    [
+        (" 19\n\nQ: more", ["\n\n", "Q:"], " 19"),
+        (" 19", ["\n"], " 19"),
+        ("", ["\n"], ""),
+        ("a Q: b\n", ["\n", "Q:"], "a "),
+    ],
+)
+def test_a_text_is_cut_before_the_first_stop_text(written: str, until: list[str], finished: str) -> None:
+    assert Generation.of("?", {"until": until}, chat=False).finish(written) == finished
+
+
+def test_a_reply_takes_the_space_and_ends_at_the_human_s_label() -> None:
+    asked = Generation.of("Human: ?\n\nAssistant: ", {"until": []}, chat=True)
+    assert asked.prompt == "Human: ?\n\nAssistant:"
+    assert asked.stop == ("\n\nHuman:",)
+    assert asked.finish(" 19.\n\nHuman: thanks") == "19."
+    begun = Generation.of("Human: ?\n\nAssistant: It is", {"until": []}, chat=True)
+    assert begun.prompt == "Human: ?\n\nAssistant: It is"
+    assert begun.finish(" 19.") == " 19."
