@@ -13,7 +13,6 @@ from typing import ClassVar, Literal
 import pandas as pd
 
 from harness.answers import digit_accuracy, first_number
-from harness.completion import Completion
 from harness.evaluation import (
     Answer,
     Complete,
@@ -32,14 +31,15 @@ from harness.record import Metric
 from harness.statistics import mean
 from harness.text.arithmetic import (
     MAX_DIGITS,
-    STOP_TEXT,
     Problem,
     count_problems_in_text,
     few_shot_prompt,
     problems,
     render,
+    stop_text,
 )
 from harness.text.corpus import Split
+from harness.writing import Completion
 
 # (measure, unit, higher is better)
 _MEANS = (
@@ -69,7 +69,8 @@ class Arithmetic(Eval):
     max_digits: int = 2
     """Digits a side, from min_digits to 5."""
     style: Literal["plain", "qa", "chat"] = "chat"
-    """How a problem is worded: '12+7=', the GPT-3 tasks' question and answer, or a conversation."""
+    """How a problem is worded: '12+7=', the GPT-3 tasks' question and answer, or a conversation as the run's data
+    writes it."""
     num_shots: int = 0
     """Solved training problems before each question."""
     max_new_tokens: int = 16
@@ -89,17 +90,18 @@ class Arithmetic(Eval):
             raise ValueError(f"operations={self.operations} is not allowed: name one or more of + - x, each once")
 
     def samples(self, material: Material) -> Iterable[Sample]:
+        form = material.corpus.chat_format
         shots = self._problems("train", self.num_shots)
         for problem in self._problems("test", self.num_samples):
             slices = {"operation": problem.op, "digits": str(problem.digits)}
             if problem.num_carries is not None:
                 slices["carries"] = str(problem.num_carries)
-            prompt = few_shot_prompt(problem, shots, self.style)
-            yield Sample(problem.id, prompt, target=render(problem, self.style)[1], slices=slices)
+            prompt = few_shot_prompt(problem, shots, self.style, form)
+            yield Sample(problem.id, prompt, target=render(problem, self.style, form)[1], slices=slices)
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         return [
-            Complete(sample.prompt, self.max_new_tokens, stop=(STOP_TEXT[self.style],)),
+            Complete(sample.prompt, self.max_new_tokens, stop=(stop_text(self.style, material.corpus.chat_format),)),
             ScoreContinuation(sample.prompt, sample.target),
         ]
 

@@ -1,7 +1,8 @@
 """Turn-taking: does the model hand the conversation back, and keep to its own lines?
 
-The model plays the assistant in held-out conversations, twice: once stopped at the human's label, as a chatbot would
-stop it, and once running free, to see whether it goes on to write the human's lines.
+The model plays the assistant in held-out conversations, twice: once stopped where it hands over, as a chatbot would
+stop it (at the human's label or, in a format that closes its turns, at the end of its own), and once running free, to
+see whether it goes on to write the human's lines.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from harness.completion import Completion, seed_of
 from harness.evaluation import Answer, Complete, Eval, Material, Request, Sample, Score, measured, metric, slices_of
 from harness.record import Metric
+from harness.seeds import seed_of
 from harness.statistics import mean, median
 from harness.text.corpus import Corpus
-from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, TranscriptFormat
+from harness.writing import Completion
 
-_STOP = HUMAN_ASSISTANT.stop_text(HUMAN)
-_LABEL_LIKE = re.compile(r"(?<=\n\n)([^\s:][^:\n]{0,30}):(?=[ \n]|\Z)")
 # (measure, unit, higher is better)
 _SHARES = (
     ("handed_back", "share", True),
@@ -59,11 +59,12 @@ class TurnTaking(Eval):
                 raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
 
     def samples(self, material: Material) -> Iterable[Sample]:
+        form = material.corpus.chat_format
         found = []
         for document in material.corpus.test:
-            if document.format != HUMAN_ASSISTANT.name or document.source in self.exclude_sources:
+            if document.format != form.name or document.source in self.exclude_sources:
                 continue
-            turns = HUMAN_ASSISTANT.parse(document.text).turns
+            turns = form.parse(document.text).turns
             own = [index for index, turn in enumerate(turns) if turn.speaker == ASSISTANT and index > 0]
             if own:
                 draw = seed_of(self.name, document.id)
@@ -71,7 +72,7 @@ class TurnTaking(Eval):
                 history = Transcript(turns[max(0, index - self.max_history_turns) : index])
                 sample = Sample(
                     document.id,
-                    HUMAN_ASSISTANT.open_turn(history, ASSISTANT),
+                    form.open_turn(history, ASSISTANT),
                     target=turns[index].text,
                     cluster=document.cluster,
                     slices={"source": document.source},
@@ -82,7 +83,7 @@ class TurnTaking(Eval):
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         return [
-            Complete(sample.prompt, self.max_new_tokens, stop=(_STOP,)),
+            Complete(sample.prompt, self.max_new_tokens, stop=(material.corpus.chat_format.stop_text(HUMAN),)),
             Complete(sample.prompt, self.max_new_tokens),
         ]
 
@@ -90,7 +91,8 @@ class TurnTaking(Eval):
         stopped, free = answers
         assert isinstance(stopped, Completion)
         assert isinstance(free, Completion)
-        handed_back = stopped.stop_text == _STOP
+        form = material.corpus.chat_format
+        handed_back = stopped.stop_text == form.stop_text(HUMAN)
         reply = stopped.text.strip()
         return Score(
             values={
@@ -98,7 +100,7 @@ class TurnTaking(Eval):
                 "within_reason": handed_back and len(reply) <= reasonable_length(material.corpus),
                 "empty_turn": not reply,
                 "turn_tokens": len(material.tokenizer.encode(stopped.text)),
-                **free_run_measures(free.text),
+                **free_run_measures(free.text, form),
             },
             answer=stopped.text,
             finish_reason=stopped.finish_reason,
@@ -116,21 +118,34 @@ class TurnTaking(Eval):
             found.append(metric(self, "turn_tokens", tokens, "tokens", None, name))
         return found
 
+    def perfect_answer(self, sample: Sample) -> str:
+        """What is said is not judged; a real turn may be longer than is within reason."""
+        return " Yes."
 
-def free_run_measures(continuation: str) -> dict[str, float | None]:
-    """What a free run after "Assistant:" did with the labels; None where it wrote none to judge by.
+
+def free_run_measures(continuation: str, form: TranscriptFormat) -> dict[str, float | None]:
+    """What a free run after the assistant's label did with the labels; None where it wrote none to judge by.
 
     wrote_for_the_other: it wrote a line of the human's. alternation: share of its turn changes that went to another
     speaker. wellformed_labels: share of what looks like a label, where one may stand, that is a label of this format.
     """
-    turns = HUMAN_ASSISTANT.parse(f"{ASSISTANT}: {continuation.removeprefix(' ')}").turns
+    turns = form.reply(ASSISTANT, continuation)
     changes = [before.speaker != after.speaker for before, after in itertools.pairwise(turns)]
-    labels = [match[1] in (HUMAN, ASSISTANT) for match in _LABEL_LIKE.finditer(continuation)]
+    own = {form.label(HUMAN), form.label(ASSISTANT)}
+    boundaries = form.boundaries(_label_like(form)).finditer(continuation)
+    labels = [boundary["label"] in own for boundary in boundaries if boundary["label"] is not None]
     return {
         "wrote_for_the_other": any(turn.speaker == HUMAN and turn.text.strip() for turn in turns),
         "alternation": float(np.mean(changes)) if changes else None,
         "wellformed_labels": float(np.mean(labels)) if labels else None,
     }
+
+
+def _label_like(form: TranscriptFormat) -> str:
+    """What looks like a label of a format, whoever it names, as a regular expression."""
+    closing = re.escape(form.after_name[:1])
+    name = rf"[^\s{closing}][^\n{closing}]{{0,30}}"
+    return f"{re.escape(form.before_name)}{name}{re.escape(form.after_name)}{form.after_label}"
 
 
 @functools.lru_cache(maxsize=4)
@@ -139,8 +154,8 @@ def reasonable_length(corpus: Corpus) -> float:
     lengths = [
         len(turn.text)
         for document in corpus.test
-        if document.format == HUMAN_ASSISTANT.name
-        for turn in HUMAN_ASSISTANT.parse(document.text).turns
+        if document.format == corpus.chat_format.name
+        for turn in corpus.chat_format.parse(document.text).turns
         if turn.speaker == ASSISTANT
     ]
     return float(np.quantile(lengths, 0.95))

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.decoding import DecodingStrategy
+    from harness.completion import Engine
+    from harness.decoding.strategy import DecodingStrategy
     from harness.fits import Fit
+    from harness.record import RunRecord
 
 _COMPARE = "experiment=families"
 
@@ -36,7 +41,7 @@ def run(options: Namespace) -> int:
         composed = config.from_saved(find_run(options.config_from, Path("results")) / "config.yaml")
         return _run_one(composed)
     if options.multirun:
-        return _sweep(options.overrides)
+        return _sweep(options.overrides, options.plugin)
     return _run_one(config.compose(options.overrides))
 
 
@@ -85,18 +90,15 @@ def list_(options: Namespace) -> int:
         for row in all_runs(Path(options.results)):
             table.add_row(*row)
     else:
-        from harness.config import conf_dir
-        from harness.config import options as names
+        from harness.options import option
+        from harness.options import options as names
 
         group = {"data": "data", "evals": "evals"}.get(options.what, options.what.removesuffix("s"))
-        table.add_column(f"{group}=")
-        table.add_column("what it is", overflow="fold")
+        for column in (f"{group}=", "what it is", "from"):
+            table.add_column(column, overflow="fold")
         for name in names(group):
-            lines = (conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
-            about = [
-                line.removeprefix("# ") for line in lines if line.startswith("# ") and not line.startswith("# @package")
-            ]
-            table.add_row(name, about[0] if about else "")
+            found = option(group, name)
+            table.add_row(name, found.about, found.source)
     Console().print(table)
     return 0
 
@@ -161,7 +163,11 @@ def complete(options: Namespace) -> int:
         raise UserError(
             "--stop '' is not allowed: an empty stop text would stop everything. Leave it out to go on to the length."
         )
-    fit, strategy = _fit(options), _strategy(options)
+    if options.html is not None and not options.explain:
+        raise UserError("--html is for --explain: it names the page to write. Add --explain.")
+    engine = _engine(options)
+    if options.explain:
+        return _explain(engine, options)
     written = []
     for number in range(options.samples):
         prompt = Prompt(
@@ -171,7 +177,7 @@ def complete(options: Namespace) -> int:
             if options.samples > 1:
                 print(f"--- sample {number} ---")
             print(visible(options.prompt), end="", flush=True)
-        for piece in stream(fit.model, fit.tokenizer, prompt, strategy):
+        for piece in stream(engine, prompt):
             if isinstance(piece, Completion):
                 written.append(piece)
             elif not options.json:
@@ -183,13 +189,53 @@ def complete(options: Namespace) -> int:
     return 0
 
 
+def rescore(options: Namespace) -> int:
+    """`bakeoff rescore`: score a run's stored answers again."""
+    from harness.rescoring import rescore as do
+    from harness.runs import find_run
+
+    record = do(find_run(options.run, Path(options.results)))
+    return _told(record)
+
+
 def chat(options: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
-    from harness.chat import Chatbot, talk
+    from harness.chat import Chatbot
+    from harness.settings import build
+    from harness.talking import Talk
+    from harness.text.corpus import DataSource
+    from harness.text.transcript import chat_format
 
-    _at_least("--max-new-tokens", options.max_new_tokens, 1)
-    fit = _fit(options)
-    talk(Chatbot(fit.model, fit.tokenizer, _strategy(options), options.max_new_tokens, options.seed))
+    if options.max_new_tokens is not None:
+        _at_least("--max-new-tokens", options.max_new_tokens, 1)
+    data = build(_saved(options, "data"), DataSource, "data")  # type: ignore[type-abstract]
+    chatbot = Chatbot(
+        _engine(options),
+        chat_format(data.formats, (options.person, options.partner)),
+        person=options.person,
+        partner=options.partner,
+        system=options.system,
+        max_new_tokens=options.max_new_tokens,
+        stops=not options.no_stop,
+        seed=options.seed,
+    )
+    Talk(chatbot, _strategy_named).run()
+    return 0
+
+
+def lm_eval(options: Namespace) -> int:
+    """`bakeoff lm-eval`: lm_eval's own command on a run."""
+    from harness.lm_eval import TASKS_FOLDER, prepare
+
+    if options.print_include_path:
+        print(TASKS_FOLDER)
+        return 0
+    if options.run is None:
+        raise UserError("lm-eval needs a RUN, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic.")
+    prepare()
+    from harness.lm_eval.command import evaluate
+
+    evaluate(options.run, Path(options.results), options.rest)
     return 0
 
 
@@ -210,6 +256,41 @@ def fetch(options: Namespace) -> int:
     return 0
 
 
+def new(options: Namespace) -> int:
+    """`bakeoff new`: a plugin to start from."""
+    from harness.options import quoted
+    from harness.starting import GROUPS, start
+
+    paths = start(options.kind, options.name, Path(options.folder))
+    for path in paths:
+        print(f"written: {path}")
+    group, file = GROUPS[options.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
+    pick = f"{group}=[perplexity,{quoted(file)}]" if group == "evals" else f"{group}={quoted(file)}"
+    print(f'next: bakeoff check {options.kind} "{file}"')
+    print(f'      bakeoff run "{pick}"')
+    print(f'      python -m pytest "{paths[-1]}"')
+    return 0
+
+
+def check(options: Namespace) -> int:
+    """`bakeoff check`: a contract, against an option or a file."""
+    from harness.checking.outcome import Outcome, outcomes_of
+    from harness.errors import PluginError
+
+    made: list[Outcome] = []
+    try:
+        for outcome in outcomes_of(options.kind, options.name, options.overrides):
+            made.append(outcome)
+            print(outcome, flush=True)
+    except PluginError as error:
+        made.append(Outcome("it can be imported", "FAIL", str(error)))
+        print(error.details, file=sys.stderr)
+        print(made[-1])
+    counts = Counter(outcome.verdict for outcome in made)
+    print(f"{options.kind} {options.name}: {counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
 COMMANDS = {
     "run": run,
     "compare": compare,
@@ -217,8 +298,12 @@ COMMANDS = {
     "list": list_,
     "score": score,
     "complete": complete,
+    "rescore": rescore,
     "chat": chat,
+    "lm-eval": lm_eval,
     "arpa": export_arpa,
+    "new": new,
+    "check": check,
     "fetch": fetch,
 }
 
@@ -227,14 +312,19 @@ def _run_one(composed: dict[str, Any]) -> int:
     from harness import config
     from harness.run import run as do
 
-    record = do(config.typed(composed))
+    return _told(do(config.typed(composed)))
+
+
+def _told(record: RunRecord) -> int:
+    """Say what a run found; the exit status."""
     print(f"{record.run_id}: {record.status}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
 
 
-def _sweep(overrides: list[str]) -> int:
-    from harness import config, sweep
+def _sweep(overrides: list[str], files: Sequence[str] = ()) -> int:
+    """files: plugin files that the user named beside the overrides."""
+    from harness import config, plugins, sweep
 
     statuses: list[str] = []
     refused: list[UserError] = []
@@ -245,6 +335,7 @@ def _sweep(overrides: list[str]) -> int:
         # after one refusal the rest of the sweep would only bury the message
         if refused:
             return
+        plugins.load(files)  # a launcher's job may run in a process that has not met them yet
         try:
             statuses.append(do(config.typed(config.compose(own))).status)
         except UserError as error:
@@ -276,25 +367,82 @@ def _print_headlines(metrics: Any) -> None:
 
 
 def _fit(options: Namespace) -> Fit:
-    from harness.fits import load_fit, pick_device
-    from harness.record import RunRecord
-    from harness.runs import find_run
+    from harness.fits import fit_of_run, pick_device
 
-    folder = find_run(options.run, Path(options.results))
-    record = RunRecord.read(folder)
-    return load_fit(folder.parent.parent / "fits" / record.fit_id, pick_device("auto"))
+    return fit_of_run(options.run, Path(options.results), pick_device("auto"))
 
 
-def _strategy(options: Namespace) -> DecodingStrategy:
-    from harness import config
-    from harness.decoding import DecodingStrategy
-    from harness.runs import find_run
+def _engine(options: Namespace) -> Engine:
+    """The completion engine of a run, decoding by the strategy that is asked for, else by the run's own."""
+    from harness.completion import Engine
+    from harness.fits import model_finder, pick_device
+
+    fit = _fit(options)
+    strategy = _own_strategy(options) if options.decoding is None else _strategy_named(options.decoding)
+    find_model = model_finder(Path(options.results), pick_device("auto"))
+    return Engine(fit.model, fit.tokenizer, strategy, find_model=find_model)
+
+
+def _own_strategy(options: Namespace) -> DecodingStrategy:
+    from harness.decoding.strategy import DecodingStrategy
     from harness.settings import build
 
-    if options.decoding is None:
-        saved = config.from_saved(find_run(options.run, Path(options.results)) / "config.yaml")
-        return build(saved["decoding"], DecodingStrategy, "decoding")
-    return build(config.compose([f"decoding={options.decoding}"])["decoding"], DecodingStrategy, "decoding")
+    return build(_saved(options, "decoding"), DecodingStrategy, "decoding")
+
+
+def _strategy_named(asked: str) -> DecodingStrategy:
+    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'."""
+    from harness import config
+    from harness.decoding.strategy import DecodingStrategy
+    from harness.options import options as names
+    from harness.settings import build
+
+    words = asked.split()
+    values = [word for word in words if "=" in word]
+    name = "".join(word for word in words if "=" not in word)
+    if not name:
+        raise UserError(f"name a decoding strategy. Allowed: {', '.join(names('decoding'))}.")
+    if foreign := [value for value in values if not value.startswith("decoding.")]:
+        raise UserError(f"{foreign[0]} is no option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
+    return build(config.compose([f"decoding={name}", *values])["decoding"], DecodingStrategy, "decoding")
+
+
+def _saved(options: Namespace, part: str) -> dict[str, Any]:
+    """A part of the configuration that a run was made with."""
+    from harness import config
+    from harness.runs import find_run
+
+    found: dict[str, Any] = config.from_saved(find_run(options.run, Path(options.results)) / "config.yaml", (part,))[
+        part
+    ]
+    return found
+
+
+def _explain(engine: Engine, options: Namespace) -> int:
+    from harness.completion import Prompt, seed_of
+    from harness.explaining.steps import explain
+    from harness.record import write_bytes
+
+    _at_least("--candidates", options.candidates, 1)
+    if options.samples > 1 or options.json:
+        raise UserError("--explain explains one completion, in tables or with --html. Leave --samples and --json out.")
+    seed = seed_of(options.seed, "complete", 0)
+    prompt = Prompt(options.prompt, options.max_new_tokens, tuple(options.stop), seed)
+    explanation = explain(engine, prompt, options.candidates)
+    if options.html is None:
+        from rich.console import Console
+
+        from harness.explaining.table import tables
+
+        console = Console()
+        for table in tables(explanation):
+            console.print(table)
+    else:
+        from harness.explaining.page import page
+
+        write_bytes(Path(options.html), page(explanation, f"What {options.run} wrote, and why").encode())
+        print(f"written: {options.html}")
+    return 0
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -1,30 +1,29 @@
 """The rim: what a user picked in conf/ and on the command line becomes typed settings.
 
-Hydra and OmegaConf are known to this module and to `harness.sweep` alone; below them travel frozen dataclasses. conf/
-holds one YAML an option; its `_target_` names a settings dataclass and the file spells out every field with its
-default. A key that the picked options don't spell out, or a value of another type than the dataclass asks for, is a
-`UserError`.
+Hydra puts the picked options together (`harness.composition`); below here travel frozen dataclasses. An option's
+`_target_` names a settings dataclass, and the option spells out its fields with their defaults (`harness.options`). A
+key that the picked options don't spell out, or a value of another type than the dataclass asks for, is a `UserError`.
 """
 
 from __future__ import annotations
 
-import copy
-import functools
 import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from harness.errors import UserError, closest
+from harness import plugins
+from harness.errors import PluginError, UserError, closest
+from harness.options import GROUPS, conf_dir, files_of, foreign_targets, option, unknown
 from harness.settings import TARGET, build, checked, targets
 
 if typing.TYPE_CHECKING:
     from harness.budget import Budget
-    from harness.decoding import DecodingStrategy
+    from harness.decoding.strategy import DecodingStrategy
     from harness.evaluation import Eval
     from harness.text.corpus import DataSource
     from harness.text.tokenizer import TokenizerSettings
@@ -32,9 +31,7 @@ if typing.TYPE_CHECKING:
     from harness.training import Training
     from models.language_model import ModelConfig
 
-GROUPS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals", "tracking", "experiment")
-"""The folders of conf/ that a user picks from."""
-TAKEN_NAMES = ("fits", "scores", "wandb", "reference")
+TAKEN_NAMES = ("fits", "answers", "scores", "wandb", "reference")
 """Folders of results_dir that hold no experiment."""
 
 
@@ -58,53 +55,51 @@ class RunSettings:
     """The option picked in each group, as {'model': 'lstm'}."""
     resolved: Mapping[str, Any]
     """The whole configuration as plain values; what config.yaml holds."""
-
-
-def conf_dir() -> Path:
-    """conf/ beside the checkout's packages, or its copy inside an installed wheel."""
-    package = Path(__file__).resolve().parent
-    for candidate in (package / "conf", package.parent / "conf"):
-        if (candidate / "config.yaml").is_file():
-            return candidate
-    raise UserError(f"bakeoff's configuration folder is missing beside {package}. Install bakeoff again.")
-
-
-def options(group: str) -> list[str]:
-    """The names that `group=` accepts."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
+    """Evals that were picked and whose code fails, by name."""
 
 
 def compose(overrides: Iterable[str]) -> dict[str, Any]:
     """The configuration of one run from command-line overrides, resolved to plain values, with every key checked.
 
-    Imports none of the heavy libraries. The picked options lie under the key 'names'.
+    The picked options lie under the key 'names', the plugin files among them under 'plugins' (a path a module).
+    Imports none of the heavy libraries, but for what plugin files import.
     """
-    full, choices = _compose(tuple(overrides))
-    picked = {group: str(choices[group]) for group in GROUPS if choices.get(group) is not None}
-    experiment = picked.pop("experiment", None)
+    from harness.composition import REFUSALS, composed
+
+    overrides = list(overrides)
+    try:
+        full, picks = composed(overrides)
+    except REFUSALS as error:
+        raise UserError(explain(str(error), overrides)) from None
     own = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
     allowed: dict[str, Any] = {name: value for name, value in own.items() if name not in ("defaults", "hydra")}
-    allowed |= {group: _spelled_out(group, choice) for group, choice in picked.items()}
-    # Hydra does not report the choices of a group that takes a list
-    allowed["evals"] = {name: _spelled_out("evals", name) for name in full.get("evals") or {}}
-    for nested, choice in choices.items():
-        group, at, place = str(nested).partition("@")
-        if at and group in GROUPS:
-            _place(allowed, place.split("."), _spelled_out(group, str(choice)))
+    names: dict[str, list[str]] = {}
+    for pick in picks:
+        found = option(pick.group, pick.name)
+        if pick.group == "experiment":
+            full["experiment_name"] = full["experiment_name"] or pick.name
+            continue
+        spelled_out = {key: value for key, value in found.content.items() if key != "defaults"}
+        _place(allowed, pick.place.split("."), spelled_out)
+        if pick.place == pick.group:
+            names.setdefault(pick.group, []).append(found.short_name)
+    for node in (full, allowed):
+        node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "")
-    if full["experiment_name"] is None:
-        full["experiment_name"] = experiment or "default"
-    full["names"] = picked
+    full["experiment_name"] = full["experiment_name"] or "default"
+    full["names"] = {group: "+".join(chosen) for group, chosen in names.items()}
+    full["plugins"] = files_of(full)
     return full
 
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
     """Typed settings from a composed configuration."""
     from harness.budget import Budget
-    from harness.decoding import DecodingStrategy
-    from harness.evaluation import Eval
+    from harness.decoding.strategy import DecodingStrategy
     from harness.text.corpus import DataSource
     from harness.text.tokenizer import TokenizerSettings
+    from harness.text.transcript import TranscriptFormat
     from harness.tracking import Tracking
     from harness.training import Training
     from models.language_model import ModelConfig
@@ -122,7 +117,9 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
             "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit "
             f"({', '.join(TAKEN_NAMES)} are taken)."
         )
-    evals = {name: build(node, Eval, f"evals.{name}") for name, node in (config.get("evals") or {}).items()}  # type: ignore[type-abstract]
+    # the data and the tokenizer hold it; a mistake in it is told of where it was made
+    build(config["format"], TranscriptFormat, "format")
+    evals, broken = built_evals(config)
     return RunSettings(
         model=build(config["model"], ModelConfig, "model"),  # type: ignore[type-abstract]
         tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
@@ -138,22 +135,43 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         experiment_name=experiment_name,
         names=config["names"],
         resolved=config,
+        broken_evals=broken,
     )
 
 
-def known_targets() -> dict[str, str]:
-    """Every `_target_` that conf/ names, each with the group it stands in: what a saved configuration may ask for."""
-    found = {}
-    for group in GROUPS:
-        for path in sorted((conf_dir() / group).glob("*.yaml")):
-            for target in targets(yaml.safe_load(path.read_text(encoding="utf-8"))):
-                found[target] = group
-    return found
+def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
+    """The evals of a composed configuration, by name; and those whose own code fails, with what it says."""
+    from harness.evaluation import Eval
+
+    evals: dict[str, Eval] = {}
+    broken = {}
+    for name, node in (config.get("evals") or {}).items():
+        try:
+            made = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
+        except PluginError as error:
+            broken[name] = error
+            continue
+        if not isinstance(getattr(made, "name", None), str) or not isinstance(getattr(made, "version", None), int):
+            raise UserError(
+                f"evals.{name}: {type(made).__name__} must say its name (text) and its version (a whole number) as "
+                'class attributes: name, version = "my_eval", 1'
+            )
+        if made.name in (one.name for one in evals.values()):
+            raise UserError(f"two of the evals are called {made.name!r}. Leave one out, or give it another name.")
+        evals[name] = made
+    return evals, broken
 
 
-def from_saved(path: Path) -> dict[str, Any]:
-    """The composed configuration in a run's config.yaml. UserError where it is missing, broken, or asks for a class
-    that no option in conf/ names (nothing else is imported on a file's word)."""
+_PICKED = tuple(group for group in GROUPS if group != "experiment")
+
+
+def from_saved(path: Path, parts: Sequence[str] = _PICKED, renew: bool = False) -> dict[str, Any]:
+    """The composed configuration in a run's config.yaml.
+
+    parts: the groups that are going to be built. UserError where the file is missing or broken, or where one of these
+    asks for a class that neither an installed option nor a plugin file named by the user brings: nothing is imported on
+    a saved file's word. renew: a plugin file that was changed since takes the place of what it was.
+    """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -163,70 +181,83 @@ def from_saved(path: Path) -> dict[str, Any]:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(config, dict) or not {*GROUPS, "seed", "names"} - {"experiment"} <= config.keys():
+    if not isinstance(config, dict) or not {*_PICKED, "seed", "names"} <= config.keys():
         raise UserError(
             f"{path} is not the config.yaml of a run. Name a run's folder, or a run id that `bakeoff list runs` shows."
         )
-    foreign = sorted(set(targets(config)) - known_targets().keys())
-    if foreign:
-        raise UserError(
-            f"{path} asks for {', '.join(foreign)}, which no option in {conf_dir()} names. Install the "
-            "plugin that brings it."
-        )
+    if renew:
+        config = {key: _renewed(value) for key, value in config.items()}
+        asked = {target.rpartition(".")[0] for target in targets(config)}
+        kept = {module: where for module, where in (config.get("plugins") or {}).items() if module in asked}
+        config["plugins"] = kept | files_of(config)
+    refuse_foreign({part: config[part] for part in parts}, path, config.get("plugins") or {})
     return config
 
 
-def _compose(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The resolved configuration and the choices behind it; the caller may change them."""
-    return copy.deepcopy(_composed(overrides))
+def refuse_foreign(node: Any, path: Path, files: Mapping[str, str]) -> None:
+    """UserError where plain values from a saved file ask for what must not be imported on its word.
+
+    path: the file. files: where the plugin files that it knows of were.
+    """
+    foreign = foreign_targets(node)
+    if not foreign:
+        return
+    of_files = sorted({target for target in foreign if plugins.is_of_a_file(target)})
+    if not of_files:
+        raise UserError(
+            f"{path} asks for {', '.join(foreign)}, which no installed option names. Install the plugin that brings it."
+        )
+    target = of_files[0]
+    name = f"{plugins.stem_of(target)}{plugins.SUFFIX}"
+    if any(one.path.name == name for one in plugins.loaded_files()):
+        raise UserError(
+            f"{path} was made with another {name} than the one that you named: its text has changed since. Name the "
+            "file as it was, or make a new run with it as it is."
+        )
+    where = files.get(target.rpartition(".")[0], name)
+    raise UserError(
+        f"{path} was made with the plugin file {name}, which is not imported unless you name it: add "
+        f"--plugin {where} (look at it first if it isn't yours)."
+    )
 
 
-@functools.cache
-def _composed(overrides: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    # Hydra allows one at a time, and a sweep's own is there while its jobs are composed
-    outer = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed = hydra_compose("config", overrides=list(overrides), return_hydra_config=True)
-            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-            own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-            plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(str(error), list(overrides))) from None
-    finally:
-        GlobalHydra.instance().hydra = outer
-    assert isinstance(plain, dict)
-    assert isinstance(choices, dict)
-    return typing.cast(dict[str, Any], plain), typing.cast(dict[str, Any], choices)
+def _renewed(node: Any) -> Any:
+    """Plain values in which targets of plugin files are those of the files of that name which the user named now."""
+    if isinstance(node, list):
+        return [_renewed(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    renewed = {key: _renewed(value) for key, value in node.items()}
+    target = str(renewed.get(TARGET, ""))
+    if plugins.is_of_a_file(target):
+        for plugin in plugins.loaded_files():
+            if plugin.path.stem == plugins.stem_of(target):
+                renewed[TARGET] = f"{plugin.module}.{target.rpartition('.')[2]}"
+    return renewed
 
 
 def explain(message: str, overrides: list[str]) -> str:
     """Hydra's message, led by what was asked and followed by what is allowed."""
+    from harness.composition import composed
+
     first = message.split("Config search path")[0].strip()
     missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
     if missing and missing[1] in GROUPS:
-        group, name = missing[1], missing[2]
-        allowed = options(group)
-        return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}."
-    unknown = re.search(r"Could not override '([^']+)'", message)
-    if unknown:
-        picks = [part for part in overrides if _picks(part) and unknown[1] not in part]
-        reference, choices = _compose(tuple(picks))
-        if "@" in unknown[1]:
-            there = sorted(str(name) for name in choices if "@" in str(name))
+        return unknown(missing[1], missing[2])
+    unset = re.search(r"Missing mandatory value.*full_key: (\S+)", message, flags=re.DOTALL)
+    if unset:
+        return f"{unset[1]} has no default. Set it: {unset[1]}=..."
+    wrong = re.search(r"Could not override '([^']+)'", message)
+    if wrong:
+        picks = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
+        reference, made = composed(picks)
+        if "@" in wrong[1]:
+            there = sorted(f"{pick.group}@{pick.place}" for pick in made if "." in pick.place and pick.group != "evals")
             return (
-                f"{unknown[1]} is not there to be picked anew.{closest(unknown[1], there)} There is: "
+                f"{wrong[1]} is not there to be picked anew.{closest(wrong[1], there)} There is: "
                 f"{', '.join(there) or 'nothing of the kind'}. With a + in front it is added."
             )
-        return _unknown_key(unknown[1], reference)
+        return _unknown_key(wrong[1], reference)
     asked = f"In {' '.join(overrides)}: " if overrides else ""
     return f"{asked}{' '.join(first.split())}"
 
@@ -234,6 +265,12 @@ def explain(message: str, overrides: list[str]) -> str:
 def _picks(override: str) -> bool:
     """Whether an override picks an option of a group: 'model=lstm', '+model@model.members.third=gru'."""
     return override.lstrip("+").partition("=")[0].partition("@")[0] in GROUPS
+
+
+def _one_of(override: str) -> str:
+    """A pick as it is, of a sweep over several the first: 'model=lstm,gru' becomes 'model=lstm'."""
+    group, _, choice = override.partition("=")
+    return override if choice.startswith("[") else f"{group}={choice.partition(',')[0]}"
 
 
 def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
@@ -255,21 +292,21 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
 
 
-def _spelled_out(group: str, choice: str) -> dict[str, Any]:
-    """The keys that an option's file spells out itself, with their defaults."""
-    path = conf_dir() / group / f"{choice}.yaml"
-    if not path.is_file():
-        raise UserError(explain(f"Could not find '{group}/{choice}'", [f"{group}={choice}"]))
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {name: value for name, value in content.items() if name != "defaults"}
-
-
 def _place(into: dict[str, Any], path: Sequence[str], content: Mapping[str, Any]) -> None:
     """Put an option's keys where it is nested in another, as a member of a mixture."""
-    *outer, last = path
-    for name in outer:
-        into = into.setdefault(name, {})
-    into[last] = content
+    for name in path:
+        if not isinstance(into.get(name), dict):  # nothing there yet, or what takes another place's value
+            into[name] = {}
+        into = into[name]
+    _merge(into, content)
+
+
+def _merge(into: dict[str, Any], content: Mapping[str, Any]) -> None:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            _merge(into.setdefault(name, {}), value)
+        else:
+            into[name] = value
 
 
 def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:

@@ -26,6 +26,7 @@ _RECORDED = (
     "tokenizers",
     "safetensors",
     "wandb",
+    "lm_eval",
 )
 
 

@@ -7,11 +7,27 @@ exceptions and `assert`s.
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
 class UserError(Exception):
     """What was asked, what was got, what is allowed, and what to do next, in one message for the user."""
+
+
+class PluginError(UserError):
+    """The code behind an option fails before it can be used. The message names it; `details` is the traceback."""
+
+    def __init__(self, what: str, error: BaseException) -> None:
+        """what: as "my_eval.py can't be imported"."""
+        super().__init__(f"{what}: {told(error)}. Mend it and run the same command again.")
+        self.details = "".join(traceback.format_exception(error))
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line: its class and what it says."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def closest(wrong: str, allowed: Iterable[str]) -> str:

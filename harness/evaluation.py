@@ -1,9 +1,9 @@
 """What an eval is, and how one is run on a fitted model.
 
 An eval gives samples, says what it needs to know of the model for each (requests), scores each sample from the answers,
-and turns all the scores into metrics. The metrics are computed from the stored rows alone, so they can be computed
-again without the model. Missing is never zero: a value that could not be had is None, and a metric without values says
-why.
+and turns all the scores into metrics. Answers are stored, so samples can be scored again without the model; metrics are
+computed from the stored rows alone. Missing is never zero: a value that could not be had is None, and a metric without
+values says why.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ import dataclasses
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from harness import statistics
-from harness.completion import Completion
+from harness.errors import UserError
 from harness.record import Metric
 from harness.text.corpus import Corpus
 from harness.text.tokenizer import Tokenizer
+from harness.writing import Completion
+
+if TYPE_CHECKING:
+    from models.language_model import LanguageModel, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,24 @@ class Complete:
     stop: tuple[str, ...] = ()
 
 
-Request = ScoreText | ScoreContinuation | Complete
+@dataclass(frozen=True)
+class Compress:
+    """Asks for texts, one or more, to be encoded by the model's probabilities, and decoded again by a copy of it."""
+
+    texts: tuple[str, ...]
+
+
+Request = ScoreText | ScoreContinuation | Complete | Compress
+
+
+@dataclass(frozen=True, eq=False)
+class TokenScores:
+    """A document, token by token; N tokens."""
+
+    nats: np.ndarray
+    """(N,) float64: -ln p of each token."""
+    num_context_tokens: np.ndarray
+    """(N,) int64: how many tokens before it, the start token included, each could depend on."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +85,27 @@ class Likelihood:
     is_greedy: bool | None = None
     """Every token was the most probable one (of equals, the one with the lowest id); None for whole documents."""
     reason: str | None = None
+    by_token: TokenScores | None = None
+    """Of whole documents, where the model gives them a number."""
 
 
-Answer = Likelihood | Completion
+@dataclass(frozen=True)
+class Compressed:
+    """The answer to `Compress`."""
+
+    num_bytes: int | None
+    """Of the file; None where the model's scores are no probabilities, or are zero, and `reason` says so."""
+    restored: bool | None
+    """Whether a fresh copy of the model read the same texts from it."""
+    nats: float | None
+    """What the texts cost when they are scored: sum of -ln p over their tokens, and the ends of all but the last."""
+    num_tokens: int
+    decoder_bytes: int
+    """What reading the file takes besides: the model's weights and the tokenizer, on disk."""
+    reason: str | None = None
+
+
+Answer = Likelihood | Completion | Compressed
 
 
 @dataclass(frozen=True)
@@ -87,7 +128,8 @@ class Score:
     """What an eval found about one sample."""
 
     values: Mapping[str, float | None]
-    """Measures by name; None: could not be measured."""
+    """Measures by name; None: could not be measured. Where part of a sample belongs to a slice, its totals there have
+    the slice's name behind an @, as 'nats@position=16-31'."""
     answer: str = ""
     """What the model said, where it said something. Hostile text: escape it wherever it is shown."""
     finish_reason: str | None = None
@@ -96,21 +138,50 @@ class Score:
     num_bytes: int | None = None
 
 
+FindReference = Callable[["ModelConfig"], tuple["LanguageModel", Tokenizer]]
+"""Fits a model to the bytes of the training text: the same one for every run over that text. With its tokenizer."""
+
+
+def no_reference_models(config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
+    """A `FindReference` where there are none."""
+    raise UserError("there is no model to measure against here. Use an eval that needs none.")
+
+
 @dataclass(frozen=True)
 class Material:
     """What an eval may make its samples from. Nothing in it depends on the family or on the run's seed."""
 
     corpus: Corpus
     tokenizer: Tokenizer
+    reference_model: FindReference = no_reference_models
+    """For evals that measure what a model wrote against a fixed model of their own options."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One thing that an eval measures of each sample, summed up as its mean."""
+
+    name: str
+    """As in `Score.values`, and in the record."""
+    unit: str = "share"
+    """'share' (0 to 1), 'tokens', 'nats', ..."""
+    higher_is_better: bool | None = True
+    """None where a number only describes."""
+    chance: float | None = None
+    """What guessing scores, where that is known."""
 
 
 class Eval(ABC):
-    """A frozen dataclass of an eval's options. `samples` and `score` are what every eval writes; most need `requests`
-    too."""
+    """A frozen dataclass of an eval's options.
+
+    Every eval writes `samples`, `requests` and `score`, and either lists its `measures` or has `metrics` of its own.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
     """Raised when the same options come to mean another measurement."""
+    measures: ClassVar[tuple[Measure, ...]] = ()
+    """What `metrics` sums up."""
     uses_decoding: ClassVar[bool] = True
     """Whether the run's decoding strategy has a say; where it hasn't, runs over one fit share the scores."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
@@ -128,13 +199,26 @@ class Eval(ABC):
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
         """One sample's score from the answers to its requests, in their order. Sees one sample only."""
 
-    @abstractmethod
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        """All metrics from the scored rows of `table`; sees all samples, and not the model."""
+        """All metrics from the scored rows of `table`; sees all samples, and not the model.
+
+        The mean of each of `measures` over every slice, unless an eval knows better.
+        """
+        found = []
+        for name, part in slices_of(rows):
+            clusters = part["cluster"].to_numpy()
+            for one in self.measures:
+                estimate = statistics.mean(measured(part, one.name).to_numpy(), clusters)
+                found.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, one.chance))
+        return found
 
     def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int | None:
         """How many of the samples occur in the training text; None where this eval does not look."""
         return None
+
+    def perfect_answer(self, sample: Sample) -> str:
+        """What a model that deserves full marks writes after the sample's prompt; `bakeoff check` lets one do so."""
+        return sample.target
 
 
 def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.DataFrame:
@@ -147,7 +231,7 @@ def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.D
             "prompt": pd.Series([_storable(sample.prompt) for sample in samples], dtype="str"),
             "target": pd.Series([_storable(sample.target) for sample in samples], dtype="str"),
             "answer": pd.Series([_storable(score.answer) for score in scores], dtype="str"),
-            "values": pd.Series([_measures(score.values) for score in scores], dtype="str"),
+            "values": pd.Series([json.dumps(dict(score.values)) for score in scores], dtype="str"),
             "finish_reason": pd.Series([score.finish_reason for score in scores], dtype="str"),
             "nats": pd.Series([score.nats for score in scores], dtype="float64"),
             "num_tokens": pd.Series([score.num_tokens for score in scores], dtype="Int64"),
@@ -159,9 +243,14 @@ def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.D
     )
 
 
+def measures_of(rows: pd.DataFrame) -> list[str]:
+    """The names of all measures that some row has, sorted."""
+    return sorted({name for values in rows["values"] for name in _parsed(values)})
+
+
 def measured(rows: pd.DataFrame, measure: str) -> pd.Series[float]:
     """One measure of every row, NaN where it is missing."""
-    found = [json.loads(values).get(measure) for values in rows["values"]]
+    found = [_parsed(values).get(measure) for values in rows["values"]]
     return pd.Series(
         [math.nan if value is None else float(value) for value in found], index=rows.index, dtype="float64"
     )
@@ -198,11 +287,11 @@ def metric(
     )
 
 
-def _measures(values: Mapping[str, float | None]) -> str:
-    for name, value in values.items():
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"the measure {name!r} is {value}: give None where a value could not be had")
-    return json.dumps(dict(values))
+@lru_cache(maxsize=65_536)
+def _parsed(values: str) -> Mapping[str, float | None]:
+    """A row's measures."""
+    found: Mapping[str, float | None] = json.loads(values)
+    return found
 
 
 def _storable(text: str) -> str:

@@ -8,7 +8,6 @@ fit that was killed goes on from its checkpoint.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import logging
 import shutil
@@ -24,15 +23,17 @@ from filelock import FileLock, Timeout
 
 from harness import environment
 from harness.budget import Budget, missed_by, solve_width
-from harness.completion import seed_of
-from harness.config import known_targets
-from harness.errors import UserError
-from harness.record import CURVE_FILE, write_bytes, write_json
-from harness.settings import build, identity, targets, without_versions
+from harness.completion import FindModel, seed_of
+from harness.config import refuse_foreign
+from harness.errors import PluginError, UserError
+from harness.options import files_of
+from harness.record import CURVE_FILE, RunRecord, write_bytes, write_json
+from harness.runs import find_run
+from harness.settings import build, content_hash, identity, without_versions
 from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
 from harness.text.tokens import token_stream
-from harness.training import TRAIN_STATE_FILE, Spent, Training, Validation, fit, tune
+from harness.training import TRAIN_STATE_FILE, Spent, Training, Validation, fit, take, tune
 from models.checks import Impossible
 from models.combined import CombinedConfig
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig, NeuralModel
@@ -75,12 +76,6 @@ class Fit:
         return pd.read_parquet(self.folder / CURVE_FILE)
 
 
-def content_hash(content: Any) -> str:
-    """12 hexadecimal digits of the SHA-256 of plain JSON values."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def fit_id(settings: FitSettings, corpus: Corpus) -> str:
     """The content hash that names a fit."""
     return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
@@ -106,7 +101,12 @@ def load_corpus(source: DataSource) -> Corpus:
     """The corpus of a data source; the latest is kept for the next run of this process."""
     key = content_hash(identity(source))
     if key not in _corpora:
-        corpus = source.load()
+        try:
+            corpus = source.load()
+        except (UserError, OSError):
+            raise
+        except Exception as error:
+            raise PluginError(f"{type(source).__name__} fails to load its data", error) from error
         for split in ("train", "validation"):
             if not corpus.documents(split):
                 raise UserError(
@@ -152,17 +152,38 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
         ) from None
     except ValueError as error:
         raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
-    foreign = sorted(set(targets(described["config"])) - known_targets().keys())
-    if foreign:
-        raise UserError(
-            f"{folder / MODEL_FILE} asks for {', '.join(foreign)}, which no option of model= names. "
-            "Install the plugin that brings it."
-        )
+    refuse_foreign(described["config"], folder / MODEL_FILE, described.get("plugins", {}))
     config = build(without_versions(described["config"]), ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
-    model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+    try:
+        model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+    except Impossible as error:
+        raise UserError(str(error)) from None
     if isinstance(model, NeuralModel):
         model.to(device).eval()
     return Fit(facts["fit_id"], folder, model, tokenizer, facts)
+
+
+def fit_of(name: str, results_dir: Path) -> str:
+    """The id of the fit that a run, named by id, prefix or folder, scored; of a fit that is named itself, its own."""
+    if name and (results_dir / "fits" / name / FIT_FILE).exists():
+        return name
+    return RunRecord.read(find_run(name, results_dir)).fit_id
+
+
+def fit_of_run(run: str, results_dir: Path, device: torch.device) -> Fit:
+    """The fit that a run scored, loaded; the run is named by its id, a unique prefix of it, or its folder."""
+    folder = find_run(run, results_dir).resolve()
+    return load_fit(folder.parent.parent / "fits" / RunRecord.read(folder).fit_id, device)
+
+
+def model_finder(results_dir: Path, device: torch.device) -> FindModel:
+    """How a decoding strategy gets another run's model."""
+
+    def find(name: str) -> tuple[LanguageModel, Tokenizer]:
+        found = load_fit(results_dir / "fits" / fit_of(name, results_dir), device)
+        return found.model, found.tokenizer
+
+    return find
 
 
 def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path, device: torch.device) -> None:
@@ -184,6 +205,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
         "config": identity(model.config),
         "vocab_size": model.vocab_size,
         "start_token": model.start_token,
+        "plugins": files_of(identity(model.config)),
     }
     write_json(folder / MODEL_FILE, described)
     unfinished = folder / "unfinished"
@@ -204,6 +226,9 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     }
     write_json(folder / FIT_FILE, facts)
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
+    if settings.model.is_fitted:
+        log.info("took up %s as it is", settings.model.family)
+        return
     log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
 
 
@@ -211,6 +236,11 @@ def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> 
     """The fit that this one goes on from; UserError where that is of another model."""
     if settings.training.continue_from is None:
         return None
+    if settings.model.is_fitted:
+        raise UserError(
+            f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
+            "already and isn't trained here, so it can't go on from a fit. Leave training.continue_from out."
+        )
     found = load_fit(results_dir / "fits" / settings.training.continue_from, device)
     config = solve_width(settings.model, settings.budget.num_params, found.tokenizer.vocab_size)
     if found.model.config != config or isinstance(config, CombinedConfig):
@@ -241,6 +271,8 @@ def _train(
             model = config.build(tokenizer.vocab_size, tokenizer.start_token)
     if isinstance(model, NeuralModel):
         model.to(device).eval()
+    if model.config.is_fitted:
+        return model, *take(model, validation)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)
     stream = token_stream(corpus, "train", tokenizer).tokens
     training, budget, seed = settings.training, settings.budget, settings.seed

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import PluginError, UserError, told
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
@@ -49,6 +50,24 @@ class Metric:
     chance: float | None = None
     """What guessing scores, where that is known."""
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A part of a run that failed."""
+
+    where: str
+    """'fit', or 'eval NAME'."""
+    error: str
+    """The exception's class and what it said."""
+    traceback: str
+
+    @classmethod
+    def of(cls, where: str, error: BaseException) -> Failure:
+        """What an exception says, its notes included, and its traceback; a plugin's own where it couldn't be loaded."""
+        said = [str(error) if isinstance(error, UserError) else told(error), *getattr(error, "__notes__", ())]
+        details = error.details if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
+        return cls(where, *(text.encode("utf-8", "backslashreplace").decode() for text in ("; ".join(said), details)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,14 @@ class RunRecord:
     peak_memory_bytes: int
     wandb: dict[str, Any]
     """mode, run_id, url; 'warning' where the mirror failed."""
+    errors: list[Failure] = field(default_factory=list)
+    """Each part that failed, with its traceback."""
+    plugins: dict[str, str] = field(default_factory=dict)
+    """The plugin files that the run was made with: each module's path."""
+    decoding_id: str = ""
+    """The hash of the decoding strategy; with fit_id it says where the answers are kept."""
+    rescored_from: str | None = None
+    """The run whose answers were scored again to make this one."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def write(self, folder: Path) -> None:
@@ -116,7 +143,8 @@ class RunRecord:
                 f"{path} has schema version {raw.get('schema_version')}; this bakeoff reads {SCHEMA_VERSION}. "
                 "Run it again with this version, or read it with the version that wrote it."
             )
-        return cls(**{**raw, "metrics": [Metric(**metric) for metric in raw["metrics"]]})
+        metrics = [Metric(**metric) for metric in raw["metrics"]]
+        return cls(**{**raw, "metrics": metrics, "errors": [Failure(**one) for one in raw.get("errors", [])]})
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
+import hashlib
+import json
 import math
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, closest
+from harness.errors import PluginError, UserError, closest
+from harness.plugins import import_module, source_sha256
 
 TARGET = "_target_"
+_CONTENT = "content_sha256"
+_SOURCE = "source_sha256"
 
 T = typing.TypeVar("T")
 
@@ -27,7 +31,8 @@ def build(node: Any, kind: type[T], place: str) -> T:
     """The settings dataclass that a node's `_target_` names, with every key and type checked.
 
     node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: what it must be. place:
-    where it stands in the configuration, for messages. Raises UserError.
+    where it stands in the configuration, for messages. Raises UserError; PluginError where the class's own
+    code fails.
     """
     if not isinstance(node, Mapping) or TARGET not in node:
         raise UserError(
@@ -40,7 +45,10 @@ def build(node: Any, kind: type[T], place: str) -> T:
             f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
         )
     allowed = [field.name for field in dataclasses.fields(cls) if field.init]
-    hints = typing.get_type_hints(cls)
+    try:
+        hints = typing.get_type_hints(cls)
+    except Exception as error:
+        raise PluginError(f"{place}: the types of {target}'s fields can't be read", error) from error
     values = {}
     for key, value in node.items():
         if key == TARGET:
@@ -57,10 +65,14 @@ def build(node: Any, kind: type[T], place: str) -> T:
         raise UserError(f"{place}: {target} cannot be made: {error}.") from None
     except ValueError as error:
         raise UserError(f"{place}: {error}") from None
+    except Exception as error:
+        raise PluginError(f"{place}: {target} can't be made", error) from error
 
 
 def identity(value: Any) -> Any:
-    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too.
+    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too; of
+    settings that name files to be taken as they are, what is in them (`content_sha256`); of a plugin package's class,
+    the hash of its source.
 
     Left out are fields whose metadata says that they change no results, as how much memory may be used.
     """
@@ -70,9 +82,12 @@ def identity(value: Any) -> Any:
             for field in dataclasses.fields(value)
             if field.metadata.get("changes_results", True)
         }
+        source = source_sha256(type(value).__module__)
         return {
             TARGET: f"{type(value).__module__}.{type(value).__qualname__}",
             "version": getattr(value, "version", 1),
+            **({_SOURCE: source} if source is not None else {}),
+            **({_CONTENT: getattr(value, _CONTENT)} if hasattr(value, _CONTENT) else {}),
             **fields,
         }
     if isinstance(value, Mapping):
@@ -85,10 +100,17 @@ def identity(value: Any) -> Any:
 
 
 def without_versions(node: Any) -> Any:
-    """What `identity` gave, as `build` takes it: the classes' versions left out."""
+    """What `identity` gave, as `build` takes it: versions and hashes of contents and sources left out."""
     if isinstance(node, Mapping):
-        return {key: without_versions(value) for key, value in node.items() if key != "version"}
+        kept = {key: value for key, value in node.items() if key not in ("version", _CONTENT, _SOURCE)}
+        return {key: without_versions(value) for key, value in kept.items()}
     return [without_versions(item) for item in node] if isinstance(node, list) else node
+
+
+def content_hash(content: Any) -> str:
+    """12 hexadecimal digits of the SHA-256 of plain JSON values."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def targets(node: Any) -> Iterator[str]:
@@ -107,7 +129,9 @@ def targets(node: Any) -> Iterator[str]:
 def _import(target: str, place: str) -> Any:
     module, _, name = target.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(import_module(module or target), name)
+    except PluginError:
+        raise
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(
             f"{place}: '{TARGET}: {target}' cannot be imported: {error}. Mend the option's YAML file or "

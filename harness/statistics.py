@@ -122,7 +122,7 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
     ordered_codes = _codes(codes[kept], n)[order]
     num_clusters = int(ordered_codes.max()) + 1
     if num_clusters == 1:
-        return Estimate(value, n, n_total, reason=_no_interval(n))
+        return Estimate(value, n, n_total, reason=no_interval(n))
     draws = []
     for counts in cluster_counts(num_clusters, wide=n):
         ranks = np.cumsum(counts[:, ordered_codes], axis=1)  # (R, N): how many drawn values lie at or below each
@@ -132,7 +132,7 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
         high = ordered[np.argmax(ranks > upper[:, None], axis=1)]
         draws.append(low + (position - lower) * (high - low))
     drawn = np.concatenate(draws)
-    return Estimate(value, n, n_total, float(drawn.std(ddof=1)), *_percentiles(drawn), reason=_caution(num_clusters))
+    return Estimate(value, n, n_total, float(drawn.std(ddof=1)), *_percentiles(drawn), reason=caution(num_clusters))
 
 
 def over_seeds(
@@ -177,7 +177,7 @@ def over_seeds(
         return _wilson(value, n, n_total, num_clusters)  # seeds share the clusters, so they add no trials
     drawn = _crossed_resamples([(tops, bottoms)], codes, scale)[:, 0]
     spread = float(np.nanstd(drawn, ddof=1))
-    return Estimate(value, n, n_total, spread, *_percentiles(drawn), reason=_caution(num_clusters))
+    return Estimate(value, n, n_total, spread, *_percentiles(drawn), reason=caution(num_clusters))
 
 
 def paired(
@@ -243,7 +243,7 @@ def _difference(
         drawn = _crossed_resamples(both_sides, codes, scale)
         apart = drawn[:, 0] - drawn[:, 1]
         spread = float(np.nanstd(apart, ddof=1))
-        estimate = Estimate(value, n, num_samples, spread, *_percentiles(apart), reason=_caution(len(sums)))
+        estimate = Estimate(value, n, num_samples, spread, *_percentiles(apart), reason=caution(len(sums)))
     else:
         estimate = replace(_ratio(differences, weights, codes, scale, shares=False), n_total=num_samples)
     return estimate, sums
@@ -296,7 +296,7 @@ def _ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: floa
     if is_share and (num_clusters == n or value in (0.0, 1.0)):
         return _wilson(value, n, n_total, num_clusters)
     if num_clusters == 1:
-        return Estimate(value, n, n_total, reason=_no_interval(n))
+        return Estimate(value, n, n_total, reason=no_interval(n))
     top_sums = _sums(codes, tops)
     bottom_sums = _sums(codes, bottoms)
     # The linearised (Taylor) standard error of a ratio over clusters; for singletons and a mean it is s / sqrt(n).
@@ -305,7 +305,7 @@ def _ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: floa
     if num_clusters > _MAX_CLUSTERS_RESAMPLED:
         return Estimate(value, n, n_total, stderr, value - _Z * stderr, value + _Z * stderr)
     drawn = np.concatenate([_divide(scale * (c @ top_sums), c @ bottom_sums) for c in cluster_counts(num_clusters)])
-    return Estimate(value, n, n_total, stderr, *_percentiles(drawn), reason=_caution(num_clusters))
+    return Estimate(value, n, n_total, stderr, *_percentiles(drawn), reason=caution(num_clusters))
 
 
 def _wilson(share: float, n: int, n_total: int, num_trials: int) -> Estimate:
@@ -411,9 +411,11 @@ def _refusal(numbers: Floats, n: int, n_total: int, nothing: str = "every value 
     return f"{num_infinite} of the values are infinite" if num_infinite else None
 
 
-def _no_interval(n: int) -> str:
+def no_interval(n: int) -> str:
+    """Why one cluster of n samples has no interval."""
     return "one sample: no interval" if n == 1 else "all samples are in one cluster: no interval"
 
 
-def _caution(num_clusters: int) -> str | None:
+def caution(num_clusters: int) -> str | None:
+    """What to beware of in an interval over few clusters; None with enough of them."""
     return f"only {num_clusters} clusters: the interval is rough" if num_clusters < _FEW_CLUSTERS else None

@@ -1,6 +1,6 @@
 """Sweeps: one command line that stands for many runs, in Hydra's grammar and under any of its launchers.
 
-With `harness.config`, the only module that knows Hydra. Every job's configuration is checked before the first one
+With `harness.composition`, the only module that knows Hydra. Every job's configuration is checked before the first one
 starts.
 """
 
@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
-from harness.config import compose, conf_dir, explain, typed
+from harness.config import compose, explain, typed
 from harness.errors import UserError
+from harness.options import conf_dir
 
 
 def launch(overrides: Sequence[str], job: Callable[[list[str]], None]) -> None:
@@ -32,19 +33,20 @@ def launch(overrides: Sequence[str], job: Callable[[list[str]], None]) -> None:
         return
     import hydra
     from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import HydraException
     from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
+
+    from harness.composition import REFUSALS, register
 
     def task(_: DictConfig) -> None:
         job(list(HydraConfig.get().overrides.task))
 
+    register()
     main = hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(task)
     arguments = ["bakeoff", "--multirun", *overrides]
     try:
         with mock.patch.object(sys, "argv", arguments), mock.patch.dict(os.environ, HYDRA_FULL_ERROR="1"):
             main()
-    except (HydraException, OmegaConfBaseException) as error:
+    except REFUSALS as error:
         raise UserError(str(error)) from None
 
 
@@ -78,22 +80,15 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
     """The configuration of the sweep as a whole, and its overrides, those that an experiment names first."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
     from hydra.types import RunMode
-    from omegaconf.errors import OmegaConfBaseException
 
-    outer = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
+    from harness.composition import REFUSALS, loader
+
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            loader = GlobalHydra.instance().config_loader()
-            whole = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+        with loader() as found:
+            whole = found.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
-            return whole, OverridesParser.create(loader).parse_overrides([*named, *overrides])
-    except (HydraException, OmegaConfBaseException) as error:
+            return whole, OverridesParser.create(found).parse_overrides([*named, *overrides])
+    except REFUSALS as error:
         raise UserError(explain(str(error), list(overrides))) from None
-    finally:
-        GlobalHydra.instance().hydra = outer

@@ -1,13 +1,16 @@
-"""Shared by all tests: one thread a process (the suite runs in parallel), and the folders that tests may write to."""
+"""Shared by all tests: one thread a process (the suite runs in parallel), no network, and the folders that tests may
+write to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,3 +21,19 @@ def reference_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data in {folder} (set BAKEOFF_REFERENCE_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the tests' own; the plays, where the user has fetched them, are linked into it."""
+    # numpy must not load before the number of threads is set
+    from harness.text.cache import CACHE_VARIABLE
+    from harness.text.shakespeare import plays_folder
+
+    fetched = plays_folder()
+    folder = tmp_path_factory.mktemp("cache")
+    if fetched.is_dir():
+        (folder / fetched.name).symlink_to(fetched.resolve())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(folder))
+        yield folder

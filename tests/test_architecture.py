@@ -25,6 +25,9 @@ TORCH_FREE = (
     "commands",
     "environment",
     "tracking",
+    "plugins",
+    "options",
+    "settings",
 )
 
 
@@ -54,8 +57,9 @@ def files(folder: str) -> list[Path]:
 
 def test_models_know_token_ids_and_nothing_else() -> None:
     allowed = {"torch", "numpy", "numba", "safetensors", "models"}
+    optional = {"hf_library.py": {"transformers"}}
     for path in files("models"):
-        foreign = {name.split(".")[0] for name in imports(path)} - allowed
+        foreign = {name.split(".")[0] for name in imports(path)} - allowed - optional.get(path.name, set())
         unknown = {
             name for name in foreign if name not in __import__("sys").stdlib_module_names and name != "__future__"
         }
@@ -79,19 +83,21 @@ def test_the_harness_names_no_family_and_no_eval() -> None:
 @pytest.mark.parametrize(
     ("library", "places"),
     [
-        ("hydra", {"harness/config.py", "harness/sweep.py"}),
-        ("omegaconf", {"harness/config.py", "harness/sweep.py"}),
+        ("hydra", {"harness/composition.py", "harness/sweep.py"}),
+        ("omegaconf", {"harness/composition.py", "harness/sweep.py"}),
         ("wandb", {"harness/wandb_mirror.py"}),
+        ("transformers", {"models/hf_library.py"}),
+        ("lm_eval", {"harness/lm_eval/"}),
     ],
 )
-def test_each_outside_tool_is_known_to_one_or_two_modules(library: str, places: set[str]) -> None:
+def test_each_outside_tool_is_known_to_one_or_two_modules_or_a_folder(library: str, places: set[str]) -> None:
     found = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(ROOT)
         for folder in ("harness", "models", "evals")
         for path in files(folder)
         if any(name.split(".")[0] == library for name in imports(path))
     }
-    assert found == places
+    assert {path.as_posix() if path.as_posix() in places else f"{path.parent.as_posix()}/" for path in found} == places
 
 
 def test_what_must_start_fast_or_run_without_torch_imports_none_of_it() -> None:
@@ -103,6 +109,12 @@ def test_what_must_start_fast_or_run_without_torch_imports_none_of_it() -> None:
         assert not loaded & (heavy - allowed), f"{path} loads {loaded & heavy} at its start"
     for path in files("harness/report"):
         assert "torch" not in {name.split(".")[0] for name in imports(path)}
+
+
+def test_an_optional_library_is_imported_only_when_it_is_asked_for() -> None:
+    for folder in ("harness", "models", "evals"):
+        for path in files(folder):
+            assert "models.hf_library" not in imports(path, top_level_only=True), path
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:

@@ -20,10 +20,10 @@ from harness.training import Spent, Training, Validation, fit, tune
 from models.combined import CombinedConfig
 from models.language_model import LanguageModel, ModelConfig
 from tests.conftest import ROOT
+from tests.models.families import LEARNING
 
 FILE = ROOT / "tests" / "golden" / "losses.json"
 VOCAB, STEPS = 30, 20
-FAMILIES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
 
 
 def losses(family: str, folder: Path) -> list[float]:
@@ -49,7 +49,7 @@ def losses(family: str, folder: Path) -> list[float]:
     return [round(row[measure], 6) for row in curve]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LEARNING)
 def test_the_first_losses_are_those_on_record(family: str, tmp_path: Path) -> None:
     expected = json.loads(FILE.read_text())[family]
     assert losses(family, tmp_path) == pytest.approx(expected, abs=2e-3)
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     import tempfile
 
     found = {}
-    for name in FAMILIES:
+    for name in LEARNING:
         with tempfile.TemporaryDirectory() as scratch:
             found[name] = losses(name, Path(scratch))
     FILE.write_text(json.dumps(found, indent=1) + "\n")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from harness.config import GROUPS, options
+from harness.options import GROUPS, options
 from tests.conftest import ROOT
-from tests.harness.test_end_to_end import environment
+from tests.harness.test_end_to_end import bakeoff
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -24,22 +21,24 @@ def block(language: str) -> str:
     return str(found)
 
 
-def test_the_eval_that_the_readme_adds_runs(tmp_path: Path) -> None:
-    for name in ("harness", "models", "evals", "conf"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "evals" / "shouting.py").write_text(block("python"))
-    (tmp_path / "conf" / "evals" / "shouting.yaml").write_text(block("yaml"))
-    overrides = ["model=bigram", "data=chatterbot", "tracking=none", "evals=[shouting]", "decoding=temperature"]
-    subprocess.run(
-        [sys.executable, "-m", "harness.main", "run", *overrides],
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(tmp_path)),
-        check=True,
-        capture_output=True,
-    )
-    [run] = (tmp_path / "results").glob("default/*/run.json")
-    [metric] = json.loads(run.read_text())["metrics"]
-    assert (metric["eval"], metric["metric"], metric["n_total"]) == ("shouting", "capitals", 2)
+def test_the_eval_that_the_readme_writes_is_short_and_runs_in_a_sweep_from_any_folder(tmp_path: Path) -> None:
+    code = block("python")
+    assert len(code.splitlines()) <= 25
+    (tmp_path / "shouting.py").write_text(code)
+    picks = ["model=unigram,bigram", "data=chatterbot", "tracking=none", "evals=[perplexity,shouting.py]"]
+    bakeoff(tmp_path, "run", "-m", *picks, "decoding=temperature")
+    runs = [json.loads(path.read_text()) for path in (tmp_path / "results").glob("default/*/run.json")]
+    assert {run["model"]["name"] for run in runs} == {"unigram", "bigram"}
+    for run in runs:
+        assert run["status"] == "complete"
+        [metric] = [metric for metric in run["metrics"] if metric["eval"] == "shouting"]
+        assert (metric["metric"], metric["slice"], metric["n_total"]) == ("capitals", "all", 3)
+    assert "13 passed, 0 failed" in bakeoff(tmp_path, "check", "eval", "shouting.py").stdout
+
+
+def test_the_same_eval_is_the_one_of_the_example_package() -> None:
+    package = ROOT / "tests" / "plugin_demo" / "bakeoff_demo"
+    assert (package / "shouting.py").read_text() == block("python")
 
 
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("training", "budget")])

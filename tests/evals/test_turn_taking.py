@@ -9,6 +9,8 @@ from harness.completion import Completion
 from harness.evaluation import Complete, Material
 from harness.text.byte_tokenizer import ByteTokenizerSettings
 from harness.text.corpus import Corpus, Document
+from harness.text.transcript import HUMAN_ASSISTANT, PLAY
+from tests.harness.text.formats import CHATML
 
 TOKENIZER = ByteTokenizerSettings().train([])
 TALK = "Human: Hi.\n\nAssistant: Hello, how are you?\n\nHuman: Fine.\n\nAssistant: Good to hear."
@@ -81,11 +83,45 @@ def test_one_who_stops_at_once_has_an_empty_turn() -> None:
     ],
 )
 def test_what_a_free_run_does_with_the_labels(free: str, wrote: int, alternation: float, wellformed: float) -> None:
-    assert free_run_measures(free) == {
+    assert free_run_measures(free, HUMAN_ASSISTANT) == {
         "wrote_for_the_other": wrote,
         "alternation": alternation,
         "wellformed_labels": wellformed,
     }
+
+
+@pytest.mark.parametrize(
+    ("free", "wrote", "alternation", "wellformed"),
+    [
+        ("Hi.<|im_end|>\n<|im_start|>user\nI am fine.<|im_end|>", 1, 1.0, 1.0),
+        ("Hi.<|im_end|>", 0, None, None),
+        ("Hi.<|im_end|>\n<|im_start|>stranger\nBoo.", 0, None, 0.0),
+        ("Hi.\n\nHuman: la la", 0, None, None),
+        ("", 0, None, None),
+    ],
+)
+def test_what_a_free_run_does_with_the_markers_of_chatml(
+    free: str, wrote: int, alternation: float, wellformed: float
+) -> None:
+    assert free_run_measures(free, CHATML) == {
+        "wrote_for_the_other": wrote,
+        "alternation": alternation,
+        "wellformed_labels": wellformed,
+    }
+
+
+def test_the_run_s_own_format_is_asked_in_and_heard() -> None:
+    talk = CHATML.render(HUMAN_ASSISTANT.parse(TALK))
+    test = (Document("t", talk, "chat", "t", "chatml"), Document("u", TALK, "chat", "u", "human_assistant"))
+    material = Material(Corpus("toy", test, test, test, formats=(PLAY, CHATML)), TOKENIZER)
+    [sample] = TurnTaking().samples(material)
+    stopped = TurnTaking().requests(sample, material)[0]
+    assert isinstance(stopped, Complete)
+    assert stopped.stop == ("<|im_end|>",)
+    assert talk.startswith(f"{sample.prompt}{sample.target}<|im_end|>")
+    reply = Completion("Hello.", (), (), (), "stop", "<|im_end|>")
+    values = TurnTaking().score(sample, [reply, spoken("Hello.<|im_end|>")], material).values
+    assert values["handed_back"] == values["within_reason"] == 1
 
 
 def test_prompts_are_held_out_conversations_up_to_a_turn_of_the_assistant() -> None:

@@ -131,9 +131,12 @@ def test_a_fit_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: 
     assert findings(tmp_path) == findings(uninterrupted)
 
 
-def test_an_eval_that_was_killed_is_finished_without_fitting_again(tmp_path: Path, uninterrupted: Path) -> None:
-    scores = tmp_path / "results" / "scores"
-    assert killed_when(tmp_path, lambda: any(scores.glob("*.parquet")), "run", *SMALL, *LSTM)
+@pytest.mark.parametrize("left", ["answers/*/*.jsonl", "scores/*.parquet"])
+def test_an_eval_that_was_killed_is_finished_without_fitting_again(
+    tmp_path: Path, uninterrupted: Path, left: str
+) -> None:
+    results = tmp_path / "results"
+    assert killed_when(tmp_path, lambda: any(results.glob(left)), "run", *SMALL, *LSTM)
     assert not list((tmp_path / "results").glob("default/*/run.json"))
     done = bakeoff(tmp_path, "run", *SMALL, *LSTM)
     assert "fitting" not in done.stderr
@@ -231,6 +234,10 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
         (("complete", "nothing", ""), ("nothing to go on from", "Give some text")),
         (("report", "nowhere"), ("nowhere",)),
         (("list", "modles"), ("models",)),
+        (("run", "evals=[absent.py]"), ("absent.py", "can't be read", "No such file")),
+        (("rescore", "nothing"), ("no run 'nothing'",)),
+        (("check", "eval", "nothing"), ("evals=nothing is not known", "perplexity")),
+        (("new", "evil", "my_eval"), ("eval", "model", "decoding")),
         (("frobnicate",), ("compare", "chat")),
         ((), ("COMMAND",)),
     ],
@@ -267,8 +274,8 @@ def test_a_mistyped_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None
 _WITH_CONF = """
 import sys
 from pathlib import Path
-from harness import config
-config.conf_dir = lambda: Path("conf").resolve()
+from harness import options
+options.conf_dir = lambda: Path("conf").resolve()
 from harness.main import main
 main()
 """
@@ -317,6 +324,7 @@ def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Pa
     elsewhere.mkdir()
     site = {"PYTHONPATH": str(tmp_path / "site")}
     assert "ngram" in bakeoff(elsewhere, "list", "models", **site).stdout
+    bakeoff(elsewhere, "new", "eval", "my_eval", **site)
     overrides = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=unigram")
     bakeoff(elsewhere, "run", *overrides, **site)
     bakeoff(elsewhere, "report", **site)

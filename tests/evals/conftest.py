@@ -1,0 +1,12 @@
+"""Tests of evals write to a cache of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(cache: Path) -> None:
+    """For every test here."""

@@ -1,0 +1,1 @@
+"""A plugin of bakeoff, installed and swept by its tests."""

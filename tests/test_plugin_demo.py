@@ -1,0 +1,126 @@
+"""An installed plugin: a distribution of its own (tests/plugin_demo), found by its entry point, and swept."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.harness.test_end_to_end import bakeoff
+
+DEMO = ROOT / "tests" / "plugin_demo"
+SMALL = ("data=counting_rhyme", "tokenizer=octets", "tracking=none", "evals=[perplexity,shouting]")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the demo is installed to, without a network."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(folder)]
+    subprocess.run([*pip, *options, str(DEMO)], check=True, capture_output=True, timeout=120)
+    return folder
+
+
+def on_path(site: Path) -> dict[str, str]:
+    return {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((folder / "results").glob("default/*/run.json"))]
+
+
+@pytest.fixture(scope="module")
+def swept(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("swept")
+    bakeoff(folder, "run", "-m", *SMALL, "model=unigram,wary", "decoding=greedy,top_a", **on_path(installed))
+    return folder
+
+
+@pytest.fixture
+def own(installed: Path, tmp_path: Path) -> Path:
+    """A copy of the installed demo, to be changed."""
+    shutil.copytree(installed, tmp_path / "site")
+    return tmp_path / "site"
+
+
+def test_its_options_are_swept_like_ours(swept: Path) -> None:
+    found = records(swept)
+    assert {(one["model"]["name"], one["decoding"]["name"], one["status"]) for one in found} == {
+        (model, decoding, "complete") for model in ("unigram", "wary") for decoding in ("greedy", "top_a")
+    }
+    assert len({one["fit_id"] for one in found}) == 2
+    for one in found:
+        assert {metric["eval"] for metric in one["metrics"]} == {"perplexity", "shouting"}
+        assert (one["data"]["name"], one["tokenizer"]["name"]) == ("counting_rhyme", "octets")
+
+
+def test_its_options_are_listed_with_where_they_come_from(installed: Path, tmp_path: Path) -> None:
+    wide = {**on_path(installed), "COLUMNS": "200"}
+    for what, name in (("models", "wary"), ("evals", "shouting"), ("decodings", "top_a"), ("data", "counting_rhyme")):
+        lines = bakeoff(tmp_path, "list", what, **wide).stdout.splitlines()
+        [line] = [line for line in lines if line.strip().startswith(f"{name} ")]
+        assert line.rstrip().endswith("bakeoff-demo 0.1")
+        assert sum(line.rstrip().endswith(" bakeoff") for line in lines) > 1
+        assert name not in bakeoff(tmp_path, "list", what).stdout
+
+
+def test_its_fits_are_read_back_by_name_alone(swept: Path, installed: Path) -> None:
+    [run] = [one["run_id"] for one in records(swept) if one["run_id"].startswith("wary-top_a")]
+    made = json.loads(bakeoff(swept, "complete", run, "1 2 ", "--json", **on_path(installed)).stdout)
+    assert made["completions"][0]["tokens"]
+    done = bakeoff(swept, "run", "--config-from", run, **on_path(installed))
+    assert "nothing to do" in done.stderr
+    bakeoff(swept, "rescore", run, **on_path(installed))
+    for words in (["complete", run, "1 2 "], ["run", "--config-from", run], ["rescore", run]):
+        assert "plugin" in bakeoff(swept, *words, status=2).stderr
+
+
+@pytest.mark.parametrize(("kind", "name"), [("eval", "shouting"), ("model", "wary"), ("decoding", "top_a")])
+def test_it_keeps_to_the_contracts(installed: Path, tmp_path: Path, kind: str, name: str) -> None:
+    assert ", 0 failed, 0 skipped" in bakeoff(tmp_path, "check", kind, name, **on_path(installed)).stdout
+
+
+def test_a_changed_package_is_not_served_old_results(swept: Path, own: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept / "results", tmp_path / "results")
+    source = own / "bakeoff_demo" / "shouting.py"
+    source.write_text(source.read_text().replace("str.isupper", "str.islower"))
+    before = len(records(tmp_path))
+    done = bakeoff(tmp_path, "run", *SMALL, "model=unigram", "decoding=top_a", **on_path(own))
+    assert "nothing to do" not in done.stderr
+    assert "fitting" not in done.stderr
+    assert len(records(tmp_path)) == before + 1
+
+
+def test_a_module_of_it_that_fails_costs_its_eval_alone(own: Path, tmp_path: Path) -> None:
+    (own / "bakeoff_demo" / "shouting.py").write_text("def broken(:\n")
+    bakeoff(tmp_path, "run", *SMALL, "model=unigram", status=1, **on_path(own))
+    [found] = records(tmp_path)
+    assert found["status"] == "partial"
+    assert {metric["eval"] for metric in found["metrics"]} == {"perplexity"}
+    [failure] = found["errors"]
+    assert failure["where"] == "eval shouting"
+    assert "bakeoff_demo.shouting can't be imported: SyntaxError" in failure["error"]
+    assert "def broken(:" in failure["traceback"]
+    (own / "bakeoff_demo" / "wary.py").write_text("1 / 0\n")
+    done = bakeoff(tmp_path, "run", *SMALL, "model=wary", status=2, **on_path(own))
+    assert "bakeoff_demo.wary can't be imported: ZeroDivisionError" in done.stderr
+
+
+def test_a_name_that_two_sources_bring_is_refused(own: Path, tmp_path: Path) -> None:
+    shutil.copy(own / "bakeoff_demo" / "conf" / "model" / "wary.yaml", own / "bakeoff_demo/conf/model/ngram.yaml")
+    done = bakeoff(tmp_path, "run", "model=ngram", status=2, **on_path(own))
+    assert "model=ngram is brought by both bakeoff and bakeoff-demo 0.1" in done.stderr
+
+
+def test_an_entry_point_that_leads_nowhere_is_named(own: Path, tmp_path: Path) -> None:
+    shutil.rmtree(own / "bakeoff_demo")
+    done = bakeoff(tmp_path, "list", "models", status=2, **on_path(own))
+    assert "the plugin bakeoff-demo 0.1 names 'bakeoff_demo'" in done.stderr
