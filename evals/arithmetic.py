@@ -2,17 +2,23 @@
 
 Training and test problems are disjoint by construction (a hash of the problem decides), and the run counts how many
 test problems occur in the training text all the same.
+
+`exact_match`: the first number of a completion is the answer; `answered`: there is one; `digit_accuracy`: share of its
+digits that are right. `majority_of_5`, or of another number: the answer that most completions give is the right one
+(the first among equals; Wang et al. 2022). `target_greedy`: greedy decoding would write the target, as lm-eval's `acc`;
+`target_nats`: -ln of its probability. Beside them `chance`, that of guessing one of the answers there are, and
+`most_frequent_answer`, the share that always giving the most frequent one gets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import pandas as pd
 
-from harness.answers import digit_accuracy, first_number
+from harness.answers import digit_accuracy, majority
 from harness.evaluation import (
     Answer,
     Complete,
@@ -29,27 +35,19 @@ from harness.evaluation import (
 )
 from harness.record import Metric
 from harness.statistics import mean
-from harness.text.arithmetic import (
-    MAX_DIGITS,
-    Problem,
-    count_problems_in_text,
-    few_shot_prompt,
-    problems,
-    render,
-    stop_text,
-)
+from harness.text.arithmetic import MAX_DIGITS, Operation, Problem, problems
+from harness.text.arithmetic_wording import Style, Wording, count_problems_in_text
 from harness.text.corpus import Split
 from harness.writing import Completion
 
-# (measure, unit, higher is better)
+# (measure, unit, higher is better, guessing an answer has a chance)
 _MEANS = (
-    ("exact_match", "share", True),
-    ("target_greedy", "share", True),
-    ("target_nats", "nats", False),
-    ("answered", "share", True),
-    ("digit_accuracy", "share", True),
+    ("exact_match", "share", True, True),
+    ("target_greedy", "share", True, True),
+    ("target_nats", "nats", False, False),
+    ("answered", "share", True, False),
+    ("digit_accuracy", "share", True, False),
 )
-_RIGHT_OR_WRONG = ("exact_match", "target_greedy")
 
 
 @dataclass(frozen=True)
@@ -57,30 +55,36 @@ class Arithmetic(Eval):
     """Options of the arithmetic eval."""
 
     name: ClassVar[str] = "arithmetic"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     why_no_samples: ClassVar[str] = "there are no test problems of these operations and digits"
 
     num_samples: int = 300
     """Test problems to ask."""
-    operations: list[Literal["+", "-", "x"]] = field(default_factory=lambda: ["+", "-"])
+    operations: list[Operation] = field(default_factory=lambda: ["+", "-"])
     """Which of + - x."""
     min_digits: int = 1
     """Digits a side, 1 to 5."""
     max_digits: int = 2
     """Digits a side, from min_digits to 5."""
-    style: Literal["plain", "qa", "chat"] = "chat"
+    style: Style = "chat"
     """How a problem is worded: '12+7=', the GPT-3 tasks' question and answer, or a conversation as the run's data
     writes it."""
+    reversed_answers: bool = False
+    """Whether answers are asked for with their units first, as data=arithmetic can write them."""
     num_shots: int = 0
     """Solved training problems before each question."""
+    num_votes: int = 5
+    """Completions of each problem whose majority counts, as majority_of_5; 0 or 1: there is no vote."""
     max_new_tokens: int = 16
     """Tokens that an answer may take."""
     seed: int = 0
     """Of the choice of problems."""
 
     def __post_init__(self) -> None:
-        if self.num_samples < 1 or self.max_new_tokens < 1 or self.num_shots < 0 or self.seed < 0:
-            raise ValueError("num_samples and max_new_tokens must be 1 or more, num_shots and seed 0 or more")
+        least = {"num_samples": 1, "max_new_tokens": 1, "num_shots": 0, "num_votes": 0, "seed": 0}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
             raise ValueError(
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} are not allowed: "
@@ -90,37 +94,40 @@ class Arithmetic(Eval):
             raise ValueError(f"operations={self.operations} is not allowed: name one or more of + - x, each once")
 
     def samples(self, material: Material) -> Iterable[Sample]:
-        form = material.corpus.chat_format
+        wording = self._wording(material)
         shots = self._problems("train", self.num_shots)
         for problem in self._problems("test", self.num_samples):
             slices = {"operation": problem.op, "digits": str(problem.digits)}
             if problem.num_carries is not None:
                 slices["carries"] = str(problem.num_carries)
-            prompt = few_shot_prompt(problem, shots, self.style, form)
-            yield Sample(problem.id, prompt, target=render(problem, self.style, form)[1], slices=slices)
+            prompt, target = wording.few_shot_prompt(problem, shots), wording.render(problem)[1]
+            yield Sample(problem.id, prompt, target=target, slices=slices)
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
-        return [
-            Complete(sample.prompt, self.max_new_tokens, stop=(stop_text(self.style, material.corpus.chat_format),)),
-            ScoreContinuation(sample.prompt, sample.target),
-        ]
+        complete = Complete(sample.prompt, self.max_new_tokens, stop=(self._wording(material).stop_text,))
+        return [*[complete] * max(1, self.num_votes), ScoreContinuation(sample.prompt, sample.target)]
 
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
-        completion, target = answers
-        assert isinstance(completion, Completion)
+        *completions, target = answers
         assert isinstance(target, Likelihood)
-        right = int(sample.target)
-        answer = first_number(completion.text)
+        written = [completion for completion in completions if isinstance(completion, Completion)]
+        wording = self._wording(material)
+        right = wording.number_in(sample.target)
+        assert right is not None
+        numbers = [wording.number_in(completion.text) for completion in written]
+        chosen = majority(numbers)
+        voted = chosen is not None and numbers[chosen] == right
         return Score(
             values={
-                "exact_match": answer == right,
+                "exact_match": numbers[0] == right,
+                **{measure: voted for measure, *_ in self._votes},
                 "target_greedy": target.is_greedy,
                 "target_nats": target.nats,
-                "answered": answer is not None,
-                "digit_accuracy": digit_accuracy(answer, right),
+                "answered": numbers[0] is not None,
+                "digit_accuracy": digit_accuracy(numbers[0], int(right)),
             },
-            answer=completion.text,
-            finish_reason=completion.finish_reason,
+            answer=written[0].text,
+            finish_reason=written[0].finish_reason,
             nats=target.nats,
             num_tokens=target.num_tokens,
             num_bytes=len(sample.target.encode()),
@@ -131,9 +138,9 @@ class Arithmetic(Eval):
         for name, part in slices_of(rows):
             targets = part["target"]
             chance = 1 / targets.nunique()
-            for measure, unit, higher_is_better in _MEANS:
+            for measure, unit, higher_is_better, can_be_guessed in (*_MEANS, *self._votes):
                 estimate = mean(measured(part, measure).to_numpy())
-                guessing = chance if measure in _RIGHT_OR_WRONG else None
+                guessing = chance if can_be_guessed else None
                 found.append(metric(self, measure, estimate, unit, higher_is_better, name, guessing))
             most_frequent = targets.value_counts().sort_index().idxmax()
             always = mean((targets == most_frequent).to_numpy(dtype=float))
@@ -143,6 +150,14 @@ class Arithmetic(Eval):
     def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int:
         asked = self._problems("test", self.num_samples)
         return count_problems_in_text((document.text for document in material.corpus.train), asked)
+
+    @property
+    def _votes(self) -> tuple[tuple[str, str, bool, bool], ...]:
+        """The vote as one more of `_MEANS`, where there is one."""
+        return ((f"majority_of_{self.num_votes}", "share", True, True),) if self.num_votes > 1 else ()
+
+    def _wording(self, material: Material) -> Wording:
+        return Wording(self.style, material.corpus.chat_format, self.reversed_answers)
 
     def _problems(self, split: Split, count: int) -> list[Problem]:
         return problems(split, count, self.seed, self.operations, self.min_digits, self.max_digits)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
 
 # Digits, in groups of three where there are commas, and a fraction; nothing of a longer number may be left over on
@@ -17,6 +19,13 @@ def first_number(text: str) -> Decimal | None:
     """
     match = _NUMBER.search(text)
     return Decimal(match[0].replace(",", "").replace("−", "-")) if match else None
+
+
+def majority(answers: Sequence[Hashable | None]) -> int | None:
+    """The place of the first answer that no other was given more often than (Wang et al. 2022, self-consistency); None
+    where nobody gave one."""
+    votes = Counter(answer for answer in answers if answer is not None)
+    return answers.index(votes.most_common(1)[0][0]) if votes else None
 
 
 def digit_accuracy(answer: Decimal | None, target: int) -> float:

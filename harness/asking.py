@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.answer_store import AnswerStore, address
@@ -121,7 +121,12 @@ def _complete(asked: Asked, requests: Sequence[Complete], seeds: Sequence[int]) 
         Prompt(request.prompt, request.max_new_tokens, request.stop, seed)
         for request, seed in zip(requests, seeds, strict=True)
     ]
-    return Engine(asked.model, asked.tokenizer, asked.strategy, find_model=asked.find_model).complete(prompts)
+    # what depends on no seed is written once
+    asked_of = prompts if asked.strategy.draws else [replace(prompt, seed=0) for prompt in prompts]
+    different = list(dict.fromkeys(asked_of))
+    engine = Engine(asked.model, asked.tokenizer, asked.strategy, find_model=asked.find_model)
+    written = dict(zip(different, engine.complete(different), strict=True))
+    return [written[prompt] for prompt in asked_of]
 
 
 def _compress(asked: Asked, requests: Sequence[Compress], seeds: Sequence[int]) -> list[Answer]:

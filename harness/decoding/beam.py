@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.decoding.strategy import Sampler, Search
+from harness.decoding.strategy import Chooser, Sampler, Search
 from harness.writing import Completion, Prompt, Writing
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class Beam(Search):
             )
         if self.diversity_penalty < 0:
             raise ValueError(f"diversity_penalty={self.diversity_penalty} is not allowed: it must be 0 or more")
+
+    def draws(self, chooser: Chooser) -> bool:
+        return False
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         encoded = engine.encode(prompts)

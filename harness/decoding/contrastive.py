@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.decoding.strategy import Sampler, Search
+from harness.decoding.strategy import Chooser, Sampler, Search
 from harness.writing import Completion, Prompt
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class Contrastive(Search):
     def __post_init__(self) -> None:
         if self.k < 1 or not 0 <= self.alpha <= 1:
             raise ValueError(f"k={self.k} must be 1 or more, and alpha={self.alpha} from 0 to 1")
+
+    def draws(self, chooser: Chooser) -> bool:
+        return False
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         done = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from harness.answers import first_number
+from harness.answers import first_number, majority
 from harness.decoding.strategy import OneByOne, Search
 from harness.writing import Completion, Prompt
 
@@ -89,11 +89,7 @@ class MajorityVote(_ChoiceOfSamples):
 
     def choose(self, samples: Sequence[Completion]) -> int:
         answers = [first_number(one.text) if self.answer == "number" else one.text.strip() for one in samples]
-        votes = Counter(answer for answer in answers if answer is not None)
-        if not votes:
-            return 0
-        most = max(votes.values())
-        return next(place for place, answer in enumerate(answers) if answer is not None and votes[answer] == most)
+        return majority(answers) or 0
 
 
 @dataclass(frozen=True)

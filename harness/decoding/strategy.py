@@ -94,6 +94,10 @@ class Search(ABC):
         """The same, with each run that it names, if any, replaced by the id of that run's fit."""
         return self
 
+    def draws(self, chooser: Chooser) -> bool:
+        """Whether what it writes with this chooser depends on random numbers; one that draws by itself says so."""
+        return chooser.draws
+
     @abstractmethod
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         """A completion of each prompt, in order; `on_done(count)` hears of every few that are finished."""
@@ -131,6 +135,11 @@ class DecodingStrategy:
     at_context_limit: Literal["slide", "stop", "error"] = "slide"
     """When a model's window is full: it slides on (the oldest tokens are forgotten), the completion stops with the
     reason 'context', or what was asked is refused before it begins."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether two completions of one prompt may differ."""
+        return self.search.draws(self.chooser)
 
     @property
     def looks_back(self) -> bool:

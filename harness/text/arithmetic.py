@@ -1,4 +1,4 @@
-"""Problems a op b: which there are, which split each belongs to, how they are written, and where a text holds one.
+"""Problems a op b: which there are, and which split each belongs to. How they are written: arithmetic_wording.py.
 
 Operands have 1 to 5 digits (0 to 9 for one digit). A difference may be negative: "12-45=-33". Which split a problem
 belongs to follows from a hash of the problem alone, so training and test problems are disjoint whoever draws them. The
@@ -12,20 +12,16 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
 from harness.text.corpus import Split
 from harness.text.splitting import split_by_hash
-from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript, TranscriptFormat, Turn
 
 Operation = Literal["+", "-", "x"]
-Style = Literal["plain", "qa", "chat"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-STYLES: tuple[Style, ...] = get_args(Style)
 MAX_DIGITS = 5
 
 VALIDATION_FRACTION = 0.1
@@ -33,9 +29,6 @@ VALIDATION_FRACTION = 0.1
 TEST_FRACTION = 0.15
 """Share of all problems that are for test."""
 
-# What stands between one problem and the next, but in a chat, where the format says it.
-_SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n"}
-_WORDS: dict[Operation, str] = {"+": "plus", "-": "minus", "x": "times"}
 MOST_PROBLEMS = 100_000
 """No more problems than this can be asked for at once."""
 # Where all problems of a kind are this few, they are listed; where they are more, they are drawn.
@@ -64,6 +57,11 @@ class Problem:
         return self.a - self.b if self.op == "-" else self.a * self.b
 
     @property
+    def in_order(self) -> Problem:
+        """The same problem with the smaller operand first, where the order makes no difference."""
+        return Problem(self.b, self.op, self.a) if self.op != "-" and self.a > self.b else self
+
+    @property
     def digits(self) -> int:
         """Digits of the longer operand."""
         return max(len(str(self.a)), len(str(self.b)))
@@ -85,52 +83,7 @@ class Problem:
 
 def split_of(problem: Problem) -> Split:
     """The split that a problem belongs to, always and everywhere."""
-    a, b = problem.a, problem.b
-    if problem.op != "-" and a > b:
-        a, b = b, a
-    return split_by_hash(f"{a}{problem.op}{b}", VALIDATION_FRACTION, TEST_FRACTION)
-
-
-def render(problem: Problem, style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> tuple[str, str]:
-    """The prompt and the target, which follow one another in a text.
-
-    plain: "12+7=" and "19". qa: the wording of the GPT-3 tasks (Brown et al. 2020) as lm-eval's `arithmetic` asks it,
-    "Question: What is 12 plus 7?\\nAnswer:" and " 19". chat: a conversation in the format `form`, by default
-    "Human: What is 12 plus 7?\\n\\nAssistant:" and " 19".
-    """
-    if style == "plain":
-        return f"{problem.a}{problem.op}{problem.b}=", str(problem.answer)
-    question, answer = _turns(problem)
-    if style == "qa":
-        return f"Question: {question.text}\nAnswer:", f" {answer.text}"
-    return form.open_turn(Transcript((question,)), ASSISTANT), form.body(answer)
-
-
-def few_shot_prompt(
-    problem: Problem, shots: Sequence[Problem], style: Style, form: TranscriptFormat = HUMAN_ASSISTANT
-) -> str:
-    """The prompt of a problem after solved ones."""
-    if style == "chat":
-        solved_ones = [turn for shot in shots for turn in _turns(shot)]
-        return form.open_turn(Transcript((*solved_ones, _turns(problem)[0])), ASSISTANT)
-    return _SEPARATOR[style].join([*("".join(render(shot, style)) for shot in shots), render(problem, style)[0]])
-
-
-def solved(problems: Sequence[Problem], style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> str:
-    """A text of problems with their answers."""
-    if style == "chat":
-        return form.render(Transcript(tuple(turn for problem in problems for turn in _turns(problem))))
-    return _SEPARATOR[style].join("".join(render(problem, style)) for problem in problems)
-
-
-def stop_text(style: Style, form: TranscriptFormat = HUMAN_ASSISTANT) -> str:
-    """What a completion writes once it has answered."""
-    return form.stop_text(HUMAN) if style == "chat" else _SEPARATOR[style]
-
-
-def _turns(problem: Problem) -> tuple[Turn, Turn]:
-    question = f"What is {problem.a} {_WORDS[problem.op]} {problem.b}?"
-    return Turn(HUMAN, question), Turn(ASSISTANT, str(problem.answer))
+    return split_by_hash(problem.in_order.id, VALIDATION_FRACTION, TEST_FRACTION)
 
 
 def problems(
@@ -172,33 +125,6 @@ def draw(
         op, digits_a, digits_b = rng.choice(kinds)
         listed = _listed(split, op, digits_a, digits_b)
         yield rng.choice(listed) if listed is not None else _drawn(split, rng, op, digits_a, digits_b)
-
-
-def count_problems_in_text(texts: Iterable[str], problems: Iterable[Problem]) -> int:
-    """How many of the problems occur in any of the texts: asked in any style, with or without an answer."""
-    wanted = frozenset(problems)
-    found: set[Problem] = set()
-    for text in texts:
-        found.update(wanted.intersection(problems_in_text(text)))
-    return len(found)
-
-
-# "12+7=", "12 + 7 =", "What is 12 + 7"; "12 plus 7". Not a part of a longer sum or number.
-_IN_SIGNS = re.compile(r"(?<![\d.,+x=-])(\d+) ?([+x-]) ?(\d+)(?= ?=)")
-_IN_SIGNS_ASKED = re.compile(r"[Ww]hat(?: i|')s (\d+) ?([+x-]) ?(\d+)(?!\d)")
-_IN_WORDS = re.compile(r"(?<![\d.,])(\d+) (plus|minus|times) (\d+)(?!\d)")
-# What every text must have to hold a problem; quick to look for.
-_ANY_PROBLEM = re.compile(r"\d(?: ?[+x-] ?| (?:plus|minus|times) )\d")
-_SIGNS: dict[str, Operation] = {**{sign: sign for sign in OPERATIONS}, **{word: op for op, word in _WORDS.items()}}
-
-
-def problems_in_text(text: str) -> Iterator[Problem]:
-    """Every problem that occurs in a text, asked in any style, with or without an answer; repeated ones each time."""
-    for pattern in (_IN_SIGNS, _IN_SIGNS_ASKED, _IN_WORDS) if _ANY_PROBLEM.search(text) else ():
-        for a, sign, b in pattern.findall(text):
-            # Longer numbers are no operands of ours (and Python refuses to read the very longest).
-            if max(len(a), len(b)) <= 2 * MAX_DIGITS:
-                yield Problem(int(a), _SIGNS[sign], int(b))
 
 
 Kind = tuple[Operation, int, int]

@@ -1,4 +1,7 @@
-"""data=arithmetic: documents of solved problems, made from a seed. See harness.text.arithmetic for the problems."""
+"""data=arithmetic: documents of solved problems, made from a seed.
+
+The problems: harness/text/arithmetic.py; how they are written: harness/text/arithmetic_wording.py.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.text.arithmetic import MAX_DIGITS, STYLES, Operation, Problem, Style, draw, solved
+from harness.text.arithmetic import MAX_DIGITS, Operation, Problem, draw
+from harness.text.arithmetic_wording import STYLES, Style, Wording
 from harness.text.corpus import Corpus, DataSource, Document, Split
 from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 
@@ -26,6 +30,8 @@ class Arithmetic(DataSource):
     """Digits of the longest operand, min_digits to 5."""
     style: Style = "chat"
     """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript, written as `format` says)."""
+    reversed_answers: bool = False
+    """Whether answers begin with their units: 12+7=91."""
     train_documents: int = 6000
     """Documents for training, 1 or more."""
     validation_documents: int = 250
@@ -74,6 +80,7 @@ class Arithmetic(DataSource):
     def _documents(self, split: Split, num_documents: int) -> tuple[Document, ...]:
         rng = random.Random(f"arithmetic {split} {self.seed}")
         drawn = draw(split, rng, self.operations, self.min_digits, self.max_digits)
+        wording = Wording(self.style, self.format, self.reversed_answers)
         documents = []
         for i in range(num_documents):
             chosen: list[Problem] = []
@@ -93,7 +100,7 @@ class Arithmetic(DataSource):
                 seen.add(problem)
                 chosen.append(problem)
             name = f"{split}/{i}"
-            text = solved(chosen, self.style, self.format)
+            text = wording.solved(chosen)
             form = self.format.name if self.style == "chat" else None
             documents.append(Document(name, text, source=self.name, cluster=name, format=form))
         return tuple(documents)

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.text.arithmetic import problems_in_text, split_of
+from harness.text.arithmetic import split_of
 from harness.text.arithmetic_data import Arithmetic
+from harness.text.arithmetic_wording import problems_in_text
 from harness.text.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.transcript import TranscriptFormat
 

@@ -6,9 +6,9 @@ import pytest
 
 from evals.arithmetic import Arithmetic
 from harness.completion import Completion
-from harness.evaluation import Complete, Likelihood, Material, ScoreContinuation, table
+from harness.evaluation import Complete, Likelihood, Material, Sample, ScoreContinuation, table
 from harness.record import Metric
-from harness.text.arithmetic import split_of
+from harness.text.arithmetic import Problem, split_of
 from harness.text.byte_tokenizer import ByteTokenizerSettings
 from harness.text.corpus import Corpus, Document
 
@@ -27,7 +27,7 @@ def metrics_of(eval: Arithmetic, says: dict[str, str] | None, greedy: bool) -> d
     scores = []
     for sample in samples:
         text = sample.target if says is None else says.get(sample.id, "")
-        answers = [Completion(text, (), (), (), "stop", None), Likelihood(0.5, 2, greedy)]
+        answers = [*[Completion(text, (), (), (), "stop", None)] * 5, Likelihood(0.5, 2, greedy)]
         scores.append(eval.score(sample, answers, here))
     found = eval.metrics(table(eval.name, samples, scores))
     return {(metric.metric, metric.slice): metric for metric in found}
@@ -37,7 +37,7 @@ def metrics_of(eval: Arithmetic, says: dict[str, str] | None, greedy: bool) -> d
 def test_an_oracle_gets_full_marks_and_a_silent_model_the_floor(style: str) -> None:
     eval = Arithmetic(num_samples=50, style=style, operations=["+", "-", "x"])
     oracle, silent = metrics_of(eval, None, True), metrics_of(eval, {}, False)
-    for name in ("exact_match", "target_greedy", "answered", "digit_accuracy"):
+    for name in ("exact_match", "majority_of_5", "target_greedy", "answered", "digit_accuracy"):
         assert oracle[name, "all"].value == 1.0
         assert silent[name, "all"].value == 0.0
         assert oracle[name, "all"].n == oracle[name, "all"].n_total == 50
@@ -57,8 +57,15 @@ def test_a_planted_leak_is_counted_and_nothing_else() -> None:
     one, two = eval._problems("test", 2)
     samples = list(eval.samples(material("x")))
     assert eval.seen_in_training(samples, material("What is 1 plus 1?", "the play")) == 0
+
+    def asked_as(*planted: Problem) -> int:
+        """How many of those asked are one of these, in either order."""
+        return sum(any(one.in_order == other.in_order for other in planted) for one in eval._problems("test", 100))
+
+    turned = Problem(one.b, one.op, one.a)
+    assert eval.seen_in_training(samples, material(f"{turned.id}=")) == asked_as(turned)
     leak = f"Human: What is {one.a} {'plus' if one.op == '+' else 'minus'} {one.b}?\n\nAssistant: {one.answer}"
-    assert eval.seen_in_training(samples, material(leak, leak, f"{two.a}{two.op}{two.b}={two.answer}")) == 2
+    assert eval.seen_in_training(samples, material(leak, leak, f"{two.id}={two.answer}")) == asked_as(one, two) >= 2
 
 
 def test_slices_are_by_operation_digits_and_carries() -> None:
@@ -72,7 +79,8 @@ def test_slices_are_by_operation_digits_and_carries() -> None:
 def test_the_target_follows_its_prompt_as_training_text_has_it() -> None:
     eval = Arithmetic(num_samples=3, style="chat")
     for sample in eval.samples(material("x")):
-        completion, target = eval.requests(sample, material("x"))
+        completion, *others, target = eval.requests(sample, material("x"))
+        assert others == [completion] * 4
         assert isinstance(completion, Complete)
         assert isinstance(target, ScoreContinuation)
         assert sample.prompt.endswith("Assistant:")
@@ -88,6 +96,32 @@ def test_shots_are_training_problems_before_the_question() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        (["19", "19", "18", "18", "19"], 1),
+        (["18", "19", "19", "", "dunno"], 1),
+        (["18", "19", "18", "19", "x"], 0),
+        (["19", "18", "18", "19", "x"], 1),
+        (["", "x", "y", "", ""], 0),
+        (["19.0", "nineteen", "a", "b", "c"], 1),
+    ],
+)
+def test_the_majority_of_answers_counts_and_of_equals_the_first(said: list[str], right: int) -> None:
+    eval, here = Arithmetic(num_samples=1), material("x")
+    sample = Sample("12+7", "12+7=", "19")
+    answers = [*(Completion(text, (), (), (), "stop", None) for text in said), Likelihood(0.5, 2, False)]
+    assert eval.score(sample, answers, here).values["majority_of_5"] == right
+
+
+def test_without_a_vote_there_is_no_majority() -> None:
+    eval, here = Arithmetic(num_samples=1, num_votes=0), material("x")
+    [sample] = eval.samples(here)
+    assert len(eval.requests(sample, here)) == 2
+    answers = [Completion("1", (), (), (), "stop", None), Likelihood(0.5, 2, False)]
+    assert not [name for name in eval.score(sample, answers, here).values if name.startswith("majority")]
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"max_digits": 6},
@@ -95,6 +129,7 @@ def test_shots_are_training_problems_before_the_question() -> None:
         {"operations": []},
         {"operations": ["+", "+"]},
         {"num_samples": 0},
+        {"num_votes": -1},
     ],
 )
 def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:

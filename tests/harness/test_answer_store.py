@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from harness import asking
 from harness.answer_store import AnswerStore
 from harness.asking import ask
-from harness.decoding.choosers import Sample
-from harness.decoding.strategy import DecodingStrategy
+from harness.completion import Engine, Prompt
+from harness.decoding.choosers import Greedy, Sample
+from harness.decoding.strategy import Chooser, DecodingStrategy
 from harness.evaluation import (
     Answer,
     Complete,
@@ -104,6 +105,22 @@ def test_nothing_is_asked_twice(model: TableModel, tmp_path: Path, monkeypatch: 
     asked.clear()
     put(model, AnswerStore(tmp_path, "fit", "draw"))
     assert len(asked) == 50
+
+
+@pytest.mark.parametrize(("chooser", "different"), [(Greedy(), 1), (Sample(), 6)])
+def test_what_depends_on_no_seed_is_written_once(
+    model: TableModel, monkeypatch: pytest.MonkeyPatch, chooser: Chooser, different: int
+) -> None:
+    written = []
+    complete = Engine.complete
+    monkeypatch.setattr(Engine, "complete", lambda self, prompts: written.extend(prompts) or complete(self, prompts))
+    asked = [[Complete("ab", 6)] * 6]
+    [answers] = ask(model, TOKENIZER, asked, [list(range(6))], DecodingStrategy(chooser), "test")
+    assert len(written) == different
+    assert [answer.text for answer in answers if isinstance(answer, Completion)] == [
+        Engine(model, TOKENIZER, DecodingStrategy(chooser)).complete([Prompt("ab", 6, (), seed)])[0].text
+        for seed in range(6)
+    ]
 
 
 def test_another_strategy_shares_what_does_not_depend_on_it(

@@ -18,7 +18,8 @@ from harness.evaluation import Material, measured, table
 from harness.fits import Fit
 from harness.lm_eval import TASKS_FOLDER
 from harness.lm_eval.model import BakeoffLM
-from harness.text.arithmetic import problems, render
+from harness.text.arithmetic import problems
+from harness.text.arithmetic_wording import Wording
 from harness.text.byte_tokenizer import ByteTokenizerSettings
 from harness.text.chat import Chat
 from models.ngram import NGramConfig
@@ -32,7 +33,7 @@ def fit() -> Fit:
     """A model that has read conversations and a third of the sums that it is asked."""
     texts = [document.text for document in Chat().load().train[:300]]
     known = problems("test", 60, 0)[::3]
-    texts += ["\n".join("".join(render(one, "plain")) for one in known)] * 20
+    texts += ["\n".join("".join(Wording("plain").render(one)) for one in known)] * 20
     ids = [part for text in texts for part in (BYTES.start_token, *BYTES.encode(text).tolist())]
     model = NGramConfig(order=12).build(BYTES.vocab_size, BYTES.start_token)
     model.count(torch.tensor(ids))

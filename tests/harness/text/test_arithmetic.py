@@ -13,21 +13,14 @@ from harness.errors import UserError
 from harness.text import arithmetic_data
 from harness.text.arithmetic import (
     OPERATIONS,
-    STYLES,
     Operation,
     Problem,
-    Style,
-    count_problems_in_text,
     draw,
-    few_shot_prompt,
     problems,
-    problems_in_text,
-    render,
-    solved,
     split_of,
-    stop_text,
 )
 from harness.text.arithmetic_data import Arithmetic
+from harness.text.arithmetic_wording import STYLES, Style, Wording, count_problems_in_text, problems_in_text
 from harness.text.corpus import SPLITS
 from harness.text.transcript import HUMAN_ASSISTANT, TranscriptFormat
 from tests.harness.text.formats import CHATML, EVERY
@@ -75,16 +68,16 @@ def test_carries_are_what_the_digit_sums_say(a: int, b: int) -> None:
     ],
 )
 def test_the_styles_are_worded_exactly(style: Style, prompt: str, target: str) -> None:
-    assert render(Problem(98, "+", 45), style) == (prompt, target)
+    assert Wording(style).render(Problem(98, "+", 45)) == (prompt, target)
 
 
 def test_operations_are_worded_as_in_the_gpt3_tasks() -> None:
-    assert [render(Problem(8, op, 9), "qa")[0] for op in OPERATIONS] == [
+    assert [Wording("qa").render(Problem(8, op, 9))[0] for op in OPERATIONS] == [
         "Question: What is 8 plus 9?\nAnswer:",
         "Question: What is 8 minus 9?\nAnswer:",
         "Question: What is 8 times 9?\nAnswer:",
     ]
-    assert render(Problem(8, "-", 9), "plain") == ("8-9=", "-1")
+    assert Wording("plain").render(Problem(8, "-", 9)) == ("8-9=", "-1")
 
 
 @pytest.mark.parametrize(
@@ -105,29 +98,65 @@ def test_operations_are_worded_as_in_the_gpt3_tasks() -> None:
 )
 def test_solved_problems_stand_before_the_one_asked(style: Style, prompt: str) -> None:
     shots = [Problem(1, "+", 2), Problem(4, "-", 5)]
-    assert few_shot_prompt(Problem(6, "x", 7), shots, style) == prompt
-    assert few_shot_prompt(Problem(6, "x", 7), [], style) == render(Problem(6, "x", 7), style)[0]
+    wording, asked = Wording(style), Problem(6, "x", 7)
+    assert wording.few_shot_prompt(asked, shots) == prompt
+    assert wording.few_shot_prompt(asked, []) == wording.render(asked)[0]
 
 
 @pytest.mark.parametrize("form", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("style", STYLES)
 def test_the_stop_text_follows_an_answer_and_is_not_in_it(style: Style, form: TranscriptFormat) -> None:
     first, second = Problem(1, "+", 2), Problem(3, "+", 4)
-    (prompt, target), stop = render(first, style, form), stop_text(style, form)
-    whole = solved([first, second], style, form)
-    assert whole.startswith(prompt + target + stop)
-    assert stop not in target
-    asked, answered = few_shot_prompt(second, [first], style, form), render(second, style, form)[1]
+    wording = Wording(style, form)
+    prompt, target = wording.render(first)
+    whole = wording.solved([first, second])
+    assert whole.startswith(prompt + target + wording.stop_text)
+    assert wording.stop_text not in target
+    asked, answered = wording.few_shot_prompt(second, [first]), wording.render(second)[1]
     assert whole.startswith(asked + answered)
 
 
 def test_in_chatml_a_problem_is_a_turn_of_each() -> None:
     problem = Problem(98, "+", 45)
-    assert render(problem, "chat", CHATML) == (
+    assert Wording("chat", CHATML).render(problem) == (
         "<|im_start|>user\nWhat is 98 plus 45?<|im_end|>\n<|im_start|>assistant\n",
         "143",
     )
-    assert stop_text("chat", CHATML) == "<|im_end|>"
+    assert Wording("chat", CHATML).stop_text == "<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("problem", "written"),
+    [
+        (Problem(98, "+", 45), "341"),
+        (Problem(12, "-", 45), "33-"),
+        (Problem(60, "+", 60), "021"),
+        (Problem(5, "-", 5), "0"),
+    ],
+)
+@pytest.mark.parametrize("style", STYLES)
+def test_reversed_answers_begin_with_their_units_and_are_read_so(style: Style, problem: Problem, written: str) -> None:
+    wording = Wording(style, reversed_answers=True)
+    prompt, target = wording.render(problem)
+    assert (prompt, target.strip()) == (Wording(style).render(problem)[0], written)
+    assert wording.number_in(target) == problem.answer
+    assert wording.number_in(f"{target}{wording.stop_text}12") == problem.answer
+
+
+@given(problem=any_problem)
+@pytest.mark.parametrize("reversed_answers", [False, True])
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_written_is_what_is_read(style: Style, reversed_answers: bool, problem: Problem) -> None:
+    wording = Wording(style, reversed_answers=reversed_answers)
+    assert wording.number_in(wording.render(problem)[1]) == problem.answer
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("91", 19), (" 91 or so", 19), ("91-", -19), ("91 - 2", 19), ("", None), ("-", None), ("1.5", None), ("052", 250)],
+)
+def test_a_reversed_number_is_the_first_whole_one(text: str, number: int | None) -> None:
+    assert Wording("plain", reversed_answers=True).number_in(text) == number
 
 
 # --- splits
@@ -213,7 +242,7 @@ def test_asking_for_too_many_problems_is_refused() -> None:
 @given(problem=any_problem, style=st.sampled_from(STYLES))
 def test_a_planted_problem_is_found_in_every_style(problem: Problem, style: Style) -> None:
     before, after = ("\n", "\n") if style == "plain" else ("Some words.\n\n", "\n\n")
-    text = f"{before}{solved([problem], style)}{after}"
+    text = f"{before}{Wording(style).solved([problem])}{after}"
     assert set(problems_in_text(text)) == {problem}
     assert count_problems_in_text(["nothing here", text], [problem]) == 1
     assert count_problems_in_text([text], [Problem(problem.a + 1, problem.op, problem.b)]) == 0
