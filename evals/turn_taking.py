@@ -203,7 +203,7 @@ class TurnTaking(Eval):
         nats = [answer.nats for answer in answers if isinstance(answer, Likelihood)]
         if _kind(sample) == TURN_END:
             ends = sample.target == material.corpus.chat_format.stop_text(HUMAN)
-            probability = None if nats[0] is None else math.exp(-nats[0])
+            probability = None if nats[0] is None else min(1.0, math.exp(-nats[0]))
             brier = None if probability is None else (probability - ends) ** 2
             return Score({"turn_end": ends, "turn_end_probability": probability, "turn_end_brier": brier})
         return Score(_of_speakers(nats, _change(sample, material)[1]))
