@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -31,12 +31,16 @@ class ScriptedState(State):
 
 class ScriptedModel(LanguageModel):
     """Knows by heart what comes after each text: `script` gives all of the rest, or the characters that may come next,
-    each as likely. The empty text ends the document."""
+    each as likely, or each with its probability. The empty text ends the document; an empty set gives no probability to
+    anything."""
 
     config = ChainConfig()
 
     def __init__(
-        self, tokenizer: Tokenizer, script: Callable[[str], str | set[str]], window: int | None = None
+        self,
+        tokenizer: Tokenizer,
+        script: Callable[[str], str | set[str] | Mapping[str, float]],
+        window: int | None = None,
     ) -> None:
         self.tokenizer, self.script, self.window = tokenizer, script, window
         self.vocab_size, self.start_token = tokenizer.vocab_size, tokenizer.start_token
@@ -47,11 +51,13 @@ class ScriptedModel(LanguageModel):
 
     def expected(self, tokens: list[int]) -> Tensor:
         rest = self.script(self.tokenizer.decode(tokens))
-        nexts = rest if isinstance(rest, set) else {rest}
-        ids = [int(self.tokenizer.encode(text)[0]) if text else self.start_token for text in nexts]
-        logits = torch.full((self.vocab_size,), -math.inf)
-        logits[ids] = 0.0
-        return torch.log_softmax(logits, dim=-1)
+        if isinstance(rest, str):
+            rest = {rest}
+        shares = rest if isinstance(rest, Mapping) else dict.fromkeys(rest, 1 / max(1, len(rest)))
+        expected = torch.full((self.vocab_size,), -math.inf)
+        for text, share in shares.items():
+            expected[int(self.tokenizer.encode(text)[0]) if text else self.start_token] = math.log(share)
+        return expected
 
     def start(self, num_rows: int = 1) -> ScriptedState:
         return ScriptedState(self, [[]] * num_rows)
@@ -60,8 +66,11 @@ class ScriptedModel(LanguageModel):
         assert isinstance(state, ScriptedState)
         sizes = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
         more = [row[:size].tolist() for row, size in zip(tokens, sizes, strict=True)]
-        after = ScriptedState(self, [had + new for had, new in zip(state.tokens, more, strict=True)])
-        return torch.empty(*tokens.shape, self.vocab_size), after
+        logprobs = torch.zeros(*tokens.shape, self.vocab_size)
+        for row, (had, new) in enumerate(zip(state.tokens, more, strict=True)):
+            for place in range(len(new)):
+                logprobs[row, place] = self.expected(had + new[: place + 1])
+        return logprobs, ScriptedState(self, [had + new for had, new in zip(state.tokens, more, strict=True)])
 
     def cost(self) -> Cost:
         return Cost(0, 0, 0, 0)

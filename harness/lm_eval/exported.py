@@ -94,12 +94,12 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         return instances
 
     def process_results(self, doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
-        """The eval's measures; one that could not be had is left out."""
+        """The eval's measures; one that could not be had, or isn't of this kind of sample, is left out."""
         exported = self._exported
         given = dict(zip(self._asked(doc), results, strict=True))
         answers = [_answer(request, given[self._key(request)], exported.material) for request in exported.requests(doc)]
         values = exported.eval.score(exported.samples[doc["id"]], answers, exported.material).values
-        return {name: float(value) for name in self._metric_fn_list if (value := values[name]) is not None}
+        return {name: float(value) for name in self._metric_fn_list if (value := values.get(name)) is not None}
 
     def _asked(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         """The different ones among a document's requests, in their order."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.errors import UserError
 from harness.record import write_bytes
+from harness.report.calibration_plots import calibrations
 from harness.report.comparison import Comparison
 from harness.report.eval_plots import measures, slices
 from harness.report.findings import findings
@@ -89,5 +90,5 @@ def draw_all(comparison: Comparison) -> list[Plot]:
             if headline != comparison.ladder:
                 plots.append(measures(comparison, headline.eval))
             plots += slices(comparison, headline)
-        plots += tradeoffs(comparison)
+        plots += [*tradeoffs(comparison), *calibrations(comparison)]
         return [plot for plot in plots if plot is not None]

@@ -209,8 +209,9 @@ class Comparison:
         tables: list[SampleTable] = []
         known = self.records(system, decoding, measure, part)
         for run, _ in known.values():
-            whole = self._tables_of(run).get(measure.eval)
+            whole = self.tables_of(run).get(measure.eval)
             table = whole.part(part) if whole else None
+            table = table.asked_for(measure.metric) if table else None
             if table is None or set(table.ids) != set(tables[0].ids if tables else table.ids):
                 return None
             tables.append(table.take(tables[0].ids if tables else tuple(sorted(table.ids))))
@@ -221,7 +222,8 @@ class Comparison:
                 return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), scales[0])
         return None
 
-    def _tables_of(self, run: Run) -> dict[str, SampleTable]:
+    def tables_of(self, run: Run) -> dict[str, SampleTable]:
+        """The run's samples by eval."""
         if run.record.run_id not in self._tables:
             self._tables[run.record.run_id] = sample_tables(run.samples)
         return self._tables[run.record.run_id]

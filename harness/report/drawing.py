@@ -40,5 +40,7 @@ def value_of(cell: Cell) -> float:
 
 
 def label(name: str) -> str:
+    """A name; of a long one the middle is left out, since names that begin alike differ at their ends."""
     shown = visible(name, one_line=True)
-    return shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 1] + "…"
+    half = _MAX_LABEL // 2
+    return shown if len(shown) <= _MAX_LABEL else f"{shown[: half - 1]}…{shown[-half:]}"

@@ -24,7 +24,8 @@ from harness.report.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.wording import estimate_text, joined, quantity, words
 
 _MAX_CATEGORIES = 12
-_LONGEST_LINE = 26  # of a panel's title
+_LONGEST_LINE = 26  # of a panel's title; beside long names panels are narrow
+_LONGEST_BESIDE_LONG_NAMES, _LONG_NAME = 15, 16
 _BASELINE = Look(MUTED, "d")
 
 
@@ -42,6 +43,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     num_rows = math.ceil(len(shown) / num_columns)
     figure = new_figure((0.24 * (len(systems) + len(beside)) + 0.7) * num_rows + 0.4)
     grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
+    narrow = max(len(label(name)) for name in [*systems, *map(words, beside)]) > _LONG_NAME
     for panel, axes in enumerate(grid.flat):
         if panel >= len(shown):
             axes.set_visible(False)
@@ -50,7 +52,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         rows = [(len(systems) + place, row.get(shown[panel])) for place, row in enumerate(beside.values())]
         known = [(place, cell) for place, cell in rows if cell and has_value(cell)]
         points(axes, [cell for _, cell in known], [place for place, _ in known], _BASELINE, across=True, size=3.6)
-        _finish_panel(axes, comparison, shown[panel], len(systems) + len(beside))
+        _finish_panel(axes, comparison, shown[panel], len(systems) + len(beside), narrow)
     for axes in grid[:, 0]:
         names = [label(name) for name in [*systems, *map(words, beside)]]
         axes.set_yticks(range(len(names)), names)
@@ -90,12 +92,13 @@ def _measure_panel(
             points(axes, [c for _, c in cells], [place + offset for place, _ in cells], look, across=True, size=3.6)
 
 
-def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows: int) -> None:
+def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows: int, narrow: bool) -> None:
     chance = _chance(comparison, measure)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
     arrow = {True: " (→ better)", False: " (← better)", None: ""}[measure.higher_is_better]
-    axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow, _LONGEST_LINE)))
+    longest = _LONGEST_BESIDE_LONG_NAMES if narrow else _LONGEST_LINE
+    axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow, longest)))
     axes.set_ylim(num_rows - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     if measure.unit == "share":

@@ -27,6 +27,8 @@ class SampleTable:
     """By measure."""
     slices: dict[str, NDArray[np.object_]]
     """By the slice's name, the value of each sample as text ('' where it has none)."""
+    asked: dict[str, NDArray[np.bool_]]
+    """By measure: whether it is one of each sample at all, measured or missing. An eval may ask different things."""
 
     @property
     def index(self) -> dict[str, int]:
@@ -55,6 +57,11 @@ class SampleTable:
         chosen = np.flatnonzero(self.slices[key] == value) if key in self.slices else np.empty(0, np.int64)
         return self._at(chosen) if len(chosen) else None
 
+    def asked_for(self, measure: str) -> SampleTable:
+        """Those samples of which the measure is one, where any are."""
+        asked = self.asked.get(measure)
+        return self if asked is None or asked.all() or not asked.any() else self._at(np.flatnonzero(asked))
+
     def _at(self, places: NDArray[np.int64]) -> SampleTable:
         return replace(
             self,
@@ -64,6 +71,7 @@ class SampleTable:
             num_bytes=self.num_bytes[places],
             values={name: column[places] for name, column in self.values.items()},
             slices={name: column[places] for name, column in self.slices.items()},
+            asked={name: column[places] for name, column in self.asked.items()},
         )
 
     def summands(self, metric: str, unit: str) -> list[tuple[Floats, Floats, float]]:
@@ -99,6 +107,7 @@ def sample_tables(samples: pd.DataFrame) -> dict[str, SampleTable]:
             rows["num_bytes"].to_numpy(dtype=np.float64, na_value=np.nan),
             {key: np.array([_number(row.get(key)) for row in values]) for key in _keys(values)},
             {key: np.array([str(row.get(key, "")) for row in slices], dtype=object) for key in _keys(slices)},
+            {key: np.array([key in row for row in values], dtype=bool) for key in _keys(values)},
         )
     return tables
 

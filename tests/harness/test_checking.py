@@ -20,7 +20,11 @@ from models.trial import MARKOV, Subject
 
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],
-    "turn_taking": ["evals.turn_taking.num_samples=8", "evals.turn_taking.max_new_tokens=40"],
+    "turn_taking": [
+        "evals.turn_taking.num_samples=8",
+        "evals.turn_taking.max_new_tokens=40",
+        "evals.turn_taking.num_turn_ends=8",
+    ],
     "perplexity": ["evals.perplexity.max_documents=8"],
     "generation": ["evals.generation.num_prompts=6"],
     "compression": ["evals.compression.max_bytes=600"],

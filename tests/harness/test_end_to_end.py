@@ -26,6 +26,7 @@ SMALL = (
     "evals.arithmetic.num_samples=20",
     "evals.turn_taking.num_samples=10",
     "evals.turn_taking.max_new_tokens=40",
+    "evals.turn_taking.num_turn_ends=10",
     "evals.showcase.max_new_tokens=20",
 )
 LSTM = ("model=lstm", "model.d_model=48", "training.num_validations=4")

@@ -153,7 +153,12 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
     home.mkdir()
     peer.rename(home / "gpt2")
     picked = ["model=hf", "model.path=gpt2", "tokenizer=hf", "tokenizer.path=~/gpt2"]
-    few = ["evals.perplexity.max_documents=5", "evals.arithmetic.num_samples=5", "evals.turn_taking.num_samples=3"]
+    few = [
+        "evals.perplexity.max_documents=5",
+        "evals.arithmetic.num_samples=5",
+        "evals.turn_taking.num_samples=3",
+        "evals.turn_taking.num_turn_ends=3",
+    ]
     done = bakeoff(home, "run", *SMALL, *few, *picked, HOME=str(home))
     assert "Loading weights" not in done.stderr
     record = json.loads((only_run(home) / "run.json").read_text())

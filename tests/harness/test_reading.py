@@ -125,3 +125,16 @@ def test_continuations_score_the_same_at_any_batch_size_and_order(family: str) -
         prompt, target = LETTERS.encode(request.prompt), LETTERS.encode(request.continuation)
         whole = model.token_logprobs(torch.from_numpy(np.concatenate([prompt, target]))[None])[0, len(prompt) :]
         assert found.nats == pytest.approx(-float(whole.double().sum()), abs=1e-4)
+
+
+def test_of_prompts_that_go_on_from_one_another_only_a_few_last_tokens_are_read_again() -> None:
+    draws = np.random.default_rng(0)
+    texts = [draws.integers(0, 10, size=400) for _ in range(8)]
+    prompts = [text[:end] for text in texts for end in range(280, 401, 5)]  # 25 of each text, a word apart
+    model = table()
+    reader = PromptReader(model, prompts)
+    found = read_all(reader, size=64)
+    # Every text once, and of each of its prompts no more again than is read faster than a state is forked.
+    assert model.num_read < sum(map(len, texts)) + 16 * len(prompts) < 0.1 * sum(map(len, prompts))
+    for place, prompt in enumerate(prompts):
+        assert torch.equal(found[place], alone(model, [prompt])[0])

@@ -1,0 +1,134 @@
+"""Speakers whose manners are known, for turn-taking: conversations and a play, and models that take part by heart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evals.turn_taking import TurnTaking
+from harness.asking import ask
+from harness.decoding.choosers import Greedy
+from harness.decoding.strategy import DecodingStrategy
+from harness.evaluation import Material, Sample
+from harness.findings import questions, scored
+from harness.record import Metric
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.text.corpus import Corpus, Document
+from harness.text.transcript import ASSISTANT, HUMAN, PLAY, Transcript, TranscriptFormat, Turn
+from tests.toys import ScriptedModel
+
+TOKENIZER = ByteTokenizerSettings().train([])
+EVAL = TurnTaking(max_new_tokens=150)
+NAMES = ("Anna", "Bert", "Cleo", "Dora", "Emil", "Fred", "Gina", "Hans")
+# Who speaks when in three scenes; by their initials.
+SCENES = ("RJRNJBRN", "NJNRBRJN", "BRNBJRBJN")
+_SPEAKERS = {"R": "ROMEO", "J": "JULIET", "N": "NURSE", "B": "BENVOLIO"}
+_SURE = 1 - 1e-12
+
+
+def conversation(name: str) -> Transcript:
+    """What the human says is as long as what the assistant answers, in each of two pairs of turns."""
+    pairs = [
+        (f"Hello there, I am {name} from the hills.", f"Welcome {name}! What brings you here"),
+        ("I came to see the sea and all of its ships.", "Then go down to the old harbour, my friend"),
+    ]
+    turns = [
+        turn
+        for line, answer in pairs
+        for turn in (Turn(HUMAN, line), Turn(ASSISTANT, answer + "!" * (len(line) - len(answer))))
+    ]
+    return Transcript((*turns, Turn(HUMAN, "Thank you.")))
+
+
+def scene(order: str) -> Transcript:
+    return Transcript(tuple(Turn(_SPEAKERS[initial], f"Line {place}.") for place, initial in enumerate(order)))
+
+
+def corpus(form: TranscriptFormat, num: int = len(NAMES), num_scenes: int = len(SCENES)) -> Corpus:
+    talks = [
+        Document(f"t{n}", form.render(conversation(name)), "chat", f"t{n}", form.name) for n, name in enumerate(NAMES)
+    ]
+    plays = [
+        Document(f"p{n}", PLAY.render(scene(order)), "plays", f"p{n}", PLAY.name) for n, order in enumerate(SCENES)
+    ]
+    test = (*plays[:num_scenes], *talks[:num])
+    return Corpus("toy", tuple(talks[:1]), tuple(talks[:1]), test, formats=(PLAY, form))
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """What it does about each kind of sample; by default everything right."""
+
+    says: Callable[[TranscriptFormat, str, str], str] = lambda form, real, line: real + handing(form, HUMAN)
+    """(format, what is really said, the human's line before it) to all that it writes, in letters, after its label."""
+    explains: Callable[[TranscriptFormat, str], str] = lambda form, begun: (
+        ('"' if begun.endswith('"') else "") + " Yes, quite so." + handing(form, HUMAN)
+    )
+    """(format, the answer as far as it was begun) to what it writes about the format."""
+    ends: Callable[[bool], float] = lambda ended: _SURE if ended else 1 - _SURE
+    """Whether a turn really ended at a place, to the probability that it gives this."""
+    expects: Callable[[str, list[str]], Mapping[str, float]] = lambda true, others: {
+        true: 0.7,
+        **dict.fromkeys(others, 0.3 / len(others)),
+    }
+    """(who speaks next, who else might) to each one's probability."""
+
+
+def handing(form: TranscriptFormat, speaker: str) -> str:
+    """What ends a turn and opens another's."""
+    return form.end + form.between + form.label(speaker)
+
+
+def script(speaker: Speaker, samples: list[Sample], form: TranscriptFormat) -> dict[str, str | dict[str, float]]:
+    """What it writes after each text that it may come to; after any other it ends."""
+    known: dict[str, str | dict[str, float]] = {}
+
+    def write(prompt: str, text: str) -> None:
+        for place, letter in enumerate(text):
+            known[prompt + text[:place]] = letter
+
+    stop = form.stop_text(HUMAN)
+    for sample in samples:
+        kind, prompt = sample.id.partition(":")[0], sample.prompt
+        if kind == "reply":
+            line = form.parse(prompt).turns[-2].text
+            write(prompt, speaker.says(form, form.body(Turn(ASSISTANT, sample.target)), line))
+        elif kind == "format":
+            write(prompt, speaker.explains(form, form.parse(prompt).turns[-1].text))
+        elif kind == "next_speaker":
+            candidates = sorted({turn.speaker for turn in scene("RJNB").turns} - {PLAY.parse(prompt).turns[-1].speaker})
+            true = sample.target.strip().removesuffix(":")
+            shares = speaker.expects(true, [name for name in candidates if name != true])
+            for name in candidates:
+                write(prompt, PLAY.between + PLAY.label(name))
+            known[prompt + PLAY.between] = {name[0]: share for name, share in shares.items()}
+    for sample in samples:
+        if sample.id.startswith("turn_end:"):
+            share = speaker.ends(sample.target == stop)
+            write(sample.prompt, stop)
+            left = dict.fromkeys("xyz", (1 - share) / 3) if sample.target == stop else {sample.target[0]: 1 - share}
+            known[sample.prompt] = {stop[0]: share, **left}
+    return known
+
+
+def table(speaker: Speaker, form: TranscriptFormat, eval: TurnTaking = EVAL) -> pd.DataFrame:
+    """Its scored rows, by the way that every model goes."""
+    material = Material(corpus(form), TOKENIZER)
+    asked = questions(eval, material, seed=0)
+    known = script(speaker, list(asked.samples), form)
+    model = ScriptedModel(TOKENIZER, lambda text: known.get(text, ""))
+    answers = ask(model, TOKENIZER, asked.requests, asked.seeds, DecodingStrategy(Greedy()), "test")
+    return scored(eval, asked, answers, material)
+
+
+def judged(speaker: Speaker, form: TranscriptFormat) -> dict[str, Metric]:
+    """Its metrics over all samples."""
+    return {one.metric: one for one in EVAL.metrics(table(speaker, form)) if one.slice == "all"}
+
+
+def changed(**manners: object) -> Speaker:
+    """One who does everything right but this."""
+    return dataclasses.replace(Speaker(), **manners)  # type: ignore[arg-type]
