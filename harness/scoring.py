@@ -111,10 +111,10 @@ def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndar
         part = padded[:, start : start + piece]
         left = (lengths - start).clamp(min=0)
         before = state.logprobs[:, None]
-        # What comes after a row's last token is of no interest, unless there is more to come.
+        # What comes after a row's last token is of no interest, unless there is more to come; then rows may as well
+        # read on to the end of the longest, which is quicker than each to its own.
         is_last = start + piece >= padded.shape[1]
-        read, known = (part[:, :-1], left - 1) if is_last else (part, left)
-        after, state = model.read(state, read, known.clamp(0, read.shape[1]))
+        after, state = model.read(state, part[:, :-1]) if is_last else model.read(state, part, left)
         rows = torch.cat([before, after], dim=1)[:, : part.shape[1]].cpu()
         real = torch.arange(part.shape[1]) < left[:, None]
         total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)

@@ -139,12 +139,17 @@ class LeftPaddedCache(WindowCache):
         places more.
         """
         kept = num_places - num_new
+        num_rows = len(self.lengths) if rows is None else len(rows)
+        pick: slice | Tensor = slice(None)
+        if rows is not None:
+            # copies of one row are written from where it is; others are picked first
+            alike = len(set(rows)) == 1
+            pick = slice(rows[0], rows[0] + 1) if alike else torch.tensor(rows, dtype=torch.int64)
 
         def copied(data: Tensor) -> Tensor:
-            held = data[:, :, max(0, self._end - kept) : self._end]
-            if rows is not None:
-                held = held[torch.tensor(rows, dtype=torch.int64, device=held.device)]
-            whole = _room(held, num_places)
+            held = data[pick, :, max(0, self._end - kept) : self._end]
+            whole = _room(held, num_places, num_rows)
+            whole[:, :, : kept - held.shape[2]] = 0
             whole[:, :, kept - held.shape[2] : kept] = held
             return whole
 
@@ -155,14 +160,14 @@ class LeftPaddedCache(WindowCache):
         below 0: its last tokens are beyond it.
         """
         if not self.num_places:
-            return self._each(lambda data: _room(data, num_places))
+            return self._each(lambda data: _room(data, num_places, len(data)).zero_())
         places = torch.arange(num_places) - num_places + self.num_places + torch.tensor(distances)[:, None]  # (B, S)
         places = places.clamp(0, self.num_places - 1) + self._end - self.num_places
 
         def moved(data: Tensor) -> Tensor:
             num_rows, num_heads, _, width = data.shape
             source = places.to(data.device)[:, None, :, None].expand(num_rows, num_heads, num_places, width)
-            whole = _room(data, num_places)
+            whole = _room(data, num_places, num_rows)
             torch.gather(data, 2, source, out=whole[:, :, :num_places])
             return whole
 
@@ -172,10 +177,10 @@ class LeftPaddedCache(WindowCache):
         return _Storage([change(data) for data in self._storage.data])
 
 
-def _room(like: Tensor, num_places: int) -> Tensor:
-    """Zeros (B, H, capacity, E) with room for twice `num_places`."""
-    num_rows, num_heads, _, width = like.shape
-    return like.new_zeros(num_rows, num_heads, max(2 * num_places, _SMALLEST_CAPACITY), width)
+def _room(like: Tensor, num_places: int, num_rows: int) -> Tensor:
+    """(B, H, capacity, E) with room for twice `num_places`; not even finite before it is written."""
+    _, num_heads, _, width = like.shape
+    return like.new_empty(num_rows, num_heads, max(2 * num_places, _SMALLEST_CAPACITY), width)
 
 
 def rolled(values: Tensor, by: Sequence[int]) -> Tensor:

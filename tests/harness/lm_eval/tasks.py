@@ -9,9 +9,13 @@ from typing import Any
 
 import yaml
 
-from harness.text.arithmetic import problems, render
+from harness.text.arithmetic import problems
+from harness.text.arithmetic_wording import Wording
 
-SUMS = [dict(zip(("context", "completion"), render(problem, "qa"), strict=True)) for problem in problems("test", 40, 0)]
+SUMS = [
+    dict(zip(("context", "completion"), Wording("qa").render(problem), strict=True))
+    for problem in problems("test", 40, 0)
+]
 TEXTS = ["To be, or not to be", "a", "Question: What is 3 minus 8?\nAnswer: -5", "naïve café"]
 CHOICES = [
     {"question": "The sum of 2 and 2 is", "choices": ["four", "five", "a much longer wrong answer"], "gold": 0},

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.text.arithmetic import problems, problems_in_text, render, split_of
+from harness.text.arithmetic import problems, split_of
 from harness.text.arithmetic_data import Arithmetic
+from harness.text.arithmetic_wording import Wording, problems_in_text
 from harness.text.chat import Chat, Chatterbot
 from harness.text.corpus import SPLITS, Corpus, DataSource, Document
 from harness.text.mixture import Mixture
@@ -140,7 +141,7 @@ def test_a_source_without_a_split_is_refused() -> None:
 
 
 def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
-    leak = "".join(render(problems("test", 1, seed=5)[0], "qa"))
+    leak = "".join(Wording("qa").render(problems("test", 1, seed=5)[0]))
     assert any(split_of(problem) == "test" for problem in problems_in_text(leak))
     arithmetic = Arithmetic(train_documents=20, validation_documents=5, test_documents=5)
     leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
