@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from models.left_padded_cache import LeftPaddedCache
@@ -112,5 +113,18 @@ def test_places_that_no_row_holds_any_more_are_let_go() -> None:
     assert cache.keys_and_values(0)[0].untyped_storage().nbytes() <= 4 * 2 * 32
 
 
-def test_what_was_never_written_is_finite() -> None:
-    assert grown(empty(2), [0, 5], 1.0).keys_and_values(0)[0].isfinite().all()
+def test_what_was_never_written_is_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda like, *shape: like.new_full(shape, torch.nan))
+
+    def check(cache: LeftPaddedCache) -> LeftPaddedCache:
+        for layer in range(cache.num_layers):
+            assert all(part.isfinite().all() for part in cache.keys_and_values(layer))
+        return cache
+
+    cache = check(grown(empty(3), [0, 5, 2], 1.0))
+    cache = check(grown(check(grown(cache, [1, 1, 1], 2.0)), [40, 40, 40], 3.0))
+    forked = check(cache.select([1, 1, 1, 1]))
+    check(grown(check(grown(forked, [2, 0, 1, 7], 4.0)), [1, 1, 1, 1], 5.0))
+    check(grown(check(cache.select([2, 0])), [1, 1], 6.0))
+    check(grown(check(cache.replace([0], grown(empty(1), [3], 7.0))), [1, 2, 3], 8.0))
+    check(grown(check(cache.shortened([1, 30, 2])), [1, 1, 1], 9.0))
