@@ -5,7 +5,7 @@ belongs to follows from a hash of the problem alone, so training and test proble
 hash takes a+b and b+a (axb and bxa) for one problem: knowing the one from training is no help for the other in test.
 
 Sizes are drawn before numbers: every pair of operand sizes is equally likely, so that large numbers, of which there are
-many more, don't crowd out small ones.
+many more, don't crowd out small ones. Training data may have a part in which every number is equally likely instead.
 """
 
 from __future__ import annotations
@@ -117,12 +117,24 @@ def problems(
 
 
 def draw(
-    split: Split, rng: random.Random, operations: Sequence[Operation], min_digits: int, max_digits: int
+    split: Split,
+    rng: random.Random,
+    operations: Sequence[Operation],
+    min_digits: int,
+    max_digits: int,
+    even_sizes: float = 1.0,
 ) -> Iterator[Problem]:
-    """Problems of a split without end, repeated ones among them; none where the split has none."""
+    """Problems of a split without end, repeated ones among them; none where the split has none.
+
+    even_sizes: the share in which all pairs of sizes are equally likely; in the rest all pairs of numbers are.
+    """
     kinds = [kind for kind in _kinds(operations, min_digits, max_digits) if _has_any(split, *kind)]
+    num_problems = [len(_numbers(digits_a)) * len(_numbers(digits_b)) for _, digits_a, digits_b in kinds]
     while kinds:
-        op, digits_a, digits_b = rng.choice(kinds)
+        if even_sizes == 1 or rng.random() < even_sizes:
+            op, digits_a, digits_b = rng.choice(kinds)
+        else:
+            [(op, digits_a, digits_b)] = rng.choices(kinds, num_problems)
         listed = _listed(split, op, digits_a, digits_b)
         yield rng.choice(listed) if listed is not None else _drawn(split, rng, op, digits_a, digits_b)
 

@@ -28,6 +28,9 @@ class Arithmetic(DataSource):
     """Digits of the shortest operand, 1 to 5."""
     max_digits: int = 2
     """Digits of the longest operand, min_digits to 5."""
+    even_sizes: float = 1.0
+    """Share of the problems in which every pair of operand sizes is equally likely; in the rest every number is, so
+    that most are as long as they can be. 0 to 1."""
     style: Style = "chat"
     """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript, written as `format` says)."""
     reversed_answers: bool = False
@@ -55,6 +58,8 @@ class Arithmetic(DataSource):
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} must satisfy "
                 f"1 <= min_digits <= max_digits <= {MAX_DIGITS}."
             )
+        if not 0 <= self.even_sizes <= 1:
+            raise ValueError(f"even_sizes={self.even_sizes} must be from 0 to 1.")
         if self.style not in STYLES:
             raise ValueError(f"style={self.style!r} is not known; allowed are {', '.join(STYLES)}.")
         for setting in ("train_documents", "validation_documents", "test_documents", "problems_per_document"):
@@ -79,7 +84,7 @@ class Arithmetic(DataSource):
 
     def _documents(self, split: Split, num_documents: int) -> tuple[Document, ...]:
         rng = random.Random(f"arithmetic {split} {self.seed}")
-        drawn = draw(split, rng, self.operations, self.min_digits, self.max_digits)
+        drawn = draw(split, rng, self.operations, self.min_digits, self.max_digits, self.even_sizes)
         wording = Wording(self.style, self.format, self.reversed_answers)
         documents = []
         for i in range(num_documents):

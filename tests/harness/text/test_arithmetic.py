@@ -231,6 +231,13 @@ def test_drawing_gives_all_sizes_about_equally_often() -> None:
     assert all(count == pytest.approx(1000, abs=120) for count in found.values())
 
 
+def test_in_a_share_of_the_draws_every_number_is_equally_likely() -> None:
+    drawn = islice(draw("train", random.Random(0), ("+",), 1, 3, even_sizes=0.5), 4000)
+    long = sum(len(str(problem.a)) == len(str(problem.b)) == 3 for problem in drawn)
+    # half of a ninth, and half of 0.9 * 0.9
+    assert long / 4000 == pytest.approx(0.5 / 9 + 0.5 * 0.81, abs=0.03)
+
+
 def test_asking_for_too_many_problems_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 100000"):
         problems("test", 100_001, 0)
