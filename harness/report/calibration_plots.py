@@ -7,19 +7,20 @@ are taken together; of runs over one fit, one.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from harness.report.comparison import Comparison
-from harness.report.drawing import label
+from harness.report.drawing import label, legend_columns
 from harness.report.style import MUTED, Plot, drawn, looks, new_figure
 from harness.report.wording import words
 
 Floats = NDArray[np.float64]
 _PROBABILITY = "_probability"
 _NUM_BINS = 10
-_LEGEND_COLUMNS = 2
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -50,7 +51,8 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
     if not curves:
         return None
     style = looks(comparison.systems)
-    figure = new_figure(4.4 + 0.19 * len(curves) / _LEGEND_COLUMNS)
+    num_columns = legend_columns([label(system) for system in curves])
+    figure = new_figure(4.4 + 0.19 * math.ceil(len(curves) / num_columns))
     axes = figure.add_subplot()
     _scale(axes)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1.5)
@@ -68,7 +70,7 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
         )
     axes.set_xlabel(f"probability given to a {words(name)}")
     axes.set_ylabel("share that came")
-    figure.legend(loc="outside lower center", ncols=_LEGEND_COLUMNS, columnspacing=1.2, handletextpad=0.4)
+    figure.legend(loc="outside lower center", ncols=num_columns, columnspacing=1.2, handletextpad=0.4)
     title = f"{words(eval_name).capitalize()}: how far the probability of a {words(name)} can be believed"
     caption = (
         "Each point is a tenth of the places, by rising probability: what the model gave on average, and how many "

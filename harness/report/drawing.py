@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 
 from harness.report.comparison import Cell, Comparison, Measure
-from harness.report.style import Look
+from harness.report.style import WIDTH, Look
 from harness.report.untrusted import visible
 
 _MAX_LABEL = 26
@@ -37,6 +37,11 @@ def has_value(cell: Cell) -> bool:
 def value_of(cell: Cell) -> float:
     assert cell.estimate.value is not None
     return cell.estimate.value
+
+
+def legend_columns(names: Sequence[str]) -> int:
+    """How many of these names stand side by side in a legend as wide as a figure; inches are those of its font."""
+    return max(1, min(4, len(names), int(WIDTH / (0.37 + 0.071 * max(map(len, names), default=1)))))
 
 
 def label(name: str) -> str:

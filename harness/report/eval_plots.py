@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Comparison, Measure, beginning
-from harness.report.drawing import has_value, label, measured, points, value_of
+from harness.report.drawing import has_value, label, legend_columns, measured, points, value_of
 from harness.report.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.wording import estimate_text, joined, quantity, words
 
@@ -41,7 +41,9 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     style = looks(comparison.systems if len(decodings) == 1 else decodings)
     num_columns = min(2, len(shown))
     num_rows = math.ceil(len(shown) / num_columns)
-    figure = new_figure((0.24 * (len(systems) + len(beside)) + 0.7) * num_rows + 0.4)
+    names_of_decodings = [label(decoding) for decoding in decodings]
+    num_legend_rows = math.ceil(len(decodings) / legend_columns(names_of_decodings))
+    figure = new_figure((0.24 * (len(systems) + len(beside)) + 0.7) * num_rows + 0.2 * (1 + num_legend_rows))
     grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
     narrow = max(len(label(name)) for name in [*systems, *map(words, beside)]) > _LONG_NAME
     for panel, axes in enumerate(grid.flat):
@@ -57,7 +59,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         names = [label(name) for name in [*systems, *map(words, beside)]]
         axes.set_yticks(range(len(names)), names)
     if len(decodings) > 1:
-        _legend(figure, [_handle(style[d]) for d in decodings], [label(d) for d in decodings], "outside upper center")
+        _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")
     title = f"{words(eval_name).capitalize()}: all measures"
     caption = (
         "Each panel is one measure; models from gibberish upward"
@@ -132,7 +134,7 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
     if crowded and numbers is None:
         return None
     places = numbers if crowded and numbers is not None else [float(place) for place in range(len(parts))]
-    num_legend_rows = math.ceil((len(cells) + 1) / 4)
+    num_legend_rows = math.ceil((len(cells) + 1) / legend_columns([label(system) for system in cells]))
     figure = new_figure(2.7 + 0.19 * num_legend_rows)
     axes = figure.add_subplot()
     for rank, (system, row) in enumerate(cells.items()):
@@ -222,7 +224,7 @@ def _handle(look: Look) -> Line2D:
 
 def _legend(figure: Figure, handles: list[Line2D], names: list[str], where: Any) -> None:
     """A legend that reads row by row; matplotlib fills columns."""
-    num_columns = min(4, len(names))
+    num_columns = legend_columns(names)
     order = [i for column in range(num_columns) for i in range(column, len(names), num_columns)]
     figure.legend(
         [handles[i] for i in order],
