@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from harness.report.comparison import Comparison
-from harness.report.drawing import label, legend_columns
+from harness.report.drawing import beside_row, legend_columns, row_height
 from harness.report.style import MUTED, Plot, drawn, looks, new_figure
 from harness.report.wording import words
 
@@ -51,8 +51,9 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
     if not curves:
         return None
     style = looks(comparison.systems)
-    num_columns = legend_columns([label(system) for system in curves])
-    figure = new_figure(4.4 + 0.19 * math.ceil(len(curves) / num_columns))
+    names = {system: beside_row(system) for system in curves}
+    num_columns = legend_columns([line for name in names.values() for line in name.splitlines()])
+    figure = new_figure(4.4 + row_height(list(names.values()), 0.19) * math.ceil(len(curves) / num_columns))
     axes = figure.add_subplot()
     _scale(axes)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1.5)
@@ -66,7 +67,7 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
             markersize=4,
             linewidth=1.0,
             alpha=0.85,
-            label=label(system),
+            label=names[system],
         )
     axes.set_xlabel(f"probability given to a {words(name)}")
     axes.set_ylabel("share that came")

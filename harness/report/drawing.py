@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
@@ -42,6 +43,17 @@ def value_of(cell: Cell) -> float:
 def legend_columns(names: Sequence[str]) -> int:
     """How many of these names stand side by side in a legend as wide as a figure; inches are those of its font."""
     return max(1, min(4, len(names), int(WIDTH / (0.37 + 0.071 * max(map(len, names), default=1)))))
+
+
+def beside_row(name: str) -> str:
+    """A name for a row of a plot: a long one takes several lines, broken at its spaces."""
+    lines = textwrap.wrap(visible(name, one_line=True), _MAX_LABEL, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(label, lines))
+
+
+def row_height(names: Sequence[str], one_line: float) -> float:
+    """Inches that a row of a plot needs where rows of one line need so many. names: as `beside_row` gives them."""
+    return one_line + 0.15 * max((name.count("\n") for name in names), default=0)
 
 
 def label(name: str) -> str:

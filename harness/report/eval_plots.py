@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Comparison, Measure, beginning
-from harness.report.drawing import has_value, label, legend_columns, measured, points, value_of
+from harness.report.drawing import beside_row, has_value, label, legend_columns, measured, points, row_height, value_of
 from harness.report.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.wording import estimate_text, joined, quantity, words
 
@@ -43,9 +43,11 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     num_rows = math.ceil(len(shown) / num_columns)
     names_of_decodings = [label(decoding) for decoding in decodings]
     num_legend_rows = math.ceil(len(decodings) / legend_columns(names_of_decodings))
-    figure = new_figure((0.24 * (len(systems) + len(beside)) + 0.7) * num_rows + 0.2 * (1 + num_legend_rows))
+    names = [beside_row(name) for name in [*systems, *map(words, beside)]]
+    panel_height = row_height(names, 0.24) * len(names) + 0.7
+    figure = new_figure(panel_height * num_rows + 0.2 * (1 + num_legend_rows))
     grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
-    narrow = max(len(label(name)) for name in [*systems, *map(words, beside)]) > _LONG_NAME
+    narrow = max(len(line) for name in names for line in name.splitlines()) > _LONG_NAME
     for panel, axes in enumerate(grid.flat):
         if panel >= len(shown):
             axes.set_visible(False)
@@ -56,7 +58,6 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         points(axes, [cell for _, cell in known], [place for place, _ in known], _BASELINE, across=True, size=3.6)
         _finish_panel(axes, comparison, shown[panel], len(systems) + len(beside), narrow)
     for axes in grid[:, 0]:
-        names = [label(name) for name in [*systems, *map(words, beside)]]
         axes.set_yticks(range(len(names)), names)
     if len(decodings) > 1:
         _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")

@@ -266,6 +266,12 @@ def _plain(key: str, value: Any) -> str:
         return str(value).rpartition(".")[2]
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        for size, letter in ((1_000_000, "M"), (1_000, "k")):
+            if value and value % size == 0:
+                return f"{value // size}{letter}"
     return "none" if value is None else str(value)
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from harness.report.comparison import ANY_DECODING, Comparison, Measure
-from harness.report.drawing import label, measured, points, value_of
+from harness.report.drawing import beside_row, label, measured, points, row_height, value_of
 from harness.report.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.wording import estimate_text, quantity
 
@@ -27,7 +27,8 @@ def ladder(comparison: Comparison) -> Plot | None:
     if not rows:
         return None
     style = looks(comparison.systems)
-    figure = new_figure(0.31 * len(rows) + 0.75)
+    names = [beside_row(system) for system, _ in rows]
+    figure = new_figure(row_height(names, 0.31) * len(rows) + 0.75)
     axes = figure.add_subplot()
     axes.set_xscale("log")
     for place, (system, cell) in enumerate(rows):
@@ -36,7 +37,7 @@ def ladder(comparison: Comparison) -> Plot | None:
         if len(cell.per_seed) > 1:
             axes.plot(cell.per_seed, [place + 0.3] * len(cell.per_seed), "|", color=look.colour, markersize=4)
         axes.text(1.02, place, estimate_text(cell), transform=axes.get_yaxis_transform(), va="center", fontsize=9.0)
-    axes.set_yticks(range(len(rows)), [label(system) for system, _ in rows])
+    axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     plain_log_axis(axes.xaxis)
