@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from matplotlib.axes import Axes
+
+from harness.report.comparison import ANY_DECODING, LADDER_METRIC, Cell, Comparison, Measure
 from harness.report.drawing import label, measured, value_of
+from harness.report.eval_plots import telling_decoding
 from harness.report.plots import finish_right, plain_log_axis, quantity_axis
 from harness.report.style import Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, quantity
+from harness.report.wording import estimate_text, quantity, words
 
 _FEWEST_VALUES = 3
 
@@ -62,11 +65,13 @@ def _place(value: Any) -> float:
 
 
 def sweeps(comparison: Comparison) -> list[Plot | None]:
-    """Bits per byte against the swept option, against parameters and against training seconds."""
-    found, measure = swept(comparison), comparison.ladder
+    """Quality against the swept option, against parameters and against training seconds. Quality is bits per byte, or,
+    where nobody measured that, the first headline."""
+    found, measure = swept(comparison), comparison.ladder or next(iter(comparison.headlines), None)
     if found is None or measure is None:
         return []
-    cells = dict(measured(comparison, ANY_DECODING, measure))
+    decoding = ANY_DECODING if comparison.ladder else telling_decoding(comparison, measure)
+    cells = dict(measured(comparison, decoding, measure))
     costs: dict[str, dict[str, float]] = {"parameters": {}, "training seconds": {}}
     for run in comparison.fits():
         for name, cost in (
@@ -77,7 +82,7 @@ def sweeps(comparison: Comparison) -> list[Plot | None]:
                 costs[name][run.system] = float(cost)
     return [
         _by_option(comparison, found, cells, measure),
-        *(_by_cost(comparison, found, cells, name, by_system) for name, by_system in costs.items()),
+        *(_by_cost(found, cells, measure, name, by_system) for name, by_system in costs.items()),
     ]
 
 
@@ -93,7 +98,6 @@ def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], 
     style = looks(list(found.lines))
     figure = new_figure(max(3.1, 0.2 * len(points) + 1.4))
     axes = figure.add_subplot()
-    axes.set_yscale("log")
     labels = []
     for name, own in points.items():
         look, xs, ys = style[name], [x for x, _ in own], [value_of(cell) for _, cell in own]
@@ -105,9 +109,8 @@ def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], 
         labels.append((label(name), look, xs[-1], ys[-1]))
     axes.set_xticks(range(len(found.values)), [str(value) for value in found.values])
     axes.margins(y=0.08)
-    plain_log_axis(axes.yaxis)
+    _quality_axis(axes, measure)
     axes.set_xlabel(found.option.replace("_", " "))
-    axes.set_ylabel("test bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
     told = "; ".join(
         f"{name}: best {estimate_text(best)} at {found.values[round(x)]}"
@@ -115,8 +118,24 @@ def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], 
         for x, best in [min(own, key=lambda point: -measure.goodness(value_of(point[1])))]
     )
     title = f"Quality against {found.option.replace('_', ' ')}"
-    caption = f"Test bits per byte at each value of {found.option}. Bands are 95 % intervals."
+    caption = f"{_quality(measure).capitalize()} at each value of {found.option}. Bands are 95 % intervals."
     return drawn(figure, f"by_{found.option}", "learning", title, caption, f"{title}. {told}.")
+
+
+def _quality(measure: Measure) -> str:
+    return "test bits per byte" if measure.metric == LADDER_METRIC else words(measure.metric)
+
+
+def _quality_axis(axes: Axes, measure: Measure) -> None:
+    """Of plots whose points are drawn: shares from none to all, everything else on a logarithmic scale."""
+    if measure.unit == "share":
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
+    else:
+        axes.set_yscale("log")
+        plain_log_axis(axes.yaxis)
+    arrow = {True: "  (↑ better)", False: "  (↓ better)", None: ""}[measure.higher_is_better]
+    axes.set_ylabel(_quality(measure) + arrow)
 
 
 def _span(cell: Cell) -> tuple[float, float]:
@@ -125,7 +144,7 @@ def _span(cell: Cell) -> tuple[float, float]:
 
 
 def _by_cost(
-    comparison: Comparison, found: Swept, cells: Mapping[str, Cell], words: str, by_system: Mapping[str, float]
+    found: Swept, cells: Mapping[str, Cell], measure: Measure, cost_name: str, by_system: Mapping[str, float]
 ) -> Plot | None:
     points = {
         name: [
@@ -142,7 +161,6 @@ def _by_cost(
     figure = new_figure(max(3.1, 0.2 * len(points) + 1.4))
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    axes.set_yscale("log")
     labels = []
     for name, own in points.items():
         xs, ys, values = zip(*own, strict=True)
@@ -152,21 +170,21 @@ def _by_cost(
         axes.plot(xs, ys, look.marker, color=look.colour, markersize=4.5)
         labels.append((label(name), look, xs[-1], ys[-1]))
     axes.margins(0.05, 0.08)
-    plain_log_axis(axes.yaxis)
+    _quality_axis(axes, measure)
     quantity_axis(axes.xaxis)
-    axes.set_xlabel(f"{words}  (logarithmic)")
-    axes.set_ylabel("test bits per byte  (↓ better)")
+    axes.set_xlabel(f"{cost_name}  (logarithmic)")
     finish_right(figure, axes, labels)
     option = found.option.replace("_", " ")
     told = "; ".join(
-        f"{name}: {best:.3f} for {quantity(cost)} {words}"
+        f"{name}: {best:.3f} for {quantity(cost)} {cost_name}"
         for name, own in points.items()
-        for cost, best, _ in [min(own, key=lambda point: point[1])]
+        for cost, best, _ in [max(own, key=lambda point: measure.goodness(point[1]))]
     )
-    title = f"Quality against {words}, along {option}"
+    title = f"Quality against {cost_name}, along {option}"
     caption = (
-        f"Test bits per byte against {words}; a line goes through the values of {option}, from {found.values[0]} up."
+        f"{_quality(measure).capitalize()} against {cost_name}; a line goes through the values of {option}, from "
+        f"{found.values[0]} up."
     )
     return drawn(
-        figure, f"by_{found.option}_{words.replace(' ', '_')}", "learning", title, caption, f"{title}. {told}."
+        figure, f"by_{found.option}_{cost_name.replace(' ', '_')}", "learning", title, caption, f"{title}. {told}."
     )
