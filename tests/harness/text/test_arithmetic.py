@@ -300,7 +300,13 @@ def test_ten_megabytes_are_scanned_in_seconds() -> None:
 @pytest.mark.parametrize("digits", [(1, 1), (1, 2), (4, 5)])
 def test_training_text_holds_no_held_out_problem(style: Style, digits: tuple[int, int]) -> None:
     corpus = Arithmetic(
-        list(OPERATIONS), *digits, style, train_documents=40, validation_documents=5, test_documents=5
+        operations=list(OPERATIONS),
+        min_digits=digits[0],
+        max_digits=digits[1],
+        style=style,
+        train_documents=40,
+        validation_documents=5,
+        test_documents=5,
     ).load()
     held = {split: set(problems_in_text("\n\n".join(one.text for one in corpus.documents(split)))) for split in SPLITS}
     assert all(held.values())
@@ -337,7 +343,15 @@ def test_a_document_repeats_no_problem_while_there_are_others() -> None:
 
 
 def test_a_document_may_be_longer_than_there_are_problems() -> None:
-    corpus = Arithmetic(["x"], 1, 1, "plain", 3, 3, 3, problems_per_document=60).load()
+    corpus = Arithmetic(
+        operations=["x"],
+        max_digits=1,
+        style="plain",
+        train_documents=3,
+        validation_documents=3,
+        test_documents=3,
+        problems_per_document=60,
+    ).load()
     assert len(corpus.validation[0].text.split("\n")) == 60
 
 
