@@ -13,9 +13,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.completion import Completion, Engine, Prompt, seed_of, stream
+from harness.completion import Completion, Engine, Prompt, stream
 from harness.decoding.strategy import DecodingStrategy
 from harness.errors import UserError
+from harness.seeds import seed_of
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, TranscriptFormat, Turn
 from harness.writing import FinishReason
 

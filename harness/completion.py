@@ -18,7 +18,6 @@ from torch import Tensor
 from harness.decoding.strategy import DecodingStrategy, OneByOne, Rows, Sampler
 from harness.errors import UserError
 from harness.reading import PromptReader, pad
-from harness.seeds import seed_of as seed_of
 from harness.text.tokenizer import Tokenizer
 from harness.writing import Completion as Completion
 from harness.writing import Prompt as Prompt
@@ -86,19 +85,6 @@ class Engine:
         if self.model.why_no_distribution is not None:
             return torch.log_softmax(state.logprobs, dim=-1)
         return state.logprobs
-
-
-def complete(
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    prompts: Sequence[Prompt],
-    strategy: DecodingStrategy,
-    batch_size: int = DEFAULT_BATCH_SIZE,
-    on_done: Callable[[int], None] = lambda count: None,
-) -> list[Completion]:
-    """The completions of many prompts, in the prompts' order. `on_done(count)` hears of every batch that is
-    finished."""
-    return Engine(model, tokenizer, strategy, batch_size).complete(prompts, on_done)
 
 
 def stream(engine: Engine, prompt: Prompt) -> Iterator[str | Completion]:

@@ -23,12 +23,13 @@ from filelock import FileLock, Timeout
 
 from harness import environment
 from harness.budget import Budget, missed_by, solve_width
-from harness.completion import FindModel, seed_of
+from harness.completion import FindModel
 from harness.config import refuse_foreign
 from harness.errors import PluginError, UserError
 from harness.options import files_of
 from harness.record import CURVE_FILE, RunRecord, write_bytes, write_json
 from harness.runs import find_run
+from harness.seeds import seed_of
 from harness.settings import build, content_hash, identity, without_versions
 from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer

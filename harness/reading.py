@@ -68,7 +68,7 @@ class PromptReader:
         branches = [_Branch(0, known, 0, len(ordered))]
         finished = False
         while not finished:
-            state = _select(state, [branch.row for branch in branches])
+            state = state.select([branch.row for branch in branches])
             ends = [_shared_length(ordered, branch) for branch in branches]
             texts = [ordered[branch.begin][branch.read : end] for branch, end in zip(branches, ends, strict=True)]
             state = _read(self._model, state, texts)
@@ -83,7 +83,7 @@ class PromptReader:
         positions = [0] * len(order)
         for position, index in enumerate(order):
             positions[index] = rows[position]
-        return _select(state, positions)
+        return state.select(positions)
 
     def _alike(self) -> set[int]:
         """Places of prompts that share at least half of their tokens with another."""
@@ -152,11 +152,6 @@ def _go_on_alike(one: np.ndarray, other: np.ndarray, shared: int) -> bool:
         return True
     end = shared + _SHORTEST_SHARED
     return len(one) >= end and len(other) >= end and bool((one[shared:end] == other[shared:end]).all())
-
-
-def _select(state: State, rows: Sequence[int]) -> State:
-    """These rows of a state; forking all of them in their order would only cost time."""
-    return state if list(rows) == list(range(len(state.logprobs))) else state.select(rows)
 
 
 def _read(model: LanguageModel, state: State, texts: Sequence[np.ndarray]) -> State:

@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.budget import TRAIN_FLOPS_PER_FORWARD_FLOP, Budget
-from harness.completion import seed_of
 from harness.progress import Progress
 from harness.record import write_bytes
 from harness.scoring import document_logprobs, likelihood, nats
+from harness.seeds import seed_of
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 

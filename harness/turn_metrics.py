@@ -100,11 +100,8 @@ def _lengths(eval: Eval, rows: pd.DataFrame, name: str) -> Iterator[Metric]:
         sides.append(
             [tokens if ok and not math.isnan(tokens) else None for ok, tokens in zip(in_time, lengths, strict=True)]
         )
-    distance = jackknife(turns.length_distance, list(zip(*sides, strict=True)), clusters, _NO_TURNS)
-    counted = sum(tokens is not None for tokens in sides[0])
-    distance = dataclasses.replace(distance, n=counted)
-    if distance.ci_low is not None and distance.ci_high is not None:
-        distance = dataclasses.replace(distance, ci_low=max(0.0, distance.ci_low), ci_high=min(1.0, distance.ci_high))
+    distance = _within(jackknife(turns.length_distance, list(zip(*sides, strict=True)), clusters, _NO_TURNS))
+    distance = dataclasses.replace(distance, n=sum(tokens is not None for tokens in sides[0]))
     yield metric(eval, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)
 
 
@@ -131,8 +128,8 @@ def _forecasts(eval: Eval, rows: pd.DataFrame, name: str) -> Iterator[Metric]:
     yield metric(eval, "turn_end_brier", brier, "squared error", False, name, constant)
 
 
-def _within(area: Estimate) -> Estimate:
-    """An interval that ends where an area does."""
-    if area.ci_low is None or area.ci_high is None:
-        return area
-    return dataclasses.replace(area, ci_low=max(0.0, area.ci_low), ci_high=min(1.0, area.ci_high))
+def _within(estimate: Estimate) -> Estimate:
+    """Of what lies between 0 and 1, with an interval that does too."""
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return estimate
+    return dataclasses.replace(estimate, ci_low=max(0.0, estimate.ci_low), ci_high=min(1.0, estimate.ci_high))

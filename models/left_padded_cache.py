@@ -26,7 +26,8 @@ _SMALLEST_CAPACITY = 32
 
 
 class _Storage:
-    """(B, H, capacity, E) each: the keys and the values of every layer in turn. What means nothing is finite."""
+    """(B, H, capacity, E) each: the keys and the values of every layer in turn. Up to where the rows end, what means
+    nothing is finite."""
 
     def __init__(self, data: Sequence[Tensor]) -> None:
         self.data = tuple(data)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from harness.completion import Prompt, complete
+from harness.completion import Engine, Prompt
 from harness.config import compose, typed
 from harness.text.shakespeare import Shakespeare
 from harness.text.tokenizer import Tokenizer
@@ -95,7 +95,7 @@ def measure(
 
     def generate() -> None:
         prompts = [Prompt("ROMEO:", NEW_TOKENS, (), seed) for seed in range(BATCH)]
-        complete(model, tokenizer, prompts, typed(compose(["decoding=temperature"])).decoding, BATCH)
+        Engine(model, tokenizer, typed(compose(["decoding=temperature"])).decoding, BATCH).complete(prompts)
 
     threads = torch.get_num_threads()
 

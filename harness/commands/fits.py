@@ -62,8 +62,9 @@ def complete(options: Namespace) -> int:
     """`bakeoff complete`: what a fitted model writes after a prompt."""
     import dataclasses
 
-    from harness.completion import Completion, Prompt, seed_of, stream
+    from harness.completion import Completion, Prompt, stream
     from harness.display import visible
+    from harness.seeds import seed_of
 
     if not options.prompt:
         raise UserError(
@@ -103,9 +104,10 @@ def complete(options: Namespace) -> int:
 
 
 def _explain(engine: Engine, options: Namespace) -> int:
-    from harness.completion import Prompt, seed_of
+    from harness.completion import Prompt
     from harness.explaining.steps import explain
     from harness.record import write_bytes
+    from harness.seeds import seed_of
 
     _at_least("--candidates", options.candidates, 1)
     if options.samples > 1 or options.json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.record import RunRecord
+    from harness.record import Metric, RunRecord
 
 _COMPARE = "experiment=families"
 
@@ -158,11 +158,13 @@ def _report(results: Path, out: Path | None) -> None:
         print(f"report: {page}")
 
 
-def _print_headlines(metrics: Any) -> None:
-    for metric in metrics:
-        if metric.slice == "all" and metric.value is not None:
-            interval = "" if metric.ci_low is None else f"  [{metric.ci_low:.4g}, {metric.ci_high:.4g}]"
-            print(
-                f"  {metric.eval:<12} {metric.metric:<24} {metric.value:10.4f} {metric.unit}{interval}  "
-                f"n={metric.n}/{metric.n_total}"
-            )
+def _print_headlines(metrics: Sequence[Metric]) -> None:
+    shown = [metric for metric in metrics if metric.slice == "all" and metric.value is not None]
+    eval_width = max((len(metric.eval) for metric in shown), default=0)
+    name_width = max((len(metric.metric) for metric in shown), default=0)
+    for metric in shown:
+        interval = "" if metric.ci_low is None else f"  [{metric.ci_low:.4g}, {metric.ci_high:.4g}]"
+        print(
+            f"  {metric.eval:<{eval_width}} {metric.metric:<{name_width}} "
+            f"{metric.value:10.4f} {metric.unit}{interval}  n={metric.n}/{metric.n_total}"
+        )

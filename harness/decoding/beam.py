@@ -120,8 +120,7 @@ class Pool:
         self.size = search.num_beams // search.num_groups
         self.groups = [_Group() for _ in range(search.num_groups)]
         self.opening = opening
-        over = opening.finish_reason is not None
-        self.running = [] if over else [_Beam(opening, 0.0, group) for group in range(search.num_groups)][:1]
+        self.running = [_Beam(opening, 0.0, group=0)] if opening.finish_reason is None else []
         self._opened = False
 
     def step(self, logprobs: Tensor, distribution: Tensor) -> list[int]:

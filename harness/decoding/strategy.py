@@ -88,7 +88,7 @@ class Chooser(ABC):
 
 
 class Search(ABC):
-    """A frozen dataclass of settings: how whole sequences come about. See harness/decoding/search.py."""
+    """A frozen dataclass of settings: how whole sequences come about."""
 
     def with_fits(self, fit_of: Callable[[str], str]) -> Self:
         """The same, with each run that it names, if any, replaced by the id of that run's fit."""

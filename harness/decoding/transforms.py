@@ -7,12 +7,15 @@ depends on the sorting; and no transform ever removes every token.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.decoding.strategy import Rows, Transform
+
+_LN_2 = math.log(2)
 
 
 class PlainTransform(Transform):
@@ -168,17 +171,14 @@ class Mirostat(Transform):
 
     def __call__(self, logprobs: Tensor, rows: Rows | None, memory: Tensor | None) -> Tensor:
         assert memory is not None
-        surprise = -logprobs / LN_2
+        surprise = -logprobs / _LN_2
         most = memory[:, None].to(surprise)
         highest = logprobs.max(dim=-1, keepdim=True).values
         return without(logprobs, (surprise > most) & (logprobs < highest))
 
     def remember(self, memory: Tensor, chosen: Tensor, logprobs: Tensor, rows: Rows | None) -> Tensor:
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].cpu().double()
-        return memory - self.learning_rate * (-picked / LN_2 - self.target_bits)
-
-
-LN_2 = 0.6931471805599453
+        return memory - self.learning_rate * (-picked / _LN_2 - self.target_bits)
 
 
 def entropy(logprobs: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import CacheHook, TemplateLM
 from lm_eval.utils import simple_parse_args_string
 
-from harness.completion import DEFAULT_BATCH_SIZE, Engine, Prompt, seed_of
+from harness.completion import DEFAULT_BATCH_SIZE, Engine, Prompt
 from harness.errors import UserError, closest
 from harness.evaluation import Likelihood
 from harness.fits import Fit, fit_of_run, pick_device
@@ -33,6 +33,7 @@ from harness.lm_eval import chat
 from harness.lm_eval.generation import Generation
 from harness.progress import Progress
 from harness.scoring import document_logprobs, likelihood, nats, score_targets
+from harness.seeds import seed_of
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
 Pair = tuple[tuple[str, str], list[int], list[int]]

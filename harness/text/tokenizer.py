@@ -96,7 +96,7 @@ class Tokenizer(ABC):
         """What single tokens decode to, as far as somebody has looked; to be filled by who looks."""
         return {}
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

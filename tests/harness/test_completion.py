@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.completion import Completion, Engine, Prompt, complete, stream
+from harness.completion import Completion, Engine, Prompt, stream
 from harness.decoding.choosers import Greedy, Sample
 from harness.decoding.strategy import DecodingStrategy
 from harness.text.byte_tokenizer import ByteTokenizerSettings
@@ -38,12 +38,12 @@ def anything(seed: int = 0) -> TableModel:
 
 
 def test_a_completion_goes_on_from_its_prompt_to_the_length() -> None:
-    [made] = complete(chain("abcdef"), TOKENIZER, [Prompt("xxc", 4)], GREEDY)
+    [made] = Engine(chain("abcdef"), TOKENIZER, GREEDY).complete([Prompt("xxc", 4)])
     assert (made.text, made.finish_reason, made.stop_text) == ("defa", "length", None)
 
 
 def test_a_completion_ends_before_a_stop_text_that_straddles_tokens() -> None:
-    [made] = complete(chain("abcdef"), TOKENIZER, [Prompt("a", 20, stop=("xyz", "de"))], GREEDY)
+    [made] = Engine(chain("abcdef"), TOKENIZER, GREEDY).complete([Prompt("a", 20, stop=("xyz", "de"))])
     assert (made.text, made.finish_reason, made.stop_text) == ("bc", "stop", "de")
     assert TOKENIZER.decode(made.tokens) == "bcde"
 
@@ -51,19 +51,20 @@ def test_a_completion_ends_before_a_stop_text_that_straddles_tokens() -> None:
 def test_an_ended_document_ends_the_completion() -> None:
     logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
     logits[:, TOKENIZER.start_token] = 30.0
-    [made] = complete(TableModel(logits, TOKENIZER.start_token), TOKENIZER, [Prompt("a", 20)], GREEDY)
+    [made] = Engine(TableModel(logits, TOKENIZER.start_token), TOKENIZER, GREEDY).complete([Prompt("a", 20)])
     assert (made.text, made.finish_reason, made.stop_text) == ("", "stop", None)
 
 
 def test_an_empty_prompt_and_no_new_tokens_work() -> None:
     model = chain("abc")
-    assert [made.text for made in complete(model, TOKENIZER, [Prompt("", 3), Prompt("a", 0)], GREEDY)] == ["abc", ""]
-    assert complete(model, TOKENIZER, [], GREEDY) == []
+    engine = Engine(model, TOKENIZER, GREEDY)
+    assert [made.text for made in engine.complete([Prompt("", 3), Prompt("a", 0)])] == ["abc", ""]
+    assert engine.complete([]) == []
 
 
 def test_log_probabilities_are_the_model_s_and_the_sampler_s() -> None:
     model = anything()
-    [made] = complete(model, TOKENIZER, [Prompt("ab", 12, seed=3)], SAMPLE)
+    [made] = Engine(model, TOKENIZER, SAMPLE).complete([Prompt("ab", 12, seed=3)])
     whole = torch.tensor([[*TOKENIZER.encode("ab"), *made.tokens]])
     expected = model.token_logprobs(whole)[0, 2:]
     torch.testing.assert_close(torch.tensor(made.logprobs), expected)
@@ -74,9 +75,9 @@ def test_log_probabilities_are_the_model_s_and_the_sampler_s() -> None:
 def test_a_completion_is_the_same_alone_and_in_any_batch(batch_size: int) -> None:
     model = anything()
     prompts = [Prompt("ab: H"[: n % 5], 5 + n % 30, stop=("\n\nH",), seed=n) for n in range(20)]
-    alone = [complete(model, TOKENIZER, [prompt], SAMPLE)[0] for prompt in prompts]
-    assert complete(model, TOKENIZER, prompts, SAMPLE, batch_size) == alone
-    assert complete(model, TOKENIZER, prompts[::-1], SAMPLE, batch_size) == alone[::-1]
+    alone = [Engine(model, TOKENIZER, SAMPLE).complete([prompt])[0] for prompt in prompts]
+    assert Engine(model, TOKENIZER, SAMPLE, batch_size).complete(prompts) == alone
+    assert Engine(model, TOKENIZER, SAMPLE, batch_size).complete(prompts[::-1]) == alone[::-1]
 
 
 @given(
@@ -88,8 +89,8 @@ def test_a_completion_never_holds_a_stop_text_and_loses_nothing_before_it(
     seed: int, stops: list[str], prompt: str
 ) -> None:
     model = anything(1)
-    [free] = complete(model, TOKENIZER, [Prompt(prompt, 40, seed=seed)], SAMPLE)
-    [made] = complete(model, TOKENIZER, [Prompt(prompt, 40, tuple(stops), seed)], SAMPLE)
+    [free] = Engine(model, TOKENIZER, SAMPLE).complete([Prompt(prompt, 40, seed=seed)])
+    [made] = Engine(model, TOKENIZER, SAMPLE).complete([Prompt(prompt, 40, tuple(stops), seed)])
     whole = prompt + free.text
     # Every place where a stop text ends in what was written; it may begin in the prompt.
     met = [
@@ -112,7 +113,7 @@ def test_streamed_pieces_join_to_the_completion(seed: int, stops: list[str]) -> 
     prompt = Prompt("a", 40, tuple(stops), seed)
     *pieces, last = stream(Engine(anything(1), TOKENIZER, SAMPLE), prompt)
     assert isinstance(last, Completion)
-    assert last == complete(anything(1), TOKENIZER, [prompt], SAMPLE)[0]
+    assert last == Engine(anything(1), TOKENIZER, SAMPLE).complete([prompt])[0]
     assert "".join(map(str, pieces)) == last.text
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from harness.completion import Prompt, complete
+from harness.completion import Engine, Prompt
 from harness.config import compose, typed
 from harness.decoding.choosers import Greedy
 from harness.decoding.strategy import DecodingStrategy
@@ -84,7 +84,7 @@ def test_a_fit_of_it_is_nothing_but_a_hash_and_scores_and_writes_as_transformers
     (tmp_path / "some.txt").write_text(text, encoding="utf-8")
     nats, written = theirs(peer, text)
     assert score_files(fit, [str(tmp_path / "some.txt")])["total"]["nats"] == pytest.approx(nats, abs=1e-3)
-    [made] = complete(fit.model, fit.tokenizer, [Prompt(text, 5)], DecodingStrategy(Greedy()))
+    [made] = Engine(fit.model, fit.tokenizer, DecodingStrategy(Greedy())).complete([Prompt(text, 5)])
     assert made.text == written
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.completion import Prompt, complete
+from harness.completion import Engine, Prompt
 from harness.decoding.choosers import Greedy
 from harness.decoding.strategy import DecodingStrategy
 from harness.evaluation import ScoreContinuation
@@ -60,7 +60,7 @@ def test_a_continuation_is_greedy_exactly_when_greedy_decoding_writes_it() -> No
     letters = TOKENIZER.encode("abcd")
     logits[:, letters] = torch.randn(TOKENIZER.vocab_size, 4, generator=torch.Generator().manual_seed(2))
     chain = TableModel(logits, TOKENIZER.start_token)
-    [right] = complete(chain, TOKENIZER, [Prompt("ab", 6)], DecodingStrategy(Greedy()))
+    [right] = Engine(chain, TOKENIZER, DecodingStrategy(Greedy())).complete([Prompt("ab", 6)])
     wrong = right.text[:-1] + ("a" if right.text[-1] != "a" else "b")
     requests = [ScoreContinuation("ab", text) for text in (right.text, wrong, right.text[:2])]
     found = score_continuations(chain, TOKENIZER, requests)
