@@ -69,12 +69,14 @@ def heading(metric: str, unit: str) -> str:
 
 def options_text(settings: dict[str, Any]) -> str:
     """The options in nested settings: 'temperature 0.8, k 40, chooser Sample'. Names that stand for classes are cut
-    short."""
+    short; settings that have a name of their own, as a format, are told by it."""
     told = []
     for key, value in settings.items():
         if key in {"name", "fingerprint", "_target_"} or value in ({}, []):
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "name" in value:
+            told.append(f"{words(key)} {value['name']}")
+        elif isinstance(value, dict):
             inner = options_text(value)
             told.append(inner or f"{words(key)} {str(value.get('_target_', '')).rpartition('.')[2]}".rstrip())
         else:
