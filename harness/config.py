@@ -18,7 +18,7 @@ import yaml
 
 from harness import plugins
 from harness.errors import PluginError, UserError, closest
-from harness.options import GROUPS, conf_dir, files_of, foreign_targets, option, unknown
+from harness.options import GROUPS, conf_dir, files_of, foreign_targets, option, relocated, unknown
 from harness.settings import TARGET, build, checked, targets
 
 if typing.TYPE_CHECKING:
@@ -185,6 +185,7 @@ def from_saved(path: Path, parts: Sequence[str] = _PICKED, renew: bool = False) 
         raise UserError(
             f"{path} is not the config.yaml of a run. Name a run's folder, or a run id that `bakeoff list runs` shows."
         )
+    config = relocated(config)
     if renew:
         config = {key: _renewed(value) for key, value in config.items()}
         asked = {target.rpartition(".")[0] for target in targets(config)}

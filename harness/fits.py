@@ -26,11 +26,11 @@ from harness.budget import Budget, missed_by, solve_width
 from harness.completion import FindModel
 from harness.config import refuse_foreign
 from harness.errors import PluginError, UserError
-from harness.options import files_of
+from harness.options import files_of, relocated
 from harness.record import CURVE_FILE, RunRecord, write_bytes, write_json
 from harness.runs import find_run
 from harness.seeds import seed_of
-from harness.settings import build, content_hash, identity, without_versions
+from harness.settings import build, content_hash, identity, plain
 from harness.text.corpus import Corpus, DataSource
 from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
 from harness.text.tokens import token_stream
@@ -44,7 +44,7 @@ log = logging.getLogger("bakeoff")
 FIT_FILE = "fit.json"
 MODEL_FILE = "model.json"
 TOKENIZER_FILE = "tokenizer.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when fits of the same settings come to hold something else."""
 
 _corpora: dict[str, Corpus] = {}
@@ -153,8 +153,9 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
         ) from None
     except ValueError as error:
         raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
-    refuse_foreign(described["config"], folder / MODEL_FILE, described.get("plugins", {}))
-    config = build(without_versions(described["config"]), ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    saved = relocated(described["config"])
+    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
+    config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
     try:
         model = config.build(described["vocab_size"], described["start_token"]).load(folder)
     except Impossible as error:
@@ -203,10 +204,10 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
     described = {
         "family": model.config.family,
-        "config": identity(model.config),
+        "config": plain(model.config),
         "vocab_size": model.vocab_size,
         "start_token": model.start_token,
-        "plugins": files_of(identity(model.config)),
+        "plugins": files_of(plain(model.config)),
     }
     write_json(folder / MODEL_FILE, described)
     unfinished = folder / "unfinished"

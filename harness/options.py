@@ -20,7 +20,7 @@ import yaml
 
 from harness import plugins
 from harness.errors import UserError, closest
-from harness.settings import TARGET, identity, targets, without_versions
+from harness.settings import TARGET, plain, targets
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
@@ -103,12 +103,51 @@ def unknown(group: str, name: str) -> str:
 
 def known_targets() -> dict[str, str]:
     """Every `_target_` that an installed option names, each with the group it stands in."""
-    found = {}
-    for group in GROUPS:
-        for _, path in _paths(group).values():
-            for target in targets(_read(path)[0]):
-                found[target] = group
-    return found
+    return {target: group for target, (group, _) in _known_targets().items()}
+
+
+def _known_targets() -> dict[str, tuple[str, str]]:
+    """The group and the source of every `_target_` that an installed option names."""
+    return {
+        target: (group, source)
+        for group in GROUPS
+        for source, path in _paths(group).values()
+        for target in targets(_read(path)[0])
+    }
+
+
+def relocated(node: Any) -> Any:
+    """Plain values from a saved file, where a class that has moved since then is named by the module it is in now.
+
+    A class has moved where no installed option names its target, and options of the same source name exactly one class
+    of the same name. All other targets stay as they are.
+    """
+    known = _known_targets()
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        values = {key: renamed(item) for key, item in value.items()}
+        target = str(values.get(TARGET, ""))
+        if target and target not in known:
+            module, _, name = target.rpartition(".")
+            source = _source_of(module)
+            namesakes = {other for other, (_, of) in known.items() if of == source and other.endswith(f".{name}")}
+            if len(namesakes) == 1:
+                values[TARGET] = namesakes.pop()
+        return values
+
+    return renamed(node)
+
+
+def _source_of(module: str) -> str | None:
+    """The source whose package a module is in; None where no installed source has that package."""
+    top = module.partition(".")[0]
+    if top in ("harness", "models", "evals"):
+        return OWN
+    return next((package.name for package in plugins.packages() if package.module.partition(".")[0] == top), None)
 
 
 def foreign_targets(node: Any) -> list[str]:
@@ -259,9 +298,9 @@ def _fields(settings: type) -> dict[str, Any]:
     values = {}
     for field in dataclasses.fields(settings):
         if field.default_factory is not dataclasses.MISSING:
-            values[field.name] = without_versions(identity(field.default_factory()))
+            values[field.name] = plain(field.default_factory())
         elif field.default is not dataclasses.MISSING:
-            values[field.name] = without_versions(identity(field.default))
+            values[field.name] = plain(field.default)
         else:
             values[field.name] = MISSING
     return {TARGET: f"{settings.__module__}.{settings.__qualname__}", **values}

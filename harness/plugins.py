@@ -5,8 +5,8 @@ There are two doors beside bakeoff's own folders. An installed distribution name
 stands, as `evals=[my_eval.py]`. Nothing else is imported: no file that lies about, and none on the word of a saved run.
 
 A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. What is addressed
-by content (fits, answers, scores, runs) thus changes with the file, and not with the folder that it lies in. An
-installed package's source is hashed too (`source_sha256`).
+by content (fits, answers, scores, runs) holds the hash of a plugin's source (`source_sha256`): it changes with the
+source, and not with the place that it lies in.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def packages() -> tuple[Package, ...]:
 
 @functools.cache
 def source_sha256(module: str) -> str | None:
-    """The hash of a plugin package's module and of all in that package that it imports; None for any other module."""
+    """The hash of a plugin's source: of a file's text, or of a package's module and all in that package that it
+    imports. None for a module of bakeoff's own."""
+    if module in _files:
+        return _files[module].sha256
     for package in packages():
         if f"{module}.".startswith(f"{package.module}."):
             digest = hashlib.sha256()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -33,7 +32,7 @@ from harness.record import (
 )
 from harness.references import ReferenceModels
 from harness.run_folder import alone, logged, now
-from harness.settings import content_hash, identity, without_versions
+from harness.settings import content_hash, identity, plain
 from harness.text.corpus import SPLITS, Corpus
 from harness.tracking import mirror
 from harness.training import Spent
@@ -145,10 +144,10 @@ def _record(
         started_at="",
         finished_at=now(),
         family=settings.model.family,
-        model={"name": names["model"], **_options(settings.model if fit is None else fit.model.config)},
+        model={"name": names["model"], **plain(settings.model if fit is None else fit.model.config)},
         tokenizer={
             "name": names["tokenizer"],
-            **_options(settings.tokenizer),
+            **plain(settings.tokenizer),
             "vocab_size": fit.tokenizer.vocab_size if fit is not None else None,
             "fingerprint": fit.tokenizer.fingerprint if fit is not None else None,
         },
@@ -157,11 +156,11 @@ def _record(
             "fingerprint": corpus.fingerprint,
             **{f"{split}_bytes": corpus.num_bytes(split) for split in SPLITS},
             "test_problems_seen_in_training": found.seen_in_training(),
-            "config": _options(settings.data),
+            "config": plain(settings.data),
         },
-        decoding={"name": names["decoding"], **_options(settings.decoding)},
+        decoding={"name": names["decoding"], **plain(settings.decoding)},
         seed=settings.seed,
-        budget={**_options(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
+        budget={**plain(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
         spent=dict(facts.get("spent") or dict.fromkeys(one.name for one in dataclasses.fields(Spent))),
         cost=dict(facts.get("cost") or dict.fromkeys(one.name for one in dataclasses.fields(Cost))),
         metrics=found.metrics,
@@ -175,10 +174,3 @@ def _record(
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=_decoding_id(settings),
     )
-
-
-def _options(settings: Any) -> dict[str, Any]:
-    """A settings object's options as plain values."""
-    plain = without_versions(identity(settings))
-    assert isinstance(plain, dict)
-    return plain

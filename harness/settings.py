@@ -21,8 +21,6 @@ from harness.errors import PluginError, UserError, closest
 from harness.plugins import import_module, source_sha256
 
 TARGET = "_target_"
-_CONTENT = "content_sha256"
-_SOURCE = "source_sha256"
 
 T = typing.TypeVar("T")
 
@@ -69,12 +67,26 @@ def build(node: Any, kind: type[T], place: str) -> T:
         raise PluginError(f"{place}: {target} can't be made", error) from error
 
 
-def identity(value: Any) -> Any:
-    """Settings as plain JSON values, for content hashes: the class, its version and every field, nested ones too; of
-    settings that name files to be taken as they are, what is in them (`content_sha256`); of a plugin package's class,
-    the hash of its source.
+def plain(value: Any) -> Any:
+    """Settings as the plain values that `build` makes them of again: each class under `_target_`, and every field."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        cls = type(value)
+        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {TARGET: f"{cls.__module__}.{cls.__qualname__}", **fields}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
-    Left out are fields whose metadata says that they change no results, as how much memory may be used.
+
+def identity(value: Any) -> Any:
+    """What settings are, as plain JSON values for content hashes: the class's name, its version and every field, nested
+    ones too; of settings that name files to be taken as they are, what is in them (`content_sha256`); of a plugin's
+    class, the hash of its source.
+
+    The module is left out: a class that is moved stays what it was. Left out too are fields whose metadata says that
+    they change no results, as how much memory may be used.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
@@ -84,27 +96,17 @@ def identity(value: Any) -> Any:
         }
         source = source_sha256(type(value).__module__)
         return {
-            TARGET: f"{type(value).__module__}.{type(value).__qualname__}",
+            "class": type(value).__qualname__,
             "version": getattr(value, "version", 1),
-            **({_SOURCE: source} if source is not None else {}),
-            **({_CONTENT: getattr(value, _CONTENT)} if hasattr(value, _CONTENT) else {}),
-            **fields,
+            **({"source_sha256": source} if source is not None else {}),
+            **({"content_sha256": value.content_sha256} if hasattr(value, "content_sha256") else {}),
+            "fields": fields,
         }
     if isinstance(value, Mapping):
         return {str(key): identity(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [identity(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def without_versions(node: Any) -> Any:
-    """What `identity` gave, as `build` takes it: versions and hashes of contents and sources left out."""
-    if isinstance(node, Mapping):
-        kept = {key: value for key, value in node.items() if key not in ("version", _CONTENT, _SOURCE)}
-        return {key: without_versions(value) for key, value in kept.items()}
-    return [without_versions(item) for item in node] if isinstance(node, list) else node
+    return str(value) if isinstance(value, Path) else value
 
 
 def content_hash(content: Any) -> str:

@@ -21,7 +21,7 @@ from harness.completion import Completion, Engine, Prompt
 from harness.config import compose
 from harness.decoding.strategy import DecodingStrategy, Rows, Sampler
 from harness.options import quoted
-from harness.settings import build, identity, without_versions
+from harness.settings import build, plain
 from harness.text.tokenizer import Tokenizer, TokenizerSettings
 from models.language_model import LanguageModel
 
@@ -108,7 +108,7 @@ class StrategyOnTrial:
 
 def it_can_be_made_and_its_settings_survive_storage(of: StrategyOnTrial) -> None:
     made = of.new()
-    again = build(without_versions(identity(made)), DecodingStrategy, "decoding")
+    again = build(plain(made), DecodingStrategy, "decoding")
     hold(again == made, f"{again} came back where {made} was stored")
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
 
 from harness import sweep
+from harness.budget import Budget
 from harness.config import compose, typed
 from harness.errors import UserError
-from harness.options import GROUPS, known_targets, options
-from harness.settings import build, identity
+from harness.fits import FitSettings, fit_id
+from harness.options import GROUPS, known_targets, options, relocated
+from harness.settings import build, identity, plain
 from harness.sweep import expand
+from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.text.corpus import Corpus, Document
+from harness.training import Training
+from models.bigram import BigramConfig
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,64 @@ def test_a_target_that_is_no_such_settings_class_is_refused(target: str) -> None
 
 def test_identity_names_class_version_and_every_field() -> None:
     assert identity(Example(inner=Inner(2))) == {
-        "_target_": f"{HERE}.Example",
+        "class": "Example",
         "version": 3,
-        "count": 1,
-        "share": None,
-        "style": "plain",
-        "names": [],
-        "inner": {"_target_": f"{HERE}.Inner", "version": 1, "size": 2},
-        "parts": {},
+        "fields": {
+            "count": 1,
+            "share": None,
+            "style": "plain",
+            "names": [],
+            "inner": {"class": "Inner", "version": 1, "fields": {"size": 2}},
+            "parts": {},
+        },
     }
+
+
+def test_plain_values_are_built_into_the_same_settings() -> None:
+    settings = Example(2, 0.5, "fancy", ["a"], Inner(4), {"b": Inner(5)})
+    assert plain(settings)["inner"] == {"_target_": f"{HERE}.Inner", "size": 4}
+    assert build(plain(settings), Example, "example") == settings
+
+
+def test_a_class_that_is_moved_keeps_its_identity_and_its_fit() -> None:
+    corpus = Corpus("c", (Document("a", "ab", "s", "a"),), (Document("b", "ba", "s", "b"),), ())
+
+    def fit_settings() -> FitSettings:
+        return FitSettings(BigramConfig(), ByteTokenizerSettings(), Training(), Budget(tokens=100), seed=0)
+
+    before = fit_id(fit_settings(), corpus)
+    homes = {cls: cls.__module__ for cls in (FitSettings, BigramConfig, ByteTokenizerSettings, Training, Budget)}
+    try:
+        for cls in homes:
+            cls.__module__ = "somewhere.else"
+        assert fit_id(fit_settings(), corpus) == before
+    finally:
+        for cls, home in homes.items():
+            cls.__module__ = home
+    assert fit_id(replace(fit_settings(), seed=1), corpus) != before
+
+
+def test_no_two_classes_that_options_of_a_group_name_share_a_name() -> None:
+    names = [(group, target.rpartition(".")[2]) for target, group in known_targets().items()]
+    assert len(set(names)) == len(names)
+
+
+def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:
+    saved = {
+        "model": {"_target_": "harness.attic.LSTMConfig", "d_model": 4},
+        "list": [{"_target_": "evals.x.Perplexity"}],
+    }
+    assert relocated(saved) == {
+        "model": {"_target_": "models.lstm.LSTMConfig", "d_model": 4},
+        "list": [{"_target_": "evals.perplexity.Perplexity"}],
+    }
+    for stranger in (
+        "os.system",
+        "elsewhere.LSTMConfig",
+        "harness.attic.Nothing",
+        "bakeoff_file.mine_0123456789ab.LSTMConfig",
+    ):
+        assert relocated({"_target_": stranger}) == {"_target_": stranger}
 
 
 # What is nothing without a path, or a run, of the user's own.
