@@ -14,31 +14,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import ClassVar
 
 import pandas as pd
 
-from harness.answers import digit_accuracy, majority
-from harness.evaluation import (
-    Answer,
-    Complete,
-    Eval,
-    Likelihood,
-    Material,
-    Request,
-    Sample,
-    Score,
-    ScoreContinuation,
-    measured,
-    metric,
-    slices_of,
-)
-from harness.record import Metric
-from harness.statistics import mean
-from harness.text.arithmetic import MAX_DIGITS, Operation, Problem, problems
-from harness.text.arithmetic_wording import Style, Wording, count_problems_in_text
-from harness.text.corpus import Split
-from harness.writing import Completion
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation
+from harness.evaluation.rows import measured, slices_of
+from harness.scoring.answers import Likelihood
+from harness.statistics.intervals import mean
+from harness.text.data.arithmetic_problems import MAX_DIGITS, Operation, Problem, problems
+from harness.text.data.arithmetic_wording import Style, Wording, count_problems_in_text
+from harness.text.data.corpus import Split
+from harness.text.numbers import majority
+
+
+def digit_accuracy(answer: Decimal | None, target: int) -> float:
+    """Share of places that hold the right digit, counted from the units, over the longer of the two; the sign is a
+    place too.
+
+    No number, or one that isn't whole, has no right digit.
+    """
+    if answer is None or answer != answer.to_integral_value():
+        return 0.0
+    ours, theirs = _places(int(answer)), _places(target)
+    return sum(a == b for a, b in zip(ours, theirs, strict=False)) / max(len(ours), len(theirs))
+
+
+def _places(number: int) -> str:
+    """'-12' as '21-': units first, a minus as one more place."""
+    return str(number)[::-1]
+
 
 # (measure, unit, higher is better, guessing an answer has a chance)
 _MEANS = (

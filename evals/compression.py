@@ -1,9 +1,9 @@
 """Compression: the proof that bits per byte are honest. No decoding strategy is involved.
 
 Held-out text is really written to a file with an entropy coder that the model's next-token distributions drive, and
-read again by a fresh copy of the model (harness/compression.py). The text must come back, and the file must be as long
-as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; else there is no size to report. A model that peeks
-ahead when it scores, or whose probabilities add up to more than one, fails.
+read again by a fresh copy of the model (harness/scoring/compression.py). The text must come back, and the file must be
+as long as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; else there is no size to report. A model that
+peeks ahead when it scores, or whose probabilities add up to more than one, fails.
 
 The same bytes by gzip, bzip2, xz and zstd at their strongest stand beside it. They carry no model: so the size with
 everything that reading takes, the model's weights and the tokenizer, is there as well.
@@ -24,22 +24,15 @@ from typing import ClassVar
 import pandas as pd
 import pyarrow
 
-from harness.evaluation import (
-    Answer,
-    Compress,
-    Compressed,
-    Eval,
-    Material,
-    Request,
-    Sample,
-    Score,
-    measured,
-    metric,
-    slices_of,
-)
-from harness.record import Metric
-from harness.statistics import Estimate, mean, ratio_of_totals
-from harness.text.corpus import Corpus, encode_utf8
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Answer, Compress, Request, Sample, Score
+from harness.evaluation.rows import measured, slices_of
+from harness.scoring.answers import Compressed
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean, ratio_of_totals
+from harness.text.data.corpus import Corpus
+from harness.text.utf8 import encode_utf8
 
 BITS_PER_NAT = 1 / math.log(2)
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {

@@ -13,23 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from harness.evaluation import (
-    Answer,
-    Complete,
-    Eval,
-    Likelihood,
-    Material,
-    Request,
-    Sample,
-    Score,
-    ScoreContinuation,
-    ScoreText,
-    metric,
-)
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation, ScoreText
 from harness.lm_eval import prepare
-from harness.record import Metric
-from harness.text.corpus import encode_utf8
-from harness.writing import Completion
+from harness.scoring.answers import Likelihood
+from harness.text.utf8 import encode_utf8
 
 if TYPE_CHECKING:
     from harness.lm_eval.questions import Questions, Response
@@ -86,7 +76,7 @@ class LmEval(Eval):
         return self._questions.by_id[sample.id].requests
 
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
-        from harness.lm_eval.findings import numbers
+        from harness.lm_eval.metrics import numbers
 
         question = self._questions.by_id[sample.id]
         responses = question.responses(answers, material.tokenizer)
@@ -97,7 +87,7 @@ class LmEval(Eval):
         return Score({**_stored(responses), **measures}, answer=_as_one(texts), **about)
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        from harness.lm_eval.findings import findings
+        from harness.lm_eval.metrics import findings
 
         questions = self._questions
         responses = {

@@ -23,27 +23,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.evaluation import (
-    Answer,
-    Eval,
-    Likelihood,
-    Material,
-    Request,
-    Sample,
-    Score,
-    ScoreText,
-    TokenScores,
-    measured,
-    measures_of,
-    metric,
-    slices_of,
-)
-from harness.record import Metric
-from harness.statistics import Estimate, ratio_of_totals
-from harness.text.corpus import Corpus, encode_utf8
-from harness.text.token_sizes import token_sizes
-from harness.text.tokenizer import Ids, Tokenizer
-from harness.text.tokens import token_stream
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
+from harness.evaluation.rows import measured, measures_of, slices_of
+from harness.scoring.answers import Likelihood, TokenScores
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import ratio_of_totals
+from harness.text.data.corpus import Corpus
+from harness.text.data.token_stream import token_stream
+from harness.text.tokenizers.token_sizes import token_sizes
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer
+from harness.text.utf8 import encode_utf8
 
 Flags = NDArray[np.bool_]
 BITS_PER_NAT = 1 / math.log(2)

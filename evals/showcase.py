@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.errors import UserError
-from harness.evaluation import Answer, Complete, Eval, Material, Request, Sample, Score
-from harness.text.transcript import HUMAN_ASSISTANT, Transcript, TranscriptFormat
-from harness.writing import Completion
+from harness.common.errors import UserError
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Eval, Material
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.text.transcript import Transcript
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
 
 @dataclass(frozen=True)

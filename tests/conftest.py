@@ -27,8 +27,8 @@ def reference_data() -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache of the tests' own; the plays, where the user has fetched them, are linked into it."""
     # numpy must not load before the number of threads is set
-    from harness.text.cache import CACHE_VARIABLE
-    from harness.text.shakespeare import plays_folder
+    from harness.text.data.disk_cache import CACHE_VARIABLE
+    from harness.text.data.shakespeare import plays_folder
 
     fetched = plays_folder()
     folder = tmp_path_factory.mktemp("cache")

@@ -1,47 +1,43 @@
-"""The house holds: who may import whom, read from the code itself."""
+"""The house holds: who may import whom, read from the code itself. Imports inside functions and those for type checkers
+count too, unless a test says otherwise."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from harness.config.options import known_targets
 from tests.conftest import ROOT
 
-FAMILY_MODULES = {path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")}
-EVAL_MODULES = {path.stem for path in (ROOT / "conf" / "evals").glob("*.yaml")}
-TORCH_FREE = (
-    "errors",
-    "record",
-    "statistics",
-    "resampling",
-    "runs",
-    "display",
-    "config",
-    "sweep",
-    "main",
-    "commands/__init__",
-    "commands/runs",
-    "commands/fits",
-    "commands/plugins",
-    "environment",
-    "tracking",
-    "plugins",
-    "options",
-    "settings",
-)
+PACKAGES = ("harness", "models", "evals")
+HEAVY = {"torch", "pandas", "wandb", "matplotlib", "sklearn", "scipy", "transformers", "lm_eval", "numba"}
 
 
-def imports(path: Path, top_level_only: bool = False) -> Iterator[str]:
-    """Every module that a file imports; with top_level_only those that load with it."""
+def name_of(path: Path) -> str:
+    """A file's module: 'harness.text.visible'."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+FAMILIES = {target.rpartition(".")[0] for target, group in known_targets().items() if group == "model"}
+EVALS = {target.rpartition(".")[0] for target, group in known_targets().items() if group == "evals"}
+
+
+def imports(path: Path, only_at_start: bool = False) -> Iterator[str]:
+    """Every module or name that a file imports; with only_at_start those that are imported when it is."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):
-        if top_level_only and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            skipped.update(ast.walk(node))
-        if top_level_only and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        deferred = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        if only_at_start and (deferred or for_types):
             skipped.update(ast.walk(node))
     for node in ast.walk(tree):
         if node in skipped:
@@ -50,88 +46,145 @@ def imports(path: Path, top_level_only: bool = False) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def files(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
+def module_in(imported: str) -> str | None:
+    """The module of ours that an imported module or name is of; None for other people's."""
+    while imported and imported not in MODULES:
+        imported = imported.rpartition(".")[0]
+    return imported or None
+
+
+def arrows(only_at_start: bool = False) -> dict[str, set[str]]:
+    """For each module of ours those of ours that it imports."""
+    return {
+        name: {module for imported in imports(path, only_at_start) if (module := module_in(imported))} - {name}
+        for name, path in MODULES.items()
+    }
+
+
+def room(module: str) -> str:
+    """'harness.text' for anything in it; models and evals are one room each."""
+    return ".".join(module.split(".")[:2]) if module.startswith("harness.") else module.split(".")[0]
+
+
+def rooms() -> dict[str, set[str]]:
+    """For each room those that it imports from."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, imported in arrows().items():
+        found[room(module)] |= {room(other) for other in imported} - {room(module)}
+    return found
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str] | None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+def loaded_with(module: str) -> set[str]:
+    """Other people's packages that are loaded when a module is imported."""
+    graph, outside, seen, left = arrows(only_at_start=True), set(), set(), [module]
+    while left:
+        name = left.pop()
+        if name not in seen:
+            seen.add(name)
+            above = [name.rpartition(".")[0]] if "." in name else []
+            left += [*graph[name], *above]
+            outside |= {
+                imported.split(".")[0]
+                for imported in imports(MODULES[name], only_at_start=True)
+                if not module_in(imported)
+            }
+    return outside
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    assert circle(arrows()) is None
+
+
+def test_no_rooms_import_one_another_in_a_circle() -> None:
+    assert circle(rooms()) is None
+
+
+def test_the_harness_has_few_rooms_and_no_file_outside_of_them() -> None:
+    folders = {path.name for path in (ROOT / "harness").iterdir() if (path / "__init__.py").is_file()}
+    assert len(folders) <= 14
+    assert [path.name for path in (ROOT / "harness").glob("*.py")] == ["__init__.py"]
 
 
 def test_models_know_token_ids_and_nothing_else() -> None:
-    allowed = {"torch", "numpy", "numba", "safetensors", "models"}
-    optional = {"hf_library.py": {"transformers"}}
-    for path in files("models"):
-        foreign = {name.split(".")[0] for name in imports(path)} - allowed - optional.get(path.name, set())
-        unknown = {
-            name for name in foreign if name not in __import__("sys").stdlib_module_names and name != "__future__"
-        }
-        assert not unknown, f"{path} imports {unknown}"
+    allowed = {"torch", "numpy", "numba", "safetensors", "models", "__future__", *sys.stdlib_module_names}
+    for name, path in MODULES.items():
+        if room(name) == "models":
+            foreign = {imported.split(".")[0] for imported in imports(path)} - allowed
+            assert foreign <= ({"transformers"} if path.stem == "hf_library" else set()), f"{path} imports {foreign}"
 
 
-@pytest.mark.parametrize(("folder", "members"), [("models", FAMILY_MODULES), ("evals", EVAL_MODULES)])
-def test_families_and_evals_never_import_one_another(folder: str, members: set[str]) -> None:
-    for path in files(folder):
-        if path.stem in members:
-            others = {f"{folder}.{member}" for member in members - {path.stem}}
-            assert not others & set(imports(path)), f"{path} imports another of its kind"
+@pytest.mark.parametrize("members", [FAMILIES, EVALS], ids=["families", "evals"])
+def test_families_and_evals_never_import_one_another(members: set[str]) -> None:
+    for name in members:
+        others = arrows()[name] & members
+        assert not others, f"{name} imports {others}"
 
 
 def test_the_harness_names_no_family_and_no_eval() -> None:
-    named = {f"models.{name}" for name in FAMILY_MODULES} | {f"evals.{name}" for name in EVAL_MODULES} | {"evals"}
-    for path in files("harness"):
-        assert not named & set(imports(path)), f"{path} names a family or an eval"
+    for name, imported in arrows().items():
+        if room(name) not in ("models", "evals"):
+            assert not imported & (FAMILIES | EVALS), f"{name} names a family or an eval"
+            assert "evals" not in {room(other) for other in imported}, f"{name} imports from evals"
 
 
 @pytest.mark.parametrize(
     ("library", "places"),
     [
-        ("hydra", {"harness/composition.py", "harness/sweep.py"}),
-        ("omegaconf", {"harness/composition.py", "harness/sweep.py"}),
-        ("wandb", {"harness/wandb_mirror.py"}),
-        ("transformers", {"models/hf_library.py"}),
-        ("lm_eval", {"harness/lm_eval/"}),
+        ("hydra", {"harness.config.hydra_compose", "harness.runs.sweep"}),
+        ("omegaconf", {"harness.config.hydra_compose", "harness.runs.sweep"}),
+        ("wandb", {"harness.runs.wandb_mirror"}),
+        ("transformers", {"models.hf_library"}),
+        ("lm_eval", {"harness.lm_eval"}),
     ],
 )
-def test_each_outside_tool_is_known_to_one_or_two_modules_or_a_folder(library: str, places: set[str]) -> None:
-    found = {
-        path.relative_to(ROOT)
-        for folder in ("harness", "models", "evals")
-        for path in files(folder)
-        if any(name.split(".")[0] == library for name in imports(path))
+def test_each_outside_tool_is_known_to_one_or_two_modules_or_a_room(library: str, places: set[str]) -> None:
+    for name, path in MODULES.items():
+        if any(imported.split(".")[0] == library for imported in imports(path)):
+            assert name in places or room(name) in places, f"{name} imports {library}"
+
+
+def test_the_command_line_answers_before_anything_heavy_is_loaded() -> None:
+    assert not loaded_with("harness.cli.main") & HEAVY
+
+
+def test_what_promises_to_need_no_torch_loads_none() -> None:
+    promising = {
+        name
+        for name, path in MODULES.items()
+        if "no torch" in (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
     }
-    assert {path.as_posix() if path.as_posix() in places else f"{path.parent.as_posix()}/" for path in found} == places
-
-
-def test_what_must_start_fast_or_run_without_torch_imports_none_of_it() -> None:
-    heavy = {"torch", "pandas", "wandb", "matplotlib", "sklearn", "scipy", "transformers", "lm_eval"}
-    light = [ROOT / "harness" / f"{name}.py" for name in TORCH_FREE]
-    for path in light:
-        loaded = {name.split(".")[0] for name in imports(path, top_level_only=True)}
-        allowed = {"statistics": {"scipy"}, "resampling": {"scipy"}}.get(path.stem, set())
-        assert not loaded & (heavy - allowed), f"{path} loads {loaded & heavy} at its start"
-    for path in files("harness/report"):
-        assert "torch" not in {name.split(".")[0] for name in imports(path)}
+    promising |= {name for name in MODULES if room(name) in ("harness.report", "harness.statistics", "harness.common")}
+    assert len(promising) > 20
+    for name in promising:
+        assert not loaded_with(name) & {"torch", "hydra", "wandb"}, name
 
 
 def test_an_optional_library_is_imported_only_when_it_is_asked_for() -> None:
-    for folder in ("harness", "models", "evals"):
-        for path in files(folder):
-            assert "models.hf_library" not in imports(path, top_level_only=True), path
+    for name, imported in arrows(only_at_start=True).items():
+        assert "models.hf_library" not in imported, name
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:
     forbidden = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib"}
-    for folder in ("harness", "models", "evals"):
-        for path in files(folder):
-            assert not forbidden & {name.split(".")[0] for name in imports(path)}, path
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            called = {
-                node.func.id
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            }
-            assert not called & {"eval", "exec", "compile"}, path
+    for path in MODULES.values():
+        assert not forbidden & {name.split(".")[0] for name in imports(path)}, path
+        called = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"eval", "exec", "compile"}, path
 
 
 def test_conf_holds_no_python() -> None:

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness.budget import Budget
-from harness.config import compose
-from harness.settings import build
-from harness.training import Spent, Training, Validation, fit, tune
+from harness.config.compose import compose
+from harness.config.settings import build
+from harness.training.budget import Budget
+from harness.training.progress import Spent, Validation
+from harness.training.settings import Training
+from harness.training.training import fit, tune
 from models.combined import CombinedConfig
 from models.language_model import LanguageModel, ModelConfig
 from tests.conftest import ROOT

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.harness.test_end_to_end import bakeoff
+from tests.harness.runs.test_end_to_end import bakeoff
 
 DEMO = ROOT / "tests" / "plugin_demo"
 SMALL = ("data=counting_rhyme", "tokenizer=octets", "tracking=none", "evals=[perplexity,shouting]")

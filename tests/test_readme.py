@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.options import GROUPS, options
+from harness.config.options import GROUPS, options
 from tests.conftest import ROOT
-from tests.harness.test_end_to_end import bakeoff
+from tests.harness.runs.test_end_to_end import bakeoff
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

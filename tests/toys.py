@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.checking.chain import ChainConfig
-from harness.checking.chain import TableModel as TableModel
-from harness.checking.chain import TableState as TableState
-from harness.text.tokenizer import Ids, Tokenizer
+from harness.plugin_kit.chain import ChainConfig
+from harness.plugin_kit.chain import TableModel as TableModel
+from harness.plugin_kit.chain import TableState as TableState
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer
 from models.language_model import Cost, LanguageModel, State
 
 

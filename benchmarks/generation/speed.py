@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# as the command line sets them (harness/main.py); read when torch and BLAS load
+# as the command line sets them (harness/cli/main.py); read when torch and BLAS load
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -28,14 +28,17 @@ import pandas as pd
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from harness.completion import Engine, Prompt
-from harness.config import compose, typed
-from harness.decoding.choosers import Greedy, Sample
-from harness.decoding.speculative import Speculative
-from harness.decoding.strategy import DecodingStrategy
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.shakespeare import Shakespeare
-from harness.training import Validation, fit
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import Engine
+from harness.completion.searches.speculative import Speculative
+from harness.completion.sequence import Prompt
+from harness.config.compose import compose
+from harness.runs.settings import typed
+from harness.text.data.shakespeare import Shakespeare
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.training.progress import Validation
+from harness.training.training import fit
 from models.language_model import LanguageModel
 
 TOKENIZER = ByteTokenizerSettings().train([])

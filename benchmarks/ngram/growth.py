@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from harness.environment import peak_memory_bytes, start_measuring_memory
-from harness.text.chat import Chat
-from harness.text.shakespeare import Shakespeare
+from harness.common.environment import peak_memory_bytes, start_measuring_memory
+from harness.text.data.conversations import Chat
+from harness.text.data.shakespeare import Shakespeare
 from models.ngram import NGram, NGramConfig
 
 STRETCH = 1 << 18

@@ -21,10 +21,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from harness.completion import Engine, Prompt
-from harness.config import compose, typed
-from harness.text.shakespeare import Shakespeare
-from harness.text.tokenizer import Tokenizer
+from harness.completion.engine import Engine
+from harness.completion.sequence import Prompt
+from harness.config.compose import compose
+from harness.runs.settings import typed
+from harness.text.data.shakespeare import Shakespeare
+from harness.text.tokenizers.tokenizer import Tokenizer
 from models.ngram import NGram, NGramConfig
 from models.ngrams.arpa import write_arpa
 

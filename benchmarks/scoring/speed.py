@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# as the command line sets them (harness/main.py); read when torch and BLAS load
+# as the command line sets them (harness/cli/main.py); read when torch and BLAS load
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -31,10 +31,12 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from harness.config import compose, typed
-from harness.evaluation import ScoreContinuation
-from harness.scoring import document_logprobs, score_continuations
-from harness.text.hf_tokenizer import HFTokenizerSettings
+from harness.config.compose import compose
+from harness.evaluation.asking import score_continuations
+from harness.evaluation.requests import ScoreContinuation
+from harness.runs.settings import typed
+from harness.scoring.likelihood import document_logprobs
+from harness.text.tokenizers.hf import HFTokenizerSettings
 from models.hf import HFConfig
 
 END = "<|endoftext|>"

@@ -6,9 +6,9 @@ Out: its tasks asked of our families, by its own command.
     command.py     `bakeoff lm-eval RUN --tasks ...`
 In: its tasks as an eval of ours (`evals=lm_eval`), in our records and reports.
     questions.py   tasks become questions, questions become requests, answers become values
-    findings.py    values become numbers with intervals
+    metrics.py     values become numbers with intervals
 Both ways:
-    chat.py        lm_eval's messages as a transcript of ours
+    messages.py    lm_eval's messages as a transcript of ours
     generation.py  what it means by until, max_gen_toks, do_sample, ...
 Our evals for everybody's models:
     exported.py    an eval of ours as a task of lm_eval's
@@ -23,7 +23,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.common.errors import UserError
 
 TASKS_FOLDER = Path(__file__).resolve().parent / "tasks"
 """Our evals as tasks, for `--include_path`."""

@@ -13,12 +13,12 @@ from lm_eval._cli import HarnessCLI
 from lm_eval.config.evaluate_config import EvaluatorConfig
 from lm_eval.utils import setup_logging
 
-from harness.errors import UserError
+from harness.common.errors import UserError
 from harness.lm_eval import TASKS_FOLDER
 from harness.lm_eval.model import BakeoffLM
 from harness.lm_eval.questions import explained
-from harness.record import RunRecord
-from harness.runs import find_run
+from harness.runs.lookup import find_run
+from harness.runs.record import RunRecord
 
 # What lm_eval calls our models.
 _NAME = "bakeoff"

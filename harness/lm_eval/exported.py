@@ -26,23 +26,14 @@ from datasets import Dataset
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from harness.completion import Completion
-from harness.config import compose, typed
-from harness.errors import UserError
-from harness.evaluation import (
-    Answer,
-    Complete,
-    Compress,
-    Eval,
-    Likelihood,
-    Material,
-    Request,
-    Sample,
-    ScoreContinuation,
-    ScoreText,
-)
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.writing import StopFinder
+from harness.common.errors import UserError
+from harness.completion.sequence import Completion, StopFinder
+from harness.config.compose import compose
+from harness.evaluation.eval import Eval, Material
+from harness.evaluation.requests import Answer, Complete, Compress, Request, Sample, ScoreContinuation, ScoreText
+from harness.runs.settings import typed
+from harness.scoring.answers import Likelihood
+from harness.text.tokenizers.byte import ByteTokenizerSettings
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Any
 from lm_eval.defaults import DEFAULT_MAX_GEN_TOKS
 from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
 
-from harness.decoding.choosers import Greedy, Sample
-from harness.decoding.strategy import DecodingStrategy, Transform
-from harness.decoding.transforms import MinP, Temperature, TopK, TopP
-from harness.errors import UserError
-from harness.lm_eval.chat import REPLY_OPENING, TURN_END
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.transform import DecodingStrategy, Transform
+from harness.completion.decoding.transforms import MinP, Temperature, TopK, TopP
+from harness.lm_eval.messages import REPLY_OPENING, TURN_END
 
 # transformers' names, in the order in which they are applied; and the values at which they change nothing.
 _SAMPLING: Mapping[str, Callable[[Any], Transform]] = {

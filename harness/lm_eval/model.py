@@ -25,15 +25,18 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import CacheHook, TemplateLM
 from lm_eval.utils import simple_parse_args_string
 
-from harness.completion import DEFAULT_BATCH_SIZE, Engine, Prompt
-from harness.errors import UserError, closest
-from harness.evaluation import Likelihood
-from harness.fits import Fit, fit_of_run, pick_device
-from harness.lm_eval import chat
+from harness.common.errors import UserError, closest
+from harness.common.progress import Progress
+from harness.common.seeds import seed_of
+from harness.completion.engine import Engine
+from harness.completion.sequence import Prompt
+from harness.lm_eval import messages as chat
 from harness.lm_eval.generation import Generation
-from harness.progress import Progress
-from harness.scoring import document_logprobs, likelihood, nats, score_targets
-from harness.seeds import seed_of
+from harness.runs.loading import fit_of_run
+from harness.scoring.answers import Likelihood
+from harness.scoring.likelihood import document_logprobs, likelihood, nats, score_targets
+from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
+from harness.training.fits import Fit, pick_device
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
 Pair = tuple[tuple[str, str], list[int], list[int]]

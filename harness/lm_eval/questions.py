@@ -30,12 +30,14 @@ from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
 from lm_eval.evaluator_utils import get_sample_size
 from lm_eval.tasks import TaskManager
 
-from harness.completion import Completion
-from harness.errors import UserError, closest
-from harness.evaluation import Answer, Complete, Likelihood, Request, ScoreContinuation, ScoreText
-from harness.lm_eval import TASKS_FOLDER, chat
+from harness.common.errors import UserError, closest
+from harness.completion.sequence import Completion
+from harness.evaluation.requests import Answer, Complete, Request, ScoreContinuation, ScoreText
+from harness.lm_eval import TASKS_FOLDER
+from harness.lm_eval import messages as chat
 from harness.lm_eval.generation import Generation
-from harness.text.tokenizer import Tokenizer
+from harness.scoring.answers import Likelihood
+from harness.text.tokenizers.tokenizer import Tokenizer
 
 Response = tuple[float, bool] | float | str
 """What lm_eval gets for a loglikelihood, a loglikelihood_rolling and a generate_until request."""

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.errors import UserError
-from harness.record import write_bytes
-from harness.report.calibration_plots import calibrations
+from harness.common.errors import UserError
+from harness.common.files import write_bytes
 from harness.report.comparison import Comparison
-from harness.report.eval_plots import measures, slices
-from harness.report.findings import findings
-from harness.report.frames import Results, load
+from harness.report.conclusions import findings
 from harness.report.page import render
 from harness.report.pairs import compare_pairs
-from harness.report.plots import costs, curves, ladder
-from harness.report.style import Plot, plotting
+from harness.report.plots.calibrations import calibrations
+from harness.report.plots.evals import measures, slices
+from harness.report.plots.learning import costs, curves, ladder
+from harness.report.plots.style import Plot, plotting
+from harness.report.plots.sweeps import sweeps
+from harness.report.plots.tradeoffs import tradeoffs
+from harness.report.results import Results, load
 from harness.report.summary import readable, write_tables
-from harness.report.sweep_plots import sweeps
-from harness.report.tradeoff_plots import tradeoffs
 
 PAGE_FILE = "report.html"
 

@@ -15,10 +15,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.record import Metric
-from harness.report.frames import Results, Run
+from harness.evaluation.metric import Metric
+from harness.report.results import Results, Run
 from harness.report.samples import SampleTable, sample_tables
-from harness.statistics import Estimate, over_seeds
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import over_seeds
 
 Floats = NDArray[np.float64]
 LADDER_METRIC = "bits_per_byte"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.report.comparison import Comparison
-from harness.report.frames import Run
+from harness.report.results import Run
 from harness.report.wording import joined, options_text, quantity, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}

@@ -18,12 +18,12 @@ from markupsafe import Markup
 
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
-from harness.report.eval_plots import telling_decoding
+from harness.report.conclusions import difference_text, findings
 from harness.report.facts import facts, warnings
-from harness.report.findings import difference_text, findings
 from harness.report.pairs import pairs_of
+from harness.report.plots.evals import telling_decoding
+from harness.report.plots.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
 from harness.report.showcase import prompts, questions
-from harness.report.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
 from harness.report.summary import intervals_cover, rows_of
 from harness.report.untrusted import pieces, visible
 from harness.report.wording import estimate_text, heading, number, options_text, p_text, quantity, words

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from harness.report.comparison import Comparison, LinedUp, Measure
-from harness.statistics import CONFIDENCE, PairedDifference, holm, paired_all
+from harness.statistics.estimate import CONFIDENCE
+from harness.statistics.paired import PairedDifference, holm, paired_all
 
 COLUMNS = [
     "eval",

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from harness.report.comparison import Comparison
-from harness.report.frames import Run
+from harness.report.results import Run
 from harness.report.untrusted import Piece, pieces, visible
 
 _SHOWN_CHARACTERS = 180

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.record import write_bytes
+from harness.common.files import write_bytes
 from harness.report.comparison import Comparison, Measure
-from harness.report.frames import Run
+from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.wording import estimate_text, heading, quantity, words
 

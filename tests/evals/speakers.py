@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evals.turn_taking import TurnTaking
-from harness.asking import ask
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.evaluation import Material, Sample
-from harness.findings import questions, scored
-from harness.record import Metric
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.corpus import Corpus, Document
-from harness.text.transcript import ASSISTANT, HUMAN, PLAY, Transcript, TranscriptFormat, Turn
+from evals.turn_taking.eval import TurnTaking
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.questions import questions, scored
+from harness.evaluation.requests import Sample
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.transcript_format import PLAY, TranscriptFormat
 from tests.toys import ScriptedModel
 
 TOKENIZER = ByteTokenizerSettings().train([])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from evals.arithmetic import Arithmetic
-from harness.completion import Completion
-from harness.evaluation import Complete, Likelihood, Material, Sample, ScoreContinuation, table
-from harness.record import Metric
-from harness.text.arithmetic import Problem, split_of
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.corpus import Corpus, Document
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Complete, Sample, ScoreContinuation
+from harness.evaluation.rows import table
+from harness.scoring.answers import Likelihood
+from harness.text.data.arithmetic_problems import Problem, split_of
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
 
 TOKENIZER = ByteTokenizerSettings().train([])
 

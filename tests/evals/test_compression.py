@@ -15,15 +15,18 @@ import pytest
 import torch
 
 from evals.compression import Compression
-from harness.asking import ask
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.evaluation import Compress, Compressed, Material, measured, table
-from harness.record import Metric
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.corpus import Corpus, Document
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Compress
+from harness.evaluation.rows import measured, table
+from harness.plugin_kit.chain import TableModel
+from harness.scoring.answers import Compressed
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
-from tests.toys import TableModel
 
 TOKENIZER = ByteTokenizerSettings().train([])
 TEXTS = {"plays": ["To be, or not to be: " * 9, "naïve 🙂 café. " * 20], "chat": ["Human: hi\n\nAssistant: hello"]}

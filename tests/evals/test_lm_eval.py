@@ -18,23 +18,24 @@ from lm_eval.tasks import TaskManager
 
 from evals.arithmetic import Arithmetic
 from evals.lm_eval import LmEval
-from harness.asking import ask
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.errors import UserError
-from harness.evaluation import Eval, Material, table
-from harness.fits import Fit
+from harness.cli.main import status_of
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.config.identity import identity
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Eval, Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.rows import table
 from harness.lm_eval import questions
 from harness.lm_eval.model import BakeoffLM
-from harness.main import status_of
-from harness.record import Metric
-from harness.settings import identity
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.corpus import Corpus
+from harness.plugin_kit.chain import TableModel
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.training.fits import Fit
 from models.language_model import LanguageModel
 from models.ngram import NGramConfig
 from tests.harness.lm_eval.tasks import CHOICES, SUMS, TEXTS, write_tasks
-from tests.toys import TableModel
 
 BYTES = ByteTokenizerSettings().train([])
 MATERIAL = Material(Corpus("none", (), (), ()), BYTES)

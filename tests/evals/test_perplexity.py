@@ -13,17 +13,20 @@ import torch
 from lm_eval.api import metrics as lm_eval_metrics
 
 from evals.perplexity import Perplexity
-from harness.asking import ask
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.evaluation import Likelihood, Material, Sample, measured, table
-from harness.record import Metric
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.corpus import Corpus, Document
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Sample
+from harness.evaluation.rows import measured, table
+from harness.plugin_kit.chain import TableModel
+from harness.scoring.answers import Likelihood
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
 from models.transformer import TransformerConfig
 from models.unigram import UnigramConfig
-from tests.toys import TableModel
 
 TEXTS = ["To be, or not\nto be:", "that is the question", "naïve 🙂  café", "a"]
 TOKENIZER = ByteTokenizerSettings().train([])

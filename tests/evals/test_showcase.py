@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from evals.showcase import Showcase
-from harness.evaluation import Material
-from harness.text.byte_tokenizer import ByteTokenizer
-from harness.text.corpus import Corpus
-from harness.text.transcript import HUMAN_ASSISTANT, PLAY, TranscriptFormat
+from harness.evaluation.eval import Material
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.byte import ByteTokenizer
+from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat
 from tests.harness.text.formats import CHATML
 
 PROMPTS = ["ROMEO:", "Human: Hello.\n\nAssistant:", "Human: Hello.\n\nAssistant: I am", "", "Human:"]

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import yaml
 
-from harness.config import compose
-from harness.settings import build
-from harness.text.chat import Chatterbot
-from harness.text.tokenizer import TokenizerSettings
+from harness.config.compose import compose
+from harness.config.settings import build
+from harness.text.data.conversations import Chatterbot
+from harness.text.tokenizers.tokenizer import TokenizerSettings
 from models.combined import CombinedConfig
 from models.language_model import ModelConfig
 from models.trial import MARKOV as MARKOV

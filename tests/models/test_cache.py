@@ -7,8 +7,8 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from models.cache import SHARPNESSES, Cache, CacheConfig
+from models.trial import MARKOV, fit
 from models.unigram import UnigramConfig
-from tests.models.families import MARKOV, fit
 
 SIZE, LONGEST = 7, 3
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from models.checks import Impossible
 from models.hf import HFConfig, HFModel
 from models.left_padded_cache import LeftPaddedCache
-from tests.models.families import random_tokens
+from models.trial import random_tokens
 from tests.peers import ARCHITECTURES, peer
 
 VOCAB_SIZE, START = 40, 3

@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 from models.checks import Impossible
 from models.mixture import MixtureConfig, expectation_maximisation
 from models.ngram import NGramConfig
+from models.trial import MARKOV, fit
 from models.unigram import UnigramConfig
-from tests.models.families import MARKOV, fit, tiny_config
+from tests.models.families import tiny_config
 
 
 def test_the_weights_are_those_that_a_general_optimiser_finds() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from harness.fits import Fit
-from harness.text.hf_tokenizer import HFTokenizerSettings
+from harness.text.tokenizers.hf import HFTokenizerSettings
+from harness.training.fits import Fit
 from models.hf import HFConfig
 from tests.peers import write_gpt2
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from harness.text.arithmetic import problems
-from harness.text.arithmetic_wording import Wording
+from harness.text.data.arithmetic_problems import problems
+from harness.text.data.arithmetic_wording import Wording
 
 SUMS = [
     dict(zip(("context", "completion"), Wording("qa").render(problem), strict=True))

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from harness.cli.main import status_of
 from harness.lm_eval import TASKS_FOLDER
-from harness.main import status_of
 from tests.conftest import ROOT
 
 RUN = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=bigram")
@@ -76,7 +76,7 @@ def test_kept_answers_serve_the_same_run_again(
 ) -> None:
     flags = ("--tasks", "toy_sums", "--limit", "3", "--use_cache", str(tmp_path / "kept"))
     assert lm_eval(results, tasks, *flags) == 0
-    monkeypatch.delattr("harness.lm_eval.model.score_targets")
+    monkeypatch.delattr("harness.scoring.likelihood.score_targets")
     assert lm_eval(results, tasks, *flags) == 0
 
 
@@ -121,7 +121,7 @@ def test_without_lm_eval_it_says_how_to_get_it(
     results: Path, tasks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("harness.main.check_packages", lambda: None)
+    monkeypatch.setattr("harness.common.environment.check_packages", lambda: None)
     assert lm_eval(results, tasks, "--tasks", "toy_sums") == 2
     assert "pip install 'bakeoff[lm-eval]'" in capsys.readouterr().err
     assert status_of(["run", *RUN[:2], "evals=[lm_eval]", "evals.lm_eval.tasks=[x]", f"results_dir={results}"]) == 2

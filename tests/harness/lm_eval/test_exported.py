@@ -10,18 +10,20 @@ import torch
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
-from harness.asking import ask
-from harness.config import compose, typed
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.evaluation import Material, measured, table
-from harness.fits import Fit
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.config.compose import compose
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Material
+from harness.evaluation.rows import measured, table
 from harness.lm_eval import TASKS_FOLDER
 from harness.lm_eval.model import BakeoffLM
-from harness.text.arithmetic import problems
-from harness.text.arithmetic_wording import Wording
-from harness.text.byte_tokenizer import ByteTokenizerSettings
-from harness.text.chat import Chat
+from harness.runs.settings import typed
+from harness.text.data.arithmetic_problems import problems
+from harness.text.data.arithmetic_wording import Wording
+from harness.text.data.conversations import Chat
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.training.fits import Fit
 from models.ngram import NGramConfig
 from tests.harness.lm_eval import peer
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from harness.decoding.choosers import Greedy, Sample
-from harness.decoding.strategy import DecodingStrategy
-from harness.decoding.transforms import Temperature, TopK, TopP
-from harness.errors import UserError
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.decoding.transforms import Temperature, TopK, TopP
 from harness.lm_eval.generation import Generation
 
 

@@ -14,21 +14,23 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from harness.asking import ask
-from harness.decoding.choosers import Greedy
-from harness.decoding.strategy import DecodingStrategy
-from harness.errors import UserError
-from harness.evaluation import Complete, Likelihood, ScoreContinuation
-from harness.fits import Fit
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.evaluation.asking import ask
+from harness.evaluation.requests import Complete, ScoreContinuation
 from harness.lm_eval.model import BakeoffLM
-from harness.scoring import score_targets
-from harness.text.byte_tokenizer import ByteTokenizerSettings
+from harness.plugin_kit.chain import TableModel
+from harness.scoring.answers import Likelihood
+from harness.scoring.likelihood import score_targets
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.training.fits import Fit
 from models.language_model import LanguageModel
 from models.ngram import NGramConfig
+from models.trial import Vocabulary, fit
 from tests.harness.lm_eval import peer
 from tests.harness.lm_eval.tasks import SUMS
-from tests.models.families import FAMILIES, Vocabulary, fit, tiny_config
-from tests.toys import TableModel
+from tests.models.families import FAMILIES, tiny_config
 
 PAIRS = [
     ("What is 12 plus 7?", " 19"),
@@ -210,14 +212,14 @@ def test_a_crash_loses_at_most_the_batch_in_flight(
         return score_targets(model, prompts, *more)
 
     lm, kept = BakeoffLM(chain("ea"), batch_size=3), str(tmp_path / "answers")
-    monkeypatch.setattr("harness.lm_eval.model.score_targets", score)
+    monkeypatch.setattr("harness.scoring.likelihood.score_targets", score)
     with pytest.raises(RuntimeError, match="gone"):
         evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [3, 3]
     asked.clear()
     found = evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [2]
-    monkeypatch.setattr("harness.lm_eval.model.score_targets", score_targets)
+    monkeypatch.setattr("harness.scoring.likelihood.score_targets", score_targets)
     assert found == evaluated(BakeoffLM(chain("ea")), tasks, "toy_sums", limit=8)
 
 

@@ -11,7 +11,7 @@ from fake_results import DECODINGS, MODELS, write_fake_results
 
 from harness.report import Report, write_report
 from harness.report.comparison import Comparison
-from harness.report.frames import load
+from harness.report.results import load
 
 
 @dataclass(frozen=True)

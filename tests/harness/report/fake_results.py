@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.record import CURVE_FILE, SAMPLES_FILE, Metric, RunRecord
-from harness.statistics import Estimate, mean, median, ratio_of_totals
+from harness.common.files import CURVE_FILE
+from harness.evaluation.metric import Metric
+from harness.runs.record import SAMPLES_FILE, RunRecord
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean, median, ratio_of_totals
 
 HOSTILE = (
     "<script>alert(1)</script>]]>--><img src=x onerror=alert(2)> | `code` $\\LaTeX$ & 100% "

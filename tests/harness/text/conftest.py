@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.text.cache import CACHE_VARIABLE
-from harness.text.shakespeare import plays_folder
+from harness.text.data.disk_cache import CACHE_VARIABLE
+from harness.text.data.shakespeare import plays_folder
 
 
 @pytest.fixture(scope="session", autouse=True)

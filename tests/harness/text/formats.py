@@ -7,8 +7,9 @@ import itertools
 import yaml
 from hypothesis import strategies as st
 
-from harness.settings import build
-from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, TranscriptFormat, Turn
+from harness.config.settings import build
+from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
+from harness.text.transcript_format import TranscriptFormat
 from tests.conftest import ROOT
 from tests.harness.text.strategies import tricky_text
 

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.config import compose, typed
-from harness.errors import UserError
-from harness.text.char_tokenizer import CharTokenizerSettings
-from harness.text.corpus import DataSource
-from harness.text.mixture import Mixture
-from harness.text.tokenizer import TokenizerSettings
-from harness.text.transcript import ASSISTANT, HUMAN, HUMAN_ASSISTANT, Transcript, Turn, chat_format
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.settings import typed
+from harness.text.data.corpus import DataSource
+from harness.text.data.mixture import Mixture
+from harness.text.tokenizers.char import CharTokenizerSettings
+from harness.text.tokenizers.tokenizer import TokenizerSettings
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.transcript_format import HUMAN_ASSISTANT, chat_format
 from tests.conftest import ROOT
 from tests.harness.text.formats import CHATML
 

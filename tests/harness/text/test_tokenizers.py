@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from harness.errors import UserError
-from harness.text.bpe_tokenizer import BpeTokenizer, BpeTokenizerSettings
-from harness.text.byte_tokenizer import ByteTokenizer, ByteTokenizerSettings
-from harness.text.char_tokenizer import CharTokenizer, CharTokenizerSettings
-from harness.text.corpus import Document
-from harness.text.hf_tokenizer import HFTokenizerSettings
-from harness.text.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
-from harness.text.transcript import TranscriptFormat
+from harness.common.errors import UserError
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.bpe import BpeTokenizer, BpeTokenizerSettings
+from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
+from harness.text.tokenizers.char import CharTokenizer, CharTokenizerSettings
+from harness.text.tokenizers.hf import HFTokenizerSettings
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.transcript_format import TranscriptFormat
 from harness.text.utf8 import decode_utf8, encode_utf8
 from tests.harness.text.formats import CHATML, EVERY, speakers_of, transcripts
 from tests.harness.text.strategies import any_text, tricky_text

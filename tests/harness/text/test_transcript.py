@@ -7,19 +7,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import UserError
-from harness.text.transcript import (
-    ASSISTANT,
-    HUMAN,
-    HUMAN_ASSISTANT,
-    PLAY,
-    SYSTEM,
-    Transcript,
-    TranscriptFormat,
-    Turn,
-    chat_format,
-    join_turns,
-)
+from harness.common.errors import UserError
+from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn, join_turns
+from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
 from tests.harness.text.formats import CHATML, EVERY, FROM_CONF, OWN, hard_text, speakers_of, transcripts
 from tests.harness.text.strategies import tricky_text
 

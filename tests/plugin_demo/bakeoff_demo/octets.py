@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.text.byte_tokenizer import ByteTokenizer
-from harness.text.corpus import Document
-from harness.text.tokenizer import Tokenizer, TokenizerSettings
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.byte import ByteTokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 
 
 class Octets(ByteTokenizer):

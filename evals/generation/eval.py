@@ -1,0 +1,199 @@
+"""Generation: what the decoding strategy does to the text.
+
+Hardly any of it is good or bad by itself, so the same figures of the real continuations stand beside it, as real_NAME.
+Prompts are stretches of held-out documents; the model goes on from each several times, for as many tokens as the real
+continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
+and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
+are of the words of all texts together, one completion a prompt, as there is one real continuation.
+evals/generation/variety.py and evals/generation/copying.py say what each of them is.
+
+`reference_bits_per_byte` is how well the texts are expected by a model that is the same for all runs of a comparison:
+an option of this eval, and so a part of what its scores depend on. Real text has about the bits that this model needs
+for held-out text; gibberish has more, and what a strategy that plays safe writes has far fewer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from evals.generation.copying import CopyFinder
+from evals.generation.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
+from harness.common.seeds import seed_of
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.evaluation.rows import measured, slices_of
+from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean, ratio_of_totals
+from harness.statistics.jackknife import jackknife
+from harness.text.data.corpus import Corpus
+from harness.text.utf8 import encode_utf8
+from models.language_model import ModelConfig
+
+BITS_PER_NAT = 1 / math.log(2)
+NGRAM = 4
+SHORTEST_COPY = 50
+# (measure, unit, higher is better): means over prompts, of completions and of real continuations alike.
+_MEANS = (
+    ("repetition", "share", False),
+    ("copied", "share", False),
+    ("completion_bytes", "bytes", None),
+)
+# Of all texts' words together: the unit, the statistic, and why there may be none.
+_POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
+    **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
+    "zipf_exponent": ("exponent", zipf_exponent, "fewer than 10 words occur 5 times"),
+}
+
+
+@dataclass(frozen=True)
+class Generation(Eval):
+    """Options of the generation eval."""
+
+    name: ClassVar[str] = "generation"
+    version: ClassVar[int] = 1
+    why_no_samples: ClassVar[str] = "no test document is as long as a prompt and its continuation"
+
+    reference: ModelConfig
+    """The model that all texts are measured against: fitted to the bytes of the training text, once through."""
+    num_prompts: int = 64
+    """Stretches of held-out documents to go on from."""
+    num_completions: int = 4
+    """Completions of each prompt; 2 or more, for what they share is measured."""
+    prompt_chars: int = 200
+    """Characters of each prompt."""
+    continuation_chars: int = 240
+    """Characters of the real continuation; a completion may take as many tokens as it."""
+
+    def __post_init__(self) -> None:
+        least = {"num_prompts": 1, "num_completions": 2, "prompt_chars": 1, "continuation_chars": 1}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        length = self.prompt_chars + self.continuation_chars
+        found = []
+        for document in material.corpus.test:
+            for begin in range(0, len(document.text) - length + 1, length):
+                cut, end = begin + self.prompt_chars, begin + length
+                sample = Sample(
+                    f"{document.id}@{begin}",
+                    document.text[begin:cut],
+                    target=document.text[cut:end],
+                    cluster=document.cluster,
+                    slices={"source": document.source},
+                )
+                found.append((seed_of(self.name, sample.id), sample))
+        # the draws shuffle, so that a smaller eval asks part of what a larger one asks
+        return [sample for _, sample in sorted(found, key=lambda pair: pair[0])[: self.num_prompts]]
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        length = len(material.tokenizer.encode(sample.target))
+        return [Complete(sample.prompt, length)] * self.num_completions
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        completions = [answer for answer in answers if isinstance(answer, Completion)]
+        texts = [completion.text for completion in completions]
+        *nats, real_nats = self._reference_nats(sample.prompt, [*texts, sample.target], material)
+        shared = overlap([material.tokenizer.encode(text).tolist() for text in texts], NGRAM)
+        return Score(
+            values={
+                "diversity": None if shared is None else 1 - shared,
+                **_measures(texts, material),
+                **{f"real_{name}": value for name, value in _measures([sample.target], material).items()},
+                "real_nats": real_nats,
+            },
+            answer=texts[0],
+            finish_reason=completions[0].finish_reason,
+            nats=None if None in nats else math.fsum(number for number in nats if number is not None),
+            num_tokens=sum(len(completion.tokens) for completion in completions),
+            num_bytes=sum(len(encode_utf8(text)) for text in texts),
+        )
+
+    def _reference_nats(self, prompt: str, texts: Sequence[str], material: Material) -> list[float | None]:
+        """What each text costs the reference model after the prompt; None where it has no probability."""
+        model, tokenizer = material.reference_model(self.reference)
+        before = tokenizer.encode(prompt)
+        logprobs = document_logprobs(model, [np.concatenate([before, tokenizer.encode(text)]) for text in texts])
+        after = [scored[len(before) :] for scored in logprobs]
+        return [likelihood(model, nats(scored), len(scored)).nats for scored in after]
+
+    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
+        found = []
+        for name, part in slices_of(rows):
+            found += self._of_texts(name, part, "", "answer", part["nats"], part["num_bytes"].astype(float))
+            diversity = mean(measured(part, "diversity").to_numpy(), part["cluster"].to_numpy())
+            found.append(metric(self, "diversity", diversity, "share", None, name))
+            real_nats, real_bytes = measured(part, "real_nats"), measured(part, "real_completion_bytes")
+            found += self._of_texts(name, part, "real_", "target", real_nats, real_bytes)
+        return found
+
+    def perfect_answer(self, sample: Sample) -> str:
+        """There is none: even what people wrote repeats and copies here and there."""
+        return ""
+
+    def _of_texts(
+        self, name: str, part: pd.DataFrame, who: str, column: str, nats: pd.Series[float], sizes: pd.Series[float]
+    ) -> list[Metric]:
+        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'."""
+        clusters = part["cluster"].to_numpy()
+        bits = ratio_of_totals(nats.to_numpy(), sizes.to_numpy(), clusters, BITS_PER_NAT)
+        if refused := nats.isna().sum():
+            reason = f"the reference model gives {refused} of {len(part)} prompts' texts no probability"
+            bits = Estimate(None, 0, len(part), reason=reason)
+        found = [
+            metric(
+                self,
+                f"{who}{measure}",
+                mean(measured(part, f"{who}{measure}").to_numpy(), clusters),
+                unit,
+                better,
+                name,
+            )
+            for measure, unit, better in _MEANS
+        ]
+        longest = measured(part, f"{who}longest_copied").max()
+        most = Estimate(None, 0, len(part), reason="no text was looked at")
+        if not math.isnan(longest):
+            most = Estimate(float(longest), len(part), len(part), reason="a maximum: no interval")
+        found += [
+            metric(self, f"{who}longest_copied", most, "bytes", None, name),
+            metric(self, f"{who}reference_bits_per_byte", bits, "bits/byte", None, name),
+        ]
+        texts = [words(text) for text in part[column]]
+        for measure, (unit, statistic, nothing) in _POOLED.items():
+            found.append(
+                metric(self, f"{who}{measure}", jackknife(statistic, texts, clusters, nothing), unit, None, name)
+            )
+        return found if not who else [dataclasses.replace(one, higher_is_better=None) for one in found]
+
+
+def _measures(texts: Sequence[str], material: Material) -> dict[str, float | None]:
+    """What texts repeat and copy, and how long they are."""
+    repeated = [repetition(material.tokenizer.encode(text).tolist(), NGRAM) for text in texts]
+    known = [share for share in repeated if share is not None]
+    copies = [copy_finder(material.corpus).find(encode_utf8(text)) for text in texts]
+    num_bytes = sum(len(encode_utf8(text)) for text in texts)
+    return {
+        "repetition": float(np.mean(known)) if known else None,
+        "copied": sum(copy.num_bytes for copy in copies) / num_bytes if num_bytes else None,
+        "longest_copied": max(copy.longest for copy in copies),
+        "completion_bytes": num_bytes / len(texts),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def copy_finder(corpus: Corpus) -> CopyFinder:
+    """Of the corpus' training text."""
+    return CopyFinder((encode_utf8(document.text) for document in corpus.train), SHORTEST_COPY)

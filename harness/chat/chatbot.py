@@ -1,0 +1,186 @@
+"""The chatbot: a person and a completion engine co-author one transcript.
+
+What the person says goes in as a turn; the engine goes on from the partner's open turn until it starts the person's
+label or ends its own turn, which is where it hands back. What the engine reads is the transcript as the run's format
+writes it: the system turn, then as many of the latest turns as leave room for a reply in the model's window. The
+transcript itself keeps all of them.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.common.errors import UserError
+from harness.common.seeds import seed_of
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import Engine, stream
+from harness.completion.sequence import Completion, FinishReason, Prompt
+from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
+from harness.text.transcript_format import TranscriptFormat
+
+MOST_NEW_TOKENS = 300
+"""Of a reply, unless asked otherwise and where the model's window allows it."""
+
+
+@dataclass
+class Exchange:
+    """What the person said, and what the model makes of it."""
+
+    said: Turn
+    partner: str
+    """Who answers."""
+    prompt: str
+    """What the engine read."""
+    left_out: int
+    """Turns at the beginning of the transcript for which the model's window has no room."""
+    attempt: int = 0
+    """How often the answer was asked for again."""
+    written: str = ""
+    """What the engine has written so far."""
+    finish_reason: FinishReason | None = None
+    """None while it writes, and where it was interrupted."""
+
+
+class Chatbot:
+    """One conversation with a model."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        form: TranscriptFormat,
+        *,
+        person: str = HUMAN,
+        partner: str = ASSISTANT,
+        system: str = "",
+        max_new_tokens: int | None = None,
+        stops: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """person, partner: who speaks, by the format's names. system: what a system turn says at the beginning; '':
+        there is none. max_new_tokens: of each reply; None: MOST_NEW_TOKENS, or half of the model's window where that is
+        less. stops: whether a reply ends where the model hands over; otherwise it goes on to its length, and the model
+        writes the person's lines too.
+
+        UserError for a speaker that the format doesn't have, and for replies as long as the model's window.
+        """
+        self.engine, self.form, self.stops, self.seed = engine, form, stops, seed
+        self.system = (Turn(SYSTEM, system),) if system else ()
+        form.render(Transcript(self.system))
+        self.exchanges: list[Exchange] = []
+        self.talk_as(person, partner)
+        window = engine.model.window_length
+        if max_new_tokens is None:
+            max_new_tokens = MOST_NEW_TOKENS if window is None else max(1, min(MOST_NEW_TOKENS, window // 2))
+        if window is not None and max_new_tokens > window - 2:
+            raise UserError(
+                f"replies of {max_new_tokens} tokens leave no room in the model's window of {window} for anything to "
+                f"reply to. Ask for at most {window - 2} (--max-new-tokens)."
+            )
+        self.max_new_tokens = max_new_tokens
+
+    @property
+    def transcript(self) -> Transcript:
+        """All that was said, also what the model's window has no room for."""
+        return Transcript((*self.system, *_turns(self.exchanges, self.form)))
+
+    @property
+    def last(self) -> Exchange | None:
+        return self.exchanges[-1] if self.exchanges else None
+
+    def talk_as(self, person: str, partner: str) -> None:
+        """From now on this person speaks, and that partner answers. UserError for a speaker that the format doesn't
+        have."""
+        self.form.label(person)
+        self.form.label(partner)
+        if person == partner:
+            raise UserError(f"{person} can't talk with {partner}: you and the model need names of your own.")
+        self.person, self.partner = person, partner
+
+    def use(self, strategy: DecodingStrategy) -> None:
+        """From now on decode by this strategy."""
+        self.engine = dataclasses.replace(self.engine, strategy=strategy)
+
+    def say(self, text: str) -> Iterator[str]:
+        """The person says something; the reply comes in pieces. Whatever of it has come is in the transcript, also when
+        nobody asks for the rest.
+
+        UserError (nothing said here then changes the transcript) where the line doesn't fit into the model's window or
+        the format refuses it or the reply, and where the decoding strategy can't be used.
+        """
+        return self._exchange(self.exchanges, Turn(self.person, text), self.partner, attempt=0)
+
+    def retry(self) -> Iterator[str]:
+        """The last reply again, with another seed, in place of the one there is. UserError where there is none."""
+        if self.last is None:
+            raise UserError("there is no reply to try again yet. Say something first.")
+        last = self.last
+        return self._exchange(self.exchanges[:-1], last.said, last.partner, last.attempt + 1)
+
+    def undo(self) -> None:
+        """Take back what was said last, and the reply to it. UserError where nothing was said."""
+        if self.last is None:
+            raise UserError("there is nothing to take back yet.")
+        self.exchanges = self.exchanges[:-1]
+
+    def clear(self) -> None:
+        """Begin anew. The system turn stays."""
+        self.exchanges = []
+
+    def as_read(self) -> str:
+        """The transcript as the completion engine has it: what it read last and what it wrote."""
+        if self.last is None:
+            return self.form.render(self.transcript)
+        return self.last.prompt + self.last.written
+
+    def _exchange(self, before: Sequence[Exchange], said: Turn, partner: str, attempt: int) -> Iterator[str]:
+        earlier = self.exchanges
+        prompt, left_out = self._prompt([*_turns(before, self.form), said], partner)
+        exchange = Exchange(said, partner, prompt, left_out, attempt)
+        self.exchanges = [*before, exchange]
+        seed = seed_of(self.seed, "chat", len(before), attempt)
+        stop = (self.form.stop_text(said.speaker),) if self.stops else ()
+        try:
+            for piece in stream(self.engine, Prompt(prompt, self.max_new_tokens, stop, seed)):
+                if isinstance(piece, Completion):
+                    exchange.written, exchange.finish_reason = piece.text, piece.finish_reason
+                else:
+                    exchange.written += piece
+                    yield piece
+            self._check_reply()
+        except UserError:
+            self.exchanges = earlier
+            raise
+
+    def _check_reply(self) -> None:
+        try:
+            self.form.render(self.transcript)
+        except UserError as error:
+            raise UserError(f"this reply is left out of the conversation: {error}") from None
+
+    def _prompt(self, turns: Sequence[Turn], partner: str) -> tuple[str, int]:
+        """What the engine is to go on from, and how many of the oldest turns that leaves out."""
+
+        def prompt(left_out: int) -> str:
+            return self.form.open_turn(Transcript((*self.system, *turns[left_out:])), partner)
+
+        def num_tokens(left_out: int) -> int:
+            return len(self.engine.tokenizer.encode(prompt(left_out)))
+
+        window = self.engine.model.window_length
+        if window is None:
+            return prompt(0), 0
+        room = window - 1 - self.max_new_tokens  # the start token takes one
+        left_out = bisect.bisect_left(range(len(turns)), -room, key=lambda number: -num_tokens(number))
+        if left_out == len(turns):
+            raise UserError(
+                f"that takes {num_tokens(left_out - 1)} tokens; the model's window of {window} has room for {room} "
+                f"beside a reply of {self.max_new_tokens}. Say less, or ask for shorter replies (--max-new-tokens)."
+            )
+        return prompt(left_out), left_out
+
+
+def _turns(exchanges: Sequence[Exchange], form: TranscriptFormat) -> list[Turn]:
+    return [turn for exchange in exchanges for turn in (exchange.said, *form.reply(exchange.partner, exchange.written))]

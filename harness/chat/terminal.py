@@ -1,0 +1,192 @@
+"""A conversation in a terminal: reads lines, shows what the model writes as it writes it, and knows the commands.
+
+Works as well with lines from a pipe. Text of a model is hostile: whatever could move the terminal is spelled out. What
+stands in square brackets is the program's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness.chat.chatbot import Chatbot
+from harness.common.errors import UserError, closest
+from harness.common.files import write_bytes
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.text.utf8 import encode_utf8
+from harness.text.visible import visible
+
+_GREETING = "Type a line, then Enter. /help shows the commands, Ctrl-C stops a reply, Ctrl-D ends."
+# What stands behind it is the model's own, where it writes for everybody.
+_MARGIN = "| "
+_NO_STOP = (
+    f"The model isn't stopped where it hands over: all that stands behind '{_MARGIN}' is its own, your lines too."
+)
+
+
+class Talk:
+    """A chatbot at a terminal."""
+
+    def __init__(self, chatbot: Chatbot, strategy_named: Callable[[str], DecodingStrategy]) -> None:
+        """strategy_named: the decoding strategy that the user names; UserError, with a list, where there is none."""
+        self.chatbot = chatbot
+        self._strategy_named = strategy_named
+        self._told_of_window = False
+        self._is_over = False
+        # name: (what it takes, what it does, how)
+        self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
+            "retry": ("", "the last reply again, with another seed", lambda _: self._show(chatbot.retry())),
+            "undo": ("", "take back your last line and the reply to it", lambda _: self._undo()),
+            "clear": ("", "begin anew", lambda _: self._clear()),
+            "decoding": ("NAME", "decode by another strategy, or by several: [repetition_penalty,top_p]", self._decode),
+            "as": ("NAME", "speak as somebody else", lambda name: self._talk_as(name, chatbot.partner)),
+            "with": ("NAME", "let somebody else answer", lambda name: self._talk_as(chatbot.person, name)),
+            "raw": ("", "the transcript as the completion engine sees it", lambda _: self._show_raw()),
+            "save": ("FILE", "write the whole transcript to a new file", lambda file: self._save(file, over=False)),
+            "save!": ("FILE", "the same, over what is in the file", lambda file: self._save(file, over=True)),
+            "help": ("", "this list", lambda _: self._help()),
+            "quit": ("", "end", lambda _: self._quit()),
+        }
+
+    def run(self) -> None:
+        """Until the person ends it. No mistake and no Ctrl-C ends it, or loses what was said."""
+        with contextlib.suppress(ImportError):
+            importlib.import_module("readline")  # lines can be edited, and called back
+        # A process that was started in the background begins with Ctrl-C ignored, and passes that on to what it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")
+        print(_GREETING if self.chatbot.stops else f"{_GREETING}\n{_NO_STOP}")
+        while not self._is_over:
+            try:
+                line = input(f"{self.chatbot.person}: ").strip()
+                if not sys.stdin.isatty():
+                    print(visible(line))
+                self._heed(line)
+            except EOFError:
+                print()
+                return
+            except UserError as error:
+                _note(str(error))
+            except KeyboardInterrupt:
+                print()
+                _note("Ctrl-D or /quit ends the conversation")
+
+    def _heed(self, line: str) -> None:
+        """Do what a line says."""
+        if line.startswith("/") and not line.startswith("//"):
+            name, _, rest = line[1:].partition(" ")
+            if name not in self._commands:
+                raise UserError(
+                    f"/{name} is no command.{closest(name, self._commands)} /help shows them all. A line that is to "
+                    "begin with / is typed with two"
+                )
+            takes, _, do = self._commands[name]
+            if rest and not takes:
+                raise UserError(f"/{name} stands alone, without {rest!r}")
+            do(rest.strip())
+        elif line:
+            self._show(self.chatbot.say(line[1:] if line.startswith("//") else line))
+
+    def _show(self, pieces: Iterator[str]) -> None:
+        """A reply as it is written, and what there is to say about it. Ctrl-C stops it; what has come stays."""
+        begun = False
+        try:
+            for piece in pieces:
+                if not begun:
+                    self._tell_of_window()
+                    print(self._opening(), end="")
+                    begun = True
+                text = visible(piece)
+                print(text if self.chatbot.stops else text.replace("\n", f"\n{_MARGIN}"), end="", flush=True)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            if begun:
+                print()
+        self._tell_of_window()
+        last = self.chatbot.last
+        if last is None:
+            return
+        if not last.written.strip():
+            _note(f"{last.partner} says nothing")
+        if last.finish_reason is None:
+            _note("stopped")
+        elif last.finish_reason == "length" and self.chatbot.stops:
+            _note(f"cut off after {self.chatbot.max_new_tokens} tokens")
+
+    def _opening(self) -> str:
+        """What the partner's reply is shown behind."""
+        last = self.chatbot.last
+        assert last is not None
+        if not self.chatbot.stops:
+            return f"{last.partner}:\n{_MARGIN}"
+        return f"{last.partner}:" if self.chatbot.form.before_text else f"{last.partner}: "
+
+    def _tell_of_window(self) -> None:
+        last = self.chatbot.last
+        if last is not None and last.left_out and not self._told_of_window:
+            self._told_of_window = True
+            _note(
+                f"the model's window of {self.chatbot.engine.model.window_length} tokens has no more room for the "
+                "oldest turns: it no longer reads them. /save still writes them"
+            )
+
+    def _undo(self) -> None:
+        last = self.chatbot.last
+        self.chatbot.undo()
+        assert last is not None
+        _note(f"taken back: {last.said.text}")
+
+    def _clear(self) -> None:
+        self.chatbot.clear()
+        _note("a new conversation")
+
+    def _decode(self, name: str) -> None:
+        self.chatbot.use(self._strategy_named(name))
+        _note(f"from now on: {name}")
+
+    def _talk_as(self, person: str, partner: str) -> None:
+        self.chatbot.talk_as(person, partner)
+        _note(f"you speak as {person}, with {partner}")
+
+    def _show_raw(self) -> None:
+        text = self.chatbot.as_read()
+        if text:
+            print(visible(text))
+        tokens = 1 + len(self.chatbot.engine.tokenizer.encode(text))
+        window = self.chatbot.engine.model.window_length
+        _note(f"tokens, with the start token: {tokens}" + (f"; the model's window: {window}" if window else ""))
+
+    def _save(self, file: str, over: bool) -> None:
+        if not file:
+            raise UserError("name a file to write, as /save talk.txt")
+        if not self.chatbot.exchanges:
+            raise UserError("there is nothing to save yet")
+        content = encode_utf8(self.chatbot.form.render(self.chatbot.transcript))
+        try:
+            path = Path(file).expanduser()
+            if path.exists() and not over:
+                raise UserError(f"{path} is there already. Name another file, or write over it: /save! {file}")
+            write_bytes(path, content)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(f"{file} can't be written ({error}). Nothing is lost: name another file") from None
+        _note(f"written: {path}")
+
+    def _help(self) -> None:
+        for name, (takes, does, _) in self._commands.items():
+            print(f"  {f'/{name} {takes}':<16}{does}")
+        print(f"  {'//...':<16}say something that begins with /")
+
+    def _quit(self) -> None:
+        self._is_over = True
+
+
+def _note(text: str) -> None:
+    """Something that the program says, not the model."""
+    print(f"[{visible(text)}]")

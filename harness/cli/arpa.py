@@ -1,0 +1,111 @@
+"""ARPA files at the rim: writing a run's n-grams as one, and scoring text with one that another toolkit made.
+
+An ARPA file's words hold no white space, so a token is written as its text with white space, '%' and control characters
+percent-encoded ('%20' for a space); a token that then shares its word with another, or has none, as '<number>'.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.cli.score_files import read_text, row
+from harness.common.errors import UserError
+from harness.common.files import write_bytes
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training.fits import Fit
+from models.checks import Impossible
+from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, read_arpa, write_arpa
+
+SUFFIX = ".arpa"
+
+
+def token_words(tokenizer: Tokenizer) -> list[str]:
+    """A word for each token (V,), each its own."""
+    words = ["".join(map(_escaped, tokenizer.decode([token]))) for token in range(tokenizer.vocab_size)]
+    shared = Counter(words)
+    taken = {"", OPENS, ENDS, UNKNOWN}
+    return [
+        f"<{token}>" if shared[word] > 1 or word in taken or "�" in word else word for token, word in enumerate(words)
+    ]
+
+
+def _escaped(character: str) -> str:
+    if character == "%" or character.isspace() or not character.isprintable():
+        return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    return character
+
+
+def export(fit: Fit, path: Path) -> None:
+    """Write a fit's n-grams as an ARPA file. UserError where it has none."""
+    model = getattr(fit.model, "backoff_model", None)
+    if model is None:
+        raise UserError(
+            f"a {fit.model.config.family} of this kind can't be written as an ARPA file: only n-grams with an order "
+            "can. Name a run of model=ngram."
+        )
+    file = io.StringIO()
+    write_arpa(model, fit.model.start_token, token_words(fit.tokenizer), file)
+    write_bytes(path, file.getvalue().encode())
+
+
+def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
+    """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, space ends a word.
+
+    As `harness.cli.score_files.score_files`, and each row has 'unknown_words'. Where there are any, the text itself has
+    no probability, so there are no bits per byte.
+    """
+    lines = read_text(str(path)).splitlines()
+    words = _words(lines)
+    ids = {word: token for token, word in enumerate(words)}
+    start = len(words)
+    try:
+        model = read_arpa(lines, start, [*words, "the start token"])
+    except Impossible as error:
+        raise UserError(f"{path}: {error}") from None
+    opening = model.context_after(0, start)
+    rows = []
+    for name in files:
+        text = read_text(name)
+        total, num_tokens, unknown = 0.0, 0, 0
+        for sentence in text.splitlines():
+            found = [ids.get(word) for word in sentence.split()]
+            missing = found.count(None)
+            if missing and UNKNOWN not in ids:
+                total = math.inf
+            unknown += missing + found.count(ids.get(UNKNOWN, -1))
+            tokens = np.array([[*(ids.get(UNKNOWN, 0) if token is None else token for token in found), start]])
+            scored = model.score(np.array([opening]), tokens, np.array([tokens.shape[1]]))
+            total -= float(scored.astype(np.float64).sum())
+            num_tokens += tokens.shape[1]
+        rows.append({**row(name, len(text.encode()), len(text), num_tokens, total), "unknown_words": unknown})
+    sizes = {name: sum(one[name] for one in rows) for name in ("num_bytes", "num_chars", "num_tokens", "unknown_words")}
+    nats = sum(math.inf if one["nats"] is None else one["nats"] for one in rows)
+    total_row = row("total", sizes["num_bytes"], sizes["num_chars"], sizes["num_tokens"], nats)
+    rows.append({**total_row, "unknown_words": sizes["unknown_words"]})
+    for one in rows:
+        if one["unknown_words"]:
+            one["bits_per_byte"] = one["byte_perplexity"] = None
+    return {"files": rows[:-1], "total": rows[-1]}
+
+
+def _words(lines: Sequence[str]) -> list[str]:
+    """The words that an ARPA file lists, sentence marks apart."""
+    try:
+        begin = lines.index("\\1-grams:") + 1
+    except ValueError:
+        raise UserError("there is no \\1-grams: in the ARPA file. Is it one?") from None
+    words = []
+    for line in lines[begin:]:
+        if line.startswith("\\"):
+            break
+        parts = line.split()
+        if len(parts) > 1 and parts[1] not in (OPENS, ENDS):
+            words.append(parts[1])
+    return words

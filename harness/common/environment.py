@@ -1,0 +1,97 @@
+"""The machine and the code that a run ran on: versions, git, device, memory; and whether another package shadows
+ours."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import UserError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_RECORDED = (
+    "bakeoff",
+    "torch",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "hydra-core",
+    "tokenizers",
+    "safetensors",
+    "wandb",
+    "lm_eval",
+)
+
+
+def check_packages() -> None:
+    """UserError where another package named like one of ours would be imported in its place."""
+    for name in ("models", "evals"):
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        if found is None and spec and spec.submodule_search_locations:
+            found = Path(next(iter(spec.submodule_search_locations))).resolve()
+        if found != _ROOT / name:
+            where = f"the one in {found} comes first" if found else "it is missing"
+            raise UserError(
+                f"bakeoff needs its own package '{name}' from {_ROOT / name}, but {where} on Python's path. "
+                "Rename or move the other one, take its folder out of PYTHONPATH, or install bakeoff "
+                "into an environment of its own."
+            )
+
+
+def versions() -> dict[str, str]:
+    """Python's and the main libraries' versions."""
+    found = {"python": platform.python_version()}
+    for name in _RECORDED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, Any]:
+    """The checkout that bakeoff runs from: {'commit', 'dirty'}, both None outside one."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(_ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    top = git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != _ROOT:
+        return {"commit": None, "dirty": None}
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+
+
+def start_measuring_memory() -> None:
+    """Forget the process's earlier peak, where the system lets us (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process held at once (resident), since `start_measuring_memory` where the system
+    tells."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

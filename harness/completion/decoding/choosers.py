@@ -1,0 +1,51 @@
+"""Choosers: one token from what the transforms leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.completion.decoding.transform import Chooser
+
+
+@dataclass(frozen=True)
+class Greedy(Chooser):
+    """The most probable token."""
+
+    ties: Literal["lowest", "random"] = "lowest"
+    """Of equally probable ones: the one with the lowest id, or one drawn with the sequence's own seed."""
+
+    @property
+    def draws(self) -> bool:
+        return self.ties == "random"
+
+    def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:
+        # numpy's takes the first of equals; torch's promises no order
+        if self.ties == "lowest":
+            return torch.from_numpy(logprobs.cpu().numpy().argmax(axis=-1))
+        is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
+        place = (uniforms * is_best.sum(dim=-1).cpu()).long()
+        return (is_best.cumsum(dim=-1) <= place[:, None].to(is_best.device)).sum(dim=-1)
+
+    def odds(self, logprobs: Tensor) -> Tensor:
+        is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
+        if self.ties == "lowest":
+            is_best &= is_best.cumsum(dim=-1) == 1
+        return is_best / is_best.sum(dim=-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Sample(Chooser):
+    """A draw from the distribution, by its inverse cumulative function in float64."""
+
+    def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:
+        cumulative = logprobs.double().exp().cumsum(dim=-1)
+        # times the true total, so that rounding never leaves a gap at the top
+        threshold = uniforms[:, None].to(cumulative) * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, threshold, right=True)[:, 0].clamp(max=logprobs.shape[-1] - 1)
+
+    def odds(self, logprobs: Tensor) -> Tensor:
+        return logprobs.exp()

@@ -1,0 +1,84 @@
+"""Transforms that look back at what was read and written.
+
+Each is applied to normalised log-probabilities and the result is normalised again; transformers and others apply
+theirs to logits, whose zero is arbitrary, so the repetition penalty is not the same number there and here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.completion.decoding.transform import Rows, Transform
+from harness.completion.decoding.transforms import without
+
+
+@dataclass(frozen=True)
+class RepetitionPenalty(Transform):
+    """Multiply the log-probability of every token that was read or written before (Keskar et al. 2019, CTRL)."""
+
+    looks_back = True
+
+    penalty: float = 1.2
+    """Above 0; 1 changes nothing, more makes repeating less likely."""
+
+    def __post_init__(self) -> None:
+        if not self.penalty > 0:
+            raise ValueError(f"penalty={self.penalty} is not allowed: it must be above 0")
+
+    def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None = None) -> Tensor:
+        seen = counts_of(rows.tokens, rows.is_read, logprobs.shape[-1]).to(logprobs.device) > 0
+        return torch.log_softmax(torch.where(seen, logprobs * self.penalty, logprobs), dim=-1)
+
+
+@dataclass(frozen=True)
+class CountPenalty(Transform):
+    """Take something off the log-probability of what was written before: once (presence), and for each time
+    (frequency).
+
+    As the OpenAI interface has it: the prompt doesn't count.
+    """
+
+    looks_back = True
+
+    presence: float = 0.0
+    """In nats; 0 changes nothing."""
+    frequency: float = 0.0
+    """In nats for each occurrence; 0 changes nothing."""
+
+    def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None = None) -> Tensor:
+        counts = counts_of(rows.tokens, rows.is_written, logprobs.shape[-1]).to(logprobs)
+        return torch.log_softmax(logprobs - self.presence * (counts > 0) - self.frequency * counts, dim=-1)
+
+
+@dataclass(frozen=True)
+class NoRepeatNGram(Transform):
+    """Remove every token that would complete an n-gram which the row already holds (Paulus, Xiong & Socher 2018)."""
+
+    looks_back = True
+
+    n: int = 4
+    """1 or more; 1 lets no token come twice."""
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n={self.n} is not allowed: it must be 1 or more")
+
+    def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None = None) -> Tensor:
+        removed = torch.zeros_like(logprobs, dtype=torch.bool)
+        for row, length in enumerate(rows.lengths.tolist()):
+            if length < self.n:
+                continue
+            tokens = rows.tokens[row, :length]
+            grams = tokens.unfold(0, self.n, 1)  # (length - n + 1, n)
+            begins_like_now = (grams[:, :-1] == tokens[length - self.n + 1 :]).all(dim=1)
+            removed[row, grams[begins_like_now, -1].to(removed.device)] = True
+        return without(logprobs, removed)
+
+
+def counts_of(tokens: Tensor, counted: Tensor, vocab_size: int) -> Tensor:
+    """(B, V): how often each token stands at the places of `tokens` (B, T) that are `counted` (B, T)."""
+    counts = torch.zeros(len(tokens), vocab_size, dtype=torch.int64)
+    return counts.scatter_add(1, torch.where(counted, tokens, 0), counted.long())

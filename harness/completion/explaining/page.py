@@ -1,0 +1,42 @@
+"""An explanation as one self-contained HTML page: the completion, coloured by surprise, and what lay behind each token.
+
+It asks nothing of a network and runs no script; whatever text the model wrote is escaped.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import jinja2
+
+from harness.completion.explaining.steps import Explanation
+from harness.completion.explaining.table import spelled
+from harness.text.visible import visible
+
+# Bits at which the colour is at its strongest.
+_MOST_BITS = 8.0
+
+
+def page(explanation: Explanation, title: str) -> str:
+    """The page's HTML."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = resources.files("harness.completion.explaining").joinpath("page.html").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        title=title,
+        prompt=visible(explanation.prompt),
+        completion=explanation.completion,
+        steps=explanation.steps,
+        names=[stage.name for stage in explanation.steps[0].stages] if explanation.steps else [],
+        shown=_shown,
+        spelled=spelled,
+        strength=lambda bits: round(min(bits, _MOST_BITS) / _MOST_BITS, 3),
+        share=lambda value: f"{value:.4f}" if value >= 1e-4 else f"{value:.0e}" if value else "0",
+        most_bits=_MOST_BITS,
+    )
+
+
+def _shown(text: str) -> str:
+    """A token's text within the completion: line breaks can be seen."""
+    return visible(text).replace("\n", "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}\n")

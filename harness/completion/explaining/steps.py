@@ -1,0 +1,125 @@
+"""What the completion engine saw at each step of one completion, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.common.errors import UserError
+from harness.completion.decoding.transform import OneByOne
+from harness.completion.engine import Engine, write_one_by_one
+from harness.completion.sequence import Completion, Prompt
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token that might have been next."""
+
+    token: int
+    text: str
+    """Its own text; a name in angle brackets where it has none."""
+    expected: float
+    """Its probability under the model."""
+    left: tuple[float, ...]
+    """Its probability after each transform, in order; 0 where it was removed."""
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one transform did to the whole vocabulary."""
+
+    name: str
+    num_removed: int
+    """Tokens that had a probability before it and none after."""
+    mass_removed: float
+    """The probability that they had had."""
+
+
+@dataclass(frozen=True)
+class ExplainedStep:
+    """One token of a completion."""
+
+    candidates: tuple[Candidate, ...]
+    """The most probable ones under the model, the most probable first; and what was chosen, wherever it stands."""
+    num_others: int
+    """Tokens that are not listed."""
+    others_expected: float
+    """Their probability under the model, together."""
+    stages: tuple[Stage, ...]
+    rank: int
+    """Of what was chosen among the model's candidates: 1 for the most probable."""
+    surprise_bits: float
+    """Of what was chosen, under the model."""
+
+    @property
+    def chosen(self) -> Candidate:
+        return next(candidate for candidate in self.candidates if candidate.is_chosen)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A completion and how it came about."""
+
+    prompt: str
+    completion: Completion
+    steps: tuple[ExplainedStep, ...]
+
+
+def explain(engine: Engine, prompt: Prompt, num_candidates: int = 8) -> Explanation:
+    """Complete a prompt and keep, of every step, the `num_candidates` most probable tokens (1 or more).
+
+    UserError where the strategy doesn't write one token after another, so that there are no such steps.
+    """
+    if not isinstance(engine.strategy.search, OneByOne):
+        raise UserError(
+            f"a search ({type(engine.strategy.search).__name__}) weighs whole sequences, so its tokens can't be "
+            "explained one by one. Explain a strategy without one, as --decoding top_p."
+        )
+    [tokens] = engine.encode([prompt])
+    writing = engine.open(prompt, tokens)
+    names = list(engine.strategy.transforms)
+    steps = []
+    for step in write_one_by_one(engine, [writing], [tokens], engine.reader([tokens]).read([0])):
+        stages = [stage[0].cpu() for stage in step.stages]
+        steps.append(_explained(engine, step.expected[0].cpu(), names, stages, int(step.chosen[0]), num_candidates))
+    return Explanation(prompt.text, writing.completion(), tuple(steps))
+
+
+def _explained(
+    engine: Engine, expected: Tensor, names: Sequence[str], stages: Sequence[Tensor], chosen: int, num_candidates: int
+) -> ExplainedStep:
+    """expected, stages: (V,) log-probabilities."""
+    order = expected.sort(descending=True, stable=True).indices
+    rank = 1 + int((order == chosen).nonzero())
+    listed = order[:num_candidates].tolist()
+    if chosen not in listed:
+        listed.append(chosen)
+    probabilities = expected.double().exp()
+    return ExplainedStep(
+        candidates=tuple(
+            Candidate(
+                token,
+                engine.tokenizer.token_text(token),
+                float(probabilities[token]),
+                tuple(float(stage[token].double().exp()) for stage in stages),
+                token == chosen,
+            )
+            for token in listed
+        ),
+        num_others=len(expected) - len(listed),
+        others_expected=max(0.0, 1 - float(probabilities[listed].sum())),
+        stages=tuple(
+            _stage(name, before, after) for name, before, after in zip(names, [expected, *stages], stages, strict=False)
+        ),
+        rank=rank,
+        surprise_bits=-float(expected[chosen]) / float(torch.log(torch.tensor(2.0))),
+    )
+
+
+def _stage(name: str, before: Tensor, after: Tensor) -> Stage:
+    removed = (after == -torch.inf) & (before > -torch.inf)
+    return Stage(name, int(removed.sum()), float(before[removed].double().exp().sum()))

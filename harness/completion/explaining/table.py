@@ -1,0 +1,58 @@
+"""An explanation in a terminal: one small table a step."""
+
+from __future__ import annotations
+
+import json
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from harness.completion.explaining.steps import ExplainedStep, Explanation
+from harness.text.visible import visible
+
+
+def tables(explanation: Explanation) -> list[Table]:
+    """A table for each token: its candidates in rows, the model and each transform in columns."""
+    return [_table(number, step) for number, step in enumerate(explanation.steps, 1)]
+
+
+def spelled(text: str) -> str:
+    """A text in quotes, on one line, safe to show."""
+    return visible(json.dumps(text, ensure_ascii=False))
+
+
+def _table(number: int, step: ExplainedStep) -> Table:
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(f"token {number}: {spelled(step.chosen.text)}, rank {step.rank}, {step.surprise_bits:.2f} bits"),
+        title_justify="left",
+    )
+    made.add_column("")
+    made.add_column("token", no_wrap=True)
+    made.add_column("model", justify="right")
+    for stage in step.stages:
+        made.add_column(Text(stage.name), justify="right")
+    for candidate in step.candidates:
+        cells = [
+            _share(candidate.expected),
+            *(_share(left) if left else Text("removed", "dim") for left in candidate.left),
+        ]
+        gone = bool(candidate.left) and not candidate.left[-1]
+        style = "bold green" if candidate.is_chosen else "dim" if gone else ""
+        made.add_row(
+            Text(">" if candidate.is_chosen else ""),
+            Text(spelled(candidate.text)),
+            *cells,
+            style=style,
+        )
+    if step.num_others:
+        made.add_row(Text(), Text(f"{step.num_others:,} others"), _share(step.others_expected), style="dim")
+    if any(stage.num_removed for stage in step.stages):
+        removed = (f"{stage.num_removed:,} with {stage.mass_removed:.1%}" for stage in step.stages)
+        made.add_row(Text(), Text("removed in all"), Text(), *map(Text, removed), style="dim")
+    return made
+
+
+def _share(probability: float) -> Text:
+    return Text(f"{probability:.4f}" if probability >= 1e-4 else f"{probability:.0e}" if probability else "0")

@@ -1,0 +1,7 @@
+"""Searches: how whole sequences come about.
+
+beam.py         several sequences side by side, the best by likelihood
+best_of.py      several drawn, and a choice among them
+contrastive.py  tokens that are probable and say something new
+speculative.py  a cheap model drafts, the other checks
+"""

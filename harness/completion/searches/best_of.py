@@ -1,0 +1,137 @@
+"""Several samples of each prompt, and a choice among them.
+
+The samples are what the transforms and the chooser give, each with a seed of its own that follows from the prompt's;
+the first has the prompt's own, so with one sample these are the plain strategy. Prompts are read once, whatever the
+number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from harness.completion.decoding.transform import OneByOne, Search
+from harness.completion.sequence import Completion, Prompt
+from harness.text.numbers import first_number, majority
+
+if TYPE_CHECKING:
+    from harness.completion.engine import Engine
+
+
+@dataclass(frozen=True)
+class _ChoiceOfSamples(Search, ABC):
+    """A subclass says which of the samples it takes."""
+
+    num_samples: int = 8
+    """Samples of each prompt; 1 or more."""
+
+    def __post_init__(self) -> None:
+        if self.num_samples < 1:
+            raise ValueError(f"num_samples={self.num_samples} is not allowed: it must be 1 or more")
+
+    @abstractmethod
+    def choose(self, samples: Sequence[Completion]) -> int:
+        """Which of the samples is the completion; of equals the first."""
+
+    def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
+        asked = [
+            replace(prompt, seed=_seed_of_sample(prompt.seed, number))
+            for prompt in prompts
+            for number in range(self.num_samples)
+        ]
+        written = 0
+
+        def count(more: int) -> None:
+            nonlocal written
+            before, written = written, written + more
+            on_done(written // self.num_samples - before // self.num_samples)
+
+        samples = OneByOne().complete(engine, asked, count)
+        groups = [samples[begin : begin + self.num_samples] for begin in range(0, len(samples), self.num_samples)]
+        return [group[self.choose(group)] for group in groups]
+
+
+def _seed_of_sample(seed: int, number: int) -> int:
+    if number == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:8], "little")
+
+
+@dataclass(frozen=True)
+class BestOfN(_ChoiceOfSamples):
+    """The sample that a scorer likes best (Stiennon et al. 2020)."""
+
+    scorer: Literal["likelihood", "likelihood_per_token", "shortest", "longest"] = "likelihood_per_token"
+    """likelihood: the model's own log-probability of the sample; per token: divided by its length; or by length
+    alone."""
+
+    def choose(self, samples: Sequence[Completion]) -> int:
+        return _best([self._score(sample) for sample in samples])
+
+    def _score(self, sample: Completion) -> float:
+        if self.scorer in ("shortest", "longest"):
+            return len(sample.tokens) * (1 if self.scorer == "longest" else -1)
+        total = sum(sample.logprobs)
+        return total / max(1, len(sample.tokens)) if self.scorer == "likelihood_per_token" else total
+
+
+@dataclass(frozen=True)
+class MajorityVote(_ChoiceOfSamples):
+    """The first sample with the answer that most samples give (Wang et al. 2022, self-consistency)."""
+
+    answer: Literal["number", "text"] = "number"
+    """What two samples must share to agree: the first number in them (samples without one have no vote), or the text
+    without space around it."""
+
+    def choose(self, samples: Sequence[Completion]) -> int:
+        answers = [first_number(one.text) if self.answer == "number" else one.text.strip() for one in samples]
+        return majority(answers) or 0
+
+
+@dataclass(frozen=True)
+class MinimumBayesRisk(_ChoiceOfSamples):
+    """The sample that the others, taken for what might have been meant, speak most for (Kumar & Byrne 2004; Eikema &
+    Aziz 2020): the highest mean utility, the model's own samples standing in for its distribution.
+    """
+
+    utility: Literal["chrf", "exact"] = "chrf"
+    """How well one text does where another was meant: the overlap of their characters in sequence (Popović 2015), or
+    whether they are equal."""
+
+    def choose(self, samples: Sequence[Completion]) -> int:
+        texts = [sample.text for sample in samples]
+        utility = chrf if self.utility == "chrf" else _equal
+        return _best([sum(utility(candidate, meant) for meant in texts) for candidate in texts])
+
+
+def _equal(one: str, other: str) -> float:
+    return float(one == other)
+
+
+def _best(scores: Sequence[float]) -> int:
+    return max(range(len(scores)), key=lambda place: (scores[place], -place))
+
+
+def chrf(candidate: str, meant: str, longest: int = 6, beta: float = 2.0) -> float:
+    """0 to 1: the F-score of n-grams of characters up to 6, white space left out, recall weighing twice (chrF2; Popović
+    2015). Lengths that neither text has are left out of the mean, as in sacrebleu.
+    """
+    ours, theirs = "".join(candidate.split()), "".join(meant.split())
+    precisions, recalls = [], []
+    for n in range(1, longest + 1):
+        mine, wanted = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (ours, theirs))
+        if not mine or not wanted:
+            continue
+        shared = (mine & wanted).total()
+        precisions.append(shared / mine.total())
+        recalls.append(shared / wanted.total())
+    if not precisions:
+        return float(ours == theirs)
+    precision, recall = sum(precisions) / len(precisions), sum(recalls) / len(recalls)
+    if precision + recall == 0:
+        return 0.0
+    return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)

@@ -1,0 +1,215 @@
+"""Speculative decoding (Leviathan, Kalman & Matias 2023; Chen et al. 2023): a cheap model drafts, the model checks.
+
+The draft writes a few tokens; the model reads them all at once and so knows its own distribution at each. A drafted
+token that the draft picked with probability q and the model would have with p stays with probability min(1, p / q);
+the first that doesn't is replaced by a draw from what p has above q. What is written is distributed exactly as without
+a draft. Any family may draft for any other that shares its tokens: an n-gram for a transformer.
+
+Shape legend: B rows, G drafted tokens, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.common.errors import UserError
+from harness.completion.decoding.transform import DecodingStrategy, Rows, Sampler, Search
+from harness.completion.sequence import Completion, Prompt, Writing
+from harness.scoring.prompt_reader import PromptReader
+
+if TYPE_CHECKING:
+    from harness.completion.engine import Engine, History
+    from models.language_model import LanguageModel, State
+
+
+class Tally(NamedTuple):
+    """How many tokens were drafted, and how many of them the model accepted."""
+
+    drafted: int
+    accepted: int
+
+
+@dataclass(frozen=True)
+class Speculative(Search):
+    """A draft from another fit of the same tokens."""
+
+    draft: str
+    """The run whose model drafts: its id, a unique prefix, or its folder; or the id of a fit."""
+    num_draft_tokens: int = 4
+    """Drafted at a time; 1 or more."""
+
+    def __post_init__(self) -> None:
+        if not self.draft:
+            raise ValueError(
+                "draft is empty: name a run whose model drafts, with the same data and tokenizer, as "
+                "decoding.search.draft=ngram-greedy (`bakeoff list runs` shows all)"
+            )
+        if self.num_draft_tokens < 1:
+            raise ValueError(f"num_draft_tokens={self.num_draft_tokens} is not allowed: it must be 1 or more")
+
+    def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
+        return self._write_all(engine, prompts, on_done)[0]
+
+    def with_fits(self, fit_of: Callable[[str], str]) -> Self:
+        return replace(self, draft=fit_of(self.draft))
+
+    def tally(self, engine: Engine, prompts: Sequence[Prompt]) -> Tally:
+        """How well the draft guesses."""
+        return self._write_all(engine, prompts, lambda count: None)[1]
+
+    def _write_all(
+        self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]
+    ) -> tuple[list[Completion], Tally]:
+        draft = self._draft_model(engine)
+        encoded = engine.encode(prompts)
+        done: dict[int, Completion] = {}
+        tally = Tally(0, 0)
+        reader = engine.reader(encoded)
+        drafting = PromptReader(draft, encoded, engine.share_prefixes)
+        for batch in reader.batches(engine.batch_size):
+            writings = [engine.open(prompts[index], encoded[index]) for index in batch]
+            texts, states = [encoded[index] for index in batch], (reader.read(batch), drafting.read(batch))
+            for drafted, accepted in self.write(engine, draft, writings, texts, *states):
+                tally = Tally(tally.drafted + drafted, tally.accepted + accepted)
+            done.update((index, writing.completion()) for index, writing in zip(batch, writings, strict=True))
+            on_done(len(batch))
+        return [done[index] for index in range(len(prompts))], tally
+
+    def _draft_model(self, engine: Engine) -> LanguageModel:
+        remembering = [name for name, transform in engine.strategy.transforms.items() if transform.start(1) is not None]
+        if remembering:
+            raise UserError(
+                f"decoding: {', '.join(remembering)} remembers what was picked, which drafts would disturb. Leave it "
+                "out, or decode without a draft."
+            )
+        model, tokenizer = engine.find_model(self.draft)
+        if tokenizer.fingerprint != engine.tokenizer.fingerprint:
+            raise UserError(
+                f"decoding.search.draft={self.draft} has other tokens than the model it drafts for. Name a run "
+                "with the same data and tokenizer."
+            )
+        return model
+
+    def write(
+        self,
+        engine: Engine,
+        draft: LanguageModel,
+        writings: Sequence[Writing],
+        prompts: Sequence[np.ndarray],
+        state: State,
+        guess: State,
+    ) -> Iterator[tuple[int, int]]:
+        """Write sequences to their ends, some tokens at a time. Gives, of each time, how many tokens were drafted and
+        how many of them stayed.
+
+        prompts: what each begins with, as tokens; state, guess: the model's and the draft's after reading them.
+        """
+        from harness.completion.engine import History
+
+        history = History(engine, prompts)
+        active = [row for row, writing in enumerate(writings) if writing.finish_reason is None]
+        if not active:
+            return
+        if len(active) < len(writings):
+            state, guess = state.select(active), guess.select(active)
+            history.select(active)
+        pending: Tensor | None = None  # (B, 1): what each row has written but the model not yet read
+        while True:
+            rows = [writings[row] for row in active]
+            drafted, odds, rows_at = self._draft(engine.strategy, draft, guess, rows, history)
+            unread = drafted if pending is None else torch.cat([pending, drafted], dim=1)
+            after, ahead = engine.model.read(state, unread)
+            expected = torch.cat([engine.expected(state)[:, None], after], dim=1) if pending is None else after
+            expected = expected.cpu()  # (B, G + 1, V)
+            targets = _distributions(engine.strategy, expected, rows_at)
+            wanted = engine.strategy.chooser.odds(targets.flatten(0, 1)).view(targets.shape)
+            tokens, lengths = torch.zeros(len(rows), self.num_draft_tokens + 1, dtype=torch.int64), []
+            for row, writing in enumerate(rows):
+                kept, token = _check(drafted[row], odds[row], wanted[row], writing)
+                tokens[row, :kept] = drafted[row, :kept]
+                tokens[row, kept] = token
+                lengths.append(kept + 1)
+                _write(writing, tokens[row, : kept + 1].tolist(), expected[row], targets[row])
+            yield drafted.numel(), sum(lengths) - len(lengths)
+            still = [place for place, writing in enumerate(rows) if writing.finish_reason is None]
+            if not still:
+                return
+            _, guess = draft.read(guess, tokens, torch.tensor(lengths))
+            history.extend(tokens, lengths)
+            # What the model has read is kept, but for drafted tokens that didn't stay, where a family can do that.
+            counts = [length - 1 + unread.shape[1] - drafted.shape[1] for length in lengths]
+            partway = engine.model.partway(state, ahead, unread.shape[1], counts)
+            if partway is not None:
+                state, pending = partway, tokens.gather(1, torch.tensor(lengths)[:, None] - 1)
+            else:
+                known = tokens if pending is None else torch.cat([pending, tokens], dim=1)
+                _, state = engine.model.read(state, known, torch.tensor(counts) + 1)
+                pending = None
+            if len(still) < len(rows):
+                active = [active[place] for place in still]
+                state, guess = state.select(still), guess.select(still)
+                pending = None if pending is None else pending[still]
+                history.select(still)
+
+    def _draft(
+        self,
+        strategy: DecodingStrategy,
+        draft: LanguageModel,
+        guess: State,
+        writings: Sequence[Writing],
+        history: History,
+    ) -> tuple[Tensor, Tensor, list[Rows]]:
+        """What the draft writes (B, G), with what odds it picked (B, G, V), and the rows at each place and after."""
+        tokens, odds, rows_at = [], [], [history.rows]
+        ahead = history.copy()
+        for _ in range(self.num_draft_tokens):
+            distribution = _distribution(strategy, guess.logprobs.cpu(), ahead.rows)
+            uniforms = torch.tensor([writing.uniform() for writing in writings], dtype=torch.float64)
+            chosen = strategy.chooser(distribution, uniforms)
+            tokens.append(chosen)
+            odds.append(strategy.chooser.odds(distribution))
+            ahead.add(chosen)
+            rows_at.append(ahead.rows)
+            _, guess = draft.read(guess, chosen[:, None])
+        return torch.stack(tokens, dim=1), torch.stack(odds, dim=1), rows_at
+
+
+def _distributions(strategy: DecodingStrategy, expected: Tensor, rows_at: Sequence[Rows]) -> Tensor:
+    """(B, G + 1, V): what the transforms make of what the model expects at each place, each with its rows."""
+    if not strategy.looks_back:
+        return _distribution(strategy, expected.flatten(0, 1), rows_at[0]).view(expected.shape)
+    return torch.stack([_distribution(strategy, expected[:, place], rows) for place, rows in enumerate(rows_at)], dim=1)
+
+
+def _distribution(strategy: DecodingStrategy, logprobs: Tensor, rows: Rows) -> Tensor:
+    return Sampler(strategy, len(logprobs)).distribution(logprobs, rows)
+
+
+def _write(writing: Writing, tokens: Sequence[int], expected: Tensor, targets: Tensor) -> None:
+    """Add tokens to a sequence, until it ends. expected, targets: (G + 1, V)."""
+    for place, token in enumerate(tokens):
+        writing.add(token, float(expected[place, token]), float(targets[place, token]))
+        if writing.finish_reason is not None:
+            return
+
+
+def _check(drafted: Tensor, odds: Tensor, wanted: Tensor, writing: Writing) -> tuple[int, int]:
+    """(how many drafted tokens stay, the token after them). drafted: (G,); odds: (G, V); wanted: (G + 1, V)."""
+    for place, token in enumerate(drafted.tolist()):
+        if writing.uniform() * float(odds[place, token]) >= float(wanted[place, token]):
+            left = (wanted[place].double() - odds[place].double()).clamp(min=0)
+            return place, _draw(left, writing)
+    return len(drafted), _draw(wanted[len(drafted)].double(), writing)
+
+
+def _draw(weights: Tensor, writing: Writing) -> int:
+    cumulative = weights.cumsum(dim=0)
+    place = int(torch.searchsorted(cumulative, writing.uniform() * cumulative[-1], right=True))
+    # Rounding at the very top must not pick what has no weight.
+    return min(place, int(weights.nonzero()[-1]))

@@ -1,0 +1,170 @@
+"""One sequence while it is being written: its tokens, its text as far as it is certain, and where it stops."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.text.tokenizers.detokenizer import Detokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer
+
+FinishReason = Literal["stop", "length", "context"]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One completion that is asked for."""
+
+    text: str
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+    """The completion ends before the first of these to end in it, be it that it begins in the prompt; none may be
+    empty."""
+    seed: int = 0
+    """Of this sequence's own random stream."""
+
+    def __post_init__(self) -> None:
+        assert self.max_new_tokens >= 0
+        assert all(self.stop), "an empty stop text would stop everything"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a model wrote after a prompt."""
+
+    text: str
+    """Without the stop text."""
+    tokens: tuple[int, ...]
+    """Every token that was chosen, those of the stop text included."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of each chosen token's probability under the model."""
+    sampler_logprobs: tuple[float, ...]
+    """The same under the decoding strategy's distribution."""
+    finish_reason: FinishReason
+    """'stop' (a stop text, or the model ended the document), 'length', or 'context' (the model's window is full)."""
+    stop_text: str | None
+    """The stop text that was met; None where the model ended the document or it stopped for another reason."""
+
+
+class Writing:
+    """A sequence under way. `add` a token at a time until `finish_reason` is set."""
+
+    def __init__(self, prompt: Prompt, tokenizer: Tokenizer, room: int | None = None) -> None:
+        """room: tokens that there is room for in a window that may not slide; None: any number."""
+        self.prompt = prompt
+        self.tokens: list[int] = []
+        self.logprobs: list[float] = []
+        self.sampler_logprobs: list[float] = []
+        self.stop_text: str | None = None
+        self._room = room
+        self.finish_reason: FinishReason | None = self._ended()
+        self._start_token = tokenizer.start_token
+        self._detokenizer = Detokenizer(tokenizer)
+        self._random = np.random.Generator(np.random.Philox(prompt.seed))
+        self._stops = StopFinder(prompt.stop, prompt.text)
+        self._cut: int | None = None
+
+    def fork(self) -> Writing:
+        """A copy that goes on by itself; not of the random stream, which both share."""
+        other = copy.copy(self)
+        other.tokens, other.logprobs = self.tokens.copy(), self.logprobs.copy()
+        other.sampler_logprobs = self.sampler_logprobs.copy()
+        other._detokenizer, other._stops = copy.copy(self._detokenizer), copy.copy(self._stops)
+        return other
+
+    def uniform(self) -> float:
+        """The next number of this sequence's random stream, in [0, 1)."""
+        return float(self._random.random())
+
+    def add(self, token: int, logprob: float, sampler_logprob: float) -> None:
+        self.tokens.append(token)
+        self.logprobs.append(logprob)
+        self.sampler_logprobs.append(sampler_logprob)
+        if token == self._start_token:
+            self.finish_reason = "stop"
+            return
+        self._detokenizer.add(token)
+        met = self._stops.find(self._detokenizer.text) if self.prompt.stop else None
+        if met is not None:
+            self._cut, self.stop_text = met
+            self.finish_reason = "stop"
+        else:
+            self.finish_reason = self._ended()
+
+    def _ended(self) -> FinishReason | None:
+        if len(self.tokens) >= self.prompt.max_new_tokens:
+            return "length"
+        return "context" if self._room is not None and len(self.tokens) >= self._room else None
+
+    @property
+    def text(self) -> str:
+        """All text so far, without the stop text."""
+        return self._detokenizer.text if self._cut is None else self._detokenizer.text[: self._cut]
+
+    def certain_length(self) -> int:
+        """Characters of the text that no later token can take back: all but what may be the beginning of a stop text,
+        or of a character whose bytes are still arriving."""
+        if self.finish_reason is not None:
+            return len(self.text)
+        return self._stops.safe_length(self._detokenizer.settled)
+
+    def completion(self) -> Completion:
+        assert self.finish_reason is not None
+        return Completion(
+            text=self.text,
+            tokens=tuple(self.tokens),
+            logprobs=tuple(self.logprobs),
+            sampler_logprobs=tuple(self.sampler_logprobs),
+            finish_reason=self.finish_reason,
+            stop_text=self.stop_text,
+        )
+
+
+class StopFinder:
+    """Finds the first stop text to end in a growing text; it may begin in what came before."""
+
+    def __init__(self, stops: Sequence[str], before: str) -> None:
+        self._stops = stops
+        longest = max(map(len, stops), default=1)
+        self._before = before[len(before) - (longest - 1) :] if longest > 1 else ""
+        self._longest = longest
+        self._searched = 0
+
+    def find(self, text: str) -> tuple[int, str] | None:
+        """(where the text is to be cut, the stop text), once one has ended in it. Of those that end first the longest:
+        nothing of it is left over."""
+        if not self._stops:
+            return None
+        whole = self._before + text
+        # What was searched before holds none; a new one ends later.
+        begin = max(0, len(self._before) + self._searched - self._longest + 1)
+        met = [
+            (place + len(stop), -len(stop), stop)
+            for stop in self._stops
+            if (place := self._first(whole, stop, begin)) is not None
+        ]
+        self._searched = len(text.rstrip("�"))
+        if not met:
+            return None
+        end, _, stop = min(met)
+        return max(0, end - len(stop) - len(self._before)), stop
+
+    def _first(self, whole: str, stop: str, begin: int) -> int | None:
+        place = whole.find(stop, begin)
+        # One that ends in the prompt was there already.
+        while 0 <= place <= len(self._before) - len(stop):
+            place = whole.find(stop, place + 1)
+        return None if place < 0 else place
+
+    def safe_length(self, text: str) -> int:
+        """How much of a text can't be cut off by a stop text that has begun but not ended in it."""
+        whole = self._before + text
+        begun = 0
+        for stop in self._stops:
+            longest = min(len(stop) - 1, len(whole))
+            begun = max(begun, next((size for size in range(longest, 0, -1) if whole.endswith(stop[:size])), 0))
+        return max(0, len(text) - begun)

@@ -1,0 +1,118 @@
+"""Hydra's part in a configuration: the picked options and the overrides of them become plain values.
+
+With `harness.runs.sweep`, the only module that knows Hydra and OmegaConf. Hydra searches bakeoff's conf/, then the
+conf/ of every installed plugin package; and a name that is a Python file's path it gets from `harness.config.options`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import typing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.config.options import GROUPS, conf_dir, is_file, option
+from harness.config.plugins import packages
+
+if typing.TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+    from hydra.core.config_search_path import ConfigSearchPath
+
+REFUSALS = (HydraException, OmegaConfBaseException)
+"""What is raised where the overrides can't be composed."""
+
+
+class Pick(NamedTuple):
+    """An option that was picked: of which group, and the place of the configuration that it fills."""
+
+    group: str
+    name: str
+    place: str
+
+
+def composed(overrides: Sequence[str]) -> tuple[dict[str, Any], list[Pick]]:
+    """The resolved configuration and the options behind it, in their order; the caller may change them."""
+    return copy.deepcopy(_composed(tuple(overrides), Path.cwd()))
+
+
+@functools.cache
+def _composed(overrides: tuple[str, ...], folder: Path) -> tuple[dict[str, Any], list[Pick]]:
+    """folder: what the paths of plugin files are relative to."""
+    with loader() as found:
+        configuration = hydra_compose("config", overrides=list(overrides))
+        plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
+        defaults = found.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
+    assert isinstance(plain, dict)
+    paths = [(str(one.config_path).partition("/"), str(one.package)) for one in defaults]
+    picks = [Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS]
+    return typing.cast(dict[str, Any], plain), picks
+
+
+@contextmanager
+def loader() -> Iterator[ConfigLoader]:
+    """Hydra's loader of configurations, while it is set up for ours."""
+    register()
+    # Hydra allows one at a time, and a sweep's own is there while its jobs are composed
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def register() -> None:
+    """Tell Hydra of the two doors for plugins; needed before it is set up."""
+    for door in (_PluginFolders, _PluginFiles):
+        Plugins.instance().register(door)
+
+
+class _PluginFolders(SearchPathPlugin):
+    """Where else Hydra looks for options, after our own conf/."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for package in packages():
+            search_path.append(package.name, f"file://{package.conf}")
+        search_path.append("files", f"{_PluginFiles.scheme()}://")
+
+
+class _PluginFiles(ConfigSource):
+    """The options of Python files: what is asked for as 'evals/../my_eval.py'."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "bakeoff"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        group, _, name = config_path.partition("/")
+        found = option(group, name)
+        content = OmegaConf.create(dict(found.content))
+        return ConfigResult(self.provider, config_path, content, {"package": found.package})
+
+    def is_config(self, config_path: str) -> bool:
+        return is_file(config_path)
+
+    def available(self) -> bool:
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        return False
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return []

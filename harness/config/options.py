@@ -1,0 +1,312 @@
+"""What can be picked: the options of each group, each with the keys that it spells out and where it comes from.
+
+An option is a YAML file in conf/<group>, ours or an installed plugin's; or a Python file that the user names (see
+harness/config/plugins.py). A file's options are what a YAML file of its name beside it spells out; without one, the
+fields of the one class in it that fits the group, with their defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from harness.common.errors import UserError, closest
+from harness.config import plugins
+from harness.config.identity import plain
+from harness.config.settings import TARGET, targets
+
+GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
+"""The folders of conf/ that a user picks from."""
+OWN = "bakeoff"
+"""The source of what comes with bakeoff."""
+MISSING = "???"
+"""The value of an option that has no default."""
+_OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a group can be."""
+
+    group: str
+    name: str
+    """As it is picked: 'ngram', or './my_model.py'."""
+    source: str
+    """'bakeoff', a distribution with its version, or the path of a file."""
+    content: Mapping[str, Any]
+    """The keys that it spells out, with their defaults."""
+    about: str
+    """One line that says what it is."""
+
+    @property
+    def short_name(self) -> str:
+        """The name to file results under, and the key of an eval: 'my_model' for './my_model.py'."""
+        return Path(self.name).stem if is_file(self.name) else self.name
+
+    @property
+    def package(self) -> str:
+        """Where it stands in the configuration when it is picked."""
+        return f"evals.{self.short_name}" if self.group == "evals" else self.group
+
+
+def conf_dir() -> Path:
+    """conf/ beside the checkout's packages, or its copy inside an installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise UserError(f"bakeoff's configuration folder is missing beside {package}. Install bakeoff again.")
+
+
+def options(group: str) -> list[str]:
+    """The names that `group=` accepts, files apart."""
+    return sorted(_paths(group))
+
+
+def is_file(name: str) -> bool:
+    """Whether an option is picked by a Python file's path."""
+    return name.endswith(plugins.SUFFIX)
+
+
+def quoted(name: str) -> str:
+    """An option's name or a path, as it stands in an override whatever is in it."""
+    if re.fullmatch(r"[\w./-]+", name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def option(group: str, name: str) -> Option:
+    """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
+    if is_file(name) and group in _OF_FILES:
+        return _file_option(group, name)
+    paths = _paths(group)
+    if name not in paths:
+        raise UserError(unknown(group, name))
+    source, path = paths[name]
+    return Option(group, name, source, *_read(path))
+
+
+def unknown(group: str, name: str) -> str:
+    """What to tell a user who picked an option that isn't there."""
+    allowed = options(group)
+    other = f"; or a Python file of yours, as {group}=./my_{group}.py" if group in _OF_FILES else ""
+    return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
+
+
+def known_targets() -> dict[str, str]:
+    """Every `_target_` that an installed option names, each with the group it stands in."""
+    return {target: group for target, (group, _) in _known_targets().items()}
+
+
+def _known_targets() -> dict[str, tuple[str, str]]:
+    """The group and the source of every `_target_` that an installed option names."""
+    return {
+        target: (group, source)
+        for group in GROUPS
+        for source, path in _paths(group).values()
+        for target in targets(_read(path)[0])
+    }
+
+
+def relocated(node: Any) -> Any:
+    """Plain values from a saved file, where a class that has moved since then is named by the module it is in now.
+
+    A class has moved where no installed option names its target, and options of the same source name exactly one class
+    of the same name. All other targets stay as they are.
+    """
+    known = _known_targets()
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        values = {key: renamed(item) for key, item in value.items()}
+        target = str(values.get(TARGET, ""))
+        if target and target not in known:
+            module, _, name = target.rpartition(".")
+            source = _source_of(module)
+            namesakes = {other for other, (_, of) in known.items() if of == source and other.endswith(f".{name}")}
+            if len(namesakes) == 1:
+                values[TARGET] = namesakes.pop()
+        return values
+
+    return renamed(node)
+
+
+def _source_of(module: str) -> str | None:
+    """The source whose package a module is in; None where no installed source has that package."""
+    top = module.partition(".")[0]
+    if top in ("harness", "models", "evals"):
+        return OWN
+    return next((package.name for package in plugins.packages() if package.module.partition(".")[0] == top), None)
+
+
+def foreign_targets(node: Any) -> list[str]:
+    """The targets in plain values that no installed option names and no file that the user named holds: what must not
+    be imported on the word of a saved file."""
+    loaded = tuple(f"{plugin.module}." for plugin in plugins.loaded_files())
+    known = known_targets()
+    return sorted({target for target in targets(node) if target not in known and not target.startswith(loaded)})
+
+
+def files_of(node: Any) -> dict[str, str]:
+    """The plugin files that plain values ask for: each module's path."""
+    asked = {target.rpartition(".")[0] for target in targets(node)}
+    return {plugin.module: str(plugin.path) for plugin in plugins.loaded_files() if plugin.module in asked}
+
+
+def _paths(group: str) -> dict[str, tuple[str, Path]]:
+    """Each option's source and YAML file. UserError where two sources bring the same name."""
+    found: dict[str, tuple[str, Path]] = {}
+    folders = [(OWN, conf_dir()), *((package.name, package.conf) for package in plugins.packages())]
+    for source, folder in folders:
+        for path in sorted((folder / group).glob("*.yaml")):
+            if path.stem in found:
+                raise UserError(
+                    f"{group}={path.stem} is brought by both {found[path.stem][0]} and {source}. Uninstall one of them."
+                )
+            found[path.stem] = (source, path)
+    return found
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str]:
+    """The keys that a YAML file spells out, and its first line of description."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    described = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
+    about = next((line for line in described if not line.startswith("@package")), "")
+    return content, about
+
+
+def _file_option(group: str, name: str) -> Option:
+    plugin = plugins.read_file(Path(name))
+    if plugin.error is not None:
+        if group != "evals":
+            raise plugin.error
+        # a broken eval costs the others nothing: the run is to say what is wrong with it
+        return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
+    module = plugins.import_module(plugin.module)
+    beside = plugin.path.with_suffix(".yaml")
+    if beside.is_file():
+        content, about = _read(beside)
+        return Option(group, name, str(plugin.path), _renamed(content, plugin), about)
+    about = (inspect.getdoc(module) or "").partition("\n")[0]
+    return Option(group, name, str(plugin.path), _spelled_out(module, group), about)
+
+
+def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:
+    """A YAML file's content, where a target 'my_eval.MyEval' beside my_eval.py is meant to be of that file."""
+    if isinstance(node, list):
+        return [_renamed(item, plugin) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    prefix = f"{plugin.path.stem}."
+    renamed = {key: _renamed(value, plugin) for key, value in node.items()}
+    if str(renamed.get(TARGET, "")).startswith(prefix):
+        renamed[TARGET] = f"{plugin.module}.{renamed[TARGET].removeprefix(prefix)}"
+    return renamed
+
+
+def _spelled_out(module: ModuleType, group: str) -> dict[str, Any]:
+    """What a YAML file for a module's classes would spell out."""
+    if group == "decoding":
+        return _strategy(module)
+    kind = _kind(group)
+    found = _classes(module, kind)
+    if len(found) != 1:
+        names = ", ".join(one.__name__ for one in found)
+        raise UserError(
+            f"{module.__file__} holds {names or 'none'}, but must hold exactly one {kind.__name__} to be picked by "
+            f"{group}=: one dataclass (@dataclass(frozen=True)) derived from {kind.__module__}.{kind.__name__}, with "
+            "every abstract method written. Those whose name begins with _ don't count."
+        )
+    return _fields(found[0])
+
+
+def _kind(group: str) -> type:
+    """What a file's class must be derived from to be an option of a group."""
+    if group == "model":
+        from models.language_model import ModelConfig
+
+        return ModelConfig
+    if group == "tokenizer":
+        from harness.text.tokenizers.tokenizer import TokenizerSettings
+
+        return TokenizerSettings
+    if group == "data":
+        from harness.text.data.corpus import DataSource
+
+        return DataSource
+    from harness.evaluation.eval import Eval
+
+    return Eval
+
+
+def _strategy(module: ModuleType) -> dict[str, Any]:
+    """A decoding strategy of a module's transforms in their order, its chooser (else a draw) and its search (else one
+    token at a time)."""
+    from harness.completion.decoding.choosers import Sample
+    from harness.completion.decoding.transform import Chooser, DecodingStrategy, OneByOne, Search, Transform
+
+    transforms = _classes(module, Transform)
+    choosers, searches = _classes(module, Chooser), _classes(module, Search)
+    if not (transforms or choosers or searches) or len(choosers) > 1 or len(searches) > 1:
+        names = ", ".join(one.__name__ for one in (*transforms, *choosers, *searches))
+        raise UserError(
+            f"{module.__file__} holds {names or 'none'}, but must hold transforms, at most one chooser and at most one "
+            "search to be picked by decoding=: dataclasses (@dataclass(frozen=True)) derived from Transform, Chooser "
+            "or Search of harness.completion.decoding.transform, with every abstract method written."
+        )
+    return {
+        TARGET: f"{DecodingStrategy.__module__}.{DecodingStrategy.__qualname__}",
+        "transforms": {_snake_case(one.__name__): _fields(one) for one in transforms},
+        "chooser": _fields(choosers[0] if choosers else Sample),
+        "search": _fields(searches[0] if searches else OneByOne),
+        "at_context_limit": DecodingStrategy.at_context_limit,
+    }
+
+
+def _classes(module: ModuleType, kind: type) -> list[type]:
+    """The settings classes of a kind that a module defines, in their order."""
+    return [
+        one
+        for name, one in vars(module).items()
+        if isinstance(one, type)
+        and issubclass(one, kind)
+        and one.__module__ == module.__name__
+        and not name.startswith("_")
+        and dataclasses.is_dataclass(one)
+        and not inspect.isabstract(one)
+    ]
+
+
+def _fields(settings: type) -> dict[str, Any]:
+    """A settings class and its fields' defaults as plain values."""
+    assert dataclasses.is_dataclass(settings)
+    values = {}
+    for field in dataclasses.fields(settings):
+        if field.default_factory is not dataclasses.MISSING:
+            values[field.name] = plain(field.default_factory())
+        elif field.default is not dataclasses.MISSING:
+            values[field.name] = plain(field.default)
+        else:
+            values[field.name] = MISSING
+    return {TARGET: f"{settings.__module__}.{settings.__qualname__}", **values}
+
+
+def _snake_case(name: str) -> str:
+    """'TopP' -> 'top_p'."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

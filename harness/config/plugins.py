@@ -1,0 +1,222 @@
+"""Plugins: code that isn't bakeoff's own, found by name.
+
+There are two doors beside bakeoff's own folders. An installed distribution names a package under the entry-point group
+`bakeoff.plugins`; the package holds a folder conf/ like ours. And a user names a Python file where an option's name
+stands, as `evals=[my_eval.py]`. Nothing else is imported: no file that lies about, and none on the word of a saved run.
+
+A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. What is addressed
+by content (fits, answers, scores, runs) holds the hash of a plugin's source (`source_sha256`): it changes with the
+source, and not with the place that it lies in.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from harness.common.errors import PluginError, UserError
+
+ENTRY_POINTS = "bakeoff.plugins"
+SUFFIX = ".py"
+_FILES = "bakeoff_file"
+_HASH_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed distribution that brings options."""
+
+    name: str
+    """Of the distribution, with its version: 'bakeoff-demo 0.1'."""
+    module: str
+    """The package that its entry point names."""
+    folder: Path
+    """Where that package lies."""
+
+    @property
+    def conf(self) -> Path:
+        """The folder of its options, one folder a group."""
+        return self.folder / "conf"
+
+
+@functools.cache
+def packages() -> tuple[Package, ...]:
+    """Every installed plugin package, by module; none is imported. UserError where one is broken."""
+    found = {}
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        name = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.name
+        spec = importlib.util.find_spec(entry.value)
+        folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+        package = Package(name, entry.value, Path(folders[0] if folders else "."))
+        if not folders or not package.conf.is_dir():
+            raise UserError(
+                f"the plugin {name} names {entry.value!r} under {ENTRY_POINTS!r}, but there is no package of that name "
+                "with a folder conf/ in it. Install the plugin again, or uninstall it."
+            )
+        found[entry.value] = package
+    return tuple(found[module] for module in sorted(found))
+
+
+@functools.cache
+def source_sha256(module: str) -> str | None:
+    """The hash of a plugin's source: of a file's text, or of a package's module and all in that package that it
+    imports. None for a module of bakeoff's own."""
+    if module in _files:
+        return _files[module].sha256
+    for package in packages():
+        if f"{module}.".startswith(f"{package.module}."):
+            digest = hashlib.sha256()
+            for name, content in sorted(_sources(package, module).items()):
+                digest.update(f"{name}:{len(content)}:".encode() + content)
+            return digest.hexdigest()
+    return None
+
+
+def _sources(package: Package, module: str) -> dict[str, bytes]:
+    """The source of a module of a package and of those that it imports there, theirs too."""
+    found: dict[str, bytes] = {}
+    left = [module]
+    while left:
+        name = left.pop()
+        inside = name.removeprefix(package.module).strip(".").replace(".", "/")
+        paths = (package.folder / inside / f"__init__{SUFFIX}", package.folder / f"{inside}{SUFFIX}")
+        path = next((path for path in paths if path.is_file()), None)
+        if name in found or path is None or not f"{name}.".startswith(f"{package.module}."):
+            continue
+        found[name] = path.read_bytes()
+        around = name if path == paths[0] else name.rpartition(".")[0]
+        left += [name.rpartition(".")[0], *_imported(found[name], around)]
+    return found
+
+
+def _imported(source: bytes, package: str) -> Iterator[str]:
+    """What the import statements of a module in a package may mean; nothing where it can't be parsed."""
+    with contextlib.suppress(SyntaxError, ValueError, ImportError):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+@dataclass(frozen=True)
+class FilePlugin:
+    """A Python file that a user named."""
+
+    path: Path
+    sha256: str
+    """Of its content."""
+    error: PluginError | None
+    """Why it can't be imported; None where it could be."""
+
+    @property
+    def module(self) -> str:
+        """Its name among Python's modules."""
+        return f"{_FILES}.{self.path.stem}_{self.sha256[:_HASH_LENGTH]}"
+
+
+_files: dict[str, FilePlugin] = {}
+
+
+def read_file(path: Path) -> FilePlugin:
+    """Import a Python file that the user named, once as long as it doesn't change.
+
+    A file that fails is given back with its `error`. UserError where there is no such file.
+    """
+    path = Path(os.path.abspath(path.expanduser()))
+    if path.suffix != SUFFIX or not path.stem.isidentifier():
+        raise UserError(
+            f"{path.name} can't be a plugin file: it must be a Python file ({SUFFIX}) whose name is made of letters, "
+            "digits and '_'. Rename it."
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"the plugin file {path} can't be read ({error.strerror}). Give its path from the folder that you are in "
+            f"({Path.cwd()}), or the whole of it."
+        ) from None
+    plugin = FilePlugin(path, hashlib.sha256(content).hexdigest(), None)
+    if plugin.module not in _files:
+        _files[plugin.module] = dataclasses.replace(plugin, error=_execute(plugin.module, path, content))
+    return _files[plugin.module]
+
+
+def load(names: Iterable[str]) -> None:
+    """Import the files that a user named. PluginError where one fails."""
+    for name in names:
+        if (failure := read_file(Path(name)).error) is not None:
+            raise failure
+
+
+def module_of(path: Path) -> ModuleType:
+    """A file that the user named, as a module. PluginError where it fails."""
+    return import_module(read_file(path).module)
+
+
+def loaded_files() -> tuple[FilePlugin, ...]:
+    """The files that were named in this process."""
+    return tuple(_files.values())
+
+
+def is_of_a_file(target: str) -> bool:
+    """Whether a `_target_` is a class of a plugin file, be it loaded or not."""
+    return target.startswith(f"{_FILES}.")
+
+
+def stem_of(target: str) -> str:
+    """The name of the file that a `_target_` is of, without its suffix."""
+    return target.split(".")[1][: -_HASH_LENGTH - 1]
+
+
+def import_module(name: str) -> ModuleType:
+    """A module by name. PluginError where its own code fails; ImportError where there is none of that name."""
+    if name in _files and (failure := _files[name].error) is not None:
+        raise failure
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise PluginError(f"{name} can't be imported", error) from error
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Runs the very bytes that were hashed, and leaves no bytecode beside the user's file."""
+
+    def __init__(self, name: str, path: Path, content: bytes) -> None:
+        super().__init__(name, str(path))
+        self._content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._content, self.path)
+
+
+def _execute(name: str, path: Path, content: bytes) -> PluginError | None:
+    """Make a module of a file's content; the error where its code fails."""
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, content))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        return PluginError(f"{path} can't be imported", error)
+    return None

@@ -1,0 +1,153 @@
+"""Settings from plain values: what a configuration says becomes a frozen dataclass, every key and type checked.
+
+A mapping with a `_target_` stands for an instance of the dataclass that it names; its other keys are that dataclass's
+fields. Whatever doesn't fit is a `UserError` that says where it stands, what was got and what is allowed. Knows nothing
+of where configurations come from (harness/config/compose.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.common.errors import PluginError, UserError, closest
+from harness.config.plugins import import_module
+
+TARGET = "_target_"
+
+T = typing.TypeVar("T")
+
+
+def build(node: Any, kind: type[T], place: str) -> T:
+    """The settings dataclass that a node's `_target_` names, with every key and type checked.
+
+    node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: what it must be. place:
+    where it stands in the configuration, for messages. Raises UserError; PluginError where the class's own
+    code fails.
+    """
+    if not isinstance(node, Mapping) or TARGET not in node:
+        raise UserError(
+            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
+        )
+    target = str(node[TARGET])
+    cls = _import(target, place)
+    if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
+        raise UserError(
+            f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
+        )
+    allowed = [field.name for field in dataclasses.fields(cls) if field.init]
+    try:
+        hints = typing.get_type_hints(cls)
+    except Exception as error:
+        raise PluginError(f"{place}: the types of {target}'s fields can't be read", error) from error
+    values = {}
+    for key, value in node.items():
+        if key == TARGET:
+            continue
+        if key not in allowed:
+            raise UserError(
+                f"{place}.{key} is not an option of {target}.{closest(str(key), allowed)} Allowed: "
+                f"{', '.join(allowed)}."
+            )
+        values[str(key)] = _value(value, hints[str(key)], f"{place}.{key}")
+    try:
+        return typing.cast(T, cls(**values))
+    except TypeError as error:
+        raise UserError(f"{place}: {target} cannot be made: {error}.") from None
+    except ValueError as error:
+        raise UserError(f"{place}: {error}") from None
+    except Exception as error:
+        raise PluginError(f"{place}: {target} can't be made", error) from error
+
+
+def targets(node: Any) -> Iterator[str]:
+    """Every `_target_` in plain values."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == TARGET:
+                yield str(value)
+            else:
+                yield from targets(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from targets(item)
+
+
+def _import(target: str, place: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(import_module(module or target), name)
+    except PluginError:
+        raise
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{place}: '{TARGET}: {target}' cannot be imported: {error}. Mend the option's YAML file or "
+            "install what it needs."
+        ) from error
+
+
+def _value(value: Any, hint: Any, place: str) -> Any:
+    """A value checked against a field's type; nested settings are built."""
+    if isinstance(value, Mapping):
+        if TARGET in value:
+            value = build(value, object, place)
+        else:
+            value = {str(key): _built(item, f"{place}.{key}") for key, item in value.items()}
+    return checked(value, hint, place)
+
+
+def _built(item: Any, place: str) -> Any:
+    return build(item, object, place) if isinstance(item, Mapping) and TARGET in item else item
+
+
+def checked(value: Any, hint: Any, place: str) -> Any:
+    """The value as the type `hint` has it (whole floats pass for integers, lists for tuples). Raises UserError."""
+    from pydantic import ValidationError
+
+    if value == math.inf and "inf" in _leaves(hint):
+        value = "inf"  # YAML reads a number where a word is meant
+    try:
+        if isinstance(value, bool) and bool not in _leaves(hint):
+            raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")
+        return _adapter(hint).validate_python(value)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).") from None
+
+
+@functools.cache
+def _adapter(hint: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return TypeAdapter(hint)
+    return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
+
+
+def _leaves(hint: Any) -> set[Any]:
+    arguments = typing.get_args(hint)
+    return set().union(*(_leaves(item) for item in arguments)) if arguments else {hint}
+
+
+def _spelled(hint: Any) -> str:
+    """A type in a user's words."""
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if hint in words:
+        return words[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin in (list, tuple):
+        return f"a list of {_spelled(arguments[0])}"
+    if origin is dict:
+        return f"a mapping to {_spelled(arguments[1])}"
+    if arguments:
+        return " or ".join(_spelled(item) for item in arguments)
+    return getattr(hint, "__name__", str(hint))

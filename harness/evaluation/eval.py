@@ -1,0 +1,120 @@
+"""What an eval is, and how one is run on a fitted model.
+
+An eval gives samples, says what it needs to know of the model for each (requests), scores each sample from the answers,
+and turns all the scores into metrics. Answers are stored, so samples can be scored again without the model; metrics are
+computed from the stored rows alone. Missing is never zero: a value that could not be had is None, and a metric without
+values says why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from harness.common.errors import UserError
+from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.requests import Answer, Request, Sample, Score
+from harness.evaluation.rows import measured, slices_of
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from models.language_model import LanguageModel, ModelConfig
+
+
+FindReference = Callable[["ModelConfig"], tuple["LanguageModel", Tokenizer]]
+"""Fits a model to the bytes of the training text: the same one for every run over that text. With its tokenizer."""
+
+
+def no_reference_models(config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
+    """A `FindReference` where there are none."""
+    raise UserError("there is no model to measure against here. Use an eval that needs none.")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an eval may make its samples from. Nothing in it depends on the family or on the run's seed."""
+
+    corpus: Corpus
+    tokenizer: Tokenizer
+    reference_model: FindReference = no_reference_models
+    """For evals that measure what a model wrote against a fixed model of their own options."""
+
+
+class Eval(ABC):
+    """A frozen dataclass of an eval's options.
+
+    Every eval writes `samples`, `requests` and `score`, and either lists its `measures` or has `metrics` of its own.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised when the same options come to mean another measurement."""
+    measures: ClassVar[tuple[Measure, ...]] = ()
+    """What `metrics` sums up."""
+    uses_decoding: ClassVar[bool] = True
+    """Whether the run's decoding strategy has a say; where it hasn't, runs over one fit share the scores."""
+    why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
+    """The reason that stands in the record where `samples` gives none."""
+
+    @abstractmethod
+    def samples(self, material: Material) -> Iterable[Sample]:
+        """The samples, the same ones each time. With none at all the record says `why_no_samples`."""
+
+    @abstractmethod
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        """What the model is asked for this sample."""
+
+    @abstractmethod
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        """One sample's score from the answers to its requests, in their order. Sees one sample only."""
+
+    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
+        """All metrics from the scored rows of `table`; sees all samples, and not the model.
+
+        The mean of each of `measures` over every slice, unless an eval knows better.
+        """
+        found = []
+        for name, part in slices_of(rows):
+            clusters = part["cluster"].to_numpy()
+            for one in self.measures:
+                estimate = mean(measured(part, one.name).to_numpy(), clusters)
+                found.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, one.chance))
+        return found
+
+    def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int | None:
+        """How many of the samples occur in the training text; None where this eval does not look."""
+        return None
+
+    def perfect_answer(self, sample: Sample) -> str:
+        """What a model that deserves full marks writes after the sample's prompt; `bakeoff check` lets one do so."""
+        return sample.target
+
+
+def metric(
+    eval: Eval,
+    name: str,
+    estimate: Estimate,
+    unit: str,
+    higher_is_better: bool | None,
+    slice: str = "all",
+    chance: float | None = None,
+) -> Metric:
+    """A `Metric` of this eval from an estimate."""
+    return Metric(
+        eval=eval.name,
+        eval_version=eval.version,
+        metric=name,
+        slice=slice,
+        unit=unit,
+        higher_is_better=higher_is_better,
+        chance=chance,
+        **dataclasses.asdict(estimate),
+    )

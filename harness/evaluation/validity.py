@@ -1,0 +1,58 @@
+"""What an eval gives is looked at before it is believed: a plugin's mistake is to be named, not stored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from harness.evaluation.eval import Eval
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Request, Sample, Score
+
+
+def check_samples(samples: Sequence[Sample]) -> None:
+    """ValueError unless these are samples with ids of their own."""
+    seen = set()
+    for place, sample in enumerate(samples):
+        if not isinstance(sample, Sample):
+            raise ValueError(f"samples gave {sample!r} at place {place}, which is no Sample")
+        if not sample.id or sample.id in seen:
+            raise ValueError(f"the id {sample.id!r} of the sample at place {place} is empty or another sample's")
+        seen.add(sample.id)
+
+
+def check_requests(requests: Sequence[Request]) -> None:
+    """ValueError unless these are requests of a kind that there is."""
+    for request in requests:
+        if not isinstance(request, Request):
+            raise ValueError(f"requests gave {request!r}, which is none of {Request}")
+
+
+def check_score(score: Score) -> None:
+    """ValueError unless this is a score that can be stored, where a number is a finite one or None."""
+    if not isinstance(score, Score):
+        raise ValueError(f"score gave {score!r}, which is no Score")
+    numbers = {**score.values, "nats": score.nats, "num_tokens": score.num_tokens, "num_bytes": score.num_bytes}
+    for name, value in numbers.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"the measure {name!r} is {value}: give None where a value could not be had")
+
+
+def check_metrics(eval: Eval, metrics: Sequence[Metric]) -> None:
+    """ValueError unless these are metrics of the eval, each once, where a missing value is None and says why."""
+    seen = set()
+    for one in metrics:
+        if not isinstance(one, Metric) or (one.eval, one.eval_version) != (eval.name, eval.version):
+            raise ValueError(f"metrics gave {one!r}, which is no Metric of {eval.name} version {eval.version}")
+        if (one.metric, one.slice) in seen:
+            raise ValueError(f"metrics gave {one.metric} of {one.slice} twice")
+        seen.add((one.metric, one.slice))
+        for name in ("value", "stderr", "ci_low", "ci_high", "chance"):
+            value = getattr(one, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"the {name} of the metric {one.metric} of {one.slice} is {value}: no finite number")
+        json.dumps(asdict(one), ensure_ascii=False).encode()  # the record is UTF-8
+        if one.value is None and not one.reason:
+            raise ValueError(f"the metric {one.metric} of {one.slice} has neither a value nor a reason why not")

@@ -1,0 +1,187 @@
+"""From the values of lm_eval's questions to its metrics.
+
+A metric's value is the one that lm_eval reports. Where it is a mean, or a perplexity from totals, its interval is
+bakeoff's (harness/statistics/intervals.py), over documents; else it follows from lm_eval's own standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from lm_eval.api.group import Group
+from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
+
+from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
+from harness.statistics import intervals
+from harness.statistics.estimate import CONFIDENCE, Estimate
+
+# Where lm_eval resamples, so often: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
+_RESAMPLES = 200
+_Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+# Means of these are shares of right answers.
+_SHARES = ("acc", "exact_match", "em", "contains")
+_GUESSABLE = ("acc", "acc_norm", "acc_bytes")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric of a task or a group."""
+
+    task: str
+    key: tuple[str, str]
+    """The metric, and the filter whose results it is of."""
+    estimate: Estimate
+    unit: str
+    higher_is_better: bool | None
+    chance: float | None = None
+
+    @property
+    def name(self) -> str:
+        return measure(self.task, self.key)
+
+
+def measure(task: str, key: tuple[str, str]) -> str:
+    """What a metric is called in our records: task.metric, and the filter behind a comma where lm_eval names one."""
+    metric, filter_name = key
+    return f"{task}.{metric}" if filter_name == "none" else f"{task}.{metric},{filter_name}"
+
+
+@lm_eval_seeds()
+def numbers(question: Question, responses: Sequence[Response]) -> dict[str, float]:
+    """A question's values that are numbers by themselves, by measure."""
+    task = question.task.task_name
+    values = question.values(responses)
+    return {measure(task, key): float(value) for key, value in values.items() if _is_number(value)}
+
+
+@lm_eval_seeds()
+def findings(questions: Questions, responses: Mapping[str, Sequence[Response] | None]) -> list[Finding]:
+    """All metrics of all tasks and groups. responses: by question's id; None where the model gave no probability."""
+    found: list[Finding] = []
+    by_task: dict[str, list[Question]] = {}
+    for name in responses:
+        question = questions.by_id[name]
+        by_task.setdefault(question.task.task_name, []).append(question)
+    for asked in by_task.values():
+        found += _of_task(asked, responses)
+    return found + [group for name in questions.groups for group in _of_group(questions.groups[name], found)]
+
+
+def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Response] | None]) -> Iterator[Finding]:
+    task = questions[0].task
+    raw: dict[tuple[str, str], list[Any]] = {}
+    num_missing = 0
+    for question in questions:
+        given = responses[question.id]
+        if given is None:
+            num_missing += 1
+            continue
+        for key, value in question.values(given).items():
+            raw.setdefault(key, []).append(value)
+    if num_missing:
+        # the rest would be the documents that the model likes
+        raw = {(metric, ensemble.name): [] for metric in task.aggregation() for ensemble in task._filters}
+    for key, values in raw.items():
+        metric = key[0]
+        aggregate = task.aggregation().get(metric, mean)
+        if num_missing:
+            reason = f"the model gives {num_missing} of {len(questions)} documents no probability"
+            estimate = Estimate(None, 0, len(questions), reason=reason)
+        else:
+            estimate = dataclasses.replace(_estimate(aggregate, values), n_total=len(questions))
+        better = task.higher_is_better().get(metric)
+        yield Finding(task.task_name, key, estimate, _unit(metric, aggregate), better, _chance(questions, metric))
+
+
+def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Estimate:
+    if aggregate in (mean, nanmean) and all(map(_is_number, values)):
+        return intervals.mean([float(value) for value in values])
+    if aggregate in (weighted_perplexity, bits_per_byte):
+        nats, sizes = [-value for value, _ in values], [size for _, size in values]
+        if aggregate is bits_per_byte:
+            return intervals.ratio_of_totals(nats, sizes, scale=1 / math.log(2))
+        return _exponential(intervals.ratio_of_totals(nats, sizes))
+    if aggregate is perplexity:
+        return _exponential(intervals.mean([-value for value in values]))
+    return _with_interval(float(aggregate(values)), _stderr(aggregate, values), len(values))
+
+
+def _exponential(nats: Estimate) -> Estimate:
+    """exp of an estimate: its interval's ends are mapped, its standard error isn't known."""
+    if nats.value is None:
+        return nats
+    if max(nats.value, nats.ci_high or 0.0) > 700:
+        return Estimate(None, nats.n, nats.n_total, reason=f"exp({nats.value:.0f}) is too large to write down")
+    low, high = (None if end is None else math.exp(end) for end in (nats.ci_low, nats.ci_high))
+    return dataclasses.replace(nats, value=math.exp(nats.value), stderr=None, ci_low=low, ci_high=high)
+
+
+def _stderr(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> float | None:
+    """lm_eval's own standard error, where it has one."""
+    os.environ.setdefault("DISABLE_MULTIPROC", "1")  # it would start a process for each processor
+    find = stderr_for_metric(aggregate, _RESAMPLES)
+    if find is None or len(values) < 2:
+        return None
+    with quietly():
+        return float(find(values))
+
+
+def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
+    if not math.isfinite(value):
+        return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
+    if stderr is None or not math.isfinite(stderr):
+        return Estimate(value, n, n, reason="lm_eval knows no standard error of this metric")
+    return Estimate(value, n, n, stderr, value - _Z * stderr, value + _Z * stderr, "lm_eval's own standard error")
+
+
+def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:
+    """What a group of lm_eval's makes of its tasks' metrics; nothing where it only gathers them."""
+    members = {task.task_name for task in group.get_all_tasks()}
+    results: dict[str, dict[str, Any]] = {}
+    for one in found:
+        if one.task in members:
+            result = results.setdefault(one.task, {"sample_len": one.estimate.n_total})
+            metric, filter_name = one.key
+            result[f"{metric},{filter_name}"] = math.nan if one.estimate.value is None else one.estimate.value
+            result[f"{metric}_stderr,{filter_name}"] = "N/A" if one.estimate.stderr is None else one.estimate.stderr
+    whole = group.aggregate(results)
+    for key in dict.fromkeys(one.key for one in found if one.task in members):
+        value = whole.get(",".join(key))
+        if value is not None:
+            parts = [one for one in found if one.task in members and one.key == key]
+            stderr = whole.get(f"{key[0]}_stderr,{key[1]}")
+            size = sum(one.estimate.n_total for one in parts)
+            estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
+            yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better)
+
+
+def _unit(metric: str, aggregate: Callable[[Sequence[Any]], Any]) -> str:
+    if aggregate is bits_per_byte:
+        return "bits/byte"
+    if aggregate is weighted_perplexity:
+        return f"per {metric.partition('_')[0]}"
+    return "share" if aggregate in (mean, nanmean) and metric.startswith(_SHARES) else ""
+
+
+def _chance(questions: Sequence[Question], metric: str) -> float | None:
+    """What guessing among the choices scores; None where there are none, or several right ones."""
+    task = questions[0].task
+    if task.get_config("output_type") != "multiple_choice" or metric not in _GUESSABLE:
+        return None
+    if any(isinstance(task.doc_to_target(question.doc), list) for question in questions):
+        return None
+    return sum(1 / len(task.doc_to_choice(question.doc)) for question in questions) / len(questions)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a finite number by itself; numpy's are too."""
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False

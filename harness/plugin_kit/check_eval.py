@@ -1,0 +1,297 @@
+"""What every eval keeps to (harness/evaluation/eval.py), as checks.
+
+The eval is put to models that play a part (harness/plugin_kit/actor.py), through the same engine and scorers as in a
+run. A check's name is the sentence that it checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.config.compose import compose
+from harness.config.options import quoted
+from harness.config.settings import build
+from harness.evaluation.asking import ask
+from harness.evaluation.eval import Eval, Material
+from harness.evaluation.metric import Metric
+from harness.evaluation.questions import Questions, questions, scored
+from harness.evaluation.requests import Answer, Complete, Request, Sample
+from harness.evaluation.validity import check_metrics
+from harness.plugin_kit.actor import Actor
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
+from harness.runs.settings import built_evals
+from harness.text.data.corpus import DataSource
+from harness.text.tokenizers.tokenizer import TokenizerSettings
+from harness.training.references import ReferenceModels
+
+DEFAULTS = ("data=chatterbot", "tokenizer=char")
+"""What samples are made from unless the user says otherwise: small, and always there."""
+_SHARE = "share"
+
+
+class EvalOnTrial:
+    """An eval, the material that it makes samples from, and what it finds about models that play a part."""
+
+    def __init__(self, name: str, overrides: Sequence[str]) -> None:
+        self.name, self.overrides = name, overrides
+        self._config = compose([f"evals=[{quoted(name)}]", *DEFAULTS, *overrides])
+
+    def new(self) -> Eval:
+        """The eval, made anew. PluginError where it can't be."""
+        evals, broken = built_evals(self._config)
+        for error in broken.values():
+            raise error
+        [made] = evals.values()
+        return made
+
+    @cached_property
+    def material(self) -> Material:
+        """A corpus and a tokenizer."""
+        corpus = build(self._config["data"], DataSource, "data").load()  # type: ignore[type-abstract]
+        settings = build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+        self._scratch = tempfile.TemporaryDirectory()
+        references = ReferenceModels(corpus, Path(self._scratch.name), torch.device("cpu"))
+        return Material(corpus, settings.train(corpus.train), references)
+
+    @cached_property
+    def asked(self) -> Questions:
+        """What it asks."""
+        return questions(self.new(), self.material, seed=0)
+
+    @property
+    def perfect(self) -> Actor:
+        """A model that knows every right answer."""
+        actor, encode = self.silent, self.material.tokenizer.encode
+        eval = self.new()
+        known = [(sample, request) for sample, asked in self._pairs() for request in asked]
+        answers = [eval.perfect_answer(sample) for sample, _ in known]
+        # First what is right; then whatever else is asked about, as far as that leaves a choice.
+        for (_, request), answer in zip(known, answers, strict=True):
+            if (prompt := getattr(request, "prompt", None)) is not None:
+                stop = next(iter(getattr(request, "stop", ())), "")
+                actor.learn(encode(prompt), encode(answer + stop))
+            elif getattr(request, "text", None) == answer:
+                actor.learn((), encode(answer))
+        for _, request in known:
+            if (text := getattr(request, "text", None)) is not None:
+                actor.learn((), encode(text))
+        return actor
+
+    @property
+    def silent(self) -> Actor:
+        """A model that says nothing."""
+        tokenizer = self.material.tokenizer
+        return Actor(tokenizer.vocab_size, tokenizer.start_token)
+
+    def rows(self, model: Actor) -> pd.DataFrame:
+        """What the eval finds of each sample when it is put to a model."""
+        return scored(self.new(), self.asked, self.answers(model), self.material)
+
+    def answers(self, model: Actor) -> list[list[Answer]]:
+        """What a model says to everything that is asked."""
+        strategy = DecodingStrategy(Greedy())
+        return ask(model, self.material.tokenizer, self.asked.requests, self.asked.seeds, strategy, "check")
+
+    @cached_property
+    def perfect_rows(self) -> pd.DataFrame:
+        """What it finds of the model that knows."""
+        return self.rows(self.perfect)
+
+    @cached_property
+    def silent_rows(self) -> pd.DataFrame:
+        """What it finds of the model that says nothing."""
+        return self.rows(self.silent)
+
+    def metrics(self, rows: pd.DataFrame) -> dict[str, Metric]:
+        """Those of all samples together, by name."""
+        return {one.metric: one for one in self.every_metric(rows) if one.slice == "all"}
+
+    def every_metric(self, rows: pd.DataFrame) -> list[Metric]:
+        """Those of every slice, each of them looked at."""
+        eval = self.new()
+        found = list(eval.metrics(rows))
+        check_metrics(eval, found)
+        return found
+
+    def digest(self) -> str:
+        """A hash of every sample and request."""
+        plain = [[asdict(sample), [asdict(request) for request in asked]] for sample, asked in self._pairs()]
+        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
+    def _pairs(self) -> Iterator[tuple[Sample, Sequence[Request]]]:
+        return zip(self.asked.samples, self.asked.requests, strict=True)
+
+
+def it_says_its_name_and_its_version(of: EvalOnTrial) -> None:
+    eval = of.new()
+    hold(eval.name.isidentifier(), f"its name is {eval.name!r}: use letters, digits and '_'")
+    hold(eval.version >= 1, f"its version is {eval.version}: count from 1 up")
+
+
+def it_has_samples_with_ids_of_their_own_and_asks_something_about_each(of: EvalOnTrial) -> None:
+    made_from = " ".join(of.overrides) or " ".join(DEFAULTS)
+    hold(len(of.asked.samples) > 0, f"it has no samples for {made_from} ({of.new().why_no_samples})")
+    for sample, asked in of._pairs():
+        hold(len(asked) > 0, f"it asks nothing about the sample {sample.id!r}")
+
+
+def its_samples_are_the_same_each_time(of: EvalOnTrial) -> None:
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.manual_seed(seed)
+            again = questions(of.new(), of.material, seed=0)
+            hold(again == of.asked, "samples or requests changed when they were asked for again")
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+
+
+def its_samples_are_the_same_in_another_process(of: EvalOnTrial) -> None:
+    command = [sys.executable, "-m", __name__, of.name, *of.overrides]
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    hold(done.returncode == 0, f"another process could not make them: {done.stderr.strip()[-200:]}")
+    hold(done.stdout.strip() == of.digest(), "they are others there: does their order hang on a set, or on a hash?")
+
+
+def it_says_whether_decoding_has_a_say(of: EvalOnTrial) -> None:
+    completes = any(isinstance(request, Complete) for asked in of.asked.requests for request in asked)
+    hold(of.new().uses_decoding or not completes, "it asks for completions, but says uses_decoding = False")
+
+
+def a_model_that_knows_gets_full_marks(of: EvalOnTrial) -> None:
+    best, worst = of.metrics(of.perfect_rows), of.metrics(of.silent_rows)
+    judged = {name: one for name, one in best.items() if one.higher_is_better is not None and one.value is not None}
+    if not judged:
+        raise Skipped("no metric is better or worse for it; give samples a target, or write perfect_answer")
+    for name, one in judged.items():
+        assert one.value is not None
+        if one.unit == _SHARE:
+            full = 1.0 if one.higher_is_better else 0.0
+            hold(abs(one.value - full) < 1e-9, f"{name} is {one.value:g} for it, not {full:g}")
+        elif (other := worst[name].value) is not None:
+            better = one.value >= other if one.higher_is_better else one.value <= other
+            hold(better, f"{name} is {one.value:g} for it, and better for a model that says nothing: {other:g}")
+
+
+def a_model_that_says_nothing_gets_the_floor(of: EvalOnTrial) -> None:
+    if not any(hasattr(request, "prompt") for asked in of.asked.requests for request in asked):
+        raise Skipped("it asks for nothing that could be said")
+    for name, one in of.metrics(of.silent_rows).items():
+        if one.unit == _SHARE and one.higher_is_better and one.value is not None:
+            floor = one.chance or 0.0
+            hold(one.value <= floor + 1e-9, f"{name} is {one.value:g} for it, above {floor:g}")
+
+
+def missing_is_never_zero(of: EvalOnTrial) -> None:
+    rows = of.perfect_rows
+    blank = rows.assign(
+        nats=np.nan,
+        values=[json.dumps(dict.fromkeys(json.loads(values))) for values in rows["values"]],
+    )
+    known = of.metrics(rows)
+    for name, one in of.metrics(blank).items():
+        # what rests on the samples alone, as a baseline, has its value all the same
+        counted = one.higher_is_better is not None and one.value is not None and one.value != known[name].value
+        hold(not counted, f"{name} is {one.value} where every measure is missing: it must be None, with a reason")
+
+
+def a_model_without_probabilities_costs_values_and_not_the_run(of: EvalOnTrial) -> None:
+    shy = of.perfect
+    shy.is_shy = True
+    of.every_metric(of.rows(shy))
+
+
+def every_metric_is_there_whatever_the_model_says(of: EvalOnTrial) -> None:
+    perfect, silent = ({(one.metric, one.slice) for one in of.every_metric(rows)} for rows in _both(of))
+    apart = sorted(perfect ^ silent)
+    hold(not apart, f"{apart[:3]} is there for one model and not for another: a missing value is None, with a reason")
+    for one in of.new().measures:
+        for rows in _both(of):
+            absent = [
+                name
+                for name, values in zip(rows["sample_id"], rows["values"], strict=True)
+                if one.name not in json.loads(values)
+            ]
+            hold(not absent, f"the measure {one.name!r} is not among the values of sample {absent[:1]}")
+
+
+def each_sample_is_scored_by_itself(of: EvalOnTrial) -> None:
+    asked, answers = of.asked, of.answers(of.perfect)
+    backwards = Questions(asked.samples[::-1], asked.requests[::-1], asked.seeds[::-1])
+    turned = scored(of.new(), backwards, answers[::-1], of.material)[::-1].reset_index(drop=True)
+    hold(turned.equals(of.perfect_rows), "scores change with the order of the samples")
+
+
+def what_it_finds_survives_storage(of: EvalOnTrial) -> None:
+    for rows in _both(of):
+        again = pd.read_parquet(io.BytesIO(rows.to_parquet()))
+        hold(again.equals(rows), "rows read back from a file are not what was written")
+        before, after = of.every_metric(rows), of.every_metric(again)
+        hold(before == after, "metrics of rows read back from a file are others")
+        json.dumps([asdict(one) for one in after], allow_nan=False)
+
+
+def no_global_random_state_is_touched(of: EvalOnTrial) -> None:
+    def states() -> list[str]:
+        return [repr(random.getstate()), repr(np.random.get_state()), repr(torch.get_rng_state().tolist())]  # noqa: NPY002
+
+    answers = of.answers(of.perfect)
+    before = states()
+    asked = questions(of.new(), of.material, seed=0)
+    of.every_metric(scored(of.new(), asked, answers, of.material))
+    drawn = [name for name, one, two in zip(("random", "numpy", "torch"), before, states(), strict=True) if one != two]
+    hold(not drawn, f"it draws from {', '.join(drawn)}'s global generator: make one of your own from a seed")
+
+
+def _both(of: EvalOnTrial) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return of.perfect_rows, of.silent_rows
+
+
+CHECKS: tuple[Callable[[EvalOnTrial], None], ...] = (
+    it_says_its_name_and_its_version,
+    it_has_samples_with_ids_of_their_own_and_asks_something_about_each,
+    its_samples_are_the_same_each_time,
+    its_samples_are_the_same_in_another_process,
+    it_says_whether_decoding_has_a_say,
+    a_model_that_knows_gets_full_marks,
+    a_model_that_says_nothing_gets_the_floor,
+    missing_is_never_zero,
+    a_model_without_probabilities_costs_values_and_not_the_run,
+    every_metric_is_there_whatever_the_model_says,
+    each_sample_is_scored_by_itself,
+    what_it_finds_survives_storage,
+    no_global_random_state_is_touched,
+)
+
+
+def check_eval(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
+    """Hold an eval, an option of evals= or a file, to what every eval keeps to. UserError where there is none."""
+    trial = EvalOnTrial(name, overrides)
+    trial.new()
+    return outcomes(CHECKS, trial)
+
+
+if __name__ == "__main__":  # its_samples_are_the_same_in_another_process: this is the other process
+    print(EvalOnTrial(sys.argv[1], sys.argv[2:]).digest())

@@ -1,0 +1,56 @@
+"""`bakeoff new`: a plugin to start from, as three files that work as they are: code, options and test."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+from pathlib import Path
+from string import Template
+
+from harness.common.errors import UserError
+from harness.config.options import options
+from harness.config.plugins import SUFFIX
+
+GROUPS = {"eval": "evals", "model": "model", "decoding": "decoding"}
+"""What can be started, and the group that picks it."""
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def start(kind: str, name: str, folder: Path) -> list[Path]:
+    """Write NAME.py, NAME.yaml and test_NAME.py into a folder; returns their paths.
+
+    kind: a key of GROUPS. UserError where the name can't be used, or one of the files is there already; nothing is
+    written then.
+    """
+    paths = {
+        "py": folder / f"{name}{SUFFIX}",
+        "yaml": folder / f"{name}.yaml",
+        "test": folder / f"test_{name}{SUFFIX}",
+    }
+    there = [str(path) for path in paths.values() if path.exists()]
+    if there:
+        raise UserError(f"{', '.join(there)} is there already and stays as it is. Pick another name or --folder.")
+    _check_name(kind, name)
+    words = {"name": name, "class_name": "".join(part.capitalize() for part in name.split("_"))}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, path in paths.items():
+            template = _TEMPLATES / (f"{kind}_test.py.txt" if part == "test" else f"{kind}.{part}.txt")
+            path.write_text(Template(template.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder} can't be written to ({error.strerror}). Name another one with --folder.") from None
+    return list(paths.values())
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name) or name.startswith("test_"):
+        raise UserError(
+            f"{name!r} can't name a plugin: use small letters, digits and single '_', beginning with a letter, as "
+            f"my_{kind}; no word of Python's own, and not test_..."
+        )
+    group = GROUPS[kind]
+    if name in options(group):
+        raise UserError(f"{name!r} is taken: there is {group}={name} already. Pick another name.")
+    if importlib.util.find_spec(name) is not None:
+        raise UserError(f"{name!r} would hide the Python package or module of that name. Pick another name.")

@@ -1,0 +1,311 @@
+"""The records below a results folder as data frames: one tidy frame of metrics, the samples, and the curves.
+
+Reads nothing but run.json, samples.parquet and curve.parquet. Runs that differ in the seed alone are one *system*: the
+same model, tokenizer, data and budget. A system is named by its model's option; where several share that name, by the
+settings in which they differ as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet
+
+from harness.common.errors import UserError
+from harness.common.files import CURVE_FILE
+from harness.evaluation.metric import Metric
+from harness.runs.record import CONFIG_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, RunRecord
+
+REPORT_FOLDER = "report"
+# Beside the experiments in a results folder, beside the runs in an experiment's.
+_NOT_RUNS = frozenset({"fits", REPORT_FOLDER})
+# What follows from the settings and is none itself.
+_DERIVED = frozenset({"fingerprint", "vocab_size", "train_bytes", "validation_bytes", "test_bytes"}) | {
+    "test_problems_seen_in_training",
+    "num_params_missed_by",
+}
+_SAMPLE_COLUMNS = [
+    "eval",
+    "sample_id",
+    "cluster",
+    "prompt",
+    "target",
+    "answer",
+    "values",
+    "finish_reason",
+    "nats",
+    "num_tokens",
+    "num_bytes",
+    "slices",
+]
+
+_NUMBERS = [
+    "value",
+    "stderr",
+    "ci_low",
+    "ci_high",
+    "chance",
+    "num_params",
+    "train_tokens",
+    "train_flops",
+    "train_seconds",
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, with the names under which the report shows it."""
+
+    folder: Path
+    record: RunRecord
+    system: str
+    """The label of everything but seed and decoding."""
+    decoding: str
+    """The label of the decoding strategy."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those in which systems of this name differ, by their short names."""
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """The rows of samples.parquet, empty where there is none."""
+        table = _read_parquet(self.folder / SAMPLES_FILE)
+        return pd.DataFrame(columns=_SAMPLE_COLUMNS) if table is None else _checked(table, self.folder)
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """The rows of curve.parquet, empty where there is none."""
+        table = _read_parquet(self.folder / CURVE_FILE)
+        return pd.DataFrame() if table is None else table
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a report rests on."""
+
+    folder: Path
+    """What was asked for."""
+    report_folder: Path
+    runs: tuple[Run, ...]
+    unfinished: tuple[Path, ...]
+    """Run folders without a run.json."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a run x metric x slice; a run without metrics (it failed) has one row without a metric."""
+        rows = []
+        for run in self.runs:
+            about = _about(run)
+            for metric in run.record.metrics:
+                rows.append({**about, **asdict(metric)})
+            if not run.record.metrics:
+                rows.append({**about, **dict.fromkeys(Metric.__dataclass_fields__)})
+        columns = list(rows[0])
+        columns.append(columns.pop(columns.index("error")))
+        return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_NUMBERS, "float64"))
+
+
+def load(results: Path, whole: bool = False) -> list[Results]:
+    """Read a results folder, an experiment's folder or a run's folder: one `Results` an experiment.
+
+    `whole`: all experiments as one. UserError where nothing finished lies there, or a file can't be read.
+    """
+    groups, unfinished = _find(results)
+    if not any(groups.values()):
+        raise UserError(_nothing_there(results, unfinished))
+    if whole and len(groups) > 1:
+        groups = {results / REPORT_FOLDER: [folder for folders in groups.values() for folder in folders]}
+    loaded = []
+    for report_folder, folders in groups.items():
+        records = [(folder, _read_record(folder)) for folder in folders]
+        records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
+        systems = _labels([_system_settings(record, whole) for _, record in records], "model.name")
+        decodings = _labels([_flat({"decoding": record.decoding}) for _, record in records], "decoding.name")
+        runs = tuple(
+            Run(folder, record, system, decoding, differing)
+            for (folder, record), (system, differing), (decoding, _) in zip(records, systems, decodings, strict=True)
+        )
+        for run in runs:
+            _ = run.samples, run.curve  # what can't be read is said before anything is written
+        mine = tuple(u for u in unfinished if whole or len(groups) == 1 or u.parent == report_folder.parent)
+        loaded.append(Results(results, report_folder, runs, mine))
+    return loaded
+
+
+def _find(results: Path) -> tuple[dict[Path, list[Path]], list[Path]]:
+    """(finished run folders by the folder that their report goes to, unfinished run folders)."""
+    if not results.exists():
+        raise UserError(
+            f"{results} does not exist. Give a results folder, an experiment's folder or a run's folder; "
+            "`bakeoff list runs` shows what there is."
+        )
+    if not results.is_dir():
+        raise UserError(
+            f"{results} is a file. Give the folder that holds the runs (it is called 'results' by default)."
+        )
+    try:
+        if (results / RUN_FILE).is_file():
+            return {results / REPORT_FOLDER: [results]}, []
+        finished, unfinished = _runs_in(results)
+        if finished:
+            return {results / REPORT_FOLDER: finished}, unfinished
+        groups: dict[Path, list[Path]] = {}
+        for experiment in _folders_in(results):
+            finished, more_unfinished = _runs_in(experiment)
+            unfinished += more_unfinished
+            if finished:
+                groups[experiment / REPORT_FOLDER] = finished
+        return groups, unfinished
+    except OSError as error:
+        raise UserError(f"{results} cannot be read ({error}). Check its permissions.") from error
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in _NOT_RUNS and not p.name.startswith("."))
+
+
+def _runs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    inside = _folders_in(folder)
+    finished = [run for run in inside if (run / RUN_FILE).is_file()]
+    begun = [run for run in inside if any((run / name).is_file() for name in (CONFIG_FILE, LOG_FILE, SAMPLES_FILE))]
+    return finished, [run for run in begun if run not in finished]
+
+
+def _nothing_there(results: Path, unfinished: list[Path]) -> str:
+    if unfinished:
+        names = ", ".join(folder.name for folder in unfinished[:3]) + (", ..." if len(unfinished) > 3 else "")
+        return (
+            f"{results} holds no finished run: {len(unfinished)} begun and not finished ({names}). "
+            "Start the same command again: it does the rest."
+        )
+    names = ", ".join(sorted(path.name for path in results.iterdir())[:5])
+    return (
+        f"{results} holds no run (no {RUN_FILE} in it, in its folders, or in theirs; there is: {names or 'nothing'}). "
+        "Give the folder that `bakeoff compare` or `bakeoff run` wrote to, or run `bakeoff compare` first."
+    )
+
+
+def _read_record(folder: Path) -> RunRecord:
+    try:
+        return RunRecord.read(folder)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{folder / RUN_FILE} is no run record ({error}). Delete the folder and run the same command again."
+        ) from error
+    except OSError as error:
+        raise UserError(f"{folder / RUN_FILE} cannot be read ({error}). Check its permissions.") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise UserError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}). "
+            f"Delete {path.parent} and start the same command again: it makes that run again."
+        ) from error
+    return table
+
+
+def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    missing = {"eval", "sample_id"} - set(table.columns)
+    if missing:
+        raise UserError(
+            f"{folder / SAMPLES_FILE} has no column {', '.join(sorted(missing))}; it has {list(table.columns)}."
+        )
+    return table.reindex(columns=_SAMPLE_COLUMNS)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dict with dotted keys, without what only follows from settings."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif key not in _DERIVED:
+            flat[prefix + key] = value
+    return flat
+
+
+def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
+    settings = {"model": record.model, "tokenizer": record.tokenizer, "data": record.data, "budget": record.budget}
+    return _flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+
+
+def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str, dict[str, Any]]]:
+    """A label a run: its name, then the settings in which runs of that name differ; and those, by short names."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for settings in all_settings:
+        by_name.setdefault(str(settings.get(name_key)), []).append(settings)
+    labels = []
+    for settings in all_settings:
+        name = str(settings.get(name_key))
+        keys = sorted({key for other in by_name[name] for key in other})
+        differing = [k for k in keys if len({json.dumps(s.get(k), default=str) for s in by_name[name]}) > 1]
+        shorts = Counter(_short(key) for key in differing)
+        own = {_short(k) if shorts[_short(k)] == 1 else k: (k, settings.get(k)) for k in differing}
+        parts = [f"{short}={_plain(key, value)}" for short, (key, value) in own.items()]
+        labels.append((", ".join([name, *parts]), {short: value for short, (_, value) in own.items()}))
+    return labels
+
+
+def _short(key: str) -> str:
+    """'model.order' -> 'order', but 'tokenizer.name' -> 'tokenizer'."""
+    parts = key.split(".")
+    return parts[-2] if parts[-1] in {"name", "_target_"} and len(parts) > 1 else parts[-1]
+
+
+def _plain(key: str, value: Any) -> str:
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        for size, letter in ((1_000_000, "M"), (1_000, "k")):
+            if value and value % size == 0:
+                return f"{value // size}{letter}"
+    return "none" if value is None else str(value)
+
+
+def _about(run: Run) -> dict[str, Any]:
+    record = run.record
+    return {
+        "experiment": record.experiment,
+        "run_id": record.run_id,
+        "fit_id": record.fit_id,
+        "status": record.status,
+        "error": record.error,
+        "family": record.family,
+        "model": run.system,
+        "decoding": run.decoding,
+        "seed": record.seed,
+        "data": record.data.get("name"),
+        "data_fingerprint": record.data.get("fingerprint"),
+        "tokenizer": record.tokenizer.get("name"),
+        "num_params": _number(record.cost.get("num_params")),
+        "model_bytes": _number(record.cost.get("model_bytes")),
+        "flops_per_token": _number(record.cost.get("flops_per_token")),
+        "state_bytes_at_context": _number(record.cost.get("state_bytes_at_context")),
+        "train_tokens": _number(record.spent.get("tokens")),
+        "train_flops": _number(record.spent.get("flops")),
+        "train_seconds": _number(record.spent.get("seconds")),
+        "train_steps": _number(record.spent.get("steps")),
+        "num_params_missed_by": _number(record.budget.get("num_params_missed_by")),
+        "device": record.device,
+        "peak_memory_bytes": _number(record.peak_memory_bytes),
+        "finished_at": record.finished_at,
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

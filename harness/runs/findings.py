@@ -1,0 +1,137 @@
+"""What the evals of a run find, and what goes wrong in them: scored rows, metrics, failures, and the files they go to.
+
+An eval that fails costs the others nothing. Needs no torch: answers may be scored where no model can be run.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.common.errors import PluginError
+from harness.common.files import write_bytes
+from harness.config.identity import content_hash, identity
+from harness.evaluation.eval import Eval
+from harness.evaluation.metric import Metric
+from harness.evaluation.questions import _noted
+from harness.evaluation.rows import table
+from harness.evaluation.validity import check_metrics
+from harness.runs.record import SAMPLES_FILE, TEXT_FOLDER, Failure
+from harness.text.visible import visible
+
+log = logging.getLogger("bakeoff")
+
+SCORES_FOLDER = "scores"
+
+_TEXTS_AN_EVAL = 20
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass
+class Findings:
+    """What the evals found, and what went wrong in them."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @classmethod
+    def without(cls, broken: Mapping[str, PluginError]) -> Findings:
+        """Nothing yet, but evals that couldn't even be imported."""
+        found = cls()
+        for name, error in broken.items():
+            found._note(f"eval {name}", error)
+        return found
+
+    @contextmanager
+    def surviving(self, where: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """What fails in this block is noted, and costs what comes after it nothing.
+
+        A full disk is everybody's trouble and is raised; so is `but`.
+        """
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            if isinstance(error, but) or (isinstance(error, OSError) and error.errno in _DISK):
+                raise
+            self._note(where, error)
+
+    def _note(self, where: str, error: BaseException) -> None:
+        failure = Failure.of(where, error)
+        log.error("%s failed: %s\n%s", where, failure.error, failure.traceback)
+        self.failures.append(failure)
+
+    def add(self, eval: Eval, rows: pd.DataFrame) -> None:
+        """Take in an eval's scored rows, and sum them up."""
+        with _noted(f"in metrics of {eval.name}"):
+            metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
+            check_metrics(eval, metrics)
+        self.metrics += metrics
+        self.tables.append(rows)
+
+    @property
+    def status(self) -> str:
+        """'complete', or 'partial' where something failed."""
+        return "partial" if self.failures else "complete"
+
+    @property
+    def error(self) -> str | None:
+        """What failed, in one line."""
+        return "; ".join(f"{one.where}: {one.error}" for one in self.failures) or None
+
+    def seen_in_training(self) -> int | None:
+        """Test problems that occur in the training text; None where no eval looked."""
+        seen = [rows.attrs["seen_in_training"] for rows in self.tables]
+        return sum(number for number in seen if number is not None) if any(n is not None for n in seen) else None
+
+    def write(self, folder: Path, run_id: str) -> None:
+        """samples.parquet, and the first few answers of each eval to read."""
+        samples = pd.concat(self.tables, ignore_index=True) if self.tables else table("", [], [])
+        samples.insert(0, "run_id", run_id)
+        write_bytes(folder / SAMPLES_FILE, samples.to_parquet())
+        for rows in self.tables:
+            _write_texts(rows, folder / TEXT_FOLDER)
+
+
+def run_id(names: Mapping[str, str], seed: int, fit_id: str, decoding_id: str, evals: Mapping[str, Any]) -> str:
+    """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals.
+
+    names: of what was picked in each group. evals: by name; of one that can't be imported, its plain values.
+    """
+    content = content_hash({"fit": fit_id, "decoding": decoding_id, "evals": identity(dict(evals))})
+    return f"{names['model']}-{names['decoding']}-s{seed}-{content[:8]}"
+
+
+def scores_path(results_dir: Path, eval: Eval, fit_id: str, decoding_id: str) -> Path:
+    """Where the scored rows of an eval are kept, for all runs that share them."""
+    depends_on = {"fit": fit_id, "eval": identity(eval)}
+    if eval.uses_decoding:
+        depends_on["decoding"] = decoding_id
+    return results_dir / SCORES_FOLDER / f"{content_hash(depends_on)}.parquet"
+
+
+def _nothing_measured(eval: Eval) -> Metric:
+    return Metric(
+        eval.name, eval.version, "samples", "all", None, "samples", None, n=0, n_total=0, reason=eval.why_no_samples
+    )
+
+
+def _write_texts(rows: pd.DataFrame, folder: Path) -> None:
+    """Model text may hold anything: what could move a terminal is spelled out."""
+    spoken = rows[rows["answer"] != ""].head(_TEXTS_AN_EVAL)
+    if spoken.empty:
+        return
+    parts = [
+        f"--- {row.sample_id} ({row.finish_reason}) ---\n{visible(str(row.prompt))}\n>>> the model goes "
+        f"on:\n{visible(str(row.answer))}\n"
+        for row in spoken.itertuples()
+    ]
+    write_bytes(folder / f"{spoken['eval'].iloc[0]}.txt", "\n".join(parts).encode())

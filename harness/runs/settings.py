@@ -1,0 +1,119 @@
+"""Everything that one run is made of, typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.common.errors import PluginError, UserError
+from harness.config.settings import build, checked
+
+if TYPE_CHECKING:
+    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.evaluation.eval import Eval
+    from harness.runs.tracking import Tracking
+    from harness.text.data.corpus import DataSource
+    from harness.text.tokenizers.tokenizer import TokenizerSettings
+    from harness.training.budget import Budget
+    from harness.training.settings import Training
+    from models.language_model import ModelConfig
+
+
+TAKEN_NAMES = ("fits", "answers", "scores", "wandb", "reference")
+"""Folders of results_dir that hold no experiment."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that one run is made of, typed."""
+
+    model: ModelConfig
+    tokenizer: TokenizerSettings
+    data: DataSource
+    training: Training
+    budget: Budget
+    decoding: DecodingStrategy
+    evals: Mapping[str, Eval]
+    tracking: Tracking
+    seed: int
+    device: str
+    results_dir: Path
+    experiment_name: str
+    names: Mapping[str, str]
+    """The option picked in each group, as {'model': 'lstm'}."""
+    resolved: Mapping[str, Any]
+    """The whole configuration as plain values; what config.yaml holds."""
+    broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
+    """Evals that were picked and whose code fails, by name."""
+
+
+def typed(config: Mapping[str, Any]) -> RunSettings:
+    """Typed settings from a composed configuration."""
+    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.runs.tracking import Tracking
+    from harness.text.data.corpus import DataSource
+    from harness.text.tokenizers.tokenizer import TokenizerSettings
+    from harness.text.transcript_format import TranscriptFormat
+    from harness.training.budget import Budget
+    from harness.training.settings import Training
+    from models.language_model import ModelConfig
+
+    seed = checked(config["seed"], int, "seed")
+    if seed < 0:
+        raise UserError(f"seed={seed} is negative. A seed is a whole number from 0 up.")
+    device = checked(config["device"], str, "device")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
+    experiment_name = checked(config["experiment_name"], str, "experiment_name")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in TAKEN_NAMES:
+        raise UserError(
+            f"experiment_name={experiment_name!r} cannot name a folder of results. "
+            "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit "
+            f"({', '.join(TAKEN_NAMES)} are taken)."
+        )
+    # the data and the tokenizer hold it; a mistake in it is told of where it was made
+    build(config["format"], TranscriptFormat, "format")
+    evals, broken = built_evals(config)
+    return RunSettings(
+        model=build(config["model"], ModelConfig, "model"),  # type: ignore[type-abstract]
+        tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
+        data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
+        training=build(config["training"], Training, "training"),
+        budget=build(config["budget"], Budget, "budget"),
+        decoding=build(config["decoding"], DecodingStrategy, "decoding"),
+        evals=evals,
+        tracking=build(config["tracking"], Tracking, "tracking"),
+        seed=seed,
+        device=device,
+        results_dir=Path(checked(config["results_dir"], str, "results_dir")).expanduser(),
+        experiment_name=experiment_name,
+        names=config["names"],
+        resolved=config,
+        broken_evals=broken,
+    )
+
+
+def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
+    """The evals of a composed configuration, by name; and those whose own code fails, with what it says."""
+    from harness.evaluation.eval import Eval
+
+    evals: dict[str, Eval] = {}
+    broken = {}
+    for name, node in (config.get("evals") or {}).items():
+        try:
+            made = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
+        except PluginError as error:
+            broken[name] = error
+            continue
+        if not isinstance(getattr(made, "name", None), str) or not isinstance(getattr(made, "version", None), int):
+            raise UserError(
+                f"evals.{name}: {type(made).__name__} must say its name (text) and its version (a whole number) as "
+                'class attributes: name, version = "my_eval", 1'
+            )
+        if made.name in (one.name for one in evals.values()):
+            raise UserError(f"two of the evals are called {made.name!r}. Leave one out, or give it another name.")
+        evals[name] = made
+    return evals, broken

@@ -1,0 +1,140 @@
+"""The mirror of runs into wandb: off the critical path, and never in its way.
+
+Our own files are the truth. wandb lives in a process of its own (`harness.runs.wandb_mirror`), which is handed each
+finished record; whatever goes wrong there (no network, an unwritable folder, a crash, a hang) is one warning, and the
+run is complete all the same.
+"""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.runs.record import RunRecord
+
+log = logging.getLogger("bakeoff")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where runs are mirrored."""
+
+    mode: Literal["offline", "online", "disabled"] = "offline"
+    """offline: files under results_dir/wandb, for `wandb sync` later; online: to the server; disabled: not at all."""
+    project: str = "bakeoff"
+    """wandb's name for the collection."""
+    entity: str | None = None
+    """wandb's user or team; None: the one that wandb is logged in as."""
+    max_samples: int = 200
+    """Rows of the table of samples."""
+    timeout_seconds: float = 60.0
+    """A mirror that takes longer is given up."""
+
+    def __post_init__(self) -> None:
+        if self.max_samples < 0 or not self.timeout_seconds > 0:
+            raise ValueError("max_samples must be 0 or more and timeout_seconds above 0")
+
+
+def mirror(record: RunRecord, folder: Path, tracking: Tracking, results_dir: Path) -> RunRecord:
+    """Mirror a run; returns its record with the field `wandb` filled in."""
+    if tracking.mode == "disabled":
+        return dataclasses.replace(record, wandb={"mode": "disabled", "run_id": None, "url": None})
+    told = _tell(
+        tracking, results_dir, {"kind": "run", "record": dataclasses.asdict(record), "folder": str(folder.resolve())}
+    )
+    return dataclasses.replace(record, wandb={"mode": tracking.mode, "run_id": None, "url": None, **told})
+
+
+def mirror_report(experiment: str, folder: Path, tracking: Tracking, results_dir: Path) -> None:
+    """Mirror a report's plots and summary."""
+    if tracking.mode != "disabled":
+        _tell(tracking, results_dir, {"kind": "report", "experiment": experiment, "folder": str(folder.resolve())})
+
+
+_child: subprocess.Popen[str] | None = None
+_given_up = False
+
+
+def _tell(tracking: Tracking, results_dir: Path, message: dict[str, Any]) -> dict[str, Any]:
+    """Hand a message to the mirror process; returns its answer, or {'warning': ...} where there is none."""
+    global _child, _given_up
+    if _given_up:
+        return {"warning": "not mirrored: the mirror was given up earlier in this process"}
+    where = results_dir.resolve() / "wandb"
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        # wandb would quietly write to a temporary folder instead
+        if not os.access(where, os.W_OK):
+            raise OSError(f"{where} is not writable")
+        if _child is None:
+            _child = _start()
+        message |= {"tracking": dataclasses.asdict(tracking), "where": str(where.parent)}
+        answer: dict[str, Any] = json.loads(_exchange(_child, json.dumps(message), tracking.timeout_seconds))
+        if "warning" not in answer:
+            return answer
+        problem = answer["warning"]
+    except (OSError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    _given_up = True
+    _stop()
+    log.warning("wandb: this process mirrors nothing more (%s). The runs' own files are complete.", problem)
+    return {"warning": problem}
+
+
+def _start() -> subprocess.Popen[str]:
+    # wandb reports crashes to a server of its own unless told not to
+    quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "WANDB_CONSOLE": "off"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "harness.runs.wandb_mirror"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **quiet},
+        start_new_session=True,  # Ctrl-C is for us; the mirror ends with its input
+    )
+    atexit.register(_stop)
+    return child
+
+
+def _exchange(child: subprocess.Popen[str], line: str, timeout_seconds: float) -> str:
+    """Write a line and read one, within a time. Raises OSError."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    answers: list[str] = []
+
+    def talk() -> None:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(line + "\n")
+            child.stdin.flush()
+            answers.append(child.stdout.readline())
+        except OSError:
+            return
+
+    talker = threading.Thread(target=talk, daemon=True)
+    talker.start()
+    talker.join(timeout_seconds)
+    if talker.is_alive():
+        raise OSError(f"no answer within {timeout_seconds:g} s")
+    if not answers or not answers[0]:
+        raise OSError(f"the mirror process ended (status {child.wait(timeout=5)})")
+    return answers[0]
+
+
+def _stop() -> None:
+    global _child
+    if _child is not None:
+        _child.kill()
+        _child = None

@@ -1,0 +1,144 @@
+"""Text as a file, by a model's probabilities, and back: what shows that a likelihood is honest.
+
+A text is read a token at a time, and each is written by the entropy coder with what the model expected there. To get it
+back another copy of the model has to expect the same, bit for bit, at every step; so both go step by step, one row at a
+time, through the same operations, on one thread (several add up in an order of their own). A model that peeks ahead, or
+remembers what it was asked to write, has nothing to peek at when it reads.
+
+A file holds how many tokens there are, then the code. Documents stand one after another with the start token between
+them, as in training, and each is read from a fresh state.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from harness.evaluation.requests import Compress
+from harness.scoring.answers import Compressed
+from harness.scoring.entropy_coding import Counts, Decoder, Encoder, frequencies
+from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer
+from models.language_model import LanguageModel, NeuralModel, State
+
+OnDone = Callable[[int], None]
+
+
+def prove(model: LanguageModel, tokenizer: Tokenizer, request: Compress, on_done: OnDone) -> Compressed:
+    """Write the request's texts to a file and read them again with a fresh copy of the model.
+
+    on_done: hears of `num_steps` steps.
+    """
+    documents = [tokenizer.encode(text) for text in request.texts]
+    stream = _stream(documents, tokenizer.start_token)
+    logprobs = document_logprobs(model, np.split(stream, np.cumsum([len(document) + 1 for document in documents[:-1]])))
+    claimed = likelihood(model, sum(map(nats, logprobs)), len(stream))
+    decoder_bytes = model.cost().model_bytes + len(tokenizer.to_json().encode())
+    if claimed.nats is None:
+        on_done(2 * len(stream))
+        return Compressed(None, None, None, len(stream), decoder_bytes, claimed.reason)
+    file = compress(model, documents, on_done)
+    back = decompress(fresh_copy(model), file, on_done)
+    restored = tuple(map(tokenizer.decode, back)) == request.texts
+    return Compressed(len(file), restored, claimed.nats, len(stream), decoder_bytes)
+
+
+def num_steps(tokenizer: Tokenizer, request: Compress) -> int:
+    """Tokens that are written, and read again."""
+    documents = [tokenizer.encode(text) for text in request.texts]
+    return 2 * len(_stream(documents, tokenizer.start_token))
+
+
+def _stream(documents: Sequence[Ids], start_token: int) -> Ids:
+    """Documents one after another, the start token between them."""
+    return np.concatenate([np.append(document, start_token) for document in documents])[:-1].astype(np.int64)
+
+
+def compress(model: LanguageModel, documents: Sequence[Ids], on_done: OnDone = lambda count: None) -> bytes:
+    """Documents, one or more, as a file. None of them may hold the start token."""
+    tokens = _stream(documents, model.start_token).tolist()
+    encoder = Encoder()
+    with _one_thread():
+        walk = _Walk(model)
+        for token in tokens:
+            encoder.encode(walk.expected(), token)
+            walk.step(token)
+            on_done(1)
+    return _number_to_bytes(len(tokens)) + encoder.finish()
+
+
+def decompress(model: LanguageModel, file: bytes, on_done: OnDone = lambda count: None) -> list[Ids]:
+    """The documents in a file that `compress` wrote with the same model."""
+    num_tokens, rest = _number_from_bytes(file)
+    decoder = Decoder(rest)
+    documents: list[list[int]] = [[]]
+    with _one_thread():
+        walk = _Walk(model)
+        for _ in range(num_tokens):
+            token = decoder.decode(walk.expected())
+            walk.step(token)
+            if token == model.start_token:
+                documents.append([])
+            else:
+                documents[-1].append(token)
+            on_done(1)
+    return [np.array(document, dtype=np.int64) for document in documents]
+
+
+def fresh_copy(model: LanguageModel) -> LanguageModel:
+    """The model, saved and loaded again: it has what was learnt, and nothing that happened since."""
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+        model.save(Path(folder))
+        copy = model.config.build(model.vocab_size, model.start_token).load(Path(folder))
+    if isinstance(model, NeuralModel):
+        assert isinstance(copy, NeuralModel)
+        copy.to(model.device).eval()
+    return copy
+
+
+class _Walk:
+    """Through documents, a token at a time; both ways take the same steps."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._state: State = model.start()
+
+    def expected(self) -> Counts:
+        """Running totals of what may come next."""
+        return frequencies(self._state.logprobs[0].cpu().numpy())
+
+    def step(self, token: int) -> None:
+        if token == self._model.start_token:
+            self._state = self._model.start()
+        else:
+            _, self._state = self._model.read(self._state, torch.tensor([[token]]))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+def _number_to_bytes(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow (LEB128)."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def _number_from_bytes(data: bytes) -> tuple[int, bytes]:
+    """The number that data begin with, and the rest."""
+    size = next(place for place, byte in enumerate(data) if byte < 128) + 1
+    return sum((byte & 127) << (7 * place) for place, byte in enumerate(data[:size])), data[size:]

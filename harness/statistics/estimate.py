@@ -1,0 +1,41 @@
+"""A number with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+CONFIDENCE = 0.95
+
+_FEW_CLUSTERS = 5
+
+_Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its uncertainty."""
+
+    value: float | None
+    """None where nothing could be measured; `reason` then says why."""
+    n: int
+    """Samples that the value rests on."""
+    n_total: int
+    """Samples that were asked."""
+    stderr: float | None = None
+    """Standard error, in the value's unit."""
+    ci_low: float | None = None
+    """Lower end of the 95 % interval; None where there is none (`reason` says why)."""
+    ci_high: float | None = None
+    reason: str | None = None
+    """Why the value or the interval is missing, or what to beware of."""
+
+
+def no_interval(n: int) -> str:
+    """Why one cluster of n samples has no interval."""
+    return "one sample: no interval" if n == 1 else "all samples are in one cluster: no interval"
+
+
+def caution(num_clusters: int) -> str | None:
+    """What to beware of in an interval over few clusters; None with enough of them."""
+    return f"only {num_clusters} clusters: the interval is rough" if num_clusters < _FEW_CLUSTERS else None

@@ -1,0 +1,151 @@
+"""Two systems over the same samples: the difference, its interval and its p-value."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+
+from harness.statistics.estimate import _Z, Estimate, caution
+from harness.statistics.intervals import (
+    Clusters,
+    Values,
+    _codes,
+    _crossed_resamples,
+    _floats,
+    _percentiles,
+    _ratio,
+    _refusal,
+    _seed_matrix,
+    _sums,
+)
+from harness.statistics.resampling import NUM_FLIPS, Floats, signs
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How two models differ over the same samples."""
+
+    difference: Estimate
+    """First minus second, with its 95 % interval."""
+    p_value: float | None
+    """Two-sided, of the sign-flip permutation test: could this be chance? None where nothing was paired."""
+    smallest_detectable_difference: float | None
+    """The difference that this design would find 80 % of the time at the 5 % level; None where every pair is equal."""
+    num_clusters: int
+
+
+def paired(
+    a: Values | Sequence[Values],
+    b: Values | Sequence[Values],
+    clusters: Clusters | None = None,
+    denominators: Values | None = None,
+    scale: float = 1.0,
+) -> PairedDifference:
+    """How a and b differ (a minus b) over the same samples: 95 % interval, p-value, smallest detectable difference.
+
+    a, b: (N,) values, or one row of (N,) values a seed (the numbers of seeds may differ). With `denominators` (N,),
+    common to both, the difference is scale * sum(a - b) / sum(denominators), as in bits per byte; else the mean
+    difference. A sample counts where every row has a value.
+    Interval: bootstrap over clusters, and over seeds where there are several. p: signs of the clusters' differences
+    flipped, all 2^K ways where that is no more than 10,000, else 10,000 at random; it speaks of these trained models
+    over other test samples.
+    """
+    estimate, sums = _difference(_seed_matrix(a), _seed_matrix(b), clusters, denominators, scale)
+    return _with_p_values([(estimate, sums)])[0]
+
+
+def paired_all(
+    models: Sequence[Values | Sequence[Values]],
+    clusters: Clusters | None = None,
+    denominators: Values | None = None,
+    scale: float = 1.0,
+) -> dict[tuple[int, int], PairedDifference]:
+    """`paired` for every two of the models: (i, j), i < j, to the difference of i minus j. The same numbers, in less
+    time."""
+    matrices = [_seed_matrix(model) for model in models]
+    pairs = list(itertools.combinations(range(len(models)), 2))
+    differences = [_difference(matrices[i], matrices[j], clusters, denominators, scale) for i, j in pairs]
+    return dict(zip(pairs, _with_p_values(differences), strict=True))
+
+
+def _difference(
+    first: Floats, second: Floats, clusters: Clusters | None, denominators: Values | None, scale: float
+) -> tuple[Estimate, Floats]:
+    """(first minus second with its interval, the clusters' differences (K,), whose signs could as well be flipped)."""
+    num_samples = first.shape[1]
+    if second.shape[1] != num_samples:
+        raise ValueError(f"a has {num_samples} samples, b {second.shape[1]}: pairs need the same samples.")
+    weights = np.ones(num_samples) if denominators is None else _floats(denominators)
+    if len(weights) != num_samples:
+        raise ValueError(f"{num_samples} pairs and {len(weights)} denominators: each pair needs one.")
+    codes = _codes(clusters, num_samples)
+    kept = ~(np.isnan(first).any(axis=0) | np.isnan(second).any(axis=0) | np.isnan(weights))
+    n = int(kept.sum())
+    both = np.concatenate([first[:, kept].ravel(), second[:, kept].ravel()])
+    refusal = _refusal(both, n, num_samples, "no sample was measured in both")
+    if refusal or not weights[kept].sum():
+        return Estimate(None, n, num_samples, reason=refusal or "the denominators add up to 0"), np.empty(0)
+    first, second, weights, codes = first[:, kept], second[:, kept], weights[kept], _codes(codes[kept], n)
+    differences = first.mean(axis=0) - second.mean(axis=0)
+    sums = _sums(codes, differences)
+    if not differences.any():
+        # Resampling zeros would claim certainty.
+        estimate = Estimate(0.0, n, num_samples, reason="every pair is equal: no interval")
+    elif len(sums) > 1 and (len(first) > 1 or len(second) > 1):
+        value = float(scale * differences.sum() / weights.sum())
+        both_sides = [(side, np.broadcast_to(weights, side.shape)) for side in (first, second)]
+        drawn = _crossed_resamples(both_sides, codes, scale)
+        apart = drawn[:, 0] - drawn[:, 1]
+        spread = float(np.nanstd(apart, ddof=1))
+        estimate = Estimate(value, n, num_samples, spread, *_percentiles(apart), reason=caution(len(sums)))
+    else:
+        estimate = replace(_ratio(differences, weights, codes, scale, shares=False), n_total=num_samples)
+    return estimate, sums
+
+
+def _with_p_values(differences: Sequence[tuple[Estimate, Floats]]) -> list[PairedDifference]:
+    """Every comparison whole; those over equally many clusters share their flips."""
+    p_values: dict[int, float] = {}
+    for num_clusters in {len(sums) for _, sums in differences} - {0}:
+        places = [place for place, (_, sums) in enumerate(differences) if len(sums) == num_clusters]
+        shared = _sign_flip_p_values(np.stack([differences[place][1] for place in places], axis=1))
+        p_values |= dict(zip(places, shared, strict=True))
+    return [
+        PairedDifference(
+            estimate,
+            p_values.get(place),
+            (_Z + NormalDist().inv_cdf(POWER)) * estimate.stderr if estimate.stderr else None,
+            len(sums),
+        )
+        for place, (estimate, sums) in enumerate(differences)
+    ]
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values corrected for being many (Holm 1979), in the order given; None stays None and counts for nothing."""
+    ascending = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(ascending):
+        largest = max(largest, min(1.0, p * (len(ascending) - rank)))
+        corrected[place] = largest
+    return corrected
+
+
+def _sign_flip_p_values(sums: Floats) -> list[float]:
+    """Two-sided p of each column of clusters' differences (K, pairs) under flips of their signs.
+
+    Flips that come within rounding of what was seen count as ties with it.
+    """
+    thresholds = np.abs(sums.sum(axis=0)) - 1e-12 * np.maximum(1.0, np.abs(sums).sum(axis=0))
+    num_clusters = len(sums)
+    exact = 2.0**num_clusters <= NUM_FLIPS
+    extreme = sum((np.abs(rows @ sums) >= thresholds).sum(axis=0) for rows in signs(num_clusters, exact))
+    p_values = extreme / 2**num_clusters if exact else (extreme + 1) / (NUM_FLIPS + 1)
+    return [float(p) for p in p_values]

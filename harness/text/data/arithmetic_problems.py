@@ -1,0 +1,200 @@
+"""Problems a op b: which there are, and which split each belongs to. How they are written: arithmetic_wording.py.
+
+Operands have 1 to 5 digits (0 to 9 for one digit). A difference may be negative: "12-45=-33". Which split a problem
+belongs to follows from a hash of the problem alone, so training and test problems are disjoint whoever draws them. The
+hash takes a+b and b+a (axb and bxa) for one problem: knowing the one from training is no help for the other in test.
+
+Sizes are drawn before numbers: every pair of operand sizes is equally likely, so that large numbers, of which there are
+many more, don't crowd out small ones. Training data may have a part in which every number is equally likely instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+from harness.text.data.corpus import Split
+from harness.text.data.splitting import split_by_hash
+
+Operation = Literal["+", "-", "x"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+MAX_DIGITS = 5
+
+VALIDATION_FRACTION = 0.1
+"""Share of all problems that are for validation. Constant, so that every data set and eval agrees."""
+TEST_FRACTION = 0.15
+"""Share of all problems that are for test."""
+
+MOST_PROBLEMS = 100_000
+"""No more problems than this can be asked for at once."""
+# Where all problems of a kind are this few, they are listed; where they are more, they are drawn.
+_MOST_LISTED = 10_000
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One problem."""
+
+    a: int
+    """The left operand, 0 or more."""
+    op: Operation
+    b: int
+    """The right operand, 0 or more."""
+
+    @property
+    def id(self) -> str:
+        """The problem itself: "12+7"."""
+        return f"{self.a}{self.op}{self.b}"
+
+    @property
+    def answer(self) -> int:
+        if self.op == "+":
+            return self.a + self.b
+        return self.a - self.b if self.op == "-" else self.a * self.b
+
+    @property
+    def in_order(self) -> Problem:
+        """The same problem with the smaller operand first, where the order makes no difference."""
+        return Problem(self.b, self.op, self.a) if self.op != "-" and self.a > self.b else self
+
+    @property
+    def digits(self) -> int:
+        """Digits of the longer operand."""
+        return max(len(str(self.a)), len(str(self.b)))
+
+    @property
+    def num_carries(self) -> int | None:
+        """Carries of a sum; borrows of a difference, the smaller number taken from the larger; None for a product."""
+        if self.op == "x":
+            return None
+        high, low = max(self.a, self.b), min(self.a, self.b)
+        count = carry = 0
+        while high or low:
+            column = high % 10 + low % 10 + carry if self.op == "+" else high % 10 - low % 10 - carry
+            carry = int(column > 9 or column < 0)
+            count += carry
+            high, low = high // 10, low // 10
+        return count
+
+
+def split_of(problem: Problem) -> Split:
+    """The split that a problem belongs to, always and everywhere."""
+    return split_by_hash(problem.in_order.id, VALIDATION_FRACTION, TEST_FRACTION)
+
+
+def problems(
+    split: Split,
+    n: int,
+    seed: int,
+    operations: Sequence[Operation] = ("+", "-"),
+    min_digits: int = 1,
+    max_digits: int = 2,
+) -> list[Problem]:
+    """Up to n different problems of a split; fewer only where the split has no more.
+
+    Sizes and operations take turns. A larger n gives the same problems and then more. ValueError for n above
+    MOST_PROBLEMS.
+    """
+    if n > MOST_PROBLEMS:
+        raise ValueError(f"{n} problems were asked for; at most {MOST_PROBLEMS} can be. Ask for fewer.")
+    rng = random.Random(f"problems {split} {seed}")
+    turns = [_distinct(split, rng, *kind) for kind in _kinds(operations, min_digits, max_digits)]
+    rng.shuffle(turns)
+    found: list[Problem] = []
+    while turns and len(found) < n:
+        going_on = []
+        for turn in turns:
+            problem = next(turn, None)
+            if problem is not None:
+                found.append(problem)
+                going_on.append(turn)
+        turns = going_on
+    return found[:n]
+
+
+def draw(
+    split: Split,
+    rng: random.Random,
+    operations: Sequence[Operation],
+    min_digits: int,
+    max_digits: int,
+    even_sizes: float = 1.0,
+) -> Iterator[Problem]:
+    """Problems of a split without end, repeated ones among them; none where the split has none.
+
+    even_sizes: the share in which all pairs of sizes are equally likely; in the rest all pairs of numbers are.
+    """
+    kinds = [kind for kind in _kinds(operations, min_digits, max_digits) if _has_any(split, *kind)]
+    num_problems = [len(_numbers(digits_a)) * len(_numbers(digits_b)) for _, digits_a, digits_b in kinds]
+    while kinds:
+        if even_sizes == 1 or rng.random() < even_sizes:
+            op, digits_a, digits_b = rng.choice(kinds)
+        else:
+            [(op, digits_a, digits_b)] = rng.choices(kinds, num_problems)
+        listed = _listed(split, op, digits_a, digits_b)
+        yield rng.choice(listed) if listed is not None else _drawn(split, rng, op, digits_a, digits_b)
+
+
+Kind = tuple[Operation, int, int]
+"""An operation and the digits of both operands."""
+
+
+def _kinds(operations: Sequence[Operation], min_digits: int, max_digits: int) -> list[Kind]:
+    sizes = range(min_digits, max_digits + 1)
+    return list(itertools.product(operations, sizes, sizes))
+
+
+def _numbers(digits: int) -> range:
+    """All numbers of that many digits."""
+    return range(0 if digits == 1 else 10 ** (digits - 1), 10**digits)
+
+
+def _all(split: Split, op: Operation, digits_a: int, digits_b: int) -> Iterator[Problem]:
+    """All problems of a kind that belong to a split, in order."""
+    every = (Problem(a, op, b) for a in _numbers(digits_a) for b in _numbers(digits_b))
+    return (problem for problem in every if split_of(problem) == split)
+
+
+@lru_cache(maxsize=512)
+def _listed(split: Split, op: Operation, digits_a: int, digits_b: int) -> tuple[Problem, ...] | None:
+    """The same as a list; None where they are too many."""
+    if len(_numbers(digits_a)) * len(_numbers(digits_b)) > _MOST_LISTED:
+        return None
+    return tuple(_all(split, op, digits_a, digits_b))
+
+
+def _has_any(split: Split, op: Operation, digits_a: int, digits_b: int) -> bool:
+    return _listed(split, op, digits_a, digits_b) != ()
+
+
+def _drawn(split: Split, rng: random.Random, op: Operation, digits_a: int, digits_b: int) -> Problem:
+    """Any problem of a kind that has many."""
+    while True:
+        problem = Problem(rng.choice(_numbers(digits_a)), op, rng.choice(_numbers(digits_b)))
+        if split_of(problem) == split:
+            return problem
+
+
+def _distinct(split: Split, rng: random.Random, op: Operation, digits_a: int, digits_b: int) -> Iterator[Problem]:
+    """Different problems of a kind; all there are, or without end where they are many."""
+    rng = random.Random(rng.random())
+    listed = _listed(split, op, digits_a, digits_b)
+    if listed is not None:
+        yield from rng.sample(listed, len(listed))
+        return
+    seen: set[Problem] = set()
+    num_repeated = 0
+    # Where most draws hit what is seen already, the rest is listed: drawing would never see the end.
+    while num_repeated <= len(seen) + 1_000:
+        problem = _drawn(split, rng, op, digits_a, digits_b)
+        if problem in seen:
+            num_repeated += 1
+        else:
+            seen.add(problem)
+            yield problem
+    rest = [problem for problem in _all(split, op, digits_a, digits_b) if problem not in seen]
+    yield from rng.sample(rest, len(rest))

@@ -1,0 +1,111 @@
+"""How problems a op b are written, how an answer is read, and where a text holds a problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, get_args
+
+from harness.text.data.arithmetic_problems import MAX_DIGITS, OPERATIONS, Operation, Problem
+from harness.text.numbers import first_number
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
+
+Style = Literal["plain", "qa", "chat"]
+STYLES: tuple[Style, ...] = get_args(Style)
+
+# What stands between one problem and the next, but in a chat, where the format says it.
+_SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n"}
+_WORDS: dict[Operation, str] = {"+": "plus", "-": "minus", "x": "times"}
+# An answer that was written backwards: the sign comes last.
+_REVERSED_NUMBER = re.compile(r"(?<![\d.,])\d+(?!\d|[.,]\d)-?")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How problems and answers are written.
+
+    plain: "12+7=" and "19". qa: the wording of the GPT-3 tasks (Brown et al. 2020) as lm-eval's `arithmetic` asks it,
+    "Question: What is 12 plus 7?\\nAnswer:" and " 19". chat: a conversation in the format `format`, by default
+    "Human: What is 12 plus 7?\\n\\nAssistant:" and " 19".
+    """
+
+    style: Style = "chat"
+    format: TranscriptFormat = HUMAN_ASSISTANT
+    """Of a chat."""
+    reversed_answers: bool = False
+    """Whether answers begin with their units and end with their sign ("12-45=33-"), so that a carry is known before it
+    is needed (Lee et al. 2023)."""
+
+    def render(self, problem: Problem) -> tuple[str, str]:
+        """The prompt and the target, which follow one another in a text."""
+        question, answer = self._turns(problem)
+        if self.style == "plain":
+            return f"{problem.id}=", answer.text
+        if self.style == "qa":
+            return f"Question: {question.text}\nAnswer:", f" {answer.text}"
+        return self.format.open_turn(Transcript((question,)), ASSISTANT), self.format.body(answer)
+
+    def few_shot_prompt(self, problem: Problem, shots: Sequence[Problem]) -> str:
+        """The prompt of a problem after solved ones."""
+        if self.style == "chat":
+            solved_ones = [turn for shot in shots for turn in self._turns(shot)]
+            return self.format.open_turn(Transcript((*solved_ones, self._turns(problem)[0])), ASSISTANT)
+        written = [*("".join(self.render(shot)) for shot in shots), self.render(problem)[0]]
+        return _SEPARATOR[self.style].join(written)
+
+    def solved(self, problems: Sequence[Problem]) -> str:
+        """A text of problems with their answers."""
+        if self.style == "chat":
+            return self.format.render(Transcript(tuple(turn for problem in problems for turn in self._turns(problem))))
+        return _SEPARATOR[self.style].join("".join(self.render(problem)) for problem in problems)
+
+    @property
+    def stop_text(self) -> str:
+        """What a completion writes once it has answered."""
+        return self.format.stop_text(HUMAN) if self.style == "chat" else _SEPARATOR[self.style]
+
+    def number_in(self, text: str) -> Decimal | None:
+        """The first number that an answer gives, None where it gives none."""
+        if not self.reversed_answers:
+            return first_number(text)
+        match = _REVERSED_NUMBER.search(text)
+        return Decimal(match[0][::-1]) if match else None
+
+    def _turns(self, problem: Problem) -> tuple[Turn, Turn]:
+        answer = str(problem.answer)
+        question = f"What is {problem.a} {_WORDS[problem.op]} {problem.b}?"
+        return Turn(HUMAN, question), Turn(ASSISTANT, answer[::-1] if self.reversed_answers else answer)
+
+
+def count_problems_in_text(texts: Iterable[str], problems: Iterable[Problem]) -> int:
+    """How many of the problems occur in any of the texts: asked in any style, with or without an answer; sums and
+    products in either order."""
+    wanted: dict[Problem, set[Problem]] = {}
+    for problem in problems:
+        wanted.setdefault(problem.in_order, set()).add(problem)
+    found: set[Problem] = set()
+    for text in texts:
+        for problem in problems_in_text(text):
+            found |= wanted.get(problem.in_order, set())
+    return len(found)
+
+
+# "12+7=", "12 + 7 =", "What is 12 + 7"; "12 plus 7". Not a part of a longer sum or number.
+_IN_SIGNS = re.compile(r"(?<![\d.,+x=-])(\d+) ?([+x-]) ?(\d+)(?= ?=)")
+_IN_SIGNS_ASKED = re.compile(r"[Ww]hat(?: i|')s (\d+) ?([+x-]) ?(\d+)(?!\d)")
+_IN_WORDS = re.compile(r"(?<![\d.,])(\d+) (plus|minus|times) (\d+)(?!\d)")
+# What every text must have to hold a problem; quick to look for.
+_ANY_PROBLEM = re.compile(r"\d(?: ?[+x-] ?| (?:plus|minus|times) )\d")
+_SIGNS: dict[str, Operation] = {**{sign: sign for sign in OPERATIONS}, **{word: op for op, word in _WORDS.items()}}
+
+
+def problems_in_text(text: str) -> Iterator[Problem]:
+    """Every problem that occurs in a text, asked in any style, with or without an answer; repeated ones each time."""
+    for pattern in (_IN_SIGNS, _IN_SIGNS_ASKED, _IN_WORDS) if _ANY_PROBLEM.search(text) else ():
+        for a, sign, b in pattern.findall(text):
+            # Longer numbers are no operands of ours (and Python refuses to read the very longest).
+            if max(len(a), len(b)) <= 2 * MAX_DIGITS:
+                yield Problem(int(a), _SIGNS[sign], int(b))

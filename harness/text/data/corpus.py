@@ -1,0 +1,131 @@
+"""What a data set is: documents, split by document into train, validation and test.
+
+A `DataSource` is the settings of one data set (one YAML under conf/data); its `load()` gives a `Corpus`. A corpus has a
+fingerprint over everything in it, so that whatever is made from it can be addressed by content. The same settings
+always give the same corpus, in any process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal, get_args
+
+from harness.common.errors import UserError, closest
+from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
+from harness.text.utf8 import encode_utf8 as encode_utf8
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+USUAL_FORMATS = (HUMAN_ASSISTANT, PLAY)
+"""The formats of a data source that doesn't say otherwise."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text, read by a model from its first character to its last, after a start token."""
+
+    id: str
+    """Stable and unique within its corpus: "hamlet/1.1"."""
+    text: str
+    """What a model reads; never empty."""
+    source: str
+    """The data set it comes from, also inside a mixture: "shakespeare"."""
+    cluster: str
+    """What is statistically one unit: the play, the conversation. Intervals resample clusters, not documents."""
+    format: str | None = None
+    """The kind of transcript it is, by its format's name ("human_assistant", "play"); None where it isn't one.
+    `Corpus.format_of` says what the name means."""
+
+    @cached_property
+    def num_bytes(self) -> int:
+        """Length of the text in bytes of UTF-8."""
+        return len(encode_utf8(self.text))
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """The documents of a data set, by split. No document id occurs twice. Equal corpora have equal fingerprints."""
+
+    name: str
+    """The data set's name, as in `data=`."""
+    train: tuple[Document, ...]
+    """What models are fitted to."""
+    validation: tuple[Document, ...]
+    """What checkpoints and settings are chosen by."""
+    test: tuple[Document, ...]
+    """What results are reported on, and nothing else."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about how this corpus was made (files skipped, documents cut), a sentence each."""
+    formats: tuple[TranscriptFormat, ...] = USUAL_FORMATS
+    """What the names in `Document.format` mean."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over each split, its documents' ids and texts, in order.
+
+        Each part is preceded by its length, so that no two corpora are written as the same bytes.
+        """
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            documents = self.documents(split)
+            digest.update(f"{split}:{len(documents)};".encode())
+            for document in documents:
+                for part in (encode_utf8(document.id), encode_utf8(document.text)):
+                    digest.update(f"{len(part)}:".encode())
+                    digest.update(part)
+        return digest.hexdigest()
+
+    @property
+    def chat_format(self) -> TranscriptFormat:
+        """How conversations between a human and an assistant are written here."""
+        return chat_format(self.formats)
+
+    def format_of(self, document: Document) -> TranscriptFormat | None:
+        """How a document is written; None where it is no transcript."""
+        if document.format is None:
+            return None
+        return next(form for form in self.formats if form.name == document.format)
+
+    def documents(self, split: str) -> tuple[Document, ...]:
+        """The documents of "train", "validation" or "test"; UserError for another word."""
+        if split == "train":
+            return self.train
+        if split == "validation":
+            return self.validation
+        if split == "test":
+            return self.test
+        raise UserError(f"no split {split!r}: a corpus has {', '.join(SPLITS)}.{closest(split, SPLITS)}")
+
+    def __iter__(self) -> Iterator[tuple[Split, Document]]:
+        """Every document with its split, in the order of the fingerprint."""
+        for split in SPLITS:
+            for document in self.documents(split):
+                yield split, document
+
+    def num_bytes(self, split: str) -> int:
+        """Total length of a split's texts in bytes of UTF-8."""
+        return sum(document.num_bytes for document in self.documents(split))
+
+
+class DataSource(ABC):
+    """The settings of one data set: a frozen dataclass, one field an option.
+
+    A wrong value raises ValueError with a sentence for the user when the settings are made; what is wrong with the data
+    itself (a file that is missing or can't be read) raises UserError from `load`.
+    """
+
+    name: ClassVar[str]
+    """As in `data=`."""
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        """The formats of its transcripts; a corpus that it loads says the same."""
+        return USUAL_FORMATS
+
+    @abstractmethod
+    def load(self) -> Corpus:
+        """The corpus that these settings describe; the same settings give the same corpus in any process."""

@@ -1,0 +1,136 @@
+"""data=text: the user's own text, split into train, validation and test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from harness.common.errors import UserError
+from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
+from harness.text.data.splitting import check_fractions, split_by_hash
+from harness.text.data.stretches import cut_text, cut_transcript
+from harness.text.data.text_files import find_files, read_texts
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
+
+
+@dataclass(frozen=True)
+class Text(DataSource):
+    """data=text: files of your own."""
+
+    name: ClassVar[str] = "text"
+
+    paths: str | list[str] = field(default_factory=list)
+    """A file, a folder, a glob, or a list of these: .txt and .md (a document a file), .jsonl, .parquet and .csv (a
+    row)."""
+    column: str = "text"
+    """The column with the text, in .jsonl, .parquet and .csv."""
+    separator: str | None = None
+    """What stands between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
+    encoding: str = "utf-8"
+    """The files' encoding, by Python's name for it."""
+    transcripts: bool = False
+    """Whether the documents are transcripts, written as `format` says."""
+    format: TranscriptFormat = HUMAN_ASSISTANT
+    """How transcripts are written."""
+    validation_fraction: float = 0.05
+    """Share of the documents for validation, between 0 and 1."""
+    test_fraction: float = 0.05
+    """Share of the documents for test, between 0 and 1."""
+
+    def __post_init__(self) -> None:
+        try:
+            "a".encode(self.encoding)
+        except (LookupError, UnicodeError):
+            raise ValueError(
+                f"encoding={self.encoding!r} is not known. Use Python's name, as utf-8, latin-1, cp1252 or utf-16."
+            ) from None
+        if self.separator == "":
+            raise ValueError("separator is empty: name the text between documents, or null for none.")
+        check_fractions(self.validation_fraction, self.test_fraction)
+
+    @property
+    def formats(self) -> tuple[TranscriptFormat, ...]:
+        return (self.format,) if self.transcripts else ()
+
+    def load(self) -> Corpus:
+        """The files' documents. UserError where nothing is found or something can't be read."""
+        paths = [self.paths] if isinstance(self.paths, str) else self.paths
+        if not paths:
+            raise UserError(
+                "data=text needs to know which files: data.paths=FILE, a folder, a glob in quotes ('books/*.txt'), or "
+                "a list ([a.txt,b.txt])."
+            )
+        files, notes = find_files(paths)
+        documents, empty = self._read(files)
+        if not documents:
+            raise UserError(
+                f"data=text: nothing but empty text in {len(files)} files ({_some(empty)}). Name files with text."
+            )
+        if empty:
+            notes.append(f"{len(empty)} empty files skipped ({_some(empty)})")
+        splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
+        for document in documents:
+            splits[split_by_hash(document.text, self.validation_fraction, self.test_fraction)].append(document)
+        if not all(splits.values()):
+            splits = self._cut(documents)
+            notes.append(
+                f"{len(documents)} documents are too few to split whole: each is cut in stretches, from first to last "
+                "for training, validation and test"
+            )
+        train, validation, test = (tuple(splits[split]) for split in SPLITS)
+        return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
+
+    def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path]]:
+        """The documents of all files, and the files that have none."""
+        # Names don't depend on where the files lie, so that the same files elsewhere are the same corpus.
+        root = os.path.commonpath([file.resolve().parent for file in files])
+        documents: list[Document] = []
+        empty = []
+        for file in files:
+            name = file.resolve().relative_to(root).as_posix()
+            texts = read_texts(file, self.column, self.encoding, self.separator)
+            for i, text in enumerate(texts):
+                if text.strip():
+                    self._check_format(text, file)
+                    identity = name if len(texts) == 1 else f"{name}#{i}"
+                    form = self.format.name if self.transcripts else None
+                    documents.append(Document(identity, text, self.name, cluster=identity, format=form))
+            if not any(text.strip() for text in texts):
+                empty.append(file)
+        return documents, empty
+
+    def _check_format(self, text: str, file: Path) -> None:
+        if self.transcripts:
+            try:
+                self.format.parse(text)
+            except UserError as error:
+                raise UserError(
+                    f"{file}: {error} Or pick the format that it has (format=), or leave data.transcripts=false."
+                ) from None
+
+    def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
+        """Each document's stretches; what is too short to cut is for training."""
+        splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
+        fractions = self.validation_fraction, self.test_fraction
+        for document in documents:
+            if self.transcripts:
+                stretches = cut_transcript(document.text, self.format, *fractions)
+            else:
+                stretches = cut_text(document.text, *fractions)
+            if stretches is None:
+                splits["train"].append(document)
+                continue
+            for split, text in zip(SPLITS, stretches, strict=True):
+                identity = f"{document.id}:{split}"
+                splits[split].append(replace(document, id=identity, cluster=identity, text=text))
+        if not splits["test"]:
+            what = "turns" if self.transcripts else "characters"
+            raise UserError(f"data=text: no document has the 3 {what} that a split needs. Name files with more text.")
+        return splits
+
+
+def _some(files: Sequence[Path]) -> str:
+    return ", ".join(str(file) for file in files[:3]) + (", ..." if len(files) > 3 else "")

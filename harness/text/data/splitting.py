@@ -1,0 +1,34 @@
+"""Which split something belongs to, decided by a hash of its name or content.
+
+So a document stays in its split when others come or go, and two processes agree without talking to each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from harness.text.data.corpus import Split
+from harness.text.utf8 import encode_utf8
+
+
+def split_by_hash(key: str, validation_fraction: float, test_fraction: float) -> Split:
+    """The split of `key`: a share `test_fraction` of all keys is for test, `validation_fraction` for validation.
+
+    What is for test depends on `test_fraction` alone.
+    """
+    place = int.from_bytes(hashlib.sha256(encode_utf8(key)).digest()[:8], "big") / 2**64
+    if place < test_fraction:
+        return "test"
+    return "validation" if place < test_fraction + validation_fraction else "train"
+
+
+def check_fractions(validation_fraction: float, test_fraction: float) -> None:
+    """ValueError with a sentence for the user, unless both are in (0, 1) and leave something to train on."""
+    for name, fraction in (("validation_fraction", validation_fraction), ("test_fraction", test_fraction)):
+        if not 0 < fraction < 1:
+            raise ValueError(f"{name}={fraction} must lie between 0 and 1, as 0.05.")
+    if validation_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} and test_fraction={test_fraction} leave nothing to train on: "
+            "together they must be below 1."
+        )

@@ -1,0 +1,194 @@
+"""data=text: the user's own files, read into documents, word for word.
+
+Only this is changed: a byte-order mark at the beginning of a file is taken off. Line ends, spaces and everything else
+stay.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.common.errors import UserError, closest
+
+PLAIN_SUFFIXES = (".txt", ".md")
+ROW_SUFFIXES = (".jsonl", ".parquet", ".csv")
+SUFFIXES = (*PLAIN_SUFFIXES, *ROW_SUFFIXES)
+
+
+def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The files that paths, folders (with all below them) and globs name, each once, in order; and notes for the user.
+
+    In folders and globs, files of other kinds and hidden ones are passed over. UserError where a path matches nothing,
+    or names a file of another kind.
+    """
+    found: dict[Path, Path] = {}
+    passed_over: list[Path] = []
+    for asked in paths:
+        if not asked:
+            raise UserError(
+                "data=text: one of the paths is empty. Name a file, a folder, or a glob as 'books/**/*.txt'."
+            )
+        path = Path(asked).expanduser()
+        if path.is_file():
+            if path.suffix.lower() not in SUFFIXES:
+                raise UserError(
+                    f"data=text can't read {asked}: its name ends in {path.suffix or 'nothing'}. It reads "
+                    f"{', '.join(SUFFIXES)}; rename the file if it is plain text."
+                )
+            found.setdefault(path.resolve(), path)
+            continue
+        if path.is_dir():
+            matches = sorted(entry for entry in path.rglob("*") if entry.is_file())
+            visible = [entry for entry in matches if not _is_hidden(entry.relative_to(path))]
+        else:
+            visible = sorted(Path(entry) for entry in glob.glob(str(path), recursive=True) if Path(entry).is_file())
+        readable = [entry for entry in visible if entry.suffix.lower() in SUFFIXES]
+        if not readable:
+            raise UserError(_nothing_found(asked, path, visible))
+        passed_over += [entry for entry in visible if entry.suffix.lower() not in SUFFIXES]
+        for entry in readable:
+            found.setdefault(entry.resolve(), entry)
+    notes = []
+    if passed_over:
+        names = ", ".join(str(entry) for entry in passed_over[:3]) + (", ..." if len(passed_over) > 3 else "")
+        notes.append(f"{len(passed_over)} files of other kinds passed over ({names})")
+    return list(found.values()), notes
+
+
+def read_texts(file: Path, column: str, encoding: str, separator: str | None) -> list[str]:
+    """The documents of one file, in order; an empty one holds its place. UserError, naming the file, where it can't
+    be read.
+
+    column: where the text is in .jsonl, .parquet and .csv. encoding: Python's name; not for .parquet. separator: what
+    stands between documents in .txt and .md; None: the file is one document.
+    """
+    suffix = file.suffix.lower()
+    if suffix == ".jsonl":
+        return list(_jsonl_rows(file, column, encoding))
+    if suffix == ".csv":
+        return list(_csv_rows(file, column, encoding))
+    if suffix == ".parquet":
+        return list(_parquet_rows(file, column))
+    text = _decoded(file, encoding)
+    return [text] if separator is None else text.split(separator)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _nothing_found(asked: str, path: Path, visible: Sequence[Path]) -> str:
+    what = f"data=text found nothing to read at {asked!r}"
+    allowed = f"It reads {', '.join(SUFFIXES)}."
+    if visible:
+        kinds = sorted({entry.suffix or "no ending" for entry in visible})
+        return f"{what}: {len(visible)} files there, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
+    if path.is_dir():
+        return f"{what}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."
+    near = closest(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else ""
+    return (
+        f"{what}: no such file or folder, and no file matches it as a glob (looked from {Path.cwd()}).{near} {allowed} "
+        "Name a file, a folder, or a glob as 'books/**/*.txt'."
+    )
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"data=text can't open {file}: {error.strerror or error}. Check the file's permissions, or leave it out."
+        ) from error
+
+
+def _decoded(file: Path, encoding: str) -> str:
+    data = _read_bytes(file)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        likely = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
+        raise UserError(
+            f"{file} is not {encoding}: byte {error.start} of {len(data)} (0x{data[error.start]:02x}) can't be read. "
+            f"If the file has another encoding, name it, as data.encoding={likely}; else mend the file or leave it out."
+        ) from error
+    return text.removeprefix("\ufeff")
+
+
+def _jsonl_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
+    for number, line in enumerate(_decoded(file, encoding).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(
+                f"{file}, line {number}: not valid JSON ({error}). Each line must be one JSON object."
+            ) from None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{file}, line {number}: not a JSON object but {type(row).__name__}. Each line must be one."
+            )
+        if column not in row:
+            raise UserError(_no_column(f"{file}, line {number}", column, list(row)))
+        yield _text_of(row[column], f"{file}, line {number}", column)
+
+
+def _csv_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        reader = csv.DictReader(io.StringIO(_decoded(file, encoding), newline=""), strict=True)
+        columns = reader.fieldnames or []
+        if columns and column not in columns:
+            raise UserError(_no_column(str(file), column, columns))
+        for row in reader:
+            yield _text_of(row[column], f"{file}, line {reader.line_num}", column)
+    except csv.Error as error:
+        raise UserError(
+            f"{file} is not a CSV that can be read ({error}). It must have commas between fields and double quotes "
+            "around fields that hold commas, quotes or line breaks."
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _parquet_rows(file: Path, column: str) -> Iterator[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = io.BytesIO(_read_bytes(file))
+    try:
+        columns = pq.read_schema(data).names
+        if column not in columns:
+            raise UserError(_no_column(str(file), column, columns))
+        data.seek(0)
+        values = pq.read_table(data, columns=[column]).column(column).to_pylist()
+    except pa.ArrowException as error:
+        raise UserError(
+            f"{file} is not a Parquet file that can be read ({error}). Write it anew, or leave it out."
+        ) from error
+    for number, value in enumerate(values):
+        yield _text_of(value, f"{file}, row {number}", column)
+
+
+def _text_of(value: object, where: str, column: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise UserError(
+            f"{where}: column {column!r} holds {type(value).__name__}, not text ({str(value)[:40]!r}). Name a column "
+            "of text with data.column=NAME."
+        )
+    return value
+
+
+def _no_column(where: str, column: str, columns: Sequence[str]) -> str:
+    named = ", ".join(repr(name) for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
+    return (
+        f"{where} has no column {column!r}; it has {named}.{closest(column, columns)} Name one with data.column=NAME."
+    )

@@ -1,0 +1,141 @@
+"""tokenizer=char: a token for each character of the training text; any other is written as bytes, in halves.
+
+A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes, two tokens a byte, from 16 tokens
+kept for that. So the alphabet stays about as small as the text's own (16 tokens more, not 256), and every text still
+has ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.labels import LabelTokens, SpeakerTokens, labels_from_json
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, canonical_json
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
+from harness.text.utf8 import decode_utf8
+
+NUM_DIGITS = 16
+_NUM_CODE_POINTS = 0x110000
+
+
+class CharTokenizer(Tokenizer):
+    """Id 0 is the start token; then the labels, the 16 hexadecimal digits, and the alphabet by code point."""
+
+    kind: ClassVar[str] = "char"
+
+    def __init__(
+        self, code_points: Sequence[int], labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT
+    ) -> None:
+        """`code_points`: the alphabet, each once. `labels`: speaker labels that are one token each, where `form` has
+        labels."""
+        alphabet = np.array(sorted(set(code_points)), dtype=np.int64)
+        if len(alphabet) != len(code_points) or (alphabet < 0).any() or (alphabet >= _NUM_CODE_POINTS).any():
+            raise ValueError("the alphabet must be code points of Unicode, each once")
+        self.start_token = 0
+        self._labels = LabelTokens(labels, form, first_id=1)
+        self.label_tokens = self._labels.ids
+        self._first_digit = 1 + len(labels)
+        self._first_char = self._first_digit + NUM_DIGITS
+        self.vocab_size = self._first_char + len(alphabet)
+        self._code_points = alphabet
+        self._texts = np.array(["", *labels, *([""] * NUM_DIGITS), *map(chr, alphabet)], dtype=object)
+        self._ids = np.full(_NUM_CODE_POINTS, -1, dtype=np.int32)
+        self._ids[alphabet] = np.arange(self._first_char, self.vocab_size, dtype=np.int32)
+
+    def encode(self, text: str) -> Ids:
+        parts = [
+            np.array([part], dtype=np.int64) if isinstance(part, int) else self._encode_plain(part)
+            for part in self._labels.split(text)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    def _encode_plain(self, text: str) -> Ids:
+        code_points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+        ids = self._ids[code_points].astype(np.int64)
+        unseen = np.flatnonzero(ids < 0)
+        if not len(unseen):
+            return ids
+        num_bytes = _utf8_length(code_points[unseen])
+        lengths = np.ones(len(ids), dtype=np.int64)
+        lengths[unseen] = 2 * num_bytes
+        begins = np.cumsum(lengths) - lengths
+        out = np.repeat(ids, lengths)
+        for size in range(1, 5):
+            which = unseen[num_bytes == size]
+            digits = _utf8_digits(code_points[which].astype(np.int64), size)  # (characters, 2 * size)
+            out[begins[which][:, None] + np.arange(2 * size)] = self._first_digit + digits
+        return out
+
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
+        ids = np.asarray(tokens, dtype=np.int64)
+        is_digit = (ids >= self._first_digit) & (ids < self._first_char)
+        if not is_digit.any():
+            return "".join(self._texts[ids])
+        edges = np.flatnonzero(np.diff(is_digit)) + 1
+        runs = np.split(ids, edges)
+        return "".join(
+            self._decode_digits(run) if digits else "".join(self._texts[run])
+            for run, digits in zip(runs, is_digit[np.concatenate([[0], edges])], strict=True)
+        )
+
+    def _decode_digits(self, ids: np.ndarray) -> str:
+        digits = ids - self._first_digit
+        pairs = digits[: len(digits) // 2 * 2].reshape(-1, 2)
+        # Half a byte left over stands for no character.
+        rest = "�" if len(digits) % 2 else ""
+        return decode_utf8((pairs[:, 0] * NUM_DIGITS + pairs[:, 1]).astype(np.uint8).tobytes()) + rest
+
+    def token_text(self, token: int) -> str:
+        if self._first_digit <= token < self._first_char:
+            return f"<0x{token - self._first_digit:X}>"
+        return super().token_text(token)
+
+    def to_json(self) -> str:
+        content = {"kind": self.kind, **self._labels.to_json(), "code_points": self._code_points.tolist()}
+        return canonical_json(content)
+
+    @classmethod
+    def from_json(cls, content: str) -> Self:
+        described = json.loads(content)
+        return cls(described["code_points"], *labels_from_json(described))
+
+
+def _utf8_length(code_points: np.ndarray) -> np.ndarray:
+    """Bytes of UTF-8 that each code point takes, 1 to 4; a surrogate takes 3."""
+    return 1 + (code_points >= 0x80).astype(np.int64) + (code_points >= 0x800) + (code_points >= 0x10000)
+
+
+def _utf8_digits(code_points: np.ndarray, size: int) -> np.ndarray:
+    """The hexadecimal digits of code points that take `size` bytes each: (N,) to (N, 2 * size). RFC 3629, section 3."""
+    lead = {1: 0x00, 2: 0xC0, 3: 0xE0, 4: 0xF0}[size]
+    columns = [lead | (code_points >> 6 * (size - 1))]
+    columns += [0x80 | ((code_points >> 6 * i) & 0x3F) for i in range(size - 2, -1, -1)]
+    data = np.stack(columns, axis=1)
+    return np.stack([data >> 4, data & 0xF], axis=2).reshape(len(code_points), 2 * size)
+
+
+@dataclass(frozen=True)
+class CharTokenizerSettings(SpeakerTokens):
+    """tokenizer=char: characters as tokens."""
+
+    min_count: int = 1
+    """Characters seen less often than this in training are written as bytes; 1 or more."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_count < 1:
+            raise ValueError(f"min_count must be at least 1, not {self.min_count}.")
+
+    def train(self, documents: Sequence[Document]) -> CharTokenizer:
+        counts: Counter[str] = Counter()
+        for document in documents:
+            counts.update(document.text)
+        frequent = sorted(ord(char) for char, count in counts.items() if count >= self.min_count)
+        return CharTokenizer(frequent, self.active_labels, self.format)

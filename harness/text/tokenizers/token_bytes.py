@@ -1,0 +1,83 @@
+"""What tokenizers by the `tokenizers` library share: each token stands for some bytes, and each byte has a token.
+
+Text that the library can't take, as lone surrogates, is written byte by byte; and what tokens say is decoded here, from
+their bytes, so that the text of a whole is made of its parts' bytes and nothing is put in or lost between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer
+from harness.text.utf8 import decode_utf8, encode_utf8
+
+if TYPE_CHECKING:
+    import tokenizers
+
+NUM_BYTES = 256
+SURROGATES = re.compile("([\ud800-\udfff]+)")
+"""Lone surrogates, which the library doesn't take: it wants UTF-8."""
+
+
+class BytesTokenizer(Tokenizer):
+    """A subclass sets the four below."""
+
+    _encoder: tokenizers.Tokenizer
+    _bytes: np.ndarray
+    """(V,) of bytes objects: what each token stands for; b"" for the start token."""
+    _id_of_byte: Ids
+    """(256,): the token of each byte."""
+    _byte_by_byte: re.Pattern[str] = SURROGATES
+    """What is written byte by byte, as one group, so that it splits a text and stays in it."""
+
+    def encode(self, text: str) -> Ids:
+        return self.encode_many([text])[0]
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        return self._encode_parts([text] for text in texts)
+
+    def _encode_parts(self, texts: Iterable[Iterable[str | int]]) -> list[Ids]:
+        """The ids of texts, each in stretches that are cut apart, and ids between them."""
+        out: list[list[Ids | None]] = []  # None where the library still has to say
+        stretches: list[str] = []
+        for text in texts:
+            ids: list[Ids | None] = [np.empty(0, dtype=np.int64)]
+            for part in text:
+                if isinstance(part, int):
+                    ids.append(np.array([part], dtype=np.int64))
+                    continue
+                # of what is split by one group, every second part is the group
+                for place, stretch in enumerate([part] if part.isascii() else self._byte_by_byte.split(part)):
+                    if place % 2:
+                        ids.append(self._id_of_byte[np.frombuffer(encode_utf8(stretch), dtype=np.uint8)])
+                    elif stretch:
+                        ids.append(None)
+                        stretches.append(stretch)
+            out.append(ids)
+        encoded = iter(self._encoder.encode_batch_fast(stretches, add_special_tokens=False))
+        return [
+            np.concatenate([np.array(next(encoded).ids, dtype=np.int64) if one is None else one for one in ids])
+            for ids in out
+        ]
+
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
+        return decode_utf8(b"".join(self._bytes[np.asarray(tokens, dtype=np.int64)]))
+
+    def token_text(self, token: int) -> str:
+        data: bytes = self._bytes[token]
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return "".join(f"<0x{byte:02X}>" for byte in data)
+        return super().token_text(token)
+
+
+def spelling_of_bytes() -> list[str]:
+    """GPT-2's printable character for each byte: itself where that is printable, else the next ones from U+0100 on."""
+    printable = {*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)}
+    spare = iter(range(NUM_BYTES, 2 * NUM_BYTES))
+    return [chr(byte if byte in printable else next(spare)) for byte in range(NUM_BYTES)]

@@ -1,0 +1,285 @@
+"""What a transcript format must keep to, so that its transcripts can be told apart whatever is said in them.
+
+Labels, ends and what stands between turns may not run into one another, nor into themselves: then the first place that
+looks like the end of a turn is one, and a backslash in the middle of it is enough to make it words.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from harness.common.errors import UserError, closest
+from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
+
+
+def mistake_in(form: TranscriptFormat) -> str | None:
+    """What is wrong with a format, as a sentence for the user; None where nothing is."""
+    if not form.name:
+        return "name is empty: documents need a name for their format, as human_assistant."
+    for part in ("before_name", "after_name", "end", "between"):
+        if "\\" in getattr(form, part):
+            return (
+                f"{part}={getattr(form, part)!r} has a backslash, which marks what is escaped. Use other characters. "
+                '(A line break is "\\n" in a YAML file; on the command line it is typed as it is, between quotes.)'
+            )
+    if form.before_text.strip():
+        return f"before_text={form.before_text!r} may be white space only. Put words into after_name."
+    if form.before_name[:1].isspace():
+        return f"before_name={form.before_name!r} begins with white space. Put that at the end of between."
+    return (_mistake_in_end(form) if form.end else _mistake_in_between(form)) or _mistake_in_speakers(form)
+
+
+def _mistake_in_end(form: TranscriptFormat) -> str | None:
+    if form.end in form.between:
+        return f"between={form.between!r} has the end {form.end!r} in it, which is written anyway. Take it out."
+    if len(form.end) < 2 or form.end[0].isspace() or form.end[0] in form.end[1:]:
+        return (
+            f"end={form.end!r} must have 2 characters or more, of which the first is no white space and doesn't come "
+            "again, as <|im_end|>."
+        )
+    return None
+
+
+def _mistake_in_between(form: TranscriptFormat) -> str | None:
+    if form.between and not set(form.between) & set(form.before_name + form.after_name):
+        return None
+    return (
+        f"between={form.between!r} must be there, and share no character with labels (before_name="
+        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be told apart. White space that "
+        "closes a label can stand in before_text."
+    )
+
+
+def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
+    if form.speakers is None:
+        return None if form.after_name else "after_name is empty: without it nobody knows where any name ends."
+    if not form.speakers:
+        return "speakers names nobody. Name two at least, or give null for any names."
+    for name in form.speakers.values():
+        if mistake := form.mistake_in_name(name):
+            return mistake
+    labels = [name + form.after_name for name in form.speakers.values()]
+    for label, other in itertools.permutations(labels, 2):
+        if other.startswith(label):
+            return (
+                f"speakers has {label!r}, with which {other!r} begins too: they can't be told apart. Use other names."
+            )
+    return None
+
+
+def runs_into(left: str, right: str) -> bool:
+    """Whether `right` stands in `left`, or could begin in it and end in what follows."""
+    return bool(right) and (right in left or any(left.endswith(right[:size]) for size in range(1, len(right))))
+
+
+MOST_NAME_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class TranscriptFormat:
+    """How a kind of transcript is written: the settings of `format=`."""
+
+    name: str
+    """As in `Document.format`."""
+    speakers: dict[str, str] | None = None
+    """Who may speak, and the name that is written for each; None: anyone, under a name of one line, at most 60
+    characters."""
+    before_name: str = ""
+    """What opens a label, before the name."""
+    after_name: str = ":"
+    """What closes a label, after the name."""
+    before_text: str = " "
+    """White space between a label and what is said; it belongs to what is said."""
+    end: str = ""
+    """What closes a turn, wherever it stands; '': nothing does but the next label."""
+    between: str = "\n\n"
+    """What stands between one turn and the next."""
+    labels_in_text: Literal["escape", "refuse"] = "escape"
+    """What to do with a turn whose own words would be read as its end."""
+
+    def __post_init__(self) -> None:
+        if mistake := mistake_in(self):
+            raise ValueError(mistake)
+
+    def label(self, speaker: str) -> str:
+        """What opens a turn: "Human:". UserError for a speaker that this format doesn't allow."""
+        if self.speakers is None:
+            if mistake := self.mistake_in_name(speaker):
+                raise UserError(mistake)
+            return self.before_name + speaker + self.after_name
+        if speaker not in self.speakers:
+            raise UserError(
+                f"format {self.name!r} has no speaker {speaker!r}; it has {', '.join(self.speakers)}."
+                f"{closest(speaker, self.speakers)}"
+            )
+        return self.before_name + self.speakers[speaker] + self.after_name
+
+    def render(self, transcript: Transcript) -> str:
+        """The transcript as text. UserError for a speaker (or, by choice, a text) that this format doesn't allow."""
+        turns = [self.label(turn.speaker) + self.body(turn) for turn in transcript.turns]
+        return (self.end + self.between).join(turns) + (self.end if turns else "")
+
+    def open_turn(self, transcript: Transcript, speaker: str) -> str:
+        """A prompt for what `speaker` says next: the transcript as text and the speaker's label, ready for the body."""
+        before = self.render(transcript) + self.between if transcript.turns else ""
+        return before + self.label(speaker)
+
+    def body(self, turn: Turn) -> str:
+        """What a completion of `open_turn` writes to say this: " text", escaped. By choice, UserError."""
+        body = self.before_text + turn.text if turn.text else ""
+        if self.labels_in_text == "escape":
+            return self._ends_in_text.sub(r"\1\\", body)
+        if found := self._ends_in_text.search(body):
+            words = found[2] if self.between and not self.end else found[1] + found[2]
+            where = "" if self.end else " after a blank line" if self.between == "\n\n" else f" after {self.between!r}"
+            raise UserError(
+                f"a turn of {turn.speaker} has the words {words!r}{where}, where format {self.name!r} would take "
+                "the turn for ended. Take them out, or let the format escape them (labels_in_text=escape)."
+            )
+        return body
+
+    def stop_text(self, next_speaker: str) -> str:
+        """What a completion writes when it hands over to `next_speaker`: the end of its turn, or, in a format without,
+        what stands between turns and that speaker's label."""
+        return self.end or self.between + self.label(next_speaker)
+
+    def parse(self, text: str) -> Transcript:
+        """The turns of a text: of one that `render` wrote, exactly those; UserError where it opens with no label.
+
+        Text that a model wrote is read leniently: an end or a label at no structural place is words, and a line break
+        behind a label will do.
+        """
+        if not text:
+            return Transcript()
+        first = self._opening.match(text)
+        if first is None:
+            names = ("NAME",) if self.speakers is None else self.speakers.values()
+            who = " or ".join(self.before_name + name + self.after_name for name in names)
+            raise UserError(
+                f"a transcript in format {self.name!r} opens with a label ({who}); this text opens with "
+                f"{text[:40]!r}. Put the first speaker's label before it."
+            )
+        return Transcript(self.reply(self._speaker_of(first[0]), text[first.end() :]))
+
+    def reply(self, speaker: str, completion: str) -> tuple[Turn, ...]:
+        """The turns that a completion of `open_turn` wrote: the speaker's, and all that it went on to write for others.
+
+        What it wrote last may be cut off in mid-turn.
+        """
+        bodies = []
+        begin = 0
+        open_turn: str | None = speaker
+        for boundary in self.boundaries(self._label).finditer(completion):
+            bodies.append((open_turn, completion[begin : boundary.start()]))
+            open_turn = None if boundary["label"] is None else self._speaker_of(boundary["label"])
+            begin = boundary.end()
+        bodies.append((open_turn, completion[begin:]))
+        return tuple(
+            Turn(who, self._escaped_ends.sub(r"\1", body).removeprefix(self.before_text))
+            for who, body in bodies
+            if who is not None
+        )
+
+    @property
+    def token_labels(self) -> tuple[str, ...]:
+        """What `speaker_tokens` makes single tokens: the two markers that open and close every turn, or, without such,
+        the labels of the speakers there are."""
+        if self.end and self.before_name:
+            return (self.before_name, self.end)
+        labels = [self.label(speaker).rstrip() for speaker in self.speakers or ()]
+        return (*labels, self.end) if self.end else tuple(labels)
+
+    @property
+    def after_label(self) -> str:
+        """What must follow a label, as a look-ahead: what is said, or what ends a turn in which nothing is."""
+        if not self.before_text:
+            return ""
+        return rf"(?={re.escape(self.before_text)}|\n|{re.escape(self.end or self.between)}|\Z)"
+
+    def boundaries(self, label: str) -> re.Pattern[str]:
+        """Finds where one turn ends and the next begins, its label in the group `label`; in a format that closes its
+        turns, also the last end, and those before other labels of the format, with nothing in the group.
+
+        label: a regular expression for the labels to be found, or their beginnings.
+        """
+        end, between = re.escape(self.end), re.escape(self.between)
+        # The literal beginning makes this search fast.
+        if not end:
+            return re.compile(f"{between}(?P<label>{label})")
+        return re.compile(rf"{end}(?:{between}(?:(?P<label>{label})|(?={self._label}))|(?:{between})?\Z)")
+
+    @cached_property
+    def _name(self) -> str:
+        """A name as a regular expression. It holds nothing that the format's own parts begin with, so that where it
+        ends is never in doubt."""
+        barred = {"\n", *self.after_name[:1], *self.end[:1], *("" if self.end else self.between)}
+        return rf"(?![\\\s])[^{re.escape(''.join(sorted(barred)))}]{{1,{MOST_NAME_CHARACTERS}}}(?<!\s)"
+
+    @cached_property
+    def _bare_label(self) -> str:
+        names = [re.escape(name) for name in (self.speakers or {}).values()] or [self._name]
+        return f"{re.escape(self.before_name)}(?:{'|'.join(names)}){re.escape(self.after_name)}"
+
+    @cached_property
+    def _label(self) -> str:
+        return self._bare_label + self.after_label
+
+    @cached_property
+    def _opening(self) -> re.Pattern[str]:
+        return re.compile(self._label)
+
+    @cached_property
+    def _ends_in_text(self) -> re.Pattern[str]:
+        """What would end a turn if it stood in its words: its first part in a group, and a look at the second."""
+        first, second = self._end_in_two
+        return re.compile(rf"({first})(?=\\*({second}))")
+
+    @cached_property
+    def _escaped_ends(self) -> re.Pattern[str]:
+        first, second = self._end_in_two
+        return re.compile(rf"({first})\\(?=\\*{second})")
+
+    @property
+    def _end_in_two(self) -> tuple[str, str]:
+        if self.end:
+            return re.escape(self.end[0]), re.escape(self.end[1:])
+        return re.escape(self.between), self._bare_label
+
+    def _speaker_of(self, label: str) -> str:
+        name = label[len(self.before_name) : len(label) - len(self.after_name)]
+        if self.speakers is None:
+            return name
+        return next(speaker for speaker, written in self.speakers.items() if written == name)
+
+    def mistake_in_name(self, name: str) -> str | None:
+        """What is wrong with the name of a speaker, as a sentence for the user."""
+        label = self.before_name + name + self.after_name
+        if re.fullmatch(self._name, name) and not runs_into(self.between + label, self.end):
+            return None
+        return (
+            f"{name!r} can't be a speaker's name in format {self.name!r}: a name is one line of 1 to "
+            f"{MOST_NAME_CHARACTERS} characters, with no space at its ends, no backslash at its beginning, and nothing "
+            "in it that closes a label or a turn. Use another name."
+        )
+
+
+HUMAN_ASSISTANT = TranscriptFormat("human_assistant", {name: name for name in (HUMAN, ASSISTANT, SYSTEM)})
+
+PLAY = TranscriptFormat("play")
+
+
+def chat_format(
+    formats: Sequence[TranscriptFormat], speakers: tuple[str, str] = (HUMAN, ASSISTANT)
+) -> TranscriptFormat:
+    """Of the formats that a corpus' transcripts have, the one for these two to talk in: the first that names both, else
+    the first in which anyone may speak. Where there is none, that for a human and an assistant, or human_assistant."""
+    naming = [form for form in formats if form.speakers is not None and form.speakers.keys() >= set(speakers)]
+    open_to_all = [form for form in formats if form.speakers is None]
+    if naming or open_to_all:
+        return [*naming, *open_to_all][0]
+    return HUMAN_ASSISTANT if speakers == (HUMAN, ASSISTANT) else chat_format(formats)

@@ -1,0 +1,89 @@
+"""What a family may spend on its fit, and the width that spends a parameter budget.
+
+'Matched' is always matched in something: training tokens, FLOPs, seconds, or parameters. The fit ends at whichever
+limit comes first; what was really spent is in the record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+
+import torch
+
+from harness.common.errors import UserError
+from models.language_model import ModelConfig, NeuralModel
+
+TRAIN_FLOPS_PER_FORWARD_FLOP = 3
+"""A backward pass costs about twice its forward pass (Kaplan et al. 2020, section 2.1)."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits on a fit; None: no limit of that kind."""
+
+    tokens: int | None = None
+    """Training tokens to predict (gradients: repeats count again) or to count (counting never counts a token twice)."""
+    seconds: float | None = None
+    """Seconds of training, validation not included."""
+    flops: float | None = None
+    """Floating-point operations of training; counting spends none."""
+    num_params: int | None = None
+    """Parameters that the model should have: a width is solved for it, n-grams are pruned to it."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value is not None and not value > 0:
+                raise ValueError(f"budget.{name}={value} is not allowed: it must be above 0, or null for no limit")
+        if self.tokens is None and self.seconds is None and self.flops is None:
+            raise ValueError("no budget: set at least one of budget.tokens, budget.seconds and budget.flops")
+
+    def fraction_spent(self, tokens: int, seconds: float, flops: float) -> float:
+        """How far along the limit that is nearest is: 1 or more when the budget is used up."""
+        spent = ((tokens, self.tokens), (seconds, self.seconds), (flops, self.flops))
+        return max(used / limit for used, limit in spent if limit is not None)
+
+
+def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
+    """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
+    return None if asked is None or not config.heeds_num_params else got / asked - 1
+
+
+def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:
+    """The configuration whose width comes closest to `num_params` parameters.
+
+    Raises UserError where even the smallest width has more. Families without a width come back as they are.
+    """
+    field = config.width_field
+    if num_params is None or field is None:
+        return config
+    step = config.width_multiple
+
+    @functools.cache
+    def size(multiple: int) -> int:
+        return count_params(dataclasses.replace(config, **{field: multiple * step}), vocab_size)
+
+    if size(1) > num_params:
+        raise UserError(
+            f"budget.num_params={num_params:,} is too small for model={config.family}: with the smallest width "
+            f"({field}={step}) and a vocabulary of {vocab_size:,} it has {size(1):,} parameters. "
+            f"Allow at least that many, or pick a smaller vocabulary or fewer layers."
+        )
+    high = 2
+    while size(high) < num_params:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= num_params else (low, middle)
+    best = min((low, high), key=lambda multiple: abs(size(multiple) - num_params))
+    return dataclasses.replace(config, **{field: best * step})
+
+
+def count_params(config: ModelConfig, vocab_size: int) -> int:
+    """Parameters of an untrained neural model, without allocating them."""
+    with torch.device("meta"):
+        model = config.build(vocab_size, start_token=0)
+    assert isinstance(model, NeuralModel), "only neural families have a width"
+    return model.num_params()

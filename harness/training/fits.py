@@ -1,0 +1,114 @@
+"""Fits, addressed by content: what is fitted once is never fitted again.
+
+A fit is a model with its weights, its tokenizer and its training curve, under results/fits/<fit_id>. The id is a hash
+of everything that the weights depend on. Two processes that want the same fit: one makes it, the other waits for it. A
+fit that was killed goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from harness.common.errors import UserError
+from harness.common.files import CURVE_FILE
+from harness.config.compose import refuse_foreign
+from harness.config.identity import content_hash, identity
+from harness.config.options import relocated
+from harness.config.settings import build
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.training.budget import Budget
+from harness.training.settings import Training
+from models.checks import Impossible
+from models.language_model import LanguageModel, ModelConfig, NeuralModel
+
+log = logging.getLogger("bakeoff")
+
+FIT_FILE = "fit.json"
+
+MODEL_FILE = "model.json"
+
+TOKENIZER_FILE = "tokenizer.json"
+
+FORMAT_VERSION = 2
+"""Raised when fits of the same settings come to hold something else."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that a fit's weights depend on, but for the text of the corpus."""
+
+    model: ModelConfig
+    tokenizer: TokenizerSettings
+    training: Training
+    budget: Budget
+    seed: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model, ready to be asked."""
+
+    id: str
+    folder: Path
+    model: LanguageModel
+    tokenizer: Tokenizer
+    facts: Mapping[str, Any]
+    """What fit.json holds: spent, cost, num_params_missed_by, peak_memory_bytes."""
+
+    def curve(self) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / CURVE_FILE)
+
+
+def fit_id(settings: FitSettings, corpus: Corpus) -> str:
+    """The content hash that names a fit."""
+    return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of `device=`. UserError where it isn't there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    number = int(name.partition(":")[2] or 0)
+    if not there[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
+        present = [kind for kind, is_there in there.items() if is_there]
+        raise UserError(
+            f"device={name} was asked for, but torch finds none here. There is: {', '.join(present)}. "
+            "Leave device=auto to take the best."
+        )
+    return torch.device(name)
+
+
+def load_fit(folder: Path, device: torch.device) -> Fit:
+    """A finished fit from its folder. UserError where it isn't one."""
+    try:
+        facts = json.loads((folder / FIT_FILE).read_text(encoding="utf-8"))
+        described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} is not a finished fit ({Path(str(error.filename)).name} is missing). Run its "
+            "command again to finish it."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
+    saved = relocated(described["config"])
+    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
+    config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    try:
+        model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+    except Impossible as error:
+        raise UserError(str(error)) from None
+    if isinstance(model, NeuralModel):
+        model.to(device).eval()
+    return Fit(facts["fit_id"], folder, model, tokenizer, facts)

@@ -1,0 +1,189 @@
+"""Making a fit: found, waited for, continued, or trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from harness.common import environment
+from harness.common.errors import UserError
+from harness.common.files import CURVE_FILE, write_bytes, write_json
+from harness.common.seeds import seed_of
+from harness.config.identity import content_hash, identity, plain
+from harness.config.options import files_of
+from harness.text.data.corpus import Corpus
+from harness.text.data.token_stream import token_stream
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training.budget import missed_by, solve_width
+from harness.training.fits import FIT_FILE, MODEL_FILE, TOKENIZER_FILE, Fit, FitSettings, fit_id, load_fit, log
+from harness.training.gradients import TRAIN_STATE_FILE
+from harness.training.progress import Spent, Validation
+from harness.training.training import fit, take, tune
+from models.checks import Impossible
+from models.combined import CombinedConfig
+from models.language_model import WEIGHTS_FILE, LanguageModel, NeuralModel
+
+_tokenizers: dict[str, Tokenizer] = {}
+
+
+def obtain(settings: FitSettings, corpus: Corpus, results_dir: Path, device: torch.device) -> Fit:
+    """The fit that these settings describe: found, waited for, gone on with, or made."""
+    name = fit_id(settings, corpus)
+    folder = results_dir / "fits" / name
+    if not (folder / FIT_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("fit %s is being made by another process; waiting for it", name)
+            lock.acquire()
+        try:
+            if not (folder / FIT_FILE).exists():
+                _make(settings, corpus, folder, results_dir, device)
+        finally:
+            lock.release()
+    return load_fit(folder, device)
+
+
+def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path, device: torch.device) -> None:
+    """Fit, and write the fit's folder; fit.json comes last."""
+    environment.start_measuring_memory()
+    earlier = _earlier(settings, results_dir, device)
+    tokenizer = earlier.tokenizer if earlier is not None else _tokenizer(settings, corpus)
+    validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
+    try:
+        if isinstance(settings.model, CombinedConfig):
+            model, spent, curve = _combine(settings, settings.model, corpus, validation, results_dir, device)
+        else:
+            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, device)
+    except Impossible as error:
+        raise UserError(str(error)) from None
+    write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
+    described = {
+        "family": model.config.family,
+        "config": plain(model.config),
+        "vocab_size": model.vocab_size,
+        "start_token": model.start_token,
+        "plugins": files_of(plain(model.config)),
+    }
+    write_json(folder / MODEL_FILE, described)
+    unfinished = folder / "unfinished"
+    unfinished.mkdir(exist_ok=True)
+    model.save(unfinished)
+    (unfinished / WEIGHTS_FILE).replace(folder / WEIGHTS_FILE)
+    shutil.rmtree(unfinished)
+    pd.DataFrame(curve).to_parquet(folder / CURVE_FILE)
+    facts = {
+        "fit_id": folder.name,
+        "seed": settings.seed,
+        "spent": asdict(spent),
+        "cost": asdict(model.cost()),
+        "num_params_missed_by": missed_by(model.config, settings.budget.num_params, model.cost().num_params),
+        "device": str(device),
+        "num_threads": torch.get_num_threads(),
+        "peak_memory_bytes": environment.peak_memory_bytes(),
+    }
+    write_json(folder / FIT_FILE, facts)
+    (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
+    if settings.model.is_fitted:
+        log.info("took up %s as it is", settings.model.family)
+        return
+    log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
+
+
+def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> Fit | None:
+    """The fit that this one goes on from; UserError where that is of another model."""
+    if settings.training.continue_from is None:
+        return None
+    if settings.model.is_fitted:
+        raise UserError(
+            f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
+            "already and isn't trained here, so it can't go on from a fit. Leave training.continue_from out."
+        )
+    found = load_fit(results_dir / "fits" / settings.training.continue_from, device)
+    config = solve_width(settings.model, settings.budget.num_params, found.tokenizer.vocab_size)
+    if found.model.config != config or isinstance(config, CombinedConfig):
+        raise UserError(
+            f"training.continue_from={found.id} is a fit of {found.model.config}, which can't go on as {config}. Give "
+            "this run the same model options, or continue from another run."
+        )
+    return found
+
+
+def _train(
+    settings: FitSettings,
+    earlier: Fit | None,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    validation: Validation,
+    folder: Path,
+    device: torch.device,
+) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
+    """A model of a family that learns from text itself, fitted."""
+    if earlier is not None:
+        model = earlier.model
+        log.info("going on from fit %s", earlier.id)
+    else:
+        config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of("weights", settings.seed))
+            model = config.build(tokenizer.vocab_size, tokenizer.start_token)
+    if isinstance(model, NeuralModel):
+        model.to(device).eval()
+    if model.config.is_fitted:
+        return model, *take(model, validation)
+    log.info("fitting %s (fit %s)", model.config.family, folder.name)
+    stream = token_stream(corpus, "train", tokenizer).tokens
+    training, budget, seed = settings.training, settings.budget, settings.seed
+    spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
+    return model, spent, curve
+
+
+def _combine(
+    settings: FitSettings,
+    config: CombinedConfig,
+    corpus: Corpus,
+    validation: Validation,
+    results_dir: Path,
+    device: torch.device,
+) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
+    """A combination of fits, which are found or made as each member would be alone, tuned."""
+    members = {
+        name: obtain(dataclasses.replace(settings, model=member), corpus, results_dir, device)
+        for name, member in config.members.items()
+    }
+    log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
+    model = config.combine({name: member.model for name, member in members.items()})
+    spent = Spent()
+    for member in members.values():
+        for name, amount in member.facts["spent"].items():
+            setattr(spent, name, getattr(spent, name) + amount)
+    return model, spent, tune(model, validation, spent)
+
+
+def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
+    documents, num_bytes = [], 0
+    for document in corpus.validation:
+        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
+        num_bytes += document.num_bytes
+        if num_bytes >= max_bytes:
+            break
+    return Validation(documents, num_bytes)
+
+
+def _tokenizer(settings: FitSettings, corpus: Corpus) -> Tokenizer:
+    """The tokenizer trained on the corpus; the latest is kept for the next fit of this process."""
+    key = content_hash([identity(settings.tokenizer), corpus.fingerprint])
+    if key not in _tokenizers:
+        _tokenizers.clear()
+        _tokenizers[key] = settings.tokenizer.train(corpus.train)
+    return _tokenizers[key]

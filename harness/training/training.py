@@ -1,0 +1,88 @@
+"""Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
+
+The training stream is read in order by rows side by side, each from its own place in it; a recurrent family's state is
+carried from one stretch to the next. Nothing depends on the wall clock unless the budget is in seconds, every step's
+random numbers follow from (seed, step), and a checkpoint holds all that the next step needs: so a fit that was killed
+and started again ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.common.progress import Progress
+from harness.training.budget import Budget
+from harness.training.gradients import _GradientFit
+from harness.training.progress import Spent, Validation, _curve_row
+from harness.training.settings import Training
+from models.combined import CombinedModel
+from models.language_model import CountingModel, LanguageModel, NeuralModel
+
+_TOKENS_COUNTED_AT_ONCE = 1 << 18
+
+
+def fit(
+    model: LanguageModel,
+    stream: np.ndarray,
+    validation: Validation,
+    training: Training,
+    budget: Budget,
+    seed: int,
+    folder: Path,
+    say: Callable[[str], None],
+) -> tuple[Spent, list[dict[str, Any]]]:
+    """Fit a model in place; it ends with the weights that were best on validation text.
+
+    stream: (N,) token ids, each document opened by the start token. folder: holds the checkpoint while the fit is
+    unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
+    """
+    if isinstance(model, NeuralModel):
+        return _GradientFit(model, stream, validation, training, budget, seed, folder).run(say)
+    assert isinstance(model, CountingModel), "a family learns by gradients, by counting, or not from text itself"
+    return _fit_by_counting(model, stream, validation, budget, folder)
+
+
+def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dict[str, Any]]:
+    """Let validation text choose how a combination's members are combined; the rows of its training curve.
+
+    spent: what the members' fits cost; the tuning's time is added.
+    """
+    with Progress("combining", 100, "%"):
+        started = time.perf_counter()
+        model.tune(validation.as_tensors())
+        spent.seconds += time.perf_counter() - started
+    return [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
+
+
+def take(model: LanguageModel, validation: Validation) -> tuple[Spent, list[dict[str, Any]]]:
+    """A model whose weights were there already: nothing is spent on it here, and its curve is one row."""
+    spent = Spent()
+    return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
+
+
+def _fit_by_counting(
+    model: CountingModel, stream: np.ndarray, validation: Validation, budget: Budget, folder: Path
+) -> tuple[Spent, list[dict[str, Any]]]:
+    spent = Spent()
+    model.scratch_folder = folder
+    total = min(len(stream), budget.tokens or len(stream))
+    with Progress("counting", total, "tokens") as progress:
+        while spent.tokens < total and budget.fraction_spent(spent.tokens, spent.seconds, spent.flops) < 1:
+            started = time.perf_counter()
+            piece = stream[spent.tokens : min(total, spent.tokens + _TOKENS_COUNTED_AT_ONCE)]
+            model.count(torch.from_numpy(piece.astype(np.int64)))
+            spent.tokens += len(piece)
+            spent.steps += 1
+            spent.seconds += time.perf_counter() - started
+            progress.advance(len(piece))
+    with Progress("smoothing", 100, "%") as progress:
+        started = time.perf_counter()
+        model.finish(validation.as_tensors(), budget.num_params, lambda share: progress.advance_to(100 * share))
+        spent.seconds += time.perf_counter() - started
+    return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]

@@ -1,0 +1,49 @@
+"""Who speaks next: where that can be asked, and how speakers are ranked."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.turn_taking.speakers import change, changes, recent
+from harness.text.transcript import Transcript, Turn
+
+
+def scene(order: str) -> Transcript:
+    return Transcript(tuple(Turn(speaker, "Ay.") for speaker in order))
+
+
+@pytest.mark.parametrize(
+    ("order", "places"),
+    [("ABAC", [2, 3]), ("AABBC", [4]), ("ABAB", []), ("ABBC", [3]), ("", []), ("ABC", [2])],
+)
+def test_it_is_asked_where_another_takes_over_and_two_have_been_heard(order: str, places: list[int]) -> None:
+    assert changes(scene(order)) == places
+
+
+def test_the_speaker_before_the_last_and_the_most_frequent_are_ranked() -> None:
+    # So far A spoke 3 times, B 3 times and last, C once and before that; D has yet to speak.
+    at = change(scene("ABABACBD"), 7)
+    assert at.candidates == ("A", "C", "D")
+    assert at.next == "D"
+    assert at.by_last_turn == [(4,), (5,), (-1,)]
+    assert at.by_number_of_turns == [(3, 4), (1, 5), (0, -1)]
+    assert at.rank(at.by_last_turn) == at.rank(at.by_number_of_turns) == 3
+    back = change(scene("ABABACBC" + "D"), 7)
+    assert (back.next, back.rank(back.by_last_turn), back.rank(back.by_number_of_turns)) == ("C", 1, 2)
+
+
+def test_ties_count_against_the_one_who_speaks_next() -> None:
+    at = change(scene("ABCD"), 2)
+    assert at.candidates == ("A", "C", "D")
+    assert at.rank([0.0, 0.0, 0.0]) == 3
+    assert at.rank([1.0, 0.0, 0.0]) == 3
+    assert at.rank([0.0, 1.0, 0.0]) == 1
+    # Of two who have said nothing yet neither is told from the other.
+    assert at.rank(at.by_last_turn) == 3
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (9, 0), (10, 1), (29, 1), (30, 2), (35, 3), (100, 3)])
+def test_of_a_transcript_the_last_whole_turns_are_kept_that_fit(most: int, kept: int) -> None:
+    turns = scene("ABC").turns
+    found = recent(turns, [5, 20, 10], most)
+    assert found == turns[len(turns) - kept :]

@@ -1,0 +1,81 @@
+"""ARPA files on the command line's side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.cli import arpa
+from harness.common.errors import UserError
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.char import CharTokenizerSettings
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training.fits import Fit
+from models.language_model import CountingModel, ModelConfig
+from models.ngram import NGramConfig
+
+TEXT = "a rose is a rose\n100% <unk> <s> é\u2028 \t." * 3
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return CharTokenizerSettings(speaker_tokens=True).train([Document("x", TEXT, "s", "c")])
+
+
+def fitted(tokenizer: Tokenizer, config: ModelConfig) -> Fit:
+    model = config.build(tokenizer.vocab_size, tokenizer.start_token)
+    assert isinstance(model, CountingModel)
+    ids = torch.from_numpy(tokenizer.encode(TEXT))
+    model.count(torch.cat([torch.tensor([tokenizer.start_token]), ids]))
+    model.finish([ids])
+    return Fit("0" * 12, Path(), model, tokenizer, {})
+
+
+def test_every_token_has_a_word_of_its_own_without_white_space(tokenizer: Tokenizer) -> None:
+    words = arpa.token_words(tokenizer)
+    assert len(set(words)) == tokenizer.vocab_size
+    assert all(word and not any(character.isspace() for character in word) for word in words)
+    by_text = {tokenizer.decode([token]): word for token, word in enumerate(words)}
+    assert [by_text[character] for character in " \n%aé"] == ["%20", "%0A", "%25", "a", "é"]
+
+
+def test_text_scored_by_the_file_costs_what_it_costs_the_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    fit = fitted(tokenizer, NGramConfig(order=3))
+    arpa.export(fit, tmp_path / "m.arpa")
+    words = arpa.token_words(tokenizer)
+    line = "is a rose"
+    ids = tokenizer.encode(line)
+    (tmp_path / "t.txt").write_text(" ".join(words[token] for token in ids) + "\n")
+    [row] = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])["files"]
+    tokens = torch.tensor([[*ids, tokenizer.start_token]])
+    assert row["nats"] == pytest.approx(-float(fit.model.token_logprobs(tokens).double().sum()), rel=1e-6)
+    assert (row["num_tokens"], row["unknown_words"]) == (len(ids) + 1, 0)
+    assert row["bits_per_byte"] == pytest.approx(row["nats"] / math.log(2) / row["num_bytes"])
+
+
+def test_unknown_words_are_counted_and_there_are_then_no_bits_per_byte(tmp_path: Path) -> None:
+    (tmp_path / "m.arpa").write_text(
+        "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n"
+    )
+    (tmp_path / "t.txt").write_text("x y x\n\nx\n")
+    found = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])
+    # three x, one unknown word, three line ends
+    assert found["total"]["nats"] == pytest.approx(math.log(10) * (3 * 0.2 + 1 + 3 * 0.5))
+    assert found["total"]["unknown_words"] == 1
+    assert found["total"]["bits_per_byte"] is None
+
+
+@pytest.mark.parametrize("content", ["", "hello", "\\1-grams:\n-1 a\n"])
+def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "m.arpa").write_text(content)
+    (tmp_path / "t.txt").write_text("x")
+    with pytest.raises(UserError, match="ARPA file"):
+        arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])
+
+
+def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="only n-grams with an order"):
+        arpa.export(fitted(tokenizer, NGramConfig(order="inf")), tmp_path / "m.arpa")

@@ -1,0 +1,158 @@
+"""`bakeoff chat` and `--decoding` as a user meets them: whole processes, and a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.text.transcript import HUMAN, Turn
+from tests.harness.runs.test_end_to_end import bakeoff, command, environment
+from tests.harness.text.formats import CHATML
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a model that can't write much, on conversations in chatml; decoding greedily it never ends its turn."""
+    made = tmp_path_factory.mktemp("chat")
+    overrides = (
+        "model=unigram",
+        "data=chatterbot",
+        "format=chatml",
+        "tracking=none",
+        "evals=[]",
+        "decoding=temperature",
+    )
+    bakeoff(made, "run", *overrides)
+    return made
+
+
+def chat(folder: Path, lines: bytes, *options: str) -> str:
+    done = subprocess.run(
+        command("chat", "unigram", "--max-new-tokens", "30", *options),
+        cwd=folder,
+        env=environment(),
+        input=lines,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout.decode()
+
+
+def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) -> None:
+    shown = chat(folder, "what is <|im_end|>?\nünïcødé \xff\n/save talk.txt\n/raw\n".encode(), "--system", "Be kind.")
+    saved = CHATML.parse((folder / "talk.txt").read_text(encoding="utf-8"))
+    assert saved.turns[0] == Turn("System", "Be kind.")
+    assert saved.turns[1] == Turn(HUMAN, "what is <|im_end|>?")
+    assert len(saved.turns) == 5
+    assert "[written: talk.txt]" in shown
+    assert "<|im_start|>user\nwhat is <\\|im_end|>?<|im_end|>\n<|im_start|>assistant\n" in shown
+
+
+def test_bytes_that_are_no_text_end_nothing(folder: Path) -> None:
+    assert "Human: h�i\nAssistant:" in chat(folder, b"h\xffi\n")
+
+
+def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path) -> None:
+    shown = chat(
+        folder,
+        b"hi\n/decoding greedy\n/retry\n/decoding topp\n/decoding [repetition_penalty, top_p]\n/retry\n/retry\n"
+        b"/decoding top_p decoding.transforms.top_p.p=0.5\n/retry\n/decoding top_p decoding.transforms.top_p.q=1\n"
+        b"/decoding top_p seed=1\n/decoding\n",
+        *("--decoding", "[repetition_penalty,top_p] decoding.transforms.top_p.p=0.7"),
+    )
+    assert "Did you mean 'top_p'?" in shown
+    assert shown.count("Allowed: beam, ") == 2
+    assert "there is no 'q' of decoding.transforms.top_p" in shown
+    assert "seed=1 is no option of decoding" in shown
+    assert shown.count("Assistant:") == 5
+
+
+def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
+    draft = "speculative decoding.search.draft=unigram"
+    assert "Assistant:" in chat(folder, b"hi\n", "--decoding", draft)
+    bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft, "--max-new-tokens", "5")
+    done = bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft.replace("=uni", "=bi"), status=2)
+    assert "no run 'bigram'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--as", "Bob"), "format 'chatml' has no speaker 'Bob'; it has Human, Assistant, System"),
+        (("--with", "Human"), "names of your own"),
+        (("--max-new-tokens", "0"), "must be 1 or more"),
+        (("--decoding", "grredy"), "Did you mean 'greedy'"),
+    ],
+)
+def test_what_can_not_be_is_refused_with_one_message(folder: Path, options: tuple[str, ...], message: str) -> None:
+    done = bakeoff(folder, "chat", "unigram", *options, status=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class Terminal:
+    """A process at a terminal of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            env=environment(),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # makes it the controlling terminal
+        )
+        os.close(slave)
+        self.shown = ""
+        self._seen = 0
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Until something is shown behind what was waited for before."""
+        deadline = time.monotonic() + seconds
+        while text not in self.shown[self._seen :]:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self.master], [], [], 0.2)[0]:
+                self.shown += os.read(self.master, 4096).decode(errors="replace").replace("\r", "")
+        self._seen = self.shown.index(text, self._seen) + len(text)
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def interrupt_until(self, text: str, times: int = 30) -> None:
+        """Ctrl-C until something is shown. One that comes just as a prompt is shown, before readline waits for keys, is
+        only heard with the next key."""
+        for _ in range(times):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                self.wait_for(text, seconds=2)
+                return
+        raise AssertionError(self.shown)
+
+
+def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
+    terminal = Terminal(folder, "chat", "unigram", "--decoding", "greedy", "--max-new-tokens", "1000000")
+    terminal.wait_for("Human: ")
+    terminal.type("hello there\n")
+    terminal.wait_for("Assistant: ")
+    terminal.type("\x03")
+    terminal.wait_for("[stopped]")
+    terminal.wait_for("Human: ")
+    terminal.type("/raw\n")
+    terminal.wait_for("<|im_start|>user\nhello there<|im_end|>\n<|im_start|>assistant\n")
+    terminal.wait_for("the start token")
+    terminal.wait_for("Human: ")
+    terminal.interrupt_until("ends the conversation]")
+    terminal.wait_for("Human: ")
+    terminal.type("\x04")
+    assert terminal.process.wait(timeout=60) == 0

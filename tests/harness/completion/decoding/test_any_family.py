@@ -1,0 +1,86 @@
+"""A sequence's completion is its own: the same alone, in any batch, in any order, with prefixes shared or not, whatever
+the family."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.penalties import NoRepeatNGram, RepetitionPenalty
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.decoding.transforms import Mirostat, Temperature, TopP
+from harness.completion.engine import Engine
+from harness.completion.searches.beam import Beam
+from harness.completion.searches.best_of import MinimumBayesRisk
+from harness.completion.searches.contrastive import Contrastive
+from harness.completion.sequence import Completion, Prompt
+from models.language_model import LanguageModel
+from models.trial import MARKOV, fit
+from tests.models.families import FAMILIES, tiny_config
+from tests.toys import LetterTokenizer
+
+LETTERS = LetterTokenizer(MARKOV.size - 1)
+LONG = "abcdeabcdecbabcdeabcd"  # beyond a tiny model's context, and long enough to be shared
+STRATEGIES = {
+    "greedy": DecodingStrategy(Greedy()),
+    "sample": DecodingStrategy(Sample(), {"temperature": Temperature(0.9), "top_p": TopP(0.9)}),
+    "looking back": DecodingStrategy(Sample(), {"penalty": RepetitionPenalty(1.2), "no_repeat": NoRepeatNGram(3)}),
+    "remembering": DecodingStrategy(Sample(), {"mirostat": Mirostat(2.0)}),
+    "beam": DecodingStrategy(Greedy(), {}, Beam(3)),
+    "contrastive": DecodingStrategy(Greedy(), {}, Contrastive(3)),
+    "minimum Bayes risk": DecodingStrategy(Sample(), {}, MinimumBayesRisk(3)),
+}
+
+
+@pytest.fixture(scope="module", params=[*FAMILIES, "ngram:order=inf"])
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return fit(tiny_config(request.param), MARKOV)
+
+
+def prompts(count: int) -> list[Prompt]:
+    texts = ["", "a", "abc", LONG, LONG + "ab", LONG + "ba", LONG[:17], "ed" * 9, LONG]
+    return [
+        Prompt(texts[n % len(texts)], 1 + (7 * n) % 23, stop=("ab", "cc") if n % 4 == 0 else (), seed=n // 2)
+        for n in range(count)
+    ]
+
+
+def assert_same(one: list[Completion], other: list[Completion]) -> None:
+    for a, b in zip(one, other, strict=True):
+        assert (a.text, a.tokens, a.finish_reason, a.stop_text) == (b.text, b.tokens, b.finish_reason, b.stop_text)
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
+        assert a.sampler_logprobs == pytest.approx(b.sampler_logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_completion_is_the_same_in_any_company(model: LanguageModel, name: str) -> None:
+    asked = prompts(70 if name in ("greedy", "sample") else 20)
+    strategy = STRATEGIES[name]
+    alone = [Engine(model, LETTERS, strategy, share_prefixes=False).complete([prompt])[0] for prompt in asked]
+    for batch_size in (1, 7, 64):
+        for share in (True, False):
+            engine = Engine(model, LETTERS, strategy, batch_size, share)
+            assert_same(engine.complete(asked), alone)
+    engine = Engine(model, LETTERS, strategy, 7)
+    assert_same(engine.complete(asked[::-1]), alone[::-1])
+    shuffled = [asked[(11 * n) % len(asked)] for n in range(len(asked))]
+    assert_same(engine.complete(shuffled), [alone[(11 * n) % len(asked)] for n in range(len(asked))])
+
+
+@pytest.mark.parametrize("name", ["greedy", "beam", "contrastive"])
+def test_at_the_context_limit_it_stops_where_it_is_told_to(model: LanguageModel, name: str) -> None:
+    base = STRATEGIES[name]
+    window = model.window_length
+    stopping = DecodingStrategy(base.chooser, base.transforms, base.search, at_context_limit="stop")
+    asked = [Prompt("abc", 30), Prompt("", 30), Prompt("abcabcab", 30), Prompt(LONG, 4)]
+    free = Engine(model, LETTERS, base).complete(asked)
+    made = Engine(model, LETTERS, stopping).complete(asked)
+    if window is None:
+        assert_same(made, free)
+        return
+    for prompt, one, other in zip(asked, made, free, strict=True):
+        room = max(0, window - 1 - len(prompt.text))
+        if name != "beam":
+            assert one.tokens == other.tokens[:room]
+        assert len(one.tokens) <= room
+        assert one.finish_reason == ("stop" if one.tokens and one.tokens[-1] == MARKOV.start_token else "context")

@@ -1,0 +1,110 @@
+"""Choosing among several samples: best of n, majority vote, minimum Bayes risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sacrebleu.metrics import CHRF
+
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.transform import DecodingStrategy, Search
+from harness.completion.engine import Engine
+from harness.completion.searches.best_of import BestOfN, MajorityVote, MinimumBayesRisk, chrf
+from harness.completion.sequence import Completion, Prompt
+from harness.plugin_kit.chain import TableModel
+from tests.toys import LetterTokenizer
+
+
+def said(text: str, *logprobs: float) -> Completion:
+    return Completion(text, tuple(range(len(logprobs))), logprobs, logprobs, "length", None)
+
+
+def engine(search: Search, seed: int = 0, batch_size: int = 64) -> Engine:
+    generator = torch.Generator().manual_seed(seed)
+    model = TableModel(torch.randn(6, 6, generator=generator), 5)
+    return Engine(model, LetterTokenizer(5), DecodingStrategy(Sample(), {}, search), batch_size)
+
+
+@given(st.text("abcd e\n", max_size=25), st.text("abcd e\n", max_size=25))
+def test_chrf_is_sacrebleu_s(candidate: str, meant: str) -> None:
+    if not candidate.split() or not meant.split():
+        return
+    theirs = CHRF(eps_smoothing=False).sentence_score(candidate, [meant]).score / 100
+    assert chrf(candidate, meant) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_of_nothing_only_nothing_is_like() -> None:
+    assert chrf("", "") == chrf(" ", "\n") == 1.0
+    assert chrf("", "a") == chrf("a", "") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("scorer", "best"), [("likelihood", 1), ("likelihood_per_token", 2), ("shortest", 1), ("longest", 0)]
+)
+def test_best_of_n_takes_what_its_scorer_likes_best(scorer: str, best: int) -> None:
+    samples = [said("long", -1.0, -1.0, -1.0, -1.0, -1.0), said("short", -0.9), said("sure", -0.5, -0.5)]
+    assert BestOfN(scorer=scorer).choose(samples) == best  # type: ignore[arg-type]
+
+
+def test_of_equals_the_first_is_taken() -> None:
+    for search in (BestOfN(), MajorityVote(), MinimumBayesRisk()):
+        assert search.choose([said("1", -0.5), said("1", -0.5)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "first_of_the_majority"),
+    [
+        (["it is 5", "I say 7", "7", "maybe 7.0", "5"], 1),
+        (["I don't know", "no idea", "3"], 2),
+        (["no", "numbers", "at all"], 0),
+        (["1", "2", "2", "1"], 0),
+        (["25", "5", "-5", "5"], 1),
+    ],
+)
+def test_the_majority_s_number_wins(answers: Sequence[str], first_of_the_majority: int) -> None:
+    assert MajorityVote().choose([said(answer, -1.0) for answer in answers]) == first_of_the_majority
+
+
+def test_texts_can_vote_too() -> None:
+    assert MajorityVote(answer="text").choose([said("no"), said(" yes\n"), said("yes")]) == 1
+
+
+def test_minimum_bayes_risk_takes_what_is_most_like_the_others() -> None:
+    samples = [said("something else entirely"), said("the cat sat"), said("the cat sits"), said("the cats sat")]
+    utilities = [sum(chrf(one.text, other.text) for other in samples) for one in samples]
+    assert MinimumBayesRisk().choose(samples) == max(range(4), key=utilities.__getitem__) != 0
+    assert MinimumBayesRisk(utility="exact").choose([said("a"), said("b"), said("b")]) == 1
+
+
+@pytest.mark.parametrize("search", [BestOfN(1), MajorityVote(1), MinimumBayesRisk(1)])
+def test_one_sample_is_the_plain_strategy(search: Search) -> None:
+    prompts = [Prompt("abc"[:n], 8, seed=n) for n in range(4)]
+    plain = engine(DecodingStrategy(Greedy()).search).complete(prompts)
+    assert engine(search).complete(prompts) == plain
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 64])
+@pytest.mark.parametrize("search", [BestOfN(4), MajorityVote(4, "text"), MinimumBayesRisk(4)])
+def test_the_choice_does_not_depend_on_the_batch(search: Search, batch_size: int) -> None:
+    prompts = [Prompt("abcde"[: n % 6], 1 + n % 9, stop=("ca",) if n % 2 else (), seed=n) for n in range(11)]
+    alone = [engine(search).complete([prompt])[0] for prompt in prompts]
+    heard: list[int] = []
+    assert engine(search, batch_size=batch_size).complete(prompts, heard.append) == alone
+    assert sum(heard) == len(prompts)
+
+
+def test_the_best_of_many_is_no_worse_than_one() -> None:
+    prompts = [Prompt("a", 10, seed=seed) for seed in range(30)]
+    one = engine(BestOfN(1, "likelihood")).complete(prompts)
+    many = engine(BestOfN(16, "likelihood")).complete(prompts)
+    assert all(sum(b.logprobs) >= sum(a.logprobs) for a, b in zip(one, many, strict=True))
+    assert sum(sum(b.logprobs) for b in many) > sum(sum(a.logprobs) for a in one)
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_samples"):
+        BestOfN(0)

@@ -1,0 +1,150 @@
+"""Speculative decoding changes how fast is written, not what: against plain sampling and exact probabilities."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
+from harness.completion.decoding.transform import Chooser, DecodingStrategy, Transform
+from harness.completion.decoding.transforms import Mirostat, Temperature, TopK
+from harness.completion.engine import Engine
+from harness.completion.searches.speculative import Speculative
+from harness.completion.sequence import Prompt
+from harness.plugin_kit.chain import TableModel
+from harness.text.tokenizers.tokenizer import Tokenizer
+from models.language_model import LanguageModel
+from models.trial import MARKOV, fit
+from tests.models.families import tiny_config
+from tests.toys import LetterTokenizer
+
+LETTERS = LetterTokenizer(3)
+
+
+def table(seed: int) -> TableModel:
+    generator = torch.Generator().manual_seed(seed)
+    return TableModel(torch.randn(4, 4, generator=generator) * 1.5, LETTERS.start_token)
+
+
+def speculating(
+    model: LanguageModel,
+    draft: LanguageModel,
+    tokenizer: Tokenizer = LETTERS,
+    chooser: Chooser | None = None,
+    transforms: dict[str, Transform] | None = None,
+    num_draft_tokens: int = 3,
+    batch_size: int = 64,
+) -> Engine:
+    search = Speculative("draft", num_draft_tokens)
+    strategy = DecodingStrategy(chooser or Sample(), transforms or {}, search)
+    return Engine(model, tokenizer, strategy, batch_size, find_model=lambda name: (draft, tokenizer))
+
+
+def plain(engine: Engine) -> Engine:
+    strategy = DecodingStrategy(engine.strategy.chooser, engine.strategy.transforms)
+    return Engine(engine.model, engine.tokenizer, strategy, engine.batch_size)
+
+
+@pytest.mark.parametrize(
+    "transforms", [{}, {"temperature": Temperature(0.6), "top_k": TopK(2)}, {"count_penalty": CountPenalty(0.7, 0.4)}]
+)
+@pytest.mark.parametrize("num_draft_tokens", [1, 2, 5])
+def test_sequences_have_exactly_the_probabilities_of_plain_sampling(
+    num_draft_tokens: int, transforms: dict[str, Transform]
+) -> None:
+    engine = speculating(table(0), table(1), transforms=transforms, num_draft_tokens=num_draft_tokens)
+    length, draws = 3, 8_000
+    prompts = [Prompt("ab", length, seed=seed) for seed in range(draws)]
+    counts = Counter(made.tokens for made in engine.complete(prompts))
+    possible = {}
+    for size in range(1, length + 1):
+        for tokens in itertools.product(range(4), repeat=size):
+            ends = tokens[-1] == LETTERS.start_token
+            if LETTERS.start_token in tokens[:-1] or (size < length and not ends):
+                continue
+            possible[tokens] = probability(engine, "ab", tokens)
+    assert sum(possible.values()) == pytest.approx(1, abs=1e-5)
+    likely = [tokens for tokens, share in possible.items() if share * draws >= 5]
+    rest = 1 - sum(possible[tokens] for tokens in likely)
+    observed = [counts[tokens] for tokens in likely]
+    expected = [possible[tokens] * draws for tokens in likely]
+    if rest * draws >= 5:
+        observed.append(draws - sum(observed))
+        expected.append(rest * draws)
+    else:
+        expected = [value * sum(observed) / sum(expected) for value in expected]
+    assert all(possible[tokens] > 0 for tokens in counts)
+    assert chisquare(observed, expected, sum_check=False).pvalue > 1e-3
+
+
+def probability(engine: Engine, prompt: str, tokens: tuple[int, ...]) -> float:
+    """Of writing these tokens, by the chain rule, one plain step after another."""
+    from harness.completion.decoding.transform import Sampler
+    from harness.completion.engine import History
+
+    read = engine.encode([Prompt(prompt, 1)])
+    state, history, share = engine.reader(read).read([0]), History(engine, read), 1.0
+    for token in tokens:
+        sampler = Sampler(engine.strategy, 1)
+        share *= float(sampler.distribution(engine.expected(state), history.rows)[0, token].exp())
+        chosen = torch.tensor([token])
+        history.add(chosen)
+        state = engine.model.read(state, chosen[:, None])[1]
+    return share
+
+
+@pytest.mark.parametrize("drafts", ["bigram", "lstm", "transformer", "ngram"])
+@pytest.mark.parametrize("writes", ["transformer", "gru", "ngram", "rnn"])
+def test_greedy_decoding_is_the_same_with_any_draft(writes: str, drafts: str) -> None:
+    tokenizer = LetterTokenizer(MARKOV.size - 1)
+    assert tokenizer.start_token == MARKOV.start_token
+    model, draft = (fit(tiny_config(family), MARKOV) for family in (writes, drafts))
+    engine = speculating(model, draft, tokenizer, Greedy(), num_draft_tokens=4)
+    prompts = [Prompt("abcabdeecba"[: n % 12], 5 + n, stop=("ba",) if n % 3 == 0 else ()) for n in range(15)]
+    for one, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
+        assert (one.text, one.tokens, one.finish_reason) == (other.text, other.tokens, other.finish_reason)
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+        assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_what_is_written_does_not_depend_on_the_batch(batch_size: int) -> None:
+    engine = speculating(table(2), table(3))
+    prompts = [Prompt("abcab"[: n % 6], 1 + n % 9, stop=("ca",) if n % 2 else (), seed=n) for n in range(30)]
+    alone = [engine.complete([prompt])[0] for prompt in prompts]
+    together = speculating(table(2), table(3), batch_size=batch_size)
+    assert together.complete(prompts) == alone
+    assert together.complete(prompts[::-1]) == alone[::-1]
+
+
+def test_a_draft_that_is_the_model_itself_is_always_right() -> None:
+    engine = speculating(table(4), table(4), num_draft_tokens=4)
+    search = engine.strategy.search
+    assert isinstance(search, Speculative)
+    tally = search.tally(engine, [Prompt("a", 40, seed=seed) for seed in range(20)])
+    assert tally.accepted == tally.drafted > 0
+
+
+def test_a_transform_that_remembers_is_refused() -> None:
+    with pytest.raises(UserError, match="mirostat"):
+        speculating(table(0), table(1), transforms={"mirostat": Mirostat()}).complete([Prompt("a", 3)])
+
+
+def test_a_draft_of_other_tokens_is_refused() -> None:
+    strategy = DecodingStrategy(Sample(), {}, Speculative("other"))
+    engine = Engine(table(0), LETTERS, strategy, find_model=lambda name: (table(1), LetterTokenizer(9)))
+    with pytest.raises(UserError, match="other tokens"):
+        engine.complete([Prompt("a", 3)])
+
+
+def test_looking_back_sees_drafted_tokens_too() -> None:
+    engine = speculating(table(5), table(6), transforms={"no_repeat": NoRepeatNGram(2)}, chooser=Greedy())
+    prompts = [Prompt("abc"[:n], 7) for n in range(4)]
+    for one, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
+        assert one.tokens == other.tokens

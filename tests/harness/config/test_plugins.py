@@ -1,0 +1,312 @@
+"""Options that aren't bakeoff's own: Python files that a user names, and what may never be imported."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.common.errors import PluginError, UserError
+from harness.config import plugins
+from harness.config.compose import compose, from_saved
+from harness.config.identity import identity
+from harness.config.options import option
+from harness.config.settings import build
+from harness.runs.settings import typed
+from models.language_model import ModelConfig
+
+EVAL = '''"""Counts capitals."""
+
+from dataclasses import dataclass, field
+
+from harness.evaluation import Complete, Eval, Score
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Of no interest."""
+
+
+@dataclass(frozen=True)
+class Capitals(Eval):
+    name, version = "capitals", 1
+
+    prompts: list[str] = field(default_factory=lambda: ["A", "B"])
+    max_new_tokens: int = 40
+
+    def samples(self, material):
+        return []
+
+    def requests(self, sample, material):
+        return [Complete(sample.prompt, self.max_new_tokens)]
+
+    def score(self, sample, answers, material):
+        return Score({})
+'''
+MODEL = '''"""Knows nothing."""
+
+from dataclasses import dataclass
+
+from models.uniform import Uniform
+from models.language_model import ModelConfig
+
+
+@dataclass(frozen=True)
+class OwnConfig(ModelConfig):
+    family = "own"
+
+    size: int
+
+    def build(self, vocab_size, start_token):
+        return Uniform(self, vocab_size, start_token)
+'''
+DECODING = '''"""Two transforms and a chooser."""
+
+from dataclasses import dataclass
+
+from harness.decoding.choosers import Greedy
+from harness.decoding.transforms import PlainTransform
+
+
+@dataclass(frozen=True)
+class FirstOne(PlainTransform):
+    share: float = 0.5
+
+    def reshape(self, logprobs):
+        return logprobs
+
+
+@dataclass(frozen=True)
+class Other(FirstOne):
+    """Whatever."""
+
+
+@dataclass(frozen=True)
+class Choice(Greedy):
+    """As greedy as that."""
+'''
+DATA = '''"""Two words."""
+
+from dataclasses import dataclass
+
+from harness.text.corpus import Corpus, DataSource, Document
+
+
+@dataclass(frozen=True)
+class Words(DataSource):
+    name = "words"
+
+    count: int = 2
+
+    def load(self):
+        documents = tuple(Document(str(n), "ab", "words", str(n)) for n in range(self.count))
+        return Corpus("words", documents, documents, documents)
+'''
+TOKENIZER = '''"""Bytes, by another name."""
+
+from dataclasses import dataclass
+
+from harness.text.byte_tokenizer import ByteTokenizer
+from harness.text.tokenizer import TokenizerSettings
+
+
+@dataclass(frozen=True)
+class OwnTokenizerSettings(TokenizerSettings):
+    def train(self, documents):
+        return ByteTokenizer(())
+'''
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, in a process where no file was named yet."""
+    monkeypatch.setattr(plugins, "_files", {})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(name: str, text: str) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_the_fields_of_the_one_class_in_a_file_are_its_options() -> None:
+    write("elsewhere/capitals.py", EVAL)
+    composed = compose(["evals=[perplexity,elsewhere/capitals.py]", "evals.capitals.max_new_tokens=7"])
+    settings = typed(composed)
+    assert list(settings.evals) == ["perplexity", "capitals"]
+    assert settings.evals["capitals"].max_new_tokens == 7  # type: ignore[attr-defined]
+    assert settings.evals["capitals"].prompts == ["A", "B"]  # type: ignore[attr-defined]
+    [(module, path)] = composed["plugins"].items()
+    assert module.startswith("bakeoff_file.capitals_")
+    assert path == str(Path("elsewhere/capitals.py").absolute())
+
+
+def test_every_kind_of_option_may_be_a_file() -> None:
+    for name, text in (("my_model", MODEL), ("words", DATA), ("own", TOKENIZER), ("steps", DECODING)):
+        write(f"{name}.py", text)
+    files = ["model=./my_model.py", "model.size=3", "data=words.py", "tokenizer=./own.py", "decoding=./steps.py"]
+    settings = typed(compose([*files, "decoding.transforms.first_one.share=0.25"]))
+    assert settings.names["model"] == "my_model"
+    assert settings.model.size == 3  # type: ignore[attr-defined]
+    assert len(settings.data.load().train) == 2
+    assert settings.tokenizer.train(()).vocab_size == 257
+    assert list(settings.decoding.transforms) == ["first_one", "other"]
+    assert settings.decoding.transforms["first_one"].share == 0.25  # type: ignore[attr-defined]
+    assert type(settings.decoding.chooser).__name__ == "Choice"
+
+
+def test_a_file_may_be_swept_and_be_a_member_of_a_mixture() -> None:
+    from harness.runs.sweep import expand
+
+    write("my_model.py", MODEL)
+    jobs = expand(["model=unigram,./my_model.py", "+model.size=3"])
+    assert jobs == [["model=unigram", "+model.size=3"], ["model=./my_model.py", "+model.size=3"]]
+    composed = compose(["model=mixture", "model@model.members.second=./my_model.py", "model.members.second.size=1"])
+    assert composed["model"]["members"]["second"]["_target_"].endswith(".OwnConfig")
+    assert len(composed["plugins"]) == 1
+
+
+def test_a_field_without_a_default_must_be_set() -> None:
+    write("my_model.py", MODEL)
+    with pytest.raises(UserError, match=r"model\.size has no default. Set it: model\.size="):
+        compose(["model=./my_model.py"])
+
+
+def test_a_yaml_file_beside_it_spells_out_the_options_instead() -> None:
+    write("capitals.py", EVAL)
+    write("capitals.yaml", "# Counts.\n_target_: capitals.Capitals\n# Said first.\nprompts: [C, capitals.D]\n")
+    assert option("evals", "capitals.py").about == "Counts."
+    composed = compose(["evals=[capitals.py]"])
+    assert typed(composed).evals["capitals"].prompts == ["C", "capitals.D"]  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match="no 'max_new_tokens'"):
+        compose(["evals=[capitals.py]", "evals.capitals.max_new_tokens=3"])
+
+
+def test_what_a_file_means_changes_with_its_text_and_not_with_its_folder() -> None:
+    def found(path: Path) -> Any:
+        return identity(typed(compose([f"evals=[{path}]"])).evals["capitals"])
+
+    first = found(write("one/capitals.py", EVAL))
+    assert found(write("two/capitals.py", EVAL)) == first
+    assert found(write("three/capitals.py", f"{EVAL}\n# changed\n")) != first
+
+
+def test_a_file_leaves_no_bytecode_behind_and_runs_as_it_stands_now() -> None:
+    path = write("capitals.py", EVAL)
+    assert plugins.read_file(path).error is None
+    write("capitals.py", EVAL.replace('"A", "B"', '"C", "D"'))  # as long as before, in the same second
+    module = plugins.import_module(plugins.read_file(path).module)
+    assert module.Capitals().prompts == ["C", "D"]
+    assert sorted(item.name for item in Path().iterdir()) == ["capitals.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("absent.py", None, ("absent.py", "No such file")),
+        ("my-eval.py", EVAL, ("my-eval.py", "letters, digits and '_'")),
+        ("none.py", "x = 1\n", ("holds none", "exactly one Eval", "@dataclass(frozen=True)")),
+        ("two.py", f"{EVAL}\n\n@dataclass(frozen=True)\nclass More(Capitals):\n    x: int = 1\n", ("Capitals, More",)),
+        ("nameless.py", EVAL.replace('    name, version = "capitals", 1\n', ""), ("must say its name", "version")),
+    ],
+)
+def test_a_file_that_cannot_be_an_eval_is_refused(name: str, text: str | None, words: tuple[str, ...]) -> None:
+    if text is not None:
+        write(name, text)
+    with pytest.raises(UserError) as caught:
+        typed(compose([f"evals=[{name}]"]))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_two_evals_of_one_name_are_refused() -> None:
+    write("capitals.py", EVAL)
+    write("more.py", EVAL)
+    with pytest.raises(UserError, match="two of the evals are called 'capitals'"):
+        typed(compose(["evals=[capitals.py,more.py]"]))
+
+
+@pytest.mark.parametrize("text", ["def broken(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import no_such_module\n"])
+def test_an_eval_that_fails_to_import_is_kept_as_broken_and_a_model_is_refused(text: str) -> None:
+    write("broken.py", text)
+    settings = typed(compose(["evals=[perplexity,broken.py]"]))
+    assert list(settings.evals) == ["perplexity"]
+    assert str(Path("broken.py").absolute()) in str(settings.broken_evals["broken"])
+    assert "Traceback" in settings.broken_evals["broken"].details
+    with pytest.raises(PluginError, match=r"broken\.py can't be imported"):
+        compose(["model=./broken.py"])
+
+
+def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(folder: Path) -> None:
+    path = write("mine/capitals.py", f'{EVAL}\nopen("imported", "a").write("x")\n')
+    saved = folder / "config.yaml"
+    saved.write_text(yaml.safe_dump(compose(["evals=[mine/capitals.py]"])))
+    assert Path("imported").read_text() == "x"
+    for name in [name for name in sys.modules if name.startswith("bakeoff_file.capitals_")]:
+        del sys.modules[name]
+    plugins._files.clear()
+    with pytest.raises(UserError, match=rf"made with the plugin file capitals\.py.*--plugin {path.absolute()}"):
+        from_saved(saved)
+    from_saved(saved, parts=("model", "data"))
+    assert Path("imported").read_text() == "x"
+    plugins.read_file(path)
+    assert from_saved(saved)["evals"]["capitals"]["_target_"].endswith(".Capitals")
+    assert Path("imported").read_text() == "xx"
+
+
+def test_a_file_that_changed_since_takes_the_place_of_what_it_was_only_on_demand(folder: Path) -> None:
+    path = write("capitals.py", EVAL)
+    saved = folder / "config.yaml"
+    saved.write_text(yaml.safe_dump(compose(["evals=[capitals.py]"])))
+    plugins._files.clear()
+    write("capitals.py", EVAL.replace('"capitals", 1', '"capitals", 2'))
+    plugin = plugins.read_file(path)
+    with pytest.raises(UserError, match=r"another capitals\.py than the one that you named"):
+        from_saved(saved)
+    renewed = from_saved(saved, renew=True)["evals"]["capitals"]
+    assert renewed["_target_"] == f"{plugin.module}.Capitals"
+
+
+def test_a_saved_configuration_may_not_ask_for_any_other_class(folder: Path) -> None:
+    composed = compose(["evals=[perplexity]"])
+    composed["evals"]["perplexity"]["_target_"] = "os.system"
+    saved = folder / "config.yaml"
+    saved.write_text(yaml.safe_dump(composed))
+    with pytest.raises(UserError, match=r"asks for os\.system, which no installed option names"):
+        from_saved(saved)
+
+
+def test_a_module_of_a_file_is_no_option_of_another_kind() -> None:
+    write("capitals.py", EVAL)
+    composed = compose(["evals=[capitals.py]"])
+    with pytest.raises(UserError, match="is not a ModelConfig"):
+        build(composed["evals"]["capitals"], ModelConfig, "model")  # type: ignore[type-abstract]
+
+
+def test_the_source_of_a_package_s_module_is_its_own_and_what_it_imports_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("pack/__init__.py", "")
+    write("pack/one.py", "from pack import two\n")
+    write("pack/two.py", "import os\nfrom .deep import three\n")
+    write("pack/deep/__init__.py", "")
+    write("pack/deep/three.py", "from . import absent\n")
+    write("pack/other.py", "def broken(:\n")
+    monkeypatch.setattr(plugins, "packages", lambda: (plugins.Package("pack 1", "pack", folder / "pack"),))
+
+    def found(module: str) -> str | None:
+        return plugins.source_sha256.__wrapped__(module)
+
+    before = {name: found(name) for name in ("pack.one", "pack.two", "pack.deep.three", "pack.other")}
+    assert len(set(before.values())) == 4
+    write("pack/deep/three.py", "x = 1\n")
+    after = {name: found(name) for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"pack.one", "pack.two", "pack.deep.three"}
+    assert found("packer.one") is None
+    assert found("harness.runs.run") is None

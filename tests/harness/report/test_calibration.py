@@ -1,0 +1,93 @@
+"""Forecasts are drawn against what came, from the stored samples; what other samples are asked counts nowhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.plots.calibrations import calibrations
+from tests.conftest import ROOT
+
+NUM = 200
+
+
+def add(experiment: Path, name: str = "rain") -> None:
+    """Forecasts of rain to every run's samples: right ones under the n-gram, under the other always 90 %."""
+    draws = np.random.default_rng(0)
+    true = draws.random(NUM)
+    came = true > draws.random(NUM)
+    for file in experiment.glob("*/samples.parquet"):
+        rows = pd.read_parquet(file)
+        given = true if file.parent.name.startswith("ngram") else np.full(NUM, 0.9)
+        more = pd.concat([rows[rows["eval"] == "turn_taking"].head(1)] * NUM, ignore_index=True).assign(
+            sample_id=[f"rain-{place}" for place in range(NUM)],
+            answer="",
+            values=[json.dumps({name: bool(y), f"{name}_probability": p}) for y, p in zip(came, given, strict=True)],
+        )
+        pd.concat([rows, more], ignore_index=True).to_parquet(file, index=False)
+
+
+def test_what_was_given_stands_against_what_came(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    add(small)
+    [plot] = [plot for plot in calibrations(compare(small)) if plot is not None]
+    assert plot.name == "turn_taking_rain_calibration"
+    told = dict(re.findall(r"(\w+): ([^;]*?came)(?:;|\.$)", plot.alt.partition(". ")[2]))
+    points = {
+        system: [(float(given), float(came)) for given, came in re.findall(r"([\d.]+) % given, ([\d.]+) % came", text)]
+        for system, text in told.items()
+    }
+    assert set(points) == {"ngram", "rnn"}
+    assert len(points["ngram"]) == 10
+    # One run of four: decoding changes no forecast.
+    assert np.mean([abs(given - came) for given, came in points["ngram"]]) < 15
+    [(given, came)] = points["rnn"]
+    assert given == 90
+    assert came < 60
+    assert b"stroke-dasharray" in plot.svg
+    assert f"{plot.name}.svg" in {path.name for path in write_report(small).files}
+
+
+def test_without_forecasts_there_is_none(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    assert calibrations(compare(small)) == []
+
+
+def test_samples_that_are_asked_something_else_count_in_no_total(small: Path, no_plots: None) -> None:
+    before = pd.read_csv(write_report(small).page.parent / "pairwise.csv")
+    add(small)
+    after = pd.read_csv(write_report(small).page.parent / "pairwise.csv")
+    assert after.equals(before)
+    of_turns = after[after["metric"] == "handed_back"]
+    assert (of_turns["n_total"] == 60).all()
+
+
+def test_it_is_drawn_where_torch_is_not_importable(small: Path, tmp_path: Path) -> None:
+    add(small)
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    code = f"from pathlib import Path; from harness.report import write_report; write_report(Path({str(small)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (small / "report" / "turn_taking_rain_calibration.png").is_file()
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, float("nan"), "much"])
+def test_what_is_no_probability_is_left_out(small: Path, compare: Callable[[Path], Comparison], value: object) -> None:
+    add(small)
+    for file in small.glob("*/samples.parquet"):
+        rows = pd.read_parquet(file)
+        spoiled = json.dumps({"rain": True, "rain_probability": value})
+        rows.loc[rows["sample_id"] == "rain-3", "values"] = spoiled
+        rows.to_parquet(file, index=False)
+    [plot] = calibrations(compare(small))
+    assert plot is not None

@@ -1,0 +1,367 @@
+"""Estimates against scipy, statsmodels and hand computation; comparisons against exact enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from harness.statistics import intervals, resampling
+from harness.statistics.intervals import mean, median, over_seeds, quantile, ratio_of_totals
+from harness.statistics.paired import holm, paired, paired_all
+
+RANDOM = np.random.default_rng(7)
+SKEWED = RANDOM.gamma(2.0, size=80)
+
+
+def test_missing_values_are_left_out_of_n_and_counted_in_n_total() -> None:
+    estimate = mean([1.0, None, 3.0, math.nan])
+    assert (estimate.value, estimate.n, estimate.n_total) == (2.0, 2, 4)
+
+
+@pytest.mark.parametrize("values", [[], [None], [None, math.nan]])
+def test_nothing_measured_gives_no_value_and_a_reason_never_zero(values: list[float | None]) -> None:
+    for estimate in (mean(values), median(values), ratio_of_totals(values, values), over_seeds([values, values])):
+        assert estimate.value is None
+        assert estimate.n == 0
+        assert estimate.reason == ("every value is missing" if values else "no samples")
+
+
+def test_infinite_values_give_no_value_and_say_how_many() -> None:
+    estimate = mean([1.0, math.inf, math.inf])
+    assert estimate.value is None
+    assert estimate.reason == "2 of the values are infinite"
+
+
+def test_one_sample_has_a_value_and_no_interval() -> None:
+    estimate = mean([2.5])
+    assert (estimate.value, estimate.ci_low, estimate.ci_high, estimate.stderr) == (2.5, None, None, None)
+    assert estimate.reason == "one sample: no interval"
+
+
+def test_one_cluster_has_no_interval_however_many_samples_it_holds() -> None:
+    estimate = mean([2.0, 3.0, 4.0], ["hamlet"] * 3)
+    assert (estimate.value, estimate.ci_low) == (3.0, None)
+    assert estimate.reason == "all samples are in one cluster: no interval"
+
+
+def test_few_clusters_are_said_to_give_a_rough_interval() -> None:
+    assert mean([2.0, 3.0, 4.5], "abc").reason == "only 3 clusters: the interval is rough"
+    assert mean(SKEWED).reason is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_a_share_of_independent_samples_has_the_wilson_interval_of_statsmodels(share: float) -> None:
+    values = [True] * round(40 * share) + [False] * round(40 * (1 - share))
+    estimate = mean(values)
+    assert estimate.value == share
+    theirs = proportion_confint(round(40 * share), 40, method="wilson")
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx(theirs, abs=1e-12)
+    assert mean(values, clusters=range(40)) == estimate  # type: ignore[arg-type]
+
+
+def test_a_clustered_share_of_all_zeros_does_not_claim_certainty() -> None:
+    estimate = mean([0.0] * 100, clusters=[i // 10 for i in range(100)])
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx(proportion_confint(0, 10, method="wilson"), abs=1e-12)
+    assert estimate.stderr
+
+
+def test_the_interval_of_a_mean_agrees_with_scipys_percentile_bootstrap_and_its_standard_error_with_sem() -> None:
+    theirs = stats.bootstrap(
+        (SKEWED,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0)
+    ).confidence_interval
+    ours = mean(SKEWED)
+    width = theirs.high - theirs.low
+    assert ours.ci_low == pytest.approx(theirs.low, abs=0.05 * width)
+    assert ours.ci_high == pytest.approx(theirs.high, abs=0.05 * width)
+    assert ours.stderr == pytest.approx(stats.sem(SKEWED), rel=1e-12)
+
+
+def test_a_ratio_of_totals_agrees_with_scipys_paired_bootstrap() -> None:
+    nats, num_bytes = RANDOM.gamma(50.0, size=60) * 3, RANDOM.integers(50, 500, 60).astype(float)
+    theirs = stats.bootstrap(
+        (nats, num_bytes),
+        lambda top, bottom, axis: top.sum(axis=axis) / (math.log(2) * bottom.sum(axis=axis)),
+        paired=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    )
+    ours = ratio_of_totals(nats, num_bytes, scale=1 / math.log(2))
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert ours.value == pytest.approx(nats.sum() / num_bytes.sum() / math.log(2), rel=1e-12)
+    assert ours.ci_low == pytest.approx(theirs.confidence_interval.low, abs=0.05 * width)
+    assert ours.ci_high == pytest.approx(theirs.confidence_interval.high, abs=0.05 * width)
+    assert ours.stderr == pytest.approx(theirs.standard_error, rel=0.1)
+
+
+def test_a_ratio_of_totals_is_not_a_mean_of_ratios_and_does_not_change_when_a_document_is_cut_in_two() -> None:
+    whole = ratio_of_totals([100.0, 10.0], [50.0, 20.0])
+    cut = ratio_of_totals([60.0, 40.0, 10.0], [20.0, 30.0, 20.0], clusters=["a", "a", "b"])
+    assert whole.value == cut.value == 110 / 70
+    assert (whole.ci_low, whole.ci_high) == (cut.ci_low, cut.ci_high)
+
+
+def test_a_total_of_zero_bytes_has_no_value() -> None:
+    assert ratio_of_totals([1.0, 2.0], [0.0, 0.0]).reason == "the denominators add up to 0"
+
+
+def test_the_interval_of_a_median_agrees_with_scipy() -> None:
+    theirs = stats.bootstrap(
+        (SKEWED,), np.median, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0)
+    ).confidence_interval
+    ours = median(SKEWED)
+    assert ours.value == np.median(SKEWED)
+    width = theirs.high - theirs.low
+    assert ours.ci_low == pytest.approx(theirs.low, abs=0.1 * width)
+    assert ours.ci_high == pytest.approx(theirs.high, abs=0.1 * width)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12),
+    st.floats(0, 1),
+)
+def test_resampled_quantiles_are_numpys_quantiles_of_the_drawn_values(values: list[float], q: float) -> None:
+    ordered = np.sort(np.array(values))
+    expected = [
+        np.quantile(np.repeat(ordered, counts.astype(int)), q)
+        for portion in resampling.cluster_counts(len(values))
+        for counts in portion[:25]
+    ]
+    drawn: list[np.ndarray] = []
+    original = intervals._percentiles
+    intervals._percentiles = lambda all_drawn: drawn.append(all_drawn) or original(all_drawn)  # type: ignore
+    try:
+        estimate = quantile(ordered, q)
+    finally:
+        intervals._percentiles = original
+    assert estimate.value == pytest.approx(np.quantile(ordered, q), abs=1e-9)
+    np.testing.assert_allclose(drawn[0][:25], expected, atol=1e-9)
+
+
+def test_clusters_widen_the_interval_of_samples_that_are_alike() -> None:
+    documents = np.repeat(np.arange(20), 30)
+    values = RANDOM.normal(size=20)[documents] + 0.1 * RANDOM.normal(size=600)
+    alone, clustered = mean(values), mean(values, documents)
+    assert clustered.stderr is not None
+    assert alone.stderr is not None
+    assert clustered.stderr > 4 * alone.stderr
+
+
+def test_a_clustered_interval_covers_the_truth_about_95_times_in_100() -> None:
+    generator = np.random.default_rng(3)
+    covered = 0
+    for _ in range(300):
+        documents = np.repeat(np.arange(40), 5)
+        estimate = mean(generator.normal(size=40)[documents] + generator.normal(size=200), documents)
+        assert estimate.ci_low is not None
+        assert estimate.ci_high is not None
+        covered += estimate.ci_low <= 0 <= estimate.ci_high
+    assert 0.90 <= covered / 300 <= 0.98
+
+
+def test_memory_and_answers_do_not_depend_on_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = RANDOM.normal(size=500)
+    clusters = RANDOM.integers(0, 100, 500)
+    whole = (mean(values), median(values), over_seeds([values, values + 1], clusters), paired(values, values * 1.1))
+    monkeypatch.setattr(resampling, "_MAX_VALUES_AT_ONCE", 10_000)
+    portions = (mean(values), median(values), over_seeds([values, values + 1], clusters), paired(values, values * 1.1))
+    for before, after in zip(whole[:2], portions[:2], strict=True):
+        assert after.value == before.value
+        assert after.ci_low == pytest.approx(before.ci_low, abs=1e-9)
+    assert portions[2].ci_low == pytest.approx(whole[2].ci_low, abs=0.05)
+    assert portions[3].p_value == pytest.approx(whole[3].p_value, abs=0.02)
+    assert all(len(portion) * 500 <= 10_000 for portion in resampling.cluster_counts(500))
+
+
+def test_very_many_clusters_take_the_normal_interval() -> None:
+    estimate = mean(np.linspace(0.0, 1.0, 50_001))
+    assert estimate.ci_high == pytest.approx(0.5 + 1.959964 * estimate.stderr, abs=1e-9)
+
+
+def test_the_same_numbers_give_the_same_answer_in_any_order_of_calls() -> None:
+    first = (mean(SKEWED), paired(SKEWED, SKEWED + 0.1))
+    mean(RANDOM.normal(size=33))
+    assert (paired(SKEWED, SKEWED + 0.1), mean(SKEWED)) == (first[1], first[0])
+    np.random.seed(0)  # noqa: NPY002 - the global generator must not matter
+    assert mean(SKEWED) == first[0]
+
+
+def test_over_one_seed_the_interval_says_that_it_leaves_training_out() -> None:
+    estimate = over_seeds([SKEWED])
+    assert (estimate.value, estimate.ci_low) == (mean(SKEWED).value, mean(SKEWED).ci_low)
+    assert estimate.reason == "one seed: the interval covers test samples, not training"
+
+
+def test_over_seeds_the_spread_between_seeds_widens_the_interval() -> None:
+    base = RANDOM.normal(size=300)
+    alike = over_seeds([base, base, base])
+    apart = over_seeds([base - 1, base, base + 1])
+    assert alike.value == pytest.approx(apart.value)
+    assert alike.stderr == pytest.approx(stats.sem(base), rel=0.1)
+    assert apart.stderr is not None
+    # Var = var(seeds) / S + var(samples) / N: seeds are drawn with S - 1 of S, so that this holds for three seeds too.
+    assert apart.stderr == pytest.approx(math.hypot(1 / math.sqrt(3), float(stats.sem(base))), rel=0.06)
+
+
+def test_seeds_that_share_their_samples_do_not_average_the_test_sets_luck_away() -> None:
+    base = RANDOM.normal(size=100)
+    assert over_seeds([base] * 10).stderr == pytest.approx(stats.sem(base), rel=0.1)
+
+
+def test_over_seeds_ratios_are_the_mean_of_each_seeds_ratio_of_totals() -> None:
+    nats = [[10.0, 20.0, 33.0], [12.0, 18.0, 30.0]]
+    num_bytes = [[5.0, 6.0, 7.0]] * 2
+    estimate = over_seeds(nats, denominators=num_bytes, scale=2.0)
+    assert estimate.value == pytest.approx((2 * 63 / 18 + 2 * 60 / 18) / 2)
+    assert (estimate.n, estimate.n_total) == (6, 6)
+
+
+def test_over_seeds_draws_samples_within_clusters() -> None:
+    clusters = np.repeat(np.arange(30), 10)
+    weights = np.concatenate(list(resampling.sample_weights(clusters)))
+    assert weights.shape == (resampling.NUM_RESAMPLES, 300)
+    assert (weights.sum(axis=1) == 300).all()  # equal clusters: as many samples as there were
+    per_cluster = weights.reshape(-1, 30, 10).sum(axis=2)
+    assert (per_cluster % 10 == 0).all()
+    assert not (weights.reshape(-1, 30, 10).max(axis=2) * 10 == per_cluster).all()
+
+
+def test_over_seeds_shares_that_are_all_zero_do_not_claim_certainty() -> None:
+    estimate = over_seeds([[0.0] * 50, [0.0] * 50])
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx(proportion_confint(0, 50, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize("num_pairs", [2, 5, 10, 13])
+def test_the_p_value_of_few_pairs_is_scipys_exact_one(num_pairs: int) -> None:
+    a, b = RANDOM.normal(size=num_pairs) + 0.7, RANDOM.normal(size=num_pairs)
+    theirs = stats.permutation_test((a - b,), np.mean, permutation_type="samples", n_resamples=10_000)
+    assert paired(a, b).p_value == pytest.approx(theirs.pvalue, abs=1e-12)
+
+
+def test_the_p_value_of_clusters_is_that_of_every_flip_counted_by_hand() -> None:
+    differences, clusters = [0.5, 0.1, 0.9, -0.2, 0.3], ["x", "x", "y", "z", "z"]
+    sums = [0.6, 0.9, 0.1]
+    flips = [sum(s * d for s, d in zip(signs, sums, strict=True)) for signs in itertools.product([1, -1], repeat=3)]
+    by_hand = sum(abs(flip) >= sum(sums) - 1e-9 for flip in flips) / 8
+    assert paired(differences, [0.0] * 5, clusters).p_value == by_hand
+
+
+def test_the_p_value_of_many_pairs_agrees_with_scipys_random_one() -> None:
+    a = RANDOM.normal(size=200)
+    b = a + RANDOM.normal(size=200) + 0.13
+    theirs = stats.permutation_test(
+        (a - b,), np.mean, permutation_type="samples", n_resamples=50_000, rng=np.random.default_rng(1)
+    )
+    assert paired(a, b).p_value == pytest.approx(theirs.pvalue, abs=4 * math.sqrt(theirs.pvalue / 10_000))
+
+
+def test_a_paired_interval_agrees_with_scipys_bootstrap_of_the_differences() -> None:
+    a = RANDOM.normal(size=120)
+    b = a + 0.2 * RANDOM.normal(size=120)
+    theirs = stats.bootstrap((a - b,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0))
+    ours = paired(a, b)
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert ours.difference.ci_low == pytest.approx(theirs.confidence_interval.low, abs=0.05 * width)
+    assert ours.difference.stderr == pytest.approx(stats.sem(a - b), rel=1e-12)
+
+
+def test_the_smallest_detectable_difference_is_found_80_times_in_100() -> None:
+    generator = np.random.default_rng(5)
+    noise = generator.normal(size=(400, 60))
+    detectable = paired(noise[0], np.zeros(60)).smallest_detectable_difference
+    assert detectable == pytest.approx(2.8016 * stats.sem(noise[0]), rel=1e-3)
+    shift = 2.8016 / math.sqrt(60)  # of unit noise
+    found = sum(stats.ttest_1samp(row + shift, 0).pvalue < 0.05 for row in noise)
+    assert found / 400 == pytest.approx(0.8, abs=0.06)
+
+
+def test_paired_totals_are_the_difference_of_the_two_ratios() -> None:
+    nats_a, nats_b, num_bytes = RANDOM.gamma(5, size=(3, 40))
+    difference = paired(nats_a, nats_b, denominators=num_bytes, scale=1 / math.log(2)).difference
+    one, other = (ratio_of_totals(nats, num_bytes, scale=1 / math.log(2)).value for nats in (nats_a, nats_b))
+    assert one is not None
+    assert other is not None
+    assert difference.value == pytest.approx(one - other)
+
+
+def test_a_pair_counts_only_where_both_were_measured() -> None:
+    difference = paired([1.0, None, 3.0, 4.0], [0.5, 1.0, math.nan, 3.0]).difference
+    assert (difference.value, difference.n, difference.n_total) == (0.75, 2, 4)
+    nothing = paired([1.0, None], [None, 1.0])
+    assert (nothing.difference.value, nothing.p_value) == (None, None)
+    assert nothing.difference.reason == "no sample was measured in both"
+
+
+def test_equal_models_have_no_interval_rather_than_a_certain_one() -> None:
+    result = paired([0.0] * 30, [0.0] * 30)
+    assert (result.difference.value, result.p_value, result.smallest_detectable_difference) == (0.0, 1.0, None)
+    assert result.difference.ci_low is None
+    assert result.difference.reason == "every pair is equal: no interval"
+
+
+def test_all_pairs_at_once_are_each_pair_alone() -> None:
+    models = [[*RANDOM.normal(size=30).tolist(), None], RANDOM.normal(size=(2, 31)), RANDOM.normal(size=31)]
+    together = paired_all(models, denominators=[2.0] * 31)
+    assert set(together) == {(0, 1), (0, 2), (1, 2)}
+    for (i, j), difference in together.items():
+        assert difference == paired(models[i], models[j], denominators=[2.0] * 31)
+
+
+def test_several_seeds_widen_a_paired_interval() -> None:
+    base = RANDOM.normal(size=200)
+    a = [base + shift for shift in (-0.5, 0.0, 0.5)]
+    b = [base + 0.01 * RANDOM.normal(size=200)]
+    seeds, alone = paired(a, b), paired(np.mean(a, axis=0), b[0])
+    assert seeds.difference.value == pytest.approx(alone.difference.value)
+    assert seeds.difference.stderr == pytest.approx(0.5 / math.sqrt(3), rel=0.1)
+    assert alone.difference.stderr is not None
+    assert alone.difference.stderr < 0.01
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)  # type: ignore
+
+
+def test_holm_is_the_textbook_step_down_and_ignores_what_is_missing() -> None:
+    # Holm 1979: sorted 0.01, 0.03, 0.04 times 3, 2, 1, made monotone.
+    assert holm([0.04, None, 0.01, 0.03]) == pytest.approx([0.06, None, 0.03, 0.06])
+    assert holm([None]) == [None]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ratio_of_totals([1.0], [1.0, 2.0]),
+        lambda: mean([1.0, 2.0], ["a"]),
+        lambda: paired([1.0], [1.0, 2.0]),
+        lambda: paired([1.0], [1.0], denominators=[1.0, 2.0]),
+        lambda: over_seeds([[1.0], [1.0, 2.0]]),
+        lambda: over_seeds([[1.0]], denominators=[[1.0, 2.0]]),
+        lambda: quantile([1.0], 1.5),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(call: object) -> None:
+    with pytest.raises(ValueError, match=r"samples|values|numerators|pairs|quantile"):
+        call()  # type: ignore[operator]
+
+
+def test_statistics_need_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import harness.statistics.intervals as s; print(s.mean([0, 1]).value)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0.5", done.stderr

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.text.data import conversation_files as conversations
+from harness.text.data import conversations as chat
+from harness.text.data.conversation_files import clean_message, cut, read_chatterbot, read_chitchat
+from harness.text.data.conversations import Chat, Chatterbot
+from harness.text.data.corpus import Corpus
+from harness.text.transcript import Transcript, Turn
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
+from tests.harness.text.formats import CHATML, OWN
+
+SOURCES = pytest.mark.parametrize("source", [Chat(), Chatterbot()], ids=["chat", "chatterbot"])
+
+
+@SOURCES
+def test_every_document_parses_back_to_alternating_turns_that_say_something(source: Chat | Chatterbot) -> None:
+    for _, document in source.load():
+        transcript = HUMAN_ASSISTANT.parse(document.text)
+        assert HUMAN_ASSISTANT.render(transcript) == document.text
+        assert document.format == "human_assistant"
+        assert document.source == source.name
+        assert len(transcript.turns) >= 2
+        assert [turn.speaker for turn in transcript.turns] == [
+            ("Human", "Assistant")[i % 2] for i in range(len(transcript.turns))
+        ]
+        assert all(turn.text and "\n\n" not in turn.text for turn in transcript.turns)
+
+
+@pytest.mark.parametrize("form", [CHATML, OWN["lines"]], ids=["chatml", "lines"])
+def test_the_same_turns_are_written_in_any_format(form: TranscriptFormat) -> None:
+    usual, other = Chatterbot().load(), Chatterbot(format=form).load()
+    assert other.chat_format == form
+    assert other.fingerprint != usual.fingerprint
+    for (_, document), (_, written) in zip(usual, other, strict=True):
+        assert other.format_of(written) == form
+        assert form.parse(written.text) == HUMAN_ASSISTANT.parse(document.text)
+
+
+@SOURCES
+def test_no_odd_characters_or_spaces_are_left(source: Chat | Chatterbot) -> None:
+    odd = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\xa0\u200b\ufeff]|[ ]$|\n\n\n", re.MULTILINE)
+    for _, document in source.load():
+        assert not odd.search(document.text), document.id
+
+
+@SOURCES
+def test_splits_share_no_document_cluster_or_text(source: Chat | Chatterbot) -> None:
+    corpus = source.load()
+    for key in ("id", "cluster", "text"):
+        places = {(getattr(document, key), split) for split, document in corpus}
+        assert len({value for value, _ in places}) == len(places), key
+    assert len({document.id for _, document in corpus}) == sum(1 for _ in corpus)
+
+
+@SOURCES
+def test_splits_are_about_as_large_as_asked(source: Chat | Chatterbot) -> None:
+    corpus = source.load()
+    clusters = Counter(split for split, _ in {(split, document.cluster) for split, document in corpus})
+    for split, fraction in (("validation", source.validation_fraction), ("test", source.test_fraction)):
+        assert clusters[split] / clusters.total() == pytest.approx(fraction, abs=0.02)
+
+
+@SOURCES
+def test_the_second_load_is_the_same_as_the_first(source: Chat | Chatterbot, empty_cache: Path) -> None:
+    assert source.load().fingerprint == source.load().fingerprint
+    assert len(list((empty_cache / source.name).iterdir())) == 1
+
+
+def test_the_two_speaker_conversations_are_all_there() -> None:
+    corpus = Chat().load()
+    assert len({document.cluster for _, document in corpus}) == 4013  # of 4,018: 4 repeated, 1 without a second turn
+    assert sum(corpus.num_bytes(split) for split in ("train", "validation", "test")) > 13_000_000
+
+
+def test_the_data_sets_are_the_same_on_every_machine() -> None:
+    """Frozen fingerprints: if this fails, results stored under these names were made from other text."""
+    assert (Chat().load().fingerprint, Chatterbot().load().fingerprint) == (
+        "9be4ca5e427029938c06d5dde908607d280525287707be58679a3ad18abd5f13",
+        "862ee8d8d8852de44a329f9194b53c8354c566fdc3dbbe4bad2ceca33803c19e",
+    )
+
+
+# --- cleaning
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("  hi  there ", "hi there"),
+        ("a\n\n\n b\r\n\r\nc", "a\n b\nc"),
+        ("a\xa0b\x07\u200b", "a b"),
+        ("def f():\n    return  1", "def f():\n    return 1"),
+        ("a\n \t\nHuman: b", "a\nHuman: b"),
+        ("\n\n", ""),
+        ("\ufeffé\n", "é"),
+    ],
+)
+def test_messages_lose_what_nobody_sees(raw: str, cleaned: str) -> None:
+    assert clean_message(raw) == cleaned
+
+
+def write_chitchat(folder: Path, *chats: list[tuple[str, str]]) -> Path:
+    """A file as the package's: each message (sender, text), grouped as the package groups them."""
+    content = {
+        f"c{i}": {"messages": [[{"text": text, "sender": sender, "timestamp": ""}] for sender, text in messages]}
+        for i, messages in enumerate(chats)
+    }
+    file = folder / "dataset.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_consecutive_messages_of_a_sender_are_one_turn(tmp_path: Path) -> None:
+    (read,) = read_chitchat(write_chitchat(tmp_path, [("x", "hi"), ("x", "there"), ("y", "hello"), ("x", "bye")]))
+    assert read.transcript.turns == (Turn("Human", "hi\nthere"), Turn("Assistant", "hello"), Turn("Human", "bye"))
+
+
+def test_only_conversations_of_two_are_taken_and_each_once(tmp_path: Path) -> None:
+    two = [("x", "a"), ("y", "b")]
+    file = write_chitchat(tmp_path, [("x", "a")], two, [*two, ("z", "c")], two, [("x", "a"), ("y", " ")], [])
+    assert [read.id for read in read_chitchat(file)] == ["c1"]
+
+
+def test_an_empty_first_message_leaves_the_other_to_begin(tmp_path: Path) -> None:
+    (read,) = read_chitchat(write_chitchat(tmp_path, [("x", " "), ("y", "b"), ("x", "c")]))
+    assert read.transcript.turns == (Turn("Human", "b"), Turn("Assistant", "c"))
+
+
+def test_a_message_that_plays_the_other_side_stays_one_turn(tmp_path: Path) -> None:
+    (read,) = read_chitchat(write_chitchat(tmp_path, [("x", "a\n\nAssistant: b"), ("x", "Human: c"), ("y", "d")]))
+    assert HUMAN_ASSISTANT.parse(HUMAN_ASSISTANT.render(read.transcript)) == read.transcript
+    assert len(read.transcript.turns) == 2
+
+
+def test_chatterbot_answers_are_alternatives_in_some_files(tmp_path: Path) -> None:
+    (tmp_path / "emotion.yml").write_text("conversations:\n- - You are sad\n  - Am I?\n  - I'm not.\n")
+    (tmp_path / "talk.yml").write_text("conversations:\n- - Hi\n  - Ho\n  - Ha\n- a string\n- - Hi\n  - Ho\n  - Ha\n")
+    read = {one.id: one for one in read_chatterbot(tmp_path)}
+    assert list(read) == ["emotion/0", "emotion/1", "talk/0"]
+    assert read["emotion/0"].cluster == read["emotion/1"].cluster == "you are sad"
+    assert [len(one.transcript.turns) for one in read.values()] == [2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("num_turns", "max_turns", "parts"),
+    [
+        (2, 2, [2]),
+        (3, 2, [3]),
+        (4, 2, [2, 2]),
+        (5, 2, [2, 3]),
+        (20, 20, [20]),
+        (21, 20, [21]),
+        (22, 20, [20, 2]),
+        (45, 20, [20, 20, 5]),
+    ],
+)
+def test_long_conversations_are_cut_where_the_human_begins(num_turns: int, max_turns: int, parts: list[int]) -> None:
+    whole = Transcript(tuple(Turn(("Human", "Assistant")[i % 2], str(i)) for i in range(num_turns)))
+    cut_up = cut(whole, max_turns)
+    assert [len(part.turns) for part in cut_up] == parts
+    assert tuple(turn for part in cut_up for turn in part.turns) == whole.turns
+    assert all(part.turns[0].speaker == "Human" for part in cut_up)
+
+
+# --- settings and packages
+
+
+@pytest.mark.parametrize("max_turns", [0, 1, 3, -2])
+def test_an_odd_number_of_turns_is_refused(max_turns: int) -> None:
+    with pytest.raises(ValueError, match="even number"):
+        Chat(max_turns=max_turns)
+
+
+def test_fractions_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to train on"):
+        Chat(validation_fraction=0.5, test_fraction=0.5)
+    with pytest.raises(ValueError, match="test_fraction=0"):
+        Chatterbot(test_fraction=0)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"chitchat-dataset is not installed.*pip install chitchat-dataset"):
+        Chat().load()
+
+
+def test_other_fractions_keep_test_documents_in_test() -> None:
+    def test_ids(corpus: Corpus) -> set[str]:
+        return {document.id for document in corpus.test}
+
+    assert test_ids(Chatterbot().load()) == test_ids(Chatterbot(validation_fraction=0.3).load())
+    assert test_ids(Chatterbot().load()) < test_ids(Chatterbot(test_fraction=0.3).load())
+
+
+def test_cleaning_has_no_side_effect_on_what_the_package_says() -> None:
+    assert conversations.clean_message("I said: Human: no") == "I said: Human: no"

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.text.data.corpus import SPLITS, Corpus, Document
+from harness.text.data.splitting import check_fractions, split_by_hash
+
+
+def document(name: str, text: str) -> Document:
+    return Document(name, text, source="test", cluster=name)
+
+
+CORPUS = Corpus("test", (document("1", "ab"), document("2", "é")), (document("3", "c"),), (document("4", "\ud800"),))
+
+
+def test_bytes_are_those_of_utf8() -> None:
+    assert [CORPUS.num_bytes(split) for split in SPLITS] == [4, 1, 3]
+
+
+def test_iterating_gives_every_document_with_its_split() -> None:
+    assert [(split, one.id) for split, one in CORPUS] == [
+        ("train", "1"),
+        ("train", "2"),
+        ("validation", "3"),
+        ("test", "4"),
+    ]
+
+
+def test_an_unknown_split_is_refused() -> None:
+    with pytest.raises(UserError, match=r"train, validation, test.*Did you mean 'validation'"):
+        CORPUS.documents("valid")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(CORPUS, train=CORPUS.train[::-1]),
+        dataclasses.replace(CORPUS, train=CORPUS.train[:1], validation=(CORPUS.train[1], *CORPUS.validation)),
+        dataclasses.replace(CORPUS, test=(document("4", "\ud801"),)),
+        dataclasses.replace(CORPUS, test=(document("5", "\ud800"),)),
+        dataclasses.replace(CORPUS, train=(document("1", "ab2"), document("", "é"))),
+        dataclasses.replace(CORPUS, train=(document("1a", "b"), document("2", "é"))),
+    ],
+)
+def test_any_change_of_content_order_or_split_changes_the_fingerprint(other: Corpus) -> None:
+    assert other.fingerprint != CORPUS.fingerprint
+
+
+def test_notes_and_names_do_not_change_the_fingerprint() -> None:
+    assert dataclasses.replace(CORPUS, name="other", notes=("a note",)).fingerprint == CORPUS.fingerprint
+
+
+def test_fingerprints_of_data_sets_are_equal_in_every_process() -> None:
+    script = (
+        "from harness.text.data.conversations import Chatterbot; from harness.text.data.arithmetic import Arithmetic; "
+        "import json; "
+        "print(json.dumps([Chatterbot().load().fingerprint, Arithmetic(train_documents=50).load().fingerprint]))"
+    )
+    first, second = (
+        json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_shares_of_a_hash_split_are_as_asked() -> None:
+    found = [split_by_hash(str(i), validation_fraction=0.1, test_fraction=0.2) for i in range(5000)]
+    assert found.count("validation") / 5000 == pytest.approx(0.1, abs=0.02)
+    assert found.count("test") / 5000 == pytest.approx(0.2, abs=0.02)
+
+
+def test_what_is_for_test_does_not_depend_on_the_validation_fraction() -> None:
+    for i in range(500):
+        assert (split_by_hash(str(i), 0.1, 0.2) == "test") == (split_by_hash(str(i), 0.5, 0.2) == "test")
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.1), (0.1, 0.0), (-0.1, 0.1), (0.5, 0.5), (float("nan"), 0.1)])
+def test_fractions_that_leave_a_split_empty_are_refused(validation: float, test: float) -> None:
+    with pytest.raises(ValueError, match="fraction"):
+        check_fractions(validation, test)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harness.text.data import disk_cache as cache_module
+from harness.text.data.disk_cache import CACHE_VARIABLE, cache_folder, cached_json, writing
+
+THIS = sys.modules[__name__]
+
+
+def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv(CACHE_VARIABLE, "")
+    assert cache_folder().name == "bakeoff"
+
+
+def test_what_was_made_once_is_read_again(empty_cache: Path) -> None:
+    assert cached_json("kind", "source", [THIS], lambda: ["\ud800", 1]) == ["\ud800", 1]
+    assert cached_json("kind", "source", [THIS], pytest.fail) == ["\ud800", 1]
+
+
+def test_another_source_or_module_is_made_anew(empty_cache: Path) -> None:
+    def modules(*names: str) -> list[ModuleType]:
+        return [sys.modules[name] for name in names]
+
+    keys = [
+        ("a", [THIS]),
+        ("b", [THIS]),
+        ("a", modules("harness.common.errors")),
+        ("a", modules("harness.common.errors", __name__)),
+    ]
+    for number, (source, made_by) in enumerate(keys):
+        assert cached_json("kind", source, made_by, lambda number=number: number) == number
+
+
+def test_a_damaged_file_is_made_anew(empty_cache: Path) -> None:
+    cached_json("kind", "source", [THIS], lambda: 1)
+    (file,) = (empty_cache / "kind").iterdir()
+    file.write_text("{")
+    assert cached_json("kind", "source", [THIS], lambda: 2) == 2
+
+
+def test_a_cache_that_can_not_be_written_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setattr(cache_module, "_warned_of", set())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert [cached_json("kind", "source", [THIS], lambda: 1) for _ in range(2)] == [1, 1]
+    assert len(caught) == 1
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half() -> None:
+        with writing(tmp_path / "folder" / "file") as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert list((tmp_path / "folder").iterdir()) == []
+    with writing(tmp_path / "folder" / "file") as file:
+        file.write(b"whole")
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "folder").iterdir()] == [("file", b"whole")]

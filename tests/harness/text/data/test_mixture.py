@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.common.errors import UserError
+from harness.text.data.arithmetic import Arithmetic
+from harness.text.data.arithmetic_problems import problems, split_of
+from harness.text.data.arithmetic_wording import Wording, problems_in_text
+from harness.text.data.conversations import Chat, Chatterbot
+from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document
+from harness.text.data.mixture import Mixture
+from harness.text.data.shakespeare import Shakespeare
+from tests.harness.text.formats import CHATML
+
+
+@dataclass(frozen=True)
+class Toy(DataSource):
+    """Documents of given lengths in every split."""
+
+    name: ClassVar[str] = "toy"
+    lengths: tuple[int, ...] = (10,) * 100
+    letter: str = "a"
+    splits: tuple[str, ...] = SPLITS
+    extra: str = ""
+
+    def load(self) -> Corpus:
+        def documents(split: str) -> tuple[Document, ...]:
+            if split not in self.splits:
+                return ()
+            made = [Document(f"{split}{i}", self.letter * n, "toy", str(i % 3)) for i, n in enumerate(self.lengths)]
+            return (*made, *([Document(f"{split}-extra", self.extra, "toy", "x")] if self.extra else []))
+
+        return Corpus("toy", documents("train"), documents("validation"), documents("test"), notes=("a note",))
+
+
+def mixture(**options: Any) -> Mixture:
+    return Mixture(
+        sources={"a": Toy(), "b": Toy(letter="é", lengths=(7, 13) * 40)},
+        **{"weights": {"a": 3, "b": 1}, "validation_bytes": None, "test_bytes": None, **options},
+    )
+
+
+def shares(documents: tuple[Document, ...]) -> dict[str, float]:
+    sizes: Counter[str] = Counter()
+    for document in documents:
+        sizes[document.source] += document.num_bytes
+    return {name: size / sizes.total() for name, size in sizes.items()}
+
+
+def test_each_source_has_its_share_of_the_bytes() -> None:
+    corpus = mixture().load()
+    for split in SPLITS:
+        assert shares(corpus.documents(split)) == pytest.approx({"a": 0.75, "b": 0.25}, abs=0.02)
+
+
+def test_the_scarcest_source_gives_all_it_has() -> None:
+    corpus = mixture().load()
+    assert sum(document.source == "a" for document in corpus.train) == 100
+    assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=13)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lengths=st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4),
+    weights=st.lists(st.floats(0.05, 5), min_size=4, max_size=4),
+    cap=st.one_of(st.none(), st.integers(1, 500)),
+    seed=st.integers(0, 3),
+)
+def test_every_beginning_has_about_the_shares(
+    lengths: list[list[int]], weights: list[float], cap: int | None, seed: int
+) -> None:
+    sources: dict[str, DataSource] = {str(i): Toy(tuple(own)) for i, own in enumerate(lengths)}
+    weight = {name: weights[int(name)] for name in sources}
+    corpus = Mixture(sources, weight, train_bytes=cap, seed=seed).load()
+    given: Counter[str] = Counter()
+    total = min(sum(own) / (weight[str(i)] / sum(weight.values())) for i, own in enumerate(lengths))
+    last = {document.source: i for i, document in enumerate(corpus.train)}
+    for i, document in enumerate(corpus.train):
+        given[document.source] += document.num_bytes
+        if any(i >= last[name] for name in sources):
+            break
+        scaled = [given[name] / weight[name] for name in sources]
+        assert max(scaled) - min(scaled) <= 40 / min(weight.values()) + 1e-9
+    # Where a share is smaller than any document of its source, the smallest one is given all the same.
+    smallest = sum(min(own) for own in lengths)
+    assert corpus.num_bytes("train") <= min(total, cap or total) + len(sources) + smallest
+
+
+def test_no_document_is_given_twice_or_to_two_splits() -> None:
+    corpus = mixture().load()
+    ids = [document.id for _, document in corpus]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_cap_holds_by_whole_documents() -> None:
+    corpus = mixture(train_bytes=200, test_bytes=100, validation_bytes=50).load()
+    for split, cap in (("train", 200), ("test", 100), ("validation", 50)):
+        assert cap - 20 <= corpus.num_bytes(split) <= cap
+    assert {len(document.text) for _, document in corpus} <= {7, 10, 13}
+
+
+def test_a_share_smaller_than_any_document_still_gives_one() -> None:
+    corpus = mixture(test_bytes=1).load()
+    assert sorted(document.source for document in corpus.test) == ["a", "b"]
+
+
+def test_only_ratios_of_weights_count() -> None:
+    assert mixture().load().fingerprint == mixture(weights={"a": 0.75, "b": 0.25}).load().fingerprint
+
+
+def test_the_seed_and_nothing_else_decides_the_order() -> None:
+    assert mixture().load().fingerprint == mixture().load().fingerprint != mixture(seed=1).load().fingerprint
+
+
+def test_documents_are_named_after_their_source() -> None:
+    document = mixture().load().train[0]
+    assert document.source in ("a", "b")
+    assert document.id.startswith(f"{document.source}/train")
+    assert document.cluster.startswith(f"{document.source}/")
+
+
+def test_a_weight_of_zero_leaves_a_source_unread() -> None:
+    unreadable = Toy(lengths=(-1,), splits=())
+    corpus = Mixture({"a": Toy(), "b": unreadable}, {"a": 1, "b": 0}).load()
+    assert {document.source for _, document in corpus} == {"a"}
+
+
+def test_notes_say_which_source_they_are_about() -> None:
+    assert mixture().load().notes == ("a: a note", "b: a note")
+
+
+def test_a_source_without_a_split_is_refused() -> None:
+    with pytest.raises(UserError, match=r"b has no test documents.*data\.weights\.b=0"):
+        Mixture({"a": Toy(), "b": Toy(splits=("train", "validation"))}, {"a": 1, "b": 1}).load()
+
+
+def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
+    leak = "".join(Wording("qa").render(problems("test", 1, seed=5)[0]))
+    assert any(split_of(problem) == "test" for problem in problems_in_text(leak))
+    arithmetic = Arithmetic(train_documents=20, validation_documents=5, test_documents=5)
+    leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
+    with_arithmetic = Mixture(leaking, {"toy": 1, "arithmetic": 1})
+    corpus = with_arithmetic.load()
+    assert "toy: 1 training documents left out (test problems in them)" in corpus.notes
+    assert all(leak not in document.text for document in corpus.train)
+    alone = replace(with_arithmetic, weights={"toy": 1, "arithmetic": 0}).load()
+    assert any(leak in document.text for document in alone.train)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"weights": {"a": 1}}, "give each source a weight"),
+        ({"weights": {"a": 1, "b": 1, "c": 1}}, "give each source a weight"),
+        ({"weights": {"a": 1, "b": -1}}, "weights.b=-1 must be 0 or more"),
+        ({"weights": {"a": 1, "b": float("nan")}}, "weights.b=nan"),
+        ({"weights": {"a": 0, "b": 0}}, "no source has a weight above 0"),
+        ({"train_bytes": 0}, "train_bytes=0"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mixture(**wrong)
+
+
+def test_what_is_no_data_set_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"sources\.a is not a data set but 'chat'"):
+        Mixture({"a": "chat"}, {"a": 1})  # type: ignore[dict-item]
+
+
+def test_no_sources_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match="no source has a weight above 0"):
+        Mixture()
+
+
+def test_a_mixture_has_the_formats_of_the_sources_that_have_a_share() -> None:
+    sources: dict[str, DataSource] = {
+        "chat": Chatterbot(format=CHATML),
+        "sums": Arithmetic(train_documents=5),
+        "none": Chatterbot(),
+    }
+    corpus = Mixture(sources, {"chat": 1, "sums": 1, "none": 0}).load()
+    assert corpus.chat_format == CHATML
+    forms = [corpus.format_of(document) for _, document in corpus]
+    assert {form.name for form in forms if form is not None} == {"chatml", "human_assistant"}
+
+
+@pytest.mark.usefixtures("plays")
+def test_the_default_mixture_is_as_described() -> None:
+    sources: dict[str, DataSource] = {"shakespeare": Shakespeare(), "chat": Chat(), "arithmetic": Arithmetic()}
+    weights = {"shakespeare": 0.4, "chat": 0.4, "arithmetic": 0.2}
+    corpus = Mixture(sources, weights).load()
+    for split, tolerance in (("train", 0.005), ("validation", 0.05), ("test", 0.02)):
+        assert shares(corpus.documents(split)) == pytest.approx(weights, abs=tolerance)
+    assert corpus.num_bytes("test") == pytest.approx(300_000, rel=0.01)
+    assert corpus.num_bytes("validation") == pytest.approx(100_000, rel=0.02)
+    assert corpus.num_bytes("train") > 10_000_000
+    # Both chat and arithmetic can be asked as conversations.
+    assert Counter(document.format for document in corpus.train).keys() == {"play", "human_assistant"}
+    held_out = {
+        problem
+        for document in corpus.test
+        if document.source == "arithmetic"
+        for problem in problems_in_text(document.text)
+    }
+    trained_on = {problem for document in corpus.train for problem in problems_in_text(document.text)}
+    assert all(split_of(problem) == "test" for problem in held_out)
+    assert not any(split_of(problem) == "test" for problem in trained_on)
+    assert len(trained_on) > 5_000

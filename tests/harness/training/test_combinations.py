@@ -1,0 +1,105 @@
+"""Combinations of fits: members are fitted as they would be alone, and used again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.run import load_corpus
+from harness.runs.settings import typed
+from harness.training.budget import Budget
+from harness.training.fits import FitSettings, fit_id, load_fit
+from harness.training.fitting import obtain
+from models.combined import CombinedModel
+
+CPU = torch.device("cpu")
+COMMON = ["data=chatterbot", "tracking=none", "budget.tokens=5000"]
+
+
+def fit_settings(*overrides: str) -> FitSettings:
+    settings = typed(compose([*COMMON, *overrides]))
+    return FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load_corpus(typed(compose(COMMON)).data)
+
+
+def test_a_mixture_takes_up_the_fits_of_its_members(tmp_path: Path, corpus) -> None:
+    ngram = obtain(fit_settings("model=ngram", "model.order=3"), corpus, tmp_path, CPU)
+    small = ["model=mixture", "model.members.first.order=3", "model.members.second.d_model=16"]
+    mixed = obtain(fit_settings(*small), corpus, tmp_path, CPU)
+    assert isinstance(mixed.model, CombinedModel)
+    kept = ngram.model.tensors()
+    assert all(torch.equal(kept[name], value) for name, value in mixed.model.members["first"].tensors().items())
+    # three fits: both members' and the mixture's
+    assert len(list((tmp_path / "fits").iterdir())) == 3
+    assert mixed.facts["spent"]["tokens"] == pytest.approx(10_000, abs=16)
+    again = load_fit(mixed.folder, CPU)
+    tokens = torch.arange(30)[None]
+    assert torch.equal(again.model.logprobs(tokens), mixed.model.logprobs(tokens))
+    assert again.model.config == mixed.model.config
+
+
+def test_members_are_other_options_of_model() -> None:
+    config = compose(["model=mixture", "model@model.members.second=bigram", "+model@model.members.third=unigram"])
+    families = {name: member.family for name, member in typed(config).model.members.items()}
+    assert families == {"first": "ngram", "second": "bigram", "third": "unigram"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.members.second.d_modle=3", "d_modle.*Did you mean"),
+        ("model@model.members.second=lstn", "lstn is not known.*lstm"),
+        ("model.members.second.d_model=-1", "d_model"),
+        ("model@model.members.sacond=gru", "Did you mean 'model@model.members.second'.*With a \\+ in front"),
+    ],
+)
+def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        typed(compose(["model=mixture", override]))
+
+
+def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: Path, corpus) -> None:
+    settings = fit_settings("model=mixture", "model@model.members.second=bigram", "model.members.first.order=4")
+    settings = dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=1000))
+    fit = obtain(settings, corpus, tmp_path, CPU)
+    assert isinstance(fit.model, CombinedModel)
+    assert 900 <= fit.model.members["first"].cost().num_params <= 1000
+    assert fit.facts["num_params_missed_by"] == fit.model.cost().num_params / 1000 - 1
+
+
+def test_an_ngram_is_pruned_to_the_budget_and_too_small_a_one_is_refused(tmp_path: Path, corpus) -> None:
+    settings = fit_settings("model=ngram", "model.order=4")
+    fit = obtain(dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=500)), corpus, tmp_path, CPU)
+    assert fit.model.cost().num_params <= 500
+    assert -0.02 < fit.facts["num_params_missed_by"] <= 0
+    with pytest.raises(UserError, match="too small for model=ngram"):
+        obtain(dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=10)), corpus, tmp_path, CPU)
+
+
+@pytest.mark.parametrize(
+    "model", [["model=ngram", "model.order=4", "model.keep_counts=true"], ["model=lstm", "model.d_model=16"]]
+)
+def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) -> None:
+    first = obtain(fit_settings(*model), corpus, tmp_path, CPU)
+    more = obtain(fit_settings(*model, f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+    assert more.id != first.id
+    assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
+    text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
+    # it has read the same text twice
+    assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
+    with pytest.raises(UserError, match="can't go on as"):
+        obtain(fit_settings("model=bigram", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+
+
+def test_how_much_memory_counting_may_use_makes_no_other_fit(corpus) -> None:
+    one, other = (fit_settings("model=ngram", f"model.counting_megabytes={size}") for size in (1, 500))
+    assert fit_id(one, corpus) == fit_id(other, corpus)

@@ -1,0 +1,262 @@
+"""Peers' weights as fits: asked like any other, found again from anywhere, and noticed when they change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from harness.cli.score_files import score_files
+from harness.common.errors import UserError
+from harness.completion.decoding.choosers import Greedy
+from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import Engine
+from harness.completion.sequence import Prompt
+from harness.config.compose import compose
+from harness.runs.run import load_corpus
+from harness.runs.settings import typed
+from harness.training.fits import Fit, FitSettings, load_fit
+from harness.training.fitting import obtain
+from models.combined import CombinedModel
+from tests.harness.runs.test_end_to_end import SMALL, bakeoff, command, environment, only_run
+from tests.peers import write_gpt2, write_tokenizer
+
+CPU = torch.device("cpu")
+COMMON = ["data=chatterbot", "tracking=none", "training.validation_bytes=500"]
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load_corpus(typed(compose(COMMON)).data)
+
+
+@pytest.fixture(scope="module")
+def original(corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GPT-2 and its tokenizer in one folder, as transformers leaves them."""
+    folder = tmp_path_factory.mktemp("peer") / "gpt2"
+    write_tokenizer(folder, [document.text for document in corpus.train[:50]])
+    vocab_size = len(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"])
+    return write_gpt2(folder, vocab_size, start_token=0)
+
+
+@pytest.fixture
+def peer(original: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return shutil.copytree(original, tmp_path / "gpt2")
+
+
+def overrides(folder: Path | str) -> list[str]:
+    return [*COMMON, "model=hf", f"model.path={folder}", "tokenizer=hf", f"tokenizer.path={folder}"]
+
+
+def fit_of(corpus, results: Path, *picked: str) -> Fit:
+    settings = typed(compose(picked))
+    wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    return obtain(wanted, corpus, results, CPU)
+
+
+def theirs(folder: Path, text: str) -> tuple[float, str]:
+    """The nats of a text after the start token, and the five tokens that follow it, all by transformers alone."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
+    ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False).input_ids]])
+    with torch.no_grad():
+        logprobs = torch.log_softmax(model(ids).logits[0, :-1], dim=-1)
+    nats = -float(logprobs.gather(1, ids[0, 1:, None]).double().sum())
+    written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, do_sample=False)
+    return nats, tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+def test_a_fit_of_it_is_nothing_but_a_hash_and_scores_and_writes_as_transformers_does(
+    corpus, peer: Path, tmp_path: Path
+) -> None:
+    fit = fit_of(corpus, tmp_path, *overrides(peer))
+    assert fit.facts["spent"] == {"tokens": 0, "seconds": 0.0, "flops": 0.0, "steps": 0}
+    assert fit.facts["cost"]["model_bytes"] == (peer / "model.safetensors").stat().st_size
+    assert (fit.folder / "weights.safetensors").stat().st_size < 1000
+    [row] = fit.curve().to_dict("records")
+    assert row["validation_bits_per_byte"] > 0
+    text = "What is AI? ünïcødé 🙂"
+    (tmp_path / "some.txt").write_text(text, encoding="utf-8")
+    nats, written = theirs(peer, text)
+    assert score_files(fit, [str(tmp_path / "some.txt")])["total"]["nats"] == pytest.approx(nats, abs=1e-3)
+    [made] = Engine(fit.model, fit.tokenizer, DecodingStrategy(Greedy())).complete([Prompt(text, 5)])
+    assert made.text == written
+
+
+def test_the_folder_s_place_names_it_however_it_is_spelt(
+    corpus, peer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fits = [fit_of(corpus, tmp_path / "results", *overrides(path)) for path in (peer, "gpt2", "'~/gpt2'")]
+    assert len({fit.id for fit in fits}) == 1
+    monkeypatch.chdir("/")
+    assert load_fit(fits[0].folder, CPU).model.cost() == fits[0].model.cost()
+
+
+def test_other_weights_in_the_same_place_are_another_fit_and_an_old_fit_of_them_is_refused(
+    corpus, peer: Path, tmp_path: Path
+) -> None:
+    old = fit_of(corpus, tmp_path, *overrides(peer))
+    weights = {name: value * 1.01 for name, value in load_file(peer / "model.safetensors").items()}
+    save_file(weights, peer / "model.safetensors", metadata={"format": "pt"})
+    new = fit_of(corpus, tmp_path, *overrides(peer))
+    assert new.id != old.id
+    with pytest.raises(UserError, match=r"has changed since it was scored\. Put the old weights back"):
+        load_fit(old.folder, CPU)
+    shutil.rmtree(peer)
+    with pytest.raises(UserError, match=r"model\.json: model\.path=.*no such folder"):
+        load_fit(old.folder, CPU)
+
+
+def test_another_tokenizer_in_the_same_place_is_another_fit(corpus, peer: Path, tmp_path: Path) -> None:
+    old = fit_of(corpus, tmp_path, *overrides(peer))
+    write_tokenizer(peer, [document.text for document in corpus.train[50:100]])
+    assert fit_of(corpus, tmp_path, *overrides(peer)).id != old.id
+    # an old fit keeps the tokenizer that it was scored with
+    assert load_fit(old.folder, CPU).tokenizer.fingerprint == old.tokenizer.fingerprint
+
+
+def test_it_goes_on_from_no_fit(corpus, peer: Path, tmp_path: Path) -> None:
+    fit = fit_of(corpus, tmp_path, *overrides(peer))
+    with pytest.raises(UserError, match=r"training\.continue_from=.* isn't trained here"):
+        fit_of(corpus, tmp_path, *overrides(peer), f"training.continue_from={fit.id}")
+
+
+def test_a_mixture_takes_it_for_a_member(corpus, peer: Path, tmp_path: Path) -> None:
+    member = ["model@model.members.second=hf", f"model.members.second.path={peer}"]
+    picked = [
+        *COMMON,
+        "model=mixture",
+        "model.members.first.order=2",
+        *member,
+        "tokenizer=hf",
+        f"tokenizer.path={peer}",
+    ]
+    mixed = fit_of(corpus, tmp_path, *picked)
+    assert isinstance(mixed.model, CombinedModel)
+    again = load_fit(mixed.folder, CPU)
+    tokens = torch.from_numpy(mixed.tokenizer.encode("What is AI?"))[None]
+    assert torch.equal(again.model.token_logprobs(tokens), mixed.model.token_logprobs(tokens))
+    (peer / "config.json").write_text((peer / "config.json").read_text() + "\n")
+    with pytest.raises(UserError, match="has changed since it was scored"):
+        load_fit(mixed.folder, CPU)
+
+
+def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    peer.rename(home / "gpt2")
+    picked = ["model=hf", "model.path=gpt2", "tokenizer=hf", "tokenizer.path=~/gpt2"]
+    few = [
+        "evals.perplexity.max_documents=5",
+        "evals.arithmetic.num_samples=5",
+        "evals.turn_taking.eval.num_samples=3",
+        "evals.turn_taking.eval.num_turn_ends=3",
+    ]
+    done = bakeoff(home, "run", *SMALL, *few, *picked, HOME=str(home))
+    assert "Loading weights" not in done.stderr
+    record = json.loads((only_run(home) / "run.json").read_text())
+    assert record["status"] == "complete"
+    assert record["family"] == "hf"
+    assert record["cost"]["num_params"] > 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    results, name = f"--results={home / 'results'}", record["run_id"]
+    made = json.loads(bakeoff(elsewhere, "complete", name, "Human: ", "--json", results).stdout)
+    assert made["completions"][0]["finish_reason"] in ("stop", "length")
+    (elsewhere / "some.txt").write_text("What is AI?")
+    found = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
+    assert found["total"]["num_bytes"] == 11
+    said = subprocess.run(
+        command("chat", name, "--max-new-tokens", "10", results),
+        cwd=elsewhere,
+        env=environment(),
+        input="hello\n/quit\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Assistant:" in said.stdout
+    bakeoff(home, "report")
+
+
+# --- what a new user meets
+
+
+def _no_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def _only_pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def _no_vocab_size(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    del config["vocab_size"]
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _encoder(folder: Path) -> None:
+    from transformers import BertConfig, BertForMaskedLM
+
+    config = BertConfig(vocab_size=300, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    BertForMaskedLM(config).save_pretrained(folder)
+
+
+def _no_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, ("model.path=", "no such folder", "save_pretrained")),
+        (_no_config, ("model.path=", "config.json")),
+        (_only_pickled, ("pytorch_model.bin", "can hold code", "save_pretrained")),
+        (_no_vocab_size, ("can't be read by transformers",)),
+        (_encoder, ("BertLMHeadModel", "Encoders (as BERT)")),
+        (_no_tokenizer, ("tokenizer.path=", "tokenizer.json")),
+    ],
+)
+def test_a_folder_that_can_not_be_used_is_told_in_one_message(
+    corpus, peer: Path, tmp_path: Path, spoil: Any, words: tuple[str, ...]
+) -> None:
+    spoil(peer)
+    with pytest.raises(UserError) as caught:
+        fit_of(corpus, tmp_path / "results", *overrides(peer))
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("tokenizer", ["byte", "bpe", "char"])
+def test_another_tokenizer_than_the_model_s_is_told(corpus, peer: Path, tmp_path: Path, tokenizer: str) -> None:
+    with pytest.raises(UserError, match=r"tokenizer=hf tokenizer\.path="):
+        fit_of(corpus, tmp_path / "results", *COMMON, "model=hf", f"model.path={peer}", f"tokenizer={tokenizer}")
+
+
+def test_without_transformers_the_command_ends_with_status_2_and_says_what_to_install(
+    peer: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "blocked" / "transformers").mkdir(parents=True)
+    (tmp_path / "blocked" / "transformers" / "__init__.py").write_text("raise ImportError('blocked by the test')")
+    path = f"{tmp_path / 'blocked'}{os.pathsep}{environment()['PYTHONPATH']}"
+    done = bakeoff(tmp_path, "run", *overrides(peer), status=2, PYTHONPATH=path)
+    assert "pip install 'bakeoff[hf]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("picked", [["model=hf"], ["tokenizer=hf"]])
+def test_without_a_path_the_option_is_refused_at_once(picked: list[str]) -> None:
+    with pytest.raises(UserError, match="path is"):
+        typed(compose([*COMMON, *picked]))
