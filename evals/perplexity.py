@@ -148,7 +148,7 @@ class Perplexity(Eval):
 @functools.lru_cache(maxsize=2)
 def training_counts(corpus: Corpus, tokenizer: Tokenizer) -> Ids:
     """(V,): how often each token occurs in the training text."""
-    return np.bincount(token_stream(corpus, "train", tokenizer).tokens, minlength=tokenizer.vocab_size)
+    return np.bincount(token_stream(corpus, "train", tokenizer), minlength=tokenizer.vocab_size)
 
 
 def _buckets(name: str, numbers: Ids, first: int, factor: int, end: int | None = None) -> Iterator[tuple[str, Flags]]:

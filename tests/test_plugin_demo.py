@@ -76,6 +76,9 @@ def test_its_fits_are_read_back_by_name_alone(swept: Path, installed: Path) -> N
     [run] = [one["run_id"] for one in records(swept) if one["run_id"].startswith("wary-top_a")]
     made = json.loads(bakeoff(swept, "complete", run, "1 2 ", "--json", **on_path(installed)).stdout)
     assert made["completions"][0]["tokens"]
+    (swept / "line.txt").write_text("1 2")
+    scored = json.loads(bakeoff(swept, "score", run, "line.txt", "--json", "--per-token", **on_path(installed)).stdout)
+    assert [token["text"] for token in scored["files"][0]["tokens"]] == ["<49>", "<32>", "<50>"]
     done = bakeoff(swept, "run", "--config-from", run, **on_path(installed))
     assert "nothing to do" in done.stderr
     bakeoff(swept, "rescore", run, **on_path(installed))

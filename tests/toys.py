@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from harness.plugin_kit.chain import ChainConfig
 from harness.plugin_kit.chain import TableModel as TableModel
 from harness.plugin_kit.chain import TableState as TableState
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, canonical_json
 from models.language_model import Cost, LanguageModel, State
 
 
@@ -85,8 +84,6 @@ class ScriptedModel(LanguageModel):
 class LetterTokenizer(Tokenizer):
     """The first few letters of the alphabet, one token each, and the start token after them."""
 
-    kind: ClassVar[str] = "letters"
-
     def __init__(self, num_letters: int) -> None:
         self.start_token, self.vocab_size, self.label_tokens = num_letters, num_letters + 1, {}
 
@@ -97,8 +94,4 @@ class LetterTokenizer(Tokenizer):
         return "".join(chr(ord("a") + int(token)) for token in tokens if token != self.start_token)
 
     def to_json(self) -> str:
-        return json.dumps({"kind": self.kind, "num_letters": self.start_token})
-
-    @classmethod
-    def from_json(cls, content: str) -> Self:
-        return cls(json.loads(content)["num_letters"])
+        return canonical_json({"kind": "letters", "num_letters": self.start_token})

@@ -29,17 +29,9 @@ def build(node: Any, kind: type[T], place: str) -> T:
     where it stands in the configuration, for messages. Raises UserError; PluginError where the class's own
     code fails.
     """
-    if not isinstance(node, Mapping) or TARGET not in node:
-        raise UserError(
-            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
-        )
+    cls = settings_class(node, kind, place)
     target = str(node[TARGET])
-    cls = _import(target, place)
-    if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
-        raise UserError(
-            f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
-        )
-    allowed = [field.name for field in dataclasses.fields(cls) if field.init]
+    allowed = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
     try:
         hints = typing.get_type_hints(cls)
     except Exception as error:
@@ -55,13 +47,29 @@ def build(node: Any, kind: type[T], place: str) -> T:
             )
         values[str(key)] = _value(value, hints[str(key)], f"{place}.{key}")
     try:
-        return typing.cast(T, cls(**values))
+        return cls(**values)
     except TypeError as error:
         raise UserError(f"{place}: {target} cannot be made: {error}.") from None
     except ValueError as error:
         raise UserError(f"{place}: {error}") from None
     except Exception as error:
         raise PluginError(f"{place}: {target} can't be made", error) from error
+
+
+def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
+    """The settings dataclass that a node's `_target_` names, which must be of this kind; `place` is for messages.
+    Raises UserError; PluginError where the class's module fails."""
+    if not isinstance(node, Mapping) or TARGET not in node:
+        raise UserError(
+            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
+        )
+    target = str(node[TARGET])
+    cls = _import(target, place)
+    if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
+        raise UserError(
+            f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
+        )
+    return typing.cast(type[T], cls)
 
 
 def targets(node: Any) -> Iterator[str]:

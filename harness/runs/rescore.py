@@ -22,6 +22,7 @@ from harness.common.errors import PluginError, UserError
 from harness.common.files import CURVE_FILE, write_bytes
 from harness.config.compose import from_saved
 from harness.config.settings import build
+from harness.config.tokenizer_file import load_tokenizer
 from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions, questions, scored
@@ -32,14 +33,14 @@ from harness.runs.record import CONFIG_FILE, RunRecord
 from harness.runs.settings import built_evals
 from harness.runs.tracking import Tracking, mirror
 from harness.text.data.corpus import DataSource
-from harness.text.tokenizers.tokenizer import TOKENIZER_FILE, Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from models.language_model import LanguageModel, ModelConfig
 
 log = logging.getLogger("bakeoff")
 
-_NEEDED = ("evals", "data", "tokenizer", "tracking")
+_NEEDED = ("evals", "data", "tracking")
 
 
 def rescore(folder: Path) -> RunRecord:
@@ -107,7 +108,6 @@ def _material(config: Mapping[str, Any], record: RunRecord, fit: Path) -> Materi
             f"data={corpus.name} is not what it was when {record.run_id} was made (fingerprint "
             f"{corpus.fingerprint[:12]}, then {str(record.data['fingerprint'])[:12]}). Make a new run with it."
         )
-    build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]  # so that a plugin's kind is known
 
     def reference_model(config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
         """Only for evals that measure against a model of their own: those do need torch."""
@@ -116,7 +116,7 @@ def _material(config: Mapping[str, Any], record: RunRecord, fit: Path) -> Materi
 
         return ReferenceModels(corpus, fit.parent.parent, pick_device("auto"))(config)
 
-    return Material(corpus, load_tokenizer(fit / TOKENIZER_FILE), reference_model)
+    return Material(corpus, load_tokenizer(fit), reference_model)
 
 
 def _answers(eval: Eval, asked: Questions, store: AnswerStore) -> Sequence[Sequence[Answer]]:

@@ -1,7 +1,29 @@
-"""What a transcript format must keep to, so that its transcripts can be told apart whatever is said in them.
+"""Conversations as one text, and back.
 
-Labels, ends and what stands between turns may not run into one another, nor into themselves: then the first place that
-looks like the end of a turn is one, and a backslash in the middle of it is enough to make it words.
+A format says how the turns of a transcript are written. A turn is a label that names the speaker, then what is said; a
+format may close it with an end. Something stands between one turn and the next. The formats that come with bakeoff,
+where ⏎ is a line break:
+
+    human_assistant   Human: Hello there.⏎⏎Assistant: Good morning!
+    chatml            <|im_start|>user⏎Hello there.<|im_end|>⏎<|im_start|>assistant⏎Good morning!<|im_end|>
+    play              HAMLET: To be.⏎⏎First Lord: Or not.                 (any names)
+
+In the first and the last, which close no turn, the space after the label belongs to what is said: a prompt ends in
+"Assistant:" and the completion begins with the space, in training text and in prompts alike, so that both are cut into
+the same tokens. A turn in which nothing has been said is a label alone; an open turn is just that, at the end.
+
+Where a label counts. Only at a structural place: at the start of the text, or right after what stands between turns,
+the end of the turn before included; and only where text can begin behind it. An end counts before the next label and at
+the end of the text. The same words anywhere else are words.
+
+What if the words of a turn are such that they would end it? By default a backslash is put in ("\\Human:" after a blank
+line, "<\\|im_end|>" anywhere), which is taken out when the text is parsed; where there are backslashes already there is
+one more. So `parse(render(t)) == t` for every transcript, no turn can speak in another's name, and what is said never
+holds a stop text. With `labels_in_text="refuse"` such a turn raises UserError instead.
+
+What a format must keep to for all this to hold. Labels, ends and what stands between turns may not run into one
+another, nor into themselves: then the first place that looks like the end of a turn is one, and a backslash in the
+middle of it is enough to make it words.
 """
 
 from __future__ import annotations
@@ -15,67 +37,6 @@ from typing import Literal
 
 from harness.common.errors import UserError, closest
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
-
-
-def mistake_in(form: TranscriptFormat) -> str | None:
-    """What is wrong with a format, as a sentence for the user; None where nothing is."""
-    if not form.name:
-        return "name is empty: documents need a name for their format, as human_assistant."
-    for part in ("before_name", "after_name", "end", "between"):
-        if "\\" in getattr(form, part):
-            return (
-                f"{part}={getattr(form, part)!r} has a backslash, which marks what is escaped. Use other characters. "
-                '(A line break is "\\n" in a YAML file; on the command line it is typed as it is, between quotes.)'
-            )
-    if form.before_text.strip():
-        return f"before_text={form.before_text!r} may be white space only. Put words into after_name."
-    if form.before_name[:1].isspace():
-        return f"before_name={form.before_name!r} begins with white space. Put that at the end of between."
-    return (_mistake_in_end(form) if form.end else _mistake_in_between(form)) or _mistake_in_speakers(form)
-
-
-def _mistake_in_end(form: TranscriptFormat) -> str | None:
-    if form.end in form.between:
-        return f"between={form.between!r} has the end {form.end!r} in it, which is written anyway. Take it out."
-    if len(form.end) < 2 or form.end[0].isspace() or form.end[0] in form.end[1:]:
-        return (
-            f"end={form.end!r} must have 2 characters or more, of which the first is no white space and doesn't come "
-            "again, as <|im_end|>."
-        )
-    return None
-
-
-def _mistake_in_between(form: TranscriptFormat) -> str | None:
-    if form.between and not set(form.between) & set(form.before_name + form.after_name):
-        return None
-    return (
-        f"between={form.between!r} must be there, and share no character with labels (before_name="
-        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be told apart. White space that "
-        "closes a label can stand in before_text."
-    )
-
-
-def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
-    if form.speakers is None:
-        return None if form.after_name else "after_name is empty: without it nobody knows where any name ends."
-    if not form.speakers:
-        return "speakers names nobody. Name two at least, or give null for any names."
-    for name in form.speakers.values():
-        if mistake := form.mistake_in_name(name):
-            return mistake
-    labels = [name + form.after_name for name in form.speakers.values()]
-    for label, other in itertools.permutations(labels, 2):
-        if other.startswith(label):
-            return (
-                f"speakers has {label!r}, with which {other!r} begins too: they can't be told apart. Use other names."
-            )
-    return None
-
-
-def runs_into(left: str, right: str) -> bool:
-    """Whether `right` stands in `left`, or could begin in it and end in what follows."""
-    return bool(right) and (right in left or any(left.endswith(right[:size]) for size in range(1, len(right))))
-
 
 MOST_NAME_CHARACTERS = 60
 
@@ -103,7 +64,7 @@ class TranscriptFormat:
     """What to do with a turn whose own words would be read as its end."""
 
     def __post_init__(self) -> None:
-        if mistake := mistake_in(self):
+        if mistake := _mistake_in(self):
             raise ValueError(mistake)
 
     def label(self, speaker: str) -> str:
@@ -259,7 +220,7 @@ class TranscriptFormat:
     def mistake_in_name(self, name: str) -> str | None:
         """What is wrong with the name of a speaker, as a sentence for the user."""
         label = self.before_name + name + self.after_name
-        if re.fullmatch(self._name, name) and not runs_into(self.between + label, self.end):
+        if re.fullmatch(self._name, name) and not _runs_into(self.between + label, self.end):
             return None
         return (
             f"{name!r} can't be a speaker's name in format {self.name!r}: a name is one line of 1 to "
@@ -268,8 +229,67 @@ class TranscriptFormat:
         )
 
 
-HUMAN_ASSISTANT = TranscriptFormat("human_assistant", {name: name for name in (HUMAN, ASSISTANT, SYSTEM)})
+def _mistake_in(form: TranscriptFormat) -> str | None:
+    """What is wrong with a format, as a sentence for the user; None where nothing is."""
+    if not form.name:
+        return "name is empty: documents need a name for their format, as human_assistant."
+    for part in ("before_name", "after_name", "end", "between"):
+        if "\\" in getattr(form, part):
+            return (
+                f"{part}={getattr(form, part)!r} has a backslash, which marks what is escaped. Use other characters. "
+                '(A line break is "\\n" in a YAML file; on the command line it is typed as it is, between quotes.)'
+            )
+    if form.before_text.strip():
+        return f"before_text={form.before_text!r} may be white space only. Put words into after_name."
+    if form.before_name[:1].isspace():
+        return f"before_name={form.before_name!r} begins with white space. Put that at the end of between."
+    return (_mistake_in_end(form) if form.end else _mistake_in_between(form)) or _mistake_in_speakers(form)
 
+
+def _mistake_in_end(form: TranscriptFormat) -> str | None:
+    if form.end in form.between:
+        return f"between={form.between!r} has the end {form.end!r} in it, which is written anyway. Take it out."
+    if len(form.end) < 2 or form.end[0].isspace() or form.end[0] in form.end[1:]:
+        return (
+            f"end={form.end!r} must have 2 characters or more, of which the first is no white space and doesn't come "
+            "again, as <|im_end|>."
+        )
+    return None
+
+
+def _mistake_in_between(form: TranscriptFormat) -> str | None:
+    if form.between and not set(form.between) & set(form.before_name + form.after_name):
+        return None
+    return (
+        f"between={form.between!r} must be there, and share no character with labels (before_name="
+        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be told apart. White space that "
+        "closes a label can stand in before_text."
+    )
+
+
+def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
+    if form.speakers is None:
+        return None if form.after_name else "after_name is empty: without it nobody knows where any name ends."
+    if not form.speakers:
+        return "speakers names nobody. Name two at least, or give null for any names."
+    for name in form.speakers.values():
+        if mistake := form.mistake_in_name(name):
+            return mistake
+    labels = [name + form.after_name for name in form.speakers.values()]
+    for label, other in itertools.permutations(labels, 2):
+        if other.startswith(label):
+            return (
+                f"speakers has {label!r}, with which {other!r} begins too: they can't be told apart. Use other names."
+            )
+    return None
+
+
+def _runs_into(left: str, right: str) -> bool:
+    """Whether `right` stands in `left`, or could begin in it and end in what follows."""
+    return bool(right) and (right in left or any(left.endswith(right[:size]) for size in range(1, len(right))))
+
+
+HUMAN_ASSISTANT = TranscriptFormat("human_assistant", {name: name for name in (HUMAN, ASSISTANT, SYSTEM)})
 PLAY = TranscriptFormat("play")
 
 

@@ -23,8 +23,9 @@ from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
 from harness.config.options import relocated
 from harness.config.settings import build
+from harness.config.tokenizer_file import TOKENIZER_FILE, load_tokenizer
 from harness.text.data.corpus import Corpus
-from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
 from harness.training.settings import Training
 from models.checks import Impossible
@@ -35,8 +36,6 @@ log = logging.getLogger("bakeoff")
 FIT_FILE = "fit.json"
 
 MODEL_FILE = "model.json"
-
-TOKENIZER_FILE = "tokenizer.json"
 
 FORMAT_VERSION = 2
 """Raised when fits of the same settings come to hold something else."""

@@ -19,11 +19,12 @@ from harness.common.files import CURVE_FILE, write_bytes, write_json
 from harness.common.seeds import seed_of
 from harness.config.identity import content_hash, identity, plain
 from harness.config.options import files_of
+from harness.config.tokenizer_file import TOKENIZER_FILE, save_tokenizer
 from harness.text.data.corpus import Corpus
 from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
-from harness.training.fits import FIT_FILE, MODEL_FILE, TOKENIZER_FILE, Fit, FitSettings, fit_id, load_fit, log
+from harness.training.fits import FIT_FILE, MODEL_FILE, Fit, FitSettings, fit_id, load_fit, log
 from harness.training.gradients import TRAIN_STATE_FILE
 from harness.training.progress import Spent, Validation
 from harness.training.training import fit, take, tune
@@ -67,7 +68,10 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
             model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, device)
     except Impossible as error:
         raise UserError(str(error)) from None
-    write_bytes(folder / TOKENIZER_FILE, tokenizer.to_json().encode())
+    if earlier is None:
+        save_tokenizer(tokenizer, settings.tokenizer, folder)
+    else:  # which these settings need not have made
+        write_bytes(folder / TOKENIZER_FILE, (earlier.folder / TOKENIZER_FILE).read_bytes())
     described = {
         "family": model.config.family,
         "config": plain(model.config),
@@ -142,7 +146,7 @@ def _train(
     if model.config.is_fitted:
         return model, *take(model, validation)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)
-    stream = token_stream(corpus, "train", tokenizer).tokens
+    stream = token_stream(corpus, "train", tokenizer)
     training, budget, seed = settings.training, settings.budget, settings.seed
     spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
     return model, spent, curve

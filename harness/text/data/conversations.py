@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.common.errors import UserError
-from harness.text import transcript
+from harness.text import transcript, transcript_format
 from harness.text.data import conversation_files as conversations
 from harness.text.data.conversation_files import Conversation
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
@@ -52,7 +52,7 @@ class Chat(DataSource):
             "chat",
             made_from=f"chitchat-dataset {metadata.version('chitchat-dataset')} {file.stat().st_size} {self.max_turns} "
             f"{self.format}",
-            made_by=[conversations, transcript],
+            made_by=[conversations, transcript, transcript_format],
             make=lambda: _rendered(conversations.read_chitchat(file), self.format, self.max_turns),
         )
         return _corpus(self, documents)
@@ -84,7 +84,7 @@ class Chatterbot(DataSource):
         documents = cached_json(
             "chatterbot",
             made_from=f"chatterbot-corpus {metadata.version('chatterbot-corpus')} {self.format}",
-            made_by=[conversations, transcript],
+            made_by=[conversations, transcript, transcript_format],
             make=lambda: _rendered(conversations.read_chatterbot(folder), self.format),
         )
         return _corpus(self, documents)

@@ -7,7 +7,9 @@ always give the same corpus, in any process.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,18 +67,19 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over each split, its documents' ids and texts, in order.
-
-        Each part is preceded by its length, so that no two corpora are written as the same bytes.
-        """
+        """SHA-256 (hex) over the formats and, split by split, every field of each document, in order: over all that
+        models or evals may read."""
         digest = hashlib.sha256()
+
+        def update(content: object) -> None:
+            # JSON marks its own end, so that no two corpora are written as the same bytes.
+            digest.update(json.dumps(content).encode())
+
+        update([dataclasses.asdict(form) for form in self.formats])
         for split in SPLITS:
-            documents = self.documents(split)
-            digest.update(f"{split}:{len(documents)};".encode())
-            for document in documents:
-                for part in (encode_utf8(document.id), encode_utf8(document.text)):
-                    digest.update(f"{len(part)}:".encode())
-                    digest.update(part)
+            update(split)
+            for document in self.documents(split):
+                update([getattr(document, field.name) for field in dataclasses.fields(document)])
         return digest.hexdigest()
 
     @property

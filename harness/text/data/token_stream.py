@@ -8,7 +8,6 @@ The start token opens each document, so it also says that the one before has end
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,33 +20,12 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 _LAYOUT = 1
 
 
-@dataclass(frozen=True, eq=False)
-class TokenStream:
-    """A split of a corpus as ids."""
+def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray:
+    """The token stream of a split, (N,) uint16 or uint32, read-only; from the cache where it was made before.
 
-    tokens: np.ndarray
-    """(N,) uint16 or uint32, read-only; on disk (a memory map) where the cache can be written."""
-    start_token: int
-    """The id that opens each document."""
-    num_documents: int
-    num_bytes: int
-    """Bytes of UTF-8 that the documents have; start tokens have none."""
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @property
-    def document_starts(self) -> np.ndarray:
-        """Where each document's start token stands: (num_documents,) int64, ascending."""
-        return np.flatnonzero(self.tokens == self.start_token)
-
-
-def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> TokenStream:
-    """The token stream of a split, from the cache where it was made before.
-
-    Several processes may ask at once: each sees a whole file or none. A cache that can't be written costs one warning.
+    On disk (a memory map) where the cache can be written; where it can't, that costs one warning. Several processes may
+    ask at once: each sees a whole file or none.
     """
-    documents = corpus.documents(split)
     path = _path(corpus, split, tokenizer)
     tokens = _read(path)
     if tokens is None:
@@ -61,11 +39,14 @@ def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> TokenStrea
         if tokens is None:
             tokens = made
     tokens.flags.writeable = False
-    return TokenStream(tokens, tokenizer.start_token, len(documents), corpus.num_bytes(split))
+    return tokens
 
 
 def _path(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Path:
-    made_from = f"{_LAYOUT} {corpus.fingerprint} {tokenizer.fingerprint} {split}"
+    # A plugin's class may say the same of itself as another and cut otherwise, or be changed. (The name of a plugin
+    # file's module holds the hash of its text.)
+    cut_by = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__} {tokenizer.fingerprint}"
+    made_from = f"{_LAYOUT} {corpus.fingerprint} {cut_by} {split}"
     return cache_folder() / "tokens" / f"{hashlib.sha256(made_from.encode()).hexdigest()}.npy"
 
 

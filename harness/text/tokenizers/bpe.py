@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,8 +31,6 @@ _LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
 
 class BpeTokenizer(BytesTokenizer):
     """The 256 bytes, then the merges in the order learnt, then the start token and the labels."""
-
-    kind: ClassVar[str] = "bpe"
 
     def __init__(
         self,
@@ -66,18 +64,12 @@ class BpeTokenizer(BytesTokenizer):
 
     def to_json(self) -> str:
         content = {
-            "kind": self.kind,
+            "kind": "bpe",
             **self._labels.to_json(),
             "merges": self._merges,
             "split_digits": self._split_digits,
         }
         return canonical_json(content)
-
-    @classmethod
-    def from_json(cls, content: str) -> Self:
-        described = json.loads(content)
-        merges = [(left, right) for left, right in described["merges"]]
-        return cls(merges, described["split_digits"], *labels_from_json(described))
 
 
 def _library_tokenizer(
@@ -131,6 +123,12 @@ class BpeTokenizerSettings(SpeakerTokens):
         )
         assert trained.start_token == len(model["vocab"]), "the library's vocabulary is its bytes and its merges"
         return trained
+
+    @classmethod
+    def read(cls, content: str) -> BpeTokenizer:
+        described = json.loads(content)
+        merges = [(left, right) for left, right in described["merges"]]
+        return BpeTokenizer(merges, described["split_digits"], *labels_from_json(described))
 
 
 def _stretches(documents: Sequence[Document], labels: LabelTokens) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
 
 import numpy as np
 
@@ -20,8 +19,6 @@ _NUM_BYTES = 256
 
 class ByteTokenizer(Tokenizer):
     """Ids 0 to 255 are the bytes, 256 is the start token, labels follow."""
-
-    kind: ClassVar[str] = "byte"
 
     def __init__(self, labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT) -> None:
         """`labels`: speaker labels that are one token each, where `form` has labels."""
@@ -51,11 +48,7 @@ class ByteTokenizer(Tokenizer):
         return f"<0x{token:02X}>" if 0x80 <= token < _NUM_BYTES else super().token_text(token)
 
     def to_json(self) -> str:
-        return canonical_json({"kind": self.kind, **self._labels.to_json()})
-
-    @classmethod
-    def from_json(cls, content: str) -> Self:
-        return cls(*labels_from_json(json.loads(content)))
+        return canonical_json({"kind": "byte", **self._labels.to_json()})
 
 
 @dataclass(frozen=True)
@@ -64,3 +57,7 @@ class ByteTokenizerSettings(SpeakerTokens):
 
     def train(self, documents: Sequence[Document]) -> ByteTokenizer:
         return ByteTokenizer(self.active_labels, self.format)
+
+    @classmethod
+    def read(cls, content: str) -> ByteTokenizer:
+        return ByteTokenizer(*labels_from_json(json.loads(content)))

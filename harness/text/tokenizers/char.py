@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
 
 import numpy as np
 
@@ -27,8 +26,6 @@ _NUM_CODE_POINTS = 0x110000
 
 class CharTokenizer(Tokenizer):
     """Id 0 is the start token; then the labels, the 16 hexadecimal digits, and the alphabet by code point."""
-
-    kind: ClassVar[str] = "char"
 
     def __init__(
         self, code_points: Sequence[int], labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT
@@ -98,13 +95,8 @@ class CharTokenizer(Tokenizer):
         return super().token_text(token)
 
     def to_json(self) -> str:
-        content = {"kind": self.kind, **self._labels.to_json(), "code_points": self._code_points.tolist()}
+        content = {"kind": "char", **self._labels.to_json(), "code_points": self._code_points.tolist()}
         return canonical_json(content)
-
-    @classmethod
-    def from_json(cls, content: str) -> Self:
-        described = json.loads(content)
-        return cls(described["code_points"], *labels_from_json(described))
 
 
 def _utf8_length(code_points: np.ndarray) -> np.ndarray:
@@ -139,3 +131,8 @@ class CharTokenizerSettings(SpeakerTokens):
             counts.update(document.text)
         frequent = sorted(ord(char) for char, count in counts.items() if count >= self.min_count)
         return CharTokenizer(frequent, self.active_labels, self.format)
+
+    @classmethod
+    def read(cls, content: str) -> CharTokenizer:
+        described = json.loads(content)
+        return CharTokenizer(described["code_points"], *labels_from_json(described))

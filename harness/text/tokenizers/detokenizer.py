@@ -13,7 +13,7 @@ class Detokenizer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._texts = tokenizer.single_texts
+        self._single_texts = tokenizer.single_texts
         self._pending: list[int] = []
         self.settled = ""
         self.waiting = ""
@@ -21,9 +21,7 @@ class Detokenizer:
 
     def add(self, token: int) -> None:
         if not self._pending:
-            text = self._texts.get(token)
-            if text is None:
-                text = self._texts[token] = self._tokenizer.decode([token])
+            text = self._single_texts[token]
             if not text.endswith("�"):
                 self.settled += text
                 return

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +35,6 @@ _CHECKED = 1 << 22
 
 class HFTokenizer(BytesTokenizer):
     """A library tokenizer, and which of its tokens opens a document."""
-
-    kind: ClassVar[str] = "hf"
 
     def __init__(self, description: Mapping[str, Any], start_token: int) -> None:
         """description: a tokenizer.json that changes no text (`lossless`). ValueError where it can't be read, or bytes
@@ -75,12 +73,7 @@ class HFTokenizer(BytesTokenizer):
         return super().token_text(token) or f"<token {token}>"
 
     def to_json(self) -> str:
-        return canonical_json({"kind": self.kind, "description": self._description, "start_token": self.start_token})
-
-    @classmethod
-    def from_json(cls, content: str) -> Self:
-        described = json.loads(content)
-        return cls(described["description"], described["start_token"])
+        return canonical_json({"kind": "hf", "description": self._description, "start_token": self.start_token})
 
 
 def _parts(step: Any) -> Iterator[dict[str, Any]]:
@@ -184,6 +177,12 @@ class HFTokenizerSettings(TokenizerSettings):
                     "it was, so its bits would be those of another text. Use another tokenizer."
                 )
         return tokenizer
+
+    @classmethod
+    def read(cls, content: str) -> HFTokenizer:
+        """The folder isn't looked at again: a fit keeps the tokenizer that it was made with."""
+        described = json.loads(content)
+        return HFTokenizer(described["description"], described["start_token"])
 
     def _read(self, name: str) -> dict[str, Any]:
         found = json.loads((Path(self.path) / name).read_text(encoding="utf-8"))

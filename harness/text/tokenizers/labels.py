@@ -1,4 +1,10 @@
-"""Speaker labels as tokens."""
+"""Speaker labels as tokens: which labels are one token each, and where in a text they count.
+
+With `speaker_tokens` on, a label at a structural place ("Human:" at the start of the text or after a blank line, or
+"<|im_end|>" where a turn ends: see harness.text.transcript_format) is one token of its own; the same words anywhere
+else are plain text. A transcript then can't be forged by what is said in it, and handing over a turn is one choice of
+the model.
+"""
 
 from __future__ import annotations
 

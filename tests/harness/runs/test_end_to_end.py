@@ -213,6 +213,18 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     assert "Assistant:" in said.stdout
 
 
+def test_the_same_files_read_as_text_and_as_transcripts_are_two_runs(tmp_path: Path) -> None:
+    texts = [f"Human: How is day {day}?\n\nAssistant: Day {day} is fine." for day in range(100)]
+    (tmp_path / "talks.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    picks = ("data=text", "data.paths=talks.jsonl", "model=unigram", "tracking=none", "evals=[turn_taking]")
+    bakeoff(tmp_path, "run", *picks, "data.transcripts=false")
+    as_text = only_run(tmp_path)
+    bakeoff(tmp_path, "run", *picks, "data.transcripts=true")
+    [as_transcripts] = {path.parent for path in (tmp_path / "results").glob("default/*/run.json")} - {as_text}
+    assert len(pd.read_parquet(as_text / "samples.parquet")) == 0
+    assert len(pd.read_parquet(as_transcripts / "samples.parquet")) > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +13,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from harness.common.errors import UserError
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.bpe import BpeTokenizer, BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
 from harness.text.tokenizers.char import CharTokenizer, CharTokenizerSettings
 from harness.text.tokenizers.hf import HFTokenizerSettings
-from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, load_tokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.text.transcript_format import TranscriptFormat
 from harness.text.utf8 import decode_utf8, encode_utf8
 from tests.harness.text.formats import CHATML, EVERY, speakers_of, transcripts
@@ -104,19 +102,32 @@ def test_every_id_is_one_token_and_has_a_text_to_show(tokenizer: Tokenizer) -> N
     assert all(tokenizer.token_text(token) for token in range(tokenizer.vocab_size))
 
 
-@every_tokenizer
-def test_a_saved_tokenizer_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    tokenizer.save(tmp_path)
-    loaded = load_tokenizer(tmp_path)
-    assert type(loaded) is type(tokenizer)
-    assert loaded.fingerprint == tokenizer.fingerprint == load_tokenizer(tmp_path / "tokenizer.json").fingerprint
-    assert (loaded.vocab_size, loaded.start_token, loaded.label_tokens) == (
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_tokenizer_that_is_read_back_is_the_same(name: str) -> None:
+    tokenizer = TOKENIZERS[name]
+    again = SETTINGS[name].read(tokenizer.to_json())
+    assert type(again) is type(tokenizer)
+    assert again.fingerprint == tokenizer.fingerprint
+    assert (again.vocab_size, again.start_token, again.label_tokens) == (
         tokenizer.vocab_size,
         tokenizer.start_token,
         tokenizer.label_tokens,
     )
     text = "Human: what is 7?\n\nAssistant: é\n\nHuman:"
-    assert loaded.encode(text).tolist() == tokenizer.encode(text).tolist()
+    assert again.encode(text).tolist() == tokenizer.encode(text).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("char", "d119ad958c41"),
+        ("char-labels", "86ef3e416db1"),
+        ("byte", "a1ab7ec9499c"),
+        ("byte-labels", "0219be0095bb"),
+    ],
+)
+def test_fingerprints_are_those_on_record(name: str, beginning: str) -> None:
+    assert TOKENIZERS[name].fingerprint.startswith(beginning)
 
 
 def test_every_tokenizer_has_a_fingerprint_of_its_own() -> None:
@@ -210,7 +221,7 @@ def test_in_every_format_the_labels_of_turns_are_tokens_and_what_is_said_is_none
     text = form.render(transcript)
     ids = tokenizer.encode(text).tolist()
     assert tokenizer.decode(ids) == text
-    again = type(tokenizer).from_json(tokenizer.to_json())
+    again = settings.read(tokenizer.to_json())
     assert again.encode(text).tolist() == ids
     tokens_a_turn = len({form.end} & {*tokenizer.label_tokens}) + (len({*tokenizer.label_tokens} - {form.end}) > 0)
     assert sum(token in tokenizer.label_tokens.values() for token in ids) == tokens_a_turn * len(transcript.turns)
@@ -328,32 +339,6 @@ def test_one_huge_word_is_learnt_and_cut_in_seconds(line: str) -> None:
     tokenizer = BpeTokenizerSettings().train([Document("1", line, "test", "1")])
     assert tokenizer.decode(tokenizer.encode(line)) == line
     assert time.perf_counter() - began < 10
-
-
-# --- files
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"kind": "char"}', "damaged tokenizer of kind 'char'"),
-        ('{"kind": "bpe", "merges": [["ab", "c"]], "labels": [], "split_digits": true}', "damaged"),
-        ('{"kind": "wrod"}', "known are bpe, byte, char, hf"),
-        ('{"kind": "chr"}', "Did you mean 'char'"),
-        ("{}", "not a tokenizer of bakeoff"),
-        ("[]", "not a tokenizer of bakeoff"),
-        ("no json", "not a tokenizer of bakeoff"),
-    ],
-)
-def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(UserError, match=message):
-        load_tokenizer(tmp_path)
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="can't read a tokenizer"):
-        load_tokenizer(tmp_path / "nothing")
 
 
 # --- bytes

@@ -100,6 +100,14 @@ def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) ->
         obtain(fit_settings("model=bigram", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
 
 
+def test_a_fit_that_goes_on_keeps_the_tokenizer_whatever_is_picked_anew(tmp_path: Path, corpus) -> None:
+    model = ["model=ngram", "model.order=2", "model.keep_counts=true"]
+    first = obtain(fit_settings(*model, "tokenizer=char"), corpus, tmp_path, CPU)
+    more = obtain(fit_settings(*model, "tokenizer=byte", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+    assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
+    assert type(more.tokenizer) is type(first.tokenizer)
+
+
 def test_how_much_memory_counting_may_use_makes_no_other_fit(corpus) -> None:
     one, other = (fit_settings("model=ngram", f"model.counting_megabytes={size}") for size in (1, 500))
     assert fit_id(one, corpus) == fit_id(other, corpus)

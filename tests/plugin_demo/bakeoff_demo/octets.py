@@ -1,10 +1,9 @@
-"""Bytes as tokens, under a name of the plugin's own."""
+"""Bytes as tokens, shown as numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.byte import ByteTokenizer
@@ -12,9 +11,10 @@ from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 
 
 class Octets(ByteTokenizer):
-    """What tokenizer.json of a fit calls 'octets' is read back by this class."""
+    """Shows a token as its number."""
 
-    kind: ClassVar[str] = "octets"
+    def token_text(self, token: int) -> str:
+        return f"<{token}>"
 
 
 @dataclass(frozen=True)
@@ -22,4 +22,8 @@ class OctetsSettings(TokenizerSettings):
     """There is nothing to choose."""
 
     def train(self, documents: Sequence[Document]) -> Tokenizer:
-        return Octets(())
+        return Octets()
+
+    @classmethod
+    def read(cls, content: str) -> Tokenizer:
+        return Octets()

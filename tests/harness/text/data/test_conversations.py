@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from harness.common.errors import UserError
+from harness.text import transcript_format
 from harness.text.data import conversation_files as conversations
 from harness.text.data import conversations as chat
 from harness.text.data.conversation_files import clean_message, cut, read_chatterbot, read_chitchat
@@ -74,6 +77,21 @@ def test_the_second_load_is_the_same_as_the_first(source: Chat | Chatterbot, emp
     assert len(list((empty_cache / source.name).iterdir())) == 1
 
 
+@SOURCES
+def test_texts_are_made_again_where_formats_are_written_otherwise(
+    source: Chat | Chatterbot, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.load()
+    real = inspect.getsource
+
+    def changed(module: ModuleType) -> str:
+        return real(module) + ("# changed" if module is transcript_format else "")
+
+    monkeypatch.setattr(inspect, "getsource", changed)
+    source.load()
+    assert len(list((empty_cache / source.name).iterdir())) == 2
+
+
 def test_the_two_speaker_conversations_are_all_there() -> None:
     corpus = Chat().load()
     assert len({document.cluster for _, document in corpus}) == 4013  # of 4,018: 4 repeated, 1 without a second turn
@@ -83,8 +101,8 @@ def test_the_two_speaker_conversations_are_all_there() -> None:
 def test_the_data_sets_are_the_same_on_every_machine() -> None:
     """Frozen fingerprints: if this fails, results stored under these names were made from other text."""
     assert (Chat().load().fingerprint, Chatterbot().load().fingerprint) == (
-        "9be4ca5e427029938c06d5dde908607d280525287707be58679a3ad18abd5f13",
-        "862ee8d8d8852de44a329f9194b53c8354c566fdc3dbbe4bad2ceca33803c19e",
+        "a82177790ca454309720f5bf8a618bf928b7194307963f2dbfd82e4f0a74f819",
+        "70515b407c6daf003eb82610dad85566a772f14ca6c34490e999f31fc452b050",
     )
 
 

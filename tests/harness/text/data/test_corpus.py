@@ -10,6 +10,7 @@ import pytest
 from harness.common.errors import UserError
 from harness.text.data.corpus import SPLITS, Corpus, Document
 from harness.text.data.splitting import check_fractions, split_by_hash
+from harness.text.transcript_format import TranscriptFormat
 
 
 def document(name: str, text: str) -> Document:
@@ -50,6 +51,39 @@ def test_an_unknown_split_is_refused() -> None:
 )
 def test_any_change_of_content_order_or_split_changes_the_fingerprint(other: Corpus) -> None:
     assert other.fingerprint != CORPUS.fingerprint
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Document)])
+def test_any_field_of_a_document_changes_the_fingerprint(field: str) -> None:
+    first, second = CORPUS.train
+    changed = dataclasses.replace(CORPUS, train=(dataclasses.replace(first, **{field: "other"}), second))
+    assert changed.fingerprint != CORPUS.fingerprint
+
+
+OTHER_VALUES = {"train": CORPUS.train[:1], "validation": (), "test": (), "formats": CORPUS.formats[:1]}
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Corpus)])
+def test_any_field_of_a_corpus_but_its_name_and_notes_changes_the_fingerprint(field: str) -> None:
+    if field not in ("name", "notes"):
+        assert dataclasses.replace(CORPUS, **{field: OTHER_VALUES[field]}).fingerprint != CORPUS.fingerprint
+
+
+@pytest.mark.parametrize("part", [field.name for field in dataclasses.fields(TranscriptFormat)])
+def test_any_part_of_a_format_changes_the_fingerprint(part: str) -> None:
+    values = {
+        "name": "other",
+        "speakers": None,
+        "before_name": "<",
+        "after_name": ">",
+        "before_text": "",
+        "end": "</s>",
+        "between": "\n",
+        "labels_in_text": "refuse",
+    }
+    form, *others = CORPUS.formats
+    changed = dataclasses.replace(CORPUS, formats=(dataclasses.replace(form, **{part: values[part]}), *others))
+    assert changed.fingerprint != CORPUS.fingerprint
 
 
 def test_notes_and_names_do_not_change_the_fingerprint() -> None:

@@ -32,13 +32,13 @@ def check(tokenizer: Tokenizer, tokens: list[int]) -> None:
     assert tokenizer.decode(tokens).startswith(settled)
 
 
-@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: tokenizer.kind)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: type(tokenizer).__name__)
 @given(st.data())
 def test_any_tokens_in_any_order(tokenizer: Tokenizer, data: st.DataObject) -> None:
     check(tokenizer, data.draw(st.lists(st.integers(0, tokenizer.vocab_size - 1), max_size=80)))
 
 
-@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: tokenizer.kind)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: type(tokenizer).__name__)
 @given(st.text(max_size=30))
 def test_the_tokens_of_any_text(tokenizer: Tokenizer, text: str) -> None:
     check(tokenizer, tokenizer.encode(text).tolist())

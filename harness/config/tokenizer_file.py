@@ -1,0 +1,55 @@
+"""A tokenizer as a file, tokenizer.json: what the tokenizer says of itself, and the settings class that reads it back.
+
+The class is named by its `_target_`, as options name theirs, and comes through the same door: of an installed option,
+or of a plugin file that the user named.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.common.errors import UserError
+from harness.common.files import write_bytes
+from harness.config.compose import refuse_foreign
+from harness.config.identity import plain
+from harness.config.options import files_of, relocated
+from harness.config.settings import TARGET, settings_class
+from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, canonical_json
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+def save_tokenizer(tokenizer: Tokenizer, settings: TokenizerSettings, folder: Path) -> None:
+    """Write a tokenizer that these settings made into a folder, atomically."""
+    target = {TARGET: plain(settings)[TARGET]}
+    content = {**target, "plugins": files_of(target), "tokenizer": json.loads(tokenizer.to_json())}
+    write_bytes(folder / TOKENIZER_FILE, canonical_json(content).encode())
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json, or in a folder that holds one.
+
+    UserError where there is none that can be read, or where its class is of a plugin that neither is installed nor was
+    named: nothing is imported on the file's word.
+    """
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        target, plugins, content = {TARGET: str(saved[TARGET])}, dict(saved["plugins"]), saved["tokenizer"]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"can't read a tokenizer from {file} ({error}). Give a run's folder or its {TOKENIZER_FILE}."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} is not a tokenizer of bakeoff ({error!r}). Give the {TOKENIZER_FILE} of a fit, or make that "
+            "fit again."
+        ) from error
+    target = relocated(target)
+    refuse_foreign(target, file, plugins)
+    settings = settings_class(target, TokenizerSettings, str(file))  # type: ignore[type-abstract]
+    try:
+        return settings.read(canonical_json(content))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is a damaged tokenizer of {target[TARGET]} ({error!r}). Train it again.") from error
