@@ -29,8 +29,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.searches.speculative import Speculative
 from harness.completion.sequence import Prompt
 from harness.config.compose import compose

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from harness.common.errors import UserError
 from harness.common.seeds import seed_of
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine, stream
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, FinishReason, Prompt
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
@@ -27,7 +26,7 @@ MOST_NEW_TOKENS = 300
 
 @dataclass
 class Exchange:
-    """What the person said, and what the model makes of it."""
+    """What the person said, and what the model answers."""
 
     said: Turn
     partner: str
@@ -104,8 +103,8 @@ class Chatbot:
         self.engine = dataclasses.replace(self.engine, strategy=strategy)
 
     def say(self, text: str) -> Iterator[str]:
-        """The person says something; the reply comes in pieces. Whatever of it has come is in the transcript, also when
-        nobody asks for the rest.
+        """The person says something; the reply comes in pieces. What has come of it is in the transcript, even if
+        the caller never asks for the rest.
 
         UserError (nothing said here then changes the transcript) where the line doesn't fit into the model's window or
         the format refuses it or the reply, and where the decoding strategy can't be used.
@@ -143,7 +142,7 @@ class Chatbot:
         seed = seed_of(self.seed, "chat", len(before), attempt)
         stop = (self.form.stop_text(said.speaker),) if self.stops else ()
         try:
-            for piece in stream(self.engine, Prompt(prompt, self.max_new_tokens, stop, seed)):
+            for piece in self.engine.stream(Prompt(prompt, self.max_new_tokens, stop, seed)):
                 if isinstance(piece, Completion):
                     exchange.written, exchange.finish_reason = piece.text, piece.finish_reason
                 else:

@@ -1,7 +1,7 @@
 """A conversation in a terminal: reads lines, shows what the model writes as it writes it, and knows the commands.
 
-Works as well with lines from a pipe. Text of a model is hostile: whatever could move the terminal is spelled out. What
-stands in square brackets is the program's.
+It also takes lines from a pipe. A model's text is hostile: characters that could control the terminal are spelled out.
+Text in square brackets comes from the program.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from harness.chat.chatbot import Chatbot
 from harness.common.errors import UserError, closest
 from harness.common.files import write_bytes
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.text.utf8 import encode_utf8
 from harness.text.visible import visible
 
 _GREETING = "Type a line, then Enter. /help shows the commands, Ctrl-C stops a reply, Ctrl-D ends."
-# What stands behind it is the model's own, where it writes for everybody.
+# Before each line that the model writes where it writes for everybody.
 _MARGIN = "| "
 _NO_STOP = (
     f"The model isn't stopped where it hands over: all that stands behind '{_MARGIN}' is its own, your lines too."

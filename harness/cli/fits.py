@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.common.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.completion.decoding.transform import DecodingStrategy
-    from harness.completion.engine import Engine
+    from harness.completion.engine import DecodingStrategy, Engine
     from harness.training.fits import Fit
 
 
@@ -64,7 +63,6 @@ def complete(options: Namespace) -> int:
     import dataclasses
 
     from harness.common.seeds import seed_of
-    from harness.completion.engine import stream
     from harness.completion.sequence import Completion, Prompt
     from harness.text.visible import visible
 
@@ -93,7 +91,7 @@ def complete(options: Namespace) -> int:
             if options.samples > 1:
                 print(f"--- sample {number} ---")
             print(visible(options.prompt), end="", flush=True)
-        for piece in stream(engine, prompt):
+        for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 written.append(piece)
             elif not options.json:
@@ -203,7 +201,7 @@ def _engine(options: Namespace) -> Engine:
 
 
 def _own_strategy(options: Namespace) -> DecodingStrategy:
-    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.completion.engine import DecodingStrategy
     from harness.config.settings import build
 
     return build(_saved(options, "decoding"), DecodingStrategy, "decoding")
@@ -211,7 +209,7 @@ def _own_strategy(options: Namespace) -> DecodingStrategy:
 
 def _strategy_named(asked: str) -> DecodingStrategy:
     """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'."""
-    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.completion.engine import DecodingStrategy
     from harness.config import compose as config
     from harness.config.options import options as names
     from harness.config.settings import build

@@ -22,7 +22,7 @@ class Prompt:
     text: str
     max_new_tokens: int
     stop: tuple[str, ...] = ()
-    """The completion ends before the first of these to end in it, be it that it begins in the prompt; none may be
+    """The completion ends before the first of these to end in it, even if it begins in the prompt; none may be
     empty."""
     seed: int = 0
     """Of this sequence's own random stream."""
@@ -69,7 +69,7 @@ class Writing:
         self._cut: int | None = None
 
     def fork(self) -> Writing:
-        """A copy that goes on by itself; not of the random stream, which both share."""
+        """An independent copy, except for the random stream, which both share."""
         other = copy.copy(self)
         other.tokens, other.logprobs = self.tokens.copy(), self.logprobs.copy()
         other.sampler_logprobs = self.sampler_logprobs.copy()

@@ -259,7 +259,8 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
     """A decoding strategy of a module's transforms in their order, its chooser (else a draw) and its search (else one
     token at a time)."""
     from harness.completion.decoding.choosers import Sample
-    from harness.completion.decoding.transform import Chooser, DecodingStrategy, OneByOne, Search, Transform
+    from harness.completion.decoding.transform import Chooser, Transform
+    from harness.completion.engine import DecodingStrategy, OneByOne, Search
 
     transforms = _classes(module, Transform)
     choosers, searches = _classes(module, Chooser), _classes(module, Search)
@@ -267,8 +268,8 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
         names = ", ".join(one.__name__ for one in (*transforms, *choosers, *searches))
         raise UserError(
             f"{module.__file__} holds {names or 'none'}, but must hold transforms, at most one chooser and at most one "
-            "search to be picked by decoding=: dataclasses (@dataclass(frozen=True)) derived from Transform, Chooser "
-            "or Search of harness.completion.decoding.transform, with every abstract method written."
+            "search to be picked by decoding=: dataclasses (@dataclass(frozen=True)) derived from Transform or "
+            "Chooser of harness.completion.decoding.transform or Search of harness.completion.engine, with every abstract method written."
         )
     return {
         TARGET: f"{DecodingStrategy.__module__}.{DecodingStrategy.__qualname__}",

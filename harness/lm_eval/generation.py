@@ -16,8 +16,9 @@ from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_tex
 
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy, Transform
+from harness.completion.decoding.transform import Transform
 from harness.completion.decoding.transforms import MinP, Temperature, TopK, TopP
+from harness.completion.engine import DecodingStrategy
 from harness.lm_eval.messages import REPLY_OPENING, TURN_END
 
 # transformers' names, in the order in which they are applied; and the values at which they change nothing.

@@ -1,4 +1,4 @@
-"""What every decoding strategy keeps to (harness/completion/decoding/transform.py), as checks.
+"""What every decoding strategy keeps to (harness/completion/engine.py), as checks.
 
 Its transforms and its chooser are put to distributions of every shape; as a whole it writes from a Markov chain, alone
 and in company. A check's name is the sentence that it checks.
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.completion.decoding.transform import DecodingStrategy, Rows, Sampler
-from harness.completion.engine import Engine
+from harness.completion.decoding.transform import Rows
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
 from harness.config.compose import compose
 from harness.config.identity import plain
@@ -87,7 +87,7 @@ class StrategyOnTrial:
 
     def transformed(self, places: Sequence[int], num_steps: int = 2) -> Tensor:
         """(B, V): what the transforms leave of some of the distributions, after a few picks of the likeliest."""
-        sampler = Sampler(self.new(), len(places))
+        sampler = self.new().sampler(len(places))
         rows, given = self.rows(places), self.distributions[list(places)]
         for _ in range(num_steps):
             left = sampler.distribution(given.clone(), rows)
@@ -116,11 +116,11 @@ def it_can_be_made_and_its_settings_survive_storage(of: StrategyOnTrial) -> None
 
 def transforms_give_distributions(of: StrategyOnTrial) -> None:
     everyone = range(len(of.distributions))
-    sampler, rows = Sampler(of.new(), len(everyone)), of.rows(everyone)
+    sampler, rows = of.new().sampler(len(everyone)), of.rows(everyone)
     given = of.distributions.clone()
     names = list(of.new().transforms)
     final = sampler.distribution(given, rows)
-    for name, before, left in zip(names, [of.distributions, *sampler.given], sampler.given, strict=False):
+    for name, before, left in zip(names, [of.distributions, *sampler.stages], sampler.stages, strict=False):
         hold(left.shape == before.shape, f"{name} gave the shape {tuple(left.shape)} for {tuple(before.shape)}")
         hold(left.dtype == torch.float32, f"{name} gave {left.dtype}, not float32")
         hold(not bool(left.isnan().any()), f"{name} gave what is no number")

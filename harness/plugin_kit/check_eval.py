@@ -24,11 +24,11 @@ import pandas as pd
 import torch
 
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.config.compose import compose
 from harness.config.options import quoted
 from harness.config.settings import build
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, questions, scored
@@ -106,8 +106,8 @@ class EvalOnTrial:
 
     def answers(self, model: Actor) -> list[list[Answer]]:
         """What a model says to everything that is asked."""
-        strategy = DecodingStrategy(Greedy())
-        return ask(model, self.material.tokenizer, self.asked.requests, self.asked.seeds, strategy, "check")
+        respondent = Respondent(model, self.material.tokenizer, DecodingStrategy(Greedy()))
+        return ask(respondent, self.asked.requests, self.asked.seeds, "check")
 
     @cached_property
     def perfect_rows(self) -> pd.DataFrame:

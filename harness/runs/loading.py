@@ -28,10 +28,14 @@ def fit_of_run(run: str, results_dir: Path, device: torch.device) -> Fit:
 
 
 def model_finder(results_dir: Path, device: torch.device) -> FindModel:
-    """How a decoding strategy gets another run's model."""
+    """How a decoding strategy gets another run's model; the latest is kept."""
+    latest: Fit | None = None
 
     def find(name: str) -> tuple[LanguageModel, Tokenizer]:
-        found = load_fit(results_dir / "fits" / fit_of(name, results_dir), device)
-        return found.model, found.tokenizer
+        nonlocal latest
+        wanted = fit_of(name, results_dir)
+        if latest is None or latest.id != wanted:
+            latest = load_fit(results_dir / "fits" / wanted, device)
+        return latest.model, latest.tokenizer
 
     return find

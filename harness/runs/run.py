@@ -20,7 +20,7 @@ from harness.common.errors import PluginError, UserError
 from harness.common.files import CURVE_FILE, write_bytes
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import questions, scored
 from harness.runs.findings import Findings, run_id, scores_path
@@ -133,14 +133,12 @@ def _rows(eval: Eval, fit: Fit, material: Material, settings: RunSettings) -> pd
     if path.exists():
         return pd.read_parquet(path)
     asked = questions(eval, material, settings.seed)
+    find_model = model_finder(settings.results_dir, pick_device(settings.device))
     answers = ask(
-        fit.model,
-        fit.tokenizer,
+        Respondent(fit.model, fit.tokenizer, settings.decoding, find_model),
         asked.requests,
         asked.seeds,
-        settings.decoding,
         f"eval {eval.name}",
-        model_finder(settings.results_dir, pick_device(settings.device)),
         AnswerStore(settings.results_dir, fit.id, decoding_id),
     )
     rows = scored(eval, asked, answers, material)

@@ -12,7 +12,7 @@ from harness.common.errors import PluginError, UserError
 from harness.config.settings import build, checked
 
 if TYPE_CHECKING:
-    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.completion.engine import DecodingStrategy
     from harness.evaluation.eval import Eval
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
@@ -52,7 +52,7 @@ class RunSettings:
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
     """Typed settings from a composed configuration."""
-    from harness.completion.decoding.transform import DecodingStrategy
+    from harness.completion.engine import DecodingStrategy
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings

@@ -1,4 +1,7 @@
-"""What scoring finds: the likelihood of a text, and a text compressed and restored."""
+"""What scoring and compressing a text give, as plain values.
+
+A number that could not be had is None, and `reason` says why.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class TokenScores:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The answer to `ScoreText` and `ScoreContinuation`."""
+    """How likely a text is."""
 
     nats: float | None
     """Sum of -ln p over the text's tokens; None where the model gives no such number, and `reason` says why."""
@@ -33,7 +36,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Compressed:
-    """The answer to `Compress`."""
+    """How small a model makes texts, and whether they come back."""
 
     num_bytes: int | None
     """Of the file; None where the model's scores are no probabilities, or are zero, and `reason` says so."""

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.evaluation.requests import Compress
 from harness.scoring.answers import Compressed
 from harness.scoring.entropy_coding import Counts, Decoder, Encoder, frequencies
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
@@ -29,12 +28,15 @@ from models.language_model import LanguageModel, NeuralModel, State
 OnDone = Callable[[int], None]
 
 
-def prove(model: LanguageModel, tokenizer: Tokenizer, request: Compress, on_done: OnDone) -> Compressed:
-    """Write the request's texts to a file and read them again with a fresh copy of the model.
+def prove(
+    model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], on_done: OnDone = lambda count: None
+) -> Compressed:
+    """Write texts, one or more, to a file and read them again with a fresh copy of the model.
 
-    on_done: hears of `num_steps` steps.
+    `on_done(count)` is called with the number of tokens that were just written or read again: twice all of them in the
+    end.
     """
-    documents = [tokenizer.encode(text) for text in request.texts]
+    documents = [tokenizer.encode(text) for text in texts]
     stream = _stream(documents, tokenizer.start_token)
     logprobs = document_logprobs(model, np.split(stream, np.cumsum([len(document) + 1 for document in documents[:-1]])))
     claimed = likelihood(model, sum(map(nats, logprobs)), len(stream))
@@ -44,14 +46,8 @@ def prove(model: LanguageModel, tokenizer: Tokenizer, request: Compress, on_done
         return Compressed(None, None, None, len(stream), decoder_bytes, claimed.reason)
     file = compress(model, documents, on_done)
     back = decompress(fresh_copy(model), file, on_done)
-    restored = tuple(map(tokenizer.decode, back)) == request.texts
+    restored = list(map(tokenizer.decode, back)) == list(texts)
     return Compressed(len(file), restored, claimed.nats, len(stream), decoder_bytes)
-
-
-def num_steps(tokenizer: Tokenizer, request: Compress) -> int:
-    """Tokens that are written, and read again."""
-    documents = [tokenizer.encode(text) for text in request.texts]
-    return 2 * len(_stream(documents, tokenizer.start_token))
 
 
 def _stream(documents: Sequence[Ids], start_token: int) -> Ids:

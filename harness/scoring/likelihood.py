@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.completion.decoding.choosers import Greedy
 from harness.scoring.answers import Likelihood, TokenScores
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
 from models.language_model import LanguageModel, State
 
 # A batch of documents holds at most this many tokens, padding included.
 _TOKENS_A_BATCH = 1 << 17
-
 # Continuations are read in pieces that need at most this many float32 values.
 _VALUES_AT_ONCE = 1 << 24
 
@@ -44,8 +42,14 @@ def document_logprobs(
     return [scored[index] for index in range(len(documents))]
 
 
+def most_probable(logprobs: Tensor) -> Tensor:
+    """(B, ..., V) -> (B, ...) int64: the most probable token of each row; of equals the one with the lowest id."""
+    # numpy's argmax takes the first of equals; torch's promises no order
+    return torch.from_numpy(logprobs.cpu().numpy().argmax(axis=-1))
+
+
 def nats(logprobs: np.ndarray) -> float:
-    """Sum of -ln p, in float64, exactly rounded whatever the batch was."""
+    """Sum of -ln p, added up in float64."""
     return float(-logprobs.astype(np.float64).sum())
 
 
@@ -59,11 +63,11 @@ def likelihood(model: LanguageModel, total: float, num_tokens: int, is_greedy: b
 
 def document_likelihood(model: LanguageModel, logprobs: np.ndarray) -> Likelihood:
     """The likelihood of a document whose tokens have these log-probabilities (N,), with those of its tokens."""
-    found = likelihood(model, nats(logprobs), len(logprobs))
-    if found.nats is None:
-        return found
+    whole = likelihood(model, nats(logprobs), len(logprobs))
+    if whole.nats is None:
+        return whole
     num_context = model.num_context_tokens(len(logprobs)).numpy()
-    return dataclasses.replace(found, by_token=TokenScores(-logprobs.astype(np.float64), num_context))
+    return dataclasses.replace(whole, by_token=TokenScores(-logprobs.astype(np.float64), num_context))
 
 
 def score_targets(
@@ -75,13 +79,13 @@ def score_targets(
 ) -> list[Likelihood]:
     """How likely the tokens of each target (N,) are after those of its prompt (M,), N and M 0 or more."""
     reader = PromptReader(model, prompts)
-    found: dict[int, Likelihood] = {}
+    likelihoods: dict[int, Likelihood] = {}
     for batch in reader.batches(batch_size):
         scored = _score_targets(model, reader.read(batch), [targets[index] for index in batch])
         for index, (total, is_greedy) in zip(batch, scored, strict=True):
-            found[index] = likelihood(model, total, len(targets[index]), is_greedy)
+            likelihoods[index] = likelihood(model, total, len(targets[index]), is_greedy)
         on_done(len(batch))
-    return [found[index] for index in range(len(prompts))]
+    return [likelihoods[index] for index in range(len(prompts))]
 
 
 def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndarray]) -> list[tuple[float, bool]]:
@@ -101,14 +105,8 @@ def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndar
         rows = torch.cat([before, after], dim=1)[:, : part.shape[1]].cpu()
         real = torch.arange(part.shape[1]) < left[:, None]
         total -= torch.where(real, rows.gather(2, part[:, :, None])[:, :, 0].double(), 0.0).sum(dim=1)
-        greedy &= ((_greedy(rows) == part) | ~real).all(dim=1)
+        greedy &= ((most_probable(rows) == part) | ~real).all(dim=1)
     return list(zip(total.tolist(), greedy.tolist(), strict=True))
-
-
-def _greedy(rows: Tensor) -> Tensor:
-    """(B, T, V) -> (B, T): what the greedy chooser would pick."""
-    flat = rows.flatten(0, 1)
-    return Greedy()(flat, torch.zeros(len(flat))).view(rows.shape[:2])
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

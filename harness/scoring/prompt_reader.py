@@ -18,10 +18,9 @@ from torch import Tensor
 from models.language_model import LanguageModel, State
 
 DEFAULT_BATCH_SIZE = 64
-
+"""Sequences that are read or written side by side."""
 # A beginning is shared only if it is at least this long: less is read again faster than a state is forked.
 _SHORTEST_SHARED = 16
-
 # Texts are read in pieces that need at most this many float32 values at once.
 _VALUES_AT_ONCE = 1 << 22
 

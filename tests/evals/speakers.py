@@ -10,8 +10,8 @@ import pandas as pd
 
 from evals.turn_taking.eval import TurnTaking
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.evaluation.asking import ask
+from harness.completion.engine import DecodingStrategy
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import questions, scored
@@ -122,7 +122,7 @@ def table(speaker: Speaker, form: TranscriptFormat, eval: TurnTaking = EVAL) -> 
     asked = questions(eval, material, seed=0)
     known = script(speaker, list(asked.samples), form)
     model = ScriptedModel(TOKENIZER, lambda text: known.get(text, ""))
-    answers = ask(model, TOKENIZER, asked.requests, asked.seeds, DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
     return scored(eval, asked, answers, material)
 
 

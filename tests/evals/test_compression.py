@@ -16,8 +16,8 @@ import torch
 
 from evals.compression import Compression
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.evaluation.asking import ask
+from harness.completion.engine import DecodingStrategy
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Compress
@@ -52,7 +52,7 @@ def random_chain() -> TableModel:
 def scored(model: LanguageModel, eval: Compression) -> pd.DataFrame:
     samples = list(eval.samples(MATERIAL))
     requests = [eval.requests(sample, MATERIAL) for sample in samples]
-    answers = ask(model, TOKENIZER, requests, [[0]] * len(samples), DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), requests, [[0]] * len(samples), "test")
     return table(
         eval.name, samples, [eval.score(s, given, MATERIAL) for s, given in zip(samples, answers, strict=True)]
     )

@@ -21,9 +21,9 @@ from evals.lm_eval import LmEval
 from harness.cli.main import status_of
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.config.identity import identity
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.rows import table
@@ -67,7 +67,7 @@ def scored(eval: Eval, model: LanguageModel, seed: int = 0) -> tuple[pd.DataFram
     samples = list(eval.samples(MATERIAL))
     requests = [eval.requests(sample, MATERIAL) for sample in samples]
     seeds = [[seed] * len(asked) for asked in requests]
-    answers = ask(model, BYTES, requests, seeds, DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(model, BYTES, DecodingStrategy(Greedy())), requests, seeds, "test")
     scores = [eval.score(sample, given, MATERIAL) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
     return rows, {metric.metric: metric for metric in eval.metrics(rows) if metric.slice == "all"}

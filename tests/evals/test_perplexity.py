@@ -14,8 +14,8 @@ from lm_eval.api import metrics as lm_eval_metrics
 
 from evals.perplexity import Perplexity
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.evaluation.asking import ask
+from harness.completion.engine import DecodingStrategy
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Sample
@@ -49,7 +49,7 @@ def scored(
     material = Material(corpus(texts), TOKENIZER)
     samples = list(eval.samples(material))
     requests = [eval.requests(sample, material) for sample in samples]
-    answers = ask(model, TOKENIZER, requests, [[0]] * len(samples), DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), requests, [[0]] * len(samples), "test")
     scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
     return rows, by_slice(eval, rows)["all"]

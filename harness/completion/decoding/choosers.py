@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.completion.decoding.transform import Chooser
+from harness.scoring.likelihood import most_probable
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,17 @@ class Greedy(Chooser):
         return self.ties == "random"
 
     def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:
-        # numpy's takes the first of equals; torch's promises no order
         if self.ties == "lowest":
-            return torch.from_numpy(logprobs.cpu().numpy().argmax(axis=-1))
+            return most_probable(logprobs)
         is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
         place = (uniforms * is_best.sum(dim=-1).cpu()).long()
         return (is_best.cumsum(dim=-1) <= place[:, None].to(is_best.device)).sum(dim=-1)
 
     def odds(self, logprobs: Tensor) -> Tensor:
-        is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
         if self.ties == "lowest":
-            is_best &= is_best.cumsum(dim=-1) == 1
+            best = most_probable(logprobs)[:, None].to(logprobs.device)
+            return torch.zeros_like(logprobs).scatter(1, best, 1.0)
+        is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
         return is_best / is_best.sum(dim=-1, keepdim=True)
 
 

@@ -1,8 +1,8 @@
 """Transforms of one distribution, whatever came before.
 
-Each equals transformers' logits warper of that name on normalised log-probabilities (tests/harness/completion/decoding). Where
-ours differ on purpose: top_p keeps, of equally probable tokens at its edge, those with the lowest ids, where theirs
-depends on the sorting; and no transform ever removes every token.
+Each equals transformers' logits warper of that name on normalised log-probabilities
+(tests/harness/completion/decoding). Where ours differ on purpose: top_p keeps, of equally probable tokens at its edge,
+those with the lowest ids, where theirs depends on the sorting; and no transform ever removes every token.
 """
 
 from __future__ import annotations

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.common.errors import UserError
-from harness.completion.decoding.transform import OneByOne
-from harness.completion.engine import Engine, write_one_by_one
+from harness.completion.engine import Engine
 from harness.completion.sequence import Completion, Prompt
 
 
@@ -36,7 +34,7 @@ class Stage:
     num_removed: int
     """Tokens that had a probability before it and none after."""
     mass_removed: float
-    """The probability that they had had."""
+    """The probability of those tokens before it, together."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class ExplainedStep:
     """One token of a completion."""
 
     candidates: tuple[Candidate, ...]
-    """The most probable ones under the model, the most probable first; and what was chosen, wherever it stands."""
+    """The most probable ones under the model, the most probable first; and what was chosen, whatever its rank."""
     num_others: int
     """Tokens that are not listed."""
     others_expected: float
@@ -74,19 +72,14 @@ def explain(engine: Engine, prompt: Prompt, num_candidates: int = 8) -> Explanat
 
     UserError where the strategy doesn't write one token after another, so that there are no such steps.
     """
-    if not isinstance(engine.strategy.search, OneByOne):
-        raise UserError(
-            f"a search ({type(engine.strategy.search).__name__}) weighs whole sequences, so its tokens can't be "
-            "explained one by one. Explain a strategy without one, as --decoding top_p."
-        )
     [tokens] = engine.encode([prompt])
     writing = engine.open(prompt, tokens)
     names = list(engine.strategy.transforms)
-    steps = []
-    for step in write_one_by_one(engine, [writing], [tokens], engine.reader([tokens]).read([0])):
+    explained = []
+    for step in engine.strategy.search.steps(engine, writing, tokens):
         stages = [stage[0].cpu() for stage in step.stages]
-        steps.append(_explained(engine, step.expected[0].cpu(), names, stages, int(step.chosen[0]), num_candidates))
-    return Explanation(prompt.text, writing.completion(), tuple(steps))
+        explained.append(_explained(engine, step.expected[0].cpu(), names, stages, int(step.chosen[0]), num_candidates))
+    return Explanation(prompt.text, writing.completion(), tuple(explained))
 
 
 def _explained(

@@ -11,23 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harness.completion.decoding.transform import Chooser, Sampler, Search
+from harness.completion.decoding.transform import Chooser
+from harness.completion.engine import Engine, History, Search
 from harness.completion.sequence import Completion, Prompt, Writing
-
-if TYPE_CHECKING:
-    from harness.completion.engine import Engine
-    from models.language_model import State
+from models.language_model import State
 
 
 @dataclass(frozen=True)
 class Beam(Search):
-    """Beam search, plain or in groups. The chooser has no say."""
+    """Beam search, plain or in groups. The chooser is not used."""
 
     num_beams: int = 4
     """1 or more, a multiple of num_groups."""
@@ -67,15 +65,13 @@ class Beam(Search):
         self, engine: Engine, prompts: Sequence[Prompt], encoded: Sequence[np.ndarray], state: State
     ) -> list[Pool]:
         """All beams of each prompt, grown side by side to their ends; `state` has read the prompts."""
-        from harness.completion.engine import History
-
         pools = [Pool(self, engine.open(*one)) for one in zip(prompts, encoded, strict=True)]
-        sampler, history = Sampler(engine.strategy, len(prompts)), History(engine, encoded)
+        sampler, history = engine.strategy.sampler(len(prompts)), History(engine, encoded)
         while True:
             live = [pool for pool in pools if pool.running]
             if not live:
                 return pools
-            logprobs = engine.expected(state)
+            logprobs = state.logprobs
             distribution = sampler.distribution(logprobs, history.rows)
             row, rows, tokens = 0, [], []
             for pool in live:
@@ -97,7 +93,7 @@ class Beam(Search):
 
 @dataclass
 class _Beam:
-    """A sequence that goes on."""
+    """A sequence that is still being written."""
 
     writing: Writing
     score: float
@@ -155,7 +151,7 @@ class Pool:
         """The best 2 K ways to go on, as (the beam it came from, the new one), the best first; ties by lowest id."""
         vocab_size = distribution.shape[1]
         best = totals.sort(descending=True, stable=True)
-        found = []
+        extended = []
         for total, index in zip(
             best.values[: 2 * self.size].tolist(), best.indices[: 2 * self.size].tolist(), strict=True
         ):
@@ -164,8 +160,8 @@ class Pool:
             place, token = own[index // vocab_size], index % vocab_size
             writing = self.running[place].writing.fork()
             writing.add(token, float(logprobs[place, token]), float(distribution[place, token]))
-            found.append((place, _Beam(writing, total, group)))
-        return found
+            extended.append((place, _Beam(writing, total, group)))
+        return extended
 
     def _finish(self, group: _Group, candidates: list[_Beam]) -> None:
         if self.search.early_stopping is True and len(group.finished) == self.size:

@@ -12,14 +12,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from harness.completion.decoding.transform import OneByOne, Search
+from harness.completion.engine import Engine, OneByOne, Search
 from harness.completion.sequence import Completion, Prompt
 from harness.text.numbers import first_number, majority
-
-if TYPE_CHECKING:
-    from harness.completion.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class _ChoiceOfSamples(Search, ABC):
         """Which of the samples is the completion; of equals the first."""
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
-        asked = [
+        prompts_of_samples = [
             replace(prompt, seed=_seed_of_sample(prompt.seed, number))
             for prompt in prompts
             for number in range(self.num_samples)
@@ -50,7 +47,7 @@ class _ChoiceOfSamples(Search, ABC):
             before, written = written, written + more
             on_done(written // self.num_samples - before // self.num_samples)
 
-        samples = OneByOne().complete(engine, asked, count)
+        samples = OneByOne().complete(engine, prompts_of_samples, count)
         groups = [samples[begin : begin + self.num_samples] for begin in range(0, len(samples), self.num_samples)]
         return [group[self.choose(group)] for group in groups]
 

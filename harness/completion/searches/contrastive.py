@@ -12,23 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harness.completion.decoding.transform import Chooser, Sampler, Search
+from harness.completion.decoding.transform import Chooser
+from harness.completion.engine import Engine, History, Search
 from harness.completion.sequence import Completion, Prompt
-
-if TYPE_CHECKING:
-    from harness.completion.engine import Engine
-    from models.language_model import State
+from models.language_model import State
 
 
 @dataclass(frozen=True)
 class Contrastive(Search):
-    """Contrastive search. The chooser has no say."""
+    """Contrastive search. The chooser is not used."""
 
     k: int = 4
     """Candidates; 1 or more."""
@@ -50,19 +47,17 @@ class Contrastive(Search):
         return done
 
     def _search(self, engine: Engine, prompt: Prompt, tokens: np.ndarray) -> Completion:
-        from harness.completion.engine import History
-
         writing = engine.open(prompt, tokens)
         state, before = self._read(engine, tokens)  # before: (T, V), roots of probabilities
-        sampler, history = Sampler(engine.strategy, 1), History(engine, [tokens])
+        sampler, history = engine.strategy.sampler(1), History(engine, [tokens])
         while writing.finish_reason is None:
-            logprobs = engine.expected(state)
+            logprobs = state.logprobs
             distribution = sampler.distribution(logprobs, history.rows)
             top = distribution[0].sort(descending=True, stable=True)
             kept = top.values[: self.k] > -torch.inf
             candidates = top.indices[: self.k][kept]
             _, states = engine.model.read(state.select([0] * len(candidates)), candidates[:, None])
-            after = _roots(engine.expected(states))  # (K, V)
+            after = _roots(states.logprobs)  # (K, V)
             likeness = (after @ before.T).max(dim=1).values
             scores = (1 - self.alpha) * top.values[: self.k][kept].exp() - self.alpha * likeness
             best = int(scores.sort(descending=True, stable=True).indices[0])
@@ -76,7 +71,7 @@ class Contrastive(Search):
 
     def _read(self, engine: Engine, tokens: np.ndarray) -> tuple[State, Tensor]:
         state = engine.model.start(1)
-        seen = [_roots(engine.expected(state))]
+        seen = [_roots(state.logprobs)]
         if len(tokens):
             logprobs, state = engine.model.read(state, torch.from_numpy(tokens)[None])
             seen.append(_roots(logprobs[0]))

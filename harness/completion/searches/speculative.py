@@ -12,20 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.common.errors import UserError
-from harness.completion.decoding.transform import DecodingStrategy, Rows, Sampler, Search
+from harness.completion.decoding.transform import Rows
+from harness.completion.engine import DecodingStrategy, Engine, History, Search
 from harness.completion.sequence import Completion, Prompt, Writing
 from harness.scoring.prompt_reader import PromptReader
-
-if TYPE_CHECKING:
-    from harness.completion.engine import Engine, History
-    from models.language_model import LanguageModel, State
+from models.language_model import LanguageModel, State
 
 
 class Tally(NamedTuple):
@@ -88,7 +86,7 @@ class Speculative(Search):
                 f"decoding: {', '.join(remembering)} remembers what was picked, which drafts would disturb. Leave it "
                 "out, or decode without a draft."
             )
-        model, tokenizer = engine.find_model(self.draft)
+        model, tokenizer = engine.other_model(self.draft)
         if tokenizer.fingerprint != engine.tokenizer.fingerprint:
             raise UserError(
                 f"decoding.search.draft={self.draft} has other tokens than the model it drafts for. Name a run "
@@ -110,8 +108,6 @@ class Speculative(Search):
 
         prompts: what each begins with, as tokens; state, guess: the model's and the draft's after reading them.
         """
-        from harness.completion.engine import History
-
         history = History(engine, prompts)
         active = [row for row, writing in enumerate(writings) if writing.finish_reason is None]
         if not active:
@@ -125,7 +121,7 @@ class Speculative(Search):
             drafted, odds, rows_at = self._draft(engine.strategy, draft, guess, rows, history)
             unread = drafted if pending is None else torch.cat([pending, drafted], dim=1)
             after, ahead = engine.model.read(state, unread)
-            expected = torch.cat([engine.expected(state)[:, None], after], dim=1) if pending is None else after
+            expected = torch.cat([state.logprobs[:, None], after], dim=1) if pending is None else after
             expected = expected.cpu()  # (B, G + 1, V)
             targets = _distributions(engine.strategy, expected, rows_at)
             wanted = engine.strategy.chooser.odds(targets.flatten(0, 1)).view(targets.shape)
@@ -188,7 +184,7 @@ def _distributions(strategy: DecodingStrategy, expected: Tensor, rows_at: Sequen
 
 
 def _distribution(strategy: DecodingStrategy, logprobs: Tensor, rows: Rows) -> Tensor:
-    return Sampler(strategy, len(logprobs)).distribution(logprobs, rows)
+    return strategy.sampler(len(logprobs)).distribution(logprobs, rows)
 
 
 def _write(writing: Writing, tokens: Sequence[int], expected: Tensor, targets: Tensor) -> None:

@@ -16,9 +16,10 @@ from evals.generation.eval import Generation
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.decoding.choosers import Sample as Draw
-from harness.completion.decoding.transform import Chooser, DecodingStrategy
+from harness.completion.decoding.transform import Chooser
+from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Complete, Sample
@@ -162,7 +163,7 @@ def test_completions_of_one_prompt_differ_only_where_the_strategy_draws(chooser:
     samples = list(EVAL.samples(MATERIAL))
     requests = [EVAL.requests(sample, MATERIAL) for sample in samples]
     seeds = [[100 * i + j for j in range(3)] for i in range(len(samples))]
-    answers = ask(model, TOKENIZER, requests, seeds, DecodingStrategy(chooser), "test")
+    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(chooser)), requests, seeds, "test")
     scores = [EVAL.score(sample, given, MATERIAL) for sample, given in zip(samples, answers, strict=True)]
     metrics = found(table(EVAL.name, samples, scores))
     assert metrics["diversity"].value == pytest.approx(diversity, abs=0.01)

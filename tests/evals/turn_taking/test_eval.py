@@ -12,10 +12,10 @@ from sklearn.metrics import brier_score_loss
 from evals.turn_taking.eval import QUESTIONS, TurnTaking
 from evals.turn_taking.turns import unfinished
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion
 from harness.evaluation.answer_store import AnswerStore
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.questions import questions, scored
 from harness.evaluation.requests import Complete, ScoreContinuation
@@ -241,7 +241,7 @@ def test_a_long_turn_is_asked_about_at_some_places_its_end_among_them() -> None:
 def test_a_model_that_gives_a_place_no_probability_has_no_forecasts_to_be_judged() -> None:
     asked = questions(TurnTaking(num_scenes=0), MATERIAL, seed=0)
     model = ScriptedModel(TOKENIZER, lambda text: "x")
-    answers = ask(model, TOKENIZER, asked.requests, asked.seeds, DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
     found = {one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, MATERIAL)) if one.slice == "all"}
     for name in ("turn_end_auc", "turn_end_average_precision", "turn_end_brier"):
         assert found[name].value is None
@@ -266,7 +266,7 @@ def test_another_strategy_over_the_same_fit_scores_no_likelihood_again(tmp_path:
 
     def answers(model: ScriptedModel, decoding_id: str) -> object:
         store = AnswerStore(tmp_path, "fit", decoding_id)
-        return ask(model, TOKENIZER, requests, seeds, strategy, "test", store=store)
+        return ask(Respondent(model, TOKENIZER, strategy), requests, seeds, "test", store)
 
     first = answers(ScriptedModel(TOKENIZER, lambda text: {"\n", "x"}), "greedy")
     assert answers(Mute(TOKENIZER, lambda text: ""), "top_p") == first
@@ -295,7 +295,7 @@ def test_a_label_that_is_a_token_of_its_own_is_told_from_its_letters(
     model = ScriptedModel(LABELS, lambda text: steps.get(text, ""))
     requests = EVAL.requests(sample, material)
     assert len(requests) == 2
-    [answers] = ask(model, LABELS, [requests], [[0, 0]], DecodingStrategy(Greedy()), "test")
+    [answers] = ask(Respondent(model, LABELS, DecodingStrategy(Greedy())), [requests], [[0, 0]], "test")
     values = EVAL.score(sample, answers, material).values
     assert values == {"cut_by_its_own_words": by_text, "cut_by_its_own_words_label_tokens": by_token}
 

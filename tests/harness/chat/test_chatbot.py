@@ -10,8 +10,7 @@ import pytest
 from harness.chat.chatbot import MOST_NEW_TOKENS, Chatbot
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.text.tokenizers.char import CharTokenizer
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat

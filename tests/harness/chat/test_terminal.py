@@ -11,7 +11,7 @@ import pytest
 from harness.chat.chatbot import Chatbot
 from harness.chat.terminal import Talk
 from harness.common.errors import UserError
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY
 from tests.harness.chat.test_chatbot import GREEDY, HI_AND_BYE, SAMPLE, answers, any_letter, chatbot, talk
 from tests.harness.text.formats import CHATML

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine, stream
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizerSettings
@@ -112,13 +111,13 @@ def test_a_completion_never_holds_a_stop_text_and_loses_nothing_before_it(
 @given(st.integers(0, 10_000), st.lists(st.text("ab\nH: ", min_size=1, max_size=4), max_size=3))
 def test_streamed_pieces_join_to_the_completion(seed: int, stops: list[str]) -> None:
     prompt = Prompt("a", 40, tuple(stops), seed)
-    *pieces, last = stream(Engine(anything(1), TOKENIZER, SAMPLE), prompt)
+    *pieces, last = Engine(anything(1), TOKENIZER, SAMPLE).stream(prompt)
     assert isinstance(last, Completion)
     assert last == Engine(anything(1), TOKENIZER, SAMPLE).complete([prompt])[0]
     assert "".join(map(str, pieces)) == last.text
 
 
 def test_a_stream_never_shows_half_a_character() -> None:
-    *pieces, last = stream(Engine(chain("aé"), TOKENIZER, GREEDY), Prompt("a", 2))
+    *pieces, last = Engine(chain("aé"), TOKENIZER, GREEDY).stream(Prompt("a", 2))
     assert pieces == ["é"]
     assert isinstance(last, Completion)

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import Chooser, DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.decoding.transform import Chooser
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
 from harness.evaluation import asking
 from harness.evaluation.answer_store import AnswerStore
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Answer, Complete, Compress, Request, ScoreContinuation, ScoreText
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Compressed, Likelihood, TokenScores
@@ -50,7 +50,8 @@ def model() -> TableModel:
 
 def put(model: TableModel, store: AnswerStore | None, requests: Sequence[Sequence[Request]] = REQUESTS) -> Any:
     """The answers, as plain values."""
-    answers = ask(model, TOKENIZER, requests, SEEDS[: len(requests)], STRATEGY, "test", store=store)
+    seeds = [row[: len(asked)] for row, asked in zip(SEEDS, requests, strict=False)]
+    answers = ask(Respondent(model, TOKENIZER, STRATEGY), requests, seeds, "test", store)
     return [[plain(answer) for answer in row] for row in answers]
 
 
@@ -69,7 +70,7 @@ def count_asked(monkeypatch: pytest.MonkeyPatch, break_after: int | None = None)
     batches = 0
 
     def counted(kind: asking.Kind) -> asking.Kind:
-        def answer(who: asking.Asked, requests: Sequence[Any], seeds: Sequence[int]) -> Sequence[Answer]:
+        def answer(who: Respondent, requests: Sequence[Any], seeds: Sequence[int]) -> Sequence[Answer]:
             nonlocal batches
             if batches == break_after:
                 raise RuntimeError("the power failed")
@@ -107,12 +108,28 @@ def test_what_depends_on_no_seed_is_written_once(
     complete = Engine.complete
     monkeypatch.setattr(Engine, "complete", lambda self, prompts: written.extend(prompts) or complete(self, prompts))
     asked = [[Complete("ab", 6)] * 6]
-    [answers] = ask(model, TOKENIZER, asked, [list(range(6))], DecodingStrategy(chooser), "test")
+    [answers] = ask(Respondent(model, TOKENIZER, DecodingStrategy(chooser)), asked, [list(range(6))], "test")
     assert len(written) == different
     assert [answer.text for answer in answers if isinstance(answer, Completion)] == [
         Engine(model, TOKENIZER, DecodingStrategy(chooser)).complete([Prompt("ab", 6, (), seed)])[0].text
         for seed in range(6)
     ]
+
+
+def test_a_request_is_weighed_once_however_many_batches_there_are(
+    model: TableModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[Request] = []
+
+    def weigh(request: Request) -> int:
+        weighed.append(request)
+        return 1
+
+    kind = replace(asking.KINDS[Complete], weight=weigh, at_once=2)
+    monkeypatch.setattr(asking, "KINDS", {Complete: kind})
+    monkeypatch.setattr(asking, "_SECONDS_BETWEEN", 0.0)  # so that batches stay small
+    put(model, None, [[row[0]] for row in REQUESTS])
+    assert len(weighed) == len(REQUESTS)
 
 
 def test_another_strategy_shares_what_does_not_depend_on_it(

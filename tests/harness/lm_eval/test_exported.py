@@ -11,9 +11,9 @@ from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
+from harness.completion.engine import DecodingStrategy
 from harness.config.compose import compose
-from harness.evaluation.asking import ask
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.rows import measured, table
 from harness.lm_eval import TASKS_FOLDER
@@ -62,7 +62,7 @@ def native(fit: Fit, overrides: list[str], limit: int) -> dict[str, float]:
     samples = list(eval.samples(material))[:limit]
     requests = [eval.requests(sample, material) for sample in samples]
     seeds = [[0] * len(asked) for asked in requests]
-    answers = ask(fit.model, fit.tokenizer, requests, seeds, DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(fit.model, fit.tokenizer, DecodingStrategy(Greedy())), requests, seeds, "test")
     scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
     return {name: float(measured(rows, name).mean()) for name in scores[0].values}

@@ -6,8 +6,8 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy
 from harness.completion.decoding.transforms import Temperature, TopK, TopP
+from harness.completion.engine import DecodingStrategy
 from harness.lm_eval.generation import Generation
 
 

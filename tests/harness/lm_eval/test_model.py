@@ -16,8 +16,8 @@ from lm_eval.tasks import TaskManager
 
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.evaluation.asking import ask
+from harness.completion.engine import DecodingStrategy
+from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Complete, ScoreContinuation
 from harness.lm_eval.model import BakeoffLM
 from harness.plugin_kit.chain import TableModel
@@ -152,7 +152,7 @@ def test_target_greedy_is_lm_eval_s_acc_on_the_same_sums_and_weights(tmp_path: P
     assert 0.1 < acc < 0.9
     fit = peer.our_fit(folder)
     asked = [[ScoreContinuation(doc["context"], doc["completion"])] for doc in SUMS]
-    answers = ask(fit.model, fit.tokenizer, asked, [[0]] * len(SUMS), DecodingStrategy(Greedy()), "test")
+    answers = ask(Respondent(fit.model, fit.tokenizer, DecodingStrategy(Greedy())), asked, [[0]] * len(SUMS), "test")
     likelihoods = [answer for [answer] in answers if isinstance(answer, Likelihood)]
     assert sum(bool(one.is_greedy) for one in likelihoods) / len(SUMS) == acc
     theirs = [sample["resps"][0][0][0] for sample in found["samples"]["toy_sums"]]
@@ -183,7 +183,7 @@ def test_every_family_runs(family: str, tasks: Path) -> None:
     found = evaluated(lm, tasks, *names, limit=3)
     assert {name.partition(".")[0] for name in found} == set(names)
     [written] = lm.generate_until(requests("generate_until", [("What", {"until": ["?"], "max_gen_toks": 20})]))
-    [mine] = ask(model, BYTES, [[Complete("What", 20, ("?",))]], [[0]], DecodingStrategy(Greedy()), "test")
+    [mine] = ask(Respondent(model, BYTES, DecodingStrategy(Greedy())), [[Complete("What", 20, ("?",))]], [[0]], "test")
     assert written == mine[0].text  # type: ignore[union-attr]
 
 

@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.evaluation.requests import Compress
 from harness.plugin_kit.chain import TableModel, TableState
 from harness.scoring.answers import Compressed
-from harness.scoring.compression import compress, decompress, fresh_copy, num_steps, prove
+from harness.scoring.compression import compress, decompress, fresh_copy, prove
 from harness.text.data.conversations import Chatterbot
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.hf import HFConfig
@@ -39,7 +38,7 @@ def fitted(family: str, folder: Path) -> LanguageModel:
 
 
 def proved(model: LanguageModel, texts: tuple[str, ...] = TEXTS) -> Compressed:
-    return prove(model, TOKENIZER, Compress(texts), lambda count: None)
+    return prove(model, TOKENIZER, texts)
 
 
 def is_as_claimed(found: Compressed) -> bool:
@@ -72,10 +71,11 @@ def test_documents_come_back_as_they_were_cut() -> None:
         assert [TOKENIZER.decode(document) for document in back] == list(texts)
 
 
-def test_the_progress_is_told_of_every_step() -> None:
-    told: list[int] = []
-    prove(fit(tiny_config("bigram"), VOCABULARY), TOKENIZER, Compress(TEXTS), told.append)
-    assert sum(told) == num_steps(TOKENIZER, Compress(TEXTS))
+def test_the_progress_counts_every_token_that_is_written_and_read_again() -> None:
+    for smoothing in ("kneser_ney", "stupid_backoff"):
+        counts: list[int] = []
+        prove(fit(tiny_config("ngram", smoothing=smoothing), VOCABULARY), TOKENIZER, ("ab", "", "naïve"), counts.append)
+        assert sum(counts) == 2 * (2 + 0 + 6 + 2)  # bytes of the three texts, and the ends of the first two
 
 
 def test_a_reader_needs_the_weights_and_the_tokenizer() -> None:
@@ -166,5 +166,5 @@ def test_a_cheat_either_writes_another_size_than_it_claims_or_can_t_be_read_agai
     kind: type[TableModel], restored: bool, as_claimed: bool
 ) -> None:
     model = kind(torch.zeros(LETTERS.vocab_size, LETTERS.vocab_size), LETTERS.start_token)
-    found = prove(model, LETTERS, Compress((LETTER_TEXT,)), lambda count: None)
+    found = prove(model, LETTERS, (LETTER_TEXT,))
     assert (found.restored, is_as_claimed(found)) == (restored, as_claimed)

@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
 from harness.evaluation.asking import score_continuations
 from harness.evaluation.requests import ScoreContinuation
 from harness.plugin_kit.chain import TableModel
-from harness.scoring.likelihood import document_logprobs, nats
+from harness.scoring.likelihood import document_logprobs, most_probable, nats
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
 from models.lstm import LSTMConfig
@@ -55,6 +54,17 @@ def test_a_continuation_s_likelihood_is_the_whole_s_less_the_prompt_s(model: Lan
         [whole] = document_logprobs(model, [tokens])
         assert likelihood.nats == pytest.approx(nats(whole[start:]), abs=1e-3)
         assert likelihood.num_tokens == len(tokens) - start
+
+
+def test_of_equally_probable_tokens_the_one_with_the_lowest_id_counts_as_the_most_probable() -> None:
+    shares = torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5], [0.1, 0.2, 0.7]])
+    assert most_probable(shares.log()).tolist() == [1, 0, 2]
+    assert most_probable(shares.log()[None]).tolist() == [[1, 0, 2]]
+    odds = Greedy().odds(shares.log())
+    assert odds.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    chain = TableModel(torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size), TOKENIZER.start_token)
+    requests = [ScoreContinuation("a", text) for text in ("\x00\x00", "\x00\x01")]
+    assert [likelihood.is_greedy for likelihood in score_continuations(chain, TOKENIZER, requests)] == [True, False]
 
 
 def test_a_continuation_is_greedy_exactly_when_greedy_decoding_writes_it() -> None:

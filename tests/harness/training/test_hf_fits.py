@@ -16,8 +16,7 @@ from safetensors.torch import load_file, save_file
 from harness.cli.score_files import score_files
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
 from harness.config.compose import compose
 from harness.runs.run import load_corpus

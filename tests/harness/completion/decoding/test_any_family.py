@@ -7,9 +7,8 @@ import pytest
 
 from harness.completion.decoding.choosers import Greedy, Sample
 from harness.completion.decoding.penalties import NoRepeatNGram, RepetitionPenalty
-from harness.completion.decoding.transform import DecodingStrategy
 from harness.completion.decoding.transforms import Mirostat, Temperature, TopP
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.searches.beam import Beam
 from harness.completion.searches.best_of import MinimumBayesRisk
 from harness.completion.searches.contrastive import Contrastive

@@ -10,8 +10,8 @@ import torch
 
 from harness.completion.decoding.choosers import Greedy, Sample
 from harness.completion.decoding.constraints import Constrained
-from harness.completion.decoding.transform import Chooser, DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.decoding.transform import Chooser
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel
 from harness.text.data.conversations import Chatterbot

@@ -21,8 +21,9 @@ from transformers import (
 
 from harness.completion.decoding.choosers import Greedy, Sample
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram, RepetitionPenalty
-from harness.completion.decoding.transform import DecodingStrategy, Rows, Sampler, Transform
+from harness.completion.decoding.transform import Rows, Sampler, Transform
 from harness.completion.decoding.transforms import Eta, MinP, Mirostat, Temperature, TopK, TopP, Typical
+from harness.completion.engine import DecodingStrategy
 
 VOCAB = 50
 

@@ -12,9 +12,8 @@ from rich.console import Console
 
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy
 from harness.completion.decoding.transforms import Temperature, TopK, TopP
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.explaining.page import page
 from harness.completion.explaining.steps import explain
 from harness.completion.explaining.table import tables

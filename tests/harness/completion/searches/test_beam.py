@@ -10,8 +10,7 @@ import torch
 
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.decoding.penalties import NoRepeatNGram
-from harness.completion.decoding.transform import DecodingStrategy, OneByOne, Search
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine, OneByOne, Search
 from harness.completion.searches.beam import Beam
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
 from harness.completion.decoding.choosers import Greedy, Sample
-from harness.completion.decoding.transform import DecodingStrategy, Search
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine, Search
 from harness.completion.searches.best_of import BestOfN, MajorityVote, MinimumBayesRisk, chrf
 from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel

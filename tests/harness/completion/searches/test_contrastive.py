@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.transform import DecodingStrategy
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.searches.contrastive import Contrastive
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel
@@ -39,6 +38,29 @@ def test_each_token_is_the_one_that_the_formula_scores_highest(seed: int) -> Non
             scores[candidate] = (1 - alpha) * float(table[read[-1], candidate].exp()) - alpha * likeness
         assert token == max(scores, key=lambda candidate: scores[candidate])
         read.append(token)
+
+
+class Scores(TableModel):
+    """A chain whose scores are no probabilities: the sum of each row is another."""
+
+    def __init__(self, logits: torch.Tensor, start_token: int) -> None:
+        super().__init__(logits, start_token)
+        self.table = self.table + torch.linspace(-2, 2, len(logits))[:, None]
+
+    @property
+    def why_no_distribution(self) -> str | None:
+        return "its rows don't sum to one"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_that_are_no_probabilities_count_by_their_shares(seed: int) -> None:
+    plain = engine(Contrastive(), seed)
+    logits = plain.model.start(1).table  # type: ignore[attr-defined]
+    scores = Engine(Scores(logits, MARKOV.start_token), LETTERS, plain.strategy)
+    for prompt in (Prompt(text, 12) for text in ("cab", "abcde", "eeda")):
+        [wanted], [made] = plain.complete([prompt]), scores.complete([prompt])
+        assert made.tokens == wanted.tokens
+        assert made.logprobs == pytest.approx(wanted.logprobs, abs=1e-5)
 
 
 def test_without_contrast_it_is_greedy() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,15 +14,18 @@ from scipy.stats import chisquare
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy, Sample
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
-from harness.completion.decoding.transform import Chooser, DecodingStrategy, Transform
+from harness.completion.decoding.transform import Chooser, Transform
 from harness.completion.decoding.transforms import Mirostat, Temperature, TopK
-from harness.completion.engine import Engine
+from harness.completion.engine import DecodingStrategy, Engine, History
 from harness.completion.searches.speculative import Speculative
 from harness.completion.sequence import Prompt
+from harness.evaluation.asking import Respondent, ask
+from harness.evaluation.requests import Complete
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training import fits
 from models.language_model import LanguageModel
-from models.trial import MARKOV, fit
+from models.trial import MARKOV, Vocabulary, fit
 from tests.models.families import tiny_config
 from tests.toys import LetterTokenizer
 
@@ -59,7 +64,35 @@ def test_sequences_have_exactly_the_probabilities_of_plain_sampling(
     num_draft_tokens: int, transforms: dict[str, Transform]
 ) -> None:
     engine = speculating(table(0), table(1), transforms=transforms, num_draft_tokens=num_draft_tokens)
-    length, draws = 3, 8_000
+    assert_written_as_often_as_probable(engine, lambda tokens: probability(engine, "ab", tokens))
+
+
+STREAM = torch.randint(0, 4, (30,), generator=torch.Generator().manual_seed(0))
+BACKOFF = fit(
+    tiny_config("ngram", smoothing="stupid_backoff"),
+    Vocabulary(4, LETTERS.start_token, torch.cat([torch.tensor([LETTERS.start_token]), STREAM])),
+)
+"""Its scores sum to 1.06 to 1.35."""
+
+
+@pytest.mark.parametrize(
+    ("model", "draft"), [(BACKOFF, table(2)), (table(2), BACKOFF), (BACKOFF, BACKOFF)], ids=["model", "draft", "both"]
+)
+def test_scores_that_are_no_probabilities_count_by_their_shares(model: LanguageModel, draft: LanguageModel) -> None:
+    prompt = LETTERS.encode("ab").tolist()
+
+    def share(tokens: tuple[int, ...]) -> float:
+        scores = model.logprobs(torch.tensor([[*prompt, *tokens]]))[0, len(prompt) : -1].double().exp()
+        shares = scores / scores.sum(dim=-1, keepdim=True)
+        return float(shares.gather(1, torch.tensor(tokens)[:, None]).prod())
+
+    assert_written_as_often_as_probable(speculating(model, draft), share)
+
+
+def assert_written_as_often_as_probable(
+    engine: Engine, probability_of: Callable[[tuple[int, ...]], float], length: int = 3, draws: int = 8_000
+) -> None:
+    """After 'ab': all sequences of at most `length` tokens, each with its probability, by a chi-square test."""
     prompts = [Prompt("ab", length, seed=seed) for seed in range(draws)]
     counts = Counter(made.tokens for made in engine.complete(prompts))
     possible = {}
@@ -68,7 +101,7 @@ def test_sequences_have_exactly_the_probabilities_of_plain_sampling(
             ends = tokens[-1] == LETTERS.start_token
             if LETTERS.start_token in tokens[:-1] or (size < length and not ends):
                 continue
-            possible[tokens] = probability(engine, "ab", tokens)
+            possible[tokens] = probability_of(tokens)
     assert sum(possible.values()) == pytest.approx(1, abs=1e-5)
     likely = [tokens for tokens, share in possible.items() if share * draws >= 5]
     rest = 1 - sum(possible[tokens] for tokens in likely)
@@ -85,14 +118,11 @@ def test_sequences_have_exactly_the_probabilities_of_plain_sampling(
 
 def probability(engine: Engine, prompt: str, tokens: tuple[int, ...]) -> float:
     """Of writing these tokens, by the chain rule, one plain step after another."""
-    from harness.completion.decoding.transform import Sampler
-    from harness.completion.engine import History
-
     read = engine.encode([Prompt(prompt, 1)])
     state, history, share = engine.reader(read).read([0]), History(engine, read), 1.0
     for token in tokens:
-        sampler = Sampler(engine.strategy, 1)
-        share *= float(sampler.distribution(engine.expected(state), history.rows)[0, token].exp())
+        sampler = engine.strategy.sampler(1)
+        share *= float(sampler.distribution(state.logprobs, history.rows)[0, token].exp())
         chosen = torch.tensor([token])
         history.add(chosen)
         state = engine.model.read(state, chosen[:, None])[1]
@@ -141,6 +171,27 @@ def test_a_draft_of_other_tokens_is_refused() -> None:
     engine = Engine(table(0), LETTERS, strategy, find_model=lambda name: (table(1), LetterTokenizer(9)))
     with pytest.raises(UserError, match="other tokens"):
         engine.complete([Prompt("a", 3)])
+
+
+def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load_fit(folder: Path, device: torch.device) -> fits.Fit:
+        loaded.append(folder.name)
+        return fits.Fit(folder.name, folder, table(1), LETTERS, {})
+
+    monkeypatch.setattr(fits, "load_fit", load_fit)
+    for name in ("draft", "other"):
+        (tmp_path / "fits" / name).mkdir(parents=True)
+        (tmp_path / "fits" / name / fits.FIT_FILE).touch()
+    find_model = fits.model_finder(tmp_path, torch.device("cpu"))
+    requests = [[Complete("ab", 3)] for _ in range(300)]
+    seeds = [[seed] for seed in range(300)]
+    for name in ("draft", "other"):
+        respondent = Respondent(table(0), LETTERS, DecodingStrategy(Sample(), {}, Speculative(name)), find_model)
+        for _ in range(2):
+            ask(respondent, requests, seeds, "test")
+    assert loaded == ["draft", "other"]
 
 
 def test_looking_back_sees_drafted_tokens_too() -> None:
