@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from models.recurrent import Carry, RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand, weights_of
+from models.carried import Carry
+from models.recurrent import RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand, weights_of
 
 
 @dataclass(frozen=True)

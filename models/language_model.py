@@ -107,11 +107,6 @@ class NeuralModelConfig(ModelConfig):
     learning_rate: float
     """The highest learning rate of the schedule, for AdamW; each family's default suits its default size."""
 
-    @property
-    @abstractmethod
-    def training_length(self) -> int:
-        """Tokens that each row reads in one training step."""
-
 
 class State(ABC):
     """What a model has read, as a value: never changed once handed out.
@@ -221,6 +216,10 @@ class LanguageModel(ABC):
             scored.append(rows.gather(2, part[:, :, None].to(rows.device))[:, :, 0])
         return torch.cat(scored, dim=1) if scored else torch.zeros(num_rows, 0)
 
+    def on(self, device: torch.device) -> Self:
+        """This model, moved to a device where its family can use one, and ready to be asked."""
+        return self
+
     def save(self, folder: Path) -> None:
         """Write the weights into a folder (safetensors)."""
         packed = save({name: value.contiguous() for name, value in self.tensors().items()})
@@ -256,27 +255,56 @@ class CountingModel(LanguageModel):
         """
 
 
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that the optimizer treats alike."""
+
+    parameters: Sequence[nn.Parameter]
+    is_decayed: bool
+    """Whether weight decay pulls them towards zero."""
+    learning_rate_scale: float = 1.0
+    """Their learning rate, as a multiple of the schedule's."""
+
+
 class NeuralModel(LanguageModel, nn.Module):
     """A family that is trained by gradients.
 
-    A subclass writes `forward`; training calls nothing else. Whether documents' ends break the memory is left to the
-    model to learn: the start token stands between documents in the training stream.
+    A subclass writes `forward` and `training_length`, and `parameter_groups` where matrices alone are not what should
+    be decayed; training asks for nothing else. Whether documents' ends break the memory is left to the model to learn:
+    the start token stands between documents in the training stream.
     """
 
     config: NeuralModelConfig
+
+    @property
+    @abstractmethod
+    def training_length(self) -> int:
+        """Tokens that each row reads in one training step."""
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """How the optimizer treats each parameter; one that is in no group is not trained.
+
+        Here: matrices are decayed, biases and scales are not.
+        """
+        matrices = [parameter for parameter in self.parameters() if parameter.dim() > 1]
+        others = [parameter for parameter in self.parameters() if parameter.dim() <= 1]
+        return [ParameterGroup(matrices, is_decayed=True), ParameterGroup(others, is_decayed=False)]
 
     @abstractmethod
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
         """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).
 
         logits[b, t] predicts the token after tokens[b, t]. `carry` is what the next stretch of the same rows may start
-        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1); None where a family has
-        none.
+        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
+        nothing); None where a family has none.
         """
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        return self.to(device).eval()
 
     def tensors(self) -> dict[str, Tensor]:
         return {name: value.detach().cpu() for name, value in self.state_dict().items()}

@@ -13,7 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.recurrent import Carry, RecurrentConfig, RecurrentModel, weights_of
+from models.carried import Carry
+from models.recurrent import RecurrentConfig, RecurrentModel, weights_of
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """What the recurrent families share: embedding -> recurrent layers -> output, with a state that is carried on.
 
-A family says what one layer is and how it runs; all else (training, reading, ragged rows, cost) is here. Dropout is
-on what goes into each layer and into the output, never on the way from one step to the next (Zaremba, Sutskever and
-Vinyals 2014). With `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al.
-2017).
+A family says what one layer is, as torch's own module, and how it runs. How texts are read with a carried state is in
+models/carried.py; all else (embedding, first weights, dropout, cost) is here. Dropout is on what goes into each layer
+and into the output, never on the way from one step to the next (Zaremba, Sutskever and Vinyals 2014). With
+`tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al. 2017).
 
 Initialisation: matrices from the input uniform as Glorot and Bengio (2010), recurrent matrices orthogonal (Saxe,
 McClelland and Ganguli 2014), each gate by itself; biases 0. Embeddings are normal; the layers see them with a
@@ -16,22 +16,16 @@ Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.carried import CarriedModel, Carry
 from models.checks import check_option
-from models.language_model import Cost, NeuralModel, NeuralModelConfig, State
-
-Carry = tuple[Tensor, ...]
-"""Each (L, B, D): what the layers remember of each row."""
-
-# No more hidden values (B x T x D) at once while a long text is read.
-_MAX_HIDDEN_VALUES = 1 << 22
+from models.language_model import Cost, NeuralModelConfig
 
 
 @dataclass(frozen=True)
@@ -62,19 +56,7 @@ class RecurrentConfig(NeuralModelConfig):
         check_option(self, "training_length", self.training_length >= 1, "1 or more")
 
 
-@dataclass(frozen=True, eq=False)
-class RecurrentState(State):
-    """logprobs (B, V), and what the layers remember."""
-
-    logprobs: Tensor
-    carry: Carry
-
-    def select(self, rows: Tensor | Sequence[int]) -> Self:
-        index = torch.as_tensor(rows, dtype=torch.int64, device=self.logprobs.device)
-        return type(self)(self.logprobs[index], tuple(part[:, index] for part in self.carry))
-
-
-class RecurrentModel(NeuralModel):
+class RecurrentModel(CarriedModel):
     """A stack of recurrent layers over one embedding."""
 
     config: RecurrentConfig
@@ -120,15 +102,21 @@ class RecurrentModel(NeuralModel):
                 for block in parameter.detach().chunk(self.num_gates):
                     draw(block)
 
-    def forward(self, tokens: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
-        hidden, carry = self._run(tokens, carry, self.config.dropout if self.training else 0.0)
-        return self._logits(hidden), tuple(part.detach() for part in carry)
+    @property
+    def training_length(self) -> int:
+        return self.config.training_length
 
-    def _run(self, tokens: Tensor, carry: Carry | None, dropout: float) -> tuple[Tensor, Carry]:
-        """tokens: (B, T). Returns the last layer's outputs (B, T, D), and the carry."""
-        if carry is None:
-            blank = self.embedding.new_zeros(self.config.num_layers, len(tokens), self.config.d_model)
-            carry = (blank,) * self.num_carried
+    @property
+    def hidden_width(self) -> int:
+        return self.config.d_model
+
+    def blank_carry(self, num_rows: int) -> Carry:
+        """Each (L, B, D)."""
+        blank = self.embedding.new_zeros(self.config.num_layers, num_rows, self.config.d_model)
+        return (blank,) * self.num_carried
+
+    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
+        dropout = self.config.dropout if training else 0.0
         # (T, B, D): time first, so that each step is one block
         hidden = F.embedding(tokens.t(), self.embedding) * self.embedding_scale
         after: list[Carry] = []
@@ -139,56 +127,8 @@ class RecurrentModel(NeuralModel):
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
         return _drop(hidden, dropout).transpose(0, 1), carried
 
-    def _logits(self, hidden: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)
-
-    @torch.no_grad()
-    def start(self, num_rows: int = 1) -> RecurrentState:
-        tokens = torch.full((1, 1), self.start_token, device=self.device)
-        hidden, carry = self._run(tokens, None, dropout=0.0)
-        one = RecurrentState(torch.log_softmax(self._logits(hidden)[:, 0], dim=-1, dtype=torch.float32), carry)
-        return one.select([0] * num_rows)
-
-    @torch.no_grad()
-    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        assert isinstance(state, RecurrentState)
-        tokens = tokens.to(self.device)
-        after = torch.zeros(*tokens.shape, self.vocab_size, device=self.device)
-        logprobs, carry = state.logprobs, state.carry
-        for begin, end, rows in self._segments(tokens, lengths):
-            part, before = tokens[:, begin:end], carry
-            if rows is not None:
-                part, before = part[rows], tuple(whole[:, rows] for whole in carry)
-            hidden, carried = self._run(part, before, dropout=0.0)
-            expected = torch.log_softmax(self._logits(hidden), dim=-1, dtype=torch.float32)
-            if rows is None:
-                after[:, begin:end] = expected
-                logprobs, carry = expected[:, -1].clone(), carried
-            else:
-                after[rows, begin:end] = expected
-                logprobs = logprobs.index_copy(0, rows, expected[:, -1])
-                carry = tuple(whole.index_copy(1, rows, some) for whole, some in zip(carry, carried, strict=True))
-        return after, RecurrentState(logprobs, carry)
-
-    def _segments(self, tokens: Tensor, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:
-        """(begin, end, the rows that go on to `end`, None for all): nothing is ever padded.
-
-        A segment ends where a row does, and where it would take too much memory.
-        """
-        num_rows, num_tokens = tokens.shape
-        if not num_rows:
-            return
-        ends = [num_tokens] if lengths is None else sorted(set(lengths.tolist()))
-        longest = max(1, _MAX_HIDDEN_VALUES // (num_rows * self.config.d_model))
-        begin = 0
-        for row_end in ends:
-            rows = None
-            if lengths is not None and row_end > ends[0]:
-                rows = torch.nonzero(lengths >= row_end)[:, 0].to(self.device)
-            while begin < row_end:
-                end = min(row_end, begin + longest)
-                yield begin, end, rows
-                begin = end
 
     def cost(self) -> Cost:
         """FLOPs are those of the matrices, 2 per multiply-add; element-wise work isn't counted."""

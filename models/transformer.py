@@ -85,10 +85,6 @@ class TransformerConfig(NeuralModelConfig):
     def width_multiple(self) -> int:
         return 2 * self.num_heads
 
-    @property
-    def training_length(self) -> int:
-        return self.context_length
-
     def build(self, vocab_size: int, start_token: int) -> Transformer:
         return Transformer(self, vocab_size, start_token)
 

@@ -88,6 +88,10 @@ class WindowedModel(NeuralModel):
         """The most tokens in a window."""
 
     @property
+    def training_length(self) -> int:
+        return self.context_length
+
+    @property
     def window_length(self) -> int:
         return self.context_length
 

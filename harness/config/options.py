@@ -269,8 +269,8 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
         raise UserError(
             f"{module.__file__} holds {names or 'none'}, but must hold transforms, at most one chooser and at most one "
             "search to be picked by decoding=: dataclasses (@dataclass(frozen=True)) derived from Transform or "
-            "Chooser of harness.completion.decoding.transform or Search of harness.completion.engine, with every abstract "
-            "method written."
+            "Chooser of harness.completion.decoding.transform or Search of harness.completion.engine, with every "
+            "abstract method written."
         )
     return {
         TARGET: f"{DecodingStrategy.__module__}.{DecodingStrategy.__qualname__}",

@@ -29,7 +29,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
 from harness.training.settings import Training
 from models.checks import Impossible
-from models.language_model import LanguageModel, ModelConfig, NeuralModel
+from models.language_model import LanguageModel, ModelConfig
 
 log = logging.getLogger("bakeoff")
 
@@ -108,6 +108,4 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
         model = config.build(described["vocab_size"], described["start_token"]).load(folder)
     except Impossible as error:
         raise UserError(str(error)) from None
-    if isinstance(model, NeuralModel):
-        model.to(device).eval()
-    return Fit(facts["fit_id"], folder, model, tokenizer, facts)
+    return Fit(facts["fit_id"], folder, model.on(device), tokenizer, facts)

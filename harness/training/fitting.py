@@ -24,13 +24,13 @@ from harness.text.data.corpus import Corpus
 from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
+from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.fits import FIT_FILE, MODEL_FILE, Fit, FitSettings, fit_id, load_fit, log
-from harness.training.gradients import TRAIN_STATE_FILE
 from harness.training.progress import Spent, Validation
 from harness.training.training import fit, take, tune
 from models.checks import Impossible
 from models.combined import CombinedConfig
-from models.language_model import WEIGHTS_FILE, LanguageModel, NeuralModel
+from models.language_model import WEIGHTS_FILE, LanguageModel
 
 _tokenizers: dict[str, Tokenizer] = {}
 
@@ -64,6 +64,8 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     try:
         if isinstance(settings.model, CombinedConfig):
             model, spent, curve = _combine(settings, settings.model, corpus, validation, results_dir, device)
+        elif settings.model.is_fitted:
+            model, spent, curve = _take(settings, tokenizer, validation, device)
         else:
             model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, device)
     except Impossible as error:
@@ -98,10 +100,6 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     }
     write_json(folder / FIT_FILE, facts)
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
-    if settings.model.is_fitted:
-        log.info("took up %s as it is", settings.model.family)
-        return
-    log.info("fitted %s in %.1f s of training: %s tokens", settings.model.family, spent.seconds, f"{spent.tokens:,}")
 
 
 def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> Fit | None:
@@ -137,19 +135,31 @@ def _train(
         model = earlier.model
         log.info("going on from fit %s", earlier.id)
     else:
-        config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed_of("weights", settings.seed))
-            model = config.build(tokenizer.vocab_size, tokenizer.start_token)
-    if isinstance(model, NeuralModel):
-        model.to(device).eval()
-    if model.config.is_fitted:
-        return model, *take(model, validation)
+        model = _build(settings, tokenizer, device)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)
     stream = token_stream(corpus, "train", tokenizer)
     training, budget, seed = settings.training, settings.budget, settings.seed
     spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
+    _log_spent(model, spent)
     return model, spent, curve
+
+
+def _take(
+    settings: FitSettings, tokenizer: Tokenizer, validation: Validation, device: torch.device
+) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
+    """A model of a family whose weights are there already, as it is."""
+    model = _build(settings, tokenizer, device)
+    spent, curve = take(model, validation)
+    log.info("took up %s as it is", model.config.family)
+    return model, spent, curve
+
+
+def _build(settings: FitSettings, tokenizer: Tokenizer, device: torch.device) -> LanguageModel:
+    """A new model of the width that the budget asks for; its first weights follow from the seed."""
+    config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of("weights", settings.seed))
+        return config.build(tokenizer.vocab_size, tokenizer.start_token).on(device)
 
 
 def _combine(
@@ -167,11 +177,14 @@ def _combine(
     }
     log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
     model = config.combine({name: member.model for name, member in members.items()})
-    spent = Spent()
-    for member in members.values():
-        for name, amount in member.facts["spent"].items():
-            setattr(spent, name, getattr(spent, name) + amount)
-    return model, spent, tune(model, validation, spent)
+    spent = sum((Spent(**member.facts["spent"]) for member in members.values()), Spent())
+    curve = tune(model, validation, spent)
+    _log_spent(model, spent)
+    return model, spent, curve
+
+
+def _log_spent(model: LanguageModel, spent: Spent) -> None:
+    log.info("fitted %s in %.1f s of training: %s tokens", model.config.family, spent.seconds, f"{spent.tokens:,}")
 
 
 def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:

@@ -2,84 +2,97 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
-from torch.nn import functional as F
 
-from harness.common.files import write_bytes
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
-from harness.training.budget import TRAIN_FLOPS_PER_FORWARD_FLOP, Budget
+from harness.training.budget import Budget
+from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
 from harness.training.progress import Spent, Validation, _curve_row
+from harness.training.schedule import Schedule
 from harness.training.settings import Training
+from harness.training.stages import TrainingStage
+from models.carried import Carry
 from models.language_model import NeuralModel
-
-TRAIN_STATE_FILE = "train_state.safetensors"
 
 
 class Diverged(RuntimeError):
     """The training loss is no longer a number."""
 
 
-def rows_at(stream: np.ndarray, num_tokens: int, num_rows: int, length: int, step: int) -> Tensor:
-    """What the rows read at a step: (B, length + 1) int64, inputs and, one further, targets.
+class LossMean:
+    """The mean training loss since the last row of the curve, summed up where the model is."""
 
-    Row b starts b / B of the way into the first `num_tokens` tokens and reads on from step to step, through its
-    neighbour's part and round the end, so every token is seen once before any is seen twice.
-    """
-    starts = np.arange(num_rows) * num_tokens // num_rows + step * length
-    places = (starts[:, None] + np.arange(length + 1)) % num_tokens
-    return torch.from_numpy(stream[places].astype(np.int64))
+    def __init__(self, device: torch.device) -> None:
+        self.sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.count = 0
+
+    def add(self, loss: Tensor) -> None:
+        self.sum += loss.detach()
+        self.count += 1
+
+    def take(self) -> float:
+        """The mean; the next one begins."""
+        mean = float(self.sum) / self.count
+        self.sum.zero_()
+        self.count = 0
+        return mean
 
 
-class _GradientFit:
-    """One fit by gradients and all that a checkpoint must hold of it."""
+class BestWeights:
+    """The weights that were best on validation text so far."""
+
+    def __init__(self) -> None:
+        self.bits_per_byte = math.inf
+        self.tensors: dict[str, Tensor] = {}
+        """Empty until validation text was given a probability."""
+
+    def offer(self, bits_per_byte: float, model: NeuralModel) -> None:
+        if bits_per_byte < self.bits_per_byte:
+            self.bits_per_byte = bits_per_byte
+            self.tensors = {name: value.clone() for name, value in model.tensors().items()}
+
+
+class GradientFit:
+    """One fit by gradients, of any stage: the loop."""
 
     def __init__(
         self,
         model: NeuralModel,
-        stream: np.ndarray,
+        stage: TrainingStage[Any],
         validation: Validation,
         training: Training,
         budget: Budget,
         seed: int,
         folder: Path,
     ) -> None:
-        self.model, self.stream, self.validation = model, stream, validation
+        self.model, self.stage, self.validation = model, stage, validation
         self.training, self.budget, self.seed = training, budget, seed
-        self.state_path = folder / TRAIN_STATE_FILE
-        self.num_tokens = min(len(stream), budget.tokens or len(stream))
-        self.num_rows = max(1, training.batch_tokens // model.config.training_length)
-        self.flops_per_token = TRAIN_FLOPS_PER_FORWARD_FLOP * model.cost().flops_per_token
-        matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-        others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            betas=(training.beta1, training.beta2),
-            fused=True,
+        self.flops_per_token = model.cost().flops_per_token
+        self.schedule = Schedule(
+            model.config.learning_rate, training.warmup_fraction, training.final_learning_rate_fraction
         )
+        self.optimizer = _optimizer(model, training)
+        self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
         self.spent = Spent()
+        self.carry: Carry | None = None
+        self.loss_mean = LossMean(model.device)
         self.curve: list[dict[str, Any]] = []
-        self.carry: tuple[Tensor, ...] | None = None
-        self.best_bits = math.inf
-        self.best: dict[str, Tensor] = {}
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=model.device)
-        self.losses = 0
+        self.best = BestWeights()
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
-        if self.state_path.exists():
-            self._load()
+        """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
+        if self.checkpoint.exists():
+            self._resume()
             say(f"going on from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         saved = time.perf_counter()
         with Progress("training", 100, "%") as progress, torch.random.fork_rng():
@@ -96,65 +109,51 @@ class _GradientFit:
                     self._save()
                     saved = time.perf_counter()
                 progress.advance_to(100 * min(1.0, self.fraction), self._status())
-        self.model.load_tensors(self.best)
+        if self.best.tensors:
+            self.model.load_tensors(self.best.tensors)
+        else:
+            say("no validation gave a number, so none of the weights are the best: those of the last step are kept")
         return self.spent, self.curve
 
     @property
     def fraction(self) -> float:
+        """How much of the budget is spent."""
         return self.budget.fraction_spent(self.spent.tokens, self.spent.seconds, self.spent.flops)
-
-    def _learning_rate(self) -> float:
-        done, warmup, floor = self.fraction, self.training.warmup_fraction, self.training.final_learning_rate_fraction
-        # never quite zero, so that the very first step moves too
-        rising = (done + 1e-3) / (warmup + 1e-3)
-        falling = 1 - (1 - floor) * (done - warmup) / (1 - warmup)
-        return self.model.config.learning_rate * min(rising, falling)
 
     def _step(self) -> None:
         started = time.perf_counter()
-        model, length = self.model, self.model.config.training_length
-        # what is left of a token budget may be less than a whole step
-        rows = rows_at(self.stream, self.num_tokens, self.num_rows, length, self.spent.steps).to(model.device)
-        if self.budget.tokens is not None:
-            length = min(length, math.ceil((self.budget.tokens - self.spent.tokens) / len(rows)))
-        inputs, targets = rows[:, :length], rows[:, 1 : length + 1]
-        rate = self._learning_rate()
+        model = self.model
+        rate = self.schedule.learning_rate(self.fraction)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["learning_rate_scale"]
         torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
-        if self.carry is not None:
-            kept = torch.rand(len(rows)) >= self.training.carry_reset_fraction
-            self.carry = tuple(part * kept[None, :, None].to(part) for part in self.carry)
+        tokens_left = None if self.budget.tokens is None else self.budget.tokens - self.spent.tokens
+        batch = self.stage.batch(model, self.spent.steps, tokens_left)
         model.train()
-        logits, self.carry = model(inputs, self.carry)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+        loss, self.carry = self.stage.loss(model, batch, self.carry)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), self.training.max_grad_norm)
         self.optimizer.step()
         model.eval()
-        self.loss_sum += loss.detach()
-        self.losses += 1
+        self.loss_mean.add(loss)
         self.spent.steps += 1
-        self.spent.tokens += targets.numel()
-        self.spent.flops += targets.numel() * self.flops_per_token
+        self.spent.tokens += batch.num_targets
+        self.spent.flops += self.stage.flops(batch, self.flops_per_token)
         self.spent.seconds += time.perf_counter() - started
 
     def _log(self, validate: bool) -> None:
-        loss = float(self.loss_sum) / self.losses
+        loss = self.loss_mean.take()
         if not math.isfinite(loss):
             raise Diverged(
                 f"the training loss became {loss} at step {self.spent.steps:,}. "
                 f"Lower model.learning_rate (now {self.model.config.learning_rate}) or training.max_grad_norm."
             )
-        self.loss_sum.zero_()
-        self.losses = 0
-        row = _curve_row(self.spent, train_loss_nats=loss, learning_rate=self._learning_rate())
+        rate = self.schedule.learning_rate(self.fraction)
+        row = _curve_row(self.spent, train_loss_nats=loss, learning_rate=rate)
         if validate:
             bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
-            if bits < self.best_bits:
-                self.best_bits = bits
-                self.best = {name: value.clone() for name, value in self.model.tensors().items()}
+            self.best.offer(bits, self.model)
         self.curve.append(row)
 
     def _status(self) -> str:
@@ -170,36 +169,50 @@ class _GradientFit:
         )
 
     def _save(self) -> None:
-        tensors = {f"model.{name}": value for name, value in self.model.tensors().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        tensors |= {f"carry.{index}": value.cpu() for index, value in enumerate(self.carry or ())}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value.cpu() for name, value in moments.items()}
-        tensors["loss_sum"] = self.loss_sum.cpu()
-        facts = {"spent": asdict(self.spent), "curve": self.curve, "best_bits": self.best_bits, "losses": self.losses}
-        packed = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-        write_bytes(self.state_path, save(packed, metadata={"facts": json.dumps(facts)}))
+        moments = self.optimizer.state_dict()["state"]
+        self.checkpoint.write(
+            {
+                "model": self.model.tensors(),
+                "best": self.best.tensors,
+                "carry": {str(index): value for index, value in enumerate(self.carry or ())},
+                "optimizer": {f"{index}.{name}": value for index, of in moments.items() for name, value in of.items()},
+                "loss": {"sum": self.loss_mean.sum},
+            },
+            {
+                "spent": asdict(self.spent),
+                "curve": self.curve,
+                "best_bits_per_byte": self.best.bits_per_byte,
+                "num_losses": self.loss_mean.count,
+            },
+        )
 
-    def _load(self) -> None:
-        with safe_open(self.state_path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self.spent = Spent(**facts["spent"])
-        self.curve, self.best_bits, self.losses = facts["curve"], facts["best_bits"], facts["losses"]
-        self.model.load_tensors(_under(tensors, "model."))
-        self.best = _under(tensors, "best.")
-        self.loss_sum.copy_(tensors["loss_sum"])
-        carried = _under(tensors, "carry.")
+    def _resume(self) -> None:
+        parts, facts = self.checkpoint.read()
+        self.spent, self.curve = Spent(**facts["spent"]), facts["curve"]
+        self.model.load_tensors(parts["model"])
+        self.best.tensors, self.best.bits_per_byte = parts["best"], facts["best_bits_per_byte"]
+        self.loss_mean.sum.copy_(parts["loss"]["sum"])
+        self.loss_mean.count = facts["num_losses"]
+        carried = parts["carry"]
         self.carry = tuple(carried[str(index)].to(self.model.device) for index in range(len(carried))) or None
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under(tensors, "optimizer.").items():
-            index, _, moment = name.partition(".")
-            moments.setdefault(int(index), {})[moment] = value
+        moments: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, value in parts["optimizer"].items():
+            index, _, name = key.partition(".")
+            moments[int(index)][name] = value
         self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _optimizer(model: NeuralModel, training: Training) -> torch.optim.AdamW:
+    """AdamW over the family's groups of parameters; the schedule sets their learning rates."""
+    groups = [
+        {
+            "params": list(group.parameters),
+            "weight_decay": training.weight_decay if group.is_decayed else 0.0,
+            "learning_rate_scale": group.learning_rate_scale,
+        }
+        for group in model.parameter_groups()
+    ]
+    return torch.optim.AdamW(groups, betas=(training.beta1, training.beta2), fused=True)
 
 
 def _crosses(before: float, after: float, parts: int) -> bool:

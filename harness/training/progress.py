@@ -24,6 +24,14 @@ class Spent:
     flops: float = 0.0
     steps: int = 0
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+            self.flops + other.flops,
+            self.steps + other.steps,
+        )
+
 
 @dataclass(frozen=True)
 class Validation:

@@ -16,7 +16,8 @@ class Training:
     final_learning_rate_fraction: float = 0.02
     """Where it ends, as a share of the peak."""
     weight_decay: float = 0.01
-    """Decoupled weight decay (AdamW, Loshchilov & Hutter 2019), of matrices only."""
+    """Decoupled weight decay (AdamW, Loshchilov & Hutter 2019) of the parameters that the family says; mostly its
+    matrices."""
     beta1: float = 0.9
     """Adam's memory of the gradient."""
     beta2: float = 0.99

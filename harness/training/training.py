@@ -1,9 +1,9 @@
 """Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
 
-The training stream is read in order by rows side by side, each from its own place in it; a recurrent family's state is
-carried from one stretch to the next. Nothing depends on the wall clock unless the budget is in seconds, every step's
-random numbers follow from (seed, step), and a checkpoint holds all that the next step needs: so a fit that was killed
-and started again ends with the same weights as one that was not.
+What a step of the first loop reads, and what is learnt from it, is for a stage to say (harness/training/stages.py).
+Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),
+and a checkpoint holds all that the next step needs: so a fit that was killed and started again ends with the same
+weights as one that was not.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.training.budget import Budget
-from harness.training.gradients import _GradientFit
+from harness.training.gradients import GradientFit
 from harness.training.progress import Spent, Validation, _curve_row
 from harness.training.settings import Training
+from harness.training.stages import Pretraining
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 
@@ -43,9 +45,15 @@ def fit(
     unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
     """
     if isinstance(model, NeuralModel):
-        return _GradientFit(model, stream, validation, training, budget, seed, folder).run(say)
-    assert isinstance(model, CountingModel), "a family learns by gradients, by counting, or not from text itself"
-    return _fit_by_counting(model, stream, validation, budget, folder)
+        # more text than the budget has tokens is never read
+        stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
+        return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)
+    if isinstance(model, CountingModel):
+        return _fit_by_counting(model, stream, validation, budget, folder)
+    raise UserError(
+        f"model={model.config.family} can't be fitted: {type(model).__name__} is neither a CountingModel nor a "
+        "NeuralModel. Derive it from one of them, or set is_fitted in its config where its weights are there already."
+    )
 
 
 def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dict[str, Any]]:

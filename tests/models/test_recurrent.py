@@ -92,7 +92,7 @@ def test_reading_in_segments_for_memory_changes_nothing(
     model = build(config)
     tokens, lengths = torch.randint(0, 7, (4, 30)), torch.tensor([30, 4, 17, 0])
     whole, state = model.read(model.start(4), tokens, lengths)
-    monkeypatch.setattr("models.recurrent._MAX_HIDDEN_VALUES", 4 * 16 * 3)
+    monkeypatch.setattr("models.carried._MAX_HIDDEN_VALUES", 4 * 16 * 3)
     cut, cut_state = model.read(model.start(4), tokens, lengths)
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=0)
     torch.testing.assert_close(cut_state.logprobs, state.logprobs, atol=1e-5, rtol=0)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from harness.common.errors import UserError
-from harness.training import training
 from harness.training.budget import Budget, count_params, missed_by, solve_width
-from harness.training.gradients import Diverged, rows_at
-from harness.training.progress import Validation
+from harness.training.gradients import Diverged
+from harness.training.progress import Spent, Validation
 from harness.training.settings import Training
+from harness.training.stages import rows_at
 from harness.training.training import fit
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, NeuralModelConfig
 from models.lstm import LSTMConfig
 from models.ngram import NGramConfig
 from models.transformer import TransformerConfig
+from tests.harness.training.checkpoints import killed_after
+from tests.models.diagonal import Diagonal, DiagonalConfig
+from tests.toys import LetterTokenizer, ScriptedModel
 
 VOCAB, START = 12, 0
 TRAINING = Training(
@@ -29,6 +32,7 @@ TRAINING = Training(
 )
 LSTM = LSTMConfig(d_model=16, training_length=8, dropout=0.2)
 TRANSFORMER = TransformerConfig(num_layers=1, num_heads=2, d_model=16, context_length=16, dropout=0.2)
+DIAGONAL = DiagonalConfig(dropout=0.2)
 
 
 def stream(length: int = 5_000) -> np.ndarray:
@@ -43,7 +47,7 @@ VALIDATION = Validation([stream(300).astype(np.int64)], 300)
 
 
 def fitted(
-    config: LSTMConfig | TransformerConfig, budget: Budget, folder: Path, **options: float
+    config: NeuralModelConfig, budget: Budget, folder: Path, **options: float
 ) -> tuple[LanguageModel, list[dict[str, float]]]:
     torch.manual_seed(0)
     model = config.build(VOCAB, START)
@@ -53,19 +57,19 @@ def fitted(
 
 def test_rows_read_every_token_once_before_any_twice() -> None:
     tokens = np.arange(4 * 8 * 5)
-    seen = torch.cat([rows_at(tokens, len(tokens), 4, 8, step)[:, :-1].flatten() for step in range(5)])
+    seen = torch.cat([rows_at(tokens, 4, 8, step)[:, :-1].flatten() for step in range(5)])
     assert sorted(seen.tolist()) == tokens.tolist()
 
 
 def test_targets_are_the_inputs_one_further_and_rows_go_on_where_they_were() -> None:
     tokens = np.arange(1000)
-    first, second = (rows_at(tokens, 1000, 3, 10, step) for step in (0, 1))
+    first, second = (rows_at(tokens, 3, 10, step) for step in (0, 1))
     assert (first[:, 1:] == first[:, :-1] + 1).all()
     assert (second[:, 0] == first[:, -1]).all()
 
 
 def test_a_text_shorter_than_a_batch_is_read_round_and_round() -> None:
-    assert rows_at(np.arange(5), 5, 2, 12, 3).max() == 4
+    assert rows_at(np.arange(5), 2, 12, 3).max() == 4
 
 
 @pytest.mark.parametrize("config", [LSTM, TRANSFORMER], ids=["lstm", "transformer"])
@@ -88,25 +92,13 @@ def test_flops_and_seconds_end_a_fit_too(tmp_path: Path) -> None:
     assert 0.2 <= curve[-1]["seconds"] < 2
 
 
-@pytest.mark.parametrize("config", [LSTM, TRANSFORMER], ids=["lstm", "transformer"])
-def test_a_resumed_fit_is_the_uninterrupted_one_bit_by_bit(
-    config: LSTMConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("config", [LSTM, TRANSFORMER, DIAGONAL], ids=["lstm", "transformer", "diagonal"])
+def test_a_resumed_fit_is_the_uninterrupted_one_bit_by_bit(config: NeuralModelConfig, tmp_path: Path) -> None:
     budget = Budget(tokens=4 * 8 * 40)
     whole, whole_curve = fitted(config, budget, tmp_path / "whole")
-    save = training._GradientFit._save
-    for steps in (3, 5, 8):
-        saves = iter(range(steps))
-
-        def save_or_die(self: training._GradientFit, saves: Iterator[int] = saves) -> None:
-            if next(saves, None) is None:
-                raise KeyboardInterrupt
-            save(self)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(training._GradientFit, "_save", save_or_die)
-            with pytest.raises(KeyboardInterrupt):
-                fitted(config, budget, tmp_path / "killed")
+    for num_checkpoints in (3, 5, 8):
+        with killed_after(num_checkpoints):
+            fitted(config, budget, tmp_path / "killed")
     resumed, curve = fitted(config, budget, tmp_path / "killed")
     for name, value in whole.tensors().items():
         assert torch.equal(value, resumed.tensors()[name]), name
@@ -123,6 +115,29 @@ def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> N
     )
     best = min(row["validation_bits_per_byte"] for row in curve if not math.isnan(row["validation_bits_per_byte"]))
     assert VALIDATION.bits_per_byte(model) == pytest.approx(best, abs=1e-6)
+
+
+class Blinkered(Diagonal):
+    """Takes the last token of the vocabulary to be impossible."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        impossible = torch.arange(self.vocab_size, device=hidden.device) == self.vocab_size - 1
+        return super().logits(hidden).masked_fill(impossible, -math.inf)
+
+
+def test_where_no_validation_is_a_number_the_last_weights_are_kept_and_it_is_said(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Blinkered(DIAGONAL, VOCAB, START)
+    before = model.tensors()["embedding"].clone()
+    seen = stream() % (VOCAB - 1)
+    validation = Validation([np.array([1, 2, VOCAB - 1, 3])], 4)
+    said: list[str] = []
+    spent, curve = fit(model, seen, validation, TRAINING, Budget(tokens=320), 7, tmp_path, said.append)
+    assert spent.tokens == 320
+    assert all(math.isnan(row["validation_bits_per_byte"]) for row in curve)
+    assert not any(math.isnan(row["train_loss_nats"]) for row in curve)
+    assert "those of the last step are kept" in said[-1]
+    assert not torch.equal(model.tensors()["embedding"], before)
 
 
 def test_a_fit_learns(tmp_path: Path) -> None:
@@ -148,6 +163,37 @@ def test_training_leaves_the_global_random_state_alone(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=400), 0, tmp_path, print)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_family_says_which_parameters_are_decayed_and_how_fast_they_learn(tmp_path: Path) -> None:
+    # One step at the peak of the schedule, with weight decay and without.
+    rate, decay = 1e-2, 3.0
+    torch.manual_seed(0)
+    first = DIAGONAL.build(VOCAB, START).tensors()
+    plain, decayed = (
+        fitted(DIAGONAL, Budget(tokens=32), tmp_path / str(share), warmup_fraction=0.0, weight_decay=share)[0].tensors()
+        for share in (0.0, decay)
+    )
+    # AdamW takes learning rate x decay off, whatever the gradient; A_log is a matrix, and isn't decayed all the same.
+    for name in ("embedding", "from_input", "to_output"):
+        torch.testing.assert_close(plain[name] - decayed[name], rate * decay * first[name], atol=1e-6, rtol=0)
+    for name in ("A_log", "output_bias"):
+        assert torch.equal(plain[name], decayed[name])
+    # Adam's first step is the learning rate up or down; A_log asks for half of it.
+    for name, scale in (("A_log", 0.5), ("output_bias", 1.0)):
+        moved = (plain[name] - first[name]).abs()
+        torch.testing.assert_close(moved, torch.full_like(moved, scale * rate), atol=1e-4, rtol=0)
+
+
+def test_a_family_that_learns_in_no_known_way_is_refused(tmp_path: Path) -> None:
+    model = ScriptedModel(LetterTokenizer(3), lambda text: "a")
+    with pytest.raises(UserError, match="ScriptedModel is neither a CountingModel nor a NeuralModel"):
+        fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=400), 0, tmp_path, print)
+
+
+def test_what_several_fits_have_cost_is_added_up() -> None:
+    costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
+    assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)
 
 
 def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:

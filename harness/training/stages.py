@@ -1,0 +1,118 @@
+"""A stage of training: what is read at each step, and what is learnt from it.
+
+The loop (harness/training/training.py) knows the schedule, the optimizer, checkpoints and the curve; it is given a
+stage, which knows the texts. Pretraining is one: the corpus, read as one stream. Another is a subclass of
+`TrainingStage`: fine-tuning on answers masks what it doesn't teach, a policy gradient writes its own batches and has
+its own loss.
+
+Shape legend: B rows, T tokens, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.training.budget import TRAIN_FLOPS_PER_FORWARD_FLOP
+from models.carried import Carry
+from models.language_model import NeuralModel
+
+# What torch's cross-entropy leaves out of its mean.
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step reads, on the model's device. A stage may add fields of its own."""
+
+    inputs: Tensor
+    """(B, T) int64."""
+    targets: Tensor
+    """(B, T) int64: the token after each of the inputs."""
+    num_targets: int
+    """How many of the targets are learnt, 1 or more: these are the tokens that a budget counts."""
+    mask: Tensor | None = None
+    """(B, T) bool: which targets are learnt; None: all."""
+
+
+BatchT = TypeVar("BatchT", bound=Batch)
+
+
+class TrainingStage(ABC, Generic[BatchT]):
+    """What the loop asks at each step. A stage keeps nothing from one step to the next but what a step hands on as its
+    carry: so a fit that goes on from a checkpoint reads what it would have read.
+    """
+
+    @abstractmethod
+    def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> BatchT:
+        """What is read at a step, counted from 0.
+
+        It follows from the model, the step and torch's random numbers, which are seeded for each step. tokens_left: how
+        many targets the budget still allows, 1 or more; None: no limit.
+        """
+
+    def loss(self, model: NeuralModel, batch: BatchT, carry: Carry | None) -> tuple[Tensor, Carry | None]:
+        """(what the step lowers, what the next step's loss is given as `carry`: None, or detached tensors).
+
+        carry: None at the first step. Here: the mean cross-entropy, and nothing is carried on.
+        """
+        logits, _ = model(batch.inputs)
+        return cross_entropy(logits, batch), None
+
+    def flops(self, batch: BatchT, flops_per_token: int) -> float:
+        """What a step costs in all. flops_per_token: what the model's forward pass costs.
+
+        Here: one pass forward and one backward over the inputs.
+        """
+        return TRAIN_FLOPS_PER_FORWARD_FLOP * flops_per_token * batch.inputs.numel()
+
+
+def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
+    """The mean over the targets that are learnt, in nats. logits: (B, T, V)."""
+    targets = batch.targets if batch.mask is None else batch.targets.masked_fill(~batch.mask, _IGNORED)
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED)
+
+
+class Pretraining(TrainingStage[Batch]):
+    """The training text as one stream, read in order by rows side by side, each from its own place in it; what a family
+    carries goes on from one stretch to the next.
+    """
+
+    def __init__(self, stream: np.ndarray, batch_tokens: int, carry_reset_fraction: float) -> None:
+        """stream: (N,) token ids, each document opened by the start token. The rest is as in `Training`."""
+        self.stream, self.batch_tokens, self.carry_reset_fraction = stream, batch_tokens, carry_reset_fraction
+
+    def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> Batch:
+        length = model.training_length
+        num_rows = max(1, self.batch_tokens // length)
+        rows = rows_at(self.stream, num_rows, length, step).to(model.device)
+        if tokens_left is not None:
+            length = min(length, math.ceil(tokens_left / num_rows))
+        targets = rows[:, 1 : length + 1]
+        return Batch(rows[:, :length], targets, targets.numel())
+
+    def loss(self, model: NeuralModel, batch: Batch, carry: Carry | None) -> tuple[Tensor, Carry | None]:
+        if carry is not None:
+            # now and then a row is blank, so that opening a document stays familiar
+            kept = torch.rand(len(batch.inputs)) >= self.carry_reset_fraction
+            carry = tuple(part * kept.view(1, -1, *[1] * (part.dim() - 2)).to(part) for part in carry)
+        logits, carry = model(batch.inputs, carry)
+        return cross_entropy(logits, batch), carry
+
+
+def rows_at(stream: np.ndarray, num_rows: int, length: int, step: int) -> Tensor:
+    """What the rows read at a step: (B, length + 1) int64, inputs and, one further, targets.
+
+    Row b starts b / B of the way into the stream and reads on from step to step, through its neighbour's part and round
+    the end, so every token is seen once before any is seen twice.
+    """
+    starts = np.arange(num_rows) * len(stream) // num_rows + step * length
+    places = (starts[:, None] + np.arange(length + 1)) % len(stream)
+    return torch.from_numpy(stream[places].astype(np.int64))

@@ -1,0 +1,117 @@
+"""What families with a carried state share: all that a row has read is in a few tensors of a fixed size.
+
+A recurrent network is one, a state-space model another. A family says how it runs over a stretch of tokens from what it
+carries; reading, ragged rows and the state are here. Rows of several lengths are never padded: all rows read on until
+the shortest ends, then the others go on without it.
+
+Shape legend: B rows, T tokens, V vocabulary size, D width of the hidden values.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from models.language_model import NeuralModel, State
+
+Carry = tuple[Tensor, ...]
+"""What is remembered of each row: tensors with B in dimension 1, of any other dimensions (mostly layers come first)."""
+
+# No more hidden values (B x T x D) at once while a long text is read.
+_MAX_HIDDEN_VALUES = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedState(State):
+    """logprobs (B, V), and what is remembered."""
+
+    logprobs: Tensor
+    carry: Carry
+
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        index = torch.as_tensor(rows, dtype=torch.int64, device=self.logprobs.device)
+        return type(self)(self.logprobs[index], tuple(part[:, index] for part in self.carry))
+
+
+class CarriedModel(NeuralModel):
+    """A model that remembers what it has read in a carry. A subclass runs a stretch; reading texts is done here."""
+
+    @property
+    @abstractmethod
+    def hidden_width(self) -> int:
+        """D: how many values a token needs while a stretch is run; long texts are cut by it to spare memory."""
+
+    @abstractmethod
+    def blank_carry(self, num_rows: int) -> Carry:
+        """The carry of rows that have read nothing, on the model's device: zeros."""
+
+    @abstractmethod
+    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
+        """Read a stretch. tokens: (B, T), T >= 1. training: whether dropout acts, whatever mode the modules are in.
+
+        Returns hidden values (B, T, D), and the carry after the last token.
+        """
+
+    @abstractmethod
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) to (..., V)."""
+
+    def forward(self, tokens: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
+        before = self.blank_carry(len(tokens)) if carry is None else carry
+        hidden, after = self.run(tokens, before, self.training)
+        return self.logits(hidden), tuple(part.detach() for part in after)
+
+    def _expect(self, hidden: Tensor) -> Tensor:
+        return torch.log_softmax(self.logits(hidden), dim=-1, dtype=torch.float32)
+
+    @torch.no_grad()
+    def start(self, num_rows: int = 1) -> CarriedState:
+        tokens = torch.full((1, 1), self.start_token, device=self.device)
+        hidden, carry = self.run(tokens, self.blank_carry(1), training=False)
+        return CarriedState(self._expect(hidden)[:, 0], carry).select([0] * num_rows)
+
+    @torch.no_grad()
+    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        assert isinstance(state, CarriedState)
+        tokens = tokens.to(self.device)
+        after = torch.zeros(*tokens.shape, self.vocab_size, device=self.device)
+        logprobs, carry = state.logprobs, state.carry
+        for begin, end, rows in self._segments(tokens, lengths):
+            part, before = tokens[:, begin:end], carry
+            if rows is not None:
+                part, before = part[rows], tuple(whole[:, rows] for whole in carry)
+            hidden, carried = self.run(part, before, training=False)
+            expected = self._expect(hidden)
+            if rows is None:
+                after[:, begin:end] = expected
+                logprobs, carry = expected[:, -1].clone(), carried
+            else:
+                after[rows, begin:end] = expected
+                logprobs = logprobs.index_copy(0, rows, expected[:, -1])
+                carry = tuple(whole.index_copy(1, rows, some) for whole, some in zip(carry, carried, strict=True))
+        return after, CarriedState(logprobs, carry)
+
+    def _segments(self, tokens: Tensor, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:
+        """(begin, end, the rows that go on to `end`, None for all): nothing is ever padded.
+
+        A segment ends where a row does, and where it would take too much memory.
+        """
+        num_rows, num_tokens = tokens.shape
+        if not num_rows:
+            return
+        ends = [num_tokens] if lengths is None else sorted(set(lengths.tolist()))
+        longest = max(1, _MAX_HIDDEN_VALUES // (num_rows * self.hidden_width))
+        begin = 0
+        for row_end in ends:
+            rows = None
+            if lengths is not None and row_end > ends[0]:
+                rows = torch.nonzero(lengths >= row_end)[:, 0].to(self.device)
+            while begin < row_end:
+                end = min(row_end, begin + longest)
+                yield begin, end, rows
+                begin = end

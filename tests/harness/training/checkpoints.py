@@ -1,0 +1,33 @@
+"""Fits that are killed and go on from their checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from harness.training.checkpoint import Checkpoint
+
+
+@contextmanager
+def killed_after(num_checkpoints: int) -> Iterator[None]:
+    """Within it, a fit is killed when it would write another checkpoint than so many."""
+    write = Checkpoint.write
+    written = 0
+
+    def write_or_die(checkpoint: Checkpoint, *content: Any) -> None:
+        nonlocal written
+        if written == num_checkpoints:
+            raise KeyboardInterrupt
+        written += 1
+        write(checkpoint, *content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "write", write_or_die)
+        try:
+            yield
+        except KeyboardInterrupt:
+            return
+    pytest.fail(f"the fit ended before it wrote {num_checkpoints + 1} checkpoints")
