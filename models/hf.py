@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from models.checks import Impossible, check_option
-from models.hf_folder import absolute, content_sha256, model_files
+from models.hf_parts.folder import absolute, content_sha256, model_files
+from models.hf_parts.left_padded_cache import LeftPaddedCache, rolled
 from models.language_model import Cost, LanguageModel, ModelConfig
-from models.left_padded_cache import LeftPaddedCache, rolled
 from models.windowed import WindowCache, WindowedModel
 
 # Models know more tokens than their tokenizers, for round numbers, but only a few percent more.
@@ -261,12 +261,12 @@ class HFModel(WindowedModel):
 
 
 def _library() -> Any:
-    """models/hf_library.py, where what it needs is installed."""
+    """models/hf_parts/library.py, where what it needs is installed."""
     try:
-        from models import hf_library
+        from models.hf_parts import library
     except ImportError as error:
         raise Impossible(
             f"model=hf needs the package transformers, which can't be imported ({error}). Install it with: pip install "
             "'bakeoff[hf]'"
         ) from None
-    return hf_library
+    return library

@@ -16,7 +16,7 @@ Which row scores which token. `logprobs(tokens)` of T tokens has T + 1 rows:
 so row t scores token t, the first token of a document is scored too, and the empty prompt has a distribution. No caller
 ever adds a start token: `start()` has read it already, and no family scores it.
 
-Two ways to ask, which must agree (tests/models/test_contract.py):
+Two ways to ask, which must agree (tests/models/test_families.py):
 - all at once: `logprobs`, `token_logprobs`;
 - step by step: `start()`, then `read(state, tokens)` again and again. A `State` is a value: reading from it twice,
   in any order, gives the same answers, so it can be kept, forked with `select`, and resumed.
@@ -39,13 +39,13 @@ from torch import Tensor, nn
 
 WEIGHTS_FILE = "weights.safetensors"
 OnStep = Callable[[float], None]
-"""Hears which share of a piece of work is done, from 0 to 1."""
+"""Called with the fraction of the work that is done, from 0 to 1."""
 # No temporary of more than this many float32 values while a long text is scored.
 _MAX_VALUES_AT_ONCE = 1 << 24
 
 
-def ignore(share: float) -> None:
-    """An `OnStep` for when nobody wants to know."""
+def ignore(fraction: float) -> None:
+    """An `OnStep` that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,10 @@ class ModelConfig(ABC):
     def heeds_num_params(self) -> bool:
         """Whether a parameter budget has a say in how large the model gets."""
         return self.width_field is not None or self.prunes
+
+    def for_counting_on(self) -> Self:
+        """The same options, of a model that can go on counting after it has been saved and loaded."""
+        return self
 
     @abstractmethod
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
@@ -171,11 +175,11 @@ class LanguageModel(ABC):
         forgotten by a rule that depends on that row's own length alone.
         """
 
-    def partway(self, before: State, after: State, num_tokens: int, counts: Sequence[int]) -> State | None:
-        """The state after the first `counts[b]` of the `num_tokens` tokens that took each row from `before` to `after`,
-        where a family can have it for less than reading again; None where it can't.
+    def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
+        """The state after only the first `counts[b]` of the tokens that took each row from `before` to `after`, where a
+        family can have it for less than reading again; None where it can't.
 
-        Its `logprobs` mean nothing until at least one more token is read.
+        logprobs: (B, T, V), what `read` gave for these T tokens.
         """
         return None
 

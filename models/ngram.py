@@ -105,6 +105,9 @@ class NGramConfig(ModelConfig):
             return UnboundedNGram(self, base, factors.get(self.smoothing))
         return NGram(self, vocab_size, start_token)
 
+    def for_counting_on(self) -> Self:
+        return replace(self, keep_counts=True)
+
     def make_smoothing(self) -> methods.Smoothing:
         """The smoothing that the options name."""
         made: dict[str, methods.Smoothing] = {

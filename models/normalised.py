@@ -54,10 +54,11 @@ class NormalisedModel(LanguageModel):
         scores, inner = self.inner.read(state.inner, tokens, lengths)
         return torch.log_softmax(scores, dim=-1), NormalisedState(inner)
 
-    def partway(self, before: State, after: State, num_tokens: int, counts: Sequence[int]) -> State | None:
+    def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
         assert isinstance(before, NormalisedState)
         assert isinstance(after, NormalisedState)
-        inner = self.inner.partway(before.inner, after.inner, num_tokens, counts)
+        # rows that are normalised stay as they are when they are normalised again
+        inner = self.inner.partway(before.inner, after.inner, logprobs, counts)
         return None if inner is None else NormalisedState(inner)
 
     def cost(self) -> Cost:

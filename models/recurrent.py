@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from models.carried import CarriedModel, Carry
 from models.checks import check_option
+from models.dropout import drop
 from models.language_model import Cost, NeuralModelConfig
 
 
@@ -122,10 +123,10 @@ class RecurrentModel(CarriedModel):
         after: list[Carry] = []
         for layer, *before in zip(self.layers, *carry, strict=True):
             assert isinstance(layer, nn.RNNBase)
-            hidden, last = self.run_layer(layer, _drop(hidden, dropout), tuple(before))
+            hidden, last = self.run_layer(layer, drop(hidden, dropout), tuple(before))
             after.append(last)
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return _drop(hidden, dropout).transpose(0, 1), carried
+        return drop(hidden, dropout).transpose(0, 1), carried
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)
@@ -142,10 +143,6 @@ class RecurrentModel(CarriedModel):
             state_bytes_at_context=4 * self.vocab_size
             + self.num_carried * self.config.num_layers * d_model * bytes_per_value,
         )
-
-
-def _drop(hidden: Tensor, dropout: float) -> Tensor:
-    return F.dropout(hidden, dropout) if dropout else hidden
 
 
 def runs_by_hand(values: Tensor) -> bool:

@@ -16,9 +16,9 @@ Shape legend: B rows, T tokens, V vocabulary size, D d_model, H heads, E = D / H
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,9 +26,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_option
-from models.key_value_cache import KeyValueCache
+from models.dropout import drop
 from models.language_model import Cost, NeuralModelConfig
-from models.transformer_step import StepWeights, Values
+from models.transformer_parts.key_value_cache import KeyValueCache
+from models.transformer_parts.step import StepWeights, Values, step
 from models.windowed import WindowCache, WindowedModel
 
 _ROTATION_BASE = 10_000.0
@@ -123,9 +124,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
         """x: (B, T, D). Returns the same shape."""
-        x = x + _drop(self._attend(self.attention_norm(x), layer, reading), reading.dropout)
+        x = x + drop(self._attend(self.attention_norm(x), layer, reading), reading.dropout)
         hidden = F.relu(self.mlp_in(self.mlp_norm(x))).square()
-        return x + _drop(self.mlp_out(hidden), reading.dropout)
+        return x + drop(self.mlp_out(hidden), reading.dropout)
 
     def _attend(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
         num_rows, num_tokens, d_model = x.shape
@@ -165,8 +166,7 @@ class Transformer(WindowedModel):
         head_width = config.d_model // config.num_heads
         speeds = _ROTATION_BASE ** (-torch.arange(0, head_width, 2) / head_width)
         angles = torch.arange(config.context_length)[:, None] * speeds  # (context_length, E / 2)
-        self._all_parameters = tuple(self.parameters())
-        self._gathered: tuple[object, StepWeights] | None = None
+        self._step_weights: StepWeights | None = None
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -197,7 +197,7 @@ class Transformer(WindowedModel):
         held, grown = cache.lengths, cache.grow(counts)
         if num_tokens == 1 and all(counts) and tokens.device.type == "cpu" and self.embedding.dtype == torch.float32:
             positions = np.array(held, dtype=np.int64)
-            hidden = self._step_weights().step(tokens[:, 0].numpy(), positions, grown.places())
+            hidden = step(self._gathered_weights(), tokens[:, 0].numpy(), positions, grown.places())
             return torch.from_numpy(hidden)[:, None], grown
         position = torch.arange(num_tokens, device=tokens.device)
         position = position + (
@@ -211,16 +211,17 @@ class Transformer(WindowedModel):
         reading = _Reading(self.cos[position], self.sin[position], mask, causal, grown, 0.0)
         return self._run(tokens, reading), grown
 
-    def _step_weights(self) -> StepWeights:
-        """The weights as single steps take them, gathered anew once they have changed."""
-        now = tuple((parameter.data_ptr(), parameter._version) for parameter in self._all_parameters)
-        if self._gathered is None or self._gathered[0] != now:
+    def _gathered_weights(self) -> StepWeights:
+        """The weights as single steps take them. They are kept until they may change: in training mode an optimizer
+        may write into them at any time, so that they are gathered for every step.
+        """
+        if self._step_weights is None or self.training:
             blocks = [self.get_submodule(f"blocks.{layer}") for layer in range(self.config.num_layers)]
 
             def layers(name: str) -> Values:
                 return np.stack([block.get_parameter(f"{name}.weight").detach().numpy() for block in blocks])
 
-            weights = StepWeights(
+            self._step_weights = StepWeights(
                 embedding=self.embedding.detach().numpy(),
                 attention_norm=layers("attention_norm"),
                 queries_keys_values=layers("queries_keys_values"),
@@ -232,12 +233,25 @@ class Transformer(WindowedModel):
                 cos=self.cos.numpy(),
                 sin=self.sin.numpy(),
             )
-            self._gathered = (now, weights)
-        return self._gathered[1]
+        return self._step_weights
+
+    def train(self, mode: bool = True) -> Self:
+        self._step_weights = None
+        return super().train(mode)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        self._step_weights = None
+        return super().load_state_dict(state_dict, strict, assign)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What `to` and its kind call: weights move to another device or type."""
+        self._step_weights = None
+        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return moved
 
     def _run(self, tokens: Tensor, reading: _Reading) -> Tensor:
         """(B, T) to (B, T, D)."""
-        x = _drop(F.embedding(tokens, self.embedding), reading.dropout)
+        x = drop(F.embedding(tokens, self.embedding), reading.dropout)
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, reading)
         normed: Tensor = self.norm(x)
@@ -274,7 +288,3 @@ def _rotate(x: Tensor, reading: _Reading) -> Tensor:
     """x: (B, H, T, E): each pair of values, one from each half of E, turned by its position's angle."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * reading.cos - second * reading.sin, first * reading.sin + second * reading.cos], dim=-1)
-
-
-def _drop(x: Tensor, dropout: float) -> Tensor:
-    return F.dropout(x, dropout) if dropout else x

@@ -151,15 +151,18 @@ class WindowedModel(NeuralModel):
             done = [at + count for at, count in zip(done, counts, strict=True)]
         return after, state
 
-    def partway(self, before: State, after: State, num_tokens: int, counts: Sequence[int]) -> State | None:
+    def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
         """Tokens are taken out of the windows again, where none has slid meanwhile."""
         assert isinstance(before, WindowedState)
         assert isinstance(after, WindowedState)
         grown = zip(before.cache.lengths, after.cache.lengths, strict=True)
-        if any(now - then != num_tokens for then, now in grown):
+        if any(now - then != logprobs.shape[1] for then, now in grown):
             return None
         lengths = [then + count for then, count in zip(before.cache.lengths, counts, strict=True)]
-        return WindowedState(after.logprobs, after.tokens, after.cache.shortened(lengths))
+        count = torch.tensor(counts, device=self.device)
+        last = logprobs[torch.arange(len(counts), device=self.device), (count - 1).clamp(min=0)]
+        expected = torch.where(count[:, None] > 0, last, before.logprobs)
+        return WindowedState(expected, after.tokens, after.cache.shortened(lengths))
 
     def _read_piece(
         self, state: WindowedState, tokens: Tensor, done: list[int], counts: list[int], after: Tensor

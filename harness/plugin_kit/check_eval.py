@@ -35,11 +35,12 @@ from harness.evaluation.questions import Questions, questions, scored
 from harness.evaluation.requests import Answer, Complete, Request, Sample
 from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.actor import Actor
-from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
+from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
 from harness.runs.settings import built_evals
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
+from models.checking.contract import hold
 
 DEFAULTS = ("data=chatterbot", "tokenizer=char")
 """What samples are made from unless the user says otherwise: small, and always there."""

@@ -1,4 +1,4 @@
-"""The models' contract (models/contract.py), held against an option of model= or a file."""
+"""The models' contract (models/checking/contract.py), held against an option of model= or a file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from harness.config.compose import compose
 from harness.config.identity import plain
 from harness.config.options import quoted
 from harness.config.settings import build
-from harness.plugin_kit.outcome import Outcome, hold, outcomes
-from models.contract import FAMILY_CHECKS, FIT_CHECKS
+from harness.plugin_kit.outcome import Outcome, outcomes
+from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, hold
+from models.checking.trial import MARKOV, Subject
 from models.language_model import ModelConfig
-from models.trial import MARKOV, Subject
 
 
 def it_can_be_fitted(of: Subject) -> None:

@@ -57,12 +57,6 @@ def _outcome(check: Callable[[Any], None], sentence: str, subject: Any) -> Outco
     return Outcome(sentence, "pass")
 
 
-def hold(fact: bool, otherwise: str) -> None:
-    """AssertionError that says what is the case, unless the fact holds."""
-    if not fact:
-        raise AssertionError(otherwise)
-
-
 def _short(text: str) -> str:
     """In one line, and no longer than a reader bears."""
     line = " ".join(text.split())

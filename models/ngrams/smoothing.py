@@ -25,6 +25,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -110,9 +111,9 @@ class Smoothing(ABC):
     """Whether what was never seen may have no probability at all."""
 
     def estimate(
-        self, tallies: Tallies, parameters: Floats, on_level: Callable[[float], None] = lambda share: None
+        self, tallies: Tallies, parameters: Floats, on_level: Callable[[float], None] = lambda fraction: None
     ) -> tuple[Floats, Floats]:
-        """(probabilities (X,), back-off weights (I,)). `on_level(share)` hears how much is done."""
+        """(probabilities (X,), back-off weights (I,)). `on_level` is called with the fraction done."""
         trie = tallies.trie
         probabilities = np.zeros(trie.num_nodes)
         backoffs = np.ones(trie.num_inner)
@@ -152,7 +153,7 @@ class ModifiedKneserNey(Smoothing):
         return np.array([_kneser_ney_discounts(*counts[1:5].tolist()) for counts in tallies.counts_of_counts[1:]])
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _discount(*_places(tallies, m), parameters, probabilities, backoffs)
+        _discount(_level(tallies, m), parameters, probabilities, backoffs)
 
 
 def _kneser_ney_discounts(n1: int, n2: int, n3: int, n4: int) -> tuple[float, float, float]:
@@ -175,7 +176,7 @@ class AbsoluteDiscounting(Smoothing):
         return np.where(estimable, n1 / np.maximum(n1 + 2 * n2, 1), FALLBACK_DISCOUNT)[:, None]
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _discount(*_places(tallies, m), parameters.repeat(3), probabilities, backoffs)
+        _discount(_level(tallies, m), parameters.repeat(3), probabilities, backoffs)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class WittenBell(Smoothing):
     """
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _witten_bell(*_places(tallies, m), tallies.types, probabilities, backoffs)
+        _witten_bell(_level(tallies, m), tallies.types, probabilities, backoffs)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class Katz(Smoothing):
         return np.array([_katz_ratios(counts.astype(np.float64)) for counts in tallies.counts_of_counts[1:]])
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _katz(*_places(tallies, m), parameters, probabilities, backoffs)
+        _katz(_level(tallies, m), parameters, probabilities, backoffs)
 
 
 def _katz_ratios(n: Floats) -> Floats:
@@ -245,7 +246,7 @@ class JelinekMercer(Smoothing):
         )  # fmt: skip
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _jelinek_mercer(*_places(tallies, m), parameters, probabilities, backoffs)
+        _jelinek_mercer(_level(tallies, m), parameters, probabilities, backoffs)
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ class AddK(Smoothing):
         opens[1 + tallies.start_token] = True
         _inherit(trie.first_child, opens)
         longest = opens[: trie.num_inner] | (m == trie.order)
-        _add_k(*_places(tallies, m), longest, self.k, tallies.trie.vocab_size, probabilities, backoffs)
+        _add_k(_level(tallies, m), longest, self.k, tallies.trie.vocab_size, probabilities, backoffs)
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ class StupidBackoff(Smoothing):
     gives_zeros = True
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _relative(*_places(tallies, m), self.factor, probabilities, backoffs)
+        _relative(_level(tallies, m), self.factor, probabilities, backoffs)
 
 
 @dataclass(frozen=True)
@@ -289,44 +290,43 @@ class MaximumLikelihood(Smoothing):
     gives_zeros = True
 
     def fill(self, tallies: Tallies, m: int, parameters: Floats, probabilities: Floats, backoffs: Floats) -> None:
-        _relative(*_places(tallies, m), 0.0, probabilities, backoffs)
+        _relative(_level(tallies, m), 0.0, probabilities, backoffs)
 
 
-Places = tuple[int, int, Indices, Indices, Ints, Ints, Ints]
+class Level(NamedTuple):
+    """What the kernels below start from: the contexts of one length, and the trie with its tallies."""
+
+    begin: int
+    """The first of the contexts; `end` is the node after the last."""
+    end: int
+    first_child: Indices
+    suffix: Indices
+    counts: Ints
+    totals: Ints
+    dropped: Ints
 
 
-def _places(tallies: Tallies, m: int) -> Places:
-    """What every kernel below is given: the contexts of level m - 1 (from, to), and the trie with its tallies."""
+def _level(tallies: Tallies, m: int) -> Level:
+    """The contexts of the n-grams of m tokens."""
     trie = tallies.trie
     begin, end = trie.level_begins[m - 1 : m + 1]
-    return begin, end, trie.first_child, trie.suffix, tallies.counts, tallies.totals, tallies.dropped
+    return Level(begin, end, trie.first_child, trie.suffix, tallies.counts, tallies.totals, tallies.dropped)
 
 
 @numba.njit(cache=True, nogil=True)
-def _discount(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    discounts: Floats,
-    probabilities: Floats,
-    backoffs: Floats,
-) -> None:
+def _discount(level: Level, discounts: Floats, probabilities: Floats, backoffs: Floats) -> None:
     """discounts: (3,), what is taken off counts of 1, 2, and 3 or more."""
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
-        if totals[context] > 0 and first < last:
-            taken = np.float64(dropped[context])
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
+        if level.totals[context] > 0 and first < last:
+            taken = np.float64(level.dropped[context])
             for child in range(first, last):
-                taken += _discount_of(counts[child], discounts)
-            backoffs[context] = taken / totals[context]
+                taken += _discount_of(level.counts[child], discounts)
+            backoffs[context] = taken / level.totals[context]
         for child in range(first, last):
-            below = backoffs[context] * probabilities[suffix[child]]
-            count = counts[child]
-            share = (count - _discount_of(count, discounts)) / totals[context] if count > 0 else 0.0
+            below = backoffs[context] * probabilities[level.suffix[child]]
+            count = level.counts[child]
+            share = (count - _discount_of(count, discounts)) / level.totals[context] if count > 0 else 0.0
             probabilities[child] = share + below
 
 
@@ -336,141 +336,86 @@ def _discount_of(count: int, discounts: Floats) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _witten_bell(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    types: Ints,
-    probabilities: Floats,
-    backoffs: Floats,
-) -> None:
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
-        whole = totals[context] + types[context]
+def _witten_bell(level: Level, types: Ints, probabilities: Floats, backoffs: Floats) -> None:
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
+        whole = level.totals[context] + types[context]
         if whole > 0 and first < last:
-            backoffs[context] = (types[context] + dropped[context]) / whole
+            backoffs[context] = (types[context] + level.dropped[context]) / whole
         for child in range(first, last):
-            below = backoffs[context] * probabilities[suffix[child]]
-            probabilities[child] = (counts[child] / whole if counts[child] > 0 else 0.0) + below
+            below = backoffs[context] * probabilities[level.suffix[child]]
+            probabilities[child] = (level.counts[child] / whole if level.counts[child] > 0 else 0.0) + below
 
 
 @numba.njit(cache=True, nogil=True)
-def _katz(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    ratios: Floats,
-    probabilities: Floats,
-    backoffs: Floats,
-) -> None:
-    num_tokens = first_child[ROOT + 1] - first_child[ROOT]
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
+def _katz(level: Level, ratios: Floats, probabilities: Floats, backoffs: Floats) -> None:
+    num_tokens = level.first_child[ROOT + 1] - level.first_child[ROOT]
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
         seen, given, below = 0, 0.0, 0.0
         for child in range(first, last):
-            if counts[child] > 0:
-                kept = ratios[counts[child] - 1] if counts[child] <= len(ratios) else 1.0
-                probabilities[child] = kept * counts[child] / totals[context]
+            if level.counts[child] > 0:
+                kept = ratios[level.counts[child] - 1] if level.counts[child] <= len(ratios) else 1.0
+                probabilities[child] = kept * level.counts[child] / level.totals[context]
                 given += probabilities[child]
-                below += probabilities[suffix[child]]
+                below += probabilities[level.suffix[child]]
                 seen += 1
         if seen == 0:
             for child in range(first, last):
-                probabilities[child] = probabilities[suffix[child]]
+                probabilities[child] = probabilities[level.suffix[child]]
             continue
         scale = 1.0
         if seen == num_tokens:
             scale = 1 / given
         elif 1 - given < NOTHING:
-            scale = totals[context] / (totals[context] + 1)
+            scale = level.totals[context] / (level.totals[context] + 1)
         left, room = 1 - scale * given, 1 - below
         backoffs[context] = left / room if seen < num_tokens and room > NOTHING else 1.0
         for child in range(first, last):
-            if counts[child] > 0:
+            if level.counts[child] > 0:
                 probabilities[child] *= scale
             else:
-                probabilities[child] = backoffs[context] * probabilities[suffix[child]]
+                probabilities[child] = backoffs[context] * probabilities[level.suffix[child]]
 
 
 @numba.njit(cache=True, nogil=True)
-def _jelinek_mercer(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    weights: Floats,
-    probabilities: Floats,
-    backoffs: Floats,
-) -> None:
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
-        if totals[context] == 0 or first == last:
+def _jelinek_mercer(level: Level, weights: Floats, probabilities: Floats, backoffs: Floats) -> None:
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
+        if level.totals[context] == 0 or first == last:
             for child in range(first, last):
-                probabilities[child] = probabilities[suffix[child]]
+                probabilities[child] = probabilities[level.suffix[child]]
             continue
-        weight = weights[_bucket(totals[context])]
-        backoffs[context] = 1 - weight + weight * dropped[context] / totals[context]
+        weight = weights[_bucket(level.totals[context])]
+        backoffs[context] = 1 - weight + weight * level.dropped[context] / level.totals[context]
         for child in range(first, last):
-            share = weight * counts[child] / totals[context]
-            probabilities[child] = share + backoffs[context] * probabilities[suffix[child]]
+            share = weight * level.counts[child] / level.totals[context]
+            probabilities[child] = share + backoffs[context] * probabilities[level.suffix[child]]
 
 
 @numba.njit(cache=True, nogil=True)
 def _add_k(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    longest: np.ndarray,
-    k: float,
-    vocab_size: int,
-    probabilities: Floats,
-    backoffs: Floats,
+    level: Level, longest: np.ndarray, k: float, vocab_size: int, probabilities: Floats, backoffs: Floats
 ) -> None:
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
-        whole = totals[context] + k * vocab_size
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
+        whole = level.totals[context] + k * vocab_size
         if longest[context] and first < last:
-            backoffs[context] = (k * vocab_size + dropped[context]) / whole
+            backoffs[context] = (k * vocab_size + level.dropped[context]) / whole
         for child in range(first, last):
-            share = counts[child] / whole if longest[context] else 0.0
-            probabilities[child] = share + backoffs[context] * probabilities[suffix[child]]
+            share = level.counts[child] / whole if longest[context] else 0.0
+            probabilities[child] = share + backoffs[context] * probabilities[level.suffix[child]]
 
 
 @numba.njit(cache=True, nogil=True)
-def _relative(
-    begin: int,
-    end: int,
-    first_child: Indices,
-    suffix: Indices,
-    counts: Ints,
-    totals: Ints,
-    dropped: Ints,
-    factor: float,
-    probabilities: Floats,
-    backoffs: Floats,
-) -> None:
-    for context in range(begin, end):
-        first, last = first_child[context], first_child[context + 1]
+def _relative(level: Level, factor: float, probabilities: Floats, backoffs: Floats) -> None:
+    for context in range(level.begin, level.end):
+        first, last = level.first_child[context], level.first_child[context + 1]
         if first < last:
             backoffs[context] = factor
-        whole = totals[context] - dropped[context]
+        whole = level.totals[context] - level.dropped[context]
         for child in range(first, last):
-            probabilities[child] = counts[child] / whole if whole > 0 else 0.0
+            probabilities[child] = level.counts[child] / whole if whole > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -244,6 +244,16 @@ def _evidence(
 
 
 @numba.njit(cache=True, nogil=True)
+def _combined(share: float, below: float, weight: float, factor: float) -> float:
+    """A token's probability, from its share in one context and what the model below gives it. factor: below 0 where
+    the two are mixed by `weight`; elsewhere what an unseen token's probability is multiplied by.
+    """
+    if factor < 0:
+        return weight * share + (1 - weight) * below
+    return share if share > 0 else factor * below
+
+
+@numba.njit(cache=True, nogil=True)
 def _score(
     followers: Indices,
     rows_of: Indices,
@@ -271,11 +281,7 @@ def _score(
                 total, types = _look_up(followers, known, begin, end, counts)
                 if total > 0:
                     share = count_in_run(rows_of, offsets, begin, end, token) / total
-                    if factor < 0:
-                        weight = weights[_bucket(length, total, types)]
-                        probability = weight * share + (1 - weight) * probability
-                    else:
-                        probability = share if share > 0 else factor * probability
+                    probability = _combined(share, probability, weights[_bucket(length, total, types)], factor)
             logprobs[place] = np.log(probability)
         size = extend(rows_of, offsets, start_token, chain, size, token)
 
@@ -321,11 +327,7 @@ def _read(
                     counts[token] = count_in_run(rows_of, offsets, begin, end, token)
             weight = weights[_bucket(length, total, types)]
             for token in range(vocab_size):
-                share = counts[token] / total
-                if factor < 0:
-                    probabilities[token] = weight * share + (1 - weight) * probabilities[token]
-                else:
-                    probabilities[token] = share if share > 0 else factor * probabilities[token]
+                probabilities[token] = _combined(counts[token] / total, probabilities[token], weight, factor)
             counts[:] = 0
         for token in range(vocab_size):
             logprobs[place, token] = np.log(probabilities[token])

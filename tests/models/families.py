@@ -12,12 +12,12 @@ from harness.config.compose import compose
 from harness.config.settings import build
 from harness.text.data.conversations import Chatterbot
 from harness.text.tokenizers.tokenizer import TokenizerSettings
+from models.checking.trial import MARKOV as MARKOV
+from models.checking.trial import Vocabulary
+from models.checking.trial import fit as fit
+from models.checking.trial import random_tokens as random_tokens
 from models.combined import CombinedConfig
 from models.language_model import ModelConfig
-from models.trial import MARKOV as MARKOV
-from models.trial import Vocabulary
-from models.trial import fit as fit
-from models.trial import random_tokens as random_tokens
 from tests.conftest import ROOT
 from tests.peers import peer, scratch, write_tokenizer
 

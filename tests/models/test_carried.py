@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.carried import Carry
-from models.contract import FAMILY_CHECKS, FIT_CHECKS
-from models.trial import MARKOV, Subject, fit, random_tokens
+from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
+from models.checking.trial import MARKOV, Subject, fit, random_tokens
 from tests.models.diagonal import Diagonal, DiagonalConfig
 
 

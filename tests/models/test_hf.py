@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.checking.trial import random_tokens
 from models.checks import Impossible
 from models.hf import HFConfig, HFModel
-from models.left_padded_cache import LeftPaddedCache
-from models.trial import random_tokens
+from models.hf_parts.left_padded_cache import LeftPaddedCache
 from tests.peers import ARCHITECTURES, peer
 
 VOCAB_SIZE, START = 40, 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from models.checking.trial import MARKOV, fit
 from models.normalised import NormalisedModel, normalised
-from models.trial import MARKOV, fit
 from tests.models.families import tiny_config
 
 BACKOFF = fit(tiny_config("ngram", smoothing="stupid_backoff"), MARKOV)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from models.checking.trial import MARKOV, fit
 from models.checks import Impossible
 from models.ngram import NGramConfig
 from models.product import ProductConfig
-from models.trial import MARKOV, fit
 from models.unigram import UnigramConfig
 from tests.models.families import tiny_config
 

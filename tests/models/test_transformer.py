@@ -156,3 +156,57 @@ def test_the_smallest_context_works() -> None:
     for position, token in enumerate([START, *tokens[0].tolist()]):
         expected = plain_logprobs(model.tensors(), [token], model.config)
         torch.testing.assert_close(logprobs[position], expected, atol=1e-5, rtol=0)
+
+
+def step_by_step(model: Transformer, tokens: Tensor) -> Tensor:
+    """The last token's distribution (V,), read token by token."""
+    state = model.start()
+    for token in tokens:
+        _, state = model.read(state, token.view(1, 1))
+    return state.logprobs[0]
+
+
+def test_decoding_sees_weights_that_were_loaded() -> None:
+    model, other = build().eval(), build(num_layers=2).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.3)
+    tokens = torch.tensor([3, 1, 4, 1, 5])
+    before = step_by_step(model, tokens)
+    model.load_tensors(other.tensors())
+    after = step_by_step(model, tokens)
+    expected = plain_logprobs(other.tensors(), [START, *tokens.tolist()], model.config)
+    torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(after, before, atol=1e-2)
+
+
+def test_decoding_sees_what_each_training_step_changed() -> None:
+    model = build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    tokens = torch.tensor([3, 1, 4, 1, 5])
+    before = step_by_step(model.eval(), tokens)
+    for evaluate_in_training_mode in (True, False, True):
+        model.train()
+        for _ in range(2):
+            model(tokens[None])[0].square().mean().backward()
+            optimizer.step()
+            after = step_by_step(model.train(evaluate_in_training_mode), tokens)
+            model.train()
+            expected = plain_logprobs(model.tensors(), [START, *tokens.tolist()], model.config)
+            torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
+            assert not torch.allclose(after, before, atol=1e-3)
+            before = after
+
+
+def test_decoding_sees_weights_of_another_type_and_back() -> None:
+    model = build().eval()
+    tokens = torch.tensor([3, 1, 4])
+    before = step_by_step(model, tokens)
+    model.to(torch.float64)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    model.to(torch.float32)
+    after = step_by_step(model, tokens)
+    expected = plain_logprobs(model.tensors(), [START, *tokens.tolist()], model.config)
+    torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(after, before, atol=1e-2)

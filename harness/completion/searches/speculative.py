@@ -140,7 +140,7 @@ class Speculative(Search):
             history.extend(tokens, lengths)
             # What the model has read is kept, but for drafted tokens that didn't stay, where a family can do that.
             counts = [length - 1 + unread.shape[1] - drafted.shape[1] for length in lengths]
-            partway = engine.model.partway(state, ahead, unread.shape[1], counts)
+            partway = engine.model.partway(state, ahead, after, counts)
             if partway is not None:
                 state, pending = partway, tokens.gather(1, torch.tensor(lengths)[:, None] - 1)
             else:

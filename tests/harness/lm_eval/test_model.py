@@ -25,9 +25,9 @@ from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import score_targets
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
+from models.checking.trial import Vocabulary, fit
 from models.language_model import LanguageModel
 from models.ngram import NGramConfig
-from models.trial import Vocabulary, fit
 from tests.harness.lm_eval import peer
 from tests.harness.lm_eval.tasks import SUMS
 from tests.models.families import FAMILIES, tiny_config

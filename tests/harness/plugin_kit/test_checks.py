@@ -16,8 +16,8 @@ from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
 from harness.plugin_kit.check_eval import EvalOnTrial, check_eval
 from harness.plugin_kit.check_model import check_model
 from harness.plugin_kit.outcome import Skipped
-from models.contract import FIT_CHECKS
-from models.trial import MARKOV, Subject
+from models.checking.contract import FIT_CHECKS
+from models.checking.trial import MARKOV, Subject
 
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],

@@ -15,8 +15,8 @@ from harness.evaluation.asking import score_continuations
 from harness.evaluation.requests import ScoreContinuation
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.prompt_reader import PromptReader
+from models.checking.trial import MARKOV, fit
 from models.language_model import LanguageModel, State
-from models.trial import MARKOV, fit
 from tests.models.families import FAMILIES, tiny_config
 from tests.toys import LetterTokenizer
 

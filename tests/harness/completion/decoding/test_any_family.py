@@ -13,8 +13,8 @@ from harness.completion.searches.beam import Beam
 from harness.completion.searches.best_of import MinimumBayesRisk
 from harness.completion.searches.contrastive import Contrastive
 from harness.completion.sequence import Completion, Prompt
+from models.checking.trial import MARKOV, fit
 from models.language_model import LanguageModel
-from models.trial import MARKOV, fit
 from tests.models.families import FAMILIES, tiny_config
 from tests.toys import LetterTokenizer
 

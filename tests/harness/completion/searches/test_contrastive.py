@@ -10,7 +10,7 @@ from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.searches.contrastive import Contrastive
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel
-from models.trial import MARKOV, fit
+from models.checking.trial import MARKOV, fit
 from tests.models.families import tiny_config
 from tests.toys import LetterTokenizer
 

@@ -24,8 +24,8 @@ from harness.evaluation.requests import Complete
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training import fits
+from models.checking.trial import MARKOV, Vocabulary, fit
 from models.language_model import LanguageModel
-from models.trial import MARKOV, Vocabulary, fit
 from tests.models.families import tiny_config
 from tests.toys import LetterTokenizer
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.left_padded_cache import LeftPaddedCache
+from models.hf_parts.left_padded_cache import LeftPaddedCache
 
 
 def empty(num_rows: int = 2) -> LeftPaddedCache:

@@ -11,10 +11,10 @@ import pytest
 from safetensors.torch import load_file
 from torch import nn
 
+from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
+from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
-from models.contract import FAMILY_CHECKS, FIT_CHECKS
 from models.language_model import NeuralModel
-from models.trial import MARKOV, Subject, Vocabulary
 from tests.models.families import FAMILIES, LEARNING, VARIANTS, VOCABULARIES, make_vocabulary, options, tiny_config
 
 Check = Callable[[Subject], None]

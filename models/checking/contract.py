@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.checking.trial import LENGTH, Subject, random_tokens
 from models.language_model import CountingModel, NeuralModel
-from models.trial import LENGTH, Subject, random_tokens
 
 _LONGEST = 4096
 
@@ -142,6 +142,22 @@ def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
             same(chosen.logprobs, parent.logprobs[rows])
             close(of.model.read(chosen, more[rows])[0], expected[rows])
     close(of.model.read(parent, more)[0], expected)
+
+
+def a_state_taken_partway_equals_reading_only_so_far(of: Subject) -> None:
+    more = random_tokens(of.model.vocab_size, 3, 6, seed=2)
+    for begin, end in ((0, 5), (0, 7), (3, 7), (20, LENGTH)):
+        _, before = of.model.read(of.model.start(3), of.tokens[:, :begin])
+        logprobs, after = of.model.read(before, of.tokens[:, begin:end])
+        expected_after = of.model.read(after, more)[0]
+        for counts in ([0, 2, end - begin], [1, 1, 1], [0, 0, 0]):
+            partway = of.model.partway(before, after, logprobs, counts)
+            if partway is None:
+                continue
+            _, expected = of.model.read(before, of.tokens[:, begin:end], torch.tensor(counts))
+            close(partway.logprobs, expected.logprobs)
+            close(of.model.read(partway, more)[0], of.model.read(expected, more)[0])
+        close(of.model.read(after, more)[0], expected_after)
 
 
 def writing_into_what_was_handed_out_changes_no_state(of: Subject) -> None:
@@ -285,9 +301,7 @@ def counting_in_several_calls_equals_one_call(of: Subject) -> None:
 
 
 def counting_goes_on_from_a_file(of: Subject) -> None:
-    config = of.config
-    if "keep_counts" in {field.name for field in dataclasses.fields(config)}:
-        config = dataclasses.replace(config, **dict.fromkeys(["keep_counts"], True))
+    config = of.config.for_counting_on()
     first, again, whole = (config.build(of.vocabulary.size, of.vocabulary.start_token) for _ in range(3))
     if not isinstance(first, CountingModel):
         return
@@ -344,6 +358,7 @@ FIT_CHECKS: tuple[Callable[[Subject], None], ...] = (
     a_batch_row_equals_the_row_alone,
     a_fork_leaves_its_parent_as_it_was,
     select_repeats_drops_and_reorders_rows,
+    a_state_taken_partway_equals_reading_only_so_far,
     writing_into_what_was_handed_out_changes_no_state,
     save_and_load_give_the_same_bits,
     the_empty_prompt_has_a_distribution,

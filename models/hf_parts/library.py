@@ -16,7 +16,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.utils import logging
 
 from models.checks import Impossible
-from models.left_padded_cache import LeftPaddedCache
+from models.hf_parts.left_padded_cache import LeftPaddedCache
 
 
 def load(path: str) -> Any:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.key_value_cache import KeyValueCache
+from models.transformer_parts.key_value_cache import KeyValueCache
 
 
 def empty(num_rows: int = 2, max_length: int = 100) -> KeyValueCache:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from models.cache import SHARPNESSES, Cache, CacheConfig
-from models.trial import MARKOV, fit
+from models.checking.trial import MARKOV, fit
+from models.recency_cache import SHARPNESSES, Cache, CacheConfig
 from models.unigram import UnigramConfig
 
 SIZE, LONGEST = 7, 3

@@ -1,4 +1,4 @@
-"""The checks of models/contract.py find the mistakes that they are meant for."""
+"""The checks of models/checking/contract.py find the mistakes that they are meant for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import contract
+from models.checking import contract
+from models.checking.trial import MARKOV, Subject
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
-from models.trial import MARKOV, Subject
 
 
 @dataclass(frozen=True)

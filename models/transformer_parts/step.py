@@ -11,8 +11,7 @@ Shape legend: L layers, B rows, D d_model, H heads, E = D / H width of a head, M
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -23,8 +22,7 @@ Values = NDArray[np.float32]
 _FAST_MATH = {"reassoc", "contract", "nsz", "arcp"}
 
 
-@dataclass(frozen=True, eq=False)
-class StepWeights:
+class StepWeights(NamedTuple):
     """A transformer's weights, layer upon layer, float32."""
 
     embedding: Values
@@ -47,65 +45,46 @@ class StepWeights:
     """(positions, E / 2); likewise sin."""
     sin: Values
 
-    def step(self, tokens: NDArray[np.int64], positions: NDArray[np.int64], cache: Values) -> Values:
-        """Read tokens (B,), each at its position (B,) of its row's window, whose keys and values up to there are in
-        `cache` (L, 2, B, H, C, E); its own are written there. Returns hidden values (B, D), after the last norm."""
-        hidden: Values = _step(
-            tokens,
-            positions,
-            cache,
-            self.embedding,
-            self.attention_norm,
-            self.queries_keys_values,
-            self.attention_out,
-            self.mlp_norm,
-            self.mlp_in,
-            self.mlp_out,
-            self.norm,
-            self.cos,
-            self.sin,
-        )
-        return hidden
-
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
-def _step(
-    tokens: Any,
-    positions: Any,
-    cache: Any,
-    embedding: Any,
-    attention_norm: Any,
-    queries_keys_values: Any,
-    attention_out: Any,
-    mlp_norm: Any,
-    mlp_in: Any,
-    mlp_out: Any,
-    norm: Any,
-    cos: Any,
-    sin: Any,
-) -> Any:
-    num_rows, d_model = len(tokens), embedding.shape[1]
+def step(weights: Any, tokens: Any, positions: Any, cache: Any) -> Any:
+    """Read one more token on every row.
+
+    weights: StepWeights; tokens, positions: (B,) int64, positions from each window's beginning; cache: (L, 2, B, H, C,
+    E), to which the tokens' keys and values are added. Returns what the last norm gives, (B, D) float32.
+    """
+    num_rows, d_model = len(tokens), weights.embedding.shape[1]
     x = np.empty((d_model, num_rows), np.float32)
     for row in range(num_rows):
-        x[:, row] = embedding[tokens[row]]
+        x[:, row] = weights.embedding[tokens[row]]
     normed, attended = np.empty_like(x), np.empty_like(x)
     scores = np.empty(positions.max() + 1, np.float32)
-    for layer in range(len(queries_keys_values)):
-        _normalise(x, attention_norm[layer], normed)
-        projected = _linear(queries_keys_values[layer], normed)
+    for layer in range(len(weights.queries_keys_values)):
+        _normalise(x, weights.attention_norm[layer], normed)
+        projected = _linear(weights.queries_keys_values[layer], normed)
         for row in range(num_rows):
             for head in range(cache.shape[3]):
                 keys, values = cache[layer, 0, row, head], cache[layer, 1, row, head]
-                _attend(projected[:, row], head, positions[row], keys, values, cos, sin, scores, attended[:, row])
-        x += _linear(attention_out[layer], attended)
-        _normalise(x, mlp_norm[layer], normed)
-        hidden = _linear(mlp_in[layer], normed)
+                _attend(
+                    projected[:, row],
+                    head,
+                    positions[row],
+                    keys,
+                    values,
+                    weights.cos,
+                    weights.sin,
+                    scores,
+                    attended[:, row],
+                )
+        x += _linear(weights.attention_out[layer], attended)
+        _normalise(x, weights.mlp_norm[layer], normed)
+        hidden = _linear(weights.mlp_in[layer], normed)
         for place in range(len(hidden)):
             for row in range(num_rows):
                 value = max(hidden[place, row], np.float32(0))
                 hidden[place, row] = value * value
-        x += _linear(mlp_out[layer], hidden)
-    _normalise(x, norm, normed)
+        x += _linear(weights.mlp_out[layer], hidden)
+    _normalise(x, weights.norm, normed)
     return normed.T.copy()
 
 

@@ -1,6 +1,6 @@
 """A family in small, to be tried: fitted in a moment to a few documents of a random chain, or to any stream of ids.
 
-What the contract's checks are made with (models/contract.py), and many tests.
+What the contract's checks are made with (models/checking/contract.py), and many tests.
 """
 
 from __future__ import annotations
