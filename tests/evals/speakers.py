@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evals.turn_taking.eval import TurnTaking
+from evals.turn_taking import TurnTaking
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.evaluation.asking import Respondent, ask

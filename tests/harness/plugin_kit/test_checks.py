@@ -22,12 +22,12 @@ from models.checking.trial import MARKOV, Subject
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],
     "turn_taking": [
-        "evals.turn_taking.eval.num_samples=8",
-        "evals.turn_taking.eval.max_new_tokens=40",
-        "evals.turn_taking.eval.num_turn_ends=8",
+        "evals.turn_taking.num_samples=8",
+        "evals.turn_taking.max_new_tokens=40",
+        "evals.turn_taking.num_turn_ends=8",
     ],
     "perplexity": ["evals.perplexity.max_documents=8"],
-    "generation": ["evals.generation.eval.num_prompts=6"],
+    "generation": ["evals.generation.num_prompts=6"],
     "compression": ["evals.compression.max_bytes=600"],
     "lm_eval": ["evals.lm_eval.tasks=[bakeoff_arithmetic_plain]", "evals.lm_eval.limit=6"],
     "showcase": ["evals.showcase.max_new_tokens=20"],

@@ -24,9 +24,9 @@ SMALL = (
     "budget.tokens=40000",
     "training.checkpoint_seconds=0.05",
     "evals.arithmetic.num_samples=20",
-    "evals.turn_taking.eval.num_samples=10",
-    "evals.turn_taking.eval.max_new_tokens=40",
-    "evals.turn_taking.eval.num_turn_ends=10",
+    "evals.turn_taking.num_samples=10",
+    "evals.turn_taking.max_new_tokens=40",
+    "evals.turn_taking.num_turn_ends=10",
     "evals.showcase.max_new_tokens=20",
 )
 LSTM = ("model=lstm", "model.d_model=48", "training.num_validations=4")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from evals.turn_taking import turn_ends, turns
+from evals.conversation_parts import turn_ends, turns
 from harness.evaluation.eval import Eval, metric
 from harness.evaluation.metric import Metric
 from harness.evaluation.rows import measured

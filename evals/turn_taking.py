@@ -10,11 +10,11 @@ like a label, so that whoever invents speakers has said no more.
 `format`: it is asked about labels, half of the time with the answer begun. Where what it says holds the stop text, it
 is cut by its own words: once by the text, once only by a label that is a token of its own.
 
-`turn_end`: nothing is written. At every place in real turns where a turn could end (evals/turn_taking/turn_ends.py) the
-model's probability that this one does, against whether it did.
+`turn_end`: nothing is written. At every place in real turns where a turn could end
+(evals/conversation_parts/turn_ends.py) the model's probability that this one does, against whether it did.
 
-`next_speaker`: nothing is written. At changes of turn in scenes of several speakers (evals/turn_taking/speakers.py),
-each speaker but the last is scored as the one who takes over.
+`next_speaker`: nothing is written. At changes of turn in scenes of several speakers
+(evals/conversation_parts/speakers.py), each speaker but the last is scored as the one who takes over.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from evals.turn_taking import speakers, turn_ends, turns
-from evals.turn_taking.metrics import KINDS, metrics_of
+from evals.conversation_parts import speakers, turn_ends, turns
+from evals.conversation_parts.turn_metrics import KINDS, metrics_of
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material

@@ -5,7 +5,7 @@ Prompts are stretches of held-out documents; the model goes on from each several
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
 are of the words of all texts together, one completion a prompt, as there is one real continuation.
-evals/generation/variety.py and evals/generation/copying.py say what each of them is.
+evals/generation_parts/variety.py and evals/generation_parts/copying.py say what each of them is.
 
 `reference_bits_per_byte` is how well the texts are expected by a model that is the same for all runs of a comparison:
 an option of this eval, and so a part of what its scores depend on. Real text has about the bits that this model needs
@@ -24,8 +24,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from evals.generation.copying import CopyFinder
-from evals.generation.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
+from evals.generation_parts.copying import CopyFinder
+from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, metric

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from evals.turn_taking.eval import QUESTIONS, TurnTaking
-from evals.turn_taking.turns import unfinished
+from evals.conversation_parts.turns import unfinished
+from evals.turn_taking import QUESTIONS, TurnTaking
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion

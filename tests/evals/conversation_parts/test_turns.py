@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import ks_2samp
 
-from evals.turn_taking.turns import (
+from evals.conversation_parts.turns import (
     corpus_words,
     echoed,
     ended_in_mid_word,

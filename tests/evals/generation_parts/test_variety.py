@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nltk.util import ngrams as nltk_ngrams
 
-from evals.generation.variety import distinct, ngrams, overlap, repetition, words, zipf_exponent
+from evals.generation_parts.variety import distinct, ngrams, overlap, repetition, words, zipf_exponent
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.generation.copying import Copied, CopyFinder
+from evals.generation_parts.copying import Copied, CopyFinder
 
 
 def by_hand(documents: list[bytes], text: bytes, shortest: int) -> Copied:

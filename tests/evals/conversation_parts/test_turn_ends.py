@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evals.turn_taking.turn_ends import auc, average_precision, places
+from evals.conversation_parts.turn_ends import auc, average_precision, places
 from harness.statistics.jackknife import jackknife
 
 # By falling probability: it came, it didn't, it came, it didn't.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals.turn_taking.speakers import change, changes, recent
+from evals.conversation_parts.speakers import change, changes, recent
 from harness.text.transcript import Transcript, Turn
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from evals.generation.eval import Generation
+from evals.generation import Generation
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.decoding.choosers import Sample as Draw
