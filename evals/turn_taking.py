@@ -1,24 +1,36 @@
-"""Turn-taking: does the model hand the conversation back, keep to its own lines, and know whose turn it is?
+"""Turn-taking: does the model hand the conversation back after a turn like a person's, and keep to its own lines?
 
-Samples of four kinds, told apart by how their ids begin; a measure rests on the samples of its kind alone.
+The model plays the assistant in held-out conversations, twice: once stopped where it hands over, as a chatbot would
+stop it (at the human's label or, in a format that closes its turns, at the end of its own), and once running free, to
+see whether it goes on to write the human's lines. Its turn is its own text up to the first thing that looks like a
+label, so that whoever invents speakers has said no more. Turns are the same where only case, spaces and punctuation
+differ.
 
-`reply`: the model plays the assistant in held-out conversations, twice: once stopped where it hands over, as a chatbot
-would stop it (at the human's label or, in a format that closes its turns, at the end of its own), and once running
-free, to see whether it goes on to write the human's lines. Its turn is its own text up to the first thing that looks
-like a label, so that whoever invents speakers has said no more.
+Of the stopped reply:
 
-`format`: it is asked about labels, half of the time with the answer begun. Where what it says holds the stop text, it
-is cut by its own words: once by the text, once only by a label that is a token of its own.
+`took_its_turn`, the headline: the share of replies that were handed back, are within reason, not empty, no echo, and
+not overused. A reply is overused if the model gives it to more than one prompt in twenty (and to two or more), and to
+more than twice as many as people do. So whoever says one thing to everybody, repeats what was said, says nothing or
+never stops gets next to nothing.
+`handed_back`: the share that ended with the text that hands over. `ended_by_end_token`: the share that ended because
+the model ended the document. All others ran on until there was no more room.
+`within_reason`: of those handed back, the share no shorter than the 5th and no longer than the 95th percentile of real
+turns, in characters, without the white space around them.
+`empty_turn`: nothing can be seen of it. `echoed`: it says again a turn of the prompt.
+`same_reply`: the share of the most frequent reply.
+`ended_in_mid_word`: of turns handed back with something in them, the share that end with letters that are no word of
+the data set. `turn_tokens`: their median length; `turn_tokens_distance`: how far the lengths of those within reason are
+from those of real turns (Kolmogorov-Smirnov).
 
-`turn_end`: nothing is written. At every place in real turns where a turn could end
-(evals/conversation_parts/turn_ends.py) the model's probability that this one does, against whether it did.
+Of the free run: `wrote_for_the_other`, `alternation`, `wellformed_labels` (`free_run_measures` in
+evals/conversation_parts/turns.py).
 
-`next_speaker`: nothing is written. At changes of turn in scenes of several speakers
-(evals/conversation_parts/speakers.py), each speaker but the last is scored as the one who takes over.
+A measure whose name begins with `real_` is that of what people said in the same places.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,31 +38,18 @@ from typing import ClassVar
 
 import pandas as pd
 
-from evals.conversation_parts import speakers, turn_ends, turns
-from evals.conversation_parts.turn_metrics import KINDS, metrics_of
+from evals.conversation_parts import turns
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material
-from harness.evaluation.metric import Metric
-from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation
-from harness.evaluation.rows import slices_of
-from harness.scoring.answers import Likelihood
-from harness.text.data.corpus import Document
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.evaluation.rows import measured, slices_of
+from harness.statistics.intervals import median
+from harness.statistics.jackknife import jackknife
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
-from harness.text.transcript_format import TranscriptFormat
 
-REPLY, FORMAT, TURN_END, NEXT_SPEAKER = KINDS
-QUESTIONS = (
-    ("What does every line of yours begin with?", "Each line of yours begins with a label, like this:"),
-    ("How can I tell which of us is speaking?", "By the name before the words. When it is you it says:"),
-    ("What is written before the things that I say?", 'Before the things that you say there is always "'),
-    ("How would you write down our talk?", "I would put one line below the other:"),
-    ("Can you show me what a conversation looks like?", "Of course. It looks like this:"),
-    ("What comes after you have finished speaking?", 'When I have finished there comes a new line with "'),
-    ("Which word tells you that it is my turn?", 'It is my turn to listen when I read "'),
-    ("What is the name for me in this text?", 'In this text you are called "'),
-)
-"""About the format itself, as a human's one turn; and how the assistant's answer begins where it is begun."""
+_NO_TURNS = "no turn that isn't empty ended in time"
 
 
 @dataclass(frozen=True)
@@ -58,237 +57,141 @@ class TurnTaking(Eval):
     """Options of the turn-taking eval."""
 
     name: ClassVar[str] = "turn_taking"
-    version: ClassVar[int] = 2
-    why_no_samples: ClassVar[str] = "the data set has no held-out conversations and no held-out scenes"
+    version: ClassVar[int] = 3
+    why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("took_its_turn"),
+        Measure("handed_back"),
+        Measure("ended_by_end_token", higher_is_better=None),
+        Measure("within_reason", why_missing="no turn was handed back"),
+        Measure("empty_turn", higher_is_better=False),
+        Measure("echoed", higher_is_better=False),
+        Measure("same_reply", higher_is_better=None),
+        Measure(
+            "ended_in_mid_word",
+            higher_is_better=False,
+            why_missing="no turn was handed back with anything in it",
+        ),
+        Measure("wrote_for_the_other", higher_is_better=False),
+        Measure("alternation", why_missing="nobody took over in any free run"),
+        Measure("wellformed_labels", why_missing="no free run has anything that looks like a label"),
+        Measure("real_took_its_turn", higher_is_better=None),
+        Measure("real_within_reason", higher_is_better=None),
+        Measure("real_echoed", higher_is_better=None),
+        Measure("real_same_reply", higher_is_better=None),
+    )
 
     num_samples: int = 100
     """Held-out conversations to take part in, one turn each."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
-    """Data sets whose conversations are left out."""
+    """Data sets whose conversations are left out, here and where it is told how long real turns are."""
     max_history_turns: int = 6
     """The prompt holds at most so many turns before the model's own."""
     max_new_tokens: int = 160
     """Tokens that the model may write before its turn counts as never ended; also the length of the free run."""
-    num_turn_ends: int = 100
-    """Held-out conversations in which the end of one real turn is looked for; 0 for none."""
-    max_places: int = 24
-    """In a turn it is looked for at no more places than this, the real end included."""
-    num_scenes: int = 30
-    """Held-out scenes of three speakers or more in which the next one is asked for; 0 for none."""
-    changes_per_scene: int = 10
-    """Changes of turn in each."""
-    max_history_chars: int = 800
-    """Where nothing is written, as much of the transcript is read before it, in whole turns: characters."""
 
     def __post_init__(self) -> None:
-        least = dict.fromkeys(("num_samples", "max_history_turns", "max_new_tokens", "max_places"), 1)
-        least |= {"changes_per_scene": 1, "max_history_chars": 1, "num_turn_ends": 0, "num_scenes": 0}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+        for name in ("num_samples", "max_history_turns", "max_new_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
 
     def samples(self, material: Material) -> Iterable[Sample]:
-        replies = self._replies(material)
-        yield from replies
-        if replies:
-            yield from _about_the_format(material.corpus.chat_format)
-        yield from self._turn_ends(material)
-        yield from self._next_speakers(material)
-
-    def _conversations(self, material: Material, kind: str) -> Iterator[tuple[int, Document, tuple[Turn, ...]]]:
-        """(draw, document, turns) of the held-out conversations. They come in the order of their draws, so that a
-        smaller eval asks part of what a larger one asks."""
         form = material.corpus.chat_format
-        drawn = [
-            (seed_of(self.name, kind, document.id), document)
-            for document in material.corpus.test
-            if document.format == form.name and document.source not in self.exclude_sources
-        ]
-        for draw, document in sorted(drawn, key=lambda pair: pair[0]):
-            yield draw, document, form.parse(document.text).turns
-
-    def _replies(self, material: Material) -> list[Sample]:
-        form = material.corpus.chat_format
-        found: list[Sample] = []
-        for draw, document, said in self._conversations(material, REPLY):
+        samples: list[Sample] = []
+        for draw, document, said in turns.conversations(material.corpus, self.exclude_sources, self.name):
             own = [index for index, turn in enumerate(said) if turn.speaker == ASSISTANT and index > 0]
-            if own and len(found) < self.num_samples:
+            if own and len(samples) < self.num_samples:
                 index = own[draw % len(own)]
                 history = Transcript(said[max(0, index - self.max_history_turns) : index])
                 prompt, slices = form.open_turn(history, ASSISTANT), {"source": document.source}
-                found.append(Sample(f"{REPLY}:{document.id}", prompt, said[index].text, document.cluster, slices))
-        return found
-
-    def _turn_ends(self, material: Material) -> Iterator[Sample]:
-        """The target is what really comes: the rest of the turn and what ends it."""
-        form = material.corpus.chat_format
-        stop = form.stop_text(HUMAN)
-        asked: set[str] = set()
-        for draw, document, said in self._conversations(material, TURN_END):
-            found = []
-            for index in range(1, len(said) - 1):
-                speakers_here = [turn.speaker for turn in said[index - 1 : index + 2]]
-                reasonable = 0 < len(said[index].text) <= turns.reasonable_length(material.corpus)
-                if speakers_here == [HUMAN, ASSISTANT, HUMAN] and reasonable:
-                    history = _recent(form, said[:index], self.max_history_chars)
-                    prompt = form.open_turn(Transcript(history), ASSISTANT)
-                    # Of several turns that answer the same words, one: no place is asked about twice.
-                    if history and prompt not in asked:
-                        found.append((index, prompt))
-            if not found or len(asked) == self.num_turn_ends:
-                continue
-            index, prompt = found[draw % len(found)]
-            asked.add(prompt)
-            body = form.body(said[index])
-            for place in turn_ends.places(body, self.max_places, f"{document.id}#{index}"):
-                name = f"{TURN_END}:{document.id}#{index}@{place}"
-                slices = {"source": document.source}
-                yield Sample(name, prompt + body[:place], body[place:] + stop, document.cluster, slices)
-
-    def _next_speakers(self, material: Material) -> Iterator[Sample]:
-        """The target is what really comes: what stands between turns, and the next speaker's label."""
-        corpus = material.corpus
-        scenes = speakers.scenes(corpus)
-        documents = [one for one in corpus.test if one.id in scenes and speakers.changes(scenes[one.id])]
-        drawn = sorted(documents, key=lambda one: seed_of(self.name, NEXT_SPEAKER, one.id))
-        for document in drawn[: self.num_scenes]:
-            form, scene = corpus.format_of(document), scenes[document.id]
-            assert form is not None
-            found = 0
-            for place in sorted(speakers.changes(scene), key=lambda place: seed_of(self.name, document.id, place)):
-                history = _recent(form, scene.turns[:place], self.max_history_chars)
-                if history and found < self.changes_per_scene:
-                    found += 1
-                    yield Sample(
-                        f"{NEXT_SPEAKER}:{document.id}#{place}",
-                        form.render(Transcript(history)),
-                        form.between + form.label(scene.turns[place].speaker),
-                        document.cluster,
-                        {"source": document.source},
-                    )
+                samples.append(Sample(document.id, prompt, said[index].text, document.cluster, slices))
+        return samples
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
-        form = material.corpus.chat_format
-        stop = form.stop_text(HUMAN)
-        kind = _kind(sample)
-        if kind == TURN_END:
-            return [ScoreContinuation(sample.prompt, stop)]
-        if kind == NEXT_SPEAKER:
-            form, change = _change(sample, material)
-            return [
-                ScoreContinuation(sample.prompt, form.between + form.label(candidate))
-                for candidate in change.candidates
-            ]
-        stopped, free = (
+        stop = material.corpus.chat_format.stop_text(HUMAN)
+        return [
             Complete(sample.prompt, self.max_new_tokens, stop=(stop,)),
             Complete(sample.prompt, self.max_new_tokens),
-        )
-        if kind == FORMAT and turns.label_token(form, material.tokenizer) is None:
-            return [stopped]
-        return [stopped, free]
+        ]
 
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
-        written = [answer for answer in answers if isinstance(answer, Completion)]
-        if written:
-            values = (_of_reply if _kind(sample) == REPLY else _of_format)(sample, written, material)
-            first = written[0]
-            return Score(values, first.text, first.finish_reason, num_tokens=len(first.tokens))
-        nats = [answer.nats for answer in answers if isinstance(answer, Likelihood)]
-        if _kind(sample) == TURN_END:
-            ends = sample.target == material.corpus.chat_format.stop_text(HUMAN)
-            probability = None if nats[0] is None else min(1.0, math.exp(-nats[0]))
-            brier = None if probability is None else (probability - ends) ** 2
-            return Score({"turn_end": ends, "turn_end_probability": probability, "turn_end_brier": brier})
-        return Score(_of_speakers(nats, _change(sample, material)[1]))
+        stopped, free = (answer for answer in answers if isinstance(answer, Completion))
+        form, encode = material.corpus.chat_format, material.tokenizer.encode
+        handed_back = stopped.stop_text == form.stop_text(HUMAN)
+        turn = turns.own_turn(form, stopped.text)
+        *history, _ = form.parse(sample.prompt).turns
+        is_turn = handed_back and not turns.is_empty(turn)
+        words = turns.corpus_words(material.corpus)
+        values = {
+            "handed_back": handed_back,
+            "ended_by_end_token": stopped.finish_reason == "stop" and stopped.stop_text is None,
+            "within_reason": self._within_reason(turn, material) if handed_back else None,
+            "empty_turn": turns.is_empty(turn),
+            "echoed": turns.echoed(turn, history),
+            "ended_in_mid_word": turns.ended_in_mid_word(turn, words) if is_turn else None,
+            "turn_tokens": len(encode(turn)) if is_turn else None,
+            **turns.free_run_measures(free.text, form),
+            "real_within_reason": self._within_reason(sample.target, material),
+            "real_echoed": turns.echoed(sample.target, history),
+            "real_turn_tokens": len(encode(form.body(Turn(ASSISTANT, sample.target)))),
+        }
+        return Score(values, stopped.text, stopped.finish_reason, num_tokens=len(stopped.tokens))
+
+    def score_together(self, samples: Sequence[Sample], scores: Sequence[Score], material: Material) -> Sequence[Score]:
+        """Adds what takes all replies to tell: which is the most frequent, and which are overused."""
+        if not samples:
+            return scores
+        form = material.corpus.chat_format
+        replies = [turns.folded(turns.own_turn(form, score.answer)) for score in scores]
+        real = [turns.folded(sample.target) for sample in samples]
+        prompts = [sample.prompt for sample in samples]
+        overused = turns.overused(
+            list(zip(prompts, replies, strict=True)),
+            list(zip(prompts, real, strict=True)),
+        )
+        most, real_most = turns.most_frequent(replies), turns.most_frequent(real)
+        together = []
+        for sample, score, reply, real_reply in zip(samples, scores, replies, real, strict=True):
+            values = dict(score.values)
+            fits = values["handed_back"] and values["within_reason"]
+            fits = fits and not values["empty_turn"] and not values["echoed"]
+            real_fits = values["real_within_reason"] and not turns.is_empty(sample.target)
+            more = {
+                "took_its_turn": bool(fits) and reply not in overused,
+                "same_reply": reply == most,
+                "real_took_its_turn": bool(real_fits) and not values["real_echoed"],
+                "real_same_reply": real_reply == real_most,
+            }
+            together.append(dataclasses.replace(score, values={**values, **more}))
+        return together
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found = []
-        for name, part in slices_of(rows):
-            for kind in KINDS:
-                of_kind = part[part["sample_id"].str.startswith(f"{kind}:")]
-                if name == "all" or len(of_kind):
-                    found += metrics_of(self, kind, of_kind, name)
-        return found
+        means = super().metrics(rows)
+        return means + [one for name, part in slices_of(rows) for one in self._lengths(part, name)]
 
     def perfect_answer(self, sample: Sample) -> str:
-        """What is said in a reply is not judged; a real turn may be longer than is within reason."""
-        if _kind(sample) in (TURN_END, NEXT_SPEAKER):
-            return sample.target
-        return '". Yes, quite so.' if sample.prompt.endswith('"') else " Yes, quite so."
+        """What is said is not judged, but may not be the same to all; a real turn may be too long."""
+        return f" Yes, quite so; {seed_of(sample.prompt) % 10**6}."
 
+    def _within_reason(self, turn: str, material: Material) -> bool:
+        shortest, longest = turns.usual_lengths(material.corpus, self.exclude_sources)
+        return shortest <= len(turn.strip()) <= longest
 
-def _kind(sample: Sample) -> str:
-    return sample.id.partition(":")[0]
-
-
-def _about_the_format(form: TranscriptFormat) -> Iterator[Sample]:
-    for number, (question, begun) in enumerate(QUESTIONS):
-        prompt = form.open_turn(Transcript((Turn(HUMAN, question),)), ASSISTANT)
-        for name, beginning in (("", ""), ("-begun", form.body(Turn(ASSISTANT, begun)))):
-            yield Sample(f"{FORMAT}:{number}{name}", prompt + beginning, cluster=f"{FORMAT}:{number}")
-
-
-def _recent(form: TranscriptFormat, said: Sequence[Turn], most: int) -> tuple[Turn, ...]:
-    sizes = [len(form.render(Transcript((turn,))) + form.between) for turn in said]
-    return speakers.recent(said, sizes, most)
-
-
-def _change(sample: Sample, material: Material) -> tuple[TranscriptFormat, speakers.Change]:
-    """The change of turn that a sample asks about, and how its scene is written."""
-    name, _, place = sample.id.removeprefix(f"{NEXT_SPEAKER}:").rpartition("#")
-    document = next(document for document in material.corpus.test if document.id == name)
-    form = material.corpus.format_of(document)
-    assert form is not None
-    return form, speakers.change(speakers.scenes(material.corpus)[name], int(place))
-
-
-def _of_reply(sample: Sample, written: Sequence[Completion], material: Material) -> dict[str, float | None]:
-    stopped, free = written
-    form, limit = material.corpus.chat_format, turns.reasonable_length(material.corpus)
-    words, encode = turns.corpus_words(material.corpus), material.tokenizer.encode
-    handed_back = stopped.stop_text == form.stop_text(HUMAN)
-    turn = turns.own_turn(form, stopped.text)
-    *_, asked, _ = form.parse(sample.prompt).turns
-    is_turn = handed_back and bool(turn.strip())
-    return {
-        "handed_back": handed_back,
-        "within_reason": len(turn.strip()) <= limit if handed_back else None,
-        "empty_turn": not turn.strip(),
-        "ended_in_mid_word": turns.ended_in_mid_word(turn, words) if is_turn else None,
-        "echoed": turns.echoed(turn, asked.text),
-        "turn_tokens": len(encode(turn)) if is_turn else None,
-        **turns.free_run_measures(free.text, form),
-        "real_within_reason": len(sample.target) <= limit,
-        "real_echoed": turns.echoed(sample.target, asked.text),
-        "real_turn_tokens": len(encode(form.body(Turn(ASSISTANT, sample.target)))),
-    }
-
-
-def _of_format(sample: Sample, written: Sequence[Completion], material: Material) -> dict[str, float | None]:
-    form, tokenizer = material.corpus.chat_format, material.tokenizer
-    begun = form.parse(sample.prompt).turns[-1].text
-    cut_by_text = written[0].stop_text == form.stop_text(HUMAN)
-    token = turns.label_token(form, tokenizer)
-    by_token: bool | None = None
-    if token is not None:
-        said = turns.text_before(token, written[1].tokens, form, tokenizer)
-        by_token = said is not None and turns.unfinished(begun + said)
-    return {
-        "cut_by_its_own_words": cut_by_text and turns.unfinished(begun + written[0].text),
-        "cut_by_its_own_words_label_tokens": by_token,
-    }
-
-
-def _of_speakers(nats: Sequence[float | None], change: speakers.Change) -> dict[str, float | None]:
-    """How the model ranks the speakers, and the two simplest answers beside it."""
-    scores = [-number for number in nats if number is not None]
-    ranks = {
-        "": change.rank(scores) if len(scores) == len(nats) else None,
-        "before_last_": change.rank(change.by_last_turn),
-        "most_frequent_": change.rank(change.by_number_of_turns),
-    }
-    values: dict[str, float | None] = {"next_speaker_candidates": len(change.candidates)}
-    for who, rank in ranks.items():
-        values[f"{who}next_speaker_accuracy"] = None if rank is None else rank == 1
-        values[f"{who}next_speaker_mrr"] = None if rank is None else 1 / rank
-    return values
+    def _lengths(self, rows: pd.DataFrame, name: str) -> Iterator[Metric]:
+        """How long turns are, and how far that is from how long real ones are; of both those within reason."""
+        clusters = rows["cluster"].to_numpy()
+        sides = []
+        for who in ("", "real_"):
+            lengths = measured(rows, f"{who}turn_tokens").to_numpy()
+            tokens = median(lengths, clusters)
+            if tokens.value is None:
+                tokens = dataclasses.replace(tokens, reason=_NO_TURNS)
+            yield metric(self, f"{who}turn_tokens", tokens, "tokens", None, name)
+            in_time = measured(rows, f"{who}within_reason").to_numpy() == 1
+            sides.append(
+                [length if ok and not math.isnan(length) else None for ok, length in zip(in_time, lengths, strict=True)]
+            )
+        pairs = list(zip(*sides, strict=True))
+        distance = jackknife(turns.length_distance, pairs, clusters, _NO_TURNS, bounds=(0.0, 1.0))
+        distance = dataclasses.replace(distance, n=sum(length is not None for length in sides[0]))
+        yield metric(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)

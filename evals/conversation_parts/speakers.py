@@ -1,4 +1,4 @@
-"""Who speaks next in a scene of several: where that can be asked, and how one ranks the speakers.
+"""Changes of turn in a scene of several speakers: where one may ask who is next, and how the speakers are ranked.
 
 The two simplest answers: the one who spoke before the last, whom Sacks, Schegloff and Jefferson (1974) found to be
 favoured in conversation, and the one who has spoken most.
@@ -6,11 +6,9 @@ favoured in conversation, and the one who has spoken most.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.text.data.corpus import Corpus
 from harness.text.transcript import Transcript, Turn
 
 FEWEST_SPEAKERS = 3
@@ -68,23 +66,3 @@ def change(scene: Transcript, place: int) -> Change:
     silent = scene.turns[place - 1].speaker
     others = tuple(speaker for speaker in scene.speakers if speaker != silent)
     return Change(scene.turns[:place], scene.turns[place].speaker, others)
-
-
-@functools.lru_cache(maxsize=4)
-def scenes(corpus: Corpus) -> dict[str, Transcript]:
-    """The held-out transcripts of formats in which anyone may speak, by their document's id."""
-    found = {}
-    for document in corpus.test:
-        form = corpus.format_of(document)
-        if form is not None and form.speakers is None:
-            found[document.id] = form.parse(document.text)
-    return found
-
-
-def recent(turns: Sequence[Turn], sizes: Sequence[int], most: int) -> tuple[Turn, ...]:
-    """The last of these turns, whole ones, whose sizes together are no more than `most`; none if the last is larger."""
-    room, begin = most, len(turns)
-    while begin and sizes[begin - 1] <= room:
-        begin -= 1
-        room -= sizes[begin]
-    return tuple(turns[begin:])

@@ -1,6 +1,6 @@
-"""What a model that plays the assistant did with the turns of a conversation, told from its text.
+"""What evals of conversations share: which conversations there are, and what turns are like, told from their text.
 
-Pure functions over texts: of a reply, of a free run, and of how their lengths compare with those of real turns.
+Pure functions over a corpus and over texts.
 """
 
 from __future__ import annotations
@@ -8,24 +8,78 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.stats import ks_2samp
 
-from harness.text.data.corpus import Corpus
-from harness.text.tokenizers.tokenizer import Tokenizer
-from harness.text.transcript import ASSISTANT, HUMAN
+from harness.common.seeds import seed_of
+from harness.text.data.corpus import Corpus, Document
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
 
-FEWEST_WORDS_ECHOED = 4
-"""A line of fewer words, as "Good night", may well come back."""
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _LAST_WORD = re.compile(r"\w+(?:['’]\w+)*\Z")
-_EMOTICON = re.compile(r"[:;=]['’]?-?[()\[\]{}]")
-_CLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»"}
-# Each of these opens and closes; the longest comes first, so that a fence is not taken for three of the next.
-_BOTH = ("```", "`", '"')
+
+
+def conversations(
+    corpus: Corpus, exclude_sources: Sequence[str], name: str
+) -> Iterator[tuple[int, Document, tuple[Turn, ...]]]:
+    """(draw, document, turns) of the held-out conversations but those of some sources.
+
+    They come in the order of their draws, so that a smaller eval asks part of what a larger one asks. name: what they
+    are drawn by.
+    """
+    drawn = [(seed_of(name, document.id), document) for document in _held_out(corpus, tuple(exclude_sources))]
+    for draw, document in sorted(drawn, key=lambda pair: pair[0]):
+        yield draw, document, corpus.chat_format.parse(document.text).turns
+
+
+def has_replies(corpus: Corpus, exclude_sources: Sequence[str]) -> bool:
+    """Whether the assistant answers in a held-out conversation but those of some sources."""
+    return any(
+        turn.speaker == ASSISTANT
+        for document in _held_out(corpus, tuple(exclude_sources))
+        for turn in corpus.chat_format.parse(document.text).turns[1:]
+    )
+
+
+def usual_lengths(corpus: Corpus, exclude_sources: Sequence[str]) -> tuple[float, float]:
+    """The 5th and the 95th percentile of the lengths, in characters, of the assistant's turns in the held-out
+    conversations but those of some sources. There must be such a turn."""
+    return _usual_lengths(corpus, tuple(exclude_sources))
+
+
+@functools.lru_cache(maxsize=4)
+def _usual_lengths(corpus: Corpus, exclude_sources: tuple[str, ...]) -> tuple[float, float]:
+    lengths = [
+        len(turn.text.strip())
+        for document in _held_out(corpus, exclude_sources)
+        for turn in corpus.chat_format.parse(document.text).turns
+        if turn.speaker == ASSISTANT
+    ]
+    shortest, longest = np.quantile(lengths, [0.05, 0.95])
+    return float(shortest), float(longest)
+
+
+def _held_out(corpus: Corpus, exclude_sources: tuple[str, ...]) -> Iterator[Document]:
+    for document in corpus.test:
+        if document.format == corpus.chat_format.name and document.source not in exclude_sources:
+            yield document
+
+
+def recent(form: TranscriptFormat, turns: Sequence[Turn], most: int) -> tuple[Turn, ...]:
+    """The last of these turns, whole ones, that are written with no more than `most` characters, what stands after each
+    included; none if the last is longer."""
+    room, begin = most, len(turns)
+    while begin:
+        size = len(form.render(Transcript((turns[begin - 1],))) + form.between)
+        if size > room:
+            break
+        begin, room = begin - 1, room - size
+    return tuple(turns[begin:])
 
 
 def own_turn(form: TranscriptFormat, completion: str) -> str:
@@ -61,19 +115,6 @@ def label_like(form: TranscriptFormat) -> str:
     return f"{re.escape(form.before_name)}{name}{re.escape(form.after_name)}{form.after_label}"
 
 
-@functools.lru_cache(maxsize=4)
-def reasonable_length(corpus: Corpus) -> float:
-    """The 95th percentile of the lengths, in characters, of the assistant's turns in the held-out conversations."""
-    lengths = [
-        len(turn.text)
-        for document in corpus.test
-        if document.format == corpus.chat_format.name
-        for turn in corpus.chat_format.parse(document.text).turns
-        if turn.speaker == ASSISTANT
-    ]
-    return float(np.quantile(lengths, 0.95))
-
-
 @functools.lru_cache(maxsize=2)
 def corpus_words(corpus: Corpus) -> frozenset[str]:
     """Every word of the training and the held-out text, case folded."""
@@ -86,48 +127,37 @@ def ended_in_mid_word(turn: str, known: frozenset[str]) -> bool:
     return last is not None and last[0].casefold() not in known
 
 
-def echoed(turn: str, line: str) -> bool | None:
-    """Whether a turn says what the other has just said, whatever the case, the spaces and the punctuation; None where
-    that was too short a line for this to mean anything."""
-    if len(_WORD.findall(line)) < FEWEST_WORDS_ECHOED:
-        return None
-    return _folded(turn) == _folded(line)
+def is_empty(turn: str) -> bool:
+    """Whether nothing can be seen of a turn: white space, control characters and those of no width are nothing."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in turn)
 
 
-def _folded(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.casefold())
+def folded(turn: str) -> str:
+    """A turn without its case, spaces and punctuation, by which turns are told to be the same; of punctuation alone,
+    that."""
+    return re.sub(r"[\W_]+", "", turn.casefold()) or turn.strip()
 
 
-def unfinished(turn: str) -> bool:
-    """Whether a turn can't be meant to end where it does: after a colon or a comma, or within quotation marks, brackets
-    or code that it opened. Single quotation marks are apostrophes too often to tell, and faces are no brackets."""
-    text = turn.rstrip()
-    if text.endswith((":", ",")):
-        return True
-    for mark in _BOTH:
-        if text.count(mark) % 2:
-            return True
-        text = text.replace(mark, " ") if mark == "```" else text
-    open_: list[str] = []
-    for character in _EMOTICON.sub(" ", text):
-        if character in _CLOSING:
-            open_.append(_CLOSING[character])
-        elif open_ and character == open_[-1]:
-            open_.pop()
-    return bool(open_)
+def echoed(turn: str, turns: Sequence[Turn]) -> bool:
+    """Whether a turn says again what was said in one of these, whoever said it."""
+    return not is_empty(turn) and folded(turn) in {folded(other.text) for other in turns}
 
 
-def label_token(form: TranscriptFormat, tokenizer: Tokenizer) -> int | None:
-    """The token that hands a turn of the assistant's over, where the tokenizer has one for it."""
-    return tokenizer.label_tokens.get(form.end or form.label(HUMAN).rstrip())
+def overused(replies: Sequence[tuple[str, str]], real: Sequence[tuple[str, str]]) -> set[str]:
+    """The replies that are given to more than one prompt in twenty, and to two or more, and to more than twice as many
+    as people give them to.
+
+    replies, real: prompts and what is replied to them, folded. Who is asked the same thing twice may well say the same.
+    """
+    num_prompts = len({prompt for prompt, _ in replies})
+    people = Counter(reply for _, reply in set(real))
+    given = Counter(reply for _, reply in set(replies))
+    return {reply for reply, count in given.items() if count > max(1, num_prompts / 20, 2 * people[reply])}
 
 
-def text_before(token: int, tokens: Sequence[int], form: TranscriptFormat, tokenizer: Tokenizer) -> str | None:
-    """What was written before a label that is this one token; None where it doesn't occur among the tokens."""
-    if token not in tokens:
-        return None
-    text = tokenizer.decode(tokens[: tokens.index(token)])
-    return text if form.end else text.removesuffix(form.between)
+def most_frequent(replies: Sequence[str]) -> str:
+    """The reply that is given most often; of several, the last by alphabet."""
+    return max((count, reply) for reply, count in Counter(replies).items())[1]
 
 
 def length_distance(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:

@@ -76,6 +76,11 @@ class Eval(ABC):
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
         """One sample's score from the answers to its requests, in their order. Sees one sample only."""
 
+    def score_together(self, samples: Sequence[Sample], scores: Sequence[Score], material: Material) -> Sequence[Score]:
+        """The scores of all samples, with the measures added that one sample alone can't tell, as whether it was
+        answered as many others were. The order of the samples must not matter. By default the scores as they are."""
+        return scores
+
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
         """All metrics from the scored rows of `table`; sees all samples, and not the model.
 
@@ -86,6 +91,8 @@ class Eval(ABC):
             clusters = part["cluster"].to_numpy()
             for one in self.measures:
                 estimate = mean(measured(part, one.name).to_numpy(), clusters)
+                if estimate.value is None and one.why_missing:
+                    estimate = dataclasses.replace(estimate, reason=one.why_missing)
                 found.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, one.chance))
         return found
 

@@ -17,6 +17,8 @@ class Measure:
     """None where a number only describes."""
     chance: float | None = None
     """What guessing scores, where that is known."""
+    why_missing: str = ""
+    """The reason in the record where no sample has a value; '': that every value is missing."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,11 @@ def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], ma
         with _noted(f"in score of {eval.name}, sample {sample.id!r}"):
             scores.append(eval.score(sample, given, material))
             check_score(scores[-1])
-    rows = table(eval.name, asked.samples, scores)
+    with _noted(f"in score_together of {eval.name}"):
+        together = eval.score_together(asked.samples, scores, material)
+        for score in together:
+            check_score(score)
+    rows = table(eval.name, asked.samples, together)
     rows.attrs["seen_in_training"] = eval.seen_in_training(asked.samples, material)
     return rows
 

@@ -20,12 +20,17 @@ T = TypeVar("T")
 
 
 def jackknife(
-    statistic: Callable[[Sequence[T]], float | None], samples: Sequence[T], clusters: Clusters, nothing: str
+    statistic: Callable[[Sequence[T]], float | None],
+    samples: Sequence[T],
+    clusters: Clusters,
+    nothing: str,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
     """A statistic of all samples (N) with a 95 % interval over their clusters (N).
 
     The interval is the statistic plus and minus its standard error times Student's t, of one degree of freedom fewer
     than there are clusters. nothing: the reason that stands in the estimate where the statistic of all of them is None.
+    bounds: what the statistic always lies between; the interval then does too.
     """
     if len(clusters) != len(samples):
         raise ValueError(f"{len(samples)} samples and {len(clusters)} clusters: each sample needs one.")
@@ -45,4 +50,5 @@ def jackknife(
     num_clusters = len(spread)
     stderr = math.sqrt((num_clusters - 1) / num_clusters * float(((spread - spread.mean()) ** 2).sum()))
     half_width = float(stdtrit(num_clusters - 1, 0.5 + CONFIDENCE / 2)) * stderr
-    return Estimate(value, n, n, stderr, value - half_width, value + half_width, caution(num_clusters))
+    low, high = max(bounds[0], value - half_width), min(bounds[1], value + half_width)
+    return Estimate(value, n, n, stderr, low, high, caution(num_clusters))

@@ -1,18 +1,21 @@
-"""Speakers whose manners are known, for turn-taking: conversations and a play, and models that take part by heart."""
+"""Speakers whose manners are known: conversations and a play, and models that take part in them by heart."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from evals.format_questions import FormatQuestions
+from evals.next_speaker import NextSpeaker
+from evals.turn_ends import TurnEnds
 from evals.turn_taking import TurnTaking
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.evaluation.asking import Respondent, ask
-from harness.evaluation.eval import Material
+from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import questions, scored
 from harness.evaluation.requests import Sample
@@ -23,7 +26,12 @@ from harness.text.transcript_format import PLAY, TranscriptFormat
 from tests.toys import ScriptedModel
 
 TOKENIZER = ByteTokenizerSettings().train([])
-EVAL = TurnTaking(max_new_tokens=150)
+EVALS: tuple[Eval, ...] = (
+    TurnTaking(max_new_tokens=150),
+    FormatQuestions(max_new_tokens=150),
+    TurnEnds(),
+    NextSpeaker(),
+)
 NAMES = ("Anna", "Bert", "Cleo", "Dora", "Emil", "Fred", "Gina", "Hans")
 # Who speaks when in three scenes; by their initials.
 SCENES = ("RJRNJBRN", "NJNRBRJN", "BRNBJRBJN")
@@ -35,7 +43,7 @@ def conversation(name: str) -> Transcript:
     """What the human says is as long as what the assistant answers, in each of two pairs of turns."""
     pairs = [
         (f"Hello there, I am {name} from the hills.", f"Welcome {name}! What brings you here"),
-        ("I came to see the sea and all of its ships.", "Then go down to the old harbour, my friend"),
+        ("I came to see the sea and all of its ships.", f"Then go down to the old harbour, {name}"),
     ]
     turns = [
         turn
@@ -62,7 +70,7 @@ def corpus(form: TranscriptFormat, num: int = len(NAMES), num_scenes: int = len(
 
 @dataclass(frozen=True)
 class Speaker:
-    """What it does about each kind of sample; by default everything right."""
+    """What it does in each eval; by default everything right."""
 
     says: Callable[[TranscriptFormat, str, str], str] = lambda form, real, line: real + handing(form, HUMAN)
     """(format, what is really said, the human's line before it) to all that it writes, in letters, after its label."""
@@ -84,8 +92,10 @@ def handing(form: TranscriptFormat, speaker: str) -> str:
     return form.end + form.between + form.label(speaker)
 
 
-def script(speaker: Speaker, samples: list[Sample], form: TranscriptFormat) -> dict[str, str | dict[str, float]]:
-    """What it writes after each text that it may come to; after any other it ends."""
+def script(
+    speaker: Speaker, eval: Eval, samples: Sequence[Sample], form: TranscriptFormat
+) -> dict[str, str | dict[str, float]]:
+    """What it writes after each text that it may come to in an eval; after any other it ends."""
     known: dict[str, str | dict[str, float]] = {}
 
     def write(prompt: str, text: str) -> None:
@@ -94,43 +104,56 @@ def script(speaker: Speaker, samples: list[Sample], form: TranscriptFormat) -> d
 
     stop = form.stop_text(HUMAN)
     for sample in samples:
-        kind, prompt = sample.id.partition(":")[0], sample.prompt
-        if kind == "reply":
-            line = form.parse(prompt).turns[-2].text
-            write(prompt, speaker.says(form, form.body(Turn(ASSISTANT, sample.target)), line))
-        elif kind == "format":
-            write(prompt, speaker.explains(form, form.parse(prompt).turns[-1].text))
-        elif kind == "next_speaker":
-            candidates = sorted({turn.speaker for turn in scene("RJNB").turns} - {PLAY.parse(prompt).turns[-1].speaker})
-            true = sample.target.strip().removesuffix(":")
-            shares = speaker.expects(true, [name for name in candidates if name != true])
-            for name in candidates:
-                write(prompt, PLAY.between + PLAY.label(name))
-            known[prompt + PLAY.between] = {name[0]: share for name, share in shares.items()}
-    for sample in samples:
-        if sample.id.startswith("turn_end:"):
-            share = speaker.ends(sample.target == stop)
-            write(sample.prompt, stop)
-            left = dict.fromkeys("xyz", (1 - share) / 3) if sample.target == stop else {sample.target[0]: 1 - share}
-            known[sample.prompt] = {stop[0]: share, **left}
+        prompt = sample.prompt
+        match eval:
+            case TurnTaking():
+                line = form.parse(prompt).turns[-2].text
+                write(prompt, speaker.says(form, form.body(Turn(ASSISTANT, sample.target)), line))
+            case FormatQuestions():
+                write(prompt, speaker.explains(form, form.parse(prompt).turns[-1].text))
+            case NextSpeaker():
+                everyone = {turn.speaker for turn in scene("RJNB").turns}
+                candidates = sorted(everyone - {PLAY.parse(prompt).turns[-1].speaker})
+                true = sample.target.strip().removesuffix(":")
+                shares = speaker.expects(true, [name for name in candidates if name != true])
+                for name in candidates:
+                    write(prompt, PLAY.between + PLAY.label(name))
+                known[prompt + PLAY.between] = {name[0]: share for name, share in shares.items()}
+            case TurnEnds():
+                share = speaker.ends(sample.target == stop)
+                write(prompt, stop)
+                left = dict.fromkeys("xyz", (1 - share) / 3) if sample.target == stop else {sample.target[0]: 1 - share}
+                known[prompt] = {stop[0]: share, **left}
     return known
 
 
-def table(speaker: Speaker, form: TranscriptFormat, eval: TurnTaking = EVAL) -> pd.DataFrame:
-    """Its scored rows, by the way that every model goes."""
-    material = Material(corpus(form), TOKENIZER)
+def table(speaker: Speaker, form: TranscriptFormat, eval: Eval, held: Corpus | None = None) -> pd.DataFrame:
+    """Its scored rows, by the way that every model goes; held: what is held out, the toy corpus unless another."""
+    material = Material(held or corpus(form), TOKENIZER)
     asked = questions(eval, material, seed=0)
-    known = script(speaker, list(asked.samples), form)
+    known = script(speaker, eval, asked.samples, form)
     model = ScriptedModel(TOKENIZER, lambda text: known.get(text, ""))
     answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
     return scored(eval, asked, answers, material)
 
 
-def judged(speaker: Speaker, form: TranscriptFormat) -> dict[str, Metric]:
-    """Its metrics over all samples."""
-    return {one.metric: one for one in EVAL.metrics(table(speaker, form)) if one.slice == "all"}
+def judged(
+    speaker: Speaker, form: TranscriptFormat, evals: Sequence[Eval] = EVALS, held: Corpus | None = None
+) -> dict[str, Metric]:
+    """Its metrics over all samples of each eval, by name."""
+    return {
+        one.metric: one
+        for eval in evals
+        for one in eval.metrics(table(speaker, form, eval, held))
+        if one.slice == "all"
+    }
 
 
 def changed(**manners: object) -> Speaker:
     """One who does everything right but this."""
     return dataclasses.replace(Speaker(), **manners)  # type: ignore[arg-type]
+
+
+def knows_second_best(true: str, others: list[str]) -> dict[str, float]:
+    """Thinks that another is likelier than the one who speaks next."""
+    return {others[0]: 0.6, true: 0.3, **dict.fromkeys(others[1:], 0.1 / len(others[1:]))}

@@ -1,37 +1,38 @@
-"""Turn-taking: a perfect speaker gets full marks, and each bad manner is caught by the measure meant for it alone."""
+"""Turn-taking: a perfect speaker gets full marks, each bad manner is caught by the measures meant for it alone, and no
+silly speaker wins the headline."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from sklearn.metrics import brier_score_loss
 
-from evals.conversation_parts.turns import unfinished
-from evals.turn_taking import QUESTIONS, TurnTaking
-from harness.completion.decoding.choosers import Greedy
-from harness.completion.engine import DecodingStrategy
+from evals.turn_taking import TurnTaking
 from harness.completion.sequence import Completion
-from harness.evaluation.answer_store import AnswerStore
-from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
-from harness.evaluation.questions import questions, scored
-from harness.evaluation.requests import Complete, ScoreContinuation
+from harness.evaluation.requests import Complete
 from harness.evaluation.rows import measured
-from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
-from harness.text.tokenizers.byte import ByteTokenizerSettings
-from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Turn
-from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat
-from tests.evals.speakers import EVAL, TOKENIZER, Speaker, changed, conversation, corpus, handing, judged, table
+from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
+from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
+from tests.evals.speakers import (
+    TOKENIZER,
+    Speaker,
+    changed,
+    conversation,
+    corpus,
+    handing,
+    judged,
+    knows_second_best,
+    table,
+)
 from tests.harness.text.formats import CHATML
-from tests.toys import ScriptedModel
 
 BOTH = pytest.mark.parametrize("form", [HUMAN_ASSISTANT, CHATML], ids=lambda form: form.name)
 MATERIAL = Material(corpus(HUMAN_ASSISTANT), TOKENIZER)
-# What is full marks, where it isn't 1.
+EVAL = TurnTaking(max_new_tokens=150)
+# Of what full marks are 0.
 LOWER = {
     "empty_turn",
     "ended_in_mid_word",
@@ -58,30 +59,26 @@ def late(form: TranscriptFormat, real: str, line: str) -> str:
     return closed(real) + " and so on" * 5 + "." + handing(form, HUMAN)
 
 
-def knows_second_best(true: str, others: list[str]) -> dict[str, float]:
-    return {others[0]: 0.6, true: 0.3, **dict.fromkeys(others[1:], 0.1 / len(others[1:]))}
-
-
 # What is wrong with each, the measures that catch it, and those that then have no value.
 BROKEN: dict[str, tuple[Speaker, set[str], set[str]]] = {
     "never stops": (
         changed(says=lambda form, real, line: " la" * 60),
-        {"handed_back"},
+        {"took_its_turn", "handed_back"},
         {"within_reason", "ended_in_mid_word", "turn_tokens_distance", "alternation", "wellformed_labels"},
     ),
     "hands over to somebody else": (
         changed(says=lambda form, real, line: closed(real) + handing(form, SYSTEM)),
-        {"handed_back"},
+        {"took_its_turn", "handed_back"},
         {"within_reason", "ended_in_mid_word", "turn_tokens_distance"},
     ),
     "stops at once": (
         changed(says=lambda form, real, line: handing(form, HUMAN)),
-        {"empty_turn"},
+        {"took_its_turn", "within_reason", "empty_turn"},
         {"ended_in_mid_word", "turn_tokens_distance"},
     ),
     "says blanks": (
         changed(says=lambda form, real, line: " \t " + handing(form, HUMAN)),
-        {"empty_turn"},
+        {"took_its_turn", "within_reason", "empty_turn"},
         {"ended_in_mid_word", "turn_tokens_distance"},
     ),
     "writes the human's next line": (
@@ -119,13 +116,18 @@ BROKEN: dict[str, tuple[Speaker, set[str], set[str]]] = {
     ),
     "echoes": (
         changed(says=lambda form, real, line: form.body(Turn(ASSISTANT, line.upper())) + handing(form, HUMAN)),
-        {"echoed"},
+        {"took_its_turn", "echoed"},
         set(),
     ),
-    "stops late": (changed(says=late), {"within_reason"}, {"turn_tokens_distance"}),
+    "stops late": (changed(says=late), {"took_its_turn", "within_reason"}, {"turn_tokens_distance"}),
     "always says one word": (
         changed(says=lambda form, real, line: " Yes." + handing(form, HUMAN)),
+        {"took_its_turn", "within_reason"},
         {"turn_tokens_distance"},
+    ),
+    "always says the same": (
+        changed(says=lambda form, real, line: " That is a nice thing that you say to me." + handing(form, HUMAN)),
+        {"took_its_turn", "turn_tokens_distance"},
         set(),
     ),
     "talks about the labels": (
@@ -182,216 +184,140 @@ def test_a_bad_manner_is_caught_by_the_measure_meant_for_it_and_by_no_other(
     assert caught(speaker, form) == (measures, missing | NO_TOKENS)
 
 
-def test_who_knows_second_best_has_half_a_rank_and_no_hit() -> None:
-    found = judged(BROKEN["knows second best"][0], HUMAN_ASSISTANT)
-    assert (found["next_speaker_accuracy"].value, found["next_speaker_mrr"].value) == (0.0, 0.5)
-
-
-def test_what_stands_beside_the_measures_is_that_of_real_turns_and_of_guessing() -> None:
-    found = judged(BROKEN["always says one word"][0], HUMAN_ASSISTANT)
+def test_what_stands_beside_the_measures_is_that_of_real_turns() -> None:
+    metrics = judged(BROKEN["always says one word"][0], HUMAN_ASSISTANT, [EVAL])
     real = [len(turn.text) + 1 for turn in conversation("Anna").turns if turn.speaker == ASSISTANT]
-    assert found["turn_tokens"].value == len(" Yes.")
-    assert min(real) <= (found["real_turn_tokens"].value or 0) <= max(real)
-    assert found["turn_tokens_distance"].value == 1.0
-    assert (found["real_within_reason"].value, found["real_echoed"].value) == (1.0, 0.0)
-    assert found["next_speaker_accuracy"].chance == pytest.approx(1 / 3)
-    assert found["next_speaker_mrr"].chance == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
-    rate = found["turn_end_base_rate"].value
-    assert rate is not None
-    assert 0 < rate < 0.5
-    assert found["turn_end_auc"].chance == 0.5
-    assert found["turn_end_average_precision"].chance == rate
-    assert found["turn_end_brier"].chance == pytest.approx(rate * (1 - rate))
+    assert metrics["turn_tokens"].value == len(" Yes.")
+    assert min(real) <= (metrics["real_turn_tokens"].value or 0) <= max(real)
+    shares = ("real_took_its_turn", "real_within_reason", "real_echoed")
+    assert [metrics[name].value for name in shares] == [1.0, 1.0, 0.0]
+    assert metrics["real_same_reply"].value == 1 / 8
 
 
-def test_measures_count_the_samples_of_their_kind_alone() -> None:
-    found = judged(Speaker(), HUMAN_ASSISTANT)
-    assert found["handed_back"].n_total == found["turn_tokens_distance"].n_total == 8
-    assert found["cut_by_its_own_words"].n_total == 2 * len(QUESTIONS)
-    rows = table(Speaker(), HUMAN_ASSISTANT)
-    assert found["turn_end_auc"].n_total == rows["sample_id"].str.startswith("turn_end:").sum()
-    slices = {one.slice for one in EVAL.metrics(rows) if one.metric == "next_speaker_accuracy"}
-    assert slices == {"all", "source=plays"}
+def test_of_three_ways_to_end_each_is_counted_apart() -> None:
+    def ends(form: TranscriptFormat, real: str, line: str) -> str:
+        """By handing over, by ending the document, or never."""
+        return {"A": real + handing(form, HUMAN), "B": real}.get(line[18:19], " la" * 60)
+
+    held = held_out([(f"Hello there, I am {initial}.", f"Hello, {initial}.") for initial in "AABBBCCC"])
+    metrics = judged(changed(says=ends), HUMAN_ASSISTANT, [EVAL], held)
+    assert (metrics["handed_back"].value, metrics["ended_by_end_token"].value) == (2 / 8, 3 / 8)
+    assert metrics["took_its_turn"].value == 2 / 8
 
 
-def test_the_brier_score_is_scikit_learn_s() -> None:
-    rows = table(changed(ends=lambda ended: 0.8 if ended else 0.1), HUMAN_ASSISTANT)
-    rows = rows[rows["sample_id"].str.startswith("turn_end:")]
-    ours = measured(rows, "turn_end_brier").mean()
-    assert ours == pytest.approx(brier_score_loss(measured(rows, "turn_end"), measured(rows, "turn_end_probability")))
+def held_out(pairs: list[tuple[str, str]]) -> Corpus:
+    """Conversations of a line and its answer each."""
+    texts = [HUMAN_ASSISTANT.render(Transcript((Turn(HUMAN, line), Turn(ASSISTANT, said)))) for line, said in pairs]
+    test = tuple(Document(f"d{n}", text, "chat", f"d{n}", HUMAN_ASSISTANT.name) for n, text in enumerate(texts))
+    return Corpus("toy", test[:1], test[:1], test)
 
 
-def test_every_word_s_end_is_a_place_and_nothing_else() -> None:
-    samples = [sample for sample in EVAL.samples(MATERIAL) if sample.id.startswith("turn_end:t0")]
-    document = next(document for document in MATERIAL.corpus.test if document.id == "t0")
-    turn = samples[-1].prompt.rpartition("Assistant:")[2]
-    assert [sample.target == "\n\nHuman:" for sample in samples] == [False] * (len(turn.split()) - 1) + [True]
-    for sample in samples:
-        assert document.text.startswith(sample.prompt + sample.target)
+# Forty answers as people give them: four say "Yes.", four say a lot, all others something of their own.
+LINES = [f"What do you think of number {number}, if you have seen it?" for number in range(40)]
+REPLIES = [
+    *["Yes."] * 4,
+    *[f"Well, number {number} is {'fine and ' * (number % 4)}good." for number in range(4, 36)],
+    *[f"I like number {number} " + "really, " * (number - 30) + "very much." for number in range(36, 40)],
+]
+PEOPLE = held_out(list(zip(LINES, REPLIES, strict=True)))
 
 
-def test_a_long_turn_is_asked_about_at_some_places_its_end_among_them() -> None:
-    few = [sample for sample in TurnTaking(max_places=3).samples(MATERIAL) if sample.id.startswith("turn_end:")]
-    many = [sample for sample in TurnTaking().samples(MATERIAL) if sample.id.startswith("turn_end:")]
-    assert len(few) == 3 * 8
-    assert {sample.id for sample in few} < {sample.id for sample in many}
-    assert sum(sample.target == "\n\nHuman:" for sample in few) == 8
+def number_in(line: str) -> str:
+    [number] = re.findall(r"\d+", line)
+    return str(number)
 
 
-def test_a_model_that_gives_a_place_no_probability_has_no_forecasts_to_be_judged() -> None:
-    asked = questions(TurnTaking(num_scenes=0), MATERIAL, seed=0)
-    model = ScriptedModel(TOKENIZER, lambda text: "x")
-    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
-    found = {one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, MATERIAL)) if one.slice == "all"}
-    for name in ("turn_end_auc", "turn_end_average_precision", "turn_end_brier"):
-        assert found[name].value is None
-        assert "no probability" in (found[name].reason or "")
-    assert found["turn_end_base_rate"].value is not None
+MARKS = ("took_its_turn", "handed_back", "ended_by_end_token", "within_reason", "empty_turn", "echoed", "same_reply")
+# What each writes, and its marks.
+SILLY: dict[str, tuple[Callable[[TranscriptFormat, str, str], str], list[float | None]]] = {
+    "the same word": (lambda form, real, line: " Indeed." + handing(form, HUMAN), [0, 1, 0, 1, 0, 0, 1]),
+    "Yes.": (lambda form, real, line: " Yes." + handing(form, HUMAN), [0, 1, 0, 1, 0, 0, 1]),
+    "the same sentence": (
+        lambda form, real, line: " That is good to know." + handing(form, HUMAN),
+        [0, 1, 0, 1, 0, 0, 1],
+    ),
+    "the same number": (lambda form, real, line: " 30" + handing(form, HUMAN), [0, 1, 0, 0, 0, 0, 1]),
+    "a number": (lambda form, real, line: f" {number_in(line)}" + handing(form, HUMAN), [0, 1, 0, 0, 0, 0, 1 / 40]),
+    "the human's line": (lambda form, real, line: f" {line}" + handing(form, HUMAN), [0, 1, 0, 1, 0, 1, 1 / 40]),
+    "the human's line, shouted": (
+        lambda form, real, line: f" {line.upper()}!" + handing(form, HUMAN),
+        [0, 1, 0, 1, 0, 1, 1 / 40],
+    ),
+    "nothing": (lambda form, real, line: handing(form, HUMAN), [0, 1, 0, 0, 1, 0, 1]),
+    "nothing at all": (lambda form, real, line: "", [0, 0, 1, None, 1, 0, 1]),
+    "no end": (lambda form, real, line: " and on" * 40, [0, 0, 0, None, 0, 0, 1]),
+}
 
 
-class Mute(ScriptedModel):
-    """Can't be asked anything."""
-
-    def start(self, num_rows: int = 1) -> None:  # type: ignore[override]
-        raise AssertionError("it was asked again")
-
-
-def test_another_strategy_over_the_same_fit_scores_no_likelihood_again(tmp_path: Path) -> None:
-    asked = questions(EVAL, MATERIAL, seed=0)
-    both = list(zip(asked.requests, asked.seeds, strict=True))
-    silent = [pair for pair in both if all(isinstance(one, ScoreContinuation) for one in pair[0])]
-    assert len(silent) > 50
-    requests, seeds = zip(*silent, strict=True)
-    strategy = DecodingStrategy(Greedy())
-
-    def answers(model: ScriptedModel, decoding_id: str) -> object:
-        store = AnswerStore(tmp_path, "fit", decoding_id)
-        return ask(Respondent(model, TOKENIZER, strategy), requests, seeds, "test", store)
-
-    first = answers(ScriptedModel(TOKENIZER, lambda text: {"\n", "x"}), "greedy")
-    assert answers(Mute(TOKENIZER, lambda text: ""), "top_p") == first
+@pytest.mark.parametrize("says", SILLY)
+def test_no_silly_speaker_wins_the_headline(says: str) -> None:
+    speaks, marks = SILLY[says]
+    metrics = judged(changed(says=speaks), HUMAN_ASSISTANT, [EVAL], PEOPLE)
+    assert [metrics[name].value for name in MARKS] == marks
 
 
-LABELS = ByteTokenizerSettings(speaker_tokens=True).train([])
-QUOTED = 'It is " and then\n\nHuman:'
+def test_what_can_t_be_seen_takes_no_turn_however_long_it_is() -> None:
+    material = Material(PEOPLE, TOKENIZER)
+    sample = next(iter(EVAL.samples(material)))
+    said = Completion(" \u200b\u2060" * 6, (), (), (), "stop", HUMAN_ASSISTANT.stop_text(HUMAN))
+    [score] = EVAL.score_together([sample], [EVAL.score(sample, [said, said], material)], material)
+    assert (score.values["handed_back"], score.values["within_reason"]) == (True, True)
+    assert (score.values["empty_turn"], score.values["took_its_turn"]) == (True, False)
 
 
-@pytest.mark.parametrize(
-    ("said", "by_text", "by_token"),
-    [
-        # in letters, then as one token
-        ((*QUOTED, *'". Yes.\n\n', "Human:"), 1.0, 0.0),
-        ((*QUOTED[:-6], "Human:"), 1.0, 1.0),
-        ((*" Yes.\n\n", "Human:"), 0.0, 0.0),
-        ((*" Yes.",), 0.0, 0.0),
-    ],
-)
-def test_a_label_that_is_a_token_of_its_own_is_told_from_its_letters(
-    said: tuple[str, ...], by_text: float, by_token: float
-) -> None:
-    [sample, *_] = [one for one in EVAL.samples(MATERIAL) if one.id == "format:0"]
-    material = Material(MATERIAL.corpus, LABELS)
-    steps = {sample.prompt + "".join(said[:place]): part for place, part in enumerate(said)}
-    model = ScriptedModel(LABELS, lambda text: steps.get(text, ""))
-    requests = EVAL.requests(sample, material)
-    assert len(requests) == 2
-    [answers] = ask(Respondent(model, LABELS, DecodingStrategy(Greedy())), [requests], [[0, 0]], "test")
-    values = EVAL.score(sample, answers, material).values
-    assert values == {"cut_by_its_own_words": by_text, "cut_by_its_own_words_label_tokens": by_token}
+def test_who_speaks_as_people_do_gets_what_people_get() -> None:
+    metrics = judged(Speaker(), HUMAN_ASSISTANT, [EVAL], PEOPLE)
+    assert metrics["took_its_turn"].value == 38 / 40  # two are longer than the 95th percentile
+    for name in ("took_its_turn", "within_reason", "echoed", "same_reply"):
+        assert metrics[name].value == metrics[f"real_{name}"].value
+    assert metrics["same_reply"].value == 4 / 40
 
 
-def test_half_of_the_questions_about_the_format_have_an_answer_begun_that_can_t_end_there() -> None:
-    for form in (HUMAN_ASSISTANT, CHATML):
-        asked = [one for one in EVAL.samples(Material(corpus(form), TOKENIZER)) if one.id.startswith("format:")]
-        begun = [one for one in asked if one.id.endswith("-begun")]
-        assert len(asked) == 2 * len(begun) >= 8
-        assert all(unfinished(form.parse(one.prompt).turns[-1].text) for one in begun)
-        assert {form.parse(one.prompt).turns[-1].text for one in asked if one not in begun} == {""}
+def test_the_headline_comes_first_and_each_sample_has_it() -> None:
+    rows = table(Speaker(), HUMAN_ASSISTANT, EVAL)
+    first = EVAL.metrics(rows)[0]
+    assert (first.metric, first.slice, first.unit, first.higher_is_better) == ("took_its_turn", "all", "share", True)
+    assert measured(rows, "took_its_turn").tolist() == [1.0] * len(rows)
 
 
 @BOTH
 def test_the_run_s_own_format_is_asked_in_and_heard(form: TranscriptFormat) -> None:
     material = Material(corpus(form), TOKENIZER)
-    samples = list(EVAL.samples(material))
-    [reply] = [sample for sample in samples if sample.id == "reply:t3"]
-    stopped = EVAL.requests(reply, material)[0]
+    [reply] = [sample for sample in EVAL.samples(material) if sample.id == "t3"]
+    stopped, free = EVAL.requests(reply, material)
     assert isinstance(stopped, Complete)
     assert stopped.stop == (form.stop_text(HUMAN),)
+    assert isinstance(free, Complete)
+    assert free.stop == ()
     document = next(document for document in material.corpus.test if document.id == "t3")
     assert document.text.startswith(reply.prompt + form.body(Turn(ASSISTANT, reply.target)) + form.stop_text(HUMAN))
-    [question] = EVAL.requests(next(one for one in samples if one.id.startswith("turn_end:")), material)
-    assert isinstance(question, ScoreContinuation)
-    assert question.continuation == form.stop_text(HUMAN)
 
 
-def test_ids_are_the_same_each_time_and_say_what_they_are() -> None:
+def test_ids_are_the_same_each_time() -> None:
     ids = [[sample.id for sample in EVAL.samples(MATERIAL)] for _ in range(2)]
     assert ids[0] == ids[1]
-    assert len(set(ids[0])) == len(ids[0])
-    assert {name.partition(":")[0] for name in ids[0]} == {"reply", "format", "turn_end", "next_speaker"}
+    assert len(set(ids[0])) == len(ids[0]) == 8
 
 
 def test_fewer_samples_are_the_first_of_more() -> None:
-    def of(eval: TurnTaking, kind: str) -> list[str]:
-        return [one.id for one in eval.samples(MATERIAL) if one.id.startswith(kind)]
-
-    for name, kind in (("num_samples", "reply"), ("num_turn_ends", "turn_end"), ("num_scenes", "next_speaker")):
-        few, many = (of(dataclasses.replace(EVAL, **{name: count}), kind) for count in (2, 8))
-        assert 0 < len(few) < len(many)
-        assert few == many[: len(few)]
-    assert set(of(TurnTaking(changes_per_scene=2), "next")) < set(of(EVAL, "next"))
+    few, many = (list(TurnTaking(num_samples=count).samples(MATERIAL)) for count in (2, 8))
+    assert (len(few), len(many)) == (2, 8)
+    assert few == many[:2]
 
 
-def test_a_scene_is_asked_about_where_another_takes_over_and_two_have_been_heard() -> None:
-    samples = [sample for sample in EVAL.samples(MATERIAL) if sample.id.startswith("next_speaker:p0")]
-    assert {sample.id.rpartition("#")[2] for sample in samples} == {str(place) for place in range(2, 8)}
-    for sample in samples:
-        candidates = [request.continuation for request in EVAL.requests(sample, MATERIAL)]  # type: ignore[union-attr]
-        assert len(candidates) == 3
-        assert sample.target in candidates
-        assert PLAY.between + PLAY.label(PLAY.parse(sample.prompt).turns[-1].speaker) not in candidates
+@pytest.mark.parametrize("name", ["num_samples", "max_history_turns", "max_new_tokens"])
+def test_numbers_are_one_or_more(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0 is not allowed"):
+        TurnTaking(**{name: 0})  # type: ignore[arg-type]
 
 
-def test_no_more_of_a_transcript_is_read_than_allowed_and_whole_turns_of_it() -> None:
-    for sample in TurnTaking(max_history_chars=60).samples(MATERIAL):
-        if sample.id.startswith("next_speaker:"):
-            assert len(sample.prompt) <= 60
-            assert sample.prompt.partition(":")[0] in ("ROMEO", "JULIET", "NURSE", "BENVOLIO")
-        if sample.id.startswith("turn_end:"):
-            assert len(sample.prompt.rpartition("Assistant:")[0]) <= 60
-
-
-@pytest.mark.parametrize(
-    ("material", "missing", "reason"),
-    [
-        (Material(corpus(HUMAN_ASSISTANT, num_scenes=0), TOKENIZER), "next_speaker_accuracy", "no held-out scene"),
-        (Material(corpus(HUMAN_ASSISTANT, num=0), TOKENIZER), "handed_back", "no held-out conversations"),
-        (Material(corpus(HUMAN_ASSISTANT, num=0), TOKENIZER), "cut_by_its_own_words", "no held-out conversations"),
-        (Material(corpus(HUMAN_ASSISTANT, num=0), TOKENIZER), "turn_end_auc", "no held-out conversation"),
-    ],
-)
-def test_what_the_data_set_lacks_is_missing_and_says_why(material: Material, missing: str, reason: str) -> None:
-    asked = questions(EVAL, material, seed=0)
-    answers = [
-        [
-            Likelihood(1.0, 1)
-            if isinstance(one, ScoreContinuation)
-            else Completion(" Yes.", (), (), (), "length", None)
-            for one in requests
-        ]
-        for requests in asked.requests
-    ]
-    found = {one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, material)) if one.slice == "all"}
-    assert (found[missing].value, found[missing].n_total) == (None, 0)
-    assert reason in (found[missing].reason or "")
-    assert found.keys() == judged(Speaker(), HUMAN_ASSISTANT).keys()
-
-
-def test_no_conversations_and_no_scenes_give_no_samples() -> None:
+def test_no_conversations_give_no_samples() -> None:
     plays = Corpus("plays", (), (), (Document("p", "ROMEO: Ay me.", "shakespeare", "p", "play"),))
-    assert list(TurnTaking().samples(Material(plays, TOKENIZER))) == []
+    assert list(EVAL.samples(Material(plays, TOKENIZER))) == []
+    one_sided = Document("c", "Human: Hello?\n\nHuman: Anybody?", "chat", "c", "human_assistant")
+    assert list(EVAL.samples(Material(Corpus("chat", (), (), (one_sided,)), TOKENIZER))) == []
 
 
 def test_sums_are_no_conversations() -> None:
     sums = Document("sums", "Human: What is 1 plus 1?\n\nAssistant: 2", "arithmetic", "s", "human_assistant")
-    assert list(TurnTaking().samples(Material(Corpus("sums", (), (), (sums,)), TOKENIZER))) == []
+    assert list(EVAL.samples(Material(Corpus("sums", (), (), (sums,)), TOKENIZER))) == []

@@ -1,10 +1,10 @@
-"""Who speaks next: where that can be asked, and how speakers are ranked."""
+"""Changes of turn: where one may ask who is next, and how speakers are ranked."""
 
 from __future__ import annotations
 
 import pytest
 
-from evals.conversation_parts.speakers import change, changes, recent
+from evals.conversation_parts.speakers import change, changes
 from harness.text.transcript import Transcript, Turn
 
 
@@ -40,10 +40,3 @@ def test_ties_count_against_the_one_who_speaks_next() -> None:
     assert at.rank([0.0, 1.0, 0.0]) == 1
     # Of two who have said nothing yet neither is told from the other.
     assert at.rank(at.by_last_turn) == 3
-
-
-@pytest.mark.parametrize(("most", "kept"), [(0, 0), (9, 0), (10, 1), (29, 1), (30, 2), (35, 3), (100, 3)])
-def test_of_a_transcript_the_last_whole_turns_are_kept_that_fit(most: int, kept: int) -> None:
-    turns = scene("ABC").turns
-    found = recent(turns, [5, 20, 10], most)
-    assert found == turns[len(turns) - kept :]

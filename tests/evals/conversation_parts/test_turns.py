@@ -1,4 +1,4 @@
-"""What a reply and a free run did with the turns, told from their text."""
+"""Which turns are real, and what a reply and a free run did with theirs, told from the text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from evals.conversation_parts.turns import (
     corpus_words,
     echoed,
     ended_in_mid_word,
+    folded,
     free_run_measures,
-    label_token,
+    is_empty,
     length_distance,
+    most_frequent,
+    overused,
     own_turn,
-    reasonable_length,
-    text_before,
-    unfinished,
+    recent,
+    usual_lengths,
 )
 from harness.text.data.corpus import Corpus, Document
-from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.text.transcript import HUMAN, Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat
 from tests.harness.text.formats import CHATML
 
@@ -88,37 +90,6 @@ def test_a_turn_goes_up_to_the_first_thing_that_looks_like_a_label(
     assert own_turn(form, completion) == turn
 
 
-@pytest.mark.parametrize(
-    ("turn", "expected"),
-    [
-        ("Yes.", False),
-        ("", False),
-        ("Each line begins with this:", True),
-        ("Each line begins with this: ", True),
-        ("First,", True),
-        ('It begins with "', True),
-        ('It begins with "Human', True),
-        ('It begins with "Human".', False),
-        ("It begins with “Human", True),
-        ("It begins with “Human”, always.", False),
-        ("A name (yours", True),
-        ("A name (yours) and this", False),
-        ("A name [yours", True),
-        ("```\nHuman: hi", True),
-        ("```\nHuman: hi\n```", False),
-        ("the code `Human", True),
-        ("the code `Human`", False),
-        ("```\na ` b\n```", True),
-        ("that's sad :(", False),
-        ("it's mine ;)", False),
-        ("so (I said :) it is)", False),
-        ("don't you think 'tis so", False),
-    ],
-)
-def test_what_can_t_be_meant_to_end_there_is_unfinished(turn: str, expected: bool) -> None:
-    assert unfinished(turn) == expected
-
-
 KNOWN = frozenset({"good", "to", "hear", "don't"})
 
 
@@ -142,16 +113,58 @@ def test_who_ends_with_letters_that_are_no_word_ended_in_one(turn: str, expected
 
 
 @pytest.mark.parametrize(
-    ("turn", "line", "expected"),
+    ("turn", "expected"),
     [
-        (" How are you today?", "how are  you today", True),
-        (" How are you today? Fine.", "How are you today?", False),
-        (" How are you", "How are you", None),
-        ("", "How are you today?", False),
+        (" How are you today?", True),
+        ("how are  you TODAY", True),
+        (" I am well", True),
+        (" How are you today? Fine.", False),
+        (" How are you", False),
+        ("", False),
+        ("\u200b", False),
+        (" ...", True),
+        (" ?!", False),
     ],
 )
-def test_an_echo_says_the_same_whatever_the_case_and_the_marks(turn: str, line: str, expected: bool | None) -> None:
-    assert echoed(turn, line) == expected
+def test_an_echo_says_what_somebody_said_whatever_the_case_and_the_marks(turn: str, expected: bool) -> None:
+    said = (Turn(HUMAN, "Hello, how's it going?"), Turn("Assistant", "I am well."), Turn(HUMAN, "..."), Turn(HUMAN, ""))
+    assert echoed(turn, (*said, Turn(HUMAN, "How are you today?"))) == expected
+
+
+@pytest.mark.parametrize("turn", ["", " \t\n", "\u200b", " \ufeff\u200d ", "\u00a0\u3000", "\u2028\x07"])
+def test_what_can_t_be_seen_is_empty(turn: str) -> None:
+    assert is_empty(turn)
+    assert not is_empty(turn + ".")
+
+
+def test_turns_are_the_same_whatever_the_case_the_spaces_and_the_marks() -> None:
+    assert folded(" Don't, you?") == folded("DON’T YOU") == "dontyou"
+    assert folded(" ...") == "..." != folded("?!")
+
+
+def test_a_reply_to_more_than_one_prompt_in_twenty_is_overused_unless_people_give_it_half_as_often() -> None:
+    def replies(**counts: int) -> list[tuple[str, str]]:
+        """To forty prompts: so many times each, and then something else each time."""
+        common = [reply for reply, count in counts.items() for _ in range(count)]
+        own = [f"own{number}" for number in range(40 - len(common))]
+        return [(f"prompt{number}", reply) for number, reply in enumerate([*common, *own])]
+
+    real = replies(yes=4, no=1)
+    assert overused(replies(yes=8, no=2, perhaps=1), real) == set()
+    assert overused(replies(yes=9, no=3), real) == {"yes", "no"}
+    assert overused(replies(perhaps=40), real) == {"perhaps"}
+    assert overused(real, real) == set()
+
+
+def test_of_few_prompts_two_with_one_reply_are_many_and_the_same_prompt_is_one() -> None:
+    real = [("a", "1"), ("b", "2"), ("a", "3")]
+    assert overused([("a", "x"), ("b", "x"), ("a", "y")], real) == {"x"}
+    assert overused([("a", "x"), ("b", "y"), ("a", "x")], real) == set()
+
+
+def test_of_replies_as_frequent_the_most_frequent_is_the_same_in_any_order() -> None:
+    assert most_frequent(["a", "b", "a"]) == "a"
+    assert most_frequent(["a", "b"]) == most_frequent(["b", "a"])
 
 
 def test_a_word_of_held_out_text_is_a_word() -> None:
@@ -162,10 +175,23 @@ def test_a_word_of_held_out_text_is_a_word() -> None:
     assert corpus_words(corpus) == {"thou", "art", "we're", "a", "knave"}
 
 
-def test_within_reason_are_nineteen_of_twenty_turns() -> None:
-    texts = [f"Human: Hi.\n\nAssistant: {'x' * length}" for length in range(1, 22)]
-    test = tuple(Document(text, text, "chat", text, "human_assistant") for text in texts)
-    assert reasonable_length(Corpus("toy", (), (), test)) == 20
+def test_usual_are_eighteen_of_twenty_turns_and_no_sums_count() -> None:
+    def documents(source: str, lengths: range) -> tuple[Document, ...]:
+        texts = [f"Human: {source}\n\nAssistant: {'x' * length}" for length in lengths]
+        return tuple(Document(text, text, source, text, "human_assistant") for text in texts)
+
+    corpus = Corpus("toy", (), (), documents("chat", range(1, 22)) + documents("arithmetic", range(1, 3)))
+    assert usual_lengths(corpus, ["arithmetic"]) == (2, 20)
+    assert usual_lengths(corpus, []) == (1.1, 19.9)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (9, 0), (10, 1), (29, 1), (30, 2), (35, 3), (100, 3)])
+def test_of_a_transcript_the_last_whole_turns_are_kept_that_fit(most: int, kept: int) -> None:
+    # "A: " and what stands after a turn are 5 characters.
+    turns = tuple(Turn(speaker, "x" * size) for speaker, size in (("A", 0), ("B", 15), ("C", 5)))
+    written = [len(PLAY.render(Transcript((turn,))) + PLAY.between) for turn in turns]
+    assert written == [4, 20, 10]
+    assert recent(PLAY, turns, most) == turns[len(turns) - kept :]
 
 
 def test_how_far_lengths_are_apart_is_scipy_s_number_and_is_left_open_without_any() -> None:
@@ -177,15 +203,3 @@ def test_how_far_lengths_are_apart_is_scipy_s_number_and_is_left_open_without_an
     assert length_distance([(1, 7), (2, 8)]) == 1
     assert length_distance([(1, None), (2, None)]) is None
     assert length_distance([]) is None
-
-
-def test_the_text_before_a_label_s_token_is_what_was_said() -> None:
-    labels = ByteTokenizerSettings(speaker_tokens=True).train([])
-    token = label_token(HUMAN_ASSISTANT, labels)
-    assert token is not None
-    tokens = labels.encode(" It is Human:\n\nHuman: ok").tolist()
-    assert text_before(token, tokens, HUMAN_ASSISTANT, labels) == " It is Human:"
-    assert text_before(token, tokens[:5], HUMAN_ASSISTANT, labels) is None
-    assert label_token(HUMAN_ASSISTANT, ByteTokenizerSettings().train([])) is None
-    closing = ByteTokenizerSettings(speaker_tokens=True, format=CHATML).train([])
-    assert label_token(CHATML, closing) == closing.label_tokens["<|im_end|>"]

@@ -10,6 +10,7 @@ import torch
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
+from evals.format_questions import QUESTIONS
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.config.compose import compose
@@ -82,8 +83,13 @@ def test_turn_taking_comes_out_as_in_a_run(fit: Fit) -> None:
     expected = native(fit, ["evals=[turn_taking]", "data=chat"], 12)
     measures = {name: value for name, value in found.items() if not name.endswith("_stderr")}
     assert measures["handed_back"] > 0
-    assert "cut_by_its_own_words" not in measures  # the questions about the format come after those twelve
     assert measures == pytest.approx({name: expected[name] for name in measures}, abs=1e-9)
+
+
+def test_questions_about_the_format_come_out_as_in_a_run(fit: Fit) -> None:
+    found = evaluated(BakeoffLM(fit), "bakeoff_format_questions")
+    expected = native(fit, ["evals=[format_questions]", "data=chat"], 16)
+    assert found["cut_by_its_own_words"] == pytest.approx(expected["cut_by_its_own_words"], abs=1e-9)
 
 
 def test_any_model_of_lm_eval_s_can_be_asked(tmp_path: Path) -> None:
@@ -107,4 +113,4 @@ def test_every_task_that_is_offered_loads(path: Path) -> None:
     name = f"bakeoff_{path.stem}"
     [task] = TaskManager(include_path=str(TASKS_FOLDER)).load([name])["tasks"].values()
     assert task.task_name == name
-    assert task.eval_docs.num_rows >= 100
+    assert task.eval_docs.num_rows >= (2 * len(QUESTIONS) if path.stem == "format_questions" else 100)

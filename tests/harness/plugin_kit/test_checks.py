@@ -21,11 +21,10 @@ from models.checking.trial import MARKOV, Subject
 
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],
-    "turn_taking": [
-        "evals.turn_taking.num_samples=8",
-        "evals.turn_taking.max_new_tokens=40",
-        "evals.turn_taking.num_turn_ends=8",
-    ],
+    "turn_taking": ["evals.turn_taking.num_samples=8", "evals.turn_taking.max_new_tokens=40"],
+    "format_questions": ["evals.format_questions.max_new_tokens=40"],
+    "turn_ends": ["evals.turn_ends.num_samples=8"],
+    "next_speaker": ["data=shakespeare", "evals.next_speaker.num_scenes=3", "evals.next_speaker.changes_per_scene=3"],
     "perplexity": ["evals.perplexity.max_documents=8"],
     "generation": ["evals.generation.num_prompts=6"],
     "compression": ["evals.compression.max_bytes=600"],

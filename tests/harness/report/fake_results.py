@@ -287,9 +287,11 @@ def _turn_taking(
     measured: dict[str, list[float | None]] = {}
     for i in range(60):
         back = bool(noise.random() < ease)
+        in_reason = back and noise.random() < 0.9
         values: dict[str, float | None] = {
+            "took_its_turn": float(in_reason and i % 9 > 0),
             "handed_back": float(back),
-            "within_reason": float(back and noise.random() < 0.9),
+            "within_reason": float(in_reason),
             "empty_turn": float(noise.random() < 0.03),
             "turn_tokens": float(noise.integers(8, 120)) if back else None,
             "wrote_for_the_other": float(noise.random() < ease * 0.95),
@@ -304,6 +306,7 @@ def _turn_taking(
         )
     clusters = [f"conversation-{i // 2}" for i in range(60)]
     better = {
+        "took_its_turn": True,
         "handed_back": True,
         "within_reason": True,
         "empty_turn": False,

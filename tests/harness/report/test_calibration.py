@@ -67,7 +67,7 @@ def test_samples_that_are_asked_something_else_count_in_no_total(small: Path, no
     add(small)
     after = pd.read_csv(write_report(small).page.parent / "pairwise.csv")
     assert after.equals(before)
-    of_turns = after[after["metric"] == "handed_back"]
+    of_turns = after[after["metric"] == "took_its_turn"]
     assert (of_turns["n_total"] == 60).all()
 
 

@@ -301,17 +301,17 @@ def test_two_evals_with_a_metric_of_one_name_keep_both(small: Path) -> None:
 def test_a_missing_value_is_a_dash_with_its_reason_never_zero(small: Path) -> None:
     def lose(record: dict[str, Any]) -> None:
         for metric in record["metrics"]:
-            if metric["metric"] == "handed_back":
+            if metric["metric"] == "took_its_turn":
                 metric.update(value=None, n=0, stderr=None, ci_low=None, ci_high=None, reason="no <i>transcripts</i>")
 
     for run in small.glob("rnn-*"):
         edit(run, lose)
     report = write_report(small)
     table = pd.read_csv(report.page.parent / "summary.csv").set_index("model")
-    assert table.loc["rnn", "handed_back"].isna().all()
-    assert (table.loc["rnn", "handed_back_n"] == 0).all()
-    assert (table.loc["rnn", "handed_back_n_total"] == 60).all()
-    assert (report.table.set_index("model").loc["rnn", "handed back, %"] == "–").all()
+    assert table.loc["rnn", "took_its_turn"].isna().all()
+    assert (table.loc["rnn", "took_its_turn_n"] == 0).all()
+    assert (table.loc["rnn", "took_its_turn_n_total"] == 60).all()
+    assert (report.table.set_index("model").loc["rnn", "took its turn, %"] == "–").all()
     assert "no &lt;i&gt;transcripts&lt;/i&gt;" in report.page.read_text()
 
 

@@ -160,7 +160,7 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
         "evals.perplexity.max_documents=5",
         "evals.arithmetic.num_samples=5",
         "evals.turn_taking.num_samples=3",
-        "evals.turn_taking.num_turn_ends=3",
+        "evals.turn_ends.num_samples=3",
     ]
     done = bakeoff(home, "run", *SMALL, *few, *picked, HOME=str(home))
     assert "Loading weights" not in done.stderr

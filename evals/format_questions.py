@@ -1,0 +1,136 @@
+"""Asked about the format of conversations itself, is the model cut short by its own words?
+
+A human asks about labels, half of the time with the assistant's answer begun. An answer that mentions a label may hold
+the stop text, and whoever stops there cuts it in the middle.
+
+`cut_by_its_own_words`: the share of answers that ended at the stop text, as text, where they can't be meant to end.
+`cut_by_its_own_words_label_tokens`: the same where only a label that is a token of its own ends an answer, which the
+same letters in what is said don't.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from evals.conversation_parts import turns
+from harness.completion.sequence import Completion
+from harness.evaluation.eval import Eval, Material
+from harness.evaluation.metric import Measure
+from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.transcript_format import TranscriptFormat
+
+QUESTIONS = (
+    ("What does every line of yours begin with?", "Each line of yours begins with a label, like this:"),
+    ("How can I tell which of us is speaking?", "By the name before the words. When it is you it says:"),
+    ("What is written before the things that I say?", 'Before the things that you say there is always "'),
+    ("How would you write down our talk?", "I would put one line below the other:"),
+    ("Can you show me what a conversation looks like?", "Of course. It looks like this:"),
+    ("What comes after you have finished speaking?", 'When I have finished there comes a new line with "'),
+    ("Which word tells you that it is my turn?", 'It is my turn to listen when I read "'),
+    ("What is the name for me in this text?", 'In this text you are called "'),
+)
+"""A human's one turn; and how the assistant's answer begins where it is begun."""
+_EMOTICON = re.compile(r"[:;=]['’]?-?[()\[\]{}]")
+_CLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»"}
+# Each of these opens and closes; the longest comes first, so that a fence is not taken for three of the next.
+_BOTH = ("```", "`", '"')
+
+
+@dataclass(frozen=True)
+class FormatQuestions(Eval):
+    """Options of the format questions."""
+
+    name: ClassVar[str] = "format_questions"
+    version: ClassVar[int] = 1
+    why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("cut_by_its_own_words", higher_is_better=False),
+        Measure(
+            "cut_by_its_own_words_label_tokens",
+            higher_is_better=False,
+            why_missing="the tokenizer has no token that hands over (tokenizer.speaker_tokens=true makes labels "
+            "tokens)",
+        ),
+    )
+
+    max_new_tokens: int = 160
+    """Tokens that an answer may take."""
+    exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
+    """Data sets whose conversations don't count: with none but those, nothing is asked."""
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens={self.max_new_tokens} is not allowed: it must be 1 or more")
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        form = material.corpus.chat_format
+        if not turns.has_replies(material.corpus, self.exclude_sources):
+            return
+        for number, (question, beginning) in enumerate(QUESTIONS):
+            prompt, cluster = form.open_turn(Transcript((Turn(HUMAN, question),)), ASSISTANT), str(number)
+            yield Sample(f"{number}", prompt, cluster=cluster)
+            yield Sample(f"{number}-begun", prompt + form.body(Turn(ASSISTANT, beginning)), cluster=cluster)
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        form = material.corpus.chat_format
+        stopped = Complete(sample.prompt, self.max_new_tokens, stop=(form.stop_text(HUMAN),))
+        if label_token(form, material.tokenizer) is None:
+            return [stopped]
+        return [stopped, Complete(sample.prompt, self.max_new_tokens)]
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        form, tokenizer = material.corpus.chat_format, material.tokenizer
+        stopped, *free = (answer for answer in answers if isinstance(answer, Completion))
+        beginning = form.parse(sample.prompt).turns[-1].text
+        by_text = stopped.stop_text == form.stop_text(HUMAN) and unfinished(beginning + stopped.text)
+        token = label_token(form, tokenizer)
+        by_token: bool | None = None
+        if token is not None:
+            said = text_before(token, free[0].tokens, form, tokenizer)
+            by_token = said is not None and unfinished(beginning + said)
+        return Score(
+            {"cut_by_its_own_words": by_text, "cut_by_its_own_words_label_tokens": by_token},
+            stopped.text,
+            stopped.finish_reason,
+            num_tokens=len(stopped.tokens),
+        )
+
+    def perfect_answer(self, sample: Sample) -> str:
+        return '". Yes, quite so.' if sample.prompt.endswith('"') else " Yes, quite so."
+
+
+def unfinished(turn: str) -> bool:
+    """Whether a turn can't be meant to end where it does: after a colon or a comma, or within quotation marks, brackets
+    or code that it opened. Single quotation marks are apostrophes too often to tell, and faces are no brackets."""
+    text = turn.rstrip()
+    if text.endswith((":", ",")):
+        return True
+    for mark in _BOTH:
+        if text.count(mark) % 2:
+            return True
+        text = text.replace(mark, " ") if mark == "```" else text
+    open_: list[str] = []
+    for character in _EMOTICON.sub(" ", text):
+        if character in _CLOSING:
+            open_.append(_CLOSING[character])
+        elif open_ and character == open_[-1]:
+            open_.pop()
+    return bool(open_)
+
+
+def label_token(form: TranscriptFormat, tokenizer: Tokenizer) -> int | None:
+    """The token that hands a turn of the assistant's over, where the tokenizer has one for it."""
+    return tokenizer.label_tokens.get(form.end or form.label(HUMAN).rstrip())
+
+
+def text_before(token: int, tokens: Sequence[int], form: TranscriptFormat, tokenizer: Tokenizer) -> str | None:
+    """What was written before a label that is this one token; None where it doesn't occur among the tokens."""
+    if token not in tokens:
+        return None
+    text = tokenizer.decode(tokens[: tokens.index(token)])
+    return text if form.end else text.removesuffix(form.between)

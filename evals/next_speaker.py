@@ -1,0 +1,165 @@
+"""Who speaks next in a scene of several, without generating: each speaker but the last is scored as the next one.
+
+Asked at changes of turn in held-out scenes of three speakers or more. The speakers are ranked by the probability of
+their label.
+
+`next_speaker_accuracy`, the headline: the share of changes where the right one is first; ties count against it.
+`next_speaker_mrr`: the mean of 1 / the right one's rank. Beside them what guessing gets, and the two simplest answers
+(evals/conversation_parts/speakers.py): `before_last_` is the one who spoke before the last, `most_frequent_` who has
+spoken most.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from evals.conversation_parts import turns
+from evals.conversation_parts.speakers import FEWEST_SPEAKERS, Change, change, changes
+from harness.common.seeds import seed_of
+from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreContinuation
+from harness.evaluation.rows import measured, slices_of
+from harness.scoring.answers import Likelihood
+from harness.statistics.intervals import mean
+from harness.text.data.corpus import Corpus, Document
+from harness.text.transcript import Transcript
+from harness.text.transcript_format import TranscriptFormat
+
+
+@dataclass(frozen=True)
+class Question:
+    """A change of turn that is asked about."""
+
+    sample: Sample
+    change: Change
+    form: TranscriptFormat
+    """How its scene is written."""
+
+    def continuation(self, speaker: str) -> str:
+        """What comes if this one speaks next: what stands between turns, and the label."""
+        return self.form.between + self.form.label(speaker)
+
+
+@dataclass(frozen=True)
+class NextSpeaker(Eval):
+    """Options of the next-speaker eval."""
+
+    name: ClassVar[str] = "next_speaker"
+    version: ClassVar[int] = 1
+    uses_decoding: ClassVar[bool] = False
+    why_no_samples: ClassVar[str] = (
+        f"no held-out scene has {FEWEST_SPEAKERS} speakers or more and turns within so much text"
+    )
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("next_speaker_accuracy"),
+        Measure("next_speaker_mrr", "reciprocal rank"),
+        Measure("before_last_next_speaker_accuracy", higher_is_better=None),
+        Measure("before_last_next_speaker_mrr", "reciprocal rank", None),
+        Measure("most_frequent_next_speaker_accuracy", higher_is_better=None),
+        Measure("most_frequent_next_speaker_mrr", "reciprocal rank", None),
+    )
+
+    num_scenes: int = 30
+    """Held-out scenes of three speakers or more in which the next one is asked for."""
+    changes_per_scene: int = 10
+    """Changes of turn in each."""
+    max_history_chars: int = 800
+    """As much of the scene is read before the change, in whole turns: characters."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_scenes", "changes_per_scene", "max_history_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        return [question.sample for question in _questions(self, material.corpus).values()]
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        question = _questions(self, material.corpus)[sample.id]
+        return [
+            ScoreContinuation(sample.prompt, question.continuation(speaker)) for speaker in question.change.candidates
+        ]
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        at = _questions(self, material.corpus)[sample.id].change
+        known = [-answer.nats for answer in answers if isinstance(answer, Likelihood) and answer.nats is not None]
+        ranks = {
+            "": at.rank(known) if len(known) == len(answers) else None,
+            "before_last_": at.rank(at.by_last_turn),
+            "most_frequent_": at.rank(at.by_number_of_turns),
+        }
+        values: dict[str, float | None] = {"next_speaker_candidates": len(at.candidates)}
+        for who, rank in ranks.items():
+            values[f"{who}next_speaker_accuracy"] = None if rank is None else rank == 1
+            values[f"{who}next_speaker_mrr"] = None if rank is None else 1 / rank
+        return Score(values)
+
+    def metrics(self, rows: pd.DataFrame) -> list[Metric]:
+        """The means, and beside the model's what guessing scores at the same changes."""
+        metrics = []
+        for name, part in slices_of(rows):
+            clusters = part["cluster"].to_numpy()
+            candidates = [int(count) for count in measured(part, "next_speaker_candidates").dropna()]
+            chances = _chances(candidates) if candidates else {}
+            for one in self.measures:
+                estimate = mean(measured(part, one.name).to_numpy(), clusters)
+                chance = chances.get(one.name)
+                metrics.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, chance))
+        return metrics
+
+
+def _chances(candidates: Sequence[int]) -> dict[str, float]:
+    """What guessing scores among so many speakers at each change."""
+    inverse_ranks = [math.fsum(1 / rank for rank in range(1, count + 1)) / count for count in candidates]
+    return {
+        "next_speaker_accuracy": float(np.mean([1 / count for count in candidates])),
+        "next_speaker_mrr": float(np.mean(inverse_ranks)),
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def _questions(eval: NextSpeaker, corpus: Corpus) -> Mapping[str, Question]:
+    """Everything that is asked, in order, by the sample's id.
+
+    Scenes and changes come in the order of their draws, so that a smaller eval asks part of what a larger one asks.
+    """
+    scenes = sorted(_scenes(corpus), key=lambda scene: seed_of(eval.name, scene[0].id))
+    return {
+        question.sample.id: question
+        for document, form, scene in scenes[: eval.num_scenes]
+        for question in itertools.islice(_in_scene(eval, document, form, scene), eval.changes_per_scene)
+    }
+
+
+def _scenes(corpus: Corpus) -> Iterator[tuple[Document, TranscriptFormat, Transcript]]:
+    """The held-out transcripts of formats in which anyone may speak, as far as something can be asked about them."""
+    for document in corpus.test:
+        form = corpus.format_of(document)
+        if form is not None and form.speakers is None:
+            scene = form.parse(document.text)
+            if changes(scene):
+                yield document, form, scene
+
+
+def _in_scene(eval: NextSpeaker, document: Document, form: TranscriptFormat, scene: Transcript) -> Iterator[Question]:
+    """The target is what really comes: what stands between turns, and the next speaker's label."""
+    for place in sorted(changes(scene), key=lambda place: seed_of(eval.name, document.id, place)):
+        history = turns.recent(form, scene.turns[:place], eval.max_history_chars)
+        if history:
+            sample = Sample(
+                f"{document.id}#{place}",
+                form.render(Transcript(history)),
+                form.between + form.label(scene.turns[place].speaker),
+                document.cluster,
+                {"source": document.source},
+            )
+            yield Question(sample, change(scene, place), form)

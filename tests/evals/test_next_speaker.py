@@ -1,0 +1,72 @@
+"""Who speaks next: what is asked, and how the answers are summed up."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.next_speaker import NextSpeaker
+from harness.evaluation.eval import Material
+from harness.text.data.corpus import Corpus, Document
+from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY
+from tests.evals.speakers import TOKENIZER, Speaker, changed, corpus, judged, knows_second_best, table
+
+EVAL = NextSpeaker()
+MATERIAL = Material(corpus(HUMAN_ASSISTANT), TOKENIZER)
+
+
+def test_who_knows_second_best_has_half_a_rank_and_no_hit() -> None:
+    metrics = judged(changed(expects=knows_second_best), HUMAN_ASSISTANT, [EVAL])
+    assert (metrics["next_speaker_accuracy"].value, metrics["next_speaker_mrr"].value) == (0.0, 0.5)
+
+
+def test_what_guessing_gets_stands_beside_each_measure() -> None:
+    metrics = judged(Speaker(), HUMAN_ASSISTANT, [EVAL])
+    assert metrics["next_speaker_accuracy"].chance == pytest.approx(1 / 3)
+    assert metrics["next_speaker_mrr"].chance == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert metrics["before_last_next_speaker_mrr"].chance is None
+
+
+def test_the_headline_comes_first_in_every_slice() -> None:
+    metrics = EVAL.metrics(table(Speaker(), HUMAN_ASSISTANT, EVAL))
+    assert [one.slice for one in metrics if one.metric == "next_speaker_accuracy"] == ["all", "source=plays"]
+    assert metrics[0].metric == "next_speaker_accuracy"
+
+
+def test_a_scene_is_asked_about_where_another_takes_over_and_two_have_been_heard() -> None:
+    scene = next(document for document in MATERIAL.corpus.test if document.id == "p0")
+    samples = [sample for sample in EVAL.samples(MATERIAL) if sample.cluster == "p0"]
+    # The scene has eight turns, each another's than the one before, and is short enough to be read whole.
+    assert {len(PLAY.parse(sample.prompt).turns) for sample in samples} == set(range(2, 8))
+    for sample in samples:
+        assert scene.text.startswith(sample.prompt + sample.target)
+        candidates = [request.continuation for request in EVAL.requests(sample, MATERIAL)]  # type: ignore[union-attr]
+        assert len(candidates) == 3
+        assert sample.target in candidates
+        assert PLAY.between + PLAY.label(PLAY.parse(sample.prompt).turns[-1].speaker) not in candidates
+
+
+def test_no_more_of_a_scene_is_read_than_allowed_and_whole_turns_of_it() -> None:
+    for sample in NextSpeaker(max_history_chars=60).samples(MATERIAL):
+        assert len(sample.prompt) <= 60
+        assert sample.prompt.partition(":")[0] in ("ROMEO", "JULIET", "NURSE", "BENVOLIO")
+
+
+def test_fewer_scenes_and_changes_are_the_first_of_more() -> None:
+    few, many = ([one.id for one in NextSpeaker(num_scenes=count).samples(MATERIAL)] for count in (2, 3))
+    assert 0 < len(few) < len(many) == len(set(many))
+    assert few == many[: len(few)]
+    two = [one.id for one in NextSpeaker(changes_per_scene=2).samples(MATERIAL)]
+    assert len(two) == 2 * 3
+    assert set(two) < set(many)
+
+
+@pytest.mark.parametrize("name", ["num_scenes", "changes_per_scene", "max_history_chars"])
+def test_numbers_are_one_or_more(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0 is not allowed"):
+        NextSpeaker(**{name: 0})
+
+
+def test_conversations_and_monologues_give_no_samples() -> None:
+    assert list(EVAL.samples(Material(corpus(HUMAN_ASSISTANT, num_scenes=0), TOKENIZER))) == []
+    alone = Corpus("plays", (), (), (Document("p", "ROMEO: Ay me.", "shakespeare", "p", "play"),))
+    assert list(EVAL.samples(Material(alone, TOKENIZER))) == []
