@@ -1,6 +1,6 @@
 """How fast text is generated, beside transformers generate, and how the cost of a token grows with length.
 
-    python benchmarks/generation/speed.py [--runs N] [--only TABLE ...] [--out DIR]    needs the package transformers
+    python benchmarks/generation/speed.py [--runs N] [--only TABLE ...] [--out DIR]    needs bakeoff[benchmarks]
 
 Every pair is measured in turns within one run: ours, theirs, ours, theirs, ...; the ratio is that of the medians.
 Theirs is GPT-2's architecture at 4 layers, 128 wide, 4 heads, a vocabulary of 257 bytes, with random weights; ours is

@@ -1,6 +1,6 @@
 """How fast continuations and long texts are scored, beside lm-eval's HFLM and a batched loop written by hand.
 
-    python benchmarks/scoring/speed.py [--runs N] [--out DIR]     needs transformers, lm-eval and accelerate
+    python benchmarks/scoring/speed.py [--runs N] [--out DIR]     needs bakeoff[benchmarks]
 
 Every pair is measured in turns within one run: ours, theirs, ours, theirs, ...; the ratio is that of the medians. The
 weights are the same ones: GPT-2's architecture at 4 layers, 128 wide, 4 heads, random. The requests are 1,000 sums

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli.command import Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,18 +16,25 @@ if TYPE_CHECKING:
     from harness.training.fits import Fit
 
 
-def score(options: Namespace) -> int:
+def _score_arguments(parser: ArgumentParser) -> None:
+    add_run(parser, ", or an .arpa file of any toolkit")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="text files in UTF-8; - for standard input")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--per-token", action="store_true", help="every token with its log-probability")
+
+
+def score(arguments: Namespace) -> int:
     """`bakeoff score`: how likely a fitted model finds any text."""
     from harness.cli import arpa
     from harness.cli import score_files as describing
 
-    if options.run.endswith(arpa.SUFFIX):
-        if options.per_token:
+    if arguments.run.endswith(arpa.SUFFIX):
+        if arguments.per_token:
             raise UserError("--per-token is for runs: the tokens of an ARPA file are its words. Leave it out.")
-        found = arpa.score_files(Path(options.run), options.files)
+        found = arpa.score_files(Path(arguments.run), arguments.files)
     else:
-        found = describing.score_files(_fit(options), options.files, per_token=options.per_token)
-    if options.json:
+        found = describing.score_files(_fit(arguments), arguments.files, per_token=arguments.per_token)
+    if arguments.json:
         print(json.dumps(found, ensure_ascii=False))
         return 0
     from rich import box
@@ -58,7 +66,28 @@ def score(options: Namespace) -> int:
     return 0
 
 
-def complete(options: Namespace) -> int:
+def _complete_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("prompt", metavar="PROMPT", help="text to go on from")
+    add_decoding(parser)
+    parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given more than once"
+    )
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="completions to write (default: 1)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="of each token: what else might have been, what every transform left of it, what was picked",
+    )
+    parser.add_argument(
+        "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
+    )
+    parser.add_argument("--html", metavar="FILE", help="with --explain: a coloured page instead of tables")
+
+
+def complete(arguments: Namespace) -> int:
     """`bakeoff complete`: what a fitted model writes after a prompt."""
     import dataclasses
 
@@ -66,56 +95,59 @@ def complete(options: Namespace) -> int:
     from harness.completion.sequence import Completion, Prompt
     from harness.text.visible import visible
 
-    if not options.prompt:
+    if not arguments.prompt:
         raise UserError(
             "the prompt '' is nothing to go on from. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
             "(What each model writes at the opening of a document is in the report's showcase.)"
         )
-    _at_least("--max-new-tokens", options.max_new_tokens, 0)
-    _at_least("--samples", options.samples, 1)
-    if "" in options.stop:
+    _at_least("--max-new-tokens", arguments.max_new_tokens, 0)
+    _at_least("--samples", arguments.samples, 1)
+    if "" in arguments.stop:
         raise UserError(
             "--stop '' is not allowed: an empty stop text would stop everything. Leave it out to go on to the length."
         )
-    if options.html is not None and not options.explain:
+    if arguments.html is not None and not arguments.explain:
         raise UserError("--html is for --explain: it names the page to write. Add --explain.")
-    engine = _engine(options)
-    if options.explain:
-        return _explain(engine, options)
+    engine = _engine(arguments)
+    if arguments.explain:
+        return _explain(engine, arguments)
     written = []
-    for number in range(options.samples):
+    for number in range(arguments.samples):
         prompt = Prompt(
-            options.prompt, options.max_new_tokens, tuple(options.stop), seed_of(options.seed, "complete", number)
+            arguments.prompt,
+            arguments.max_new_tokens,
+            tuple(arguments.stop),
+            seed_of(arguments.seed, "complete", number),
         )
-        if not options.json:
-            if options.samples > 1:
+        if not arguments.json:
+            if arguments.samples > 1:
                 print(f"--- sample {number} ---")
-            print(visible(options.prompt), end="", flush=True)
+            print(visible(arguments.prompt), end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 written.append(piece)
-            elif not options.json:
+            elif not arguments.json:
                 print(visible(piece), end="", flush=True)
-        if not options.json:
+        if not arguments.json:
             print()
-    if options.json:
-        print(json.dumps({"prompt": options.prompt, "completions": [dataclasses.asdict(one) for one in written]}))
+    if arguments.json:
+        print(json.dumps({"prompt": arguments.prompt, "completions": [dataclasses.asdict(one) for one in written]}))
     return 0
 
 
-def _explain(engine: Engine, options: Namespace) -> int:
+def _explain(engine: Engine, arguments: Namespace) -> int:
     from harness.common.files import write_bytes
     from harness.common.seeds import seed_of
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
 
-    _at_least("--candidates", options.candidates, 1)
-    if options.samples > 1 or options.json:
+    _at_least("--candidates", arguments.candidates, 1)
+    if arguments.samples > 1 or arguments.json:
         raise UserError("--explain explains one completion, in tables or with --html. Leave --samples and --json out.")
-    seed = seed_of(options.seed, "complete", 0)
-    prompt = Prompt(options.prompt, options.max_new_tokens, tuple(options.stop), seed)
-    explanation = explain(engine, prompt, options.candidates)
-    if options.html is None:
+    seed = seed_of(arguments.seed, "complete", 0)
+    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(arguments.stop), seed)
+    explanation = explain(engine, prompt, arguments.candidates)
+    if arguments.html is None:
         from rich.console import Console
 
         from harness.completion.explaining.table import tables
@@ -126,12 +158,33 @@ def _explain(engine: Engine, options: Namespace) -> int:
     else:
         from harness.completion.explaining.page import page
 
-        write_bytes(Path(options.html), page(explanation, f"What {options.run} wrote, and why").encode())
-        print(f"written: {options.html}")
+        write_bytes(Path(arguments.html), page(explanation, f"What {arguments.run} wrote, and why").encode())
+        print(f"written: {arguments.html}")
     return 0
 
 
-def chat(options: Namespace) -> int:
+def _chat_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    add_decoding(parser)
+    parser.add_argument(
+        "--max-new-tokens",
+        type=int,
+        metavar="N",
+        help="of each reply (default: 300, or half of the model's window where that is less)",
+    )
+    parser.add_argument("--system", default="", metavar="TEXT", help="a system turn at the beginning")
+    parser.add_argument(
+        "--as", dest="person", default="Human", metavar="NAME", help="who you are, as HAMLET (default: Human)"
+    )
+    parser.add_argument(
+        "--with", dest="partner", default="Assistant", metavar="NAME", help="who answers (default: Assistant)"
+    )
+    parser.add_argument(
+        "--no-stop", action="store_true", help="let the model go on after its turn and write your lines too"
+    )
+
+
+def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
@@ -139,102 +192,144 @@ def chat(options: Namespace) -> int:
     from harness.text.data.corpus import DataSource
     from harness.text.transcript_format import chat_format
 
-    if options.max_new_tokens is not None:
-        _at_least("--max-new-tokens", options.max_new_tokens, 1)
-    data = build(_saved(options, "data"), DataSource, "data")  # type: ignore[type-abstract]
+    if arguments.max_new_tokens is not None:
+        _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
+    data = build(_saved(_run(arguments), "data"), DataSource, "data")  # type: ignore[type-abstract]
     chatbot = Chatbot(
-        _engine(options),
-        chat_format(data.formats, (options.person, options.partner)),
-        person=options.person,
-        partner=options.partner,
-        system=options.system,
-        max_new_tokens=options.max_new_tokens,
-        stops=not options.no_stop,
-        seed=options.seed,
+        _engine(arguments),
+        chat_format(data.formats, (arguments.person, arguments.partner)),
+        person=arguments.person,
+        partner=arguments.partner,
+        system=arguments.system,
+        max_new_tokens=arguments.max_new_tokens,
+        stops=not arguments.no_stop,
+        seed=arguments.seed,
     )
     Talk(chatbot, _strategy_named).run()
     return 0
 
 
-def lm_eval(options: Namespace) -> int:
+def _lm_eval_arguments(parser: ArgumentParser) -> None:
+    add_plugins(parser)
+    parser.usage = "bakeoff lm-eval RUN --tasks A,B [--include-path DIR] [--limit N] [any other flag of `lm_eval run`]"
+    parser.add_argument("run", nargs="?", metavar="RUN", help="a run id, a unique prefix of one, or a run's folder")
+    add_results(parser)
+    parser.add_argument(
+        "--print-include-path",
+        action="store_true",
+        help="print the folder of bakeoff's own tasks, for lm_eval's --include_path with any model, and end",
+    )
+
+
+def lm_eval(arguments: Namespace) -> int:
     """`bakeoff lm-eval`: lm_eval's own command on a run."""
     from harness.lm_eval import TASKS_FOLDER, prepare
 
-    if options.print_include_path:
+    if arguments.print_include_path:
         print(TASKS_FOLDER)
         return 0
-    if options.run is None:
+    if arguments.run is None:
         raise UserError("lm-eval needs a RUN, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic.")
     prepare()
     from harness.lm_eval.command import evaluate
 
-    evaluate(options.run, Path(options.results), options.rest)
+    evaluate(arguments.run, Path(arguments.results), arguments.rest)
     return 0
 
 
-def export_arpa(options: Namespace) -> int:
+def _arpa_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("file", metavar="FILE", help="the file to write, as lm.arpa")
+
+
+def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: a run's n-grams as an ARPA file."""
     from harness.cli.arpa import export
 
-    export(_fit(options), Path(options.file))
-    print(f"written: {options.file}")
+    export(_fit(arguments), Path(arguments.file))
+    print(f"written: {arguments.file}")
     return 0
 
 
-def _fit(options: Namespace) -> Fit:
-    from harness.runs.loading import fit_of_run
-    from harness.training.fits import pick_device
+def _fit(arguments: Namespace) -> Fit:
+    from harness.runs.lookup import find_fit
+    from harness.training.fits import load_fit, pick_device
 
-    return fit_of_run(options.run, Path(options.results), pick_device("auto"))
+    return load_fit(find_fit(arguments.run, Path(arguments.results)), pick_device("auto"))
 
 
-def _engine(options: Namespace) -> Engine:
+def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, decoding by the strategy that is asked for, else by the run's own."""
+    from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
-    from harness.runs.loading import model_finder
-    from harness.training.fits import pick_device
+    from harness.runs.loading import OtherModels
+    from harness.runs.lookup import find_fit
+    from harness.training.fits import load_fit, pick_device
+    from harness.training.workshop import Workshop
 
-    fit = _fit(options)
-    strategy = _own_strategy(options) if options.decoding is None else _strategy_named(options.decoding)
-    find_model = model_finder(Path(options.results), pick_device("auto"))
-    return Engine(fit.model, fit.tokenizer, strategy, find_model=find_model)
+    run = _run(arguments)
+    strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
+    # runs that the strategy names are looked for beside this one
+    workshop = Workshop(ResultsFolder.around(run), pick_device("auto"))
+    fit = load_fit(find_fit(str(run), workshop.results.path), workshop.device)
+    return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
 
 
-def _own_strategy(options: Namespace) -> DecodingStrategy:
+def _own_strategy(run: Path) -> DecodingStrategy:
     from harness.completion.engine import DecodingStrategy
     from harness.config.settings import build
 
-    return build(_saved(options, "decoding"), DecodingStrategy, "decoding")
+    return build(_saved(run, "decoding"), DecodingStrategy, "decoding")
 
 
 def _strategy_named(asked: str) -> DecodingStrategy:
     """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'."""
     from harness.completion.engine import DecodingStrategy
     from harness.config import compose as config
-    from harness.config.options import options as names
+    from harness.config.options import options
     from harness.config.settings import build
 
     words = asked.split()
     values = [word for word in words if "=" in word]
     name = "".join(word for word in words if "=" not in word)
     if not name:
-        raise UserError(f"name a decoding strategy. Allowed: {', '.join(names('decoding'))}.")
+        raise UserError(f"name a decoding strategy. Allowed: {', '.join(options('decoding'))}.")
     if foreign := [value for value in values if not value.startswith("decoding.")]:
         raise UserError(f"{foreign[0]} is no option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
     return build(config.compose([f"decoding={name}", *values])["decoding"], DecodingStrategy, "decoding")
 
 
-def _saved(options: Namespace, part: str) -> dict[str, Any]:
-    """A part of the configuration that a run was made with."""
-    from harness.config import compose as config
+def _run(arguments: Namespace) -> Path:
+    """The folder of the run that is asked for."""
     from harness.runs.lookup import find_run
 
-    found: dict[str, Any] = config.from_saved(find_run(options.run, Path(options.results)) / "config.yaml", (part,))[
-        part
-    ]
-    return found
+    return find_run(arguments.run, Path(arguments.results))
+
+
+def _saved(run: Path, part: str) -> dict[str, Any]:
+    """A part of the configuration that a run was made with."""
+    from harness.common.results_folder import CONFIG_FILE
+    from harness.config import compose as config
+
+    saved: dict[str, Any] = config.from_saved(run / CONFIG_FILE, (part,))[part]
+    return saved
 
 
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise UserError(f"{name} {value} is not allowed: it must be {least} or more.")
+
+
+COMMANDS = (
+    Command("score", "log-likelihood, bits per byte and perplexity of any text", _score_arguments, score),
+    Command("complete", "let a fitted model go on from a prompt", _complete_arguments, complete),
+    Command("chat", "talk with a fitted model", _chat_arguments, chat),
+    Command(
+        "lm-eval",
+        "ask a fitted model lm-evaluation-harness's tasks, by its own command",
+        _lm_eval_arguments,
+        lm_eval,
+        passes_on=True,
+    ),
+    Command("arpa", "write a run's n-grams as an ARPA file, which SRILM and KenLM read", _arpa_arguments, export_arpa),
+)

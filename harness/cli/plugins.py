@@ -1,13 +1,14 @@
-"""Commands for who writes plugins: new, check."""
+"""Commands for plugin authors: new, check."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness.cli.command import Command, add_overrides
 from harness.plugin_kit.outcome import Outcome
 
 
@@ -29,23 +30,35 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
     return check_decoding(name, overrides)
 
 
-def new(options: Namespace) -> int:
+def _new_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("name", metavar="NAME", help="what to call it, as my_eval")
+    parser.add_argument("--folder", default=".", metavar="DIR", help="where it is written (default: here)")
+
+
+def new(arguments: Namespace) -> int:
     """`bakeoff new`: a plugin to start from."""
     from harness.config.options import quoted
     from harness.plugin_kit.new import GROUPS, start
 
-    paths = start(options.kind, options.name, Path(options.folder))
+    paths = start(arguments.kind, arguments.name, Path(arguments.folder))
     for path in paths:
         print(f"written: {path}")
-    group, file = GROUPS[options.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
+    group, file = GROUPS[arguments.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
     pick = f"{group}=[perplexity,{quoted(file)}]" if group == "evals" else f"{group}={quoted(file)}"
-    print(f'next: bakeoff check {options.kind} "{file}"')
+    print(f'next: bakeoff check {arguments.kind} "{file}"')
     print(f'      bakeoff run "{pick}"')
     print(f'      python -m pytest "{paths[-1]}"')
     return 0
 
 
-def check(options: Namespace) -> int:
+def _check_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("name", metavar="NAME", help="an option's name, or a Python file")
+    add_overrides(parser)
+
+
+def check(arguments: Namespace) -> int:
     """`bakeoff check`: a contract, against an option or a file."""
     from harness.cli.plugins import outcomes_of
     from harness.common.errors import PluginError
@@ -53,7 +66,7 @@ def check(options: Namespace) -> int:
 
     made: list[Outcome] = []
     try:
-        for outcome in outcomes_of(options.kind, options.name, options.overrides):
+        for outcome in outcomes_of(arguments.kind, arguments.name, arguments.overrides):
             made.append(outcome)
             print(outcome, flush=True)
     except PluginError as error:
@@ -61,5 +74,23 @@ def check(options: Namespace) -> int:
         print(error.details, file=sys.stderr)
         print(made[-1])
     counts = Counter(outcome.verdict for outcome in made)
-    print(f"{options.kind} {options.name}: {counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
+    print(
+        f"{arguments.kind} {arguments.name}: {counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped"
+    )
     return 1 if counts["FAIL"] else 0
+
+
+COMMANDS = (
+    Command(
+        "new",
+        "write an eval, a model or a decoding strategy to start from: code, options and test",
+        _new_arguments,
+        new,
+    ),
+    Command(
+        "check",
+        "hold an eval, a model or a decoding strategy to what every one of its kind keeps to",
+        _check_arguments,
+        check,
+    ),
+)

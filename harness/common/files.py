@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-CURVE_FILE = "curve.parquet"
-
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one. Refuses NaN and infinities."""

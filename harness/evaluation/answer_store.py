@@ -22,10 +22,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from harness.common.results_folder import ResultsFolder
 from harness.evaluation.requests import Answer, Complete, Request
 from harness.scoring.answers import TokenScores
 
-FOLDER = "answers"
 FORMAT_VERSION = 1
 """Raised when the same request comes to be answered otherwise."""
 _CLASSES = {kind.__name__: kind for kind in (*get_args(Answer), TokenScores)}
@@ -35,7 +35,7 @@ class AnswerStore:
     """What a fit has answered under one decoding strategy."""
 
     def __init__(self, results_dir: Path, fit_id: str, decoding_id: str) -> None:
-        self._folder = results_dir / FOLDER / fit_id
+        self._folder = ResultsFolder(results_dir).answers(fit_id)
         self._decoding_id = decoding_id
         self._found: dict[Path, dict[str, Any]] = {}
 

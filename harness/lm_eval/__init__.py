@@ -2,7 +2,7 @@
 
 Out: its tasks asked of our families, by its own command.
     model.py       a fit as a model of lm_eval's: `--model bakeoff --model_args run=RUN`
-    bakeoff_lm_eval_hook.py, .pth    how lm_eval's own command comes to know that name
+    __main__.py    lm_eval's own command that knows this name: `python -m harness.lm_eval`
     command.py     `bakeoff lm-eval RUN --tasks ...`
 In: its tasks as an eval of ours (`evals=lm_eval`), in our records and reports.
     questions.py   tasks become questions, questions become requests, answers become values
@@ -27,6 +27,8 @@ from harness.common.errors import UserError
 
 TASKS_FOLDER = Path(__file__).resolve().parent / "tasks"
 """Our evals as tasks, for `--include_path`."""
+MODEL_NAME = "bakeoff"
+"""What lm_eval calls our models."""
 
 
 def prepare() -> None:
@@ -40,3 +42,17 @@ def prepare() -> None:
         )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", os.environ["HF_HUB_OFFLINE"])
+
+
+def register() -> None:
+    """Add ours to lm_eval's list of models, in this process; the model itself is imported when it is asked for.
+
+    Once this is called, `lm_eval.simple_evaluate(model="bakeoff", model_args="run=RUN", ...)` works too. UserError
+    where lm_eval isn't installed.
+    """
+    prepare()
+    import lm_eval.models  # noqa: F401  (reads the list)
+    from lm_eval.api.registry import model_registry
+
+    if MODEL_NAME not in model_registry:
+        model_registry.register(MODEL_NAME, target="harness.lm_eval.model:BakeoffLM")

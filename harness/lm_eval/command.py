@@ -14,14 +14,10 @@ from lm_eval.config.evaluate_config import EvaluatorConfig
 from lm_eval.utils import setup_logging
 
 from harness.common.errors import UserError
-from harness.lm_eval import TASKS_FOLDER
-from harness.lm_eval.model import BakeoffLM
+from harness.lm_eval import MODEL_NAME, TASKS_FOLDER, register
 from harness.lm_eval.questions import explained
 from harness.runs.lookup import find_run
 from harness.runs.record import RunRecord
-
-# What lm_eval calls our models.
-_NAME = "bakeoff"
 
 
 def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
@@ -30,11 +26,11 @@ def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
     arguments: flags of `lm_eval run`, with hyphens or underscores; --model and --model_args are there already, and ours
     are the tasks beside lm_eval's unless there is another --include_path. UserError where any of it is wrong.
     """
-    _join_models()
+    register()
     folder = find_run(run, results)
     model = {"run": str(folder.resolve()), "model": RunRecord.read(folder).run_id}
     given = [_with_underscores(argument) for argument in arguments]
-    ours = ["--model", _NAME, "--model_args", json.dumps(model), "--batch_size", "auto"]
+    ours = ["--model", MODEL_NAME, "--model_args", json.dumps(model), "--batch_size", "auto"]
     if not any(argument.partition("=")[0] == "--include_path" for argument in given):
         ours += ["--include_path", str(TASKS_FOLDER)]
     setup_logging()
@@ -51,15 +47,6 @@ def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
                 f"{error}. That is lm_eval's own check: `lm_eval run --help` shows its flags, `lm_eval ls tasks` its "
                 "tasks; a folder with tasks of yours is named by --include-path."
             ) from error
-
-
-def _join_models() -> None:
-    """Add ours to lm_eval's list of models, where the hook of an installed bakeoff hasn't done it."""
-    import lm_eval.models  # noqa: F401  (reads the list)
-    from lm_eval.api.registry import model_registry
-
-    if _NAME not in model_registry:
-        model_registry.register(_NAME, target=BakeoffLM)
 
 
 def _with_underscores(argument: str) -> str:

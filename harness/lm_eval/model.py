@@ -32,11 +32,11 @@ from harness.completion.engine import Engine
 from harness.completion.sequence import Prompt
 from harness.lm_eval import messages as chat
 from harness.lm_eval.generation import Generation
-from harness.runs.loading import fit_of_run
+from harness.runs.lookup import find_fit
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import document_logprobs, likelihood, nats, score_targets
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
-from harness.training.fits import Fit, pick_device
+from harness.training.fits import Fit, load_fit, pick_device
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
 Pair = tuple[tuple[str, str], list[int], list[int]]
@@ -69,8 +69,10 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         device = str(given.get("device", "auto"))
         if device.startswith("cuda") and not torch.cuda.is_available():
             device = "auto"  # lm_eval asks for cuda:0 where nobody has asked for anything
-        found = fit_of_run(str(given["run"]), Path(str(given.get("results", "results"))), pick_device(device))
-        return cls(found, _batch_size(given.get("batch_size", "auto")), given.get("seed"))
+        folder = find_fit(str(given["run"]), Path(str(given.get("results", "results"))))
+        return cls(
+            load_fit(folder, pick_device(device)), _batch_size(given.get("batch_size", "auto")), given.get("seed")
+        )
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: Mapping[str, Any] | None = None) -> Self:

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.config.compose import compose
@@ -40,6 +41,7 @@ from harness.runs.settings import built_evals
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
+from harness.training.workshop import Workshop
 from models.checking.contract import hold
 
 DEFAULTS = ("data=chatterbot", "tokenizer=char")
@@ -68,7 +70,7 @@ class EvalOnTrial:
         corpus = build(self._config["data"], DataSource, "data").load()  # type: ignore[type-abstract]
         settings = build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
         self._scratch = tempfile.TemporaryDirectory()
-        references = ReferenceModels(corpus, Path(self._scratch.name), torch.device("cpu"))
+        references = ReferenceModels(corpus, Workshop(ResultsFolder(Path(self._scratch.name)), torch.device("cpu")))
         return Material(corpus, settings.train(corpus.train), references)
 
     @cached_property

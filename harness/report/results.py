@@ -19,13 +19,18 @@ import pandas as pd
 import pyarrow.parquet
 
 from harness.common.errors import UserError
-from harness.common.files import CURVE_FILE
+from harness.common.results_folder import (
+    CURVE_FILE,
+    RUN_FILE,
+    SAMPLES_FILE,
+    folders_in,
+    is_finished,
+    report_of,
+    runs_in,
+)
 from harness.evaluation.metric import Metric
-from harness.runs.record import CONFIG_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, RunRecord
+from harness.runs.record import RunRecord
 
-REPORT_FOLDER = "report"
-# Beside the experiments in a results folder, beside the runs in an experiment's.
-_NOT_RUNS = frozenset({"fits", REPORT_FOLDER})
 # What follows from the settings and is none itself.
 _DERIVED = frozenset({"fingerprint", "vocab_size", "train_bytes", "validation_bytes", "test_bytes"}) | {
     "test_problems_seen_in_training",
@@ -120,7 +125,7 @@ def load(results: Path, whole: bool = False) -> list[Results]:
     if not any(groups.values()):
         raise UserError(_nothing_there(results, unfinished))
     if whole and len(groups) > 1:
-        groups = {results / REPORT_FOLDER: [folder for folders in groups.values() for folder in folders]}
+        groups = {report_of(results): [folder for folders in groups.values() for folder in folders]}
     loaded = []
     for report_folder, folders in groups.items():
         records = [(folder, _read_record(folder)) for folder in folders]
@@ -150,31 +155,26 @@ def _find(results: Path) -> tuple[dict[Path, list[Path]], list[Path]]:
             f"{results} is a file. Give the folder that holds the runs (it is called 'results' by default)."
         )
     try:
-        if (results / RUN_FILE).is_file():
-            return {results / REPORT_FOLDER: [results]}, []
+        if is_finished(results):
+            return {report_of(results): [results]}, []
         finished, unfinished = _runs_in(results)
         if finished:
-            return {results / REPORT_FOLDER: finished}, unfinished
+            return {report_of(results): finished}, unfinished
         groups: dict[Path, list[Path]] = {}
-        for experiment in _folders_in(results):
+        for experiment in folders_in(results):
             finished, more_unfinished = _runs_in(experiment)
             unfinished += more_unfinished
             if finished:
-                groups[experiment / REPORT_FOLDER] = finished
+                groups[report_of(experiment)] = finished
         return groups, unfinished
     except OSError as error:
         raise UserError(f"{results} cannot be read ({error}). Check its permissions.") from error
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in _NOT_RUNS and not p.name.startswith("."))
-
-
-def _runs_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    inside = _folders_in(folder)
-    finished = [run for run in inside if (run / RUN_FILE).is_file()]
-    begun = [run for run in inside if any((run / name).is_file() for name in (CONFIG_FILE, LOG_FILE, SAMPLES_FILE))]
-    return finished, [run for run in begun if run not in finished]
+def _runs_in(experiment: Path) -> tuple[list[Path], list[Path]]:
+    """(finished, unfinished)."""
+    runs = runs_in(experiment)
+    return [run for run in runs if is_finished(run)], [run for run in runs if not is_finished(run)]
 
 
 def _nothing_there(results: Path, unfinished: list[Path]) -> str:

@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from harness.common.errors import PluginError
 from harness.common.files import write_bytes
-from harness.config.identity import content_hash, identity
-from harness.evaluation.eval import Eval
+from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
+from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
-from harness.evaluation.questions import _noted
+from harness.evaluation.questions import Questions, _noted, questions, scored
+from harness.evaluation.requests import Answer
 from harness.evaluation.rows import table
 from harness.evaluation.validity import check_metrics
-from harness.runs.record import SAMPLES_FILE, TEXT_FOLDER, Failure
+from harness.runs.plan import EvalPlan
+from harness.runs.record import Failure
 from harness.text.visible import visible
 
 log = logging.getLogger("bakeoff")
-
-SCORES_FOLDER = "scores"
 
 _TEXTS_AN_EVAL = 20
 
@@ -44,12 +42,18 @@ class Findings:
     failures: list[Failure] = field(default_factory=list)
 
     @classmethod
-    def without(cls, broken: Mapping[str, PluginError]) -> Findings:
-        """Nothing yet, but evals that couldn't even be imported."""
-        found = cls()
-        for name, error in broken.items():
-            found._note(f"eval {name}", error)
-        return found
+    def before(cls, plan: EvalPlan) -> Findings:
+        """Empty findings; evals that can't be imported are noted."""
+        findings = cls()
+        for name, error in plan.broken_evals.items():
+            findings._note(f"eval {name}", error)
+        return findings
+
+    def ask(self, plan: EvalPlan, rows_of: Callable[[Eval], pd.DataFrame]) -> None:
+        """Take in every eval of a plan, one after another. rows_of: an eval's scored rows."""
+        for eval in plan.evals.values():
+            with self.surviving(f"eval {eval.name}"):
+                self.add(eval, rows_of(eval))
 
     @contextmanager
     def surviving(self, where: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -101,21 +105,14 @@ class Findings:
             _write_texts(rows, folder / TEXT_FOLDER)
 
 
-def run_id(names: Mapping[str, str], seed: int, fit_id: str, decoding_id: str, evals: Mapping[str, Any]) -> str:
-    """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals.
-
-    names: of what was picked in each group. evals: by name; of one that can't be imported, its plain values.
-    """
-    content = content_hash({"fit": fit_id, "decoding": decoding_id, "evals": identity(dict(evals))})
-    return f"{names['model']}-{names['decoding']}-s{seed}-{content[:8]}"
-
-
-def scores_path(results_dir: Path, eval: Eval, fit_id: str, decoding_id: str) -> Path:
-    """Where the scored rows of an eval are kept, for all runs that share them."""
-    depends_on = {"fit": fit_id, "eval": identity(eval)}
-    if eval.uses_decoding:
-        depends_on["decoding"] = decoding_id
-    return results_dir / SCORES_FOLDER / f"{content_hash(depends_on)}.parquet"
+def score_rows(
+    plan: EvalPlan, eval: Eval, material: Material, answer: Callable[[Questions], Iterable[Sequence[Answer]]]
+) -> pd.DataFrame:
+    """The scored rows of an eval, made and kept for all runs that share them. answer: each sample's answers."""
+    asked = questions(eval, material, plan.seed)
+    rows = scored(eval, asked, answer(asked), material)
+    write_bytes(plan.scores_path(eval), rows.to_parquet())
+    return rows
 
 
 def _nothing_measured(eval: Eval) -> Metric:

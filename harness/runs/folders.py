@@ -1,16 +1,22 @@
-"""A run's folder while it is being written: held by one process, with a log in it."""
+"""A run's folder while it is being written: held by one process, with a log in it; the record comes last."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from filelock import FileLock, Timeout
 
-from harness.runs.record import LOG_FILE
+from harness.common.files import write_bytes
+from harness.common.results_folder import CONFIG_FILE, LOG_FILE
+from harness.runs.plan import EvalPlan
+from harness.runs.record import RunRecord
+from harness.runs.tracking import Mirror
 
 log = logging.getLogger("bakeoff")
 
@@ -47,3 +53,24 @@ def logged(folder: Path) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+def write_config(plan: EvalPlan) -> None:
+    """Write config.yaml, from which the run can be made again."""
+    text = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
+    write_bytes(plan.folder / CONFIG_FILE, text.encode())
+
+
+def finish(plan: EvalPlan, record: RunRecord, mirror: Mirror) -> RunRecord:
+    """Write the record of a run, then mirror the run; the record with the mirror's answer takes the first one's place.
+
+    The run is finished before the mirror hears of it. A failed run isn't mirrored.
+    """
+    record = dataclasses.replace(record, wandb={"mode": plan.tracking.mode, "run_id": None, "url": None})
+    record.write(plan.folder)
+    if record.status == "failed" or plan.tracking.mode == "disabled":
+        return record
+    answer = mirror.run(record, plan.folder, plan.tracking, plan.results)
+    record = dataclasses.replace(record, wandb=record.wandb | answer)
+    record.write(plan.folder)
+    return record

@@ -1,4 +1,4 @@
-"""Finding runs on disk. Needs no torch."""
+"""Finding runs, and the fits that they scored, on disk. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.common.errors import UserError, closest
-from harness.runs.record import CONFIG_FILE, RUN_FILE
-
-
-def run_folders(results: Path) -> list[Path]:
-    """Every run's folder below a results folder, finished or not, by experiment and id."""
-    return sorted(path.parent for path in results.glob(f"*/*/{CONFIG_FILE}"))
+from harness.common.results_folder import FIT_FILE, RUN_FILE, ResultsFolder, is_run
+from harness.runs.record import RunRecord
 
 
 def find_run(name: str, results: Path) -> Path:
     """The folder of the run with that id, unique prefix or path. UserError where there is none, or more than one."""
-    if (Path(name) / CONFIG_FILE).is_file():
+    if name and is_run(Path(name)):
         return Path(name)
-    folders = run_folders(results)
+    folders = ResultsFolder(results).runs() if results.is_dir() else []
     exact = [folder for folder in folders if folder.name == name]
-    found = exact or [folder for folder in folders if folder.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    matching = exact or [folder for folder in folders if folder.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
         raise UserError(
-            f"{name!r} fits {len(found)} runs: {', '.join(str(folder) for folder in found)}. Give more "
+            f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more "
             "of the id, or the folder."
         )
     if not folders:
@@ -40,11 +36,21 @@ def find_run(name: str, results: Path) -> Path:
     )
 
 
+def find_fit(name: str, results: Path) -> Path:
+    """The folder of a fit: of the one with that id, else of the one that the run of that id, unique prefix or path
+    scored, beside the run in whatever results folder it lies. UserError where there is no such run."""
+    by_id = ResultsFolder(results).fit(name)
+    if name and (by_id / FIT_FILE).is_file():
+        return by_id
+    run = find_run(name, results)
+    return ResultsFolder.around(run).fit(RunRecord.read(run).fit_id)
+
+
 def all_runs(results: Path) -> Iterator[tuple[str, str, str, str]]:
     """(id, experiment, status, finished at) of every run; unfinished ones too."""
     if not results.is_dir():
         raise UserError(f"there is no folder {results.resolve()}. Name the one that holds your runs with --results.")
-    for folder in run_folders(results):
+    for folder in ResultsFolder(results).runs():
         try:
             record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:

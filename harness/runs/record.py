@@ -15,19 +15,10 @@ from typing import Any
 
 from harness.common.errors import PluginError, UserError, told
 from harness.common.files import write_json
+from harness.common.results_folder import RUN_FILE
 from harness.evaluation.metric import Metric
 
 SCHEMA_VERSION = 1
-
-RUN_FILE = "run.json"
-
-CONFIG_FILE = "config.yaml"
-
-SAMPLES_FILE = "samples.parquet"
-
-TEXT_FOLDER = "text"
-
-LOG_FILE = "log.txt"
 
 
 @dataclass(frozen=True)

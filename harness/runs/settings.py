@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
+from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from harness.training.budget import Budget
     from harness.training.settings import Training
     from models.language_model import ModelConfig
-
-
-TAKEN_NAMES = ("fits", "answers", "scores", "wandb", "reference")
-"""Folders of results_dir that hold no experiment."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,11 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
     experiment_name = checked(config["experiment_name"], str, "experiment_name")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in TAKEN_NAMES:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", experiment_name) or experiment_name in RESERVED:
         raise UserError(
             f"experiment_name={experiment_name!r} cannot name a folder of results. "
             "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit "
-            f"({', '.join(TAKEN_NAMES)} are taken)."
+            f"({', '.join(RESERVED)} are taken)."
         )
     # the data and the tokenizer hold it; a mistake in it is told of where it was made
     build(config["format"], TranscriptFormat, "format")

@@ -1,82 +1,98 @@
 """Sweeps: one command line that stands for many runs, in Hydra's grammar and under any of its launchers.
 
-With `harness.config.hydra_compose`, the only module that knows Hydra. Every job's configuration is checked before the
-first one starts.
+With `harness.config.hydra_compose`, the only module that knows Hydra. Every run's configuration is composed and checked
+before the first one starts. In this process a run's typed settings are handed on; a launcher's jobs get their
+overrides.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 from harness.common.errors import UserError
 from harness.config.compose import compose, explain
-from harness.config.options import conf_dir
-from harness.runs.settings import typed
+from harness.runs.settings import RunSettings, typed
 
 
-def launch(overrides: Sequence[str], job: Callable[[list[str]], None]) -> None:
-    """Run `job(overrides of one run)` for every combination that the overrides ask for.
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep."""
 
-    A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`. One after
-    another in this process, unless hydra/launcher= or hydra/sweeper= picks another way, which is then Hydra's to go.
-    Raises UserError before anything runs where one of the jobs is misconfigured.
+    overrides: Sequence[str]
+    settings: RunSettings
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a command line stands for."""
+
+    overrides: Sequence[str]
+    """As the user gave them."""
+    jobs: Sequence[Job]
+    """Every combination of the lists that are swept, in the order in which Hydra runs them."""
+    launcher: str
+    """Hydra's plugin that starts the jobs; 'basic' runs them here, one after another."""
+    sweeper: str
+    """Hydra's plugin that picks the jobs; 'basic' picks them all."""
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether all jobs run in this process, one after another."""
+        return self.launcher == self.sweeper == "basic"
+
+
+def sweep(overrides: Sequence[str]) -> Sweep:
+    """The sweep that the overrides ask for. UserError where one of its jobs is misconfigured.
+
+    A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`, and
+    another hydra/launcher or hydra/sweeper.
     """
-    jobs = check(overrides)
-    for own in jobs:
-        typed(compose(own))
-    if runs_here(overrides):
-        for own in jobs:
-            job(own)
-        return
-    import hydra
+    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
+    choices = _parsed(overrides)[0].hydra.runtime.choices
+    return Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
+
+
+def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> None:
+    """Have Hydra call `run_job(overrides of one run)` for the jobs of a sweep, in whatever processes."""
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from harness.config.hydra_compose import REFUSALS, register
+    from harness.config.hydra_compose import REFUSALS, loader
 
     def task(_: DictConfig) -> None:
-        job(list(HydraConfig.get().overrides.task))
+        run_job(list(HydraConfig.get().overrides.task))
 
-    register()
-    main = hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(task)
-    arguments = ["bakeoff", "--multirun", *overrides]
     try:
-        with mock.patch.object(sys, "argv", arguments), mock.patch.dict(os.environ, HYDRA_FULL_ERROR="1"):
-            main()
+        with loader():
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            hydra.multirun(config_name="config", task_function=task, overrides=list(overrides))
     except REFUSALS as error:
         raise UserError(str(error)) from None
 
 
-def check(overrides: Sequence[str]) -> list[list[str]]:
-    """The overrides of every job that a sweep stands for, each composed and checked. Raises UserError."""
-    jobs = expand(overrides)
-    for job in jobs:
-        compose(job)
-    return jobs
-
-
-def runs_here(overrides: Sequence[str]) -> bool:
-    """Whether the jobs run in this process, one after another: neither launcher nor sweeper is another than Hydra's
-    basic one, on the command line or in an experiment file."""
-    whole, _ = _parsed(overrides)
-    choices = whole.hydra.runtime.choices
-    return bool(choices["hydra/launcher"] == choices["hydra/sweeper"] == "basic")
-
-
 def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.errors import HydraException
+    """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them.
 
-    try:
-        [jobs] = BasicSweeper.split_arguments(_parsed(overrides)[1], None)
-    except HydraException as error:
-        raise UserError(explain(str(error), list(overrides))) from None
-    return [[part for part in job if not part.startswith("hydra")] for job in jobs]
+    Of two overrides of one key the latter counts.
+    """
+    choices: dict[str, list[str]] = {}
+    for override in _parsed(overrides)[1]:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            choices[key] = [f"{key}={override.get_value_element_as_str()}"]
+        elif override.is_discrete_sweep():
+            choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            raise UserError(
+                f"{override.input_line} is no list of values. Name them, as in {key}=1,2,3 or {key}=range(1,4)."
+            )
+    of_runs = [own for key, own in choices.items() if not key.startswith("hydra")]
+    return [list(job) for job in itertools.product(*of_runs)]
 
 
 def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
@@ -87,9 +103,9 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
     from harness.config.hydra_compose import REFUSALS, loader
 
     try:
-        with loader() as found:
-            whole = found.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+        with loader() as configurations:
+            whole = configurations.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
-            return whole, OverridesParser.create(found).parse_overrides([*named, *overrides])
+            return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])
     except REFUSALS as error:
         raise UserError(explain(str(error), list(overrides))) from None

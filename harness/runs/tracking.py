@@ -1,13 +1,12 @@
 """The mirror of runs into wandb: off the critical path, and never in its way.
 
-Our own files are the truth. wandb lives in a process of its own (`harness.runs.wandb_mirror`), which is handed each
-finished record; whatever goes wrong there (no network, an unwritable folder, a crash, a hang) is one warning, and the
-run is complete all the same.
+Our own files are the truth, and are written first. wandb lives in a process of its own (`harness.runs.wandb_mirror`),
+which is handed each finished record; whatever goes wrong there (no network, an unwritable folder, a crash, a hang) is
+one warning, and the run is complete all the same.
 """
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import json
 import logging
@@ -17,8 +16,9 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from harness.common.results_folder import ResultsFolder
 from harness.runs.record import RunRecord
 
 log = logging.getLogger("bakeoff")
@@ -44,56 +44,66 @@ class Tracking:
             raise ValueError("max_samples must be 0 or more and timeout_seconds above 0")
 
 
-def mirror(record: RunRecord, folder: Path, tracking: Tracking, results_dir: Path) -> RunRecord:
-    """Mirror a run; returns its record with the field `wandb` filled in."""
-    if tracking.mode == "disabled":
-        return dataclasses.replace(record, wandb={"mode": "disabled", "run_id": None, "url": None})
-    told = _tell(
-        tracking, results_dir, {"kind": "run", "record": dataclasses.asdict(record), "folder": str(folder.resolve())}
-    )
-    return dataclasses.replace(record, wandb={"mode": tracking.mode, "run_id": None, "url": None, **told})
+class Mirror:
+    """wandb's process, started when there is something to mirror and ended with the `with` block that holds this."""
 
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[str] | None = None
+        self._is_given_up = False
 
-def mirror_report(experiment: str, folder: Path, tracking: Tracking, results_dir: Path) -> None:
-    """Mirror a report's plots and summary."""
-    if tracking.mode != "disabled":
-        _tell(tracking, results_dir, {"kind": "report", "experiment": experiment, "folder": str(folder.resolve())})
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *exception: object) -> None:
+        self._stop()
 
-_child: subprocess.Popen[str] | None = None
-_given_up = False
+    def run(self, record: RunRecord, folder: Path, tracking: Tracking, results: ResultsFolder) -> dict[str, Any]:
+        """Mirror a finished run; 'run_id' and 'url' in wandb, or a 'warning'. folder: the run's."""
+        message = {"kind": "run", "record": dataclasses.asdict(record), "folder": str(folder.resolve())}
+        return self._tell(tracking, results, message)
 
+    def report(self, experiment: str, folder: Path, tracking: Tracking, results: ResultsFolder) -> None:
+        """Mirror a report's plots and summary. folder: the report's."""
+        if tracking.mode != "disabled":
+            message = {"kind": "report", "experiment": experiment, "folder": str(folder.resolve())}
+            self._tell(tracking, results, message)
 
-def _tell(tracking: Tracking, results_dir: Path, message: dict[str, Any]) -> dict[str, Any]:
-    """Hand a message to the mirror process; returns its answer, or {'warning': ...} where there is none."""
-    global _child, _given_up
-    if _given_up:
-        return {"warning": "not mirrored: the mirror was given up earlier in this process"}
-    where = results_dir.resolve() / "wandb"
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-        # wandb would quietly write to a temporary folder instead
-        if not os.access(where, os.W_OK):
-            raise OSError(f"{where} is not writable")
-        if _child is None:
-            _child = _start()
-        message |= {"tracking": dataclasses.asdict(tracking), "where": str(where.parent)}
-        answer: dict[str, Any] = json.loads(_exchange(_child, json.dumps(message), tracking.timeout_seconds))
-        if "warning" not in answer:
-            return answer
-        problem = answer["warning"]
-    except (OSError, ValueError) as error:
-        problem = f"{type(error).__name__}: {error}"
-    _given_up = True
-    _stop()
-    log.warning("wandb: this process mirrors nothing more (%s). The runs' own files are complete.", problem)
-    return {"warning": problem}
+    def _tell(self, tracking: Tracking, results: ResultsFolder, message: dict[str, Any]) -> dict[str, Any]:
+        """Hand a message to the mirror process; returns its answer, or {'warning': ...} where there is none."""
+        if self._is_given_up:
+            return {"warning": "not mirrored: the mirror was given up earlier in this process"}
+        folder = results.wandb.resolve()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # wandb would quietly write to a temporary folder instead
+            if not os.access(folder, os.W_OK):
+                raise OSError(f"{folder} is not writable")
+            if self._child is None:
+                self._child = _start()
+            # wandb makes its own folder of that name there
+            message |= {"tracking": dataclasses.asdict(tracking), "where": str(folder.parent)}
+            answer: dict[str, Any] = json.loads(_exchange(self._child, json.dumps(message), tracking.timeout_seconds))
+            if "warning" not in answer:
+                return answer
+            problem = answer["warning"]
+        except (OSError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        self._is_given_up = True
+        self._stop()
+        log.warning("wandb: this process mirrors nothing more (%s). The runs' own files are complete.", problem)
+        return {"warning": problem}
+
+    def _stop(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
 
 
 def _start() -> subprocess.Popen[str]:
     # wandb reports crashes to a server of its own unless told not to
     quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "WANDB_CONSOLE": "off"}
-    child = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "harness.runs.wandb_mirror"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -103,8 +113,6 @@ def _start() -> subprocess.Popen[str]:
         env={**os.environ, **quiet},
         start_new_session=True,  # Ctrl-C is for us; the mirror ends with its input
     )
-    atexit.register(_stop)
-    return child
 
 
 def _exchange(child: subprocess.Popen[str], line: str, timeout_seconds: float) -> str:
@@ -131,10 +139,3 @@ def _exchange(child: subprocess.Popen[str], line: str, timeout_seconds: float) -
     if not answers or not answers[0]:
         raise OSError(f"the mirror process ended (status {child.wait(timeout=5)})")
     return answers[0]
-
-
-def _stop() -> None:
-    global _child
-    if _child is not None:
-        _child.kill()
-        _child = None

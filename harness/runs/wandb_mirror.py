@@ -16,8 +16,7 @@ from typing import Any
 import pandas as pd
 import wandb
 
-from harness.common.files import CURVE_FILE
-from harness.runs.record import SAMPLES_FILE
+from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE
 
 _COLUMNS = ["eval", "sample_id", "prompt", "target", "answer", "values", "finish_reason"]
 

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from harness.common.errors import UserError
-from harness.common.files import CURVE_FILE
+from harness.common.results_folder import CURVE_FILE, FIT_FILE, MODEL_FILE
 from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
 from harness.config.options import relocated
@@ -32,10 +32,6 @@ from models.checks import Impossible
 from models.language_model import LanguageModel, ModelConfig
 
 log = logging.getLogger("bakeoff")
-
-FIT_FILE = "fit.json"
-
-MODEL_FILE = "model.json"
 
 FORMAT_VERSION = 2
 """Raised when fits of the same settings come to hold something else."""

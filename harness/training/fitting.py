@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from harness.common import environment
 from harness.common.errors import UserError
-from harness.common.files import CURVE_FILE, write_bytes, write_json
+from harness.common.files import write_bytes, write_json
+from harness.common.results_folder import CURVE_FILE, FIT_FILE, MODEL_FILE
 from harness.common.seeds import seed_of
-from harness.config.identity import content_hash, identity, plain
+from harness.config.identity import plain
 from harness.config.options import files_of
 from harness.config.tokenizer_file import TOKENIZER_FILE, save_tokenizer
 from harness.text.data.corpus import Corpus
@@ -25,20 +26,19 @@ from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
-from harness.training.fits import FIT_FILE, MODEL_FILE, Fit, FitSettings, fit_id, load_fit, log
+from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log
 from harness.training.progress import Spent, Validation
 from harness.training.training import fit, take, tune
+from harness.training.workshop import Workshop
 from models.checks import Impossible
 from models.combined import CombinedConfig
 from models.language_model import WEIGHTS_FILE, LanguageModel
 
-_tokenizers: dict[str, Tokenizer] = {}
 
-
-def obtain(settings: FitSettings, corpus: Corpus, results_dir: Path, device: torch.device) -> Fit:
+def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
     """The fit that these settings describe: found, waited for, gone on with, or made."""
     name = fit_id(settings, corpus)
-    folder = results_dir / "fits" / name
+    folder = workshop.results.fit(name)
     if not (folder / FIT_FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -49,25 +49,25 @@ def obtain(settings: FitSettings, corpus: Corpus, results_dir: Path, device: tor
             lock.acquire()
         try:
             if not (folder / FIT_FILE).exists():
-                _make(settings, corpus, folder, results_dir, device)
+                _make(settings, corpus, folder, workshop)
         finally:
             lock.release()
-    return load_fit(folder, device)
+    return load_fit(folder, workshop.device)
 
 
-def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path, device: torch.device) -> None:
+def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> None:
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
-    earlier = _earlier(settings, results_dir, device)
-    tokenizer = earlier.tokenizer if earlier is not None else _tokenizer(settings, corpus)
+    earlier = _earlier(settings, workshop)
+    tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(settings.tokenizer, corpus)
     validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
     try:
         if isinstance(settings.model, CombinedConfig):
-            model, spent, curve = _combine(settings, settings.model, corpus, validation, results_dir, device)
+            model, spent, curve = _combine(settings, settings.model, corpus, validation, workshop)
         elif settings.model.is_fitted:
-            model, spent, curve = _take(settings, tokenizer, validation, device)
+            model, spent, curve = _take(settings, tokenizer, validation, workshop.device)
         else:
-            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, device)
+            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop.device)
     except Impossible as error:
         raise UserError(str(error)) from None
     if earlier is None:
@@ -94,7 +94,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
         "spent": asdict(spent),
         "cost": asdict(model.cost()),
         "num_params_missed_by": missed_by(model.config, settings.budget.num_params, model.cost().num_params),
-        "device": str(device),
+        "device": str(workshop.device),
         "num_threads": torch.get_num_threads(),
         "peak_memory_bytes": environment.peak_memory_bytes(),
     }
@@ -102,7 +102,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, results_dir: Path
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
 
 
-def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> Fit | None:
+def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
     """The fit that this one goes on from; UserError where that is of another model."""
     if settings.training.continue_from is None:
         return None
@@ -111,14 +111,14 @@ def _earlier(settings: FitSettings, results_dir: Path, device: torch.device) -> 
             f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
             "already and isn't trained here, so it can't go on from a fit. Leave training.continue_from out."
         )
-    found = load_fit(results_dir / "fits" / settings.training.continue_from, device)
-    config = solve_width(settings.model, settings.budget.num_params, found.tokenizer.vocab_size)
-    if found.model.config != config or isinstance(config, CombinedConfig):
+    earlier = load_fit(workshop.folder(settings.training.continue_from), workshop.device)
+    config = solve_width(settings.model, settings.budget.num_params, earlier.tokenizer.vocab_size)
+    if earlier.model.config != config or isinstance(config, CombinedConfig):
         raise UserError(
-            f"training.continue_from={found.id} is a fit of {found.model.config}, which can't go on as {config}. Give "
-            "this run the same model options, or continue from another run."
+            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't go on as {config}. "
+            "Give this run the same model options, or continue from another run."
         )
-    return found
+    return earlier
 
 
 def _train(
@@ -167,12 +167,11 @@ def _combine(
     config: CombinedConfig,
     corpus: Corpus,
     validation: Validation,
-    results_dir: Path,
-    device: torch.device,
+    workshop: Workshop,
 ) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
     """A combination of fits, which are found or made as each member would be alone, tuned."""
     members = {
-        name: obtain(dataclasses.replace(settings, model=member), corpus, results_dir, device)
+        name: obtain(dataclasses.replace(settings, model=member), corpus, workshop)
         for name, member in config.members.items()
     }
     log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
@@ -195,12 +194,3 @@ def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validat
         if num_bytes >= max_bytes:
             break
     return Validation(documents, num_bytes)
-
-
-def _tokenizer(settings: FitSettings, corpus: Corpus) -> Tokenizer:
-    """The tokenizer trained on the corpus; the latest is kept for the next fit of this process."""
-    key = content_hash([identity(settings.tokenizer), corpus.fingerprint])
-    if key not in _tokenizers:
-        _tokenizers.clear()
-        _tokenizers[key] = settings.tokenizer.train(corpus.train)
-    return _tokenizers[key]

@@ -14,6 +14,7 @@ import torch
 
 from evals.generation import Generation
 from harness.common.errors import UserError
+from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.decoding.choosers import Sample as Draw
 from harness.completion.decoding.transform import Chooser
@@ -29,6 +30,7 @@ from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.references import ReferenceModels
+from harness.training.workshop import Workshop
 from models.language_model import LanguageModel, ModelConfig
 from models.ngram import NGramConfig
 
@@ -223,7 +225,8 @@ def test_without_reference_models_the_eval_says_so() -> None:
 
 def test_a_reference_model_is_a_fit_to_the_bytes_of_the_training_text_made_once(tmp_path: Path) -> None:
     config = NGramConfig(order=3)
-    finder = ReferenceModels(CORPUS, tmp_path, torch.device("cpu"))
+    workshop = Workshop(ResultsFolder(tmp_path), torch.device("cpu"))
+    finder = ReferenceModels(CORPUS, workshop)
     model, tokenizer = finder(config)
     assert finder(config)[0] is model
     assert tokenizer.fingerprint == TOKENIZER.fingerprint
@@ -231,7 +234,7 @@ def test_a_reference_model_is_a_fit_to_the_bytes_of_the_training_text_made_once(
     assert torch.equal(model.token_logprobs(text), FITTED[0].token_logprobs(text))
     [made] = (tmp_path / "fits").iterdir()
     before = (made / "fit.json").stat().st_mtime_ns
-    again, _ = ReferenceModels(CORPUS, tmp_path, torch.device("cpu"))(NGramConfig(order=3, counting_megabytes=7))
+    again, _ = ReferenceModels(CORPUS, workshop)(NGramConfig(order=3, counting_megabytes=7))
     assert torch.equal(again.token_logprobs(text), model.token_logprobs(text))
     assert (made / "fit.json").stat().st_mtime_ns == before
     finder(NGramConfig(order=2))

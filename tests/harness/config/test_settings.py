@@ -13,9 +13,8 @@ from harness.config.compose import compose
 from harness.config.identity import identity, plain
 from harness.config.options import GROUPS, known_targets, options, relocated
 from harness.config.settings import build
-from harness.runs import sweep
 from harness.runs.settings import typed
-from harness.runs.sweep import expand
+from harness.runs.sweep import expand, launch, sweep
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.budget import Budget
@@ -194,21 +193,31 @@ def test_an_experiment_may_name_a_sweep_and_the_command_line_overrides_it() -> N
     assert all("experiment=families" in job for job in jobs)
 
 
-def test_the_jobs_run_here_unless_another_launcher_is_picked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_jobs_run_here_unless_another_launcher_is_picked(tmp_path: Path) -> None:
     overrides = ["model=ngram,lstm", "seed=0,1", f"results_dir={tmp_path}"]
-    assert sweep.runs_here(overrides)
-    here: list[list[str]] = []
-    sweep.launch(overrides, here.append)
-    assert len(here) == 4
+    here = sweep(overrides)
+    assert here.runs_here
+    assert [job.settings.names["model"] for job in here.jobs] == ["ngram", "ngram", "lstm", "lstm"]
     # Hydra's own way, under whatever launcher, comes to the same jobs
-    monkeypatch.setattr(sweep, "runs_here", lambda overrides: False)
     by_hydra: list[list[str]] = []
-    sweep.launch(overrides, lambda own: by_hydra.append(own) or compose(own))
-    assert by_hydra == here
+    launch(overrides, lambda own: by_hydra.append(own) or compose(own))
+    assert by_hydra == [job.overrides for job in here.jobs]
 
 
 def test_a_misconfigured_job_stops_a_sweep_before_it_starts() -> None:
-    ran: list[list[str]] = []
     with pytest.raises(UserError, match="Did you mean 'lstm'"):
-        sweep.launch(["model=ngram,lstn"], ran.append)
-    assert ran == []
+        sweep(["model=ngram,lstn"])
+
+
+def test_an_interval_is_no_list_of_values_to_sweep_over() -> None:
+    with pytest.raises(UserError, match=r"seed=interval\(0,3\).*seed=1,2,3"):
+        expand(["seed=interval(0,3)"])
+
+
+def test_the_overrides_of_a_sweep_are_those_of_hydra_s_own_sweeper() -> None:
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    overrides = ["model=lstm,gru", "seed=range(0,3)", "~tracking", "evals=[perplexity],[arithmetic]", "seed=7,8"]
+    [jobs] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(overrides), None)
+    assert expand(overrides) == jobs

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.common.files import CURVE_FILE
+from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE
 from harness.evaluation.metric import Metric
-from harness.runs.record import SAMPLES_FILE, RunRecord
+from harness.runs.record import RunRecord
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, median, ratio_of_totals
 

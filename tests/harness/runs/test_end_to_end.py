@@ -335,6 +335,8 @@ def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Pa
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = (tmp_path / "wheel").glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "site", "zip")
+    # what is installed is imported by who asks for it, and never at the start of every Python
+    assert not list((tmp_path / "site").glob("*.pth"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     site = {"PYTHONPATH": str(tmp_path / "site")}

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from harness.common.errors import UserError
+from harness.common.results_folder import ResultsFolder
 from harness.config.compose import compose
-from harness.runs.run import load_corpus
 from harness.runs.settings import typed
+from harness.text.data.corpus import Corpus
 from harness.training.budget import Budget
-from harness.training.fits import FitSettings, fit_id, load_fit
+from harness.training.fits import Fit, FitSettings, fit_id, load_fit
 from harness.training.fitting import obtain
+from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
 
 CPU = torch.device("cpu")
@@ -26,15 +28,19 @@ def fit_settings(*overrides: str) -> FitSettings:
     return FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
 
 
+def fitted(settings: FitSettings, corpus: Corpus, results: Path) -> Fit:
+    return obtain(settings, corpus, Workshop(ResultsFolder(results), CPU))
+
+
 @pytest.fixture(scope="module")
 def corpus():
     return load_corpus(typed(compose(COMMON)).data)
 
 
 def test_a_mixture_takes_up_the_fits_of_its_members(tmp_path: Path, corpus) -> None:
-    ngram = obtain(fit_settings("model=ngram", "model.order=3"), corpus, tmp_path, CPU)
+    ngram = fitted(fit_settings("model=ngram", "model.order=3"), corpus, tmp_path)
     small = ["model=mixture", "model.members.first.order=3", "model.members.second.d_model=16"]
-    mixed = obtain(fit_settings(*small), corpus, tmp_path, CPU)
+    mixed = fitted(fit_settings(*small), corpus, tmp_path)
     assert isinstance(mixed.model, CombinedModel)
     kept = ngram.model.tensors()
     assert all(torch.equal(kept[name], value) for name, value in mixed.model.members["first"].tensors().items())
@@ -70,7 +76,7 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
 def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: Path, corpus) -> None:
     settings = fit_settings("model=mixture", "model@model.members.second=bigram", "model.members.first.order=4")
     settings = dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=1000))
-    fit = obtain(settings, corpus, tmp_path, CPU)
+    fit = fitted(settings, corpus, tmp_path)
     assert isinstance(fit.model, CombinedModel)
     assert 900 <= fit.model.members["first"].cost().num_params <= 1000
     assert fit.facts["num_params_missed_by"] == fit.model.cost().num_params / 1000 - 1
@@ -78,32 +84,45 @@ def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: 
 
 def test_an_ngram_is_pruned_to_the_budget_and_too_small_a_one_is_refused(tmp_path: Path, corpus) -> None:
     settings = fit_settings("model=ngram", "model.order=4")
-    fit = obtain(dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=500)), corpus, tmp_path, CPU)
+    fit = fitted(
+        dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=500)),
+        corpus,
+        tmp_path,
+    )
     assert fit.model.cost().num_params <= 500
     assert -0.02 < fit.facts["num_params_missed_by"] <= 0
     with pytest.raises(UserError, match="too small for model=ngram"):
-        obtain(dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=10)), corpus, tmp_path, CPU)
+        fitted(
+            dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=10)),
+            corpus,
+            tmp_path,
+        )
 
 
 @pytest.mark.parametrize(
     "model", [["model=ngram", "model.order=4", "model.keep_counts=true"], ["model=lstm", "model.d_model=16"]]
 )
 def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) -> None:
-    first = obtain(fit_settings(*model), corpus, tmp_path, CPU)
-    more = obtain(fit_settings(*model, f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+    first = fitted(fit_settings(*model), corpus, tmp_path)
+    more = fitted(fit_settings(*model, f"training.continue_from={first.id}"), corpus, tmp_path)
     assert more.id != first.id
     assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
     text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
     # it has read the same text twice
     assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
     with pytest.raises(UserError, match="can't go on as"):
-        obtain(fit_settings("model=bigram", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+        fitted(
+            fit_settings("model=bigram", f"training.continue_from={first.id}"),
+            corpus,
+            tmp_path,
+        )
 
 
 def test_a_fit_that_goes_on_keeps_the_tokenizer_whatever_is_picked_anew(tmp_path: Path, corpus) -> None:
     model = ["model=ngram", "model.order=2", "model.keep_counts=true"]
-    first = obtain(fit_settings(*model, "tokenizer=char"), corpus, tmp_path, CPU)
-    more = obtain(fit_settings(*model, "tokenizer=byte", f"training.continue_from={first.id}"), corpus, tmp_path, CPU)
+    first = fitted(fit_settings(*model, "tokenizer=char"), corpus, tmp_path)
+    goes_on = fit_settings(*model, "tokenizer=byte", f"training.continue_from={first.id}")
+    more = fitted(goes_on, corpus, tmp_path)
     assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
     assert type(more.tokenizer) is type(first.tokenizer)
 

@@ -15,14 +15,15 @@ from safetensors.torch import load_file, save_file
 
 from harness.cli.score_files import score_files
 from harness.common.errors import UserError
+from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
 from harness.config.compose import compose
-from harness.runs.run import load_corpus
 from harness.runs.settings import typed
 from harness.training.fits import Fit, FitSettings, load_fit
 from harness.training.fitting import obtain
+from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
 from tests.harness.runs.test_end_to_end import SMALL, bakeoff, command, environment, only_run
 from tests.peers import write_gpt2, write_tokenizer
@@ -58,7 +59,7 @@ def overrides(folder: Path | str) -> list[str]:
 def fit_of(corpus, results: Path, *picked: str) -> Fit:
     settings = typed(compose(picked))
     wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return obtain(wanted, corpus, results, CPU)
+    return obtain(wanted, corpus, Workshop(ResultsFolder(results), CPU))
 
 
 def theirs(folder: Path, text: str) -> tuple[float, str]:

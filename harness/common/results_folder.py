@@ -1,0 +1,99 @@
+"""What lies where under a results folder.
+
+    <experiment>/<run_id>/      a run: the files named below
+    <experiment>/report/        the report over an experiment's runs
+    fits/<fit_id>/              a fit, shared by all runs that ask it
+    answers/<fit_id>/           what a fit answered
+    scores/<score_id>.parquet   an eval's scored rows
+    wandb/                      the mirror's files
+
+A folder is a run where it holds run.json (then the run is finished) or config.yaml (then it has begun). Needs the
+standard library alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_FILE = "run.json"
+CONFIG_FILE = "config.yaml"
+SAMPLES_FILE = "samples.parquet"
+CURVE_FILE = "curve.parquet"
+TEXT_FOLDER = "text"
+LOG_FILE = "log.txt"
+
+FIT_FILE = "fit.json"
+MODEL_FILE = "model.json"
+
+_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT = "fits", "answers", "scores", "wandb", "report"
+RESERVED = (_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT, "reference")
+"""Folders that are neither an experiment nor a run; 'reference' holds comparisons that are kept for good."""
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """A results folder, be it there yet or not."""
+
+    path: Path
+
+    @classmethod
+    def around(cls, run: Path) -> ResultsFolder:
+        """The results folder that a run's folder lies in."""
+        return cls(run.resolve().parent.parent)
+
+    def experiment(self, name: str) -> Path:
+        """The folder of an experiment's runs."""
+        return self.path / name
+
+    def run(self, experiment: str, run_id: str) -> Path:
+        """A run's folder."""
+        return self.experiment(experiment) / run_id
+
+    def fit(self, fit_id: str) -> Path:
+        """A fit's folder."""
+        return self.path / _FITS / fit_id
+
+    def answers(self, fit_id: str) -> Path:
+        """The folder of what a fit answered."""
+        return self.path / _ANSWERS / fit_id
+
+    def scores(self, score_id: str) -> Path:
+        """The file of an eval's scored rows."""
+        return self.path / _SCORES / f"{score_id}.parquet"
+
+    @property
+    def wandb(self) -> Path:
+        """The folder of the mirror's files."""
+        return self.path / _WANDB
+
+    def runs(self) -> list[Path]:
+        """Every run's folder, finished or not, by experiment and id."""
+        return [run for experiment in folders_in(self.path) for run in runs_in(experiment)]
+
+
+def report_of(folder: Path) -> Path:
+    """Where the report over a results folder, an experiment's folder or a run's folder goes."""
+    return folder / _REPORT
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a results folder that may be experiments, or those in an experiment's that may be runs."""
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and path.name not in RESERVED and path.name[0] != "."
+    )
+
+
+def runs_in(experiment: Path) -> list[Path]:
+    """The folders of an experiment's runs, finished or not."""
+    return [folder for folder in folders_in(experiment) if is_run(folder)]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, finished or not."""
+    return is_finished(folder) or (folder / CONFIG_FILE).is_file()
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run's folder holds its record."""
+    return (run / RUN_FILE).is_file()

@@ -1,0 +1,69 @@
+"""What a run is, worked out once and handed down: which evals are asked of which fit, under what ids, and where it all
+goes.
+
+Needs no torch: answers may be scored where no model can be run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import PluginError
+from harness.common.results_folder import ResultsFolder
+from harness.config.identity import content_hash, identity
+from harness.evaluation.answer_store import AnswerStore
+from harness.evaluation.eval import Eval
+from harness.runs.tracking import Tracking
+from harness.text.data.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class EvalPlan:
+    """The evals of a run, and what they are asked of."""
+
+    fit_id: str
+    decoding_id: str
+    """The hash of the decoding strategy."""
+    evals: Mapping[str, Eval]
+    broken_evals: Mapping[str, PluginError]
+    """Evals that were picked and whose code fails, by name."""
+    corpus: Corpus
+    seed: int
+    tracking: Tracking
+    config: Mapping[str, Any]
+    """The whole configuration as plain values; what config.yaml holds."""
+    results: ResultsFolder
+    experiment: str
+
+    @cached_property
+    def run_id(self) -> str:
+        """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals.
+
+        An eval that can't be imported counts with its plain values.
+        """
+        broken = {name: self.config["evals"][name] for name in self.broken_evals}
+        evals = identity({**self.evals, **broken})
+        content = content_hash({"fit": self.fit_id, "decoding": self.decoding_id, "evals": evals})
+        names = self.config["names"]
+        return f"{names['model']}-{names['decoding']}-s{self.seed}-{content[:8]}"
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.results.run(self.experiment, self.run_id)
+
+    @property
+    def answers(self) -> AnswerStore:
+        """What the fit has answered under this decoding strategy."""
+        return AnswerStore(self.results.path, self.fit_id, self.decoding_id)
+
+    def scores_path(self, eval: Eval) -> Path:
+        """Where the scored rows of an eval are kept, for all runs that share them."""
+        depends_on = {"fit": self.fit_id, "eval": identity(eval)}
+        if eval.uses_decoding:
+            depends_on["decoding"] = self.decoding_id
+        return self.results.scores(content_hash(depends_on))

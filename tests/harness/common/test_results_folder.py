@@ -1,0 +1,51 @@
+"""What lies where under a results folder: one set of reserved names, one rule of what is a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.common.results_folder import CONFIG_FILE, RESERVED, RUN_FILE, ResultsFolder, report_of
+from harness.config.compose import compose
+from harness.report.results import load
+from harness.runs.lookup import find_run
+from harness.runs.settings import typed
+from tests.harness.report.fake_results import write_fake_results
+
+
+@pytest.mark.parametrize("name", ["fits", "answers", "scores", "wandb", "report", "reference"])
+def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> None:
+    with pytest.raises(UserError, match=f"experiment_name='{name}' cannot name.*taken"):
+        typed(compose([f"experiment_name={name}"]))
+
+
+def test_what_lies_beside_the_experiments_is_all_reserved(tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path)
+    beside = {results.fit("f").parent, results.answers("f").parent, results.scores("s").parent, results.wandb}
+    assert {path.name for path in (*beside, report_of(tmp_path))} <= set(RESERVED)
+    run = results.run("mine", "run-1")
+    assert report_of(results.experiment("mine")).parent == run.parent
+    assert ResultsFolder.around(run) == ResultsFolder(tmp_path.resolve())
+
+
+def test_a_run_is_found_by_its_record_or_by_its_configuration(tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path)
+    for run, file in (("finished", RUN_FILE), ("begun", CONFIG_FILE), ("stray", "notes.txt")):
+        folder = results.run("mine", run)
+        folder.mkdir(parents=True)
+        (folder / file).write_text("{}")
+    (tmp_path / "fits" / "abc").mkdir(parents=True)
+    (tmp_path / "fits" / "abc" / CONFIG_FILE).touch()
+    assert [folder.name for folder in results.runs()] == ["begun", "finished"]
+    assert find_run("fin", tmp_path) == results.run("mine", "finished")
+    with pytest.raises(UserError, match="no run 'stray'"):
+        find_run("stray", tmp_path)
+
+
+def test_reports_and_lists_see_the_same_runs(tmp_path: Path) -> None:
+    write_fake_results(tmp_path, mishaps=True)
+    reported = {run.folder for results in load(tmp_path) for run in results.runs}
+    unfinished = {folder for results in load(tmp_path) for folder in results.unfinished}
+    assert reported | unfinished == set(ResultsFolder(tmp_path).runs())

@@ -1,0 +1,81 @@
+"""Runs that name other runs, wherever those lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import status_of
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.lookup import find_fit
+from harness.runs.record import RunRecord
+from harness.runs.run import plan, run
+from harness.runs.settings import typed
+from harness.runs.tracking import Mirror
+from harness.training.workshop import Prepared
+
+SMALL = ("data=chatterbot", "tracking=none", "budget.tokens=3000", "evals=[arithmetic]")
+FEW = (*SMALL, "evals.arithmetic.num_samples=2", "evals.arithmetic.max_new_tokens=4")
+NGRAM = (*FEW, "model=ngram", "model.order=3", "model.keep_counts=true")
+DRAFTED = (*FEW, "model=bigram", "decoding=speculative")
+
+
+def done(results: Path, *overrides: str) -> tuple[RunRecord, Path]:
+    """A finished run: its record and its folder."""
+    planned = plan(typed(compose([*overrides, f"results_dir={results}"])), Prepared())
+    return run(planned, Mirror()), planned.folder
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run, in a results folder of its own."""
+    return done(tmp_path_factory.mktemp("elsewhere") / "results", *NGRAM)[1]
+
+
+def test_a_plan_names_the_run_s_folder_and_its_parts(first: Path) -> None:
+    planned = plan(typed(compose([*NGRAM, f"results_dir={first.parent.parent}"])), Prepared())
+    record = RunRecord.read(first)
+    assert planned.folder == first
+    assert (planned.run_id, planned.fit_id, planned.decoding_id) == (first.name, record.fit_id, record.decoding_id)
+
+
+def test_a_run_in_another_results_folder_is_gone_on_from(first: Path, tmp_path: Path) -> None:
+    here, _ = done(tmp_path / "results", *NGRAM, f"training.continue_from={first}")
+    beside, _ = done(first.parent.parent, *NGRAM, f"training.continue_from={first.name}")
+    assert here.status == "complete"
+    assert (here.run_id, here.fit_id) == (beside.run_id, beside.fit_id)
+    assert here.fit_id != RunRecord.read(first).fit_id
+
+
+def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -> None:
+    here, folder = done(tmp_path / "results", *DRAFTED, f"decoding.search.draft={first}")
+    beside, beside_folder = done(first.parent.parent, *DRAFTED, f"decoding.search.draft={first.name}")
+    assert here.status == "complete"
+    assert here.run_id == beside.run_id
+    assert here.decoding["search"]["draft"] == RunRecord.read(first).fit_id
+    # what the run's own decoding names is found from any folder
+    for run_folder in (folder, beside_folder):
+        assert status_of(["complete", str(run_folder), "Human: ", "--max-new-tokens", "3"]) == 0
+
+
+def test_a_fit_is_found_by_its_id_by_a_run_s_id_and_by_a_run_s_folder(first: Path, tmp_path: Path) -> None:
+    results, fit_id = first.parent.parent, RunRecord.read(first).fit_id
+    fits = [find_fit(name, results) for name in (fit_id, first.name, first.name[:-1], str(first))]
+    assert {fit.resolve() for fit in fits} == {(results / "fits" / fit_id).resolve()}
+    assert find_fit(str(first), tmp_path) == fits[-1]
+    with pytest.raises(UserError, match="no run"):
+        find_fit(fit_id, tmp_path)
+
+
+def test_an_earlier_run_s_configuration_is_taken_from_the_results_folder_that_is_named(
+    first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = first.parent.parent
+    before = sorted(path for path in results.rglob("*") if path.is_dir())
+    assert status_of(["run", "--config-from", first.name, f"results_dir={results}"]) == 0
+    assert first.name in capsys.readouterr().out
+    assert sorted(path for path in results.rglob("*") if path.is_dir()) == before
+    assert status_of(["run", "--config-from", first.name, f"results_dir={results}", "seed=1"]) == 2
+    assert "results_dir= (got seed=1)" in capsys.readouterr().err

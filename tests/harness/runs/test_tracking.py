@@ -1,0 +1,74 @@
+"""The mirror: it hears of a run after the record is written, and ends with its block."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.common.results_folder import ResultsFolder
+from harness.runs.record import RunRecord
+from harness.runs.tracking import Mirror, Tracking
+from tests.conftest import ROOT
+from tests.harness.report.fake_results import write_fake_results
+from tests.harness.runs.test_end_to_end import command, environment, only_run
+
+RUN = ("data=chatterbot", "model=unigram", "evals=[perplexity]")
+WAITS = """
+import os, time
+while not os.path.exists(os.environ["GO_ON"]):
+    time.sleep(0.02)
+raise RuntimeError("gone on")
+"""
+
+
+def wandb_that(folder: Path, body: str) -> str:
+    """A PYTHONPATH with another wandb in front."""
+    (folder / "wandb").mkdir()
+    (folder / "wandb" / "__init__.py").write_text(body)
+    return f"{folder}{os.pathsep}{ROOT}"
+
+
+def test_a_run_is_finished_before_the_mirror_has_answered(tmp_path: Path) -> None:
+    paths, go_on = wandb_that(tmp_path, WAITS), tmp_path / "go_on"
+    process = subprocess.Popen(
+        command("run", *RUN, "tracking=wandb", "tracking.timeout_seconds=100"),
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=paths, GO_ON=str(go_on)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not list(tmp_path.glob("results/default/*/run.json")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        record = json.loads((only_run(tmp_path) / "run.json").read_text())
+        assert record["status"] == "complete"
+        assert record["wandb"] == {"mode": "offline", "run_id": None, "url": None}
+        assert process.poll() is None
+    finally:
+        go_on.touch()
+        assert process.wait(timeout=100) == 0
+    # what the mirror said is taken up, and nothing else has changed
+    answered = json.loads((only_run(tmp_path) / "run.json").read_text())
+    assert answered.pop("wandb").keys() == {"mode", "run_id", "url", "warning"}
+    assert answered == {name: value for name, value in record.items() if name != "wandb"}
+
+
+def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", wandb_that(tmp_path, "import time; time.sleep(1000)"))
+    folder = min(path.parent for path in write_fake_results(tmp_path, mishaps=False).glob("*/run.json"))
+    record, results = RunRecord.read(folder), ResultsFolder(tmp_path)
+    with Mirror() as mirror:
+        said = [mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)["warning"] for _ in range(2)]
+    assert "no answer within 0.3 s" in said[0]
+    assert "given up earlier" in said[1]
+    with Mirror() as mirror:  # another one tries anew
+        again = mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)
+    assert "no answer within 0.3 s" in again["warning"]
