@@ -28,7 +28,7 @@ import pandas as pd
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.searches.speculative import Speculative
 from harness.completion.sequence import Prompt
@@ -193,7 +193,7 @@ def speculative(runs: int) -> pd.DataFrame:
         torch.manual_seed(0)
         model = settings.model.build(TOKENIZER.vocab_size, START)
         _fit(model, 300_000)
-        for chooser in (Greedy(), Sample()):
+        for chooser in (Greedy(), Draw()):
             for num_draft_tokens in (2, 4, 8):
                 search = Speculative("draft", num_draft_tokens)
                 strategy = DecodingStrategy(chooser, {}, search)

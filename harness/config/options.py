@@ -258,7 +258,7 @@ def _kind(group: str) -> type:
 def _strategy(module: ModuleType) -> dict[str, Any]:
     """A decoding strategy of a module's transforms in their order, its chooser (else a draw) and its search (else one
     token at a time)."""
-    from harness.completion.decoding.choosers import Sample
+    from harness.completion.decoding.choosers import Draw
     from harness.completion.decoding.transform import Chooser, Transform
     from harness.completion.engine import DecodingStrategy, OneByOne, Search
 
@@ -275,7 +275,7 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
     return {
         TARGET: f"{DecodingStrategy.__module__}.{DecodingStrategy.__qualname__}",
         "transforms": {_snake_case(one.__name__): _fields(one) for one in transforms},
-        "chooser": _fields(choosers[0] if choosers else Sample),
+        "chooser": _fields(choosers[0] if choosers else Draw),
         "search": _fields(searches[0] if searches else OneByOne),
         "at_context_limit": DecodingStrategy.at_context_limit,
     }

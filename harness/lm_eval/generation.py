@@ -15,7 +15,7 @@ from lm_eval.defaults import DEFAULT_MAX_GEN_TOKS
 from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
 
 from harness.common.errors import UserError
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transform import Transform
 from harness.completion.decoding.transforms import MinP, Temperature, TopK, TopP
 from harness.completion.engine import DecodingStrategy
@@ -77,7 +77,7 @@ class Generation:
             return DecodingStrategy(Greedy())
         asked = [name for name in _SAMPLING if name in options and options[name] not in _CHANGES_NOTHING[name]]
         try:
-            return DecodingStrategy(Sample(), {name: _SAMPLING[name](options[name]) for name in asked})
+            return DecodingStrategy(Draw(), {name: _SAMPLING[name](options[name]) for name in asked})
         except ValueError as error:
             raise UserError(f"a task asks for generation with {error}.") from None
 

@@ -1,0 +1,30 @@
+"""Numbers with intervals, and differences with p-values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.common.face import face
+
+if TYPE_CHECKING:
+    from harness.statistics.estimate import Estimate as Estimate
+    from harness.statistics.intervals import mean as mean
+    from harness.statistics.intervals import median as median
+    from harness.statistics.intervals import over_seeds as over_seeds
+    from harness.statistics.intervals import quantile as quantile
+    from harness.statistics.intervals import ratio_of_totals as ratio_of_totals
+    from harness.statistics.jackknife import jackknife as jackknife
+    from harness.statistics.paired import PairedDifference as PairedDifference
+    from harness.statistics.paired import holm as holm
+    from harness.statistics.paired import paired as paired
+    from harness.statistics.paired import paired_all as paired_all
+
+__all__, __getattr__ = face(
+    __name__,
+    {
+        "harness.statistics.estimate": ["Estimate"],
+        "harness.statistics.intervals": ["mean", "median", "over_seeds", "quantile", "ratio_of_totals"],
+        "harness.statistics.jackknife": ["jackknife"],
+        "harness.statistics.paired": ["PairedDifference", "holm", "paired", "paired_all"],
+    },
+)

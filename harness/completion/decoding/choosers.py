@@ -39,7 +39,7 @@ class Greedy(Chooser):
 
 
 @dataclass(frozen=True)
-class Sample(Chooser):
+class Draw(Chooser):
     """A draw from the distribution, by its inverse cumulative function in float64."""
 
     def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.chat.chatbot import MOST_NEW_TOKENS, Chatbot
 from harness.common.errors import UserError
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.text.tokenizers.char import CharTokenizer
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
@@ -18,7 +18,7 @@ from tests.harness.text.formats import CHATML, OWN
 from tests.toys import ScriptedModel
 
 TOKENIZER = CharTokenizer([*range(128), 0x200B, 0x202E])
-GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Sample())
+GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Draw())
 REFUSING = dataclasses.replace(CHATML, labels_in_text="refuse")
 
 

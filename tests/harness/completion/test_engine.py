@@ -8,14 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 
 TOKENIZER = ByteTokenizerSettings().train([])
-GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Sample())
+GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Draw())
 
 
 def chain(text: str) -> TableModel:

@@ -43,7 +43,7 @@ class Example:
             raise ValueError("count must be 1 or more")
 
 
-HERE = "tests.harness.test_settings"
+HERE = "tests.harness.config.test_settings"
 
 
 def made(**values: Any) -> Example:
@@ -85,7 +85,7 @@ def test_anything_else_is_refused_with_its_place_and_what_is_allowed(
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["os.system", "nowhere.Thing", "tests.harness.test_settings.Inner", "noname"])
+@pytest.mark.parametrize("target", ["os.system", "nowhere.Thing", "tests.harness.config.test_settings.Inner", "noname"])
 def test_a_target_that_is_no_such_settings_class_is_refused(target: str) -> None:
     with pytest.raises(UserError, match="example"):
         build({"_target_": target}, Example, "example")

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transform import Chooser
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
@@ -30,7 +30,7 @@ from tests.toys import LetterTokenizer
 
 LETTERS = 5
 TOKENIZER = LetterTokenizer(LETTERS)
-STRATEGY = DecodingStrategy(Sample())
+STRATEGY = DecodingStrategy(Draw())
 REQUESTS: list[list[Request]] = [
     [
         Complete("abcde"[number % LETTERS] * (number % 7 + 1), 6),
@@ -100,7 +100,7 @@ def test_nothing_is_asked_twice(model: TableModel, tmp_path: Path, monkeypatch: 
     assert len(asked) == 50
 
 
-@pytest.mark.parametrize(("chooser", "different"), [(Greedy(), 1), (Sample(), 6)])
+@pytest.mark.parametrize(("chooser", "different"), [(Greedy(), 1), (Draw(), 6)])
 def test_what_depends_on_no_seed_is_written_once(
     model: TableModel, monkeypatch: pytest.MonkeyPatch, chooser: Chooser, different: int
 ) -> None:

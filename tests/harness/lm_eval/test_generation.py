@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.common.errors import UserError
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transforms import Temperature, TopK, TopP
 from harness.completion.engine import DecodingStrategy
 from harness.lm_eval.generation import Generation
@@ -18,12 +18,12 @@ from harness.lm_eval.generation import Generation
         ({"until": "\n", "max_gen_toks": 3, "num_beams": 1}, 3, DecodingStrategy(Greedy())),
         ({"until": [], "max_new_tokens": 4}, 4, DecodingStrategy(Greedy())),
         ({"until": [], "do_sample": False, "temperature": 0.8, "top_p": 0.5}, 256, DecodingStrategy(Greedy())),
-        ({"until": [], "do_sample": True}, 256, DecodingStrategy(Sample())),
-        ({"until": [], "temperature": 0.8}, 256, DecodingStrategy(Sample(), {"temperature": Temperature(0.8)})),
+        ({"until": [], "do_sample": True}, 256, DecodingStrategy(Draw())),
+        ({"until": [], "temperature": 0.8}, 256, DecodingStrategy(Draw(), {"temperature": Temperature(0.8)})),
         (
             {"until": [], "do_sample": True, "top_k": 5, "top_p": 0.9, "temperature": 1.0, "min_p": None},
             256,
-            DecodingStrategy(Sample(), {"top_k": TopK(5), "top_p": TopP(0.9)}),
+            DecodingStrategy(Draw(), {"top_k": TopK(5), "top_p": TopP(0.9)}),
         ),
     ],
 )

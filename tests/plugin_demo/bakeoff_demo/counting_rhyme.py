@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.text.data.corpus import Corpus, DataSource, Document
+from harness.text import Corpus, DataSource, Document
 
 
 @dataclass(frozen=True)

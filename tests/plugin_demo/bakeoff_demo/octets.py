@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.text.data.corpus import Document
+from harness.text import Document, Tokenizer, TokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizer
-from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 
 
 class Octets(ByteTokenizer):

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.evaluation.eval import Eval
-from harness.evaluation.metric import Measure
-from harness.evaluation.requests import Complete, Sample, Score
+from harness.evaluation import Complete, Eval, Measure, Sample, Score
 
 
 @dataclass(frozen=True)

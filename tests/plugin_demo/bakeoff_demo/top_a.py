@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from harness.completion.decoding.transforms import PlainTransform, without
+from harness.completion import PlainTransform, without
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import NoRepeatNGram, RepetitionPenalty
 from harness.completion.decoding.transforms import Mirostat, Temperature, TopP
 from harness.completion.engine import DecodingStrategy, Engine
@@ -22,12 +22,12 @@ LETTERS = LetterTokenizer(MARKOV.size - 1)
 LONG = "abcdeabcdecbabcdeabcd"  # beyond a tiny model's context, and long enough to be shared
 STRATEGIES = {
     "greedy": DecodingStrategy(Greedy()),
-    "sample": DecodingStrategy(Sample(), {"temperature": Temperature(0.9), "top_p": TopP(0.9)}),
-    "looking back": DecodingStrategy(Sample(), {"penalty": RepetitionPenalty(1.2), "no_repeat": NoRepeatNGram(3)}),
-    "remembering": DecodingStrategy(Sample(), {"mirostat": Mirostat(2.0)}),
+    "sample": DecodingStrategy(Draw(), {"temperature": Temperature(0.9), "top_p": TopP(0.9)}),
+    "looking back": DecodingStrategy(Draw(), {"penalty": RepetitionPenalty(1.2), "no_repeat": NoRepeatNGram(3)}),
+    "remembering": DecodingStrategy(Draw(), {"mirostat": Mirostat(2.0)}),
     "beam": DecodingStrategy(Greedy(), {}, Beam(3)),
     "contrastive": DecodingStrategy(Greedy(), {}, Contrastive(3)),
-    "minimum Bayes risk": DecodingStrategy(Sample(), {}, MinimumBayesRisk(3)),
+    "minimum Bayes risk": DecodingStrategy(Draw(), {}, MinimumBayesRisk(3)),
 }
 
 

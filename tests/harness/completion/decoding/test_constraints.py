@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.constraints import Constrained
 from harness.completion.decoding.transform import Chooser
 from harness.completion.engine import DecodingStrategy, Engine
@@ -28,7 +28,7 @@ def engine(constrained: Constrained, tokenizer: Tokenizer, seed: int = 0, choose
     size = tokenizer.vocab_size
     logits = torch.randn(size, size, generator=torch.Generator().manual_seed(seed)) * 2
     model = TableModel(logits, tokenizer.start_token)
-    return Engine(model, tokenizer, DecodingStrategy(chooser or Sample(), {"constrained": constrained}))
+    return Engine(model, tokenizer, DecodingStrategy(chooser or Draw(), {"constrained": constrained}))
 
 
 @pytest.mark.parametrize("tokenizer", [BYTES, BPE], ids=["byte", "bpe"])

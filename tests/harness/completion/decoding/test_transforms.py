@@ -19,7 +19,7 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram, RepetitionPenalty
 from harness.completion.decoding.transform import Rows, Sampler, Transform
 from harness.completion.decoding.transforms import Eta, MinP, Mirostat, Temperature, TopK, TopP, Typical
@@ -140,7 +140,7 @@ def test_mirostat_keeps_what_is_no_more_surprising_than_mu_and_moves_mu() -> Non
 
 def test_mirostat_holds_the_mean_surprise_at_its_target() -> None:
     logprobs = torch.log_softmax(torch.randn(1, 500, generator=torch.Generator().manual_seed(0)), dim=-1)
-    sampler = Sampler([Mirostat(4.0, 0.1)], Sample(), 1)
+    sampler = Sampler([Mirostat(4.0, 0.1)], Draw(), 1)
     generator = torch.Generator().manual_seed(1)
     bits = []
     for _ in range(3000):
@@ -184,7 +184,7 @@ def test_of_equals_greedy_may_draw_with_the_sequence_s_own_number() -> None:
     ids=str,
 )
 def test_samples_have_the_strategy_s_own_frequencies(transforms: dict[str, Transform]) -> None:
-    strategy = DecodingStrategy(Sample(), transforms)
+    strategy = DecodingStrategy(Draw(), transforms)
     logprobs = torch.log_softmax(torch.randn(1, 12, generator=torch.Generator().manual_seed(5)) * 1.5, dim=-1)
     sampler = strategy.sampler(1)
     expected = sampler.distribution(logprobs, NO_ROWS)[0].double().exp()

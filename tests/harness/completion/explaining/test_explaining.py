@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from harness.common.errors import UserError
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transforms import Temperature, TopK, TopP
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.explaining.page import page
@@ -23,7 +23,7 @@ from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 
 TOKENIZER = ByteTokenizerSettings().train([])
-STRATEGY = DecodingStrategy(Sample(), {"temperature": Temperature(0.8), "top_k": TopK(20), "top_p": TopP(0.8)})
+STRATEGY = DecodingStrategy(Draw(), {"temperature": Temperature(0.8), "top_k": TopK(20), "top_p": TopP(0.8)})
 
 
 def engine(strategy: DecodingStrategy = STRATEGY) -> Engine:

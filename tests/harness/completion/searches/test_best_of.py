@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine, Search
 from harness.completion.searches.best_of import BestOfN, MajorityVote, MinimumBayesRisk, chrf
 from harness.completion.sequence import Completion, Prompt
@@ -25,7 +25,7 @@ def said(text: str, *logprobs: float) -> Completion:
 def engine(search: Search, seed: int = 0, batch_size: int = 64) -> Engine:
     generator = torch.Generator().manual_seed(seed)
     model = TableModel(torch.randn(6, 6, generator=generator), 5)
-    return Engine(model, LetterTokenizer(5), DecodingStrategy(Sample(), {}, search), batch_size)
+    return Engine(model, LetterTokenizer(5), DecodingStrategy(Draw(), {}, search), batch_size)
 
 
 @given(st.text("abcd e\n", max_size=25), st.text("abcd e\n", max_size=25))

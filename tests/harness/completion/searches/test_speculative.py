@@ -12,7 +12,7 @@ import torch
 from scipy.stats import chisquare
 
 from harness.common.errors import UserError
-from harness.completion.decoding.choosers import Greedy, Sample
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
 from harness.completion.decoding.transform import Chooser, Transform
 from harness.completion.decoding.transforms import Mirostat, Temperature, TopK
@@ -47,7 +47,7 @@ def speculating(
     batch_size: int = 64,
 ) -> Engine:
     search = Speculative("draft", num_draft_tokens)
-    strategy = DecodingStrategy(chooser or Sample(), transforms or {}, search)
+    strategy = DecodingStrategy(chooser or Draw(), transforms or {}, search)
     return Engine(model, tokenizer, strategy, batch_size, find_model=lambda name: (draft, tokenizer))
 
 
@@ -167,7 +167,7 @@ def test_a_transform_that_remembers_is_refused() -> None:
 
 
 def test_a_draft_of_other_tokens_is_refused() -> None:
-    strategy = DecodingStrategy(Sample(), {}, Speculative("other"))
+    strategy = DecodingStrategy(Draw(), {}, Speculative("other"))
     engine = Engine(table(0), LETTERS, strategy, find_model=lambda name: (table(1), LetterTokenizer(9)))
     with pytest.raises(UserError, match="other tokens"):
         engine.complete([Prompt("a", 3)])
@@ -188,7 +188,7 @@ def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.Monk
     requests = [[Complete("ab", 3)] for _ in range(300)]
     seeds = [[seed] for seed in range(300)]
     for name in ("draft", "other"):
-        respondent = Respondent(table(0), LETTERS, DecodingStrategy(Sample(), {}, Speculative(name)), find_model)
+        respondent = Respondent(table(0), LETTERS, DecodingStrategy(Draw(), {}, Speculative(name)), find_model)
         for _ in range(2):
             ask(respondent, requests, seeds, "test")
     assert loaded == ["draft", "other"]

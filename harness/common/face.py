@@ -1,0 +1,22 @@
+"""What a room shows to the outside: names that come from its files, each imported when it is asked for.
+
+A face costs nothing until it is used, so a report need not load torch because some other name of the room needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def face(room: str, homes: Mapping[str, Sequence[str]]) -> tuple[list[str], Callable[[str], Any]]:
+    """`__all__` and `__getattr__` of a room. homes: the names that each module brings, as {'harness.x.y': ['Name']}."""
+    modules = {name: module for module, names in homes.items() for name in names}
+
+    def attribute(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(modules[name]), name)
+
+    return sorted(modules), attribute
