@@ -1,8 +1,9 @@
 """The records below a results folder as data frames: one tidy frame of metrics, the samples, and the curves.
 
-Reads nothing but run.json, samples.parquet and curve.parquet. Runs that differ in the seed alone are one *system*: the
-same model, tokenizer, data and budget. A system is named by its model's option; where several share that name, by the
-settings in which they differ as well.
+Reads nothing but run.json, samples.parquet and curve.parquet. Runs that differ in seed and decoding alone are one
+*system*: the same model, tokenizer, data, training, budget, and options of each eval. A system is named by its model's
+option; where several share that name, by the settings in which they differ as well. Runs that ask different evals can
+be one system: an eval's options count only among the runs that ask it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet
+import yaml
 
 from harness.common.errors import UserError
 from harness.common.results_folder import (
@@ -32,10 +34,20 @@ from harness.evaluation.metric import Metric
 from harness.runs.record import RunRecord
 
 # What follows from the settings and is none itself.
-_DERIVED = frozenset({"fingerprint", "vocab_size", "train_bytes", "validation_bytes", "test_bytes"}) | {
-    "test_problems_seen_in_training",
-    "num_params_missed_by",
-}
+_DERIVED = frozenset(
+    {
+        "tokenizer.vocab_size",
+        "tokenizer.fingerprint",
+        "data.fingerprint",
+        "data.train_bytes",
+        "data.validation_bytes",
+        "data.test_bytes",
+        "data.test_problems_seen_in_training",
+        "budget.num_params_missed_by",
+    }
+)
+# Settings that say where a run is kept.
+_PLACES = frozenset({"experiment_name", "results_dir"})
 _SAMPLE_COLUMNS = [
     "eval",
     "sample_id",
@@ -71,7 +83,7 @@ class Run:
     folder: Path
     record: RunRecord
     system: str
-    """The label of everything but seed and decoding."""
+    """The label of everything configured but seed and decoding."""
     decoding: str
     """The label of the decoding strategy."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -225,19 +237,28 @@ def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dict with dotted keys, without what only follows from settings."""
+    """Nested settings as one dict with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")
-        elif key not in _DERIVED:
+        else:
             flat[prefix + key] = value
     return flat
 
 
 def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
-    settings = {"model": record.model, "tokenizer": record.tokenizer, "data": record.data, "budget": record.budget}
-    return _flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+    """Everything configured that can change a number, but seed and decoding."""
+    settings = {
+        "model": record.model,
+        "tokenizer": record.tokenizer,
+        "data": record.data,
+        "training": record.training,
+        "budget": record.budget,
+        "evals": record.evals,
+    }
+    flat = _flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+    return {key: value for key, value in flat.items() if key not in _DERIVED}
 
 
 def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str, dict[str, Any]]]:
@@ -249,12 +270,39 @@ def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str
     for settings in all_settings:
         name = str(settings.get(name_key))
         keys = sorted({key for other in by_name[name] for key in other})
-        differing = [k for k in keys if len({json.dumps(s.get(k), default=str) for s in by_name[name]}) > 1]
+        differing = [key for key in keys if _differ(key, by_name[name])]
         shorts = Counter(_short(key) for key in differing)
-        own = {_short(k) if shorts[_short(k)] == 1 else k: (k, settings.get(k)) for k in differing}
+        concerned = [key for key in differing if _concerns(key, settings)]
+        own = {_short(k) if shorts[_short(k)] == 1 else k: (k, settings.get(k)) for k in concerned}
         parts = [f"{short}={_plain(key, value)}" for short, (key, value) in own.items()]
         labels.append((", ".join([name, *parts]), {short: value for short, (_, value) in own.items()}))
     return labels
+
+
+def _differ(key: str, all_settings: list[dict[str, Any]]) -> bool:
+    """Whether a setting has several values among those that it concerns."""
+    concerned = [settings for settings in all_settings if _concerns(key, settings)]
+    return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
+
+
+def _concerns(key: str, settings: dict[str, Any]) -> bool:
+    """An eval's options concern only the runs that ask the eval."""
+    return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
+
+
+def _eval_prefix(key: str) -> str:
+    """'evals.arithmetic.max_digits' -> 'evals.arithmetic.'."""
+    return ".".join(key.split(".")[:2]) + "."
+
+
+def differing_settings(first: Path, second: Path) -> list[str]:
+    """The settings, by their dotted names, in which the configurations of two run folders differ."""
+    try:
+        flat = [_flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)]
+    except (OSError, ValueError, yaml.YAMLError, AttributeError):
+        return []
+    keys = sorted(set(flat[0]) | set(flat[1]))
+    return [key for key in keys if key not in _PLACES and flat[0].get(key) != flat[1].get(key)]
 
 
 def _short(key: str) -> str:

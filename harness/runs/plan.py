@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.common.errors import PluginError
 from harness.common.results_folder import ResultsFolder
-from harness.config.identity import content_hash, identity
+from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval
 from harness.runs.tracking import Tracking
@@ -50,6 +50,15 @@ class EvalPlan:
         content = content_hash({"fit": self.fit_id, "decoding": self.decoding_id, "evals": evals})
         names = self.config["names"]
         return f"{names['model']}-{names['decoding']}-s{self.seed}-{content[:8]}"
+
+    @property
+    def eval_options(self) -> dict[str, Any]:
+        """Each eval's options, and what else says what it measures: its version, the hash of a plugin's source."""
+        options = {}
+        for name, eval in self.evals.items():
+            about = {key: value for key, value in identity(eval).items() if key not in ("class", "fields")}
+            options[name] = {**plain(eval), **about}
+        return {**options, **{name: self.config["evals"][name] for name in self.broken_evals}}
 
     @property
     def folder(self) -> Path:

@@ -18,7 +18,7 @@ from harness.common.files import write_json
 from harness.common.results_folder import RUN_FILE
 from harness.evaluation.metric import Metric
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,15 @@ class RunRecord:
     model: dict[str, Any]
     """'name' (the option of `model=` that was picked) and every option's value."""
     tokenizer: dict[str, Any]
-    """'name', every option's value, 'vocab_size', 'fingerprint'."""
+    """'name', 'vocab_size', 'fingerprint'; every option's value under 'config'."""
     data: dict[str, Any]
     """name, fingerprint, train_bytes, validation_bytes, test_bytes, test_problems_seen_in_training; 'config'."""
     decoding: dict[str, Any]
     """'name' and every option's value."""
+    training: dict[str, Any]
+    """Every option's value."""
+    evals: dict[str, Any]
+    """By the eval's name: its class, its version and every option's value."""
     seed: int
     budget: dict[str, Any]
     """What the fit was allowed: tokens, seconds, flops, num_params (None: no limit), and 'num_params_missed_by' (a

@@ -71,6 +71,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             errors=findings.failures,
             metrics=findings.metrics,
             data={**record.data, "test_problems_seen_in_training": findings.seen_in_training()},
+            evals=plan.eval_options,
             plugins=dict(config["plugins"]),
             finished_at=now(),
             rescored_from=record.run_id,

@@ -155,7 +155,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         model={"name": names["model"], **plain(settings.model if fit is None else fit.model.config)},
         tokenizer={
             "name": names["tokenizer"],
-            **plain(settings.tokenizer),
+            "config": plain(settings.tokenizer),
             "vocab_size": fit.tokenizer.vocab_size if fit is not None else None,
             "fingerprint": fit.tokenizer.fingerprint if fit is not None else None,
         },
@@ -167,6 +167,8 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
             "config": plain(settings.data),
         },
         decoding={"name": names["decoding"], **plain(settings.decoding)},
+        training=plain(settings.training),
+        evals=plan.eval_options,
         seed=settings.seed,
         budget={**plain(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
         spent=dict(facts.get("spent") or dict.fromkeys(one.name for one in dataclasses.fields(Spent))),

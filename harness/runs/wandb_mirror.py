@@ -43,6 +43,8 @@ def _mirror_run(message: dict[str, Any]) -> dict[str, Any]:
         "tokenizer",
         "data",
         "decoding",
+        "training",
+        "evals",
         "seed",
         "budget",
         "cost",

@@ -153,6 +153,8 @@ def _write_run(
             "config": {"weights": {"shakespeare": 0.4, "chat": 0.4, "arithmetic": 0.2}},
         },
         decoding={"name": decoding, **DECODINGS[decoding]},
+        training={"batch_tokens": 1024, "warmup_fraction": 0.05},
+        evals={name: {"version": 1} for name in ("arithmetic", "perplexity", "showcase", "turn_taking")},
         seed=seed,
         budget={
             "tokens": None,

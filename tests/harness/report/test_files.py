@@ -424,7 +424,7 @@ def test_unfinished_runs_are_counted_and_said(written: Written) -> None:
         (lambda results: _touch(results / "empty" / "notes.txt").parent, "holds no run"),
         (lambda results: _touch(results / "begun" / "run-1" / "config.yaml").parent.parent, "begun and not finished"),
         (lambda results: _spoilt(results, "run.json", b"{"), "not valid JSON"),
-        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 1}'), "is no run record"),
+        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 2}'), "is no run record"),
         (lambda results: _spoilt(results, "run.json", b'{"schema_version": 99}'), "schema version 99"),
         (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "cannot be read"),
         (lambda results: _spoilt(results, "curve.parquet", b""), "cannot be read"),
