@@ -22,6 +22,7 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.common.results_folder import (
+    CONFIG_FILE,
     CURVE_FILE,
     RUN_FILE,
     SAMPLES_FILE,

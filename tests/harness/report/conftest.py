@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fake_results import DECODINGS, MODELS, write_fake_results
 
 from harness.report import Report, write_report
 from harness.report.comparison import Comparison
 from harness.report.results import load
+from tests.harness.report.fake_results import DECODINGS, MODELS, write_fake_results
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Written
-from fake_results import MODELS, write_fake_results
 
 from harness.common.errors import UserError
 from harness.evaluation.metric import Metric
@@ -29,6 +27,8 @@ from harness.report.pairs import compare_pairs
 from harness.runs.record import RunRecord
 from harness.statistics.intervals import over_seeds
 from harness.statistics.paired import holm, paired
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import MODELS, write_fake_results
 
 REPOSITORY = Path(__file__).parents[3]
 

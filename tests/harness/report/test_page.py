@@ -15,8 +15,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Written
-from fake_results import HOSTILE, MODELS, PROMPTS, write_fake_results
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +23,8 @@ from harness.report import write_report
 from harness.report.plots.style import DARK_PALETTE, MARKERS, PALETTE, looks, spread
 from harness.report.untrusted import visible
 from harness.report.wording import quantity
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import HOSTILE, MODELS, PROMPTS, write_fake_results
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 REPORT_SOURCES = sorted(Path(harness.report.__file__).parent.glob("*.py"))

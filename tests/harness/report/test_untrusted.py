@@ -9,12 +9,12 @@ import unicodedata
 
 import pandas as pd
 import pytest
-from fake_results import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.report.summary import csv_bytes, latex_table, markdown_table
 from harness.report.untrusted import latex_cell, markdown_cell, pieces, spreadsheet_cell, visible
+from tests.harness.report.fake_results import HOSTILE
 
 CELL_TEXT = st.text(st.characters(codec="utf-8"), max_size=60)  # what a data frame can hold
 

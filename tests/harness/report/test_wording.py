@@ -16,4 +16,4 @@ def test_settings_are_told_by_their_options_and_those_with_a_name_by_it() -> Non
     )
     chooser = {"_target_": "harness.completion.decoding.choosers.Draw"}
     transforms = {"top_p": {"_target_": "harness.completion.decoding.transforms.TopP", "p": 0.9}}
-    assert options_text({"transforms": transforms, "chooser": chooser}) == "p 0.9, chooser Sample"
+    assert options_text({"transforms": transforms, "chooser": chooser}) == "p 0.9, chooser Draw"
