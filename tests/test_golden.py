@@ -16,7 +16,7 @@ import torch
 from harness.config.compose import compose
 from harness.config.settings import build
 from harness.training.budget import Budget
-from harness.training.progress import Spent, Validation
+from harness.training.curve import Spent, Validation
 from harness.training.settings import Training
 from harness.training.training import fit, tune
 from models.combined import CombinedConfig

@@ -36,7 +36,7 @@ from harness.config.compose import compose
 from harness.runs.settings import typed
 from harness.text.data.shakespeare import Shakespeare
 from harness.text.tokenizers.byte import ByteTokenizerSettings
-from harness.training.progress import Validation
+from harness.training.curve import Validation
 from harness.training.training import fit
 from models.language_model import LanguageModel
 

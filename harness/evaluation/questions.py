@@ -28,12 +28,12 @@ class Questions:
 
 def questions(eval: Eval, material: Material, seed: int) -> Questions:
     """What an eval asks. seed: the run's."""
-    with _noted(f"in samples of {eval.name}"):
+    with noted(f"in samples of {eval.name}"):
         samples = list(eval.samples(material))
         check_samples(samples)
     requests = []
     for sample in samples:
-        with _noted(f"in requests of {eval.name}, sample {sample.id!r}"):
+        with noted(f"in requests of {eval.name}, sample {sample.id!r}"):
             requests.append(list(eval.requests(sample, material)))
             check_requests(requests[-1])
     seeds = [
@@ -47,10 +47,10 @@ def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], ma
     """The scored rows of an eval's samples, from the answers to their requests."""
     scores: list[Score] = []
     for sample, given in zip(asked.samples, answers, strict=True):
-        with _noted(f"in score of {eval.name}, sample {sample.id!r}"):
+        with noted(f"in score of {eval.name}, sample {sample.id!r}"):
             scores.append(eval.score(sample, given, material))
             check_score(scores[-1])
-    with _noted(f"in score_together of {eval.name}"):
+    with noted(f"in score_together of {eval.name}"):
         together = eval.score_together(asked.samples, scores, material)
         for score in together:
             check_score(score)
@@ -60,7 +60,7 @@ def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], ma
 
 
 @contextmanager
-def _noted(what: str) -> Iterator[None]:
+def noted(what: str) -> Iterator[None]:
     """Whatever is raised in this block says where."""
     try:
         yield

@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from lm_eval.api.group import Group
@@ -19,11 +18,10 @@ from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr
 
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
 from harness.statistics import intervals
-from harness.statistics.estimate import CONFIDENCE, Estimate
+from harness.statistics.estimate import Estimate, Z
 
 # Where lm_eval resamples, so often: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
 _RESAMPLES = 200
-_Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 # Means of these are shares of right answers.
 _SHARES = ("acc", "exact_match", "em", "contains")
 _GUESSABLE = ("acc", "acc_norm", "acc_bytes")
@@ -137,7 +135,7 @@ def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
         return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
     if stderr is None or not math.isfinite(stderr):
         return Estimate(value, n, n, reason="lm_eval knows no standard error of this metric")
-    return Estimate(value, n, n, stderr, value - _Z * stderr, value + _Z * stderr, "lm_eval's own standard error")
+    return Estimate(value, n, n, stderr, value - Z * stderr, value + Z * stderr, "lm_eval's own standard error")
 
 
 def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:

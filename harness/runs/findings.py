@@ -18,7 +18,7 @@ from harness.common.files import write_bytes
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
-from harness.evaluation.questions import Questions, _noted, questions, scored
+from harness.evaluation.questions import Questions, noted, questions, scored
 from harness.evaluation.requests import Answer
 from harness.evaluation.rows import table
 from harness.evaluation.validity import check_metrics
@@ -75,7 +75,7 @@ class Findings:
 
     def add(self, eval: Eval, rows: pd.DataFrame) -> None:
         """Take in an eval's scored rows, and sum them up."""
-        with _noted(f"in metrics of {eval.name}"):
+        with noted(f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics)
         self.metrics += metrics

@@ -32,9 +32,9 @@ from harness.runs.record import RunRecord
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
+from harness.training.curve import Spent
 from harness.training.fits import Fit, FitSettings, fit_id, pick_device
 from harness.training.fitting import obtain
-from harness.training.progress import Spent
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Prepared, Workshop
 from models.language_model import Cost

@@ -9,7 +9,8 @@ CONFIDENCE = 0.95
 
 _FEW_CLUSTERS = 5
 
-_Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+"""Standard errors from the middle of a normal interval to its end."""
 
 
 @dataclass(frozen=True)

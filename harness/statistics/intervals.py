@@ -14,21 +14,28 @@ fails where torch is masked, as it is when a report proves that it needs none.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from harness.statistics.estimate import _Z, CONFIDENCE, Estimate, caution, no_interval
-from harness.statistics.resampling import GENERATOR_SEED, Floats, cluster_counts, sample_weights
+from harness.statistics.arrays import (
+    Clusters,
+    Floats,
+    Values,
+    cluster_codes,
+    cluster_sums,
+    divided,
+    floats,
+    refusal,
+    seed_matrix,
+)
+from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution, no_interval
+from harness.statistics.resampling import GENERATOR_SEED, cluster_counts, sample_weights
 
 # With more clusters than this the bootstrap and the normal interval agree to three digits; the latter costs nothing.
 _MAX_CLUSTERS_RESAMPLED = 20_000
-
-Values = Sequence[float | None] | Sequence[float] | Sequence[bool] | Sequence[int] | NDArray[np.generic]
-
-Clusters = Sequence[Hashable] | NDArray[np.generic]
 
 
 def mean(values: Values, clusters: Clusters | None = None) -> Estimate:
@@ -38,8 +45,8 @@ def mean(values: Values, clusters: Clusters | None = None) -> Estimate:
     samples where there are none). Shares that are all 0 or all 1 in several clusters: Wilson with a cluster as one
     trial, since resampling equal values would claim certainty.
     """
-    numbers = _floats(values)
-    return _ratio(numbers, np.ones_like(numbers), clusters, 1.0)
+    numbers = floats(values)
+    return ratio(numbers, np.ones_like(numbers), clusters, 1.0)
 
 
 def ratio_of_totals(
@@ -49,10 +56,10 @@ def ratio_of_totals(
 
     Bits per byte: numerators in nats, denominators in bytes, scale = 1 / ln 2. A sample counts where it has both.
     """
-    tops, bottoms = _floats(numerators), _floats(denominators)
+    tops, bottoms = floats(numerators), floats(denominators)
     if len(tops) != len(bottoms):
         raise ValueError(f"{len(tops)} numerators and {len(bottoms)} denominators: each sample needs both.")
-    return _ratio(tops, bottoms, clusters, scale)
+    return ratio(tops, bottoms, clusters, scale)
 
 
 def median(values: Values, clusters: Clusters | None = None) -> Estimate:
@@ -65,17 +72,17 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
     clusters."""
     if not 0 <= q <= 1:
         raise ValueError(f"q is {q}; a quantile lies between 0 and 1.")
-    numbers = _floats(values)
-    codes = _codes(clusters, len(numbers))
+    numbers = floats(values)
+    codes = cluster_codes(clusters, len(numbers))
     kept = ~np.isnan(numbers)
     n, n_total = int(kept.sum()), len(numbers)
-    refusal = _refusal(numbers[kept], n, n_total)
-    if refusal:
-        return Estimate(None, n, n_total, reason=refusal)
+    why_not = refusal(numbers[kept], n, n_total)
+    if why_not:
+        return Estimate(None, n, n_total, reason=why_not)
     value = float(np.quantile(numbers[kept], q))
     order = np.argsort(numbers[kept], kind="stable")
     ordered = numbers[kept][order]
-    ordered_codes = _codes(codes[kept], n)[order]
+    ordered_codes = cluster_codes(codes[kept], n)[order]
     num_clusters = int(ordered_codes.max()) + 1
     if num_clusters == 1:
         return Estimate(value, n, n_total, reason=no_interval(n))
@@ -88,7 +95,9 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
         high = ordered[np.argmax(ranks > upper[:, None], axis=1)]
         draws.append(low + (position - lower) * (high - low))
     drawn = np.concatenate(draws)
-    return Estimate(value, n, n_total, float(drawn.std(ddof=1)), *_percentiles(drawn), reason=caution(num_clusters))
+    return Estimate(
+        value, n, n_total, float(drawn.std(ddof=1)), *percentile_interval(drawn), reason=caution(num_clusters)
+    )
 
 
 def over_seeds(
@@ -106,45 +115,45 @@ def over_seeds(
     the test set does. Of S seeds S - 1 are drawn (McCarthy and Snowden 1985), which makes the bootstrap's variance of a
     mean unbiased where S is small.
     """
-    tops = _seed_matrix(values)
-    bottoms = np.where(np.isnan(tops), np.nan, 1.0) if denominators is None else _seed_matrix(denominators)
+    tops = seed_matrix(values)
+    bottoms = np.where(np.isnan(tops), np.nan, 1.0) if denominators is None else seed_matrix(denominators)
     if tops.shape != bottoms.shape:
         raise ValueError(f"values have shape {tops.shape}, denominators {bottoms.shape}: they must be the same.")
     num_seeds, num_samples = tops.shape
     if num_seeds == 1:
-        alone = _ratio(tops[0], bottoms[0], clusters, scale)
+        alone = ratio(tops[0], bottoms[0], clusters, scale)
         if alone.value is None:
             return alone
         why = "; ".join(filter(None, ["one seed: the interval covers test samples, not training", alone.reason]))
         return replace(alone, reason=why)
     missing = np.isnan(tops) | np.isnan(bottoms)
     n, n_total = int((~missing).sum()), tops.size
-    refusal = _refusal(tops[~missing], n, n_total)
-    if refusal:
-        return Estimate(None, n, n_total, reason=refusal)
+    why_not = refusal(tops[~missing], n, n_total)
+    if why_not:
+        return Estimate(None, n, n_total, reason=why_not)
     tops, bottoms = np.where(missing, 0.0, tops), np.where(missing, 0.0, bottoms)
     totals = bottoms.sum(axis=1)
     if not totals.all():
         return Estimate(None, n, n_total, reason=f"seed number {int(np.argmin(totals != 0)) + 1} measured nothing")
     value = float((scale * tops.sum(axis=1) / totals).mean())
-    codes = _codes(clusters, num_samples)
+    codes = cluster_codes(clusters, num_samples)
     num_clusters = int(codes.max()) + 1
     if denominators is None and scale == 1.0 and value in (0.0, 1.0) and np.isin(tops[~missing], (0.0, 1.0)).all():
         return _wilson(value, n, n_total, num_clusters)  # seeds share the clusters, so they add no trials
-    drawn = _crossed_resamples([(tops, bottoms)], codes, scale)[:, 0]
+    drawn = crossed_resamples([(tops, bottoms)], codes, scale)[:, 0]
     spread = float(np.nanstd(drawn, ddof=1))
-    return Estimate(value, n, n_total, spread, *_percentiles(drawn), reason=caution(num_clusters))
+    return Estimate(value, n, n_total, spread, *percentile_interval(drawn), reason=caution(num_clusters))
 
 
-def _ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: float, shares: bool = True) -> Estimate:
+def ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: float, shares: bool = True) -> Estimate:
     """scale * sum(tops) / sum(bottoms); a mean where all bottoms are 1. `shares`: 0/1 values get a Wilson interval."""
-    codes = _codes(clusters, len(tops))
+    codes = cluster_codes(clusters, len(tops))
     kept = ~(np.isnan(tops) | np.isnan(bottoms))
     n, n_total = int(kept.sum()), len(tops)
-    refusal = _refusal(np.concatenate([tops[kept], bottoms[kept]]), n, n_total)
-    if refusal:
-        return Estimate(None, n, n_total, reason=refusal)
-    tops, bottoms, codes = tops[kept], bottoms[kept], _codes(codes[kept], n)
+    why_not = refusal(np.concatenate([tops[kept], bottoms[kept]]), n, n_total)
+    if why_not:
+        return Estimate(None, n, n_total, reason=why_not)
+    tops, bottoms, codes = tops[kept], bottoms[kept], cluster_codes(codes[kept], n)
     total = float(bottoms.sum())
     if total == 0:
         return Estimate(None, n, n_total, reason="the denominators add up to 0")
@@ -155,29 +164,29 @@ def _ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: floa
         return _wilson(value, n, n_total, num_clusters)
     if num_clusters == 1:
         return Estimate(value, n, n_total, reason=no_interval(n))
-    top_sums = _sums(codes, tops)
-    bottom_sums = _sums(codes, bottoms)
+    top_sums = cluster_sums(codes, tops)
+    bottom_sums = cluster_sums(codes, bottoms)
     # The linearised (Taylor) standard error of a ratio over clusters; for singletons and a mean it is s / sqrt(n).
     residuals = scale * top_sums - value * bottom_sums
     stderr = math.sqrt(num_clusters / (num_clusters - 1) * float(residuals @ residuals)) / abs(total)
     if num_clusters > _MAX_CLUSTERS_RESAMPLED:
-        return Estimate(value, n, n_total, stderr, value - _Z * stderr, value + _Z * stderr)
-    drawn = np.concatenate([_divide(scale * (c @ top_sums), c @ bottom_sums) for c in cluster_counts(num_clusters)])
-    return Estimate(value, n, n_total, stderr, *_percentiles(drawn), reason=caution(num_clusters))
+        return Estimate(value, n, n_total, stderr, value - Z * stderr, value + Z * stderr)
+    drawn = np.concatenate([divided(scale * (c @ top_sums), c @ bottom_sums) for c in cluster_counts(num_clusters)])
+    return Estimate(value, n, n_total, stderr, *percentile_interval(drawn), reason=caution(num_clusters))
 
 
 def _wilson(share: float, n: int, n_total: int, num_trials: int) -> Estimate:
     """The interval of Wilson (1927), for a share of so many independent trials."""
-    spread = _Z**2 / num_trials
+    spread = Z**2 / num_trials
     centre = (share + spread / 2) / (1 + spread)
     half_width = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
     # With all 0 or all 1 the usual standard error would be 0, which nobody believes: the interval's half width instead.
-    stderr = math.sqrt(share * (1 - share) / num_trials) or (high - low) / (2 * _Z)
+    stderr = math.sqrt(share * (1 - share) / num_trials) or (high - low) / (2 * Z)
     return Estimate(share, n, n_total, stderr, low, high)
 
 
-def _crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int64], scale: float) -> Floats:
+def crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int64], scale: float) -> Floats:
     """Resampled measures (NUM_RESAMPLES, sides): seeds of each side drawn for itself, samples drawn once for all.
 
     A side is (numerators, denominators), each (S, N), missing values 0 in both.
@@ -187,7 +196,7 @@ def _crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int
     for weights in sample_weights(codes):
         columns = []
         for (tops, bottoms), generator in zip(sides, generators, strict=True):
-            measured = _divide(scale * (weights @ tops.T), weights @ bottoms.T)  # (R, S)
+            measured = divided(scale * (weights @ tops.T), weights @ bottoms.T)  # (R, S)
             num_seeds = len(tops)
             picked = generator.integers(0, num_seeds, size=(len(weights), max(1, num_seeds - 1)))
             columns.append(np.take_along_axis(measured, picked, axis=1).mean(axis=1))
@@ -195,62 +204,7 @@ def _crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int
     return np.concatenate(rows)
 
 
-def _sums(codes: NDArray[np.int64], values: Floats) -> Floats:
-    """(K,) totals of the values of each cluster."""
-    return np.bincount(codes, weights=values).astype(np.float64)
-
-
-def _divide(tops: Floats, bottoms: Floats) -> Floats:
-    """NaN where a resample holds nothing to divide by."""
-    return np.divide(tops, bottoms, out=np.full_like(tops, np.nan), where=bottoms != 0)
-
-
-def _percentiles(drawn: Floats) -> tuple[float, float]:
+def percentile_interval(drawn: Floats) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def _floats(values: Values) -> Floats:
-    """(N,) float64 with NaN where a value is missing."""
-    if isinstance(values, np.ndarray):
-        numbers = values.astype(np.float64)
-    else:
-        numbers = np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
-    if numbers.ndim != 1:
-        raise ValueError(f"values have shape {numbers.shape}; one row of numbers is needed.")
-    return numbers
-
-
-def _seed_matrix(values: ArrayLike | Values | Sequence[Values]) -> Floats:
-    """(S, N) float64: one row a seed; a single row may come without its outer list."""
-    if isinstance(values, np.ndarray):
-        return np.atleast_2d(values.astype(np.float64))
-    rows: list[Values] = list(values)  # type: ignore[arg-type]
-    if not rows or rows[0] is None or np.isscalar(rows[0]):
-        return _floats(rows)[None]  # type: ignore[arg-type]
-    matrix = [_floats(row) for row in rows]
-    if len({len(row) for row in matrix}) > 1:
-        raise ValueError(
-            f"seeds have {[len(row) for row in matrix]} samples: they must be the same samples, in one order."
-        )
-    return np.stack(matrix)
-
-
-def _codes(clusters: Clusters | None, num_samples: int) -> NDArray[np.int64]:
-    """Clusters as numbers 0, 1, ... in order of appearance; without clusters every sample is its own."""
-    if clusters is None:
-        return np.arange(num_samples)
-    if len(clusters) != num_samples:
-        raise ValueError(f"{num_samples} values and {len(clusters)} clusters: each value needs one.")
-    names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
-
-
-def _refusal(numbers: Floats, n: int, n_total: int, nothing: str = "every value is missing") -> str | None:
-    """Why there can be no value, or None. numbers: those that are not missing."""
-    if n == 0:
-        return nothing if n_total else "no samples"
-    num_infinite = int(np.isinf(numbers).sum())
-    return f"{num_infinite} of the values are infinite" if num_infinite else None

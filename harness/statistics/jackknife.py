@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from scipy.special import stdtrit
 
+from harness.statistics.arrays import Clusters
 from harness.statistics.estimate import CONFIDENCE, Estimate, caution, no_interval
-from harness.statistics.intervals import Clusters
 
 T = TypeVar("T")
 

@@ -9,20 +9,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-from harness.statistics.estimate import _Z, Estimate, caution
-from harness.statistics.intervals import (
+from harness.statistics.arrays import (
     Clusters,
+    Floats,
     Values,
-    _codes,
-    _crossed_resamples,
-    _floats,
-    _percentiles,
-    _ratio,
-    _refusal,
-    _seed_matrix,
-    _sums,
+    cluster_codes,
+    cluster_sums,
+    floats,
+    refusal,
+    seed_matrix,
 )
-from harness.statistics.resampling import NUM_FLIPS, Floats, signs
+from harness.statistics.estimate import Estimate, Z, caution
+from harness.statistics.intervals import crossed_resamples, percentile_interval, ratio
+from harness.statistics.resampling import NUM_FLIPS, signs
 
 POWER = 0.8
 
@@ -56,7 +55,7 @@ def paired(
     flipped, all 2^K ways where that is no more than 10,000, else 10,000 at random; it speaks of these trained models
     over other test samples.
     """
-    estimate, sums = _difference(_seed_matrix(a), _seed_matrix(b), clusters, denominators, scale)
+    estimate, sums = _difference(seed_matrix(a), seed_matrix(b), clusters, denominators, scale)
     return _with_p_values([(estimate, sums)])[0]
 
 
@@ -68,7 +67,7 @@ def paired_all(
 ) -> dict[tuple[int, int], PairedDifference]:
     """`paired` for every two of the models: (i, j), i < j, to the difference of i minus j. The same numbers, in less
     time."""
-    matrices = [_seed_matrix(model) for model in models]
+    matrices = [seed_matrix(model) for model in models]
     pairs = list(itertools.combinations(range(len(models)), 2))
     differences = [_difference(matrices[i], matrices[j], clusters, denominators, scale) for i, j in pairs]
     return dict(zip(pairs, _with_p_values(differences), strict=True))
@@ -81,31 +80,31 @@ def _difference(
     num_samples = first.shape[1]
     if second.shape[1] != num_samples:
         raise ValueError(f"a has {num_samples} samples, b {second.shape[1]}: pairs need the same samples.")
-    weights = np.ones(num_samples) if denominators is None else _floats(denominators)
+    weights = np.ones(num_samples) if denominators is None else floats(denominators)
     if len(weights) != num_samples:
         raise ValueError(f"{num_samples} pairs and {len(weights)} denominators: each pair needs one.")
-    codes = _codes(clusters, num_samples)
+    codes = cluster_codes(clusters, num_samples)
     kept = ~(np.isnan(first).any(axis=0) | np.isnan(second).any(axis=0) | np.isnan(weights))
     n = int(kept.sum())
     both = np.concatenate([first[:, kept].ravel(), second[:, kept].ravel()])
-    refusal = _refusal(both, n, num_samples, "no sample was measured in both")
-    if refusal or not weights[kept].sum():
-        return Estimate(None, n, num_samples, reason=refusal or "the denominators add up to 0"), np.empty(0)
-    first, second, weights, codes = first[:, kept], second[:, kept], weights[kept], _codes(codes[kept], n)
+    why_not = refusal(both, n, num_samples, "no sample was measured in both")
+    if why_not or not weights[kept].sum():
+        return Estimate(None, n, num_samples, reason=why_not or "the denominators add up to 0"), np.empty(0)
+    first, second, weights, codes = first[:, kept], second[:, kept], weights[kept], cluster_codes(codes[kept], n)
     differences = first.mean(axis=0) - second.mean(axis=0)
-    sums = _sums(codes, differences)
+    sums = cluster_sums(codes, differences)
     if not differences.any():
         # Resampling zeros would claim certainty.
         estimate = Estimate(0.0, n, num_samples, reason="every pair is equal: no interval")
     elif len(sums) > 1 and (len(first) > 1 or len(second) > 1):
         value = float(scale * differences.sum() / weights.sum())
         both_sides = [(side, np.broadcast_to(weights, side.shape)) for side in (first, second)]
-        drawn = _crossed_resamples(both_sides, codes, scale)
+        drawn = crossed_resamples(both_sides, codes, scale)
         apart = drawn[:, 0] - drawn[:, 1]
         spread = float(np.nanstd(apart, ddof=1))
-        estimate = Estimate(value, n, num_samples, spread, *_percentiles(apart), reason=caution(len(sums)))
+        estimate = Estimate(value, n, num_samples, spread, *percentile_interval(apart), reason=caution(len(sums)))
     else:
-        estimate = replace(_ratio(differences, weights, codes, scale, shares=False), n_total=num_samples)
+        estimate = replace(ratio(differences, weights, codes, scale, shares=False), n_total=num_samples)
     return estimate, sums
 
 
@@ -120,7 +119,7 @@ def _with_p_values(differences: Sequence[tuple[Estimate, Floats]]) -> list[Paire
         PairedDifference(
             estimate,
             p_values.get(place),
-            (_Z + NormalDist().inv_cdf(POWER)) * estimate.stderr if estimate.stderr else None,
+            (Z + NormalDist().inv_cdf(POWER)) * estimate.stderr if estimate.stderr else None,
             len(sums),
         )
         for place, (estimate, sums) in enumerate(differences)

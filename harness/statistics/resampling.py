@@ -14,14 +14,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.statistics.arrays import Floats
+
 NUM_RESAMPLES = 2_000
 NUM_FLIPS = 10_000
 
 GENERATOR_SEED = 20_240_229
 # No array of more than this many values (32 MB).
 _MAX_VALUES_AT_ONCE = 1 << 22
-
-Floats = NDArray[np.float64]
 
 
 def signs(num_clusters: int, exact: bool) -> Iterator[Floats]:

@@ -26,8 +26,8 @@ from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
+from harness.training.curve import Spent, Validation
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log
-from harness.training.progress import Spent, Validation
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible

@@ -17,7 +17,7 @@ from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
-from harness.training.progress import Spent, Validation, _curve_row
+from harness.training.curve import Spent, Validation, curve_row
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
@@ -150,7 +150,7 @@ class GradientFit:
                 f"Lower model.learning_rate (now {self.model.config.learning_rate}) or training.max_grad_norm."
             )
         rate = self.schedule.learning_rate(self.fraction)
-        row = _curve_row(self.spent, train_loss_nats=loss, learning_rate=rate)
+        row = curve_row(self.spent, train_loss_nats=loss, learning_rate=rate)
         if validate:
             bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
             self.best.offer(bits, self.model)

@@ -19,8 +19,8 @@ import torch
 from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.training.budget import Budget
+from harness.training.curve import Spent, Validation, curve_row
 from harness.training.gradients import GradientFit
-from harness.training.progress import Spent, Validation, _curve_row
 from harness.training.settings import Training
 from harness.training.stages import Pretraining
 from models.combined import CombinedModel
@@ -65,13 +65,13 @@ def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dic
         started = time.perf_counter()
         model.tune(validation.as_tensors())
         spent.seconds += time.perf_counter() - started
-    return [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
+    return [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 
 
 def take(model: LanguageModel, validation: Validation) -> tuple[Spent, list[dict[str, Any]]]:
     """A model whose weights were there already: nothing is spent on it here, and its curve is one row."""
     spent = Spent()
-    return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
+    return spent, [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 
 
 def _fit_by_counting(
@@ -93,4 +93,4 @@ def _fit_by_counting(
         started = time.perf_counter()
         model.finish(validation.as_tensors(), budget.num_params, lambda share: progress.advance_to(100 * share))
         spent.seconds += time.perf_counter() - started
-    return spent, [_curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
+    return spent, [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]

@@ -139,12 +139,12 @@ def test_resampled_quantiles_are_numpys_quantiles_of_the_drawn_values(values: li
         for counts in portion[:25]
     ]
     drawn: list[np.ndarray] = []
-    original = intervals._percentiles
-    intervals._percentiles = lambda all_drawn: drawn.append(all_drawn) or original(all_drawn)  # type: ignore
+    original = intervals.percentile_interval
+    intervals.percentile_interval = lambda all_drawn: drawn.append(all_drawn) or original(all_drawn)  # type: ignore
     try:
         estimate = quantile(ordered, q)
     finally:
-        intervals._percentiles = original
+        intervals.percentile_interval = original
     assert estimate.value == pytest.approx(np.quantile(ordered, q), abs=1e-9)
     np.testing.assert_allclose(drawn[0][:25], expected, atol=1e-9)
 

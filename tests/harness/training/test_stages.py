@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from harness.training.budget import Budget
+from harness.training.curve import Spent, Validation
 from harness.training.gradients import GradientFit
-from harness.training.progress import Spent, Validation
 from harness.training.settings import Training
 from harness.training.stages import Batch, Pretraining, TrainingStage
 from models.carried import Carry

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from harness.common.errors import UserError
 from harness.training.budget import Budget, count_params, missed_by, solve_width
+from harness.training.curve import Spent, Validation
 from harness.training.gradients import Diverged
-from harness.training.progress import Spent, Validation
 from harness.training.settings import Training
 from harness.training.stages import rows_at
 from harness.training.training import fit

@@ -50,7 +50,7 @@ class Validation:
         return math.nan if found is None else found / math.log(2) / self.num_bytes
 
 
-def _curve_row(spent: Spent, **measured: float) -> dict[str, Any]:
+def curve_row(spent: Spent, **measured: float) -> dict[str, Any]:
     missing = dict.fromkeys(("train_loss_nats", "validation_bits_per_byte", "learning_rate"), math.nan)
     tokens_per_second = spent.tokens / spent.seconds if spent.seconds else math.nan
     return {
