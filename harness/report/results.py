@@ -292,7 +292,7 @@ def _concerns(key: str, settings: dict[str, Any]) -> bool:
 
 
 def _eval_prefix(key: str) -> str:
-    """'evals.arithmetic.max_digits' -> 'evals.arithmetic.'."""
+    """'evals.NAME.option' -> 'evals.NAME.'."""
     return ".".join(key.split(".")[:2]) + "."
 
 

@@ -15,8 +15,7 @@ import torch
 from evals.generation import Generation
 from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
-from harness.completion.decoding.choosers import Greedy
-from harness.completion.decoding.choosers import Sample as Draw
+from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transform import Chooser
 from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion

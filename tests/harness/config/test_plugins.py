@@ -67,8 +67,7 @@ DECODING = '''"""Two transforms and a chooser."""
 
 from dataclasses import dataclass
 
-from harness.decoding.choosers import Greedy
-from harness.decoding.transforms import PlainTransform
+from harness.completion import Greedy, PlainTransform
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ DATA = '''"""Two words."""
 
 from dataclasses import dataclass
 
-from harness.text.corpus import Corpus, DataSource, Document
+from harness.text import Corpus, DataSource, Document
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,8 @@ TOKENIZER = '''"""Bytes, by another name."""
 
 from dataclasses import dataclass
 
-from harness.text.byte_tokenizer import ByteTokenizer
-from harness.text.tokenizer import TokenizerSettings
+from harness.text import TokenizerSettings
+from harness.text.tokenizers.byte import ByteTokenizer
 
 
 @dataclass(frozen=True)

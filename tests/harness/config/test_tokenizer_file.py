@@ -21,8 +21,8 @@ BPE = '"_target_": "harness.text.tokenizers.bpe.BpeTokenizerSettings"'
 OWN = """
 from dataclasses import dataclass
 
-from harness.text.byte_tokenizer import ByteTokenizer
-from harness.text.tokenizer import TokenizerSettings
+from harness.text import TokenizerSettings
+from harness.text.tokenizers.byte import ByteTokenizer
 
 
 @dataclass(frozen=True)

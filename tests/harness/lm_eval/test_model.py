@@ -212,14 +212,14 @@ def test_a_crash_loses_at_most_the_batch_in_flight(
         return score_targets(model, prompts, *more)
 
     lm, kept = BakeoffLM(chain("ea"), batch_size=3), str(tmp_path / "answers")
-    monkeypatch.setattr("harness.scoring.likelihood.score_targets", score)
+    monkeypatch.setattr("harness.lm_eval.model.score_targets", score)
     with pytest.raises(RuntimeError, match="gone"):
         evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [3, 3]
     asked.clear()
     found = evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [2]
-    monkeypatch.setattr("harness.scoring.likelihood.score_targets", score_targets)
+    monkeypatch.setattr("harness.lm_eval.model.score_targets", score_targets)
     assert found == evaluated(BakeoffLM(chain("ea")), tasks, "toy_sums", limit=8)
 
 

@@ -170,8 +170,7 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.decoding.choosers import Sample
-from harness.decoding.transforms import PlainTransform
+from harness.completion import Draw, PlainTransform
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class Same(PlainTransform):
 
 
 @dataclass(frozen=True)
-class Draw(Sample):
+class OwnDraw(Draw):
     """Draws."""
 '''
 SAME, CALL = "logprobs.clone()", "    def __call__(self, logprobs, uniforms):\n        return "

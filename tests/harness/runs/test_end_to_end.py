@@ -172,8 +172,8 @@ def test_four_decoding_strategies_share_one_fit_and_one_perplexity(uninterrupted
     records = [json.loads(path.read_text()) for path in (tmp_path / "results").glob("default/*/run.json")]
     assert len(records) == 4
     assert len({record["fit_id"] for record in records}) == 1
-    # one perplexity, and four each of what depends on decoding
-    assert len(list((tmp_path / "results" / "scores").glob("*.parquet"))) == 1 + 3 * 4
+    # one each of what is scored without writing, four each of what depends on decoding
+    assert len(list((tmp_path / "results" / "scores").glob("*.parquet"))) == 3 + 4 * 4
 
 
 def test_two_processes_that_want_one_fit_make_it_once(tmp_path: Path, uninterrupted: Path) -> None:
@@ -289,9 +289,9 @@ def test_a_mistyped_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None
 _WITH_CONF = """
 import sys
 from pathlib import Path
-from harness import options
+from harness.config import options
 options.conf_dir = lambda: Path("conf").resolve()
-from harness.main import main
+from harness.cli.main import main
 main()
 """
 

@@ -213,8 +213,8 @@ TOKENIZER = '''"""Bytes, by another name."""
 
 from dataclasses import dataclass
 
-from harness.text.byte_tokenizer import ByteTokenizer
-from harness.text.tokenizer import TokenizerSettings
+from harness.text import TokenizerSettings
+from harness.text.tokenizers.byte import ByteTokenizer
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import chisquare
 
 from harness.common.errors import UserError
+from harness.common.results_folder import FIT_FILE, ResultsFolder
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
 from harness.completion.decoding.transform import Chooser, Transform
@@ -22,8 +23,10 @@ from harness.completion.sequence import Prompt
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Complete
 from harness.plugin_kit.chain import TableModel
+from harness.runs import loading
 from harness.text.tokenizers.tokenizer import Tokenizer
-from harness.training import fits
+from harness.training.fits import Fit
+from harness.training.workshop import Workshop
 from models.checking.trial import MARKOV, Vocabulary, fit
 from models.language_model import LanguageModel
 from tests.models.families import tiny_config
@@ -175,16 +178,17 @@ def test_a_draft_of_other_tokens_is_refused() -> None:
 
 def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
+    results = ResultsFolder(tmp_path)
 
-    def load_fit(folder: Path, device: torch.device) -> fits.Fit:
+    def load_fit(folder: Path, device: torch.device) -> Fit:
         loaded.append(folder.name)
-        return fits.Fit(folder.name, folder, table(1), LETTERS, {})
+        return Fit(folder.name, folder, table(1), LETTERS, {})
 
-    monkeypatch.setattr(fits, "load_fit", load_fit)
+    monkeypatch.setattr(loading, "load_fit", load_fit)
     for name in ("draft", "other"):
-        (tmp_path / "fits" / name).mkdir(parents=True)
-        (tmp_path / "fits" / name / fits.FIT_FILE).touch()
-    find_model = fits.model_finder(tmp_path, torch.device("cpu"))
+        results.fit(name).mkdir(parents=True)
+        (results.fit(name) / FIT_FILE).touch()
+    find_model = loading.OtherModels(Workshop(results, torch.device("cpu")))
     requests = [[Complete("ab", 3)] for _ in range(300)]
     seeds = [[seed] for seed in range(300)]
     for name in ("draft", "other"):
