@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,20 @@ def test_the_eval_that_the_readme_writes_is_short_and_runs_in_a_sweep_from_any_f
         [metric] = [metric for metric in run["metrics"] if metric["eval"] == "shouting"]
         assert (metric["metric"], metric["slice"], metric["n_total"]) == ("capitals", "all", 3)
     assert "13 passed, 0 failed" in bakeoff(tmp_path, "check", "eval", "shouting.py").stdout
+
+
+def test_the_ten_lines_of_python_run_as_they_stand(tmp_path: Path) -> None:
+    code = block("py")
+    assert len(code.splitlines()) <= 12
+    shown = "print(sorted(runs['model.name']), len(samples), curves['run_id'].nunique())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_MODE": "disabled"}
+    command = [sys.executable, "-c", f"{code}\n{shown}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("['bigram', 'ngram']"), done.stdout
+    assert last.endswith(" 2")
+    assert "p_holm" in done.stdout
 
 
 def test_the_same_eval_is_the_one_of_the_example_package() -> None:

@@ -62,6 +62,15 @@ def write_report(results: Path, out: Path | None = None) -> Report:
     )
 
 
+def compare(results: str | Path = "results") -> pd.DataFrame:
+    """Every two systems below a results folder, compared on every headline measure: the table of `pairwise.csv`.
+
+    UserError: nothing finished there, a file that can't be read.
+    """
+    [everything] = load(Path(results), whole=True)
+    return compare_pairs(Comparison(everything))
+
+
 def _write(results: Results, folder: Path) -> Report:
     comparison = Comparison(results)
     pairs = compare_pairs(comparison)

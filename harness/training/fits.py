@@ -101,7 +101,8 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
     refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
     config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
     try:
-        model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+        with torch.random.fork_rng():  # a new model draws weights, though those of the file take their place
+            model = config.build(described["vocab_size"], described["start_token"]).load(folder)
     except Impossible as error:
         raise UserError(str(error)) from None
     return Fit(facts["fit_id"], folder, model.on(device), tokenizer, facts)

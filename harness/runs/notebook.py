@@ -1,0 +1,80 @@
+"""Runs from Python, as in a notebook: make a run, open its fit, let it write and score.
+
+Nothing global is left behind: no logging handler, no environment variable, no random state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.common.results_folder import ResultsFolder
+from harness.completion.engine import DecodingStrategy, Engine
+from harness.completion.sequence import Completion, Prompt
+from harness.config.compose import compose
+from harness.config.settings import build
+from harness.runs.loading import OtherModels
+from harness.runs.lookup import find_fit
+from harness.runs.record import RunRecord
+from harness.runs.run import plan, run
+from harness.runs.settings import typed
+from harness.runs.tracking import Mirror
+from harness.scoring.answers import Likelihood
+from harness.scoring.likelihood import document_likelihood, document_logprobs
+from harness.text.utf8 import encode_utf8
+from harness.training.fits import Fit, load_fit, pick_device
+from harness.training.workshop import Prepared, Workshop
+
+
+def make_run(*overrides: str) -> RunRecord:
+    """Do one run, or find it done: `make_run("model=lstm", "budget.tokens=200_000")`, as `bakeoff run` takes them.
+
+    UserError where the overrides are wrong. A run whose fit or evals failed has a record that says so.
+    """
+    settings = typed(compose(overrides))
+    with Mirror() as mirror:
+        return run(plan(settings, Prepared()), mirror)
+
+
+def open_fit(name: str, results: str | Path = "results", device: str = "auto") -> OpenFit:
+    """The fit with that id, or the one that a run scored; the run is named by its id, a unique prefix of it, or its
+    folder."""
+    workshop = Workshop(ResultsFolder(Path(results)), pick_device(device))
+    return OpenFit(load_fit(find_fit(name, workshop.results.path), workshop.device), workshop)
+
+
+@dataclass(frozen=True)
+class OpenFit:
+    """A fitted model with its tokenizer, ready to write and to score."""
+
+    fit: Fit
+    workshop: Workshop
+
+    def complete(
+        self,
+        prompt: str,
+        decoding: str | Sequence[str] = "greedy",
+        max_new_tokens: int = 100,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> Completion:
+        """What the model writes after a prompt. decoding: the name of a strategy, or overrides of it, as
+        ["decoding=top_p", "decoding.transforms.top_p.p=0.8"]."""
+        picked = [f"decoding={decoding}"] if isinstance(decoding, str) else list(decoding)
+        strategy = build(compose(picked)["decoding"], DecodingStrategy, "decoding")
+        engine = Engine(self.fit.model, self.fit.tokenizer, strategy, find_model=OtherModels(self.workshop))
+        [completion] = engine.complete([Prompt(prompt, max_new_tokens, tuple(stop), seed)])
+        return completion
+
+    def score(self, text: str) -> Likelihood:
+        """How likely a whole text is, from its first token."""
+        tokens = self.fit.tokenizer.encode(text)
+        [logprobs] = document_logprobs(self.fit.model, [tokens])
+        return document_likelihood(self.fit.model, logprobs)
+
+    def bits_per_byte(self, text: str) -> float | None:
+        """What a text costs, in bits a byte of UTF-8; None where the model gives it no probability, or it is empty."""
+        nats, num_bytes = self.score(text).nats, len(encode_utf8(text))
+        return None if nats is None or not num_bytes else nats / math.log(2) / num_bytes

@@ -1,0 +1,127 @@
+"""Runs from Python: what a notebook does."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.common.errors import UserError
+from harness.runs import OpenFit, RunRecord, curves_frame, make_run, metrics_frame, open_fit, runs_frame, samples_frame
+
+SMALL = ("data=chatterbot", "tokenizer=char", "budget.tokens=20_000", "evals=[perplexity,arithmetic]", "tracking=none")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebook")
+    for samples in (10, 20):
+        make_run("model=bigram", *SMALL, f"evals.arithmetic.num_samples={samples}", f"results_dir={folder}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(results: Path) -> RunRecord:
+    return make_run("model=bigram", *SMALL, "evals.arithmetic.num_samples=10", f"results_dir={results}")
+
+
+@pytest.fixture(scope="module")
+def fit(results: Path, record: RunRecord) -> OpenFit:
+    return open_fit(record.run_id, results)
+
+
+def test_a_run_that_is_done_is_found_done(results: Path, record: RunRecord) -> None:
+    assert record.status == "complete"
+    assert len(runs_frame(results)) == 2
+
+
+def test_settings_and_measures_are_columns(results: Path, record: RunRecord) -> None:
+    frame = runs_frame(results).set_index("run_id")
+    assert sorted(frame["evals.arithmetic.num_samples"]) == [10, 20]
+    assert set(frame["training.batch_tokens"]) == {1024}
+    [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
+    row = frame.loc[record.run_id]
+    assert row["perplexity.bits_per_byte"] == bits.value
+    assert row["perplexity.bits_per_byte.ci_low"] == bits.ci_low
+    assert row["spent.tokens"] == record.spent["tokens"]
+
+
+def test_samples_have_their_measures_and_slices_as_columns(results: Path, record: RunRecord) -> None:
+    frame = samples_frame(results)
+    own = frame[(frame["run_id"] == record.run_id) & (frame["eval"] == "arithmetic")]
+    assert len(own) == 10
+    [metric] = [one for one in record.metrics if (one.metric, one.slice) == ("exact_match", "all")]
+    assert own["arithmetic.exact_match"].astype(float).mean() == metric.value
+    assert own["slice.operation"].notna().all()
+    assert {"values", "slices"}.isdisjoint(frame.columns)
+
+
+def test_metrics_and_curves_say_which_run_they_are_of(results: Path, record: RunRecord) -> None:
+    metrics = metrics_frame(results)
+    assert len(metrics[metrics["run_id"] == record.run_id]) == len(record.metrics)
+    curves = curves_frame(results)
+    assert set(curves["run_id"]) == set(runs_frame(results)["run_id"])
+    assert curves["validation_bits_per_byte"].notna().any()
+
+
+def test_a_text_costs_what_its_tokens_cost(fit: OpenFit) -> None:
+    text = "What is AI? Ääh."
+    logprobs = fit.fit.model.token_logprobs(torch.from_numpy(fit.fit.tokenizer.encode(text))[None])
+    nats = fit.score(text).nats
+    assert nats == pytest.approx(-float(logprobs.double().sum()), rel=1e-6)
+    assert fit.bits_per_byte(text) == pytest.approx(nats / math.log(2) / len(text.encode()))
+    assert fit.bits_per_byte("") is None
+
+
+def test_the_same_seed_writes_the_same_text(fit: OpenFit) -> None:
+    drawn = ["decoding=top_p", "decoding.transforms.top_p.p=0.9"]
+    first, second = (fit.complete("Human:", drawn, max_new_tokens=20, seed=3) for _ in range(2))
+    assert first == second
+    assert len(first.tokens) == 20
+    assert fit.complete("Human:", max_new_tokens=5).finish_reason == "length"
+
+
+def test_what_is_wrong_is_said_as_on_the_command_line(results: Path) -> None:
+    with pytest.raises(UserError, match="lstn"):
+        make_run("model=lstn")
+    with pytest.raises(UserError, match="no run 'nobody'"):
+        open_fit("nobody", results)
+    with pytest.raises(UserError, match="no folder"):
+        runs_frame(results / "nowhere")
+
+
+def test_nothing_global_is_left_behind(results: Path, tmp_path: Path) -> None:
+    from hydra.core.global_hydra import GlobalHydra
+
+    def state() -> list[Any]:
+        parts: list[Callable[[], Any]] = [
+            lambda: list(logging.getLogger("bakeoff").handlers),
+            lambda: dict(os.environ),
+            lambda: os.getcwd(),
+            lambda: list(sys.argv),
+            lambda: list(sys.meta_path),
+            lambda: list(sys.path),
+            random.getstate,
+            lambda: str(np.random.get_state()),  # noqa: NPY002
+            lambda: torch.get_rng_state().tolist(),
+            torch.get_num_threads,
+            lambda: GlobalHydra.instance().hydra,
+        ]
+        return [part() for part in parts]
+
+    make_run(
+        "model=rnn", *SMALL, "budget.tokens=2_000", f"results_dir={tmp_path}"
+    )  # whatever is imported is imported once
+    before = state()
+    done = make_run("model=lstm", *SMALL, "budget.tokens=2_000", f"results_dir={tmp_path}")
+    open_fit(done.run_id, tmp_path).complete("a", "temperature", max_new_tokens=3)
+    assert state() == before
