@@ -1,6 +1,6 @@
 """What the records say when they are put together: estimates over seeds, the order of the systems, every pair compared.
 
-A *system* is everything but seed and decoding (see frames); a *cell* is one measure of one system under one decoding
+A *system* is everything but seed and decoding (results.py); a *cell* is one measure of one system under one decoding
 strategy, over its seeds. No family, eval or strategy is named here: what a measure means is read from its own record.
 """
 

@@ -32,6 +32,7 @@ from harness.common.results_folder import (
     runs_in,
 )
 from harness.evaluation.metric import Metric
+from harness.runs.frames import flat
 from harness.runs.record import RunRecord
 
 # What follows from the settings and is none itself.
@@ -144,7 +145,7 @@ def load(results: Path, whole: bool = False) -> list[Results]:
         records = [(folder, _read_record(folder)) for folder in folders]
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
         systems = _labels([_system_settings(record, whole) for _, record in records], "model.name")
-        decodings = _labels([_flat({"decoding": record.decoding}) for _, record in records], "decoding.name")
+        decodings = _labels([flat({"decoding": record.decoding}) for _, record in records], "decoding.name")
         runs = tuple(
             Run(folder, record, system, decoding, differing)
             for (folder, record), (system, differing), (decoding, _) in zip(records, systems, decodings, strict=True)
@@ -237,17 +238,6 @@ def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return table.reindex(columns=_SAMPLE_COLUMNS)
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dict with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
     """Everything configured that can change a number, but seed and decoding."""
     settings = {
@@ -258,8 +248,8 @@ def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
         "budget": record.budget,
         "evals": record.evals,
     }
-    flat = _flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
-    return {key: value for key, value in flat.items() if key not in _DERIVED}
+    dotted = flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+    return {key: value for key, value in dotted.items() if key not in _DERIVED}
 
 
 def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str, dict[str, Any]]]:
@@ -299,11 +289,13 @@ def _eval_prefix(key: str) -> str:
 def differing_settings(first: Path, second: Path) -> list[str]:
     """The settings, by their dotted names, in which the configurations of two run folders differ."""
     try:
-        flat = [_flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)]
+        settings = [
+            flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
+        ]
     except (OSError, ValueError, yaml.YAMLError, AttributeError):
         return []
-    keys = sorted(set(flat[0]) | set(flat[1]))
-    return [key for key in keys if key not in _PLACES and flat[0].get(key) != flat[1].get(key)]
+    keys = sorted(set(settings[0]) | set(settings[1]))
+    return [key for key in keys if key not in _PLACES and settings[0].get(key) != settings[1].get(key)]
 
 
 def _short(key: str) -> str:

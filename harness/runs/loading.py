@@ -1,4 +1,4 @@
-"""Loading the fit that a run scored."""
+"""Models of other runs, for a decoding strategy that needs one, as a draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates with their uncertainty, and comparisons of two models over the same samples.
+"""Estimates with their uncertainty. Two models over the same samples: paired.py.
 
 Promises: missing is never zero (None and NaN are left out of `n` and counted in `n_total`; nothing left gives no value
 and a reason); every random draw comes from a generator with a fixed seed that starts anew in each call, so the same
