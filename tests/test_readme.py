@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the pages of docs/ show works as it stands there."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from tests.conftest import ROOT
 from tests.harness.runs.test_end_to_end import bakeoff
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+MOST_README_LINES = 250
 
 
-def block(language: str) -> str:
-    [found] = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-    return str(found)
+def block(page: str, language: str) -> str:
+    """The page's only code block in a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    [code] = re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+    return str(code)
 
 
-def test_the_eval_that_the_readme_writes_is_short_and_runs_in_a_sweep_from_any_folder(tmp_path: Path) -> None:
-    code = block("python")
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= MOST_README_LINES
+
+
+def test_the_eval_that_the_docs_write_is_short_and_runs_in_a_sweep_from_any_folder(tmp_path: Path) -> None:
+    code = block("docs/plugins.md", "python")
     assert len(code.splitlines()) <= 25
     (tmp_path / "shouting.py").write_text(code)
     picks = ["model=unigram,bigram", "data=chatterbot", "tracking=none", "evals=[perplexity,shouting.py]"]
@@ -40,7 +48,7 @@ def test_the_eval_that_the_readme_writes_is_short_and_runs_in_a_sweep_from_any_f
 
 
 def test_the_ten_lines_of_python_run_as_they_stand(tmp_path: Path) -> None:
-    code = block("py")
+    code = block("README.md", "py")
     assert len(code.splitlines()) <= 12
     shown = "print(sorted(runs['model.name']), len(samples), curves['run_id'].nunique())"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_MODE": "disabled"}
@@ -55,7 +63,7 @@ def test_the_ten_lines_of_python_run_as_they_stand(tmp_path: Path) -> None:
 
 def test_the_same_eval_is_the_one_of_the_example_package() -> None:
     package = ROOT / "tests" / "plugin_demo" / "bakeoff_demo"
-    assert (package / "shouting.py").read_text() == block("python")
+    assert (package / "shouting.py").read_text() == block("docs/plugins.md", "python")
 
 
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("training", "budget")])
@@ -65,9 +73,17 @@ def test_every_option_is_in_the_readme_s_table(group: str) -> None:
         assert re.search(rf"\b{name}\b", row), f"{group}={name} is missing"
 
 
-def test_files_and_folders_that_the_readme_shows_exist() -> None:
-    for path in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / path).is_file(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_what_exists(page: Path) -> None:
+    for path in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / path).is_file(), path
+
+
+def test_every_page_of_the_docs_is_linked_from_the_readme_and_from_their_index() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    for index, prefix in (("README.md", "docs/"), ("docs/README.md", "")):
+        table = (ROOT / index).read_text(encoding="utf-8")
+        assert pages <= set(re.findall(rf"\]\({prefix}(\w[\w-]*\.md)\)", table)), index
 
 
 def test_the_numbers_in_the_readme_are_those_of_the_reference_results() -> None:
