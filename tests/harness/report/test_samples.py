@@ -30,7 +30,7 @@ def table(rows: list[dict[str, Any]]) -> SampleTable:
 
 
 def measured(samples: SampleTable, measure: str) -> list[float]:
-    return samples.values[measure].tolist()
+    return samples.values[measure].tolist()  # noqa: PD011
 
 
 RIDDLES = [
