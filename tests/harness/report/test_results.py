@@ -59,11 +59,7 @@ OTHERS: dict[str, Any] = {
     "evals.arithmetic.style": "qa",
     "evals.arithmetic.operations": ["+"],
 }
-
-
 TRAIN, VALIDATION, TEST = ((Document(name, name, "chat", name),) for name in "abc")
-
-
 CORPUS = Corpus("mixture", TRAIN, VALIDATION, TEST)
 
 

@@ -26,7 +26,7 @@ from harness.training.fits import Fit, FitSettings, fit_id, load_fit, pick_devic
 from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
-from tests.harness.runs.test_end_to_end import SMALL, bakeoff, command, environment, only_run
+from tests.command_line import SMALL, bakeoff, command, environment, only_run
 from tests.peers import write_gpt2, write_tokenizer
 
 CPU = torch.device("cpu")

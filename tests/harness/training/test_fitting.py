@@ -20,8 +20,6 @@ from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
 
 CPU = torch.device("cpu")
-
-
 COMMON = ["data=chatterbot", "tracking=none", "budget.tokens=5000"]
 
 
