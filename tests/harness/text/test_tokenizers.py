@@ -20,7 +20,7 @@ from harness.text.tokenizers.char import CharTokenizer, CharTokenizerSettings
 from harness.text.tokenizers.hf import HFTokenizerSettings
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.text.transcript_format import TranscriptFormat
-from harness.text.utf8 import decode_utf8, encode_utf8
+from harness.text.utf8 import encode_utf8
 from tests.harness.text.formats import CHATML, EVERY, speakers_of, transcripts
 from tests.harness.text.strategies import any_text, tricky_text
 from tests.peers import scratch, write_fallback_tokenizer, write_tokenizer
@@ -339,18 +339,3 @@ def test_one_huge_word_is_learnt_and_cut_in_seconds(line: str) -> None:
     tokenizer = BpeTokenizerSettings().train([Document("1", line, "test", "1")])
     assert tokenizer.decode(tokenizer.encode(line)) == line
     assert time.perf_counter() - began < 10
-
-
-# --- bytes
-
-
-@given(text=any_text)
-def test_bytes_of_any_string_come_back(text: str) -> None:
-    assert decode_utf8(encode_utf8(text)) == text
-
-
-@given(data=st.binary(max_size=20))
-def test_any_bytes_decode_as_python_replaces_them_but_for_surrogates(data: bytes) -> None:
-    decoded = decode_utf8(data)
-    if not any("\ud800" <= char <= "\udfff" for char in decoded):
-        assert decoded == data.decode("utf-8", errors="replace")
