@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.checking.trial import MARKOV, fit, random_tokens
 from models.checks import Impossible
 from models.combined import CombinedModel
 from models.mixture import MixtureConfig
 from models.ngram import NGramConfig
-from models.trial import MARKOV, fit, random_tokens
 from models.unigram import UnigramConfig
 
 MEMBERS = {"pairs": NGramConfig(order=2), "letters": UnigramConfig()}

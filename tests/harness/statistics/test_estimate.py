@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from harness.statistics.estimate import _Z, CONFIDENCE, Estimate, caution, no_interval
+from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution, no_interval
 
 
 def test_the_factor_of_a_normal_interval_is_scipy_s() -> None:
-    assert stats.norm.interval(CONFIDENCE)[1] == pytest.approx(_Z, abs=1e-12)
+    assert stats.norm.interval(CONFIDENCE)[1] == pytest.approx(Z, abs=1e-12)
 
 
 def test_one_sample_and_one_cluster_are_told_apart() -> None:
