@@ -27,9 +27,9 @@ def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:
 
 def test_a_plugin_s_error_names_it_and_keeps_the_traceback() -> None:
     try:
-        {}["missing"]
-    except KeyError as cause:
+        int("missing")
+    except ValueError as cause:
         error = PluginError("my_eval.py can't be imported", cause)
     assert isinstance(error, UserError)
-    assert str(error).startswith("my_eval.py can't be imported: KeyError: 'missing'. Mend it")
-    assert '{}["missing"]' in error.details
+    assert str(error).startswith("my_eval.py can't be imported: ValueError: invalid literal")
+    assert 'int("missing")' in error.details
