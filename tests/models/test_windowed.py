@@ -10,19 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.language_model import Cost, NeuralModelConfig
+from models.language_model import Cost, ModelConfig
 from models.windowed import WindowCache, WindowedModel, WindowedState
 
 VOCAB_SIZE, START = 6, 5
 
 
 @dataclass(frozen=True)
-class SeenConfig(NeuralModelConfig):
+class SeenConfig(ModelConfig):
     family: ClassVar[str] = "seen"
 
     context_length: int = 6
     stride: int = 2
-    learning_rate: float = 1.0
 
     def build(self, vocab_size: int, start_token: int) -> Seen:
         return Seen(self, vocab_size, start_token)
