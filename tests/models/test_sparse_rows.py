@@ -25,10 +25,10 @@ def test_every_place_is_found_or_missing_as_in_the_whole_table(share: float) -> 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
 def test_the_entries_of_rows_come_row_after_row_repeated_rows_again(share: float) -> None:
     filled, sparse = tables(1, share)
-    asked = np.array([3, 0, 3, 4])
-    places, entries = sparse.entries_of(asked)
-    expected = [(place, column) for place, row in enumerate(asked) for column in np.flatnonzero(filled[row])]
-    assert list(zip(places.tolist(), sparse.columns[entries].tolist(), strict=True)) == expected
+    rows = np.array([3, 0, 3, 4])
+    numbers, entries = sparse.entries_of(rows)
+    expected = [(number, column) for number, row in enumerate(rows) for column in np.flatnonzero(filled[row])]
+    assert list(zip(numbers.tolist(), sparse.columns[entries].tolist(), strict=True)) == expected
 
 
 def test_offsets_say_where_each_row_begins() -> None:

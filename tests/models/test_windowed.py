@@ -75,9 +75,9 @@ class Seen(WindowedModel):
         for row, (before, count) in enumerate(zip(held, counts, strict=True)):
             grown.append([*before, *tokens[row, :count].tolist()])
             assert len(grown[-1]) <= self.context_length
-            for place in range(count):
-                seen = torch.tensor(grown[-1][: len(before) + place + 1])
-                hidden[row, place] = torch.bincount(seen, minlength=self.vocab_size)
+            for step in range(count):
+                seen = torch.tensor(grown[-1][: len(before) + step + 1])
+                hidden[row, step] = torch.bincount(seen, minlength=self.vocab_size)
         return hidden, None if cache is None else SeenCache(grown)
 
     def logits(self, hidden: Tensor) -> Tensor:

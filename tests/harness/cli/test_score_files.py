@@ -58,7 +58,7 @@ def test_a_text_of_no_probability_has_no_numbers_and_neither_has_the_total(files
     logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
     logits[:, int(TOKENIZER.encode("c")[0])] = -torch.inf
     scores = score_files(fit_of(logits), files, per_token=True)
-    assert [one["nats"] is None for one in [*scores["files"], scores["total"]]] == [False, False, True, True]
+    assert [score["nats"] is None for score in [*scores["files"], scores["total"]]] == [False, False, True, True]
     assert scores["total"]["bits_per_byte"] is None
     assert [token["logprob"] is None for token in scores["files"][2]["tokens"]] == [False, False, True, False]
 

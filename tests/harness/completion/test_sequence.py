@@ -23,10 +23,18 @@ def written(text: str, prompt: Prompt, room: int | None = None) -> Iterator[Writ
 
 def test_what_may_be_the_beginning_of_a_stop_text_or_half_a_character_is_not_certain_yet() -> None:
     prompt = Prompt("x", 20, stop=("end", "dot"))
-    assert [one.certain_length() for one in written("aénend", prompt)] == [1, 1, 2, 3, 3, 3, 3]
-    assert [one.text for one in written("aénend", prompt)] == ["a", "a\ufffd", "aé", "aén", "aéne", "aénen", "aén"]
+    assert [writing.certain_length() for writing in written("aénend", prompt)] == [1, 1, 2, 3, 3, 3, 3]
+    assert [writing.text for writing in written("aénend", prompt)] == [
+        "a",
+        "a\ufffd",
+        "aé",
+        "aén",
+        "aéne",
+        "aénen",
+        "aén",
+    ]
     # "ed" is no beginning of "end", but its last letter is one of "dot"
-    assert [one.certain_length() for one in written("ed", prompt)] == [0, 1]
+    assert [writing.certain_length() for writing in written("ed", prompt)] == [0, 1]
 
 
 def test_of_stop_texts_that_end_together_the_longest_is_cut_off() -> None:
@@ -54,7 +62,7 @@ def test_a_stop_text_may_begin_in_the_prompt_but_not_end_there() -> None:
 def test_a_sequence_ends_at_its_length_or_where_its_window_is_full(
     room: int | None, max_new_tokens: int, reasons: list[str | None]
 ) -> None:
-    assert [one.finish_reason for one in written("ab", Prompt("", max_new_tokens), room)] == reasons
+    assert [writing.finish_reason for writing in written("ab", Prompt("", max_new_tokens), room)] == reasons
 
 
 def test_one_that_may_write_nothing_has_ended() -> None:

@@ -41,7 +41,7 @@ def table_model() -> TableModel:
 
 def put(model: TableModel, store: AnswerStore | None, requests: Sequence[Sequence[Request]] = REQUESTS) -> Any:
     """The answers, as plain values."""
-    seeds = [row[: len(asked)] for row, asked in zip(SEEDS, requests, strict=False)]
+    seeds = [row[: len(of_sample)] for row, of_sample in zip(SEEDS, requests, strict=False)]
     answers = ask(Respondent(model, TOKENIZER, STRATEGY), requests, seeds, "test", store)
     return [[plain(answer) for answer in row] for row in answers]
 
@@ -57,7 +57,7 @@ def plain(value: Any) -> Any:
 
 def count_asked(monkeypatch: pytest.MonkeyPatch, break_after: int | None = None) -> list[Request]:
     """Every request that reaches the model from now on; with `break_after`, so many batches do."""
-    asked: list[Request] = []
+    reached: list[Request] = []
     batches = 0
 
     def counted(kind: asking.Kind) -> asking.Kind:
@@ -66,10 +66,10 @@ def count_asked(monkeypatch: pytest.MonkeyPatch, break_after: int | None = None)
             if batches == break_after:
                 raise RuntimeError("the power failed")
             batches += 1
-            asked.extend(requests)
+            reached.extend(requests)
             return kind.answer(who, requests, seeds)
 
         return replace(kind, answer=answer)
 
     monkeypatch.setattr(asking, "KINDS", {kind: counted(how) for kind, how in asking.KINDS.items()})
-    return asked
+    return reached

@@ -29,8 +29,8 @@ def test_what_depends_on_no_seed_is_written_once(
     written = []
     complete = Engine.complete
     monkeypatch.setattr(Engine, "complete", lambda self, prompts: written.extend(prompts) or complete(self, prompts))
-    asked = [[Complete("ab", 6)] * 6]
-    [answers] = ask(Respondent(model, TOKENIZER, DecodingStrategy(chooser)), asked, [list(range(6))], "test")
+    requests = [[Complete("ab", 6)] * 6]
+    [answers] = ask(Respondent(model, TOKENIZER, DecodingStrategy(chooser)), requests, [list(range(6))], "test")
     assert len(written) == different
     assert [answer.text for answer in answers if isinstance(answer, Completion)] == [
         Engine(model, TOKENIZER, DecodingStrategy(chooser)).complete([Prompt("ab", 6, (), seed)])[0].text

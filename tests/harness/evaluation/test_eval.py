@@ -18,8 +18,8 @@ SAMPLES = list(Counting(("a", "b", "c", "e")).samples(MATERIAL))
 
 def test_metrics_are_the_mean_of_each_measure_over_every_slice() -> None:
     scores = [Score({"right": right, "length": length}) for right, length in ((1, 2), (0, 4), (0, 6), (None, 8))]
-    metrics = {(one.slice, one.metric): one for one in Counting().metrics(table("counting", SAMPLES, scores))}
-    assert {key: one.value for key, one in metrics.items()} == {
+    metrics = {(each.slice, each.metric): each for each in Counting().metrics(table("counting", SAMPLES, scores))}
+    assert {key: each.value for key, each in metrics.items()} == {
         ("all", "right"): pytest.approx(1 / 3),
         ("all", "length"): 5.0,
         ("kind=other", "right"): 0.0,
@@ -35,9 +35,9 @@ def test_metrics_are_the_mean_of_each_measure_over_every_slice() -> None:
 
 def test_what_no_sample_has_is_missing_with_a_reason_and_never_zero() -> None:
     rows = table("counting", SAMPLES[:2], [Score({"right": None}), Score({})])
-    for one in Counting().metrics(rows):
-        assert one.value is None
-        assert one.reason
+    for each in Counting().metrics(rows):
+        assert each.value is None
+        assert each.reason
 
 
 def test_a_metric_carries_its_estimate_whole() -> None:

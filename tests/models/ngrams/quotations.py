@@ -29,14 +29,14 @@ def plain_chain(history: list[int]) -> list[tuple[int, list[int]]]:
     if START in history:
         history = history[len(history) - 1 - history[::-1].index(START) :]
     chain: list[tuple[int, list[int]]] = []
-    places = list(range(len(STREAM) + 1))
+    indices = list(range(len(STREAM) + 1))
     for length in range(1, len(history) + 1):
         end = history[len(history) - length :]
-        left = [place for place in places if place >= length and STREAM[place - length : place] == end]
+        left = [index for index in indices if index >= length and STREAM[index - length : index] == end]
         if not left:
             break
-        if chain and left == places:
+        if chain and left == indices:
             chain.pop()
-        places = left
-        chain.append((length, [STREAM[place] for place in places if place < len(STREAM)]))
+        indices = left
+        chain.append((length, [STREAM[index] for index in indices if index < len(STREAM)]))
     return chain[: MAX_CHAIN - 1]

@@ -67,8 +67,8 @@ def test_a_cut_off_leaves_out_what_is_as_rare_as_it_says() -> None:
     pairs = list(itertools.pairwise(STREAM))
     expected = {pair for pair in pairs if pairs.count(pair) > 2}
     parents = np.repeat(np.arange(cut.num_inner), np.diff(cut.first_child))
-    found = {(int(cut.tokens[parents[node - 1]]), int(cut.tokens[node])) for node in range(*cut.level_begins[2:4])}
-    assert found == expected
+    kept = {(int(cut.tokens[parents[node - 1]]), int(cut.tokens[node])) for node in range(*cut.level_begins[2:4])}
+    assert kept == expected
 
 
 def test_fewer_parameters_than_single_tokens_are_refused() -> None:

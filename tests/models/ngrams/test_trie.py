@@ -56,7 +56,7 @@ def test_a_text_that_was_read_is_its_longest_end_that_is_a_context() -> None:
     for end in range(1, len(text) + 1):
         node = step(TRIE.tokens, TRIE.first_child, TRIE.suffix, node, text[end - 1])
         ends = (tuple(text[begin:end]) for begin in range(max(0, end - ORDER + 1), end + 1))
-        assert grams[node] == next(one for one in ends if one in contexts)
+        assert grams[node] == next(context for context in ends if context in contexts)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
