@@ -42,3 +42,8 @@ def test_a_row_of_the_curve_has_every_column_and_nan_where_nothing_was_measured(
     }
     assert {key for key, value in row.items() if value != value} == {"validation_bits_per_byte", "learning_rate"}
     assert math.isnan(curve_row(Spent())["tokens_per_second"])
+
+
+def test_what_several_fits_have_cost_is_added_up() -> None:
+    costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
+    assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)

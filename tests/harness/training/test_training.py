@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harness.common.errors import UserError
 from harness.training.budget import Budget
-from harness.training.curve import Spent, Validation
+from harness.training.curve import Validation
 from harness.training.gradients import Diverged
 from harness.training.settings import Training
 from harness.training.stages import rows_at
@@ -189,11 +189,6 @@ def test_a_family_that_learns_in_no_known_way_is_refused(tmp_path: Path) -> None
     model = ScriptedModel(LetterTokenizer(3), lambda text: "a")
     with pytest.raises(UserError, match="ScriptedModel is neither a CountingModel nor a NeuralModel"):
         fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=400), 0, tmp_path, print)
-
-
-def test_what_several_fits_have_cost_is_added_up() -> None:
-    costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
-    assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)
 
 
 def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:
