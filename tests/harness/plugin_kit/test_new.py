@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import bakeoff, environment
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff, environment
 
 KINDS = {"eval": "evals", "model": "model", "decoding": "decoding"}
 
@@ -88,20 +88,3 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     done = bakeoff(tmp_path, "new", "eval", "my_eval", "--folder", "file", status=2)
     assert "can't be written to" in done.stderr
-
-
-def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -> None:
-    bakeoff(tmp_path, "new", "model", "my_model")
-    file = tmp_path / "my_model.py"
-    file.write_text(file.read_text().replace("mass / mass.sum()", "mass / mass.max()"))
-    done = bakeoff(tmp_path, "check", "model", "my_model.py", status=1)
-    assert "FAIL  probabilities sum to one: " in done.stdout
-    assert "pass  the empty prompt has a distribution" in done.stdout
-    file.write_text("import no_such_thing\n")
-    for kind in KINDS:
-        done = bakeoff(tmp_path, "check", kind, "my_model.py", status=1)
-        assert "FAIL  it can be imported" in done.stdout
-        assert "no_such_thing" in done.stdout
-        assert "Traceback" in done.stderr
-    done = bakeoff(tmp_path, "check", "model", "lstn", status=2)
-    assert "Did you mean 'lstm'?" in done.stderr

@@ -16,22 +16,8 @@ import pytest
 import torch
 
 from harness.common.errors import UserError
-from harness.runs import OpenFit, RunRecord, curves_frame, make_run, metrics_frame, open_fit, runs_frame, samples_frame
-
-SMALL = ("data=chatterbot", "tokenizer=char", "budget.tokens=20_000", "evals=[perplexity,arithmetic]", "tracking=none")
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("notebook")
-    for samples in (10, 20):
-        make_run("model=bigram", *SMALL, f"evals.arithmetic.num_samples={samples}", f"results_dir={folder}")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def record(results: Path) -> RunRecord:
-    return make_run("model=bigram", *SMALL, "evals.arithmetic.num_samples=10", f"results_dir={results}")
+from harness.runs import OpenFit, RunRecord, make_run, open_fit, runs_frame
+from tests.harness.runs.conftest import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -42,35 +28,6 @@ def fit(results: Path, record: RunRecord) -> OpenFit:
 def test_a_run_that_is_done_is_found_done(results: Path, record: RunRecord) -> None:
     assert record.status == "complete"
     assert len(runs_frame(results)) == 2
-
-
-def test_settings_and_measures_are_columns(results: Path, record: RunRecord) -> None:
-    frame = runs_frame(results).set_index("run_id")
-    assert sorted(frame["evals.arithmetic.num_samples"]) == [10, 20]
-    assert set(frame["training.batch_tokens"]) == {1024}
-    [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
-    row = frame.loc[record.run_id]
-    assert row["perplexity.bits_per_byte"] == bits.value
-    assert row["perplexity.bits_per_byte.ci_low"] == bits.ci_low
-    assert row["spent.tokens"] == record.spent["tokens"]
-
-
-def test_samples_have_their_measures_and_slices_as_columns(results: Path, record: RunRecord) -> None:
-    frame = samples_frame(results)
-    own = frame[(frame["run_id"] == record.run_id) & (frame["eval"] == "arithmetic")]
-    assert len(own) == 10
-    [metric] = [one for one in record.metrics if (one.metric, one.slice) == ("exact_match", "all")]
-    assert own["arithmetic.exact_match"].astype(float).mean() == metric.value
-    assert own["slice.operation"].notna().all()
-    assert {"values", "slices"}.isdisjoint(frame.columns)
-
-
-def test_metrics_and_curves_say_which_run_they_are_of(results: Path, record: RunRecord) -> None:
-    metrics = metrics_frame(results)
-    assert len(metrics[metrics["run_id"] == record.run_id]) == len(record.metrics)
-    curves = curves_frame(results)
-    assert set(curves["run_id"]) == set(runs_frame(results)["run_id"])
-    assert curves["validation_bits_per_byte"].notna().any()
 
 
 def test_a_text_costs_what_its_tokens_cost(fit: OpenFit) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.runs.lookup import find_fit
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.training.workshop import Prepared
+from tests.command_line import bakeoff
+from tests.harness.runs.plugin_runs import EVAL, EVALS, MODEL, RUN, record_of, runs_in
 
 SMALL = ("data=chatterbot", "tracking=none", "budget.tokens=3000", "evals=[arithmetic]")
 FEW = (*SMALL, "evals.arithmetic.num_samples=2", "evals.arithmetic.max_new_tokens=4")
@@ -60,22 +60,32 @@ def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -
         assert status_of(["complete", str(run_folder), "Human: ", "--max-new-tokens", "3"]) == 0
 
 
-def test_a_fit_is_found_by_its_id_by_a_run_s_id_and_by_a_run_s_folder(first: Path, tmp_path: Path) -> None:
-    results, fit_id = first.parent.parent, RunRecord.read(first).fit_id
-    fits = [find_fit(name, results) for name in (fit_id, first.name, first.name[:-1], str(first))]
-    assert {fit.resolve() for fit in fits} == {(results / "fits" / fit_id).resolve()}
-    assert find_fit(str(first), tmp_path) == fits[-1]
-    with pytest.raises(UserError, match="no run"):
-        find_fit(fit_id, tmp_path)
+def test_a_mended_eval_is_asked_and_the_others_are_not_asked_again(capitals: Path) -> None:
+    (capitals / "capitals.py").write_text("raise ValueError('not today')\n")
+    bakeoff(capitals, *RUN, *EVALS, status=1)
+    (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
+    scores = {path: path.stat().st_mtime_ns for path in (capitals / "results" / "scores").iterdir()}
+    bakeoff(capitals, *RUN, *EVALS)
+    assert {path: path.stat().st_mtime_ns for path in (capitals / "results" / "scores").iterdir()} == scores
 
 
-def test_an_earlier_run_s_configuration_is_taken_from_the_results_folder_that_is_named(
-    first: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = first.parent.parent
-    before = sorted(path for path in results.rglob("*") if path.is_dir())
-    assert status_of(["run", "--config-from", first.name, f"results_dir={results}"]) == 0
-    assert first.name in capsys.readouterr().out
-    assert sorted(path for path in results.rglob("*") if path.is_dir()) == before
-    assert status_of(["run", "--config-from", first.name, f"results_dir={results}", "seed=1"]) == 2
-    assert "results_dir= (got seed=1)" in capsys.readouterr().err
+def test_a_changed_eval_is_not_served_what_the_old_one_found(capitals: Path) -> None:
+    (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals").replace("str.isupper", "str.islower"))
+    bakeoff(capitals, *RUN, *EVALS)
+    old, new = sorted(runs_in(capitals), key=lambda run: record_of(run)["finished_at"])
+    values = [
+        next(one["value"] for one in record_of(run)["metrics"] if one["metric"] == "capitals") for run in (old, new)
+    ]
+    assert values[0] != values[1]
+
+
+def test_a_model_that_raises_while_it_is_fitted_is_a_failed_run_among_others(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text(MODEL.replace('"""Nothing is learnt."""', "open('absent')"))
+    picks = ("model=./my_model.py,unigram", "data=chatterbot", "tracking=none", "evals=[perplexity]")
+    bakeoff(tmp_path, "run", "-m", *picks, status=1)
+    found = {record_of(run)["model"]["name"]: record_of(run) for run in runs_in(tmp_path)}
+    assert {name: one["status"] for name, one in found.items()} == {"my_model": "failed", "unigram": "complete"}
+    [failure] = found["my_model"]["errors"]
+    assert failure["where"] == "fit"
+    assert "FileNotFoundError" in failure["error"]
+    assert "my_model.py" in failure["traceback"]

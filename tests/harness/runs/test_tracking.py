@@ -13,9 +13,9 @@ import pytest
 from harness.common.results_folder import ResultsFolder
 from harness.runs.record import RunRecord
 from harness.runs.tracking import Mirror, Tracking
+from tests.command_line import SMALL, bakeoff, command, environment, only_run
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import write_fake_results
-from tests.harness.runs.test_end_to_end import command, environment, only_run
 
 RUN = ("data=chatterbot", "model=unigram", "evals=[perplexity]")
 WAITS = """
@@ -72,3 +72,19 @@ def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
     with Mirror() as mirror:  # another one tries anew
         again = mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)
     assert "no answer within 0.3 s" in again["warning"]
+
+
+@pytest.mark.parametrize("trouble", ["crash", "hang", "unwritable"])
+def test_trouble_in_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path, trouble: str) -> None:
+    (tmp_path / "wandb").mkdir()
+    body = {"crash": "import os; os._exit(9)", "hang": "import time; time.sleep(100)", "unwritable": ""}[trouble]
+    (tmp_path / "wandb" / "__init__.py").write_text(body)
+    if trouble == "unwritable":
+        (tmp_path / "results").mkdir()
+        (tmp_path / "results" / "wandb").write_text("a file where the folder should be")
+    overrides = (*SMALL, "model=unigram", "tracking=wandb", "tracking.timeout_seconds=3")
+    done = bakeoff(tmp_path, "run", *overrides, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert done.stderr.count("wandb:") == 1
+    record = json.loads((only_run(tmp_path) / "run.json").read_text())
+    assert record["status"] == "complete"
+    assert record["wandb"]["warning"]

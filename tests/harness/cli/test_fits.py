@@ -1,8 +1,9 @@
-"""`bakeoff chat` and `--decoding` as a user meets them: whole processes, and a terminal."""
+"""Commands that put a run's fit to use, as a user meets them: whole processes, and a terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import select
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.text.transcript import HUMAN, Turn
-from tests.harness.runs.test_end_to_end import bakeoff, command, environment
+from tests.command_line import bakeoff, command, environment, only_run
 from tests.harness.text.formats import CHATML
 
 
@@ -156,3 +157,24 @@ def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
     terminal.wait_for("Human: ")
     terminal.type("\x04")
     assert terminal.process.wait(timeout=60) == 0
+
+
+def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
+    name = only_run(uninterrupted).name
+    made = json.loads(bakeoff(uninterrupted, "complete", name[:6], "Human: ", "--json", "--samples", "2").stdout)
+    assert len(made["completions"]) == 2
+    text = uninterrupted / "some.txt"
+    text.write_text("What is AI? ünïcødé 🙂\n", encoding="utf-8")
+    found = json.loads(bakeoff(uninterrupted, "score", name, str(text), "--json", "--per-token").stdout)
+    assert found["total"]["num_bytes"] == len(text.read_bytes())
+    assert sum(-token["logprob"] for token in found["files"][0]["tokens"]) == pytest.approx(found["total"]["nats"])
+    said = subprocess.run(
+        command("chat", name, "--max-new-tokens", "10"),
+        cwd=uninterrupted,
+        env=environment(),
+        input="hello\n/quit\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Assistant:" in said.stdout

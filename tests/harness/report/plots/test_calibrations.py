@@ -18,24 +18,7 @@ from harness.report import write_report
 from harness.report.comparison import Comparison
 from harness.report.plots.calibrations import calibrations
 from tests.conftest import ROOT
-
-NUM = 200
-
-
-def add(experiment: Path, name: str = "rain") -> None:
-    """Forecasts of rain to every run's samples: right ones under the n-gram, under the other always 90 %."""
-    draws = np.random.default_rng(0)
-    true = draws.random(NUM)
-    came = true > draws.random(NUM)
-    for file in experiment.glob("*/samples.parquet"):
-        rows = pd.read_parquet(file)
-        given = true if file.parent.name.startswith("ngram") else np.full(NUM, 0.9)
-        more = pd.concat([rows[rows["eval"] == "turn_taking"].head(1)] * NUM, ignore_index=True).assign(
-            sample_id=[f"rain-{place}" for place in range(NUM)],
-            answer="",
-            values=[json.dumps({name: bool(y), f"{name}_probability": p}) for y, p in zip(came, given, strict=True)],
-        )
-        pd.concat([rows, more], ignore_index=True).to_parquet(file, index=False)
+from tests.harness.report.forecasts import add
 
 
 def test_what_was_given_stands_against_what_came(small: Path, compare: Callable[[Path], Comparison]) -> None:
@@ -60,15 +43,6 @@ def test_what_was_given_stands_against_what_came(small: Path, compare: Callable[
 
 def test_without_forecasts_there_is_none(small: Path, compare: Callable[[Path], Comparison]) -> None:
     assert calibrations(compare(small)) == []
-
-
-def test_samples_that_are_asked_something_else_count_in_no_total(small: Path, no_plots: None) -> None:
-    before = pd.read_csv(write_report(small).page.parent / "pairwise.csv")
-    add(small)
-    after = pd.read_csv(write_report(small).page.parent / "pairwise.csv")
-    assert after.equals(before)
-    of_turns = after[after["metric"] == "took_its_turn"]
-    assert (of_turns["n_total"] == 60).all()
 
 
 def test_it_is_drawn_where_torch_is_not_importable(small: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Combinations of fits: members are fitted as they would be alone, and used again."""
+"""Making a fit: alone, going on from another, or as a combination whose members are fitted as they would be alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.config.compose import compose
 from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus
 from harness.training.budget import Budget
-from harness.training.fits import Fit, FitSettings, fit_id, load_fit
+from harness.training.fits import Fit, FitSettings, load_fit
 from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
@@ -51,26 +51,6 @@ def test_a_mixture_takes_up_the_fits_of_its_members(tmp_path: Path, corpus) -> N
     tokens = torch.arange(30)[None]
     assert torch.equal(again.model.logprobs(tokens), mixed.model.logprobs(tokens))
     assert again.model.config == mixed.model.config
-
-
-def test_members_are_other_options_of_model() -> None:
-    config = compose(["model=mixture", "model@model.members.second=bigram", "+model@model.members.third=unigram"])
-    families = {name: member.family for name, member in typed(config).model.members.items()}
-    assert families == {"first": "ngram", "second": "bigram", "third": "unigram"}
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("model.members.second.d_modle=3", "d_modle.*Did you mean"),
-        ("model@model.members.second=lstn", "lstn is not known.*lstm"),
-        ("model.members.second.d_model=-1", "d_model"),
-        ("model@model.members.sacond=gru", "Did you mean 'model@model.members.second'.*With a \\+ in front"),
-    ],
-)
-def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        typed(compose(["model=mixture", override]))
 
 
 def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: Path, corpus) -> None:
@@ -125,8 +105,3 @@ def test_a_fit_that_goes_on_keeps_the_tokenizer_whatever_is_picked_anew(tmp_path
     more = fitted(goes_on, corpus, tmp_path)
     assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
     assert type(more.tokenizer) is type(first.tokenizer)
-
-
-def test_how_much_memory_counting_may_use_makes_no_other_fit(corpus) -> None:
-    one, other = (fit_settings("model=ngram", f"model.counting_megabytes={size}") for size in (1, 500))
-    assert fit_id(one, corpus) == fit_id(other, corpus)

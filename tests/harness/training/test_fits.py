@@ -1,4 +1,4 @@
-"""Peers' weights as fits: asked like any other, found again from anywhere, and noticed when they change."""
+"""What names a fit, and what is refused when one is opened; peers' weights as fits, noticed when they change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
 from harness.config.compose import compose
 from harness.runs.settings import typed
-from harness.training.fits import Fit, FitSettings, load_fit
+from harness.text.data.corpus import Corpus
+from harness.training.fits import Fit, FitSettings, fit_id, load_fit, pick_device
 from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
-from tests.harness.runs.test_end_to_end import SMALL, bakeoff, command, environment, only_run
+from tests.command_line import SMALL, bakeoff, command, environment, only_run
 from tests.peers import write_gpt2, write_tokenizer
 
 CPU = torch.device("cpu")
@@ -260,3 +261,44 @@ def test_without_transformers_the_command_ends_with_status_2_and_says_what_to_in
 def test_without_a_path_the_option_is_refused_at_once(picked: list[str]) -> None:
     with pytest.raises(UserError, match="path is"):
         typed(compose([*COMMON, *picked]))
+
+
+def settings_of(*picked: str) -> FitSettings:
+    settings = typed(compose([*COMMON, *picked]))
+    return FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+
+
+def test_a_fit_is_named_by_all_that_its_weights_depend_on_and_by_nothing_else(corpus) -> None:
+    ngram = "model=ngram"
+    names = [fit_id(settings_of(ngram, *more), corpus) for more in ([], ["seed=1"], ["model.order=3"])]
+    assert len(set(names)) == 3
+    for same in ("decoding=top_p", "evals=[]", "model.counting_megabytes=1", "model.counting_megabytes=500"):
+        assert fit_id(settings_of(ngram, same), corpus) == names[0]
+    other = Corpus(corpus.name, corpus.train[1:], corpus.validation, corpus.test)
+    assert fit_id(settings_of(ngram), other) != names[0]
+
+
+def test_what_is_no_finished_fit_is_told_with_what_is_missing(corpus, tmp_path: Path) -> None:
+    fit = fit_of(corpus, tmp_path, *COMMON, "model=unigram")
+    assert load_fit(fit.folder, CPU).id == fit.id
+    (fit.folder / "model.json").write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        load_fit(fit.folder, CPU)
+    (fit.folder / "fit.json").unlink()
+    with pytest.raises(UserError, match=r"not a finished fit \(fit\.json is missing\)"):
+        load_fit(fit.folder, CPU)
+
+
+def test_opening_a_fit_draws_nothing(corpus, tmp_path: Path) -> None:
+    fit = fit_of(corpus, tmp_path, *COMMON, "model=lstm", "model.d_model=8", "budget.tokens=100")
+    before = torch.get_rng_state()
+    load_fit(fit.folder, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU here")
+def test_a_device_that_is_not_there_is_refused_and_auto_takes_one_that_is() -> None:
+    with pytest.raises(UserError, match=r"device=cuda:1 was asked for, but torch finds none here\. There is: cpu"):
+        pick_device("cuda:1")
+    assert pick_device("cpu") == CPU
+    assert pick_device("auto").type in ("cpu", "mps")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -16,15 +17,21 @@ from harness.common.results_folder import CONFIG_FILE, FIT_FILE
 from harness.config.compose import compose
 from harness.config.identity import content_hash
 from harness.evaluation.metric import Metric
+from harness.report import write_report
 from harness.report.comparison import Comparison
 from harness.report.results import load
 from harness.runs import run as runs
 from harness.runs.findings import Findings
+from harness.runs.record import RunRecord
 from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus, DataSource, Document
 from harness.training.workshop import Prepared
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import MODELS, edit, write_fake_results
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals")
+
+
 # Leaves whose other values can't be told from the value that they have.
 OTHERS: dict[str, Any] = {
     "training.continue_from": "a-fit",
@@ -161,3 +168,95 @@ def test_every_setting_gives_a_row_of_its_own(model: str, tokenizer: str, tmp_pa
     assert refused == []
     assert tried > 40
     assert merged == []
+
+
+def test_the_long_frame_has_a_row_a_run_metric_and_slice(written: Written) -> None:
+    runs = pd.read_parquet(written.folder / "runs.parquet")
+    folders = [path.parent for path in written.experiment.glob("*/run.json")]
+    records = [RunRecord.read(folder) for folder in folders]
+    assert len(runs) == sum(max(1, len(record.metrics)) for record in records)
+    assert not runs.duplicated(["run_id", "eval", "metric", "slice"]).any()
+    one = runs[(runs["run_id"] == "gru-top_p-s0") & (runs["slice"] == "operation=+")].iloc[0]
+    wanted = next(m for m in RunRecord.read(written.experiment / "gru-top_p-s0").metrics if m.slice == "operation=+")
+    assert {name: one[name] for name in ("value", "n", "n_total", "chance", "ci_low")} == {
+        name: getattr(wanted, name) for name in ("value", "n", "n_total", "chance", "ci_low")
+    }
+
+
+def test_settings_that_differ_make_systems_and_seeds_do_not(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("ngram-*"):
+        edit(run, lambda record: record["model"].update(order=3))
+    source = small / "ngram-greedy-s0"
+    for order, seed in ((5, 0), (5, 1)):
+        copy = small / f"ngram-order{order}-s{seed}"
+        copy.mkdir()
+        for path in source.iterdir():
+            (copy / path.name).write_bytes(path.read_bytes())
+
+        def change(record: dict[str, Any], order: int = order, seed: int = seed, name: str = copy.name) -> None:
+            record.update(run_id=name, fit_id=name, seed=seed)
+            record["model"].update(order=order)
+
+        edit(copy, change)
+    comparison = compare(small)
+    assert set(comparison.systems) == {"ngram, order=3", "ngram, order=5", "rnn"}
+    assert comparison.ladder is not None
+    cell = comparison.cell("ngram, order=5", "greedy", comparison.ladder)
+    assert cell is not None
+    assert cell.seeds == (0, 1)
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_single_run_and_an_experiments_folder_can_be_reported(small: Path) -> None:
+    alone = write_report(small / "rnn-greedy-s0")
+    assert alone.page == small / "rnn-greedy-s0" / "report" / "report.html"
+    assert len(alone.table) == 1
+    assert write_report(small).page == small / "report" / "report.html"
+    assert len(write_report(small).table) == 8  # the report's own folder is no run
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_each_experiment_gets_its_report_and_out_makes_one_of_all(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_fake_results(
+            tmp_path, experiment=name, models=MODELS[:2], num_documents=6, num_problems=15, mishaps=False
+        )
+    apart = write_report(tmp_path)
+    assert apart.pages == (tmp_path / "first/report/report.html", tmp_path / "second/report/report.html")
+    assert len(apart.table) == 16
+    together = write_report(tmp_path, tmp_path / "all")
+    assert together.pages == (tmp_path / "all/report.html",)
+    assert set(together.table["model"]) == {
+        f"{fake.name}, experiment={name}" for fake in MODELS[:2] for name in ("first", "second")
+    }
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda results: results / "nowhere", "does not exist"),
+        (lambda results: _touch(results / "notes.txt"), "is a file"),
+        (lambda results: _touch(results / "empty" / "notes.txt").parent, "holds no run"),
+        (lambda results: _touch(results / "begun" / "run-1" / "config.yaml").parent.parent, "begun and not finished"),
+        (lambda results: _spoilt(results, "run.json", b"{"), "not valid JSON"),
+        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 2}'), "is no run record"),
+        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 99}'), "schema version 99"),
+        (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "cannot be read"),
+        (lambda results: _spoilt(results, "curve.parquet", b""), "cannot be read"),
+    ],
+)
+@pytest.mark.usefixtures("no_plots")
+def test_what_cannot_be_reported_is_one_clear_message(small: Path, spoil: Callable[[Path], Path], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        write_report(spoil(small))
+
+
+def _touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return path
+
+
+def _spoilt(experiment: Path, name: str, content: bytes) -> Path:
+    (experiment / "rnn-greedy-s0" / name).write_bytes(content)
+    return experiment

@@ -1,0 +1,54 @@
+"""The arguments that several commands share mean the same to each of them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from harness.cli.command import add_decoding, add_overrides, add_plugins, add_run
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("model.path=~/gpt2", "model.path={home}/gpt2"),
+        ("model=lstm", "model=lstm"),
+        ("data.paths=[~/a]", "data.paths=[~/a]"),  # within a list Hydra reads it as text
+        ("model.path=a~/b", "model.path=a~/b"),
+        ("model.path=~", "model.path=~"),
+        ("seed=1=2", "seed=1=2"),
+    ],
+)
+def test_a_value_may_begin_at_the_user_s_home(
+    written: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = ArgumentParser()
+    add_overrides(parser)
+    assert parser.parse_args([written, "seed=1"]).overrides == [meant.format(home=tmp_path), "seed=1"]
+
+
+def test_a_run_is_looked_for_in_results_and_may_need_several_files() -> None:
+    parser = ArgumentParser()
+    add_run(parser)
+    plain = parser.parse_args(["lstm-top_p"])
+    assert (plain.run, plain.results, plain.plugin) == ("lstm-top_p", "results", [])
+    named = parser.parse_args(["lstm", "--plugin", "a.py", "--results", "there", "--plugin", "b.py"])
+    assert (named.run, named.results, named.plugin) == ("lstm", "there", ["a.py", "b.py"])
+
+
+def test_files_of_one_command_are_not_those_of_the_next() -> None:
+    parser = ArgumentParser()
+    add_plugins(parser)
+    parser.parse_args(["--plugin", "a.py"])
+    assert parser.parse_args([]).plugin == []
+
+
+def test_text_is_written_by_the_run_s_own_strategy_unless_another_is_named() -> None:
+    parser = ArgumentParser()
+    add_decoding(parser)
+    plain = parser.parse_args([])
+    assert (plain.decoding, plain.seed) == (None, 0)
+    assert parser.parse_args(["--decoding", "top_p", "--seed", "3"]).seed == 3

@@ -1,0 +1,172 @@
+"""The command from any folder, and what it says of wrong input: one message, and status 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.cli import COMMANDS
+from harness.cli.main import status_of
+from harness.common.errors import UserError
+from tests.command_line import SMALL, bakeoff, environment
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "model=lstn"), ("model=lstn", "Did you mean 'lstm'?", "Allowed: ", "transformer")),
+        (("run", "seeed=1"), ("seeed", "Did you mean 'seed'?")),
+        (("run", "model.ordr=3"), ("model.ordr", "Did you mean 'order'?")),
+        (("run", "+model.extra=3"), ("model.extra", "Allowed: ")),
+        (("run", "budget.tokens=-5"), ("budget.tokens=-5", "above 0")),
+        (("run", "budget.tokens=many"), ("budget.tokens='many'", "a whole number")),
+        (("run", "evals=[perplxity]"), ("perplxity", "Did you mean 'perplexity'?")),
+        (("run", "evals.arithmetic.operations=[/]"), ("evals.arithmetic.operations", "one of +, -, x")),
+        (("run", "seed=-1"), ("seed=-1", "0 up")),
+        (("run", "device=gpu"), ("device='gpu'", "auto, cpu, cuda")),
+        (("run", "experiment=familys"), ("familys", "families")),
+        (("run", "-m", "model=ngram,lstn"), ("lstn", "Did you mean 'lstm'?")),
+        (("run", "--config-from", "nothing"), ("nothing", "no run")),
+        (("run", *SMALL, "model=lstm", "budget.num_params=100"), ("num_params=100", "too small", "smallest width")),
+        (("run", "data=text"), ("paths",)),
+        (("complete", "nothing", "a"), ("no run 'nothing'", "bakeoff run")),
+        (("complete", "nothing", ""), ("nothing to go on from", "Give some text")),
+        (("report", "nowhere"), ("nowhere",)),
+        (("list", "modles"), ("models",)),
+        (("run", "evals=[absent.py]"), ("absent.py", "can't be read", "No such file")),
+        (("rescore", "nothing"), ("no run 'nothing'",)),
+        (("check", "eval", "nothing"), ("evals=nothing is not known", "perplexity")),
+        (("new", "evil", "my_eval"), ("eval", "model", "decoding")),
+        (("frobnicate",), ("compare", "chat")),
+        ((), ("COMMAND",)),
+    ],
+)
+def test_wrong_input_ends_with_status_2_and_one_message(
+    tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    done = bakeoff(tmp_path, *arguments, status=2)
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_mistyped_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None:
+    for name in ("harness", "models", "evals"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: lstm\nmodel:\n  num_layer: 3\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", _WITH_CONF, "run", "experiment=mine"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "model.num_layer" in done.stderr
+    assert "Did you mean 'num_layers'?" in done.stderr
+
+
+_WITH_CONF = """
+import sys
+from pathlib import Path
+from harness.config import options
+options.conf_dir = lambda: Path("conf").resolve()
+from harness.cli.main import main
+main()
+"""
+
+
+def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    done = bakeoff(tmp_path, "list", "models", status=2, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert str(tmp_path / "models") in done.stderr
+    assert "Rename or move" in done.stderr
+
+
+def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "wheel")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = (tmp_path / "wheel").glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "site", "zip")
+    # what is installed is imported by who asks for it, and never at the start of every Python
+    assert not list((tmp_path / "site").glob("*.pth"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    site = {"PYTHONPATH": str(tmp_path / "site")}
+    assert "ngram" in bakeoff(elsewhere, "list", "models", **site).stdout
+    bakeoff(elsewhere, "new", "eval", "my_eval", **site)
+    overrides = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=unigram")
+    bakeoff(elsewhere, "run", *overrides, **site)
+    bakeoff(elsewhere, "report", **site)
+
+
+def test_data_that_fail_to_load_end_the_command_and_name_it(tmp_path: Path) -> None:
+    (tmp_path / "words.py").write_text(
+        "from dataclasses import dataclass\n\nfrom harness.text.data.corpus import DataSource\n\n\n"
+        "@dataclass(frozen=True)\n"
+        "class Words(DataSource):\n    name = 'words'\n\n    def load(self):\n        return {}['absent']\n"
+    )
+    done = bakeoff(tmp_path, "run", "data=words.py", "tracking=none", status=2)
+    assert "Words fails to load its data: KeyError: 'absent'" in done.stderr
+    assert "words.py" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (UserError("give more text"), 2, "bakeoff: give more text\n"),
+        (KeyboardInterrupt(), 130, "the same command goes on from here"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.txt"), 1, "(a.txt): No space left on device. Nothing"),
+        (PermissionError(errno.EACCES, "Permission denied"), 1, "refused to write or read: Permission denied"),
+    ],
+)
+def test_what_is_not_our_fault_is_one_message_and_a_status(
+    error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
+    assert status_of(["fetch"]) == status
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_our_fault_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (FileNotFoundError(errno.ENOENT, "No such file"), ValueError("a bug")):
+        monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
+        with pytest.raises(type(error)):
+            status_of(["fetch"])
+
+
+def raising(error: BaseException) -> Callable[[Namespace], int]:
+    def do(_: Namespace) -> int:
+        raise error
+
+    return do
+
+
+def test_options_and_overrides_of_a_run_come_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Namespace] = []
+
+    def note(arguments: Namespace) -> int:
+        given.append(arguments)
+        return 0
+
+    monkeypatch.setitem(COMMANDS, "run", dataclasses.replace(COMMANDS["run"], do=note))
+    for words in (["-m", "model=a", "seed=1"], ["model=a", "-m", "seed=1"], ["model=a", "seed=1", "--multirun"]):
+        assert status_of(["run", *words]) == 0
+    assert [(one.multirun, one.overrides) for one in given] == [(True, ["model=a", "seed=1"])] * 3
+    assert status_of(["run", "results_dir=x", "--config-from", "lstm"]) == 0
+    assert (given[-1].config_from, given[-1].overrides) == ("lstm", ["results_dir=x"])

@@ -1,0 +1,59 @@
+"""`bakeoff new` and `bakeoff check`: what they say, and with what status they end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import status_of
+from tests.command_line import bakeoff
+
+
+def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -> None:
+    bakeoff(tmp_path, "new", "model", "my_model")
+    file = tmp_path / "my_model.py"
+    file.write_text(file.read_text().replace("mass / mass.sum()", "mass / mass.max()"))
+    done = bakeoff(tmp_path, "check", "model", "my_model.py", status=1)
+    assert "FAIL  probabilities sum to one: " in done.stdout
+    assert "pass  the empty prompt has a distribution" in done.stdout
+    file.write_text("import no_such_thing\n")
+    for kind in ("eval", "model", "decoding"):
+        done = bakeoff(tmp_path, "check", kind, "my_model.py", status=1)
+        assert "FAIL  it can be imported" in done.stdout
+        assert "no_such_thing" in done.stdout
+        assert "Traceback" in done.stderr
+    done = bakeoff(tmp_path, "check", "model", "lstn", status=2)
+    assert "Did you mean 'lstm'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "pick"),
+    [
+        ("eval", "evals=[perplexity,./mine/my_one.py]"),
+        ("model", "model=./mine/my_one.py"),
+        ("decoding", "decoding=./mine/my_one.py"),
+    ],
+)
+def test_what_is_begun_is_told_with_the_commands_that_go_on_from_it(
+    kind: str, pick: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_of(["new", kind, "my_one", "--folder", "mine"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "written: mine/my_one.py",
+        "written: mine/my_one.yaml",
+        "written: mine/test_my_one.py",
+        f'next: bakeoff check {kind} "./mine/my_one.py"',
+        f'      bakeoff run "{pick}"',
+        '      python -m pytest "mine/test_my_one.py"',
+    ]
+
+
+def test_a_check_that_passes_is_status_0_and_counts_its_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["check", "decoding", "top_p", "decoding.transforms.top_p.p=0.5"]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert all(line.startswith(("pass  ", "skip  ")) for line in lines)
+    passed = sum(line.startswith("pass") for line in lines)
+    assert last == f"decoding top_p: {passed} passed, 0 failed, {len(lines) - passed} skipped"

@@ -1,0 +1,17 @@
+"""A finished run, shared by the tests that look at one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import LSTM, SMALL, bakeoff
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which a small LSTM was fitted and asked everything, without a stop."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    bakeoff(folder, "run", *SMALL, *LSTM)
+    return folder

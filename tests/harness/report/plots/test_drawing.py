@@ -1,0 +1,57 @@
+"""Names are made to fit beside and below a plot, and nothing is lost that tells two of them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report.comparison import ANY_DECODING, Comparison
+from harness.report.plots.drawing import beside_row, label, legend_columns, measured, points, row_height
+from harness.report.plots.style import Look, new_figure
+
+
+def test_a_long_name_loses_its_middle_and_keeps_both_ends() -> None:
+    assert label("a" * 26) == "a" * 26
+    shown = label("transformer, learning_rate=0.001, seed=3")
+    assert shown == "transformer,…e=0.001, seed=3"[:12] + "…" + "rate=0.001, seed=3"[-13:]
+    assert len(shown) == 26
+
+
+def test_a_name_beside_a_row_is_broken_at_its_spaces_and_no_line_is_long() -> None:
+    name = "ngram, order=3, smoothing=kneser_ney, keep_counts=true"
+    lines = beside_row(name).split("\n")
+    assert " ".join(lines) == name
+    assert max(map(len, lines)) <= 26
+    assert row_height([beside_row(name), "short"], 0.3) == pytest.approx(0.3 + 0.15 * (len(lines) - 1))
+    assert row_height([], 0.3) == 0.3
+
+
+def test_a_word_longer_than_a_line_is_shortened() -> None:
+    assert len(beside_row("x" * 40)) == 26
+
+
+@pytest.mark.parametrize(
+    ("names", "num_columns"),
+    # 4.5 inches wide; a name takes 0.37 and 0.071 a letter
+    [(["a"] * 9, 4), (["a"] * 2, 2), (["a" * 10] * 9, 4), (["a" * 11] * 9, 3), (["a" * 60] * 3, 1), ([], 1)],
+)
+def test_as_many_names_stand_side_by_side_as_fit(names: list[str], num_columns: int) -> None:
+    assert legend_columns(names) == num_columns
+
+
+def test_points_stand_at_the_values_and_lines_span_the_intervals(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    comparison = compare(small)
+    assert comparison.ladder is not None
+    rows = measured(comparison, ANY_DECODING, comparison.ladder)
+    assert [system for system, _ in rows] == ["rnn", "ngram"]
+    cells = [cell for _, cell in rows]
+    axes = new_figure(2).add_subplot()
+    points(axes, cells, [0, 1], Look("#000000", "o"), across=True, size=4)
+    assert list(axes.lines[0].get_xdata()) == [cell.estimate.value for cell in cells]
+    assert list(axes.lines[0].get_ydata()) == [0, 1]
+    spans = [tuple(segment[:, 0]) for segment in axes.collections[0].get_segments()]
+    assert spans == [(cell.estimate.ci_low, cell.estimate.ci_high) for cell in cells]

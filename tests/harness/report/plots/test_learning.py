@@ -1,0 +1,66 @@
+"""The ladder, the curves and the costs: their numbers are those of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report.comparison import Comparison
+from harness.report.plots.learning import costs, curves, ladder
+from harness.report.plots.style import Plot
+from harness.runs.record import RunRecord
+from tests.harness.report.fake_results import edit
+
+
+@pytest.fixture
+def comparison(small: Path, compare: Callable[[Path], Comparison]) -> Comparison:
+    return compare(small)
+
+
+def drawn(plots: list[Plot | None]) -> dict[str, Plot]:
+    return {plot.name: plot for plot in plots if plot is not None}
+
+
+def test_the_ladder_stands_from_gibberish_upward_with_every_interval(small: Path, comparison: Comparison) -> None:
+    said = []
+    for name in ("rnn", "ngram"):
+        [bits] = [
+            metric
+            for metric in RunRecord.read(small / f"{name}-greedy-s0").metrics
+            if (metric.metric, metric.slice) == ("bits_per_byte", "all")
+        ]
+        said.append(f"{name} {bits.value:.3f} [{bits.ci_low:.3f}, {bits.ci_high:.3f}]")
+    plot = ladder(comparison)
+    assert plot is not None
+    assert plot.alt == f"Test bits per byte, worst first: {'; '.join(said)}."
+    assert "One training seed" in plot.caption
+
+
+def test_curves_end_where_the_fits_ended(comparison: Comparison) -> None:
+    plots = drawn(curves(comparison))
+    # 2.63 + (5.5 - 2.63) e^-4.5 of the made-up curve
+    assert "rnn ends at 2.662 after 60 seconds" in plots["validation_by_seconds"].alt
+    assert "ngram ends at 2.310 after 3.1 seconds" in plots["validation_by_seconds"].alt
+    assert "rnn ends at 2.662 after 2.7M tokens" in plots["validation_by_tokens"].alt
+
+
+def test_costs_are_those_of_the_records(comparison: Comparison) -> None:
+    plots = drawn(costs(comparison))
+    assert "rnn: 801k parameters, 2." in plots["cost_parameters"].alt
+    assert "ngram: 413k parameters, 2." in plots["cost_parameters"].alt
+    assert "ngram: 3.1 training seconds, 2." in plots["cost_seconds"].alt
+
+
+def test_where_nobody_measured_bits_per_byte_there_is_no_ladder(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    def forget(record: dict[str, list[dict[str, str]]]) -> None:
+        record["metrics"] = [metric for metric in record["metrics"] if metric["eval"] != "perplexity"]
+
+    for run in small.glob("*-s0"):
+        edit(run, forget)
+    comparison = compare(small)
+    assert ladder(comparison) is None
+    assert costs(comparison) == []

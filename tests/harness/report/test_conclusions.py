@@ -1,0 +1,66 @@
+"""The sentences say what the numbers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.conclusions import findings
+from harness.report.pairs import compare_pairs
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import edit
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_results_of_failed_runs_alone_give_a_page_with_their_errors(small: Path) -> None:
+    for run in small.glob("*-s0"):
+        edit(run, lambda record: record.update(status="failed", error="RuntimeError: out of luck", metrics=[]))
+    report = write_report(small)
+    assert "out of luck" in report.page.read_text()
+    assert report.findings == ("No run has measured anything: see the runs and their errors at the end.",)
+    assert len(report.table) == 8
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_one_seed_is_said_to_leave_training_out_and_several_are_said_to_be_covered(
+    written: Written, three_seeds: Path, tmp_path: Path
+) -> None:
+    assert written.report.findings[-1].endswith("not training: there is one seed a model.")
+    several = write_report(three_seeds, tmp_path / "out")
+    assert several.findings[-1] == "Intervals cover training seeds (3 a model) and test samples."
+
+
+def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(written: Written) -> None:
+    first = written.report.findings[0]
+    assert first.startswith("Lowest bits per byte: lstm, 2.")
+    assert "Next: gru, 2." in first
+    assert "paired difference 0." in first
+    assert "Holm-corrected p" in first
+    assert written.report.findings[1].startswith("Highest exact match: ")
+    assert "Chance is 0.4 %" in written.report.findings[1]
+    assert "Chance is 8.000; every model is clearly better than that." in first
+
+
+def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        table = pd.read_parquet(run / "samples.parquet")
+        chosen = table["eval"] == "arithmetic"
+        table.loc[chosen, "values"] = '{"exact_match": false}'
+        table.to_parquet(run / "samples.parquet")
+
+        def fail(record: dict[str, Any]) -> None:
+            for metric in record["metrics"]:
+                if metric["metric"] == "exact_match":
+                    metric.update(value=0.0, ci_low=0.0, ci_high=0.1)
+
+        edit(run, fail)
+    comparison = compare(small)
+    said = findings(comparison, compare_pairs(comparison))
+    assert said[1].startswith("Exact match under greedy: 0.0 % [0.0, 10.0] for every model.")
+    assert said[1].endswith("no model is clearly better than that.")

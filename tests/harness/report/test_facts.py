@@ -1,0 +1,58 @@
+"""What was compared, what was matched and what went wrong are said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report.comparison import Comparison
+from harness.report.facts import facts, warnings
+from harness.report.results import load
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import edit
+
+
+@pytest.fixture(scope="module")
+def comparison(written: Written) -> Comparison:
+    return Comparison(load(written.results)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Data", "mixture: 18.4 MB training, 920 kB validation, 941 kB test (fingerprint cdcdcdcdcdcd)"),
+        ("Data", "; test problems seen in training: 0"),
+        ("Tokenizer", "char (speaker tokens off, vocab size 117)"),
+        ("Matched in", "training seconds: at most 60, spent 0.01 to 60"),
+        ("Matched in", "parameters: 800k, missed by rnn +0.1 %, transformer +0.2 %, gru +0.5 %, lstm -0.2 %"),
+        ("Matched in", "(no width to solve for: uniform, unigram, bigram, ngram)"),
+        ("Not matched", "training tokens (2.7M to 18.4M)"),
+        ("Seeds", "0"),
+        ("Evals", "arithmetic version 1, 160 samples a run"),
+        ("Runs", "30 complete, 1 partial, 1 failed, 1 unfinished; 8 fits of 8 models"),
+        ("Machine", "cpu, 2 threads"),
+        ("Versions", "torch 2.13.0"),
+        ("When", "2025-11-22 07:30 to 2025-11-22 07:31 UTC"),
+    ],
+)
+def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Comparison, name: str, said: str) -> None:
+    assert said in dict(facts(comparison))[name]
+
+
+def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
+    assert warnings(comparison) == [
+        "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",
+        "1 of 32 runs are partial (an eval failed, the rest stands): gru, top_k, seed 0.",
+        "1 more begun and not finished; start the same command again to finish it.",
+    ]
+
+
+def test_runs_on_different_data_and_leaks_are_warned_of(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    assert warnings(compare(small)) == []
+    for run in small.glob("rnn-*"):
+        edit(run, lambda record: record["data"].update(fingerprint="ef" * 32, test_problems_seen_in_training=7))
+    different, leaks = warnings(compare(small))
+    assert "2 different data sets" in different
+    assert leaks == "7 test problems occur in the training text."

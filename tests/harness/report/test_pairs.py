@@ -1,0 +1,85 @@
+"""Every two systems are compared over the same samples, or it is said why they are not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.pairs import compare_pairs
+from harness.statistics.paired import holm, paired
+from tests.harness.report.conftest import Written
+from tests.harness.report.fake_results import MODELS, edit
+
+
+def test_every_pair_is_compared_on_every_headline_and_decoding(written: Written, decodings: list[str]) -> None:
+    pairs = pd.read_csv(written.folder / "pairwise.csv")
+    names = {frozenset(pair) for pair in itertools.combinations([fake.name for fake in MODELS], 2)}
+    bits = pairs[pairs["metric"] == "bits_per_byte"]
+    assert {frozenset(pair) for pair in zip(bits["model_a"], bits["model_b"], strict=True)} == names
+    assert set(bits["decoding"]) == {"any"}  # likelihoods don't depend on the decoding strategy
+    exact = pairs[pairs["metric"] == "exact_match"]
+    assert sorted(exact["decoding"].unique()) == decodings
+    assert len(exact) == 4 * len(names) - 7  # the failed run misses its seven pairs
+    assert not pairs.duplicated(["metric", "decoding", "model_a", "model_b"]).any()
+
+
+def test_a_row_of_the_pairs_is_the_paired_difference_over_the_same_samples(written: Written) -> None:
+    pairs = pd.read_csv(written.folder / "pairwise.csv")
+    exact = pairs[(pairs["metric"] == "exact_match") & (pairs["decoding"] == "greedy")]
+    row = exact[(exact["model_a"] == "transformer") & (exact["model_b"] == "lstm")].iloc[0]
+    tables = []
+    for name in ("transformer", "lstm"):
+        table = pd.read_parquet(written.experiment / f"{name}-greedy-s0" / "samples.parquet")
+        tables.append(table[table["eval"] == "arithmetic"].sort_values("sample_id"))
+    a, b = ([json.loads(text)["exact_match"] for text in table["values"]] for table in tables)
+    by_hand = paired(a, b, tables[0]["cluster"].to_list())
+    assert row["difference"] == pytest.approx(np.mean(a) - np.mean(b))
+    assert row["p_value"] == pytest.approx(by_hand.p_value)
+    assert row["ci_low"] == pytest.approx(by_hand.difference.ci_low)
+    assert row["smallest_detectable_difference"] == pytest.approx(by_hand.smallest_detectable_difference)
+    assert (row["n"], row["n_total"], row["num_clusters"]) == (160, 160, 160)
+    np.testing.assert_allclose(exact["p_holm"], np.array(holm(exact["p_value"].to_list()), dtype=float), rtol=1e-8)
+
+
+def test_a_model_is_called_better_only_with_a_small_corrected_p_and_an_interval_without_zero(
+    three_seeds: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    pairs = compare_pairs(compare(three_seeds))
+    clear = pairs[pairs["better"].notna()]
+    assert len(clear)
+    assert (clear["p_holm"] < 0.05).all()
+    assert ((clear["ci_low"] > 0) | (clear["ci_high"] < 0)).all()
+    bits = clear[clear["metric"] == "bits_per_byte"]
+    lower = bits["model_b"].where(bits["difference"] > 0, bits["model_a"])
+    assert (bits["better"] == lower).all()
+    unclear = pairs[pairs["better"].isna()]
+    assert ((unclear["p_holm"] >= 0.05) | ((unclear["ci_low"] <= 0) & (unclear["ci_high"] >= 0))).all()
+
+
+def test_runs_without_samples_or_curves_still_make_a_report_and_pairs_say_why_not(small: Path) -> None:
+    for path in [*small.glob("rnn-*/samples.parquet"), *small.glob("*/curve.parquet")]:
+        path.unlink()
+    report = write_report(small)
+    pairs = pd.read_csv(report.page.parent / "pairwise.csv")
+    assert (pairs["reason"] == "no samples that give rnn").all()
+    assert pairs["p_value"].isna().all()
+    assert not (report.page.parent / "validation_by_seconds.svg").exists()
+    assert (report.page.parent / "ladder.svg").exists()
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_systems_on_different_data_are_not_paired_and_the_page_warns(small: Path) -> None:
+    for run in small.glob("rnn-*"):
+        edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
+    report = write_report(small)
+    pairs = pd.read_csv(report.page.parent / "pairwise.csv")
+    assert (pairs["reason"] == "not the same data").all()
+    assert "cannot be compared" in report.page.read_text()

@@ -1,0 +1,116 @@
+"""An eval that fails is named, and costs the others nothing."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.common.errors import UserError
+from harness.evaluation import Sample, Score
+from harness.evaluation.rows import table
+from harness.runs.findings import Findings
+from tests.command_line import bakeoff
+from tests.harness.runs.plugin_runs import EVAL, RUN, record_of, runs_in
+
+BROKEN = {
+    "syntax": EVAL.replace("return Score(", "return Score(("),
+    "third": EVAL.replace(
+        "        text = ", '        if sample.id == "prompt-2":\n            {}["absent"]\n        text = '
+    ),
+    "not_a_number": EVAL.replace("if text else None", 'if sample.id != "prompt-3" else float("nan")'),
+    "says_odd_things": EVAL.replace("        text = ", '        raise ValueError("\\ud800")\n        text = '),
+    "gives_up": EVAL.replace("        text = ", "        raise SystemExit(0)\n        text = "),
+}
+
+
+def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
+    finished_capitals: Path, tmp_path: Path
+) -> None:
+    for name, text in BROKEN.items():
+        (tmp_path / f"{name}.py").write_text(text.replace("NAME", name))
+    (tmp_path / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
+    names = [
+        "syntax.py",
+        "perplexity",
+        "third.py",
+        "not_a_number.py",
+        "says_odd_things.py",
+        "gives_up.py",
+        "capitals.py",
+    ]
+    done = bakeoff(tmp_path, *RUN, f"evals=[{','.join(names)}]", status=1)
+    [run] = runs_in(tmp_path)
+    found = record_of(run)
+    assert found["status"] == "partial"
+    clean = record_of(*runs_in(finished_capitals))
+    for name in ("perplexity", "capitals"):
+        assert [one for one in found["metrics"] if one["eval"] == name] == [
+            one for one in clean["metrics"] if one["eval"] == name
+        ]
+    errors = {one["where"]: one for one in found["errors"]}
+    assert set(errors) == {f"eval {name}" for name in BROKEN}
+    said = {
+        "syntax": ("SyntaxError", "syntax.py"),
+        "third": ("KeyError", "'absent'", "sample 'prompt-2'"),
+        "not_a_number": ("'capitals' is nan", "give None", "sample 'prompt-3'"),
+        "says_odd_things": ("ValueError: \\ud800",),
+        "gives_up": ("SystemExit",),
+    }
+    logged = (run / "log.txt").read_text()
+    for name, words in said.items():
+        one = errors[f"eval {name}"]
+        for word in words:
+            assert word in one["error"]
+        assert f"{name}.py" in one["traceback"] or name == "not_a_number"
+        assert f"eval {name}" in found["error"]
+        assert f"eval {name} failed" in logged
+        assert "Traceback" in one["traceback"]
+        assert one["traceback"].strip() in logged
+        assert name in done.stdout
+    bakeoff(tmp_path, "report")
+
+
+def test_what_fails_is_noted_and_what_comes_after_it_is_done() -> None:
+    findings = Findings()
+    assert (findings.status, findings.error) == ("complete", None)
+    for where, error in (("eval a", ValueError("odd")), ("eval b", SystemExit(3))):
+        with findings.surviving(where):
+            raise error
+    assert findings.status == "partial"
+    assert findings.error == "eval a: ValueError: odd; eval b: SystemExit: 3"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), UserError("wrong")])
+def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error: BaseException) -> None:
+    findings = Findings()
+    with pytest.raises(type(error)), findings.surviving("fit", but=UserError):
+        raise error
+    assert findings.failures == []
+    with findings.surviving("fit"):
+        raise OSError(errno.ENOENT, "no such file")  # one part's own trouble
+    assert len(findings.failures) == 1
+
+
+def test_answers_are_written_to_read_with_what_could_move_a_terminal_spelled_out(tmp_path: Path) -> None:
+    spoken = [Sample(f"s{place}", "Say:") for place in range(25)]
+    texts = ["\x1b[31mred", "", *["plain"] * 23]
+    findings = Findings(tables=[table("talk", spoken, [Score({}, text, "stop") for text in texts])])
+    findings.write(tmp_path, "run-1")
+    samples = pd.read_parquet(tmp_path / "samples.parquet")
+    assert list(samples["answer"]) == texts
+    assert set(samples["run_id"]) == {"run-1"}
+    read = (tmp_path / "text" / "talk.txt").read_text(encoding="utf-8")
+    assert read.count("Say:") == 20
+    assert "\x1b" not in read
+    assert "red" in read
+    assert "--- s1 " not in read  # nothing was said
+
+
+def test_a_run_of_no_evals_has_a_table_of_no_samples(tmp_path: Path) -> None:
+    Findings().write(tmp_path, "run-1")
+    samples = pd.read_parquet(tmp_path / "samples.parquet")
+    assert len(samples) == 0
+    assert {"run_id", "eval", "sample_id", "values"} <= set(samples.columns)

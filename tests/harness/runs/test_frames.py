@@ -1,0 +1,52 @@
+"""Finished runs as data frames: settings, measures and slices are columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.runs import RunRecord, curves_frame, metrics_frame, runs_frame, samples_frame
+from harness.runs.frames import flat
+
+
+def test_settings_and_measures_are_columns(results: Path, record: RunRecord) -> None:
+    frame = runs_frame(results).set_index("run_id")
+    assert sorted(frame["evals.arithmetic.num_samples"]) == [10, 20]
+    assert set(frame["training.batch_tokens"]) == {1024}
+    [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
+    row = frame.loc[record.run_id]
+    assert row["perplexity.bits_per_byte"] == bits.value
+    assert row["perplexity.bits_per_byte.ci_low"] == bits.ci_low
+    assert row["spent.tokens"] == record.spent["tokens"]
+
+
+def test_samples_have_their_measures_and_slices_as_columns(results: Path, record: RunRecord) -> None:
+    frame = samples_frame(results)
+    own = frame[(frame["run_id"] == record.run_id) & (frame["eval"] == "arithmetic")]
+    assert len(own) == 10
+    [metric] = [one for one in record.metrics if (one.metric, one.slice) == ("exact_match", "all")]
+    assert own["arithmetic.exact_match"].astype(float).mean() == metric.value
+    assert own["slice.operation"].notna().all()
+    assert {"values", "slices"}.isdisjoint(frame.columns)
+
+
+def test_metrics_and_curves_say_which_run_they_are_of(results: Path, record: RunRecord) -> None:
+    metrics = metrics_frame(results)
+    assert len(metrics[metrics["run_id"] == record.run_id]) == len(record.metrics)
+    curves = curves_frame(results)
+    assert set(curves["run_id"]) == set(runs_frame(results)["run_id"])
+    assert curves["validation_bits_per_byte"].notna().any()
+
+
+def test_nested_settings_have_dotted_names_and_empty_ones_none() -> None:
+    nested = {"model": {"order": 3, "members": {"first": {"order": 2}}}, "evals": {}, "seed": 0, "list": [1]}
+    assert flat(nested) == {"model.order": 3, "model.members.first.order": 2, "seed": 0, "list": [1]}
+
+
+def test_a_folder_without_runs_gives_empty_frames_and_none_is_refused(tmp_path: Path) -> None:
+    for frame in (runs_frame, metrics_frame, samples_frame, curves_frame):
+        assert frame(tmp_path).empty
+        with pytest.raises(UserError, match="there is no folder"):
+            frame(tmp_path / "nowhere")

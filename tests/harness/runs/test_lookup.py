@@ -1,0 +1,65 @@
+"""Runs and their fits are found by what people call them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.runs import RunRecord
+from harness.runs.lookup import all_runs, find_fit, find_run
+
+
+def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: Path, record: RunRecord) -> None:
+    folder = results / "default" / record.run_id
+    assert find_run(record.run_id, results) == folder
+    assert find_run(record.run_id[:-1], results) == folder
+    assert find_run(str(folder), results / "nowhere") == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bigram", "'bigram' fits 2 runs: .*Give more of the id"),
+        ("", "'' fits 2 runs"),
+        ("bigrma-greedy-s0-00000000", "no run 'bigrma.*`bakeoff list runs` shows all 2"),
+    ],
+)
+def test_a_name_of_several_runs_or_of_none_is_refused(results: Path, name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        find_run(name, results)
+
+
+def test_where_there_are_no_runs_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    for empty in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(UserError, match=r"holds no runs\. Make one with `bakeoff run`"):
+            find_run("any", empty)
+
+
+def test_a_fit_is_found_by_its_id_by_a_run_s_id_and_by_a_run_s_folder(
+    results: Path, record: RunRecord, tmp_path: Path
+) -> None:
+    run, fit_id = results / "default" / record.run_id, record.fit_id
+    fits = [find_fit(name, results) for name in (fit_id, run.name, run.name[:-1], str(run))]
+    assert {fit.resolve() for fit in fits} == {(results / "fits" / fit_id).resolve()}
+    assert find_fit(str(run), tmp_path) == fits[-1]
+    with pytest.raises(UserError, match="no run"):
+        find_fit(fit_id, tmp_path)
+
+
+def test_unfinished_and_damaged_runs_are_listed_as_such(tmp_path: Path) -> None:
+    for name, file, content in (
+        ("begun", "config.yaml", ""),
+        ("damaged", "run.json", "{"),
+        ("done", "run.json", '{"status": "partial", "finished_at": "2025-11-22"}'),
+    ):
+        (tmp_path / "first" / name).mkdir(parents=True)
+        (tmp_path / "first" / name / file).write_text(content)
+    assert list(all_runs(tmp_path)) == [
+        ("begun", "first", "unfinished", "-"),
+        ("damaged", "first", "damaged", "-"),
+        ("done", "first", "partial", "2025-11-22"),
+    ]
+    with pytest.raises(UserError, match="there is no folder"):
+        list(all_runs(tmp_path / "nowhere"))

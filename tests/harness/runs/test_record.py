@@ -1,0 +1,76 @@
+"""The record of a run comes back as it was written, and what is no record is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import PluginError, UserError
+from harness.runs.record import SCHEMA_VERSION, Failure, RunRecord
+from tests.harness.report.fake_results import write_fake_results
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of which one eval failed."""
+    return write_fake_results(tmp_path_factory.mktemp("results"), num_documents=4, num_problems=6) / "gru-top_k-s0"
+
+
+def test_a_record_comes_back_as_it_was_written(folder: Path, tmp_path: Path) -> None:
+    record = RunRecord.read(folder)
+    assert record.status == "partial"
+    assert (record.schema_version, record.run_id) == (SCHEMA_VERSION, folder.name)
+    failure = Failure("eval sums", "KeyError: 'ünï'", "Traceback ...")
+    RunRecord(**{**vars(record), "errors": [failure]}).write(tmp_path)
+    again = RunRecord.read(tmp_path)
+    assert again.errors == [failure]
+    assert {**vars(again), "errors": []} == vars(record)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, r"holds no finished run \(no run\.json\)\. Run the same command again"),
+        ("{", r"run\.json is not valid JSON"),
+        ('{"schema_version": 99}', f"has schema version 99; this bakeoff reads {SCHEMA_VERSION}"),
+        ("{}", "has schema version None"),
+    ],
+)
+def test_what_is_no_record_is_told(tmp_path: Path, content: str | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=said):
+        RunRecord.read(tmp_path)
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as caught:
+        return caught
+
+
+def test_a_failure_says_the_exception_its_notes_and_where_it_was_raised() -> None:
+    error = KeyError("absent")
+    error.add_note("at sample 'p3'")
+    failure = Failure.of("eval sums", raised(error))
+    assert (failure.where, failure.error) == ("eval sums", "KeyError: 'absent'; at sample 'p3'")
+    assert "Traceback" in failure.traceback
+    assert "raise error" in failure.traceback
+    assert Failure.of("fit", raised(UserError("Give more text."))).error == "Give more text."
+
+
+def test_a_plugin_s_failure_has_the_plugin_s_own_traceback() -> None:
+    error = PluginError("capitals.py can't be imported", raised(ValueError("not today")))
+    failure = Failure.of("eval capitals", raised(error))
+    assert "not today" in failure.error
+    assert "ValueError: not today" in failure.traceback
+
+
+def test_what_no_file_can_hold_is_written_with_its_code() -> None:
+    failure = Failure.of("fit", raised(ValueError("\ud800 lone")))
+    assert failure.error == "ValueError: \\ud800 lone"
+    assert json.loads(json.dumps(vars(failure), ensure_ascii=False).encode())["error"] == failure.error

@@ -1,0 +1,99 @@
+"""Typed settings: what can be picked, and what is refused before a run begins."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.settings import typed
+
+
+def test_members_are_other_options_of_model() -> None:
+    config = compose(["model=mixture", "model@model.members.second=bigram", "+model@model.members.third=unigram"])
+    families = {name: member.family for name, member in typed(config).model.members.items()}
+    assert families == {"first": "ngram", "second": "bigram", "third": "unigram"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.members.second.d_modle=3", "d_modle.*Did you mean"),
+        ("model@model.members.second=lstn", "lstn is not known.*lstm"),
+        ("model.members.second.d_model=-1", "d_model"),
+        ("model@model.members.sacond=gru", "Did you mean 'model@model.members.second'.*With a \\+ in front"),
+    ],
+)
+def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        typed(compose(["model=mixture", override]))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("seed=-1", "seed=-1 is negative"),
+        ("seed=many", "seed='many'"),
+        ("device=gpu", "device='gpu' is not known. Allowed: auto, cpu, cuda, cuda:N, mps"),
+        ("device=cuda:x", "device='cuda:x' is not known"),
+        ("experiment_name=../mine", "cannot name a folder"),
+        ("experiment_name=fits", "are taken"),
+        ("experiment_name=.hidden", "beginning with a letter or a digit"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_run_begins(override: str, said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        typed(compose([override]))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:3"])
+def test_a_device_need_not_be_there_for_settings_to_name_it(device: str) -> None:
+    assert typed(compose([f"device={device}"])).device == device
+
+
+def test_the_results_folder_begins_at_home_where_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert typed(compose(["results_dir='~/mine'"])).results_dir == tmp_path / "mine"
+
+
+EVAL = """
+from dataclasses import dataclass
+from harness.evaluation import Eval
+
+@dataclass(frozen=True)
+class Mine(Eval):
+    {attributes}
+
+    def samples(self, material):
+        return []
+
+    def requests(self, sample, material):
+        return []
+
+    def score(self, sample, answers, material):
+        raise NotImplementedError
+"""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ("name = 'mine'", "Mine must say its name (text) and its version (a whole number)"),
+        ("version = 1", "Mine must say its name (text) and its version (a whole number)"),
+        ("name, version = 'perplexity', 1", "two of the evals are called 'perplexity'"),
+    ],
+)
+def test_an_eval_without_a_name_and_a_version_of_its_own_is_refused(tmp_path: Path, attributes: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(EVAL.format(attributes=attributes))
+    with pytest.raises(UserError, match=re.escape(said)):
+        typed(compose([f"evals=[perplexity,'{tmp_path / 'mine.py'}']"]))
+
+
+def test_an_eval_whose_code_fails_is_kept_apart_with_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise ValueError('not today')")
+    settings = typed(compose([f"evals=[perplexity,'{tmp_path / 'mine.py'}']"]))
+    assert list(settings.evals) == ["perplexity"]
+    assert "not today" in str(settings.broken_evals["mine"])
