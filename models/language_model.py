@@ -16,7 +16,7 @@ Which row scores which token. `logprobs(tokens)` of T tokens has T + 1 rows:
 so row t scores token t, the first token of a document is scored too, and the empty prompt has a distribution. No caller
 ever adds a start token: `start()` has read it already, and no family scores it.
 
-Two ways to ask, which must agree (tests/models/test_families.py):
+Two ways to ask, which must agree (tests/models/test_language_model.py):
 - all at once: `logprobs`, `token_logprobs`;
 - step by step: `start()`, then `read(state, tokens)` again and again. A `State` is a value: reading from it twice,
   in any order, gives the same answers, so it can be kept, forked with `select`, and resumed.

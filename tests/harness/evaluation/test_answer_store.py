@@ -2,86 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.completion.decoding.choosers import Draw, Greedy
-from harness.completion.decoding.transform import Chooser
-from harness.completion.engine import DecodingStrategy, Engine
-from harness.completion.sequence import Completion, Prompt
+from harness.completion.sequence import Completion
 from harness.evaluation import asking
 from harness.evaluation.answer_store import AnswerStore
-from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Answer, Complete, Compress, Request, ScoreContinuation, ScoreText
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Compressed, Likelihood, TokenScores
-from tests.toys import LetterTokenizer
-
-LETTERS = 5
-TOKENIZER = LetterTokenizer(LETTERS)
-STRATEGY = DecodingStrategy(Draw())
-REQUESTS: list[list[Request]] = [
-    [
-        Complete("abcde"[number % LETTERS] * (number % 7 + 1), 6),
-        ScoreContinuation("abcde"[number % LETTERS], "ab"),
-        ScoreText("abc"),
-    ]
-    for number in range(200)
-]
-SEEDS = [[number, 0, 0] for number in range(200)]
+from tests.harness.evaluation.asked import LETTERS, REQUESTS, count_asked, plain, put, table_model
 
 
 @pytest.fixture
 def model() -> TableModel:
-    torch.manual_seed(0)
-    return TableModel(torch.randn(TOKENIZER.vocab_size, TOKENIZER.vocab_size), TOKENIZER.start_token)
-
-
-def put(model: TableModel, store: AnswerStore | None, requests: Sequence[Sequence[Request]] = REQUESTS) -> Any:
-    """The answers, as plain values."""
-    seeds = [row[: len(asked)] for row, asked in zip(SEEDS, requests, strict=False)]
-    answers = ask(Respondent(model, TOKENIZER, STRATEGY), requests, seeds, "test", store)
-    return [[plain(answer) for answer in row] for row in answers]
-
-
-def plain(value: Any) -> Any:
-    """Answers with arrays in them can't be compared."""
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), *value.tolist()]
-    if dataclasses.is_dataclass(value):
-        return [type(value), *(plain(getattr(value, field.name)) for field in dataclasses.fields(value))]
-    return value
-
-
-def count_asked(monkeypatch: pytest.MonkeyPatch, break_after: int | None = None) -> list[Request]:
-    """Every request that reaches the model from now on; with `break_after`, so many batches do."""
-    asked: list[Request] = []
-    batches = 0
-
-    def counted(kind: asking.Kind) -> asking.Kind:
-        def answer(who: Respondent, requests: Sequence[Any], seeds: Sequence[int]) -> Sequence[Answer]:
-            nonlocal batches
-            if batches == break_after:
-                raise RuntimeError("the power failed")
-            batches += 1
-            asked.extend(requests)
-            return kind.answer(who, requests, seeds)
-
-        return replace(kind, answer=answer)
-
-    monkeypatch.setattr(asking, "KINDS", {kind: counted(how) for kind, how in asking.KINDS.items()})
-    return asked
+    return table_model()
 
 
 def test_answers_come_back_as_they_were_given(model: TableModel, tmp_path: Path) -> None:
@@ -98,38 +39,6 @@ def test_nothing_is_asked_twice(model: TableModel, tmp_path: Path, monkeypatch: 
     asked.clear()
     put(model, AnswerStore(tmp_path, "fit", "draw"))
     assert len(asked) == 50
-
-
-@pytest.mark.parametrize(("chooser", "different"), [(Greedy(), 1), (Draw(), 6)])
-def test_what_depends_on_no_seed_is_written_once(
-    model: TableModel, monkeypatch: pytest.MonkeyPatch, chooser: Chooser, different: int
-) -> None:
-    written = []
-    complete = Engine.complete
-    monkeypatch.setattr(Engine, "complete", lambda self, prompts: written.extend(prompts) or complete(self, prompts))
-    asked = [[Complete("ab", 6)] * 6]
-    [answers] = ask(Respondent(model, TOKENIZER, DecodingStrategy(chooser)), asked, [list(range(6))], "test")
-    assert len(written) == different
-    assert [answer.text for answer in answers if isinstance(answer, Completion)] == [
-        Engine(model, TOKENIZER, DecodingStrategy(chooser)).complete([Prompt("ab", 6, (), seed)])[0].text
-        for seed in range(6)
-    ]
-
-
-def test_a_request_is_weighed_once_however_many_batches_there_are(
-    model: TableModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weighed: list[Request] = []
-
-    def weigh(request: Request) -> int:
-        weighed.append(request)
-        return 1
-
-    kind = replace(asking.KINDS[Complete], weight=weigh, at_once=2)
-    monkeypatch.setattr(asking, "KINDS", {Complete: kind})
-    monkeypatch.setattr(asking, "_SECONDS_BETWEEN", 0.0)  # so that batches stay small
-    put(model, None, [[row[0]] for row in REQUESTS])
-    assert len(weighed) == len(REQUESTS)
 
 
 def test_another_strategy_shares_what_does_not_depend_on_it(
@@ -157,13 +66,6 @@ def test_a_crash_loses_the_batch_in_flight_and_no_more(
     asked = count_asked(monkeypatch)
     assert put(model, AnswerStore(tmp_path, "fit", "draw")) == expected
     assert len([request for request in asked if isinstance(request, Complete)]) == 200 - 2 * 64
-
-
-def test_quick_work_is_done_in_larger_and_larger_batches(model: TableModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = put(model, None)
-    monkeypatch.setattr(asking, "_SECONDS_BETWEEN", 1e9)
-    count_asked(monkeypatch, break_after=5)  # 64, 128 and 8 completions, the continuations, the text
-    assert put(model, None) == expected
 
 
 def test_a_torn_line_is_asked_again_and_what_comes_after_it_is_read(

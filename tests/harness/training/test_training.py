@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.common.errors import UserError
-from harness.training.budget import Budget, count_params, missed_by, solve_width
-from harness.training.curve import Spent, Validation
+from harness.training.budget import Budget
+from harness.training.curve import Validation
 from harness.training.gradients import Diverged
 from harness.training.settings import Training
 from harness.training.stages import rows_at
@@ -191,11 +191,6 @@ def test_a_family_that_learns_in_no_known_way_is_refused(tmp_path: Path) -> None
         fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=400), 0, tmp_path, print)
 
 
-def test_what_several_fits_have_cost_is_added_up() -> None:
-    costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
-    assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)
-
-
 def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:
     model = NGramConfig(order=2).build(VOCAB, START)
     spent, curve = fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=1_000), 0, tmp_path, print)
@@ -203,36 +198,3 @@ def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:
     again = NGramConfig(order=2).build(VOCAB, START)
     fit(again, stream()[:1_000], VALIDATION, TRAINING, Budget(tokens=10_000_000), 0, tmp_path, print)
     assert curve[0]["validation_bits_per_byte"] == pytest.approx(VALIDATION.bits_per_byte(again))
-
-
-@pytest.mark.parametrize("config", [LSTMConfig(), TransformerConfig()], ids=["lstm", "transformer"])
-@pytest.mark.parametrize("num_params", [20_000, 300_000, 1_000_000])
-def test_the_width_is_the_one_nearest_to_the_parameter_budget(config: LSTMConfig, num_params: int) -> None:
-    sized = solve_width(config, num_params, 100)
-    assert isinstance(sized, type(config))
-    step = config.width_multiple
-    assert sized.d_model % step == 0
-    found = count_params(sized, 100)
-    assert missed_by(sized, num_params, found) == found / num_params - 1
-    for other in (sized.d_model - step, sized.d_model + step):
-        if other > 0:
-            neighbour = count_params(dataclasses.replace(sized, d_model=other), 100)
-            assert abs(found - num_params) <= abs(neighbour - num_params)
-
-
-def test_a_parameter_budget_below_any_width_is_refused() -> None:
-    with pytest.raises(UserError, match="too small for model=lstm"):
-        solve_width(LSTMConfig(), 50, 100)
-
-
-def test_a_family_without_a_width_stays_as_it_is() -> None:
-    config = NGramConfig(order=3)
-    assert solve_width(config, 1_000, 100) is config
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"tokens": 0}, {"seconds": -1.0}, {"flops": 0.0}, {"num_params": -3, "tokens": 5}, {}]
-)
-def test_an_impossible_budget_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="budget"):
-        Budget(**wrong)

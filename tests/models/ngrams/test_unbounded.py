@@ -8,20 +8,10 @@ import torch
 
 from models.checks import Impossible
 from models.ngram import NGramConfig
-from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, extend
 from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram, _bucket
-from tests.models.ngrams.texts import random_documents, stream_of
+from tests.models.ngrams.quotations import QUOTES, START, STREAM, TEXT, VOCAB, plain_chain
 
-START, VOCAB = 4, 6
-# Documents that quote one another, so that long contexts come up again with one sequel or several.
-QUOTES = random_documents(1, 4, 40, 4)
-DOCUMENTS = [
-    [*QUOTES[i % 4][: 10 + 3 * i], *noise, *QUOTES[(i + 1) % 4]]
-    for i, noise in enumerate(random_documents(2, 12, 10, 4))
-]
-STREAM = stream_of(DOCUMENTS, START)
 HELD_OUT = [torch.tensor([*QUOTES[1][3:], 0, 1, *QUOTES[2]]), torch.tensor(QUOTES[3][5:])]
-TEXT = [1, *QUOTES[0][2:30], 3, START, *QUOTES[2][:20], 5, *QUOTES[1]]
 
 
 def fit(smoothing: str = "modified_kneser_ney") -> UnboundedNGram:
@@ -30,50 +20,6 @@ def fit(smoothing: str = "modified_kneser_ney") -> UnboundedNGram:
     model.finish(HELD_OUT)
     assert isinstance(model, UnboundedNGram)
     return model
-
-
-def plain_chain(history: list[int]) -> list[tuple[int, list[int]]]:
-    """(length, what followed each occurrence), of the ends of a history that occur, by brute force."""
-    if START in history:
-        history = history[len(history) - 1 - history[::-1].index(START) :]
-    chain: list[tuple[int, list[int]]] = []
-    places = list(range(len(STREAM) + 1))
-    for length in range(1, len(history) + 1):
-        end = history[len(history) - length :]
-        left = [place for place in places if place >= length and STREAM[place - length : place] == end]
-        if not left:
-            break
-        if chain and left == places:
-            chain.pop()
-        places = left
-        chain.append((length, [STREAM[place] for place in places if place < len(STREAM)]))
-    return chain[: MAX_CHAIN - 1]
-
-
-def chain_after(array: SuffixArray, text: list[int]) -> list[tuple[int, list[int]]]:
-    chain = np.zeros((MAX_CHAIN, 3), np.int64)
-    chain[0, 1] = len(array.followers)
-    size = 1
-    for token in [START, *text]:
-        size = extend(array.rows_of, array.offsets, START, chain, size, token)
-    return [
-        (length, sorted(array.followers[begin:end][array.followers[begin:end] >= 0].tolist()))
-        for begin, end, length in chain[1:size].tolist()
-    ]
-
-
-@pytest.mark.parametrize("stream", [STREAM, [START], [START, START, START], [START, *[0] * 70]])
-def test_the_text_can_be_read_back(stream: list[int]) -> None:
-    array = SuffixArray.of(np.array(stream, np.int32), VOCAB)
-    assert array.text().tolist() == stream
-
-
-def test_a_chain_is_what_occurs_of_a_history() -> None:
-    array = SuffixArray.of(np.array(STREAM, np.int32), VOCAB)
-    for end in range(len(TEXT)):
-        expected = [(length, sorted(followers)) for length, followers in plain_chain([START, *TEXT[:end]])]
-        assert chain_after(array, TEXT[:end]) == expected
-    assert max(length for length, _ in plain_chain([START, *TEXT])) > 20
 
 
 @pytest.mark.parametrize("smoothing", ["modified_kneser_ney", "katz", "stupid_backoff", "maximum_likelihood"])

@@ -9,7 +9,6 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.text.data.corpus import SPLITS, Corpus, Document
-from harness.text.data.splitting import check_fractions, split_by_hash
 from harness.text.transcript_format import TranscriptFormat
 
 
@@ -101,20 +100,3 @@ def test_fingerprints_of_data_sets_are_equal_in_every_process() -> None:
         for _ in range(2)
     )
     assert first == second
-
-
-def test_shares_of_a_hash_split_are_as_asked() -> None:
-    found = [split_by_hash(str(i), validation_fraction=0.1, test_fraction=0.2) for i in range(5000)]
-    assert found.count("validation") / 5000 == pytest.approx(0.1, abs=0.02)
-    assert found.count("test") / 5000 == pytest.approx(0.2, abs=0.02)
-
-
-def test_what_is_for_test_does_not_depend_on_the_validation_fraction() -> None:
-    for i in range(500):
-        assert (split_by_hash(str(i), 0.1, 0.2) == "test") == (split_by_hash(str(i), 0.5, 0.2) == "test")
-
-
-@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.1), (0.1, 0.0), (-0.1, 0.1), (0.5, 0.5), (float("nan"), 0.1)])
-def test_fractions_that_leave_a_split_empty_are_refused(validation: float, test: float) -> None:
-    with pytest.raises(ValueError, match="fraction"):
-        check_fractions(validation, test)

@@ -1,176 +1,17 @@
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.common.errors import UserError
-from harness.text.data.corpus import SPLITS, Corpus
+from harness.text.data.corpus import SPLITS
 from harness.text.data.own_text import Text
-from harness.text.data.stretches import cut_text, cut_transcript
-from harness.text.transcript import Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
-
-ROWS = [f'row {i}\r\nsecond line,  with "quotes" and é {i} ' for i in range(120)]
-
-
-def texts(corpus: Corpus) -> list[str]:
-    return sorted(document.text for _, document in corpus)
-
-
-def write_rows(file: Path, rows: list[Any], column: str = "text") -> Path:
-    import csv
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if file.suffix == ".jsonl":
-        file.write_text(
-            "".join(json.dumps({"id": i, column: row}) + "\n" for i, row in enumerate(rows)), encoding="utf-8"
-        )
-    elif file.suffix == ".csv":
-        with file.open("w", encoding="utf-8", newline="") as opened:
-            csv.writer(opened).writerows([["id", column], *([i, row] for i, row in enumerate(rows))])
-    else:
-        pq.write_table(pa.table({"id": range(len(rows)), column: rows}), file)
-    return file
-
-
-# --- reading
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
-    corpus = Text(str(write_rows(tmp_path / f"rows{suffix}", ROWS))).load()
-    assert texts(corpus) == sorted(ROWS)
-    assert all(corpus.documents(split) for split in SPLITS)
-    assert corpus.notes == ()
-
-
-@pytest.mark.parametrize("suffix", [".txt", ".md"])
-def test_a_file_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
-    for i, row in enumerate(ROWS):
-        (tmp_path / f"{i}{suffix}").write_bytes(row.encode())
-    corpus = Text(str(tmp_path)).load()
-    assert texts(corpus) == sorted(ROWS)
-    assert {document.id for _, document in corpus} == {f"{i}{suffix}" for i in range(len(ROWS))}
-
-
-def test_another_column_can_be_named(tmp_path: Path) -> None:
-    file = write_rows(tmp_path / "rows.csv", ROWS, column="body")
-    assert texts(Text(str(file), column="body").load()) == sorted(ROWS)
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_a_missing_column_is_refused_and_the_columns_are_named(tmp_path: Path, suffix: str) -> None:
-    file = write_rows(tmp_path / f"rows{suffix}", ROWS, column="test")
-    with pytest.raises(
-        UserError, match=rf"rows\{suffix}.* no column 'text'; it has 'id', 'test'\. Did you mean 'test'"
-    ):
-        Text(str(file)).load()
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_column_without_text_is_refused(tmp_path: Path, suffix: str) -> None:
-    file = write_rows(tmp_path / f"rows{suffix}", ROWS)
-    with pytest.raises(UserError, match="column 'id' holds int, not text"):
-        Text(str(file), column="id").load()
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_missing_rows_are_passed_over(tmp_path: Path, suffix: str) -> None:
-    corpus = Text(str(write_rows(tmp_path / f"rows{suffix}", [None, "", *ROWS]))).load()
-    assert texts(corpus) == sorted(ROWS)
-
-
-def test_a_separator_cuts_a_file_into_documents(tmp_path: Path) -> None:
-    (tmp_path / "all.txt").write_bytes("\n<|end|>\n".join(ROWS).encode() + b"\n<|end|>\n")
-    corpus = Text(str(tmp_path / "all.txt"), separator="\n<|end|>\n").load()
-    assert texts(corpus) == sorted(ROWS)
-    assert {document.id for _, document in corpus} == {f"all.txt#{i}" for i in range(len(ROWS))}
-
-
-def test_a_byte_order_mark_is_taken_off(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + "é\n".encode() * 100)
-    write_rows(tmp_path / "b.csv", ROWS).write_bytes(b"\xef\xbb\xbf" + (tmp_path / "b.csv").read_bytes())
-    corpus = Text(str(tmp_path)).load()
-    assert not any("\ufeff" in document.text for _, document in corpus)
-
-
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252"])
-def test_other_encodings_are_read_when_named(tmp_path: Path, encoding: str) -> None:
-    text = "Où est l'été?\n" * 60
-    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
-    corpus = Text(str(tmp_path / "a.txt"), encoding=encoding).load()
-    assert "".join(document.text for _, document in corpus) == text
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"caf\xe9 au lait", r"a\.txt is not utf-8: byte 3 of 12 \(0xe9\).*data\.encoding=cp1252"),
-        ("été".encode("utf-16"), r"byte 0 of 8 \(0xff\).*data\.encoding=utf-16"),
-    ],
-)
-def test_a_wrong_encoding_names_file_and_byte(tmp_path: Path, data: bytes, message: str) -> None:
-    (tmp_path / "a.txt").write_bytes(data)
-    with pytest.raises(UserError, match=message):
-        Text(str(tmp_path)).load()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.jsonl", '{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
-        ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: not a JSON object but list"),
-        ("a.parquet", "PAR1 no", "not a Parquet file"),
-        ("a.csv", 'text\n"a"b\n', "not a CSV that can be read"),
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=rf"{name}.*{message}"):
-        Text(str(tmp_path)).load()
-
-
-def test_a_line_break_of_unicode_is_no_line_end_in_jsonl(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"text": "a\u2028b\x85c"}\n', encoding="utf-8")
-    assert "".join(document.text for _, document in Text(str(tmp_path)).load()) == "a\u2028b\x85c"
-
-
-def test_a_huge_csv_field_is_read(tmp_path: Path) -> None:
-    rows = ["x" * 300_000, *ROWS]
-    assert texts(Text(str(write_rows(tmp_path / "a.csv", rows))).load()) == sorted(rows)
-
-
-def test_a_file_that_can_not_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.txt").write_text("a")
-
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(self))
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(UserError, match=r"can't open .*a\.txt: Permission denied"):
-        Text(str(tmp_path / "a.txt")).load()
-
+from tests.harness.text.data.own_files import ROWS, texts, write_rows
 
 # --- finding
-
-
-def test_folders_globs_and_files_may_be_mixed_and_each_file_counts_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("one.txt", "deep/er/two.txt", "deep/three.md", ".hidden/no.txt", "deep/.no.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"{name}\n" * 50)
-    monkeypatch.chdir(tmp_path)
-    corpus = Text(["one.txt", "deep", "**/*.txt", str(tmp_path)]).load()
-    assert {document.id.rsplit(":", 1)[0] for _, document in corpus} == {"one.txt", "deep/er/two.txt", "deep/three.md"}
 
 
 def test_the_same_files_elsewhere_are_the_same_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,46 +21,6 @@ def test_the_same_files_elsewhere_are_the_same_corpus(tmp_path: Path, monkeypatc
             (tmp_path / folder / f"{i}.txt").write_text(row)
     monkeypatch.chdir(tmp_path)
     assert Text("a").load().fingerprint == Text(f"{tmp_path}/b/*.txt").load().fingerprint
-
-
-def test_a_name_with_brackets_is_a_file_before_it_is_a_glob(tmp_path: Path) -> None:
-    (tmp_path / "a[1].txt").write_text("bracket\n" * 50)
-    (tmp_path / "a1.txt").write_text("other\n" * 50)
-    assert "other" not in "".join(texts(Text(str(tmp_path / "a[1].txt")).load()))
-
-
-def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: Path) -> None:
-    write_rows(tmp_path / "rows.csv", ROWS)
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
-    corpus = Text(str(tmp_path)).load()
-    assert texts(corpus) == sorted(ROWS)
-    assert len(corpus.notes) == 1
-    assert "1 files of other kinds passed over" in corpus.notes[0]
-    assert "picture.png" in corpus.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("paths", "message"),
-    [
-        ([], r"data=text needs to know which files: data\.paths=FILE"),
-        ("", "one of the paths is empty"),
-        ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
-        ("*.md", "no file matches it as a glob"),
-        ("empty-folder", "the folder has no files"),
-        ("pictures", r"1 files there, all of other kinds \(\.png\)"),
-        ("pictures/a.png", r"can't read pictures/a\.png: its name ends in \.png.*\.txt, \.md"),
-    ],
-)
-def test_paths_that_lead_nowhere_say_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: str | list[str], message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mising.txt").write_text("a")
-    (tmp_path / "empty-folder").mkdir()
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.png").write_bytes(b"")
-    with pytest.raises(UserError, match=message):
-        Text(paths).load()
 
 
 def test_empty_files_are_skipped_with_a_note(tmp_path: Path) -> None:
@@ -273,31 +74,6 @@ def test_a_text_too_short_to_cut_is_refused(tmp_path: Path) -> None:
         Text(str(tmp_path)).load()
 
 
-fractions = st.tuples(st.floats(0.01, 0.45), st.floats(0.01, 0.45))
-
-
-@given(text=st.text(st.sampled_from("ab\n"), max_size=200), asked=fractions)
-def test_stretches_joined_are_the_text_and_none_is_empty(text: str, asked: tuple[float, float]) -> None:
-    stretches = cut_text(text, *asked)
-    if stretches is None:
-        assert len(text) < 3
-    else:
-        assert "".join(stretches) == text
-        assert all(stretches)
-
-
-@given(num_turns=st.integers(0, 60), asked=fractions)
-def test_stretches_of_a_transcript_have_its_turns(num_turns: int, asked: tuple[float, float]) -> None:
-    whole = Transcript(tuple(Turn(("Human", "Assistant")[i % 2], f"{i}\n\nHuman: {i}") for i in range(num_turns)))
-    stretches = cut_transcript(HUMAN_ASSISTANT.render(whole), HUMAN_ASSISTANT, *asked)
-    if stretches is None:
-        assert num_turns < 3
-    else:
-        parsed = [HUMAN_ASSISTANT.parse(stretch).turns for stretch in stretches]
-        assert all(parsed)
-        assert tuple(turn for turns in parsed for turn in turns) == whole.turns
-
-
 # --- transcripts and settings
 
 
@@ -345,10 +121,3 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Text("a.txt", **wrong)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_in_a_folder_is_no_file(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.txt")
-    write_rows(tmp_path / "rows.csv", ROWS)
-    assert texts(Text(str(tmp_path)).load()) == sorted(ROWS)

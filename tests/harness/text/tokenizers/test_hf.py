@@ -1,6 +1,6 @@
 """tokenizer=hf against transformers' own, and what it does with folders that it can't take.
 
-What holds for every tokenizer is in test_tokenizers.py, over one of each kind.
+What holds for every tokenizer is in test_tokenizer.py, over one of each kind.
 """
 
 from __future__ import annotations

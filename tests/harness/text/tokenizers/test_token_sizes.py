@@ -9,7 +9,7 @@ from harness.text.tokenizers.token_sizes import token_sizes
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.text.utf8 import encode_utf8
 from tests.harness.text.strategies import any_text, tricky_text
-from tests.harness.text.test_tokenizers import TOKENIZERS, every_tokenizer
+from tests.harness.text.tokenizers.examples import TOKENIZERS, every_tokenizer
 
 
 @every_tokenizer

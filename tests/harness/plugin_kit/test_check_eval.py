@@ -1,4 +1,4 @@
-"""`bakeoff check`: what comes with bakeoff passes, and each mistake is found by the check meant for it."""
+"""`bakeoff check` of evals: ours pass, and each mistake is found by the check meant for it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from harness.config.options import options
-from harness.plugin_kit import check_decoding as decoding
 from harness.plugin_kit import check_eval as evals
-from harness.plugin_kit.actor import Actor, ActorConfig
-from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
 from harness.plugin_kit.check_eval import EvalOnTrial, check_eval
-from harness.plugin_kit.check_model import check_model
 from harness.plugin_kit.outcome import Skipped
-from models.checking.contract import FIT_CHECKS
-from models.checking.trial import MARKOV, Subject
+from tests.harness.plugin_kit.mistakes import changed
 
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],
@@ -30,10 +24,6 @@ SMALL = {
     "compression": ["evals.compression.max_bytes=600"],
     "lm_eval": ["evals.lm_eval.tasks=[bakeoff_arithmetic_plain]", "evals.lm_eval.limit=6"],
     "showcase": ["evals.showcase.max_new_tokens=20"],
-}
-NEEDED = {
-    "constrained": ["decoding.transforms.constrained.pattern='[a-j]+'"],
-    "speculative": ["decoding.search.draft=itself"],
 }
 EVAL = """
 import random
@@ -72,7 +62,7 @@ NO_METRICS = """
         return super().metrics(rows) if any(rows["answer"]) else []
 
     def score"""
-SURE = """from harness.evaluation.eval import ScoreContinuation
+SURE = """from harness.evaluation import ScoreContinuation
         return [ScoreContinuation(sample.prompt, sample.target), Complete("""
 HAS_SAMPLES = evals.it_has_samples_with_ids_of_their_own_and_asks_something_about_each
 TEXT = "text = answers[0].text"
@@ -112,29 +102,10 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
 }
 
 
-def changed(text: str, changes: dict[str, str]) -> str:
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
-
-
 @pytest.mark.parametrize("name", options("evals"))
 def test_every_eval_of_ours_passes(name: str) -> None:
     failed = [outcome for outcome in check_eval(name, SMALL[name]) if outcome.verdict == "FAIL"]
     assert failed == []
-
-
-@pytest.mark.parametrize("name", options("decoding"))
-def test_every_decoding_strategy_of_ours_passes(name: str) -> None:
-    failed = [outcome for outcome in check_decoding(name, NEEDED.get(name, ())) if outcome.verdict == "FAIL"]
-    assert failed == []
-
-
-@pytest.mark.parametrize("name", ["unigram", "gru"])
-def test_families_of_ours_pass(name: str) -> None:
-    overrides = ["model.d_model=16"] if name == "gru" else []
-    assert {outcome.verdict for outcome in check_model(name, overrides)} == {"pass"}
 
 
 @pytest.fixture
@@ -163,84 +134,3 @@ def test_an_eval_without_targets_is_not_asked_for_full_marks(echo: Path) -> None
     verdicts = {outcome.sentence: outcome.verdict for outcome in check_eval(str(echo))}
     assert verdicts.pop("a model that knows gets full marks") == "skip"
     assert set(verdicts.values()) == {"pass"}
-
-
-STRATEGY = '''
-from dataclasses import dataclass
-
-import torch
-
-from harness.completion import Draw, PlainTransform
-
-
-@dataclass(frozen=True)
-class Same(PlainTransform):
-    def reshape(self, logprobs):
-        return logprobs.clone()
-
-
-@dataclass(frozen=True)
-class OwnDraw(Draw):
-    """Draws."""
-'''
-SAME, CALL = "logprobs.clone()", "    def __call__(self, logprobs, uniforms):\n        return "
-DRAWS, ODDS = '    """Draws."""', "    def odds(self, logprobs):\n        return "
-WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], None]]] = {
-    "unnormalised": ({SAME: "logprobs - 1"}, decoding.transforms_give_distributions),
-    "in place": ({SAME: "logprobs.clamp_(max=-0.1)"}, decoding.transforms_give_distributions),
-    "brings back": (
-        {SAME: "torch.log_softmax(logprobs.clamp(min=-20), -1)"},
-        decoding.transforms_give_distributions,
-    ),
-    "mixes rows": (
-        {SAME: "torch.log_softmax(logprobs + logprobs.clamp(min=-9).mean(0), -1)"},
-        decoding.a_transform_sees_one_row_at_a_time,
-    ),
-    "picks anything": (
-        {DRAWS: f"{CALL}(uniforms * logprobs.shape[-1]).long()"},
-        decoding.the_chooser_picks_only_what_has_probability,
-    ),
-    "wrong odds": (
-        {DRAWS: f"{ODDS}torch.softmax(2 * logprobs, -1)"},
-        decoding.the_chooser_s_odds_are_those_of_its_picks,
-    ),
-    "own numbers": (
-        {DRAWS: f"{CALL}torch.multinomial(logprobs.exp(), 1)[:, 0]"},
-        decoding.the_same_seed_writes_the_same_text_and_no_global_state_is_touched,
-    ),
-}
-
-
-def test_a_strategy_without_mistakes_passes_every_check(tmp_path: Path) -> None:
-    path = tmp_path / "steps.py"
-    path.write_text(STRATEGY)
-    assert {outcome.verdict for outcome in check_decoding(str(path))} == {"pass"}
-
-
-@pytest.mark.parametrize("mistake", WRONG_STRATEGIES)
-def test_each_mistake_in_a_strategy_is_found_by_the_check_meant_for_it(mistake: str, tmp_path: Path) -> None:
-    changes, check = WRONG_STRATEGIES[mistake]
-    path = tmp_path / "steps.py"
-    path.write_text(changed(STRATEGY, changes))
-    with pytest.raises(AssertionError):
-        check(StrategyOnTrial(str(path), ()))
-
-
-def test_the_models_that_play_a_part_keep_the_contract_themselves() -> None:
-    actor = Actor(MARKOV.size, MARKOV.start_token)
-    for begin in range(0, 200, 20):
-        actor.learn(MARKOV.stream[begin : begin + 10].tolist(), MARKOV.stream[begin + 10 : begin + 20].tolist())
-    subject = Subject(ActorConfig(), MARKOV)
-    subject.__dict__["model"] = actor
-    for check in FIT_CHECKS:
-        check(subject)
-
-
-def test_an_actor_says_what_it_learnt_and_what_it_learnt_first_goes_first() -> None:
-    actor = Actor(6, 5)
-    actor.learn([0, 1], [2, 2])
-    actor.learn([0, 1], [3])
-    actor.learn([], [0, 4])
-    for read, expected in (([], 0), ([0], 4), ([0, 1], 2), ([0, 1, 2, 2], 5), ([0, 1, 3], 5), ([4, 4], 5)):
-        _, state = actor.read(actor.start(), torch.tensor([read], dtype=torch.int64))
-        assert int(state.logprobs.argmax()) == expected

@@ -1,0 +1,70 @@
+"""The machine and the code that a run ran on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.common import environment
+from harness.common.errors import UserError
+from tests.conftest import ROOT
+
+
+def test_versions_are_those_of_the_installed_packages() -> None:
+    versions = environment.versions()
+    assert versions["torch"] == importlib.metadata.version("torch")
+    assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_package_of_our_name_in_another_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    code = "from harness.common.environment import check_packages; check_packages()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"the one in {tmp_path / 'models'} comes first" in done.stderr
+    environment.check_packages()  # ours alone is in order
+
+
+def test_our_own_package_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="it is missing"):
+        environment.check_packages()
+
+
+def test_the_commit_is_git_s_and_a_change_makes_the_checkout_dirty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", "-C", str(tmp_path), *identity, *words], capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    monkeypatch.setattr(environment, "_ROOT", tmp_path.resolve())
+    assert environment.git_state() == {"commit": None, "dirty": None}
+    git("init", "-q")
+    (tmp_path / "file").write_text("a")
+    git("add", "file")
+    git("commit", "-qm", "first")
+    assert environment.git_state() == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "new").touch()
+    assert environment.git_state()["dirty"] is False
+    (tmp_path / "file").write_text("b")
+    assert environment.git_state()["dirty"] is True
+
+
+def test_the_peak_of_memory_holds_what_was_held_at_once() -> None:
+    environment.start_measuring_memory()
+    before = environment.peak_memory_bytes()
+    held = np.ones(8_000_000)  # 64 MB
+    del held
+    assert environment.peak_memory_bytes() >= before + 50_000_000

@@ -1,0 +1,35 @@
+"""What a user is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.common.errors import PluginError, UserError, closest, told
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("a\n  b"), "ValueError: a b"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (AssertionError(), "AssertionError"),
+    ],
+)
+def test_an_exception_is_told_in_one_line(error: Exception, line: str) -> None:
+    assert told(error) == line
+
+
+def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:
+    assert closest("hamlett", ["macbeth", "hamlet"]) == " Did you mean 'hamlet'?"
+    assert closest("xyz", ["macbeth", "hamlet"]) == ""
+    assert closest("xyz", []) == ""
+
+
+def test_a_plugin_s_error_names_it_and_keeps_the_traceback() -> None:
+    try:
+        int("missing")
+    except ValueError as cause:
+        error = PluginError("my_eval.py can't be imported", cause)
+    assert isinstance(error, UserError)
+    assert str(error).startswith("my_eval.py can't be imported: ValueError: invalid literal")
+    assert 'int("missing")' in error.details

@@ -1,0 +1,30 @@
+"""A room's face brings each name from its file, and only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.common.face import face
+
+
+def test_a_file_is_imported_when_one_of_its_names_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("quick", "heavy"):
+        (tmp_path / f"{name}_of_a_face.py").write_text(f"second_{name} = 2\nfirst_{name} = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names, attribute = face(
+        "a.room",
+        {"quick_of_a_face": ["second_quick", "first_quick"], "heavy_of_a_face": ["first_heavy"]},
+    )
+    assert names == ["first_heavy", "first_quick", "second_quick"]
+    assert attribute("second_quick") == 2
+    assert "quick_of_a_face" in sys.modules
+    assert "heavy_of_a_face" not in sys.modules
+
+
+def test_a_name_that_a_room_does_not_show_is_refused_as_python_does_it() -> None:
+    _, attribute = face("a.room", {"json": ["loads"]})
+    with pytest.raises(AttributeError, match=r"module 'a\.room' has no attribute 'dumps'"):
+        attribute("dumps")  # which json has, and the room does not show

@@ -1,0 +1,72 @@
+"""A plugin's mistake is named, not stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from harness.evaluation.metric import Metric
+from harness.evaluation.requests import Complete, Sample, Score, ScoreText
+from harness.evaluation.validity import check_metrics, check_requests, check_samples, check_score
+from tests.harness.evaluation.counting import Counting
+
+METRIC = Metric("counting", 2, "right", "all", 0.5, "share", True, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (["a"], "no Sample"),
+        ([Sample("", "p")], "place 0 is empty"),
+        ([Sample("a", "p"), Sample("b", "p"), Sample("a", "q")], "'a' of the sample at place 2"),
+    ],
+)
+def test_samples_must_have_ids_of_their_own(samples: Any, words: str) -> None:
+    check_samples([Sample("a", "p"), Sample("b", "p")])
+    with pytest.raises(ValueError, match=words):
+        check_samples(samples)
+
+
+def test_only_requests_are_asked() -> None:
+    check_requests([Complete("a", 1), ScoreText("b")])
+    wrong: Any = [Complete("a", 1), "b"]
+    with pytest.raises(ValueError, match="requests gave 'b'"):
+        check_requests(wrong)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_score_s_numbers_are_finite_or_none(value: float) -> None:
+    check_score(Score({"a": None, "b": 1.5}))
+    with pytest.raises(ValueError, match="the measure 'b'"):
+        check_score(Score({"a": 1.0, "b": value}))
+    with pytest.raises(ValueError, match="the measure 'nats'"):
+        check_score(Score({}, nats=value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"eval": "other"}, "no Metric of counting version 2"),
+        ({"eval_version": 1}, "no Metric of counting version 2"),
+        ({"value": math.nan}, "the value of the metric right of all is nan"),
+        ({"ci_high": math.inf}, "the ci_high"),
+        ({"value": None}, "neither a value nor a reason"),
+    ],
+)
+def test_a_metric_that_could_not_be_believed_is_refused(changes: dict[str, Any], words: str) -> None:
+    check_metrics(Counting(), [METRIC, dataclasses.replace(METRIC, slice="a=b", value=None, reason="none")])
+    with pytest.raises(ValueError, match=words):
+        check_metrics(Counting(), [dataclasses.replace(METRIC, **changes)])
+
+
+def test_a_metric_is_given_once() -> None:
+    with pytest.raises(ValueError, match="right of all twice"):
+        check_metrics(Counting(), [METRIC, METRIC])
+
+
+def test_a_metric_that_utf8_can_not_hold_is_refused() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        check_metrics(Counting(), [dataclasses.replace(METRIC, slice="a=\ud800")])

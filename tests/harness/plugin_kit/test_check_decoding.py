@@ -1,0 +1,85 @@
+"""`bakeoff check` of decoding: ours pass, and each mistake is found by the check meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.config.options import options
+from harness.plugin_kit import check_decoding as decoding
+from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
+from tests.harness.plugin_kit.mistakes import changed
+
+NEEDED = {
+    "constrained": ["decoding.transforms.constrained.pattern='[a-j]+'"],
+    "speculative": ["decoding.search.draft=itself"],
+}
+
+
+@pytest.mark.parametrize("name", options("decoding"))
+def test_every_decoding_strategy_of_ours_passes(name: str) -> None:
+    failed = [outcome for outcome in check_decoding(name, NEEDED.get(name, ())) if outcome.verdict == "FAIL"]
+    assert failed == []
+
+
+STRATEGY = '''
+from dataclasses import dataclass
+
+import torch
+
+from harness.completion import Draw, PlainTransform
+
+
+@dataclass(frozen=True)
+class Same(PlainTransform):
+    def reshape(self, logprobs):
+        return logprobs.clone()
+
+
+@dataclass(frozen=True)
+class OwnDraw(Draw):
+    """Draws."""
+'''
+SAME, CALL = "logprobs.clone()", "    def __call__(self, logprobs, uniforms):\n        return "
+DRAWS, ODDS = '    """Draws."""', "    def odds(self, logprobs):\n        return "
+WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], None]]] = {
+    "unnormalised": ({SAME: "logprobs - 1"}, decoding.transforms_give_distributions),
+    "in place": ({SAME: "logprobs.clamp_(max=-0.1)"}, decoding.transforms_give_distributions),
+    "brings back": (
+        {SAME: "torch.log_softmax(logprobs.clamp(min=-20), -1)"},
+        decoding.transforms_give_distributions,
+    ),
+    "mixes rows": (
+        {SAME: "torch.log_softmax(logprobs + logprobs.clamp(min=-9).mean(0), -1)"},
+        decoding.a_transform_sees_one_row_at_a_time,
+    ),
+    "picks anything": (
+        {DRAWS: f"{CALL}(uniforms * logprobs.shape[-1]).long()"},
+        decoding.the_chooser_picks_only_what_has_probability,
+    ),
+    "wrong odds": (
+        {DRAWS: f"{ODDS}torch.softmax(2 * logprobs, -1)"},
+        decoding.the_chooser_s_odds_are_those_of_its_picks,
+    ),
+    "own numbers": (
+        {DRAWS: f"{CALL}torch.multinomial(logprobs.exp(), 1)[:, 0]"},
+        decoding.the_same_seed_writes_the_same_text_and_no_global_state_is_touched,
+    ),
+}
+
+
+def test_a_strategy_without_mistakes_passes_every_check(tmp_path: Path) -> None:
+    path = tmp_path / "steps.py"
+    path.write_text(STRATEGY)
+    assert {outcome.verdict for outcome in check_decoding(str(path))} == {"pass"}
+
+
+@pytest.mark.parametrize("mistake", WRONG_STRATEGIES)
+def test_each_mistake_in_a_strategy_is_found_by_the_check_meant_for_it(mistake: str, tmp_path: Path) -> None:
+    changes, check = WRONG_STRATEGIES[mistake]
+    path = tmp_path / "steps.py"
+    path.write_text(changed(STRATEGY, changes))
+    with pytest.raises(AssertionError):
+        check(StrategyOnTrial(str(path), ()))

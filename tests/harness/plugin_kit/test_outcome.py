@@ -1,0 +1,66 @@
+"""How checks come out."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
+from models.checking.contract import hold
+
+
+def it_holds(of: list[str]) -> None:
+    of.append("seen")
+
+
+def it_is_false(of: list[str]) -> None:
+    hold(False, "it is\n  otherwise")
+
+
+def it_breaks(of: list[str]) -> None:
+    error = ZeroDivisionError("by zero")
+    error.add_note("in sample 'a'")
+    raise error
+
+
+def it_is_skipped(of: list[str]) -> None:
+    raise Skipped("not here")
+
+
+def it_says_much(of: list[str]) -> None:
+    hold(False, "x" * 1000)
+
+
+def test_a_check_s_name_is_its_sentence_and_it_passes_fails_or_is_skipped() -> None:
+    subject: list[str] = []
+    made = list(outcomes([it_holds, it_is_false, it_is_skipped], subject))
+    assert [str(outcome) for outcome in made] == [
+        "pass  it holds",
+        "FAIL  it is false: it is otherwise",
+        "skip  it is skipped: not here",
+    ]
+    assert subject == ["seen"]
+
+
+def test_an_exception_is_told_with_its_note_and_its_line() -> None:
+    [_, broken] = outcomes([it_holds, it_breaks], [])
+    assert broken.verdict == "FAIL"
+    assert broken.reason.startswith("ZeroDivisionError: by zero, in sample 'a' (")
+    assert f"{__file__}:{it_breaks.__code__.co_firstlineno + 3}" in broken.reason
+
+
+@pytest.mark.parametrize(("first", "number"), [(it_is_false, 1), (it_is_skipped, 2), (it_holds, 2)])
+def test_where_the_first_check_fails_the_others_are_not_made(first, number: int) -> None:  # type: ignore[no-untyped-def]
+    assert len(list(outcomes([first, it_holds], []))) == number
+
+
+def test_a_long_reason_is_cut() -> None:
+    [outcome] = outcomes([it_says_much], [])
+    assert outcome == Outcome("it says much", "FAIL", "x" * 400 + " ...")
+
+
+def test_without_a_message_a_failed_assertion_is_named() -> None:
+    def it_asserts(of: object) -> None:
+        raise AssertionError
+
+    [outcome] = outcomes([it_asserts], None)
+    assert outcome.reason == "AssertionError"

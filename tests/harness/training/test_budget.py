@@ -1,0 +1,46 @@
+"""What a budget allows, and the width that spends one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.training.budget import Budget, count_params, missed_by, solve_width
+from models.lstm import LSTMConfig
+from models.ngram import NGramConfig
+from models.transformer import TransformerConfig
+
+
+@pytest.mark.parametrize("config", [LSTMConfig(), TransformerConfig()], ids=["lstm", "transformer"])
+@pytest.mark.parametrize("num_params", [20_000, 300_000, 1_000_000])
+def test_the_width_is_the_one_nearest_to_the_parameter_budget(config: LSTMConfig, num_params: int) -> None:
+    sized = solve_width(config, num_params, 100)
+    assert isinstance(sized, type(config))
+    step = config.width_multiple
+    assert sized.d_model % step == 0
+    found = count_params(sized, 100)
+    assert missed_by(sized, num_params, found) == found / num_params - 1
+    for other in (sized.d_model - step, sized.d_model + step):
+        if other > 0:
+            neighbour = count_params(dataclasses.replace(sized, d_model=other), 100)
+            assert abs(found - num_params) <= abs(neighbour - num_params)
+
+
+def test_a_parameter_budget_below_any_width_is_refused() -> None:
+    with pytest.raises(UserError, match="too small for model=lstm"):
+        solve_width(LSTMConfig(), 50, 100)
+
+
+def test_a_family_without_a_width_stays_as_it_is() -> None:
+    config = NGramConfig(order=3)
+    assert solve_width(config, 1_000, 100) is config
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tokens": 0}, {"seconds": -1.0}, {"flops": 0.0}, {"num_params": -3, "tokens": 5}, {}]
+)
+def test_an_impossible_budget_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="budget"):
+        Budget(**wrong)

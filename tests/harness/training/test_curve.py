@@ -1,0 +1,49 @@
+"""What a fit has spent, how it is validated, and the rows of its curve."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from harness.plugin_kit.chain import TableModel
+from harness.training.curve import Spent, Validation, curve_row
+
+
+def test_bits_per_byte_are_the_tokens_bits_over_the_bytes() -> None:
+    # After token 0: 1/2, 1/4, 1/4; after any other: 0 for sure.
+    table = torch.tensor([[0.5, 0.25, 0.25], [1, 0, 0], [1, 0, 0]]).log()
+    validation = Validation([np.array([1, 0, 2]), np.array([0, 0])], num_bytes=10)
+    # 2 + 0 + 2 bits, and 1 + 1 bits
+    assert validation.bits_per_byte(TableModel(table, 0)) == pytest.approx(6 / 10)
+
+
+def test_a_text_of_no_probability_has_no_bits() -> None:
+    table = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).log()
+    assert math.isnan(Validation([np.array([0])], 1).bits_per_byte(TableModel(table, 0)))
+
+
+def test_documents_are_given_as_the_tensors_that_they_are() -> None:
+    documents = Validation([np.array([1, 2]), np.array([], dtype=np.int64)], 2).as_tensors()
+    assert [document.tolist() for document in documents] == [[1, 2], []]
+
+
+def test_a_row_of_the_curve_has_every_column_and_nan_where_nothing_was_measured() -> None:
+    row = curve_row(Spent(tokens=600, seconds=2.0, flops=1e6, steps=3), train_loss_nats=1.5)
+    assert {key: value for key, value in row.items() if value == value} == {
+        "step": 3,
+        "tokens": 600,
+        "flops": 1e6,
+        "seconds": 2.0,
+        "tokens_per_second": 300.0,
+        "train_loss_nats": 1.5,
+    }
+    assert {key for key, value in row.items() if value != value} == {"validation_bits_per_byte", "learning_rate"}
+    assert math.isnan(curve_row(Spent())["tokens_per_second"])
+
+
+def test_what_several_fits_have_cost_is_added_up() -> None:
+    costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
+    assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)
