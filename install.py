@@ -28,8 +28,7 @@ def main() -> int:
         print("Setting up .venv (once; a few minutes) ...", flush=True)
         try:
             subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-            pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            # pip compiles the bytecode as it installs: without that the first start would take seconds longer
+            pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
             subprocess.run([*pip, "--requirement", str(ROOT / "requirements.lock")], check=True)
             subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
         except subprocess.CalledProcessError as error:
@@ -40,6 +39,9 @@ def main() -> int:
                 "and Ubuntu a missing package python3-venv. Mend it and run install.py again; it goes on from here."
             )
             return 1
+        # Without the bytecode the first start would take seconds longer. pip would compile on one core; some packages
+        # hold files that are no Python and stay as they are.
+        subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(ENVIRONMENT)], check=False)
         STAMP.write_text(wanted)
     # its own message says what to do; everything but data=shakespeare works without
     subprocess.run([str(BIN / "bakeoff"), "fetch"], check=False)

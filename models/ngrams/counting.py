@@ -319,7 +319,8 @@ def _count_windows(
             key[number] = value
         slot = _slot_of(key, keys, counts)
         if counts[slot] == 0:
-            keys[slot] = key
+            for number in range(len(key)):  # a whole row at once takes numba seconds more to compile
+                keys[slot, number] = key[number]
             used += 1
         counts[slot] += 1
         place += 1
@@ -333,7 +334,8 @@ def _rehash(keys: Keys, counts: Ints, new_keys: Keys, new_counts: Ints) -> int:
     for row in range(len(counts)):
         if counts[row] > 0:
             slot = _slot_of(keys[row], new_keys, new_counts)
-            new_keys[slot] = keys[row]
+            for number in range(keys.shape[1]):
+                new_keys[slot, number] = keys[row, number]
             new_counts[slot] = counts[row]
             used += 1
     return used
