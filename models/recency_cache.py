@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checks import Impossible, check_option
+from models.checks import Impossible, check_option, check_stored, stored_array
 from models.combined import CombinedConfig, CombinedModel
 from models.language_model import Cost, LanguageModel, State
 
@@ -161,7 +161,11 @@ class Cache(CombinedModel):
         return {"sharpness": self.sharpness, "weights": self.weights}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.sharpness, self.weights = tensors["sharpness"], tensors["weights"]
+        sharpness = stored_array(tensors, "sharpness", torch.float64, (1,))
+        check_stored("sharpness", 0 <= float(sharpness) <= max(SHARPNESSES), f"it must be 0 to {max(SHARPNESSES)}")
+        weights = stored_array(tensors, "weights", torch.float64, (self.config.longest_match + 1,))
+        check_stored("weights", bool(((weights >= 0) & (weights <= 1)).all()), "weights must be 0 to 1")
+        self.sharpness, self.weights = sharpness, weights
 
     def cost(self) -> Cost:
         cost = super().cost()

@@ -53,6 +53,13 @@ class SuffixArray:
         offsets = np.cumsum(np.bincount(followers + 1, minlength=vocab_size + 1)) - 1
         return cls(followers, rows_of, offsets)
 
+    def is_of_a_text(self) -> bool:
+        """Whether the rows are those of a text. Where they are not, `text` would read outside the arrays."""
+        num_tokens = len(self.rows_of)
+        next_rows = np.zeros(num_tokens + 1, np.int64)  # by the LF mapping
+        next_rows[self.rows_of] = np.arange(1, num_tokens + 1)
+        return bool(_num_steps(next_rows) == num_tokens)
+
     def text(self) -> Indices:
         """The text again (N,), by the LF mapping."""
         return _invert(self.followers, self.rows_of, self.offsets)
@@ -143,6 +150,17 @@ def clear_run(followers: Indices, begin: int, end: int, counts: Ints) -> None:
 def count_in_run(rows_of: Indices, offsets: Ints, begin: int, end: int, token: int) -> int:
     """How often a token follows in a run of rows."""
     return _rank(rows_of, offsets, token, end) - _rank(rows_of, offsets, token, begin)
+
+
+@numba.njit(cache=True, nogil=True)
+def _num_steps(next_rows: Ints) -> int:
+    """How many rows come after row 0. The last one's next row is 0, and no other's."""
+    steps = 0
+    row = next_rows[0]
+    while row != 0:
+        row = next_rows[row]
+        steps += 1
+    return steps
 
 
 @numba.njit(cache=True, nogil=True)

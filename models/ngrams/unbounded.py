@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.ngrams.held_out import choose_weights
 from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, clear_run, count_in_run, extend, tally_run
@@ -187,9 +187,18 @@ class UnboundedNGram(CountingModel):
         return self.base.tensors() | {name: torch.from_numpy(array) for name, array in own.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Raises BadWeights (models/checks.py) where the arrays are no model of these options."""
         self.base.load_tensors(tensors)
-        self.weights = tensors["weights"].numpy()
-        self._take_up(SuffixArray.from_followers(tensors["followers"].numpy(), self.vocab_size))
+        weights = stored_array(tensors, "weights", torch.float64, (_NUM_BUCKETS,)).numpy()
+        check_stored("weights", bool(((weights >= 0) & (weights <= 1)).all()), "weights must be 0 to 1")
+        followers = stored_array(tensors, "followers", torch.int32, (None,)).numpy()
+        in_vocabulary = bool(((followers >= -1) & (followers < self.vocab_size)).all())
+        check_stored("followers", in_vocabulary, f"they must be -1 or token ids, 0 to {self.vocab_size - 1}")
+        check_stored("followers", np.count_nonzero(followers == -1) == 1, "one must be -1, where the text ends")
+        array = SuffixArray.from_followers(followers, self.vocab_size)
+        check_stored("followers", array.is_of_a_text(), "no text has these")
+        self.weights = weights
+        self._take_up(array)
 
 
 @numba.njit(cache=True, nogil=True)
