@@ -147,14 +147,18 @@ class Cache(CombinedModel):
         if not documents:
             raise Impossible("model=cache chooses its weights by validation text, and there is none.")
         base = torch.cat([self.base.token_logprobs(document)[0].cpu().double().exp() for document in documents])
-        found = []
+        candidates = []
         for sharpness in SHARPNESSES if self.config.longest_match else SHARPNESSES[:1]:
             votes = [self._votes(document, sharpness) for document in documents]
             shares, matches = (torch.cat([part[0] for part in parts]) for parts in zip(*votes, strict=True))
-            weights = _expectation_maximisation(base, shares, matches, self.config.longest_match)
-            own = torch.where(matches >= 0, weights[matches.clamp(min=0)], 0.0)
-            found.append((float(((1 - own) * base + own * shares).log().sum()), sharpness, weights))
-        _, sharpness, self.weights = max(found, key=lambda one: one[0])
+            # A token that neither gives a probability is impossible under every weight and sharpness.
+            possible = base + shares > 0
+            base_shares, shares, matches = base[possible], shares[possible], matches[possible]
+            weights = _expectation_maximisation(base_shares, shares, matches, self.config.longest_match)
+            cache_weights = torch.where(matches >= 0, weights[matches.clamp(min=0)], 0.0)
+            loglikelihood = ((1 - cache_weights) * base_shares + cache_weights * shares).log().sum()
+            candidates.append((float(loglikelihood), sharpness, weights))
+        _, sharpness, self.weights = max(candidates, key=lambda candidate: candidate[0])
         self.sharpness = torch.tensor([sharpness], dtype=torch.float64)
 
     def own_tensors(self) -> dict[str, Tensor]:
@@ -173,7 +177,8 @@ class Cache(CombinedModel):
 
 
 def _expectation_maximisation(base: Tensor, shares: Tensor, matches: Tensor, longest_match: int) -> Tensor:
-    """A weight for each longest match (L + 1,), from what base and cache gave held-out tokens, (N,) each.
+    """A weight for each longest match (L + 1,), from what base and cache gave held-out tokens, (N,) each; to every
+    token at least one of them gave a probability.
 
     Two made-up observations, one for and one against, stand in for weights that the text says nothing about.
     """
@@ -182,8 +187,8 @@ def _expectation_maximisation(base: Tensor, shares: Tensor, matches: Tensor, lon
     counts = torch.bincount(matches, minlength=longest_match + 1).double()
     weights = torch.full((longest_match + 1,), 0.05, dtype=torch.float64)
     for _ in range(_ROUNDS):
-        own = weights[matches]
-        posterior = own * shares / ((1 - own) * base + own * shares)
+        cache_weights = weights[matches]
+        posterior = cache_weights * shares / ((1 - cache_weights) * base + cache_weights * shares)
         weights = (torch.bincount(matches, posterior, longest_match + 1) + 1) / (counts + 2)
     return weights
 
