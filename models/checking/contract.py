@@ -209,8 +209,9 @@ def a_prompt_several_times_longer_than_the_context_works(of: Subject) -> None:
     if context is not None and 2 * context < length:
         # What lies further back than the context is forgotten.
         changed = tokens.clone()
-        begun = length - context - 10
-        changed[0, :begun] = (changed[0, :begun] + 1) % of.model.vocab_size
+        # The first of the last ten distributions comes after length - 9 tokens.
+        num_forgotten = length - 9 - context
+        changed[0, :num_forgotten] = (changed[0, :num_forgotten] + 1) % of.model.vocab_size
         close(of.model.logprobs(changed)[0, -10:], logprobs[0, -10:])
 
 
