@@ -76,7 +76,7 @@ class HFConfig(ModelConfig):
 class HFModel(WindowedModel):
     """transformers' AutoModelForCausalLM, in float32."""
 
-    config: HFConfig  # type: ignore[assignment]
+    config: HFConfig
 
     def __init__(self, config: HFConfig, vocab_size: int, start_token: int) -> None:
         """Reads the weights. Raises Impossible where they aren't of a model that can be read here, or where vocabulary
@@ -172,9 +172,6 @@ class HFModel(WindowedModel):
     def stride(self) -> int:
         return self.config.stride or max(1, self.context_length // 2)
 
-    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, None]:
-        return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
-
     def new_cache(self, num_rows: int) -> LeftPaddedCache:
         return LeftPaddedCache.empty(self._cache_shapes, num_rows, next(self.parameters()))
 
@@ -184,7 +181,7 @@ class HFModel(WindowedModel):
         with self._in_evaluation():
             if cache is None:
                 # What doesn't count is at the end, where nothing that counts can see it.
-                return self.forward(tokens)[0], None
+                return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
             assert isinstance(cache, LeftPaddedCache)
             grown = cache.grow(counts)
             rows: dict[str, Tensor] = {}

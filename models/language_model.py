@@ -259,6 +259,26 @@ class CountingModel(LanguageModel):
         """
 
 
+class TorchModel(LanguageModel, nn.Module):
+    """A model whose weights are those of a torch module, whether it is trained here or not."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        return self.to(device).eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self.load_state_dict(tensors)
+
+    def num_params(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
 @dataclass(frozen=True)
 class ParameterGroup:
     """Parameters that the optimizer treats alike."""
@@ -270,7 +290,7 @@ class ParameterGroup:
     """Their learning rate, as a multiple of the schedule's."""
 
 
-class NeuralModel(LanguageModel, nn.Module):
+class NeuralModel(TorchModel):
     """A family that is trained by gradients.
 
     A subclass writes `forward` and `training_length`, and `parameter_groups` where matrices alone are not what should
@@ -302,19 +322,3 @@ class NeuralModel(LanguageModel, nn.Module):
         from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
         nothing); None where a family has none.
         """
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    def on(self, device: torch.device) -> Self:
-        return self.to(device).eval()
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
-
-    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.load_state_dict(tensors)
-
-    def num_params(self) -> int:
-        return sum(p.numel() for p in self.parameters())

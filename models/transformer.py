@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from models.checks import check_option
 from models.dropout import drop
-from models.language_model import Cost, NeuralModelConfig
+from models.language_model import Cost, NeuralModel, NeuralModelConfig
 from models.transformer_parts.key_value_cache import KeyValueCache
 from models.transformer_parts.step import StepWeights, Values, step
 from models.windowed import WindowCache, WindowedModel
@@ -143,7 +143,7 @@ class Block(nn.Module):
         return joined
 
 
-class Transformer(WindowedModel):
+class Transformer(WindowedModel, NeuralModel):
     """Embedding, blocks, a last norm, output."""
 
     config: TransformerConfig
@@ -173,6 +173,10 @@ class Transformer(WindowedModel):
     @property
     def context_length(self) -> int:
         return self.config.context_length
+
+    @property
+    def training_length(self) -> int:
+        return self.context_length
 
     @property
     def stride(self) -> int:

@@ -27,7 +27,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from models.language_model import NeuralModel, State
+from models.language_model import State, TorchModel
 
 # What is scored at once where windows run side by side: tokens (more are slower on a processor); tokens x vocabulary.
 _MAX_TOKENS_AT_ONCE = 1 << 11
@@ -79,17 +79,13 @@ class _Window(NamedTuple):
     again: int
 
 
-class WindowedModel(NeuralModel):
+class WindowedModel(TorchModel):
     """A model that sees a window of `context_length` tokens. A subclass runs one window; sliding it is done here."""
 
     @property
     @abstractmethod
     def context_length(self) -> int:
         """The most tokens in a window."""
-
-    @property
-    def training_length(self) -> int:
-        return self.context_length
 
     @property
     def window_length(self) -> int:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.checking.trial import LENGTH, Subject, random_tokens
-from models.language_model import CountingModel, NeuralModel
+from models.language_model import CountingModel, NeuralModel, TorchModel
 
 _LONGEST = 4096
 
@@ -233,7 +233,7 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
     hold(cost.num_params >= 0 and cost.flops_per_token >= 0, f"cost() is below 0: {cost}")
     least = 4 * model.vocab_size
     hold(cost.state_bytes_at_context >= least, f"a state is {cost.state_bytes_at_context} bytes, its logprobs {least}")
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         weights = model.num_params()
         hold(cost.num_params == weights, f"cost() says {cost.num_params} of {weights} parameters")
         hold(cost.flops_per_token > 0, "cost() says that a token costs no floating-point operations")
@@ -248,7 +248,7 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
         (cost.num_params == 0) == (not model.tensors()),
         f"cost() says {cost.num_params} parameters where {len(model.tensors())} tensors are saved",
     )
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         kept = sum(value.numel() for value in model.tensors().values())
         hold(cost.num_params == kept, f"cost() says {cost.num_params} parameters, {kept} are saved")
 
@@ -258,7 +258,7 @@ def reading_builds_no_graph_and_is_the_same_in_training_mode(of: Subject) -> Non
     after, state = model.read(model.start(3), of.tokens)
     graphless = not (after.requires_grad or state.logprobs.requires_grad)
     hold(graphless and not model.token_logprobs(of.tokens).requires_grad, "what is read has a graph for gradients")
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         before = model.training
         for training in (True, False):
             model.train(training)
