@@ -78,9 +78,9 @@ class Bigram(CountingModel):
         stream = np.concatenate([self._last_counted, tokens.numpy()])
         keys = np.concatenate([self._pair_keys, stream[:-1] * self.vocab_size + stream[1:]])
         counts = np.concatenate([self._pair_counts, np.ones(len(keys) - len(self._pair_counts), np.int64)])
-        self._pair_keys, place = np.unique(keys, return_inverse=True)
+        self._pair_keys, inverse = np.unique(keys, return_inverse=True)
         self._pair_counts = np.zeros(len(self._pair_keys), np.int64)
-        np.add.at(self._pair_counts, place, counts)
+        np.add.at(self._pair_counts, inverse, counts)
         self._last_counted = stream[-1:]
 
     def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
@@ -107,8 +107,8 @@ class Bigram(CountingModel):
         logprobs = np.empty((len(befores), self.vocab_size), np.float32)
         # Summed in float64, rounded into place: no (N, V) temporary.
         np.add(self._log_backoff[befores, None], self._log_unigram, out=logprobs, casting="same_kind")
-        places, entries = table.entries_of(befores)
-        logprobs[places, table.columns[entries]] = self._pair_logprobs[entries]
+        rows, entries = table.entries_of(befores)
+        logprobs[rows, table.columns[entries]] = self._pair_logprobs[entries]
         return torch.from_numpy(logprobs)
 
     def start(self, num_rows: int = 1) -> BigramState:

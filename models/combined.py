@@ -99,20 +99,20 @@ class CombinedModel(LanguageModel):
     def cost(self) -> Cost:
         """The members' costs, and what was tuned."""
         costs = [member.cost() for member in self.members.values()]
-        own = self.own_tensors().values()
+        tuned = self.own_tensors().values()
         return Cost(
-            num_params=sum(cost.num_params for cost in costs) + sum(tensor.numel() for tensor in own),
-            model_bytes=sum(cost.model_bytes for cost in costs) + sum(tensor.nbytes for tensor in own),
+            num_params=sum(cost.num_params for cost in costs) + sum(tensor.numel() for tensor in tuned),
+            model_bytes=sum(cost.model_bytes for cost in costs) + sum(tensor.nbytes for tensor in tuned),
             flops_per_token=sum(cost.flops_per_token for cost in costs),
             state_bytes_at_context=4 * self.vocab_size + sum(cost.state_bytes_at_context for cost in costs),
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """The members' own as well: a combination stands alone, whatever becomes of its members' fits."""
-        found = {
+        of_members = {
             f"{name}/{key}": tensor for name, member in self.members.items() for key, tensor in member.tensors().items()
         }
-        return found | self.own_tensors()
+        return of_members | self.own_tensors()
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         for name, member in self.members.items():
@@ -171,11 +171,12 @@ class PointwiseCombination(CombinedModel):
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, CombinedState)
         read = [
-            member.read(own, tokens, lengths) for member, own in zip(self.members.values(), state.members, strict=True)
+            member.read(member_state, tokens, lengths)
+            for member, member_state in zip(self.members.values(), state.members, strict=True)
         ]
         states = tuple(after for _, after in read)
         after = self._combined([logprobs for logprobs, _ in read])
-        return after, CombinedState(self._combined([own.logprobs for own in states]), states)
+        return after, CombinedState(self._combined([member_state.logprobs for member_state in states]), states)
 
     def _combined(self, logprobs: Sequence[Tensor]) -> Tensor:
-        return self.combine(torch.stack([one.cpu() for one in logprobs]))
+        return self.combine(torch.stack([member_logprobs.cpu() for member_logprobs in logprobs]))

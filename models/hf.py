@@ -189,13 +189,13 @@ class HFModel(WindowedModel):
                 rows["attention_mask"] = grown.mask()
                 if self._takes_positions:
                     rows["position_ids"] = grown.positions()
-            given = self.model(
+            output = self.model(
                 input_ids=rolled(tokens, [max(counts) - count for count in counts]),
                 past_key_values=self._past(grown),
                 use_cache=True,
                 **rows,
             )
-            return self._own(rolled(given.logits, [count - max(counts) for count in counts])), grown
+            return self._own(rolled(output.logits, [count - max(counts) for count in counts])), grown
 
     def _own(self, logits: Tensor) -> Tensor:
         """The tokenizer's part of what the model expects next, the end of a document where the contract has it."""

@@ -111,7 +111,7 @@ class NGramConfig(ModelConfig):
 
     def make_smoothing(self) -> methods.Smoothing:
         """The smoothing that the options name."""
-        made: dict[str, methods.Smoothing] = {
+        by_name: dict[str, methods.Smoothing] = {
             "modified_kneser_ney": methods.ModifiedKneserNey(),
             "absolute_discounting": methods.AbsoluteDiscounting(),
             "witten_bell": methods.WittenBell(),
@@ -121,7 +121,7 @@ class NGramConfig(ModelConfig):
             "stupid_backoff": methods.StupidBackoff(self.backoff_factor),
             "maximum_likelihood": methods.MaximumLikelihood(),
         }
-        return made[self.smoothing]
+        return by_name[self.smoothing]
 
 
 @dataclass(frozen=True, eq=False)

@@ -214,18 +214,18 @@ def _score(
 ) -> None:
     """Fill in, for each token of a text, the share of the votes that it gets, and the longest match (-1: no votes)."""
     tokens, matches = np.full(size, -1), np.zeros(size, np.int64)
-    for place in range(len(text)):
-        mine, all_votes, longest = 0.0, 0.0, -1
+    for position in range(len(text)):
+        token_votes, all_votes, longest = 0.0, 0.0, -1
         for j in range(size):
             if tokens[j] >= 0:
                 vote = strengths[matches[j]]
                 all_votes += vote
                 longest = max(longest, matches[j])
-                if tokens[j] == text[place]:
-                    mine += vote
-        shares[place] = mine / all_votes if longest >= 0 else 0.0
-        longest_matches[place] = longest
-        _remember(text[place], start_token, tokens, matches, len(strengths) - 1)
+                if tokens[j] == text[position]:
+                    token_votes += vote
+        shares[position] = token_votes / all_votes if longest >= 0 else 0.0
+        longest_matches[position] = longest
+        _remember(text[position], start_token, tokens, matches, len(strengths) - 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,8 +240,8 @@ def _mix(
 ) -> None:
     """Read a text into a cache, in place; mix its votes into the base model's distribution after each token (T, V)."""
     votes = np.zeros(logprobs.shape[1])
-    for place in range(len(text)):
-        _remember(text[place], start_token, tokens, matches, len(strengths) - 1)
+    for position in range(len(text)):
+        _remember(text[position], start_token, tokens, matches, len(strengths) - 1)
         votes[:] = 0.0
         all_votes, longest = 0.0, -1
         for j in range(len(tokens)):
@@ -253,5 +253,5 @@ def _mix(
         if longest >= 0:
             weight = weights[longest]
             for token in range(len(votes)):
-                mixed = (1 - weight) * np.exp(np.float64(logprobs[place, token])) + weight * votes[token] / all_votes
-                logprobs[place, token] = np.log(mixed)
+                mixed = (1 - weight) * np.exp(np.float64(logprobs[position, token])) + weight * votes[token] / all_votes
+                logprobs[position, token] = np.log(mixed)

@@ -49,6 +49,6 @@ class SparseRows:
         """All entries of the given rows: (place in `rows` of each entry's row, entry), one after the other."""
         begins = self.offsets[rows]
         sizes = self.offsets[rows + 1] - begins
-        places = np.repeat(np.arange(len(rows)), sizes)
+        row_numbers = np.repeat(np.arange(len(rows)), sizes)
         firsts = np.cumsum(sizes) - sizes
-        return places, np.arange(len(places)) + np.repeat(begins - firsts, sizes)
+        return row_numbers, np.arange(len(row_numbers)) + np.repeat(begins - firsts, sizes)

@@ -257,6 +257,6 @@ def _append(window: Tensor, held: Sequence[int], tokens: Tensor, done: Sequence[
         return appended
     source, begin, count = (torch.tensor(values, device=tokens.device)[:, None] for values in (done, held, counts))
     step = torch.arange(max(counts), device=tokens.device)
-    row, place = torch.nonzero(step < count, as_tuple=True)
-    appended[row, begin[row, 0] + place] = tokens[row, source[row, 0] + place]
+    row, offset = torch.nonzero(step < count, as_tuple=True)
+    appended[row, begin[row, 0] + offset] = tokens[row, source[row, 0] + offset]
     return appended

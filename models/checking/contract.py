@@ -50,21 +50,21 @@ def probabilities_sum_to_one(of: Subject) -> None:
 
 def a_later_token_never_changes_an_earlier_distribution(of: Subject) -> None:
     whole = of.model.logprobs(of.tokens)
-    for place in (0, 1, 7, 8, 9, 20, LENGTH - 1):
+    for position in (0, 1, 7, 8, 9, 20, LENGTH - 1):
         changed = of.tokens.clone()
-        changed[:, place:] = (changed[:, place:] + 1) % of.model.vocab_size
-        close(of.model.logprobs(changed)[:, : place + 1], whole[:, : place + 1])
+        changed[:, position:] = (changed[:, position:] + 1) % of.model.vocab_size
+        close(of.model.logprobs(changed)[:, : position + 1], whole[:, : position + 1])
 
 
 def step_by_step_equals_all_at_once(of: Subject) -> None:
     whole = of.model.logprobs(of.tokens)
     state = of.model.start(3)
     close(state.logprobs, whole[:, 0])
-    for place in range(LENGTH):
-        after, state = of.model.read(state, of.tokens[:, place : place + 1])
+    for position in range(LENGTH):
+        after, state = of.model.read(state, of.tokens[:, position : position + 1])
         hold(after.shape == (3, 1, of.model.vocab_size), f"read gave the shape {tuple(after.shape)} for one token")
-        close(after[:, 0], whole[:, place + 1])
-        close(state.logprobs, whole[:, place + 1])
+        close(after[:, 0], whole[:, position + 1])
+        close(state.logprobs, whole[:, position + 1])
 
 
 def reading_in_pieces_equals_reading_at_once(of: Subject) -> None:
@@ -123,11 +123,11 @@ def a_fork_leaves_its_parent_as_it_was(of: Subject) -> None:
             close(of.model.read(parent, other)[0], expected_there)
         # Step by step, in turns: both children grow at once.
         here = there = parent
-        for place in range(6):
-            here_after, here = of.model.read(here, of.tokens[:, length + place : length + place + 1])
-            there_after, there = of.model.read(there, other[:, place : place + 1])
-            close(here_after[:, 0], expected_here[:, place])
-            close(there_after[:, 0], expected_there[:, place])
+        for position in range(6):
+            here_after, here = of.model.read(here, of.tokens[:, length + position : length + position + 1])
+            there_after, there = of.model.read(there, other[:, position : position + 1])
+            close(here_after[:, 0], expected_here[:, position])
+            close(there_after[:, 0], expected_there[:, position])
         same(parent.logprobs, before)
 
 
@@ -136,8 +136,8 @@ def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
     more = random_tokens(of.model.vocab_size, 3, 10, seed=2)
     expected, _ = of.model.read(parent, more)
     for rows in ([2, 0, 0, 1, 2], [1], [0, 1, 2], []):
-        for asked in (rows, torch.tensor(rows, dtype=torch.int64)):
-            chosen = parent.select(asked)
+        for selection in (rows, torch.tensor(rows, dtype=torch.int64)):
+            chosen = parent.select(selection)
             hold(chosen.num_rows == len(rows), f"select gave {chosen.num_rows} rows where {len(rows)} were named")
             same(chosen.logprobs, parent.logprobs[rows])
             close(of.model.read(chosen, more[rows])[0], expected[rows])
@@ -280,11 +280,11 @@ def the_same_seed_builds_the_same_model(of: Subject) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(3)
             built.append(of.new())
-    one, two = built
-    if isinstance(one, NeuralModel):
-        hold(one.num_params() > 0, "a model that is trained by gradients has no parameters")
-        for name, value in one.tensors().items():
-            same(value, two.tensors()[name])
+    first, second = built
+    if isinstance(first, NeuralModel):
+        hold(first.num_params() > 0, "a model that is trained by gradients has no parameters")
+        for name, value in first.tensors().items():
+            same(value, second.tensors()[name])
 
 
 def counting_in_several_calls_equals_one_call(of: Subject) -> None:

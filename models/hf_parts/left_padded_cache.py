@@ -82,9 +82,9 @@ class LeftPaddedCache(StoredCache[Tensors]):
 
     def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
         """(B, H, S, E) each; places that hold no token (see `mask`) are finite but mean nothing."""
-        place = slice(self._end - self.num_places, self._end)
+        span = slice(self._end - self.num_places, self._end)
         keys, values = self._storage.data[2 * layer : 2 * layer + 2]
-        return keys[:, :, place], values[:, :, place]
+        return keys[:, :, span], values[:, :, span]
 
     def _is_new(self) -> Tensor:
         """(B, T): which of the tokens that are read now count."""
@@ -123,10 +123,10 @@ class LeftPaddedCache(StoredCache[Tensors]):
             lengths[row] = length
         longest = max(lengths)
         storage = self._copied(longest)
-        for mine, theirs in zip(storage.data, other._storage.data, strict=True):
-            index = torch.tensor(rows, device=mine.device)
-            held = theirs[:, :, other._end - other.num_places : other._end]
-            mine[index, :, longest - other.num_places : longest] = held
+        for data, other_data in zip(storage.data, other._storage.data, strict=True):
+            index = torch.tensor(rows, device=data.device)
+            held = other_data[:, :, other._end - other.num_places : other._end]
+            data[index, :, longest - other.num_places : longest] = held
         return type(self)(lengths, storage, longest)
 
     def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> Storage[Tensors]:
@@ -184,6 +184,6 @@ def rolled(values: Tensor, by: Sequence[int]) -> Tensor:
     if not any(by):
         return values
     num_rows, num_tokens = values.shape[:2]
-    places = torch.arange(num_tokens) - torch.tensor(by)[:, None]
+    columns = torch.arange(num_tokens) - torch.tensor(by)[:, None]
     row = torch.arange(num_rows)[:, None]
-    return values[row.to(values.device), places.remainder(num_tokens).to(values.device)]
+    return values[row.to(values.device), columns.remainder(num_tokens).to(values.device)]

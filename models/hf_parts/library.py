@@ -23,7 +23,7 @@ def load(path: str) -> Any:
     """The causal model in a folder, in float32. Impossible where there is none that can be used."""
     try:
         with _quiet():
-            model, found = AutoModelForCausalLM.from_pretrained(
+            model, loading_info = AutoModelForCausalLM.from_pretrained(
                 path,
                 local_files_only=True,
                 use_safetensors=True,
@@ -36,8 +36,8 @@ def load(path: str) -> Any:
             f"model.path={path} can't be read by transformers: {' '.join(str(error).split())[:500]} Name the folder of "
             "a causal language model whose code is part of transformers."
         ) from error
-    if found["missing_keys"]:
-        missing = ", ".join(sorted(found["missing_keys"]))
+    if loading_info["missing_keys"]:
+        missing = ", ".join(sorted(loading_info["missing_keys"]))
         raise Impossible(
             f"the weights in {path} are not those of a whole {type(model).__name__}: {missing[:200]} is missing. Save "
             "the causal model itself, with its output layer."
@@ -67,13 +67,13 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
     Impossible where it keeps something else, for what it expects would then depend on more than a cache of ours holds.
     """
     try:
-        given = model(input_ids=torch.tensor([[0]]), use_cache=True)
+        output = model(input_ids=torch.tensor([[0]]), use_cache=True)
     except Exception as error:  # a configuration may be taken, and yet make no model
         raise Impossible(
             f"the {type(model).__name__} in {model.name_or_path} can't read a single token: "
             f"{' '.join(str(error).split())[:500]} Is its config.json the one that it was trained with?"
         ) from error
-    layers = getattr(getattr(given, "past_key_values", None), "layers", [])
+    layers = getattr(getattr(output, "past_key_values", None), "layers", [])
     strange = [layer for layer in layers if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer)]
     if not layers or strange or any(layer.keys is None for layer in layers):
         kinds = ", ".join(sorted({type(layer).__name__ for layer in strange or layers})) or "nothing of the kind"
@@ -83,7 +83,7 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
             "Mamba) can't be used."
         )
     shapes = [(kept.shape[1], kept.shape[3]) for layer in layers for kept in (layer.keys, layer.values)]
-    return given.logits.shape[-1], shapes
+    return output.logits.shape[-1], shapes
 
 
 def past(cache: LeftPaddedCache) -> Cache:

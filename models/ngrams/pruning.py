@@ -106,19 +106,19 @@ def _entropy_rises(
 ) -> None:
     for context in range(1, len(first_child) - 1):
         first, last = first_child[context], first_child[context + 1]
-        given, below = 0.0, 0.0
+        mass, lower_mass = 0.0, 0.0
         lower = np.empty(last - first)
         for child in range(first, last):
             lower[child - first] = logprob_after(
                 tokens, first_child, suffix, logprobs, log_backoffs, suffix[context], tokens[child]
             )
-            given += np.exp(logprobs[child])
-            below += np.exp(lower[child - first])
-        left, room = max(1 - given, 0.0), max(1 - below, 0.0)
+            mass += np.exp(logprobs[child])
+            lower_mass += np.exp(lower[child - first])
+        left, room = max(1 - mass, 0.0), max(1 - lower_mass, 0.0)
         for child in range(first, last):
-            own, shorter = logprobs[child], lower[child - first]
-            backoff = np.log((left + np.exp(own)) / (room + np.exp(shorter)))
-            rise = np.exp(own) * (own - shorter - backoff)
+            logprob, shorter = logprobs[child], lower[child - first]
+            backoff = np.log((left + np.exp(logprob)) / (room + np.exp(shorter)))
+            rise = np.exp(logprob) * (logprob - shorter - backoff)
             if left > NOTHING:
                 rise -= left * (backoff - log_backoffs[context])
             rises[child] = context_shares[context] * rise
@@ -154,11 +154,11 @@ def _renew_backoffs(
     """Fill in the back-off weights that make each context's probabilities sum to one, from the shortest up."""
     for context in range(1, len(first_child) - 1):
         first, last = first_child[context], first_child[context + 1]
-        given, below = 0.0, 0.0
+        mass, lower_mass = 0.0, 0.0
         for child in range(first, last):
-            given += np.exp(logprobs[child])
-            below += np.exp(
+            mass += np.exp(logprobs[child])
+            lower_mass += np.exp(
                 logprob_after(tokens, first_child, suffix, logprobs, log_backoffs, suffix[context], tokens[child])
             )
-        if first < last and 1 - given > NOTHING and 1 - below > NOTHING:
-            log_backoffs[context] = np.log((1 - given) / (1 - below))
+        if first < last and 1 - mass > NOTHING and 1 - lower_mass > NOTHING:
+            log_backoffs[context] = np.log((1 - mass) / (1 - lower_mass))

@@ -93,9 +93,9 @@ def stored_counts(tensors: Mapping[str, Tensor], trie: Trie, start_token: int) -
     check_stored("tail", bool(((tail >= 0) & (tail < trie.vocab_size)).all()), "they must be token ids")
     for begin in range(len(tail)):
         node = ROOT
-        for place, token in enumerate(tail[begin:]):
+        for index, token in enumerate(tail[begin:]):
             node = find_child(trie.tokens, trie.first_child, node, token) if node >= 0 else -1
-            if place and token == start_token:
+            if index and token == start_token:
                 break
         if node >= 0:
             ending[node] -= 1

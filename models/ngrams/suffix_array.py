@@ -43,8 +43,8 @@ class SuffixArray:
             raise MemoryError(f"{len(text):,} tokens are more than a suffix array can hold ({_MAX_TOKENS:,}).")
         order = _sort_suffixes(text[::-1])
         # The reversed text's suffix at r is the history of place N - r.
-        places = len(text) - order
-        return cls.from_followers(np.append(text, np.int32(-1))[places], vocab_size)
+        positions = len(text) - order
+        return cls.from_followers(np.append(text, np.int32(-1))[positions], vocab_size)
 
     @classmethod
     def from_followers(cls, followers: Indices, vocab_size: int) -> SuffixArray:
@@ -167,8 +167,8 @@ def _num_steps(next_rows: Ints) -> int:
 def _invert(followers: Indices, rows_of: Indices, offsets: Ints) -> Indices:
     text = np.empty(len(rows_of), np.int32)
     row = 0
-    for place in range(len(text)):
+    for position in range(len(text)):
         token = followers[row]
-        text[place] = token
+        text[position] = token
         row = 1 + offsets[token] + _rank(rows_of, offsets, token, row)
     return text

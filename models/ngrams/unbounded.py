@@ -139,8 +139,8 @@ class UnboundedNGram(CountingModel):
     def start(self, num_rows: int = 1) -> UnboundedState:
         chain, size = self._opening()
         base = self.base.start(1)
-        one = UnboundedState(base.logprobs, base, torch.from_numpy(chain)[None], torch.tensor([size]))
-        return one.select([0] * num_rows)
+        state = UnboundedState(base.logprobs, base, torch.from_numpy(chain)[None], torch.tensor([size]))
+        return state.select([0] * num_rows)
 
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, UnboundedState)
@@ -183,8 +183,8 @@ class UnboundedNGram(CountingModel):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        own = {"followers": self._fitted().followers, "weights": self.weights}
-        return self.base.tensors() | {name: torch.from_numpy(array) for name, array in own.items()}
+        arrays = {"followers": self._fitted().followers, "weights": self.weights}
+        return self.base.tensors() | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Raises BadWeights (models/checks.py) where the arrays are no model of these options."""
@@ -240,15 +240,15 @@ def _evidence(
     shares = np.zeros((len(text), MAX_CHAIN))
     buckets = np.full((len(text), MAX_CHAIN), -1, np.int64)
     counts = np.zeros(vocab_size, np.int64)
-    for place in range(len(text)):
+    for position in range(len(text)):
         for number in range(size):
             begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
             if length >= BASE_ORDER:
                 total, types = _look_up(followers, known, begin, end, counts)
                 if total > 0:
-                    shares[place, number] = count_in_run(rows_of, offsets, begin, end, text[place]) / total
-                    buckets[place, number] = _bucket(length, total, types)
-        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+                    shares[position, number] = count_in_run(rows_of, offsets, begin, end, text[position]) / total
+                    buckets[position, number] = _bucket(length, total, types)
+        size = extend(rows_of, offsets, start_token, chain, size, text[position])
     return shares, buckets
 
 
@@ -279,10 +279,10 @@ def _score(
 ) -> None:
     """Score a text: `logprobs` (T,) holds what the model below gave each token; what this one gives takes its place."""
     counts = np.zeros(vocab_size, np.int64)
-    for place in range(len(text)):
-        token = text[place]
+    for position in range(len(text)):
+        token = text[position]
         if chain[size - 1, 2] >= BASE_ORDER:
-            probability = np.exp(np.float64(logprobs[place]))
+            probability = np.exp(np.float64(logprobs[position]))
             for number in range(size):
                 begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
                 if length < BASE_ORDER:
@@ -291,7 +291,7 @@ def _score(
                 if total > 0:
                     share = count_in_run(rows_of, offsets, begin, end, token) / total
                     probability = _combined(share, probability, weights[_bucket(length, total, types)], factor)
-            logprobs[place] = np.log(probability)
+            logprobs[position] = np.log(probability)
         size = extend(rows_of, offsets, start_token, chain, size, token)
 
 
@@ -315,12 +315,12 @@ def _read(
     vocab_size = logprobs.shape[1]
     counts = np.zeros(vocab_size, np.int64)
     probabilities = np.empty(vocab_size)
-    for place in range(len(text)):
-        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+    for position in range(len(text)):
+        size = extend(rows_of, offsets, start_token, chain, size, text[position])
         if chain[size - 1, 2] < BASE_ORDER:
             continue
         for token in range(vocab_size):
-            probabilities[token] = np.exp(np.float64(logprobs[place, token]))
+            probabilities[token] = np.exp(np.float64(logprobs[position, token]))
         for number in range(size):
             begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
             if length < BASE_ORDER:
@@ -339,5 +339,5 @@ def _read(
                 probabilities[token] = _combined(counts[token] / total, probabilities[token], weight, factor)
             counts[:] = 0
         for token in range(vocab_size):
-            logprobs[place, token] = np.log(probabilities[token])
+            logprobs[position, token] = np.log(probabilities[token])
     return size

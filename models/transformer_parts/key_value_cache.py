@@ -54,9 +54,9 @@ class KeyValueCache(StoredCache[Tensor]):
         begins = [length - count for length, count in zip(self.lengths, self._new_counts, strict=True)]
         into = self._storage.data[layer]
         if len(set(begins)) == 1 and len(set(self._new_counts)) == 1:
-            place = slice(begins[0], self.lengths[0])
-            into[0, :, :, place] = keys
-            into[1, :, :, place] = values
+            span = slice(begins[0], self.lengths[0])
+            into[0, :, :, span] = keys
+            into[1, :, :, span] = values
             return
         begin, count = (torch.tensor(numbers, device=keys.device) for numbers in (begins, self._new_counts))
         row, step = torch.nonzero(torch.arange(keys.shape[2], device=keys.device) < count[:, None], as_tuple=True)
