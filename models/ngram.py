@@ -146,7 +146,7 @@ class NGram(CountingModel):
     """(order, P): what the smoothing estimated for all contexts of a length, as Kneser-Ney's three discounts."""
 
     def __init__(self, config: NGramConfig, vocab_size: int, start_token: int) -> None:
-        assert config.order != "inf", "NGramConfig.build knows what to make of that"
+        assert config.order != "inf", "NGramConfig.build makes an UnboundedNGram of it"
         self.config = config
         self.order = config.order
         self.vocab_size = vocab_size
@@ -192,8 +192,7 @@ class NGram(CountingModel):
         if self._fitted is not None:
             if self._counts is None:
                 raise ValueError(
-                    "This ngram fit can't be continued, for it didn't keep its counts. Fit it with "
-                    "model.keep_counts=true."
+                    "This ngram fit can't be continued: it didn't keep its counts. Fit it with model.keep_counts=true."
                 )
             counter.go_on_from(self._counts)
         return counter

@@ -1,8 +1,8 @@
 """A log-linear mixture: p(w | h) is proportional to the product over members m of p_m(w | h) to the power a_m.
 
-Where a linear mixture lets each member add what it believes in, here each can veto (Klakow 1998, "Log-linear
-interpolation of language models"; Hinton 2002, products of experts). The exponents are those that held-out text likes
-best; the loss is convex in them, and L-BFGS finds its minimum.
+A linear mixture lets each member add probability; here each member can veto (Klakow 1998, "Log-linear
+interpolation of language models"; Hinton 2002, products of experts). The exponents minimise
+the loss on held-out text, which is convex in them; L-BFGS finds the minimum.
 
 Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 """

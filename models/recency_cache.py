@@ -10,7 +10,7 @@ Theirs compares hidden states by their product. Here a match is the number of la
 the past of place i and the present have in common, so any family can have a cache; with a sharpness of 0 it is the
 recent past's counts (Kuhn and De Mori 1990). The weight depends on the longest match that there is: where nothing in
 the cache fits the present, it says little. Held-out text chooses the weights (by expectation maximisation) and the
-sharpness (of a few values). A document begins with an empty cache, which has no say.
+sharpness (of a few values). A document begins with an empty cache, which has no weight.
 
 Shape legend: B rows, T tokens, V vocabulary size, S size of the cache, L longest match.
 """
@@ -32,7 +32,7 @@ from models.combined import CombinedConfig, CombinedModel
 from models.language_model import Cost, LanguageModel, State
 
 SHARPNESSES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""What is tried."""
+"""The candidates for the sharpness."""
 _ROUNDS = 50
 
 Indices = NDArray[np.int64]
@@ -125,7 +125,7 @@ class Cache(CombinedModel):
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         base = self.base.token_logprobs(tokens, lengths).cpu().double()
         shares, matches = self._votes(tokens, float(self.sharpness))
-        # An empty cache has no say.
+        # An empty cache has no weight.
         weights = torch.where(matches >= 0, self.weights[matches.clamp(min=0)], 0.0)
         return torch.logaddexp((1 - weights).log() + base, weights.log() + shares.log()).float()
 
@@ -180,7 +180,7 @@ def _expectation_maximisation(base: Tensor, shares: Tensor, matches: Tensor, lon
     """A weight for each longest match (L + 1,), from what base and cache gave held-out tokens, (N,) each; to every
     token at least one of them gave a probability.
 
-    Two made-up observations, one for and one against, stand in for weights that the text says nothing about.
+    Two pseudo-observations, one for and one against, define weights that the text has no evidence about.
     """
     used = matches >= 0
     base, shares, matches = base[used], shares[used], matches[used]
@@ -195,8 +195,8 @@ def _expectation_maximisation(base: Tensor, shares: Tensor, matches: Tensor, lon
 
 @numba.njit(cache=True, nogil=True)
 def _remember(token: int, start_token: int, tokens: Indices, matches: Indices, longest: int) -> None:
-    """Read a token into a cache, in place. Place j's past ends with the token at j - 1, so when that is the new token,
-    its match grows by one as the places move up.
+    """Read a token into a cache, in place. The past of position j ends with the token at j - 1, so when that is the new
+    token, its match grows by one as the positions move up.
     """
     if token == start_token:
         tokens[:] = -1

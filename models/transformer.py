@@ -95,7 +95,7 @@ class _Reading:
     """What every block of one pass shares."""
 
     cos: Tensor
-    """(T, E / 2), or (B, 1, T, E / 2) where rows stand at different positions; likewise sin."""
+    """(T, E / 2), or (B, 1, T, E / 2) where rows are at different positions; likewise sin."""
     sin: Tensor
     mask: Tensor | None
     """Which places a token may attend to: (T, S) or (B, 1, T, S); None: all, or, with `causal`, those up to its own."""
@@ -158,7 +158,7 @@ class Transformer(WindowedModel, NeuralModel):
         self.embedding = nn.Parameter(torch.empty(vocab_size, config.d_model))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.norm = nn.RMSNorm(config.d_model)
-        # Tied: None, and the embedding stands in, so that the weights hold it once.
+        # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, config.d_model))
         for matrix in (self.embedding, self.output):
             if matrix is not None:
@@ -210,7 +210,7 @@ class Transformer(WindowedModel, NeuralModel):
         causal, mask = not any(held), None
         if not causal and position.shape != (1,):
             mask = torch.arange(max(grown.lengths), device=tokens.device) <= position[..., None]
-        # Past a row's own tokens nothing is meant by a position, but it must have a rotation.
+        # Positions past the end of a row are meaningless, but must have a rotation.
         position = position.clamp(max=self.context_length - 1)
         reading = _Reading(self.cos[position], self.sin[position], mask, causal, grown, 0.0)
         return self._run(tokens, reading), grown

@@ -1,4 +1,4 @@
-"""Token frequencies: each token as likely as it was frequent in training, whatever came before it.
+"""Token frequencies: each token is as likely as it was frequent in training, independent of the context.
 
 Smoothed by adding `pseudo_count` to every count (Laplace's rule of succession at 1; Lidstone 1920 otherwise), so that a
 token never seen has a probability too.

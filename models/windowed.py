@@ -50,7 +50,7 @@ class WindowCache(ABC):
 
     @abstractmethod
     def replace(self, rows: Sequence[int], other: Self) -> Self:
-        """The same, but for `rows`, which are those of `other`."""
+        """The same cache, with `rows` replaced by those of `other`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,5 @@
-"""What models/language_model.py promises, as checks: every family is held to them, ours by the tests, anybody's by
-`bakeoff check model`.
+"""What models/language_model.py promises, as checks: the tests hold every family of bakeoff to them, and
+`bakeoff check model` a family from a plugin.
 
 A check's name is the sentence that it checks; it raises AssertionError where the sentence is false. `FIT_CHECKS` are
 about a fitted model, over any vocabulary; `FAMILY_CHECKS` are about how a family is built and fitted.
@@ -25,7 +25,7 @@ _LONGEST = 4096
 
 
 def hold(fact: bool, otherwise: str) -> None:
-    """AssertionError that says what is the case, unless the fact holds."""
+    """Raise AssertionError with the message `otherwise` unless `fact` is true."""
     if not fact:
         raise AssertionError(otherwise)
 
@@ -81,7 +81,7 @@ def ragged_rows_equal_each_row_alone(of: Subject) -> None:
     tokens = random_tokens(of.model.vocab_size, 6, LENGTH)
     state = of.model.start(6)
     read = [0] * 6
-    # Three reads in a row, so that rows stand at different places when the next begins.
+    # Three reads in a row, so that rows have read different numbers of tokens when the next begins.
     for lengths in ([0, 3, 7, 8, 12, 5], [9, 0, 1, 8, 0, 12], [3, 12, 4, 0, 10, 1]):
         part = torch.stack([row[at : at + 12] for row, at in zip(tokens, read, strict=True)])
         before = state.logprobs
@@ -238,7 +238,7 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
         hold(cost.num_params == weights, f"cost() says {cost.num_params} of {weights} parameters")
         hold(cost.flops_per_token > 0, "cost() says that a token costs no floating-point operations")
     if model.config.is_fitted:
-        return  # the weights stay where they were found
+        return  # the weights stay in the folder that they were loaded from
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         on_disk = sum(path.stat().st_size for path in Path(folder).iterdir())
@@ -342,7 +342,7 @@ def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
 
 
 def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:
-    if of.config.is_fitted:  # somebody else's weights: what they were fitted to isn't known here
+    if of.config.is_fitted:  # weights from elsewhere: what they were fitted to is unknown
         return
     nats = -float(of.model.token_logprobs(of.vocabulary.stream[None, 1:400]).mean())
     uniform = math.log(of.vocabulary.size)

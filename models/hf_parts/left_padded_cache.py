@@ -1,4 +1,4 @@
-"""Keys and values of past tokens for models that other people wrote: all rows end at the same place.
+"""Keys and values of past tokens for models of the transformers library: all rows end at the same place.
 
     row 0   . . . a b c      3 tokens; "." means nothing
     row 1   d e f g h i      6 tokens
@@ -98,7 +98,7 @@ class LeftPaddedCache(StoredCache[Tensors]):
         return held.to(self._storage.data[0].device, torch.int64)
 
     def positions(self) -> Tensor:
-        """(B, T) int64: how many tokens stand before each that is read now; 0 for what doesn't count."""
+        """(B, T) int64: how many tokens come before each new token; 0 where a new token doesn't count."""
         longest = max(self._new_counts)
         positions = torch.tensor(self.lengths)[:, None] - longest + torch.arange(longest)
         return positions.clamp(min=0).to(self._storage.data[0].device)
@@ -130,8 +130,8 @@ class LeftPaddedCache(StoredCache[Tensors]):
         return type(self)(lengths, storage, longest)
 
     def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> Storage[Tensors]:
-        """A new storage of `num_places` places that ends as this cache does (of these rows), but for `num_new`
-        places more.
+        """A new storage of `num_places` places that ends as this cache does (of these rows), followed by
+        `num_new` more places.
         """
         kept = num_places - num_new
         num_rows = len(self.lengths) if rows is None else len(rows)
@@ -180,7 +180,7 @@ def _room(like: Tensor, num_places: int, num_rows: int) -> Tensor:
 
 
 def rolled(values: Tensor, by: Sequence[int]) -> Tensor:
-    """values (B, T, ...), row b moved `by[b]` places to the right; what falls off comes back at the left."""
+    """values (B, T, ...), row b moved `by[b]` places to the right; what leaves on the right comes back on the left."""
     if not any(by):
         return values
     num_rows, num_tokens = values.shape[:2]

@@ -3,7 +3,7 @@
 Every place of the stream opens a window of `order` tokens; a window ends early at the end of its document. Equal
 windows are counted in a hash table; a full table is sorted and written to disk as a run. In the end all runs are
 merged, a range of windows at a time, and the sorted windows become a trie (models/ngrams/trie.py): an n-gram occurs as
-often as windows begin with it. Where all windows fit into one table, nothing touches the disk.
+often as windows begin with it. Where all windows fit into one table, nothing is written to disk.
 
 Windows are keys of one or more 64-bit words: each token takes a fixed number of bits, the oldest the highest; what lies
 beyond a window's end is 0 and tokens count from 1, so keys in order are windows in order, shorter ones first.
@@ -49,7 +49,7 @@ class Counts:
     counts: Ints
     """(X,). The start token at the stream's very beginning is context only, and not counted; the root's is the sum."""
     tail: Tokens
-    """The stream's last order - 1 tokens, whose windows would go on if it did."""
+    """The stream's last order - 1 tokens, whose windows grow when it continues."""
     num_tokens: int
     """Of the stream."""
 
@@ -93,7 +93,7 @@ class Counter:
         self.vocab_size, self.start_token = vocab_size, start_token
         self.num_tokens = 0
         row_bytes = 8 * (self.layout.num_words + 1)
-        # Beside the table stand its rows and their sorted copy.
+        # In memory beside the table: its rows and their sorted copy.
         most = max(1, int(memory_bytes / (row_bytes * (1 + 2 * _FULL))))
         self._most_slots = max(_SMALLEST_TABLE, 1 << (most.bit_length() - 1))
         self._rows_at_once = max(1, memory_bytes // (row_bytes * _COPIES_IN_MERGE))
@@ -120,27 +120,27 @@ class Counter:
         self._pending = stream[ready:].copy()
 
     def go_on_from(self, counted: Counts) -> None:
-        """Take up what another counter counted, as if this one had; before the first stretch."""
+        """Continue from what another counter counted; called before the first stretch."""
         trie, bits, per_word = counted.trie, self.layout.bits, self.layout.per_word
         self._pending = counted.tail
         self.num_tokens = counted.num_tokens
         ending = counted.counts.copy()
         ending[trie.level(1)][self.start_token] += self.num_tokens > 0
-        # An n-gram's own windows are those that end with it: all of its occurrences that no longer n-gram takes up.
+        # An n-gram's own windows are those that end with it: all of its occurrences that no longer n-gram continues.
         _subtract_children(trie.first_child, ending)
         keys = np.zeros((len(ending), self.layout.num_words), np.uint64)
         _keys_of_nodes(trie.tokens, trie.first_child, keys, bits, per_word)
         filled = ending > 0
         filled[0] = False
         self._runs.append(_sorted(keys[filled], ending[filled], self.layout.bits_in_use()))
-        # The tail's windows were cut short by the stream's end; now it goes on.
+        # The tail's windows were cut short by the stream's end; now it continues.
         short = Counter(self.layout.order, self.vocab_size, self.start_token, 0)
         short._count(counted.tail, len(counted.tail))
         keys, counts = short._sorted_table()
         self._runs.append((keys, -counts))
 
     def counts(self) -> Counts:
-        """All that was counted, as a trie. Asked for once, at the end: `go_on_from` takes it up again."""
+        """All that was counted, as a trie. Called once, at the end: `go_on_from` continues from it."""
         self._count(self._pending, len(self._pending))
         if self._runs:
             self._write_run()
@@ -303,7 +303,7 @@ def _count_windows(
     used: int,
     limit: int,
 ) -> tuple[int, int]:
-    """Count the windows that open at `place` to `end` - 1, until `limit` slots are used: (where to go on, used)."""
+    """Count the windows that open at `position` to `end` - 1, until `limit` slots are used: (next position, used)."""
     key = np.zeros(keys.shape[1], np.uint64)
     shift = np.uint64(bits)
     while position < end and used < limit:

@@ -1,8 +1,8 @@
 """Interpolation weights that held-out text chooses (Jelinek and Mercer 1980), by expectation maximisation.
 
-Contexts of several lengths speak of a token, from the shortest up: each gives weight times what it has itself, and
-the rest of what the shorter ones have. Contexts of one bucket share a weight. Two made-up observations, one for and one
-against, stand in for weights that the text says nothing about.
+Contexts of several lengths predict a token, from the shortest up: each gives weight times its own share, and the rest
+of what the shorter ones give. Contexts of one bucket share a weight. Two pseudo-observations, one for and one against,
+define weights that the text has no evidence about.
 
 Shape legend: T tokens of held-out text, M contexts of a token at most.
 """
@@ -36,7 +36,7 @@ def choose_weights(shares: Floats, buckets: Ints, below: Floats, num_buckets: in
 
 @numba.njit(cache=True, nogil=True)
 def _expect(shares: Floats, buckets: Ints, below: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """How often, in expectation, each bucket's own share gave a token, and how often it was asked for one."""
+    """How often, in expectation, each bucket's share gave a token, and how often that could have happened."""
     successes, trials = np.zeros_like(weights), np.zeros_like(weights)
     so_far = np.zeros(shares.shape[1] + 1)
     for position in range(len(shares)):

@@ -1,14 +1,14 @@
 """Leaving n-grams out: by how rare they are, by how little they change the model, or down to a number of parameters.
 
 Pruning by entropy is Stolcke's (1998), "Entropy-based pruning of backoff language models". Leaving out the n-gram cw,
-so that w after c has backoff(c) p(w | c') with the weight of c made anew, raises the model's cross-entropy by
+so that w after c has backoff(c) p(w | c') with the weight of c recomputed, raises the model's cross-entropy by
 
     p(c) ( p(w|c) (log p(w|c) - log p(w|c') - log backoff'(c)) - left(c) (log backoff'(c) - log backoff(c)) )
 
 where left(c) is what c passes on. Two differences. p(c) is how often the context occurs, by the raw counts: the product
 of the model's own probabilities, as in the paper, is far off under Kneser-Ney smoothing, whose lower orders aren't
 frequencies (Chelba, Brants, Neveitt and Xu 2010). And an n-gram stays as long as longer ones that begin with it do, so
-that every context is an n-gram, as an ARPA file wants it.
+that every context is an n-gram, as an ARPA file requires.
 
 Shape legend: X nodes of the trie, I inner nodes.
 """
@@ -87,7 +87,7 @@ def entropy_rises(model: BackoffModel, context_shares: Floats) -> Floats:
 
 
 def _without(model: BackoffModel, kept: Bools) -> BackoffModel:
-    """The model with these nodes only; each context passes on, anew, what is then left."""
+    """The model with these nodes only; each context's back-off weight is recomputed."""
     trie, nodes = model.trie.keep(kept)
     logprobs, log_backoffs = model.logprobs[nodes], np.zeros(trie.num_inner)
     _renew_backoffs(trie.tokens, trie.first_child, trie.suffix, logprobs, log_backoffs)

@@ -1,7 +1,7 @@
-"""Smoothing: from the counts of n-grams to probabilities, in the ways that the field has settled on.
+"""Smoothing: from the counts of n-grams to probabilities, by the standard methods.
 
-Whatever the smoothing, a fitted model is the same two numbers (the form of an ARPA file): each n-gram cw has a
-probability, and each context c a back-off weight, with which it passes on what it hasn't seen:
+Every smoothing gives a model of the same form (that of an ARPA file): each n-gram cw has a probability, and each
+context c a back-off weight for the tokens that it hasn't seen:
 
     p(w | c) = p(cw)                      where cw was seen
                backoff(c) p(w | c')       elsewhere; c' is c without its oldest token
@@ -43,7 +43,7 @@ FALLBACK_DISCOUNT = 0.5
 KATZ_LIMIT = 5
 """Katz: counts above this are reliable, and not discounted."""
 NUM_BUCKETS = 24
-"""Jelinek-Mercer: contexts are told apart by the power of two of their count, up to 2 ** 23."""
+"""Jelinek-Mercer: contexts are grouped by the power of two of their count, up to 2 ** 23."""
 _COUNTS_OF_COUNTS = KATZ_LIMIT + 1
 
 
@@ -108,7 +108,7 @@ class Smoothing(ABC):
     is_distribution = True
     """Whether what it gives sums to one."""
     gives_zeros = False
-    """Whether what was never seen may have no probability at all."""
+    """Whether unseen n-grams may have no probability at all."""
 
     def estimate(
         self, tallies: Tallies, parameters: Floats, on_level: Callable[[float], None] = lambda fraction: None
@@ -148,7 +148,7 @@ class ModifiedKneserNey(Smoothing):
         """(order, 3): what is taken off counts of 1, 2, and 3 or more: equation (26).
 
         Where an order's counts of counts allow no estimate (none of one of the first three, or a discount outside what
-        it can be), all are FALLBACK_DISCOUNTS. 0 counts as outside, for it could leave a token without a probability.
+        it can be), all are FALLBACK_DISCOUNTS. 0 counts as outside: it could leave a token without a probability.
         """
         return np.array([_kneser_ney_discounts(*counts[1:5].tolist()) for counts in tallies.counts_of_counts[1:]])
 

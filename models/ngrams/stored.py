@@ -1,7 +1,7 @@
-"""N-grams from a file: every array is checked once, for compiled code reads wherever these arrays point.
+"""N-grams from a file: every array is checked once, because compiled code reads wherever these arrays point.
 
-A file may be damaged or come from anybody. What passes here can be scored with, and counted on from, without reading
-outside an array or searching forever.
+A file may be damaged, or come from an unknown source. A model that passes can score, and continue counting, without
+reading outside an array or searching forever.
 
 Shape legend: X nodes of the trie, I inner nodes, V vocabulary size.
 """

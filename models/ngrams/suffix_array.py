@@ -1,9 +1,9 @@
-"""A text, sorted by what comes before each place: the counts of every context of any length, without storing one.
+"""A text, sorted by what comes before each position: the counts of contexts of any length, without storing them.
 
-All places of a text are sorted by their histories, newest token first. So the places that a context precedes are a run
-of rows, and what follows it is read off there; a longer context is a run within a shorter one's. Reading a token takes
-a context's run to that of the context with the token at its end, by counting how often the token follows in earlier
-rows (the LF mapping of Burrows and Wheeler 1994; Ferragina and Manzini 2000).
+All positions of a text are sorted by their histories, newest token first. So the positions after a context are a run of
+rows, and what follows the context is read there; a longer context is a run within a shorter one's. Reading a token
+takes a context's run to that of the context with the token at its end, by counting how often the token follows in
+earlier rows (the LF mapping of Burrows and Wheeler 1994; Ferragina and Manzini 2000).
 
 A history is a *chain*: the runs of its ends that occur in the text, shortest first, those with the same places counted
 once, by the longest. Ends that begin before the last start token are left out: documents are cut.
@@ -27,7 +27,7 @@ _MAX_TOKENS = np.iinfo(np.int32).max - 2
 
 @dataclass(frozen=True, eq=False)
 class SuffixArray:
-    """The rows, by what is needed of them."""
+    """The rows."""
 
     followers: Indices
     """(N + 1,): in each row the token that follows its history; -1 in that of the whole text."""
@@ -42,13 +42,13 @@ class SuffixArray:
         if len(text) > _MAX_TOKENS:
             raise MemoryError(f"{len(text):,} tokens are more than a suffix array can hold ({_MAX_TOKENS:,}).")
         order = _sort_suffixes(text[::-1])
-        # The reversed text's suffix at r is the history of place N - r.
+        # The reversed text's suffix at r is the history of position N - r.
         positions = len(text) - order
         return cls.from_followers(np.append(text, np.int32(-1))[positions], vocab_size)
 
     @classmethod
     def from_followers(cls, followers: Indices, vocab_size: int) -> SuffixArray:
-        """The array of which only this was kept."""
+        """The array from its followers, which are all that is saved."""
         rows_of = np.argsort(followers, kind="stable")[1:].astype(np.int32)
         offsets = np.cumsum(np.bincount(followers + 1, minlength=vocab_size + 1)) - 1
         return cls(followers, rows_of, offsets)

@@ -3,7 +3,7 @@
 In the manner of infini-gram (Liu et al. 2024): a token's probability comes from the longest end of the text that occurs
 in training, however long, by its relative frequency there. With maximum_likelihood that is all, as it is with them.
 
-To give every text a probability, all contexts speak, and each passes a part on to the next shorter one, down to an
+To give every text a probability, all contexts are used, and each passes a part on to the next shorter one, down to an
 n-gram model of order 7 under the smoothing that was picked:
 
     p(w | c) = weight x c(cw) / N(c) + (1 - weight) p(w | the next shorter context with other occurrences)
@@ -37,7 +37,7 @@ BASE_ORDER = 7
 """Of the n-gram model for contexts shorter than this."""
 _LENGTHS, _COUNTS = 16, 6
 _NUM_BUCKETS = 2 * _LENGTHS * _COUNTS
-# Runs longer than this are tallied once, and what was found is kept.
+# Runs longer than this are tallied once, and the result is kept.
 _LONG_RUN = 64
 
 Known = Any
@@ -70,7 +70,7 @@ class UnboundedNGram(CountingModel):
         self._pieces: list[Indices] = []
         self._array: SuffixArray | None = None
         self.weights: Floats = np.zeros(_NUM_BUCKETS)
-        # Of long runs, what was found: (first row, the one past the last) as one number to (total, types) as another.
+        # Tallies of long runs: (first row, the one past the last) as one number to (total, types) as another.
         self._known: Known = numba.typed.Dict.empty(numba.int64, numba.int64)
 
     @property
@@ -79,7 +79,7 @@ class UnboundedNGram(CountingModel):
 
     def count(self, tokens: Tensor) -> None:
         if self._array is not None:
-            # A finished model goes on from its own text.
+            # A finished model continues from its own text.
             text = self._array.text()
             self._array = None
             base = self.base.config.build(self.vocab_size, self.start_token)
@@ -328,7 +328,7 @@ def _read(
             total, types = _look_up(followers, known, begin, end, counts)
             if total == 0:
                 continue
-            # Short runs are read, long ones asked for every token.
+            # Short runs are read; in long ones every token is counted by binary search.
             if end - begin <= 8 * vocab_size:
                 tally_run(followers, begin, end, counts)
             else:

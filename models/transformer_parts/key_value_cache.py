@@ -21,8 +21,8 @@ from models.window_storage import Storage, StoredCache, capacity_for
 class KeyValueCache(StoredCache[Tensor]):
     """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all.
 
-    Stored: (L, 2, B, H, capacity, E), keys and values. Zeros where nothing was written, for masked values must be
-    finite.
+    Stored: (L, 2, B, H, capacity, E), keys and values. Zeros where nothing was written, because masked values must
+    be finite.
     """
 
     def __init__(self, lengths: Sequence[int], storage: Storage[Tensor], max_length: int) -> None:

@@ -1,10 +1,10 @@
-"""One token further on every row of a transformer, compiled: what text generation does all day.
+"""One token further on every row of a transformer, compiled: what text generation spends its time on.
 
 A step through torch is some forty small operations a layer, each of which costs more to call than to compute. Here a
-whole step is one call; the matrices are multiplied by BLAS. It is the same arithmetic as models/transformer.py, which
-says what is computed and why, and which the tests hold it to.
+whole step is one call; the matrices are multiplied by BLAS. The arithmetic is that of models/transformer.py, which
+explains it; the tests hold both to the same values.
 
-Activations are kept with rows side by side, (D, B), for then BLAS multiplies without transposing.
+Activations are kept with rows side by side, (D, B), so that BLAS need not transpose.
 
 Shape legend: L layers, B rows, D d_model, H heads, E = D / H width of a head, M width of the MLP, C places in a cache.
 """
