@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_tokens
+from models.checks import check_option, check_stored, check_tokens, stored_array
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.sparse_rows import Floats, Ints, SparseRows
 
@@ -150,7 +150,15 @@ class Bigram(CountingModel):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self._pair_keys = tensors["pair_keys"].numpy()
-        self._pair_counts = tensors["pair_counts"].numpy()
-        self._last_counted = tensors["last_counted"].numpy()
+        """Raises BadWeights (models/checks.py) where the arrays are no counts over this vocabulary."""
+        keys = stored_array(tensors, "pair_keys", torch.int64, (None,)).numpy()
+        ascends = bool((keys[:-1] < keys[1:]).all())
+        in_table = bool(((keys >= 0) & (keys < self.vocab_size**2)).all())
+        check_stored("pair_keys", ascends and in_table, f"pairs must ascend from 0 to {self.vocab_size**2 - 1:,}")
+        counts = stored_array(tensors, "pair_counts", torch.int64, (len(keys),)).numpy()
+        check_stored("pair_counts", bool((counts > 0).all()), "counts must be 1 or more")
+        last = stored_array(tensors, "last_counted", torch.int64, (None,)).numpy()
+        valid = len(last) <= 1 and bool(((last >= 0) & (last < self.vocab_size)).all())
+        check_stored("last_counted", valid, "it must be one token at most")
+        self._pair_keys, self._pair_counts, self._last_counted = keys, counts, last
         self.finish()

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.combined import CombinedConfig, PointwiseCombination
 from models.language_model import LanguageModel
 
@@ -66,7 +66,9 @@ class Mixture(PointwiseCombination):
         return {"weights": self.weights}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.weights = tensors["weights"]
+        weights = stored_array(tensors, "weights", torch.float64, (len(self.members),))
+        check_stored("weights", bool((weights >= 0).all()), "weights must be 0 or more")
+        self.weights = weights
 
 
 def expectation_maximisation(probabilities: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.combined import CombinedConfig, PointwiseCombination
 from models.language_model import LanguageModel
 
@@ -78,7 +78,9 @@ class Product(PointwiseCombination):
         return {"exponents": self.exponents}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.exponents = tensors["exponents"]
+        exponents = stored_array(tensors, "exponents", torch.float64, (len(self.members),))
+        check_stored("exponents", bool(exponents.isfinite().all()), "exponents must be finite")
+        self.exponents = exponents
 
 
 def _weighted(logprobs: Tensor, exponents: Tensor) -> Tensor:
