@@ -37,8 +37,8 @@ class CombinedConfig(ModelConfig):
                 raise ValueError(f"members.{name} is not a model but {member!r}; name an option of model=.")
 
     @property
-    def heeds_num_params(self) -> bool:
-        return any(member.heeds_num_params for member in self.members.values())
+    def uses_num_params(self) -> bool:
+        return any(member.uses_num_params for member in self.members.values())
 
     @abstractmethod
     def combine(self, members: Mapping[str, LanguageModel]) -> CombinedModel:

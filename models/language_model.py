@@ -89,7 +89,7 @@ class ModelConfig(ABC):
         return self.width_step
 
     @property
-    def heeds_num_params(self) -> bool:
+    def uses_num_params(self) -> bool:
         """Whether a parameter budget changes how large the model gets."""
         return self.width_field is not None or self.prunes
 
