@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_tokens
+from models.checks import check_option, check_stored, check_tokens, stored_array
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.sparse_rows import Floats, Ints, SparseRows
 
@@ -78,9 +78,9 @@ class Bigram(CountingModel):
         stream = np.concatenate([self._last_counted, tokens.numpy()])
         keys = np.concatenate([self._pair_keys, stream[:-1] * self.vocab_size + stream[1:]])
         counts = np.concatenate([self._pair_counts, np.ones(len(keys) - len(self._pair_counts), np.int64)])
-        self._pair_keys, place = np.unique(keys, return_inverse=True)
+        self._pair_keys, inverse = np.unique(keys, return_inverse=True)
         self._pair_counts = np.zeros(len(self._pair_keys), np.int64)
-        np.add.at(self._pair_counts, place, counts)
+        np.add.at(self._pair_counts, inverse, counts)
         self._last_counted = stream[-1:]
 
     def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
@@ -107,8 +107,8 @@ class Bigram(CountingModel):
         logprobs = np.empty((len(befores), self.vocab_size), np.float32)
         # Summed in float64, rounded into place: no (N, V) temporary.
         np.add(self._log_backoff[befores, None], self._log_unigram, out=logprobs, casting="same_kind")
-        places, entries = table.entries_of(befores)
-        logprobs[places, table.columns[entries]] = self._pair_logprobs[entries]
+        rows, entries = table.entries_of(befores)
+        logprobs[rows, table.columns[entries]] = self._pair_logprobs[entries]
         return torch.from_numpy(logprobs)
 
     def start(self, num_rows: int = 1) -> BigramState:
@@ -150,7 +150,15 @@ class Bigram(CountingModel):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self._pair_keys = tensors["pair_keys"].numpy()
-        self._pair_counts = tensors["pair_counts"].numpy()
-        self._last_counted = tensors["last_counted"].numpy()
+        """Raises BadWeights (models/checks.py) where the arrays are no counts over this vocabulary."""
+        keys = stored_array(tensors, "pair_keys", torch.int64, (None,)).numpy()
+        ascends = bool((keys[:-1] < keys[1:]).all())
+        in_table = bool(((keys >= 0) & (keys < self.vocab_size**2)).all())
+        check_stored("pair_keys", ascends and in_table, f"pairs must ascend from 0 to {self.vocab_size**2 - 1:,}")
+        counts = stored_array(tensors, "pair_counts", torch.int64, (len(keys),)).numpy()
+        check_stored("pair_counts", bool((counts > 0).all()), "counts must be 1 or more")
+        last = stored_array(tensors, "last_counted", torch.int64, (None,)).numpy()
+        valid = len(last) <= 1 and bool(((last >= 0) & (last < self.vocab_size)).all())
+        check_stored("last_counted", valid, "it must be one token at most")
+        self._pair_keys, self._pair_counts, self._last_counted = keys, counts, last
         self.finish()

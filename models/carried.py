@@ -1,8 +1,8 @@
 """What families with a carried state share: all that a row has read is in a few tensors of a fixed size.
 
 A recurrent network is one, a state-space model another. A family says how it runs over a stretch of tokens from what it
-carries; reading, ragged rows and the state are here. Rows of several lengths are never padded: all rows read on until
-the shortest ends, then the others go on without it.
+carries; reading, ragged rows and the state are here. Rows of several lengths are never padded: all rows are read
+until the shortest ends, then the others continue without it.
 
 Shape legend: B rows, T tokens, V vocabulary size, D width of the hidden values.
 """
@@ -52,7 +52,7 @@ class CarriedModel(NeuralModel):
 
     @abstractmethod
     def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
-        """Read a stretch. tokens: (B, T), T >= 1. training: whether dropout acts, whatever mode the modules are in.
+        """Read a stretch. tokens: (B, T), T >= 1. training: whether dropout is active; the modules' mode is ignored.
 
         Returns hidden values (B, T, D), and the carry after the last token.
         """
@@ -97,7 +97,7 @@ class CarriedModel(NeuralModel):
         return after, CarriedState(logprobs, carry)
 
     def _segments(self, tokens: Tensor, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:
-        """(begin, end, the rows that go on to `end`, None for all): nothing is ever padded.
+        """(begin, end, the rows that continue to `end`, None for all): nothing is ever padded.
 
         A segment ends where a row does, and where it would take too much memory.
         """

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.language_model import ModelConfig
 
 
 class Impossible(ValueError):
     """What the user asked for can't be done with this text or vocabulary; the message is for the user."""
+
+
+class BadWeights(Impossible):
+    """Weights from a file are not what this model saves. The message names the array; the caller knows the file."""
+
+
+def stored_array(tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, shape: tuple[int | None, ...]) -> Tensor:
+    """The array `name` of a weights file. BadWeights unless it has this type and shape (None: any length)."""
+    if name not in tensors:
+        raise BadWeights(f"the array {name!r} is missing")
+    tensor = tensors[name]
+    fits = tensor.dim() == len(shape) and all(
+        expected in (None, size) for size, expected in zip(tensor.shape, shape, strict=True)
+    )
+    if tensor.dtype != dtype or not fits:
+        sizes = ", ".join("any" if expected is None else str(expected) for expected in shape)
+        raise BadWeights(
+            f"the array {name!r} has the type {tensor.dtype} and the shape {tuple(tensor.shape)}, but must have "
+            f"{dtype} and ({sizes})"
+        )
+    return tensor
+
+
+def check_stored(name: str, valid: bool, required: str) -> None:
+    """Raise BadWeights unless the values of the array `name` are as `required`."""
+    if not valid:
+        raise BadWeights(f"the array {name!r} has impossible values: {required}")
 
 
 def check_option(config: ModelConfig, name: str, possible: bool, allowed: str) -> None:

@@ -1,8 +1,8 @@
-"""What models that are made of other fitted models share.
+"""The common part of models that combine other fitted models.
 
-A combination reads a text with each member and makes one distribution of theirs. Its members are fitted before it, each
-as it would be alone, and never change; what is left to choose, as a mixture's weights, held-out text chooses (`tune`).
-Members know the same tokens. Everything is computed on the processor, wherever the members are.
+A combination reads a text with each member and combines their distributions. Its members are fitted before it, each as
+it would be alone, and never change. Parameters of the combination, such as a mixture's weights, are chosen by held-out
+text (`tune`). Members have the same vocabulary. Everything is computed on the processor, wherever the members are.
 
 Shape legend: M members, B rows, T tokens, V vocabulary size.
 """
@@ -20,7 +20,7 @@ from torch import Tensor
 from models.checks import Impossible
 from models.language_model import Cost, LanguageModel, ModelConfig, State
 
-# Held-out distributions kept at once while something is chosen by them: so many float32 values.
+# Most float32 values of held-out distributions in memory at once during `tune`.
 _MAX_VALUES = 1 << 26
 
 
@@ -37,8 +37,8 @@ class CombinedConfig(ModelConfig):
                 raise ValueError(f"members.{name} is not a model but {member!r}; name an option of model=.")
 
     @property
-    def heeds_num_params(self) -> bool:
-        return any(member.heeds_num_params for member in self.members.values())
+    def uses_num_params(self) -> bool:
+        return any(member.uses_num_params for member in self.members.values())
 
     @abstractmethod
     def combine(self, members: Mapping[str, LanguageModel]) -> CombinedModel:
@@ -48,7 +48,7 @@ class CombinedConfig(ModelConfig):
         return self.combine({name: member.build(vocab_size, start_token) for name, member in self.members.items()})
 
     def check_number(self, possible: bool, allowed: str) -> None:
-        """ValueError with a sentence for the user, unless there may be so many members."""
+        """ValueError with a sentence for the user, unless this number of members is `possible`."""
         if not possible:
             raise ValueError(
                 f"model={self.family}: members are {', '.join(self.members) or 'none'}, but there must be {allowed}. "
@@ -57,7 +57,7 @@ class CombinedConfig(ModelConfig):
 
 
 class CombinedModel(LanguageModel):
-    """A subclass says how it reads, and what there is to tune."""
+    """A subclass defines how it reads, and what it tunes."""
 
     config: CombinedConfig
 
@@ -69,7 +69,7 @@ class CombinedModel(LanguageModel):
 
     @abstractmethod
     def tune(self, held_out: Sequence[Tensor]) -> None:
-        """Choose what is left to choose. held_out: documents that no member was fitted to, (N,) int64 each.
+        """Choose the parameters of the combination. held_out: documents that no member was fitted to, (N,) int64 each.
 
         Raises Impossible where they don't allow it.
         """
@@ -99,20 +99,20 @@ class CombinedModel(LanguageModel):
     def cost(self) -> Cost:
         """The members' costs, and what was tuned."""
         costs = [member.cost() for member in self.members.values()]
-        own = self.own_tensors().values()
+        tuned = self.own_tensors().values()
         return Cost(
-            num_params=sum(cost.num_params for cost in costs) + sum(tensor.numel() for tensor in own),
-            model_bytes=sum(cost.model_bytes for cost in costs) + sum(tensor.nbytes for tensor in own),
+            num_params=sum(cost.num_params for cost in costs) + sum(tensor.numel() for tensor in tuned),
+            model_bytes=sum(cost.model_bytes for cost in costs) + sum(tensor.nbytes for tensor in tuned),
             flops_per_token=sum(cost.flops_per_token for cost in costs),
             state_bytes_at_context=4 * self.vocab_size + sum(cost.state_bytes_at_context for cost in costs),
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """The members' own as well: a combination stands alone, whatever becomes of its members' fits."""
-        found = {
+        """The members' tensors as well: a combination does not need its members' fits any more."""
+        of_members = {
             f"{name}/{key}": tensor for name, member in self.members.items() for key, tensor in member.tensors().items()
         }
-        return found | self.own_tensors()
+        return of_members | self.own_tensors()
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         for name, member in self.members.items():
@@ -133,7 +133,7 @@ class CombinedModel(LanguageModel):
 
     def held_out_distributions(self, held_out: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """(the members' distributions (M, N, V), the tokens that came (N,)) of held-out documents, one after another,
-        as far as memory for about 2 ** 26 numbers goes; of the last one maybe the beginning.
+        up to about 2 ** 26 numbers in memory; the last document may be cut.
         """
         left = _MAX_VALUES // (self.vocab_size * len(self.members))
         for document in held_out:
@@ -158,7 +158,7 @@ class CombinedState(State):
 
 
 class PointwiseCombination(CombinedModel):
-    """A combination that makes each distribution of nothing but the members' at the same place."""
+    """A combination whose distributions depend only on the members' at the same position."""
 
     @abstractmethod
     def combine(self, logprobs: Tensor) -> Tensor:
@@ -171,11 +171,12 @@ class PointwiseCombination(CombinedModel):
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, CombinedState)
         read = [
-            member.read(own, tokens, lengths) for member, own in zip(self.members.values(), state.members, strict=True)
+            member.read(member_state, tokens, lengths)
+            for member, member_state in zip(self.members.values(), state.members, strict=True)
         ]
         states = tuple(after for _, after in read)
         after = self._combined([logprobs for logprobs, _ in read])
-        return after, CombinedState(self._combined([own.logprobs for own in states]), states)
+        return after, CombinedState(self._combined([member_state.logprobs for member_state in states]), states)
 
     def _combined(self, logprobs: Sequence[Tensor]) -> Tensor:
-        return self.combine(torch.stack([one.cpu() for one in logprobs]))
+        return self.combine(torch.stack([member_logprobs.cpu() for member_logprobs in logprobs]))

@@ -1,10 +1,10 @@
-"""A causal model from a local folder of the transformers library: peers' weights, under the same contract.
+"""A causal model from a local folder of the transformers library, under the same contract.
 
 Only safetensors weights are read and no code that comes with them is run; transformers itself is an optional extra. The
-model isn't trained here, and a fit of it holds no copy of its weights: only where they are, and a hash by which others
-in their place are noticed. Windows slide as in models/windowed.py.
+model isn't trained here, and a fit of it holds no copy of its weights: only their path, and a hash that shows whether
+they have changed. Windows slide as in models/windowed.py.
 
-Three things differ from how transformers is mostly asked. A start token (the folder's bos, or its eos) opens every
+Three things differ from the usual use of transformers. A start token (the folder's bos, or its eos) opens every
 text. Where documents end with another token than they open with, the two change places in what is expected next, so
 that here, too, giving the start token a probability says 'the document ends'. And tokens that the model has and the
 tokenizer hasn't (vocabularies are padded) are left out: those of the tokenizer sum to one.
@@ -29,7 +29,7 @@ from models.hf_parts.left_padded_cache import LeftPaddedCache, rolled
 from models.language_model import Cost, LanguageModel, ModelConfig
 from models.windowed import WindowCache, WindowedModel
 
-# Models know more tokens than their tokenizers, for round numbers, but only a few percent more.
+# Vocabularies of models are padded to round numbers: they are larger than their tokenizers', by a few percent.
 _LEAST_SHARE = 0.9
 # A longer window than this many float32 values is scored in pieces.
 _MAX_VALUES_AT_ONCE = 1 << 26
@@ -40,7 +40,7 @@ _PIECES, _TOO_FAR = ([1, 1], [3, 1], [0, 2], [1, 1], [1, 1]), 1e-2
 
 @dataclass(frozen=True)
 class HFConfig(ModelConfig):
-    """Somebody else's weights."""
+    """Weights that were trained elsewhere."""
 
     family: ClassVar[str] = "hf"
     is_fitted: ClassVar[bool] = True
@@ -76,7 +76,7 @@ class HFConfig(ModelConfig):
 class HFModel(WindowedModel):
     """transformers' AutoModelForCausalLM, in float32."""
 
-    config: HFConfig  # type: ignore[assignment]
+    config: HFConfig
 
     def __init__(self, config: HFConfig, vocab_size: int, start_token: int) -> None:
         """Reads the weights. Raises Impossible where they aren't of a model that can be read here, or where vocabulary
@@ -117,7 +117,7 @@ class HFModel(WindowedModel):
         return length
 
     def _checked_end_token(self, begins: int | None, ends: int | list[int] | None) -> int:
-        """The token that ends a document; mostly the one that opens it."""
+        """The token that ends a document; usually the one that opens it."""
         ends = ends if isinstance(ends, list) else [] if ends is None or ends < 0 else [ends]
         known = ends if begins is None else [begins, *ends]
         if known and self.start_token not in known:
@@ -172,9 +172,6 @@ class HFModel(WindowedModel):
     def stride(self) -> int:
         return self.config.stride or max(1, self.context_length // 2)
 
-    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, None]:
-        return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
-
     def new_cache(self, num_rows: int) -> LeftPaddedCache:
         return LeftPaddedCache.empty(self._cache_shapes, num_rows, next(self.parameters()))
 
@@ -184,7 +181,7 @@ class HFModel(WindowedModel):
         with self._in_evaluation():
             if cache is None:
                 # What doesn't count is at the end, where nothing that counts can see it.
-                return self.forward(tokens)[0], None
+                return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
             assert isinstance(cache, LeftPaddedCache)
             grown = cache.grow(counts)
             rows: dict[str, Tensor] = {}
@@ -192,13 +189,13 @@ class HFModel(WindowedModel):
                 rows["attention_mask"] = grown.mask()
                 if self._takes_positions:
                     rows["position_ids"] = grown.positions()
-            given = self.model(
+            output = self.model(
                 input_ids=rolled(tokens, [max(counts) - count for count in counts]),
                 past_key_values=self._past(grown),
                 use_cache=True,
                 **rows,
             )
-            return self._own(rolled(given.logits, [count - max(counts) for count in counts])), grown
+            return self._own(rolled(output.logits, [count - max(counts) for count in counts])), grown
 
     def _own(self, logits: Tensor) -> Tensor:
         """The tokenizer's part of what the model expects next, the end of a document where the contract has it."""
@@ -209,7 +206,7 @@ class HFModel(WindowedModel):
 
     @contextmanager
     def _in_evaluation(self) -> Iterator[None]:
-        """Without dropout, whatever mode this model is in."""
+        """Without dropout, in whichever mode this model is."""
         if not self.training:
             yield
             return
@@ -225,13 +222,13 @@ class HFModel(WindowedModel):
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         if min(tokens.shape[1], self.context_length) * self.vocab_size <= _MAX_VALUES_AT_ONCE:
             return super().token_logprobs(tokens, lengths)
-        # A window's distributions are too many to be had at once: each row is read piece by piece.
+        # A window's distributions do not fit into memory at once: each row is read in pieces.
         ends = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
         rows = [LanguageModel.token_logprobs(self, row[None, :end])[0] for row, end in zip(tokens, ends, strict=True)]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Only the hash of what is in the folder, by which other weights in its place are noticed."""
+        """Only the hash of the folder's files, which shows whether the weights have changed."""
         return {"content_sha256": torch.frombuffer(bytearray.fromhex(self.config.content_sha256), dtype=torch.uint8)}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:

@@ -1,7 +1,7 @@
 """What a language model is: the contract that every family meets.
 
 A language model gives, for the text read so far, a probability for every next token. Families differ in how they
-find it; nothing else in bakeoff needs to know how. A model knows token ids and nothing else: no text, no files of a
+compute it; nothing else in bakeoff needs to know how. A model knows token ids and nothing else: no text, no files of a
 user, no configuration tool, no eval.
 
 Which row scores which token. `logprobs(tokens)` of T tokens has T + 1 rows:
@@ -89,12 +89,12 @@ class ModelConfig(ABC):
         return self.width_step
 
     @property
-    def heeds_num_params(self) -> bool:
-        """Whether a parameter budget has a say in how large the model gets."""
+    def uses_num_params(self) -> bool:
+        """Whether a parameter budget changes how large the model gets."""
         return self.width_field is not None or self.prunes
 
     def for_counting_on(self) -> Self:
-        """The same options, of a model that can go on counting after it has been saved and loaded."""
+        """The same options, for a model that can continue counting after it has been saved and loaded."""
         return self
 
     @abstractmethod
@@ -106,7 +106,7 @@ class ModelConfig(ABC):
 
 
 class NeuralModelConfig(ModelConfig):
-    """What training needs to know of a family that learns by gradients, beside the batch and the budget."""
+    """What training needs to know about a family that learns by gradients, apart from the batch and the budget."""
 
     learning_rate: float
     """The highest learning rate of the schedule, for AdamW; each family's default suits its default size."""
@@ -189,7 +189,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """All that was learnt, by name, for `save`."""
+        """Everything that was learnt, by name, for `save`."""
 
     @abstractmethod
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
@@ -221,7 +221,7 @@ class LanguageModel(ABC):
         return torch.cat(scored, dim=1) if scored else torch.zeros(num_rows, 0)
 
     def on(self, device: torch.device) -> Self:
-        """This model, moved to a device where its family can use one, and ready to be asked."""
+        """This model, moved to a device where its family can use one, and in evaluation mode."""
         return self
 
     def save(self, folder: Path) -> None:
@@ -239,24 +239,44 @@ class CountingModel(LanguageModel):
     """A family that is trained by counting, in one pass."""
 
     scratch_folder: Path | None = None
-    """Where counting may keep files while it goes on; None: where the system has temporary files."""
+    """Where counting may keep temporary files; None: the system's folder for them."""
 
     @abstractmethod
     def count(self, tokens: Tensor) -> None:
         """Count a stretch of the training stream. tokens: (N,) int64, documents each opened by the start token.
 
-        Stretches follow one another: what straddles two calls counts too. A finished or loaded model can go on
-        counting, and is then finished again.
+        Stretches follow one another: n-grams that span two calls are counted too. A finished or loaded model can
+        continue counting, and is then finished again.
         """
 
     @abstractmethod
     def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
         """Turn the counts into probabilities. Called after the last `count`; without it nothing can be scored.
 
-        held_out: documents that were not counted, (N,) int64 each, for whatever is chosen on such. num_params: the most
+        held_out: documents that were not counted, (N,) int64 each, by which options are chosen. num_params: the most
         parameters to keep; only a family whose config says `prunes` leaves some out. Raises Impossible
-        (models/checks.py) where what the options or the budget ask for can't be had.
+        (models/checks.py) where the options or the budget ask for something impossible.
         """
+
+
+class TorchModel(LanguageModel, nn.Module):
+    """A model whose weights are those of a torch module, whether it is trained here or not."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        return self.to(device).eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self.load_state_dict(tensors)
+
+    def num_params(self) -> int:
+        return sum(p.numel() for p in self.parameters())
 
 
 @dataclass(frozen=True)
@@ -270,12 +290,12 @@ class ParameterGroup:
     """Their learning rate, as a multiple of the schedule's."""
 
 
-class NeuralModel(LanguageModel, nn.Module):
+class NeuralModel(TorchModel):
     """A family that is trained by gradients.
 
     A subclass writes `forward` and `training_length`, and `parameter_groups` where matrices alone are not what should
     be decayed; training asks for nothing else. Whether documents' ends break the memory is left to the model to learn:
-    the start token stands between documents in the training stream.
+    the start token separates documents in the training stream.
     """
 
     config: NeuralModelConfig
@@ -302,19 +322,3 @@ class NeuralModel(LanguageModel, nn.Module):
         from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
         nothing); None where a family has none.
         """
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    def on(self, device: torch.device) -> Self:
-        return self.to(device).eval()
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
-
-    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.load_state_dict(tensors)
-
-    def num_params(self) -> int:
-        return sum(p.numel() for p in self.parameters())

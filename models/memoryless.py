@@ -1,4 +1,4 @@
-"""What the families without a memory share: one distribution for every place in every text.
+"""The common part of families without a memory: one distribution for every position in every text.
 
 Shape legend: B rows, T tokens, V vocabulary size.
 """

@@ -1,8 +1,8 @@
 """A linear mixture: p(w | h) = sum over members m of weight_m p_m(w | h), one weight a member.
 
-The weights are those that held-out text likes best, found by expectation maximisation (Jelinek and Mercer 1980); its
-likelihood has one maximum, so where it starts makes no difference. A family that counts and one that learns by
-gradients err in different places, so their mixture is often better than both (Mikolov et al. 2011).
+The weights maximise the likelihood of held-out text. They are found by expectation maximisation (Jelinek and Mercer
+1980); the likelihood has one maximum, so the starting point makes no difference. A family that counts and one that
+learns by gradients make different errors, so their mixture is often better than both (Mikolov et al. 2011).
 
 Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 """
@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.combined import CombinedConfig, PointwiseCombination
 from models.language_model import LanguageModel
 
@@ -66,7 +66,9 @@ class Mixture(PointwiseCombination):
         return {"weights": self.weights}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.weights = tensors["weights"]
+        weights = stored_array(tensors, "weights", torch.float64, (len(self.members),))
+        check_stored("weights", bool((weights >= 0).all()), "weights must be 0 or more")
+        self.weights = weights
 
 
 def expectation_maximisation(probabilities: Tensor) -> Tensor:

@@ -22,13 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import Impossible, check_option, check_tokens
+from models.checks import Impossible, check_option, check_tokens, stored_array
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.ngrams import smoothing as methods
 from models.ngrams.backoff import BackoffModel
 from models.ngrams.counting import Counter, Counts
 from models.ngrams.pruning import cut_off, prune
-from models.ngrams.trie import ROOT, Floats, Trie
+from models.ngrams.stored import stored_counts, stored_model
+from models.ngrams.trie import ROOT, Floats
 from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram
 
 MAX_ORDER = 20
@@ -110,7 +111,7 @@ class NGramConfig(ModelConfig):
 
     def make_smoothing(self) -> methods.Smoothing:
         """The smoothing that the options name."""
-        made: dict[str, methods.Smoothing] = {
+        by_name: dict[str, methods.Smoothing] = {
             "modified_kneser_ney": methods.ModifiedKneserNey(),
             "absolute_discounting": methods.AbsoluteDiscounting(),
             "witten_bell": methods.WittenBell(),
@@ -120,7 +121,7 @@ class NGramConfig(ModelConfig):
             "stupid_backoff": methods.StupidBackoff(self.backoff_factor),
             "maximum_likelihood": methods.MaximumLikelihood(),
         }
-        return made[self.smoothing]
+        return by_name[self.smoothing]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +146,7 @@ class NGram(CountingModel):
     """(order, P): what the smoothing estimated for all contexts of a length, as Kneser-Ney's three discounts."""
 
     def __init__(self, config: NGramConfig, vocab_size: int, start_token: int) -> None:
-        assert config.order != "inf", "NGramConfig.build knows what to make of that"
+        assert config.order != "inf", "NGramConfig.build makes an UnboundedNGram of it"
         self.config = config
         self.order = config.order
         self.vocab_size = vocab_size
@@ -191,8 +192,7 @@ class NGram(CountingModel):
         if self._fitted is not None:
             if self._counts is None:
                 raise ValueError(
-                    "This ngram fit can't be continued, for it didn't keep its counts. Fit it with "
-                    "model.keep_counts=true."
+                    "This ngram fit can't be continued: it didn't keep its counts. Fit it with model.keep_counts=true."
                 )
             counter.go_on_from(self._counts)
         return counter
@@ -274,10 +274,8 @@ class NGram(CountingModel):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        trie = Trie.of(arrays["tokens"], arrays["first_child"], arrays["level_begins"])
-        self._fitted = BackoffModel(trie, arrays["logprobs"], arrays["log_backoffs"])
-        self.parameters = arrays["parameters"]
-        self._counts = None
-        if "counts" in arrays:
-            self._counts = Counts(trie, arrays["counts"], arrays["tail"], int(arrays["num_tokens"][0]))
+        """Raises BadWeights (models/checks.py) where the arrays are no model of these options."""
+        model = stored_model(tensors, self.order, self.vocab_size, self.start_token)
+        self.parameters = stored_array(tensors, "parameters", torch.float64, (self.order, None)).numpy()
+        self._counts = stored_counts(tensors, model.trie, self.start_token)
+        self._fitted = model

@@ -1,7 +1,7 @@
 """A model whose scores are no probabilities, seen as one that gives a distribution over the next token.
 
-Scores and their order stay; each row is divided by its sum. What generates text takes a model through `normalised`, and
-so need not know which families give probabilities by themselves.
+The order of the scores stays; each row is divided by its sum. Text generation takes every model through `normalised`,
+so it need not know which families give probabilities.
 """
 
 from __future__ import annotations

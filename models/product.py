@@ -1,8 +1,8 @@
 """A log-linear mixture: p(w | h) is proportional to the product over members m of p_m(w | h) to the power a_m.
 
-Where a linear mixture lets each member add what it believes in, here each can veto (Klakow 1998, "Log-linear
-interpolation of language models"; Hinton 2002, products of experts). The exponents are those that held-out text likes
-best; the loss is convex in them, and L-BFGS finds its minimum.
+A linear mixture lets each member add probability; here each member can veto (Klakow 1998, "Log-linear
+interpolation of language models"; Hinton 2002, products of experts). The exponents minimise
+the loss on held-out text, which is convex in them; L-BFGS finds the minimum.
 
 Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 """
@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.combined import CombinedConfig, PointwiseCombination
 from models.language_model import LanguageModel
 
@@ -78,7 +78,9 @@ class Product(PointwiseCombination):
         return {"exponents": self.exponents}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.exponents = tensors["exponents"]
+        exponents = stored_array(tensors, "exponents", torch.float64, (len(self.members),))
+        check_stored("exponents", bool(exponents.isfinite().all()), "exponents must be finite")
+        self.exponents = exponents
 
 
 def _weighted(logprobs: Tensor, exponents: Tensor) -> Tensor:

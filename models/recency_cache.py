@@ -10,7 +10,7 @@ Theirs compares hidden states by their product. Here a match is the number of la
 the past of place i and the present have in common, so any family can have a cache; with a sharpness of 0 it is the
 recent past's counts (Kuhn and De Mori 1990). The weight depends on the longest match that there is: where nothing in
 the cache fits the present, it says little. Held-out text chooses the weights (by expectation maximisation) and the
-sharpness (of a few values). A document begins with an empty cache, which has no say.
+sharpness (of a few values). A document begins with an empty cache, which has no weight.
 
 Shape legend: B rows, T tokens, V vocabulary size, S size of the cache, L longest match.
 """
@@ -27,12 +27,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checks import Impossible, check_option
+from models.checks import Impossible, check_option, check_stored, stored_array
 from models.combined import CombinedConfig, CombinedModel
 from models.language_model import Cost, LanguageModel, State
 
 SHARPNESSES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""What is tried."""
+"""The candidates for the sharpness."""
 _ROUNDS = 50
 
 Indices = NDArray[np.int64]
@@ -125,7 +125,7 @@ class Cache(CombinedModel):
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         base = self.base.token_logprobs(tokens, lengths).cpu().double()
         shares, matches = self._votes(tokens, float(self.sharpness))
-        # An empty cache has no say.
+        # An empty cache has no weight.
         weights = torch.where(matches >= 0, self.weights[matches.clamp(min=0)], 0.0)
         return torch.logaddexp((1 - weights).log() + base, weights.log() + shares.log()).float()
 
@@ -147,21 +147,29 @@ class Cache(CombinedModel):
         if not documents:
             raise Impossible("model=cache chooses its weights by validation text, and there is none.")
         base = torch.cat([self.base.token_logprobs(document)[0].cpu().double().exp() for document in documents])
-        found = []
+        candidates = []
         for sharpness in SHARPNESSES if self.config.longest_match else SHARPNESSES[:1]:
             votes = [self._votes(document, sharpness) for document in documents]
             shares, matches = (torch.cat([part[0] for part in parts]) for parts in zip(*votes, strict=True))
-            weights = _expectation_maximisation(base, shares, matches, self.config.longest_match)
-            own = torch.where(matches >= 0, weights[matches.clamp(min=0)], 0.0)
-            found.append((float(((1 - own) * base + own * shares).log().sum()), sharpness, weights))
-        _, sharpness, self.weights = max(found, key=lambda one: one[0])
+            # A token that neither gives a probability is impossible under every weight and sharpness.
+            possible = base + shares > 0
+            base_shares, shares, matches = base[possible], shares[possible], matches[possible]
+            weights = _expectation_maximisation(base_shares, shares, matches, self.config.longest_match)
+            cache_weights = torch.where(matches >= 0, weights[matches.clamp(min=0)], 0.0)
+            loglikelihood = ((1 - cache_weights) * base_shares + cache_weights * shares).log().sum()
+            candidates.append((float(loglikelihood), sharpness, weights))
+        _, sharpness, self.weights = max(candidates, key=lambda candidate: candidate[0])
         self.sharpness = torch.tensor([sharpness], dtype=torch.float64)
 
     def own_tensors(self) -> dict[str, Tensor]:
         return {"sharpness": self.sharpness, "weights": self.weights}
 
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.sharpness, self.weights = tensors["sharpness"], tensors["weights"]
+        sharpness = stored_array(tensors, "sharpness", torch.float64, (1,))
+        check_stored("sharpness", 0 <= float(sharpness) <= max(SHARPNESSES), f"it must be 0 to {max(SHARPNESSES)}")
+        weights = stored_array(tensors, "weights", torch.float64, (self.config.longest_match + 1,))
+        check_stored("weights", bool(((weights >= 0) & (weights <= 1)).all()), "weights must be 0 to 1")
+        self.sharpness, self.weights = sharpness, weights
 
     def cost(self) -> Cost:
         cost = super().cost()
@@ -169,25 +177,26 @@ class Cache(CombinedModel):
 
 
 def _expectation_maximisation(base: Tensor, shares: Tensor, matches: Tensor, longest_match: int) -> Tensor:
-    """A weight for each longest match (L + 1,), from what base and cache gave held-out tokens, (N,) each.
+    """A weight for each longest match (L + 1,), from what base and cache gave held-out tokens, (N,) each; to every
+    token at least one of them gave a probability.
 
-    Two made-up observations, one for and one against, stand in for weights that the text says nothing about.
+    Two pseudo-observations, one for and one against, define weights that the text has no evidence about.
     """
     used = matches >= 0
     base, shares, matches = base[used], shares[used], matches[used]
     counts = torch.bincount(matches, minlength=longest_match + 1).double()
     weights = torch.full((longest_match + 1,), 0.05, dtype=torch.float64)
     for _ in range(_ROUNDS):
-        own = weights[matches]
-        posterior = own * shares / ((1 - own) * base + own * shares)
+        cache_weights = weights[matches]
+        posterior = cache_weights * shares / ((1 - cache_weights) * base + cache_weights * shares)
         weights = (torch.bincount(matches, posterior, longest_match + 1) + 1) / (counts + 2)
     return weights
 
 
 @numba.njit(cache=True, nogil=True)
 def _remember(token: int, start_token: int, tokens: Indices, matches: Indices, longest: int) -> None:
-    """Read a token into a cache, in place. Place j's past ends with the token at j - 1, so when that is the new token,
-    its match grows by one as the places move up.
+    """Read a token into a cache, in place. The past of position j ends with the token at j - 1, so when that is the new
+    token, its match grows by one as the positions move up.
     """
     if token == start_token:
         tokens[:] = -1
@@ -205,18 +214,18 @@ def _score(
 ) -> None:
     """Fill in, for each token of a text, the share of the votes that it gets, and the longest match (-1: no votes)."""
     tokens, matches = np.full(size, -1), np.zeros(size, np.int64)
-    for place in range(len(text)):
-        mine, all_votes, longest = 0.0, 0.0, -1
+    for position in range(len(text)):
+        token_votes, all_votes, longest = 0.0, 0.0, -1
         for j in range(size):
             if tokens[j] >= 0:
                 vote = strengths[matches[j]]
                 all_votes += vote
                 longest = max(longest, matches[j])
-                if tokens[j] == text[place]:
-                    mine += vote
-        shares[place] = mine / all_votes if longest >= 0 else 0.0
-        longest_matches[place] = longest
-        _remember(text[place], start_token, tokens, matches, len(strengths) - 1)
+                if tokens[j] == text[position]:
+                    token_votes += vote
+        shares[position] = token_votes / all_votes if longest >= 0 else 0.0
+        longest_matches[position] = longest
+        _remember(text[position], start_token, tokens, matches, len(strengths) - 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -231,8 +240,8 @@ def _mix(
 ) -> None:
     """Read a text into a cache, in place; mix its votes into the base model's distribution after each token (T, V)."""
     votes = np.zeros(logprobs.shape[1])
-    for place in range(len(text)):
-        _remember(text[place], start_token, tokens, matches, len(strengths) - 1)
+    for position in range(len(text)):
+        _remember(text[position], start_token, tokens, matches, len(strengths) - 1)
         votes[:] = 0.0
         all_votes, longest = 0.0, -1
         for j in range(len(tokens)):
@@ -244,5 +253,5 @@ def _mix(
         if longest >= 0:
             weight = weights[longest]
             for token in range(len(votes)):
-                mixed = (1 - weight) * np.exp(np.float64(logprobs[place, token])) + weight * votes[token] / all_votes
-                logprobs[place, token] = np.log(mixed)
+                mixed = (1 - weight) * np.exp(np.float64(logprobs[position, token])) + weight * votes[token] / all_votes
+                logprobs[position, token] = np.log(mixed)

@@ -74,7 +74,7 @@ class RecurrentModel(CarriedModel):
         d_model = config.d_model
         self.embedding = nn.Parameter(torch.empty(vocab_size, d_model))
         self.layers = nn.ModuleList(self.make_layer(d_model) for _ in range(config.num_layers))
-        # Tied: None, and the embedding stands in, so that the weights hold it once.
+        # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, d_model))
         self.output_bias = nn.Parameter(torch.zeros(vocab_size))
         self.embedding_scale = 1.0 if self.output is not None else d_model**0.5
@@ -146,7 +146,7 @@ class RecurrentModel(CarriedModel):
 
 
 def runs_by_hand(values: Tensor) -> bool:
-    """Whether a family's own recurrence should stand in for torch's module: on the processor, where torch has no fast
+    """Whether to use a family's own recurrence instead of torch's module: on the processor, where torch has no fast
     kernel for it. A graphics card has cuDNN's.
     """
     return values.device.type == "cpu"

@@ -1,6 +1,6 @@
-"""A wide table of which few entries are stored, as sorted keys: what the counting families look things up in.
+"""A wide table that stores only its few entries, as sorted keys: where counting families look things up.
 
-A table of R rows and C columns holds entries 0 to n-1, sorted by (row, column); what an entry is worth is kept beside
+A table of R rows and C columns holds entries 0 to n-1, sorted by (row, column); the value of an entry is kept beside
 it, in arrays of length n. Memory is that of the entries, so a vocabulary of 32,000 costs no 32,000 x 32,000 table.
 """
 
@@ -46,9 +46,9 @@ class SparseRows:
         return np.where(self.keys[entries] == wanted, entries, -1)
 
     def entries_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """All entries of the given rows: (place in `rows` of each entry's row, entry), one after the other."""
+        """All entries of the given rows: (index into `rows` of each entry's row, entry), one after the other."""
         begins = self.offsets[rows]
         sizes = self.offsets[rows + 1] - begins
-        places = np.repeat(np.arange(len(rows)), sizes)
+        row_numbers = np.repeat(np.arange(len(rows)), sizes)
         firsts = np.cumsum(sizes) - sizes
-        return places, np.arange(len(places)) + np.repeat(begins - firsts, sizes)
+        return row_numbers, np.arange(len(row_numbers)) + np.repeat(begins - firsts, sizes)

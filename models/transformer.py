@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from models.checks import check_option
 from models.dropout import drop
-from models.language_model import Cost, NeuralModelConfig
+from models.language_model import Cost, NeuralModel, NeuralModelConfig
 from models.transformer_parts.key_value_cache import KeyValueCache
 from models.transformer_parts.step import StepWeights, Values, step
 from models.windowed import WindowCache, WindowedModel
@@ -95,7 +95,7 @@ class _Reading:
     """What every block of one pass shares."""
 
     cos: Tensor
-    """(T, E / 2), or (B, 1, T, E / 2) where rows stand at different positions; likewise sin."""
+    """(T, E / 2), or (B, 1, T, E / 2) where rows are at different positions; likewise sin."""
     sin: Tensor
     mask: Tensor | None
     """Which places a token may attend to: (T, S) or (B, 1, T, S); None: all, or, with `causal`, those up to its own."""
@@ -143,7 +143,7 @@ class Block(nn.Module):
         return joined
 
 
-class Transformer(WindowedModel):
+class Transformer(WindowedModel, NeuralModel):
     """Embedding, blocks, a last norm, output."""
 
     config: TransformerConfig
@@ -158,7 +158,7 @@ class Transformer(WindowedModel):
         self.embedding = nn.Parameter(torch.empty(vocab_size, config.d_model))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.norm = nn.RMSNorm(config.d_model)
-        # Tied: None, and the embedding stands in, so that the weights hold it once.
+        # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, config.d_model))
         for matrix in (self.embedding, self.output):
             if matrix is not None:
@@ -173,6 +173,10 @@ class Transformer(WindowedModel):
     @property
     def context_length(self) -> int:
         return self.config.context_length
+
+    @property
+    def training_length(self) -> int:
+        return self.context_length
 
     @property
     def stride(self) -> int:
@@ -206,7 +210,7 @@ class Transformer(WindowedModel):
         causal, mask = not any(held), None
         if not causal and position.shape != (1,):
             mask = torch.arange(max(grown.lengths), device=tokens.device) <= position[..., None]
-        # Past a row's own tokens nothing is meant by a position, but it must have a rotation.
+        # Positions past the end of a row are meaningless, but must have a rotation.
         position = position.clamp(max=self.context_length - 1)
         reading = _Reading(self.cos[position], self.sin[position], mask, causal, grown, 0.0)
         return self._run(tokens, reading), grown

@@ -1,4 +1,4 @@
-"""The family that knows nothing: every token is as likely as any other. The floor of every comparison."""
+"""The family without knowledge: all tokens are equally likely. The lower bound of every comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token frequencies: each token as likely as it was frequent in training, whatever came before it.
+"""Token frequencies: each token is as likely as it was frequent in training, independent of the context.
 
 Smoothed by adding `pseudo_count` to every count (Laplace's rule of succession at 1; Lidstone 1920 otherwise), so that a
 token never seen has a probability too.
@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_tokens
+from models.checks import check_option, check_stored, check_tokens, stored_array
 from models.language_model import ModelConfig, OnStep, ignore
 from models.memoryless import MemorylessModel
 
@@ -61,6 +61,9 @@ class Unigram(MemorylessModel):
         return {"counts": self._counts}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self._counts = tensors["counts"]
+        """Raises BadWeights (models/checks.py) where the array is no counts over this vocabulary."""
+        counts = stored_array(tensors, "counts", torch.int64, (self.vocab_size,))
+        check_stored("counts", bool((counts >= 0).all()), "counts must be 0 or more")
+        self._counts = counts
         self._stream_is_open = bool(self._counts.any())
         self.finish()

@@ -27,7 +27,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from models.language_model import NeuralModel, State
+from models.language_model import State, TorchModel
 
 # What is scored at once where windows run side by side: tokens (more are slower on a processor); tokens x vocabulary.
 _MAX_TOKENS_AT_ONCE = 1 << 11
@@ -50,7 +50,7 @@ class WindowCache(ABC):
 
     @abstractmethod
     def replace(self, rows: Sequence[int], other: Self) -> Self:
-        """The same, but for `rows`, which are those of `other`."""
+        """The same cache, with `rows` replaced by those of `other`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +79,13 @@ class _Window(NamedTuple):
     again: int
 
 
-class WindowedModel(NeuralModel):
+class WindowedModel(TorchModel):
     """A model that sees a window of `context_length` tokens. A subclass runs one window; sliding it is done here."""
 
     @property
     @abstractmethod
     def context_length(self) -> int:
         """The most tokens in a window."""
-
-    @property
-    def training_length(self) -> int:
-        return self.context_length
 
     @property
     def window_length(self) -> int:
@@ -261,6 +257,6 @@ def _append(window: Tensor, held: Sequence[int], tokens: Tensor, done: Sequence[
         return appended
     source, begin, count = (torch.tensor(values, device=tokens.device)[:, None] for values in (done, held, counts))
     step = torch.arange(max(counts), device=tokens.device)
-    row, place = torch.nonzero(step < count, as_tuple=True)
-    appended[row, begin[row, 0] + place] = tokens[row, source[row, 0] + place]
+    row, offset = torch.nonzero(step < count, as_tuple=True)
+    appended[row, begin[row, 0] + offset] = tokens[row, source[row, 0] + offset]
     return appended

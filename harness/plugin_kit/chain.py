@@ -52,7 +52,7 @@ class TableModel(LanguageModel):
         return self.table[tokens], TableState(self.table, whole.gather(1, lengths[:, None])[:, 0])
 
     def cost(self) -> Cost:
-        return Cost(self.table.numel(), 4 * self.table.numel(), 0, 8)
+        return Cost(self.table.numel(), self.table.nbytes, 0, 4 * self.vocab_size + 8)
 
     def tensors(self) -> dict[str, Tensor]:
         return {"table": self.table}

@@ -23,7 +23,7 @@ from harness.scoring.answers import Compressed
 from harness.scoring.entropy_coding import Counts, Decoder, Encoder, frequencies
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from harness.text.tokenizers.tokenizer import Ids, Tokenizer
-from models.language_model import LanguageModel, NeuralModel, State
+from models.language_model import LanguageModel, State, TorchModel
 
 OnDone = Callable[[int], None]
 
@@ -91,10 +91,7 @@ def fresh_copy(model: LanguageModel) -> LanguageModel:
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
         model.save(Path(folder))
         copy = model.config.build(model.vocab_size, model.start_token).load(Path(folder))
-    if isinstance(model, NeuralModel):
-        assert isinstance(copy, NeuralModel)
-        copy.to(model.device).eval()
-    return copy
+    return copy.on(model.device) if isinstance(model, TorchModel) else copy
 
 
 class _Walk:

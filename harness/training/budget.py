@@ -47,7 +47,7 @@ class Budget:
 
 def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
     """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
-    return None if asked is None or not config.heeds_num_params else got / asked - 1
+    return None if asked is None or not config.uses_num_params else got / asked - 1
 
 
 def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:

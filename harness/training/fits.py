@@ -28,8 +28,8 @@ from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
 from harness.training.settings import Training
-from models.checks import Impossible
-from models.language_model import LanguageModel, ModelConfig
+from models.checks import BadWeights, Impossible
+from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig
 
 log = logging.getLogger("bakeoff")
 
@@ -103,6 +103,10 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
     try:
         with torch.random.fork_rng():  # a new model draws weights, though those of the file take their place
             model = config.build(described["vocab_size"], described["start_token"]).load(folder)
+    except BadWeights as error:
+        raise UserError(
+            f"{folder / WEIGHTS_FILE} can't be used: {error}. Delete the folder {folder} and run its command again."
+        ) from None
     except Impossible as error:
         raise UserError(str(error)) from None
     return Fit(facts["fit_id"], folder, model.on(device), tokenizer, facts)

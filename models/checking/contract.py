@@ -1,5 +1,5 @@
-"""What models/language_model.py promises, as checks: every family is held to them, ours by the tests, anybody's by
-`bakeoff check model`.
+"""What models/language_model.py promises, as checks: the tests hold every family of bakeoff to them, and
+`bakeoff check model` a family from a plugin.
 
 A check's name is the sentence that it checks; it raises AssertionError where the sentence is false. `FIT_CHECKS` are
 about a fitted model, over any vocabulary; `FAMILY_CHECKS` are about how a family is built and fitted.
@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from models.checking.trial import LENGTH, Subject, random_tokens
-from models.language_model import CountingModel, NeuralModel
+from models.language_model import CountingModel, NeuralModel, TorchModel
 
 _LONGEST = 4096
 
 
 def hold(fact: bool, otherwise: str) -> None:
-    """AssertionError that says what is the case, unless the fact holds."""
+    """Raise AssertionError with the message `otherwise` unless `fact` is true."""
     if not fact:
         raise AssertionError(otherwise)
 
@@ -50,21 +50,21 @@ def probabilities_sum_to_one(of: Subject) -> None:
 
 def a_later_token_never_changes_an_earlier_distribution(of: Subject) -> None:
     whole = of.model.logprobs(of.tokens)
-    for place in (0, 1, 7, 8, 9, 20, LENGTH - 1):
+    for position in (0, 1, 7, 8, 9, 20, LENGTH - 1):
         changed = of.tokens.clone()
-        changed[:, place:] = (changed[:, place:] + 1) % of.model.vocab_size
-        close(of.model.logprobs(changed)[:, : place + 1], whole[:, : place + 1])
+        changed[:, position:] = (changed[:, position:] + 1) % of.model.vocab_size
+        close(of.model.logprobs(changed)[:, : position + 1], whole[:, : position + 1])
 
 
 def step_by_step_equals_all_at_once(of: Subject) -> None:
     whole = of.model.logprobs(of.tokens)
     state = of.model.start(3)
     close(state.logprobs, whole[:, 0])
-    for place in range(LENGTH):
-        after, state = of.model.read(state, of.tokens[:, place : place + 1])
+    for position in range(LENGTH):
+        after, state = of.model.read(state, of.tokens[:, position : position + 1])
         hold(after.shape == (3, 1, of.model.vocab_size), f"read gave the shape {tuple(after.shape)} for one token")
-        close(after[:, 0], whole[:, place + 1])
-        close(state.logprobs, whole[:, place + 1])
+        close(after[:, 0], whole[:, position + 1])
+        close(state.logprobs, whole[:, position + 1])
 
 
 def reading_in_pieces_equals_reading_at_once(of: Subject) -> None:
@@ -81,7 +81,7 @@ def ragged_rows_equal_each_row_alone(of: Subject) -> None:
     tokens = random_tokens(of.model.vocab_size, 6, LENGTH)
     state = of.model.start(6)
     read = [0] * 6
-    # Three reads in a row, so that rows stand at different places when the next begins.
+    # Three reads in a row, so that rows have read different numbers of tokens when the next begins.
     for lengths in ([0, 3, 7, 8, 12, 5], [9, 0, 1, 8, 0, 12], [3, 12, 4, 0, 10, 1]):
         part = torch.stack([row[at : at + 12] for row, at in zip(tokens, read, strict=True)])
         before = state.logprobs
@@ -123,11 +123,11 @@ def a_fork_leaves_its_parent_as_it_was(of: Subject) -> None:
             close(of.model.read(parent, other)[0], expected_there)
         # Step by step, in turns: both children grow at once.
         here = there = parent
-        for place in range(6):
-            here_after, here = of.model.read(here, of.tokens[:, length + place : length + place + 1])
-            there_after, there = of.model.read(there, other[:, place : place + 1])
-            close(here_after[:, 0], expected_here[:, place])
-            close(there_after[:, 0], expected_there[:, place])
+        for position in range(6):
+            here_after, here = of.model.read(here, of.tokens[:, length + position : length + position + 1])
+            there_after, there = of.model.read(there, other[:, position : position + 1])
+            close(here_after[:, 0], expected_here[:, position])
+            close(there_after[:, 0], expected_there[:, position])
         same(parent.logprobs, before)
 
 
@@ -136,8 +136,8 @@ def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
     more = random_tokens(of.model.vocab_size, 3, 10, seed=2)
     expected, _ = of.model.read(parent, more)
     for rows in ([2, 0, 0, 1, 2], [1], [0, 1, 2], []):
-        for asked in (rows, torch.tensor(rows, dtype=torch.int64)):
-            chosen = parent.select(asked)
+        for selection in (rows, torch.tensor(rows, dtype=torch.int64)):
+            chosen = parent.select(selection)
             hold(chosen.num_rows == len(rows), f"select gave {chosen.num_rows} rows where {len(rows)} were named")
             same(chosen.logprobs, parent.logprobs[rows])
             close(of.model.read(chosen, more[rows])[0], expected[rows])
@@ -209,8 +209,9 @@ def a_prompt_several_times_longer_than_the_context_works(of: Subject) -> None:
     if context is not None and 2 * context < length:
         # What lies further back than the context is forgotten.
         changed = tokens.clone()
-        begun = length - context - 10
-        changed[0, :begun] = (changed[0, :begun] + 1) % of.model.vocab_size
+        # The first of the last ten distributions comes after length - 9 tokens.
+        num_forgotten = length - 9 - context
+        changed[0, :num_forgotten] = (changed[0, :num_forgotten] + 1) % of.model.vocab_size
         close(of.model.logprobs(changed)[0, -10:], logprobs[0, -10:])
 
 
@@ -232,12 +233,12 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
     hold(cost.num_params >= 0 and cost.flops_per_token >= 0, f"cost() is below 0: {cost}")
     least = 4 * model.vocab_size
     hold(cost.state_bytes_at_context >= least, f"a state is {cost.state_bytes_at_context} bytes, its logprobs {least}")
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         weights = model.num_params()
         hold(cost.num_params == weights, f"cost() says {cost.num_params} of {weights} parameters")
         hold(cost.flops_per_token > 0, "cost() says that a token costs no floating-point operations")
     if model.config.is_fitted:
-        return  # the weights stay where they were found
+        return  # the weights stay in the folder that they were loaded from
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         on_disk = sum(path.stat().st_size for path in Path(folder).iterdir())
@@ -247,7 +248,7 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
         (cost.num_params == 0) == (not model.tensors()),
         f"cost() says {cost.num_params} parameters where {len(model.tensors())} tensors are saved",
     )
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         kept = sum(value.numel() for value in model.tensors().values())
         hold(cost.num_params == kept, f"cost() says {cost.num_params} parameters, {kept} are saved")
 
@@ -257,7 +258,7 @@ def reading_builds_no_graph_and_is_the_same_in_training_mode(of: Subject) -> Non
     after, state = model.read(model.start(3), of.tokens)
     graphless = not (after.requires_grad or state.logprobs.requires_grad)
     hold(graphless and not model.token_logprobs(of.tokens).requires_grad, "what is read has a graph for gradients")
-    if isinstance(model, NeuralModel):
+    if isinstance(model, TorchModel):
         before = model.training
         for training in (True, False):
             model.train(training)
@@ -279,11 +280,11 @@ def the_same_seed_builds_the_same_model(of: Subject) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(3)
             built.append(of.new())
-    one, two = built
-    if isinstance(one, NeuralModel):
-        hold(one.num_params() > 0, "a model that is trained by gradients has no parameters")
-        for name, value in one.tensors().items():
-            same(value, two.tensors()[name])
+    first, second = built
+    if isinstance(first, NeuralModel):
+        hold(first.num_params() > 0, "a model that is trained by gradients has no parameters")
+        for name, value in first.tensors().items():
+            same(value, second.tensors()[name])
 
 
 def counting_in_several_calls_equals_one_call(of: Subject) -> None:
@@ -341,7 +342,7 @@ def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
 
 
 def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:
-    if of.config.is_fitted:  # somebody else's weights: what they were fitted to isn't known here
+    if of.config.is_fitted:  # weights from elsewhere: what they were fitted to is unknown
         return
     nats = -float(of.model.token_logprobs(of.vocabulary.stream[None, 1:400]).mean())
     uniform = math.log(of.vocabulary.size)

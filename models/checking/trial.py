@@ -1,6 +1,6 @@
-"""A family in small, to be tried: fitted in a moment to a few documents of a random chain, or to any stream of ids.
+"""A small model of any family, fitted quickly to a few documents of a random chain or to any stream of ids.
 
-What the contract's checks are made with (models/checking/contract.py), and many tests.
+The contract's checks (models/checking/contract.py) and many tests use it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.combined import CombinedConfig
 from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
 
 LENGTH = 30
-"""Tokens that a check reads, where it doesn't matter how many."""
+"""Tokens that a check reads, where any number will do."""
 # The ids of the random chain: nine that occur, two that never do, and the start token.
 _CHAIN_SIZE = 12
 _CHAIN_START = 11
@@ -51,7 +51,7 @@ MARKOV = _markov()
 
 
 def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
-    """Fitted for a moment. A neural model is left in training mode, which must not matter to what is read."""
+    """A model after a very short fit. A neural model stays in training mode, which must not change what it reads."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return _fit(config, vocabulary)
@@ -92,18 +92,18 @@ def random_tokens(vocab_size: int, *shape: int, seed: int = 1) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Whom the checks are about."""
+    """The model that the checks are about."""
 
     config: ModelConfig
     vocabulary: Vocabulary
 
     @cached_property
     def model(self) -> LanguageModel:
-        """The config's model, fitted for a moment."""
+        """The config's model, after a very short fit."""
         return fit(self.config, self.vocabulary)
 
     def new(self) -> LanguageModel:
-        """Another one, not fitted."""
+        """A new model of the config, not fitted."""
         return self.config.build(self.vocabulary.size, self.vocabulary.start_token)
 
     @cached_property

@@ -1,6 +1,6 @@
 """A folder of the transformers library as files: which of them make the model, and what is in them.
 
-Only config.json and safetensors are looked at. Knows nothing of the library itself.
+Only config.json and safetensors are read. This module does not use the library itself.
 """
 
 from __future__ import annotations
@@ -55,6 +55,6 @@ def content_sha256(files: list[Path]) -> str:
 
 @functools.cache
 def _file_sha256(file: Path, size: int, mtime_ns: int) -> str:
-    """Weights are large and asked for often: they are read again only where size or time say that they changed."""
+    """Weights are large and hashed often: they are read again only when their size or time has changed."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

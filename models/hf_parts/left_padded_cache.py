@@ -1,12 +1,12 @@
-"""Keys and values of past tokens for models that other people wrote: all rows end at the same place.
+"""Keys and values of past tokens for models of the transformers library: all rows end at the same place.
 
     row 0   . . . a b c      3 tokens; "." means nothing
     row 1   d e f g h i      6 tokens
 
 That is how transformers lays out rows of several lengths ("left padding"), so what a model does with places (causal,
 sliding and local masks, positions as distances) holds here as it does there. A cache is a view of a storage that has
-room at its end: one more token a row is written there in place, when this cache is the newest of its storage. Where
-rows get different numbers of tokens, they are moved so as to end together again, in a new storage.
+room at its end (models/window_storage.py). Where rows get different numbers of tokens, they are moved so as to end
+together again, in a new storage.
 
 Shape legend: B rows, H heads, S places (as many as the longest row has tokens), T new tokens, E width of a head. H and
 E may differ from tensor to tensor.
@@ -20,33 +20,27 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.windowed import WindowCache
+from models.window_storage import Storage, StoredCache, capacity_for
 
-_SMALLEST_CAPACITY = 32
-
-
-class _Storage:
-    """(B, H, capacity, E) each: the keys and the values of every layer in turn. Up to where the rows end, what means
-    nothing is finite."""
-
-    def __init__(self, data: Sequence[Tensor]) -> None:
-        self.data = tuple(data)
-        self.capacity = self.data[0].shape[2]
-        self.newest = 0
+Tensors = tuple[Tensor, ...]
 
 
-class LeftPaddedCache(WindowCache):
-    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
+class LeftPaddedCache(StoredCache[Tensors]):
+    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all.
 
-    def __init__(self, lengths: Sequence[int], storage: _Storage, end: int, new_counts: Sequence[int] = ()) -> None:
+    Stored: (B, H, capacity, E) each, the keys and the values of every layer in turn. Up to where the rows end, what
+    means nothing is finite.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], storage: Storage[Tensors], end: int, new_counts: Sequence[int] = ()
+    ) -> None:
         """end: the place in the storage where all rows end. new_counts: how many tokens of each row are still to be
         written.
         """
-        self.lengths = tuple(lengths)
+        super().__init__(lengths, storage)
         self.num_places = max(self.lengths, default=0)
-        self._storage = storage
         self._end = end
-        self._number = storage.newest
         self._new_counts = tuple(new_counts)
 
     @classmethod
@@ -54,7 +48,8 @@ class LeftPaddedCache(WindowCache):
         """A cache of rows of no tokens yet, with the dtype and device of `like`. shapes: (H, E) of the keys and the
         values of every layer in turn.
         """
-        return cls([0] * num_rows, _Storage([like.new_zeros(num_rows, heads, 0, width) for heads, width in shapes]), 0)
+        nothing = tuple(like.new_zeros(num_rows, heads, 0, width) for heads, width in shapes)
+        return cls([0] * num_rows, Storage(nothing, 0), 0)
 
     @property
     def num_layers(self) -> int:
@@ -72,9 +67,9 @@ class LeftPaddedCache(WindowCache):
         storage = self._storage
         if len(set(counts)) > 1:
             storage, end = self._moved(counts, longest), longest
-        elif self._number != storage.newest or end > storage.capacity:
+        elif not self._can_grow_in_place(end):
             storage, end = self._copied(longest, num_new=counts[0]), longest
-        storage.newest += 1
+        storage.num_growths += 1
         return type(self)(lengths, storage, end, counts)
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
@@ -87,9 +82,9 @@ class LeftPaddedCache(WindowCache):
 
     def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
         """(B, H, S, E) each; places that hold no token (see `mask`) are finite but mean nothing."""
-        place = slice(self._end - self.num_places, self._end)
+        span = slice(self._end - self.num_places, self._end)
         keys, values = self._storage.data[2 * layer : 2 * layer + 2]
-        return keys[:, :, place], values[:, :, place]
+        return keys[:, :, span], values[:, :, span]
 
     def _is_new(self) -> Tensor:
         """(B, T): which of the tokens that are read now count."""
@@ -103,7 +98,7 @@ class LeftPaddedCache(WindowCache):
         return held.to(self._storage.data[0].device, torch.int64)
 
     def positions(self) -> Tensor:
-        """(B, T) int64: how many tokens stand before each that is read now; 0 for what doesn't count."""
+        """(B, T) int64: how many tokens come before each new token; 0 where a new token doesn't count."""
         longest = max(self._new_counts)
         positions = torch.tensor(self.lengths)[:, None] - longest + torch.arange(longest)
         return positions.clamp(min=0).to(self._storage.data[0].device)
@@ -119,8 +114,7 @@ class LeftPaddedCache(WindowCache):
             longest = max(lengths)
             return type(self)(lengths, self._moved([-count for count in dropped], longest), longest)
         shorter = type(self)(lengths, self._storage, self._end - dropped[0])
-        # Not the newest of its storage: places that another holds beyond must not be written over.
-        shorter._number = -1
+        shorter._never_grow_in_place()
         return shorter
 
     def replace(self, rows: Sequence[int], other: Self) -> Self:
@@ -129,15 +123,15 @@ class LeftPaddedCache(WindowCache):
             lengths[row] = length
         longest = max(lengths)
         storage = self._copied(longest)
-        for mine, theirs in zip(storage.data, other._storage.data, strict=True):
-            index = torch.tensor(rows, device=mine.device)
-            held = theirs[:, :, other._end - other.num_places : other._end]
-            mine[index, :, longest - other.num_places : longest] = held
+        for data, other_data in zip(storage.data, other._storage.data, strict=True):
+            index = torch.tensor(rows, device=data.device)
+            held = other_data[:, :, other._end - other.num_places : other._end]
+            data[index, :, longest - other.num_places : longest] = held
         return type(self)(lengths, storage, longest)
 
-    def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> _Storage:
-        """A storage of its own of `num_places` places that ends as this cache does (of these rows), but for `num_new`
-        places more.
+    def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> Storage[Tensors]:
+        """A new storage of `num_places` places that ends as this cache does (of these rows), followed by
+        `num_new` more places.
         """
         kept = num_places - num_new
         num_rows = len(self.lengths) if rows is None else len(rows)
@@ -156,8 +150,8 @@ class LeftPaddedCache(WindowCache):
 
         return self._each(copied)
 
-    def _moved(self, distances: Sequence[int], num_places: int) -> _Storage:
-        """A storage of its own of `num_places` places, where row b ends `distances[b]` places before the others' end;
+    def _moved(self, distances: Sequence[int], num_places: int) -> Storage[Tensors]:
+        """A new storage of `num_places` places, where row b ends `distances[b]` places before the others' end;
         below 0: its last tokens are beyond it.
         """
         if not self.num_places:
@@ -174,21 +168,22 @@ class LeftPaddedCache(WindowCache):
 
         return self._each(moved)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> _Storage:
-        return _Storage([change(data) for data in self._storage.data])
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Storage[Tensors]:
+        changed = tuple(change(data) for data in self._storage.data)
+        return Storage(changed, changed[0].shape[2])
 
 
 def _room(like: Tensor, num_places: int, num_rows: int) -> Tensor:
     """(B, H, capacity, E) with room for twice `num_places`; not even finite before it is written."""
     _, num_heads, _, width = like.shape
-    return like.new_empty(num_rows, num_heads, max(2 * num_places, _SMALLEST_CAPACITY), width)
+    return like.new_empty(num_rows, num_heads, capacity_for(num_places), width)
 
 
 def rolled(values: Tensor, by: Sequence[int]) -> Tensor:
-    """values (B, T, ...), row b moved `by[b]` places to the right; what falls off comes back at the left."""
+    """values (B, T, ...), row b moved `by[b]` places to the right; what leaves on the right comes back on the left."""
     if not any(by):
         return values
     num_rows, num_tokens = values.shape[:2]
-    places = torch.arange(num_tokens) - torch.tensor(by)[:, None]
+    columns = torch.arange(num_tokens) - torch.tensor(by)[:, None]
     row = torch.arange(num_rows)[:, None]
-    return values[row.to(values.device), places.remainder(num_tokens).to(values.device)]
+    return values[row.to(values.device), columns.remainder(num_tokens).to(values.device)]

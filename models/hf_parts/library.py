@@ -1,6 +1,6 @@
-"""All that is known of the library transformers: how a model is had from a folder, and what it takes for a cache.
+"""Everything that depends on the library transformers: loading a model from a folder, and what it accepts as a cache.
 
-transformers is an optional extra: this module is imported only when a model of it is asked for.
+transformers is an optional extra: this module is imported only when one of its models is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def load(path: str) -> Any:
     """The causal model in a folder, in float32. Impossible where there is none that can be used."""
     try:
         with _quiet():
-            model, found = AutoModelForCausalLM.from_pretrained(
+            model, loading_info = AutoModelForCausalLM.from_pretrained(
                 path,
                 local_files_only=True,
                 use_safetensors=True,
@@ -31,13 +31,13 @@ def load(path: str) -> Any:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-    except Exception as error:  # what can be wrong with a folder has no common type there
+    except Exception as error:  # transformers has no common type for these errors
         raise Impossible(
             f"model.path={path} can't be read by transformers: {' '.join(str(error).split())[:500]} Name the folder of "
             "a causal language model whose code is part of transformers."
         ) from error
-    if found["missing_keys"]:
-        missing = ", ".join(sorted(found["missing_keys"]))
+    if loading_info["missing_keys"]:
+        missing = ", ".join(sorted(loading_info["missing_keys"]))
         raise Impossible(
             f"the weights in {path} are not those of a whole {type(model).__name__}: {missing[:200]} is missing. Save "
             "the causal model itself, with its output layer."
@@ -47,7 +47,7 @@ def load(path: str) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' own bars and warnings: what matters of them is checked here."""
+    """Without transformers' progress bars and warnings: what matters is checked here."""
     had_bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -64,16 +64,16 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
     """(how many tokens a model knows; heads and width of the keys and the values that each layer in turn keeps of every
     token).
 
-    Impossible where it keeps something else, for what it expects would then depend on more than a cache of ours holds.
+    Impossible where it keeps something else: its predictions would then depend on more than our cache holds.
     """
     try:
-        given = model(input_ids=torch.tensor([[0]]), use_cache=True)
-    except Exception as error:  # a configuration may be taken, and yet make no model
+        output = model(input_ids=torch.tensor([[0]]), use_cache=True)
+    except Exception as error:  # a configuration may load, and yet make no working model
         raise Impossible(
             f"the {type(model).__name__} in {model.name_or_path} can't read a single token: "
             f"{' '.join(str(error).split())[:500]} Is its config.json the one that it was trained with?"
         ) from error
-    layers = getattr(getattr(given, "past_key_values", None), "layers", [])
+    layers = getattr(getattr(output, "past_key_values", None), "layers", [])
     strange = [layer for layer in layers if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer)]
     if not layers or strange or any(layer.keys is None for layer in layers):
         kinds = ", ".join(sorted({type(layer).__name__ for layer in strange or layers})) or "nothing of the kind"
@@ -83,13 +83,13 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
             "Mamba) can't be used."
         )
     shapes = [(kept.shape[1], kept.shape[3]) for layer in layers for kept in (layer.keys, layer.values)]
-    return given.logits.shape[-1], shapes
+    return output.logits.shape[-1], shapes
 
 
 def past(cache: LeftPaddedCache) -> Cache:
-    """A cache as transformers knows one: what its layers are given goes straight into ours.
+    """A transformers cache that writes straight into ours.
 
-    Layers whose attention slides over a window need nothing else: the model masks by place.
+    Layers with sliding-window attention need nothing else: the model masks by position.
     """
     return Cache(layers=[_Layer(cache, layer) for layer in range(cache.num_layers)])
 

@@ -143,7 +143,7 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[int, int, float, list[str],
             parts = text.split()
             try:
                 logprob, log_backoff = float(parts[0]), float(parts[m + 1]) if len(parts) == m + 2 else 0.0
-                well_formed = len(parts) in (m + 1, m + 2)
+                well_formed = len(parts) in (m + 1, m + 2) and logprob < np.inf and log_backoff < np.inf
             except (ValueError, IndexError):
                 well_formed = False
             if not well_formed:

@@ -112,9 +112,9 @@ def _contexts_after(tokens: Indices, first_child: Indices, suffix: Indices, cont
     after = np.empty(text.shape, np.int64)
     for row in range(len(text)):
         context = contexts[row]
-        for place in range(text.shape[1]):
-            context = step(tokens, first_child, suffix, context, text[row, place])
-            after[row, place] = context
+        for position in range(text.shape[1]):
+            context = step(tokens, first_child, suffix, context, text[row, position])
+            after[row, position] = context
     return after
 
 
@@ -137,16 +137,16 @@ def _score(
     if warm_up > 0:
         # No more of the past than this can matter.
         context = ROOT
-    for place in range(max(0, warm_up), begin):
-        context = step(tokens, first_child, suffix, context, text[place])
-    for place in range(begin, end):
+    for position in range(max(0, warm_up), begin):
+        context = step(tokens, first_child, suffix, context, text[position])
+    for position in range(begin, end):
         passed_down = 0.0
-        child = find_child(tokens, first_child, context, text[place])
+        child = find_child(tokens, first_child, context, text[position])
         while child < 0:
             passed_down += log_backoffs[context]
             context = suffix[context]
-            child = find_child(tokens, first_child, context, text[place])
-        scores[place] = passed_down + logprobs[child]
+            child = find_child(tokens, first_child, context, text[position])
+        scores[position] = passed_down + logprobs[child]
         context = to_context(first_child, suffix, child)
 
 

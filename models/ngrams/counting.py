@@ -3,7 +3,7 @@
 Every place of the stream opens a window of `order` tokens; a window ends early at the end of its document. Equal
 windows are counted in a hash table; a full table is sorted and written to disk as a run. In the end all runs are
 merged, a range of windows at a time, and the sorted windows become a trie (models/ngrams/trie.py): an n-gram occurs as
-often as windows begin with it. Where all windows fit into one table, nothing touches the disk.
+often as windows begin with it. Where all windows fit into one table, nothing is written to disk.
 
 Windows are keys of one or more 64-bit words: each token takes a fixed number of bits, the oldest the highest; what lies
 beyond a window's end is 0 and tokens count from 1, so keys in order are windows in order, shorter ones first.
@@ -49,7 +49,7 @@ class Counts:
     counts: Ints
     """(X,). The start token at the stream's very beginning is context only, and not counted; the root's is the sum."""
     tail: Tokens
-    """The stream's last order - 1 tokens, whose windows would go on if it did."""
+    """The stream's last order - 1 tokens, whose windows grow when it continues."""
     num_tokens: int
     """Of the stream."""
 
@@ -93,7 +93,7 @@ class Counter:
         self.vocab_size, self.start_token = vocab_size, start_token
         self.num_tokens = 0
         row_bytes = 8 * (self.layout.num_words + 1)
-        # Beside the table stand its rows and their sorted copy.
+        # In memory beside the table: its rows and their sorted copy.
         most = max(1, int(memory_bytes / (row_bytes * (1 + 2 * _FULL))))
         self._most_slots = max(_SMALLEST_TABLE, 1 << (most.bit_length() - 1))
         self._rows_at_once = max(1, memory_bytes // (row_bytes * _COPIES_IN_MERGE))
@@ -120,27 +120,27 @@ class Counter:
         self._pending = stream[ready:].copy()
 
     def go_on_from(self, counted: Counts) -> None:
-        """Take up what another counter counted, as if this one had; before the first stretch."""
+        """Continue from what another counter counted; called before the first stretch."""
         trie, bits, per_word = counted.trie, self.layout.bits, self.layout.per_word
         self._pending = counted.tail
         self.num_tokens = counted.num_tokens
-        own = counted.counts.copy()
-        own[trie.level(1)][self.start_token] += self.num_tokens > 0
-        # An n-gram's own windows are those that end with it: all of its occurrences that no longer n-gram takes up.
-        _subtract_children(trie.first_child, own)
-        keys = np.zeros((len(own), self.layout.num_words), np.uint64)
+        ending = counted.counts.copy()
+        ending[trie.level(1)][self.start_token] += self.num_tokens > 0
+        # An n-gram's own windows are those that end with it: all of its occurrences that no longer n-gram continues.
+        _subtract_children(trie.first_child, ending)
+        keys = np.zeros((len(ending), self.layout.num_words), np.uint64)
         _keys_of_nodes(trie.tokens, trie.first_child, keys, bits, per_word)
-        filled = own > 0
+        filled = ending > 0
         filled[0] = False
-        self._runs.append(_sorted(keys[filled], own[filled], self.layout.bits_in_use()))
-        # The tail's windows were cut short by the stream's end; now it goes on.
+        self._runs.append(_sorted(keys[filled], ending[filled], self.layout.bits_in_use()))
+        # The tail's windows were cut short by the stream's end; now it continues.
         short = Counter(self.layout.order, self.vocab_size, self.start_token, 0)
         short._count(counted.tail, len(counted.tail))
         keys, counts = short._sorted_table()
         self._runs.append((keys, -counts))
 
     def counts(self) -> Counts:
-        """All that was counted, as a trie. Asked for once, at the end: `go_on_from` takes it up again."""
+        """All that was counted, as a trie. Called once, at the end: `go_on_from` continues from it."""
         self._count(self._pending, len(self._pending))
         if self._runs:
             self._write_run()
@@ -155,14 +155,14 @@ class Counter:
         self._used = 0
 
     def _count(self, stream: Tokens, num_windows: int) -> None:
-        layout, place = self.layout, 0
+        layout, position = self.layout, 0
         while True:
             limit = int(len(self._counts) * _FULL)
-            place, self._used = _count_windows(
-                stream, place, num_windows, layout.order, layout.bits, layout.per_word, self.start_token,
+            position, self._used = _count_windows(
+                stream, position, num_windows, layout.order, layout.bits, layout.per_word, self.start_token,
                 self._keys, self._counts, self._used, limit,
             )  # fmt: skip
-            if place == num_windows:
+            if position == num_windows:
                 return
             if len(self._counts) < self._most_slots:
                 self._grow()
@@ -221,10 +221,10 @@ class Counter:
             shared, lengths = _compare(keys, last, order, bits, per_word)
             last = keys[-1].copy()
             for m in range(order):
-                word, place = divmod(m, per_word)
+                word, slot = divmod(m, per_word)
                 levels[m].add(
                     *_nodes_of_level(
-                        keys, word, bits * (per_word - 1 - place), bits, m, occurrences, shared, lengths,
+                        keys, word, bits * (per_word - 1 - slot), bits, m, occurrences, shared, lengths,
                         levels[m + 1].size,
                     )
                 )  # fmt: skip
@@ -292,7 +292,7 @@ def _slot_of(key: Keys, keys: Keys, counts: Ints) -> int:
 @numba.njit(cache=True, nogil=True)
 def _count_windows(
     stream: Tokens,
-    place: int,
+    position: int,
     end: int,
     order: int,
     bits: int,
@@ -303,16 +303,16 @@ def _count_windows(
     used: int,
     limit: int,
 ) -> tuple[int, int]:
-    """Count the windows that open at `place` to `end` - 1, until `limit` slots are used: (where to go on, used)."""
+    """Count the windows that open at `position` to `end` - 1, until `limit` slots are used: (next position, used)."""
     key = np.zeros(keys.shape[1], np.uint64)
     shift = np.uint64(bits)
-    while place < end and used < limit:
+    while position < end and used < limit:
         ended = False
         for number in range(len(key)):
             value = np.uint64(0)
             for j in range(number * per_word, (number + 1) * per_word):
                 value <<= shift
-                at = place + j
+                at = position + j
                 if j < order and at < len(stream) and not ended:
                     value |= np.uint64(stream[at] + 1)
                     ended = j > 0 and stream[at] == start_token
@@ -323,8 +323,8 @@ def _count_windows(
                 keys[slot, number] = key[number]
             used += 1
         counts[slot] += 1
-        place += 1
-    return place, used
+        position += 1
+    return position, used
 
 
 @numba.njit(cache=True, nogil=True)
@@ -356,20 +356,20 @@ def _sorted(keys: Keys, counts: Ints, bits_in_use: list[tuple[int, int]]) -> tup
 def _scatter(keys: Keys, counts: Ints, keys_to: Keys, counts_to: Ints, word: int, shift: int, num_bits: int) -> bool:
     """One pass of the radix sort, by one digit; False where all rows share it, and nothing was moved."""
     by, mask = np.uint64(shift), np.uint64((1 << num_bits) - 1)
-    places = np.zeros((1 << num_bits) + 1, np.int64)
+    targets = np.zeros((1 << num_bits) + 1, np.int64)
     for row in range(len(keys)):
-        places[np.int64((keys[row, word] >> by) & mask) + 1] += 1
-    if places.max() == len(keys):
+        targets[np.int64((keys[row, word] >> by) & mask) + 1] += 1
+    if targets.max() == len(keys):
         return False
     for digit in range(1 << num_bits):
-        places[digit + 1] += places[digit]
+        targets[digit + 1] += targets[digit]
     for row in range(len(keys)):
         digit = int((keys[row, word] >> by) & mask)
-        place = places[digit]
-        places[digit] = place + 1
+        target = targets[digit]
+        targets[digit] = target + 1
         for number in range(keys.shape[1]):
-            keys_to[place, number] = keys[row, number]
-        counts_to[place] = counts[row]
+            keys_to[target, number] = keys[row, number]
+        counts_to[target] = counts[row]
     return True
 
 
@@ -477,8 +477,8 @@ def _keys_of_nodes(tokens: Indices, first_child: Indices, keys: Keys, bits: int,
     """Fill in the key of each node: its context's, and one token more."""
     depth = np.zeros(len(tokens), np.int8)
     for node in range(len(first_child) - 1):
-        word, place = depth[node] // per_word, depth[node] % per_word
-        shift = np.uint64(bits * (per_word - 1 - place))
+        word, slot = depth[node] // per_word, depth[node] % per_word
+        shift = np.uint64(bits * (per_word - 1 - slot))
         for child in range(first_child[node], first_child[node + 1]):
             depth[child] = depth[node] + 1
             keys[child] = keys[node]

@@ -1,8 +1,8 @@
 """Interpolation weights that held-out text chooses (Jelinek and Mercer 1980), by expectation maximisation.
 
-Contexts of several lengths speak of a token, from the shortest up: each gives weight times what it has itself, and
-the rest of what the shorter ones have. Contexts of one bucket share a weight. Two made-up observations, one for and one
-against, stand in for weights that the text says nothing about.
+Contexts of several lengths predict a token, from the shortest up: each gives weight times its own share, and the rest
+of what the shorter ones give. Contexts of one bucket share a weight. Two pseudo-observations, one for and one against,
+define weights that the text has no evidence about.
 
 Shape legend: T tokens of held-out text, M contexts of a token at most.
 """
@@ -25,8 +25,8 @@ def choose_weights(shares: Floats, buckets: Ints, below: Floats, num_buckets: in
     """
     weights = np.full(num_buckets, 0.5)
     for _ in range(_ROUNDS):
-        used, asked = _expect(shares, buckets, below, weights)
-        better = (used + 1) / (asked + 2)
+        successes, trials = _expect(shares, buckets, below, weights)
+        better = (successes + 1) / (trials + 2)
         moved = np.abs(better - weights).max()
         weights = better
         if moved < _TOLERANCE:
@@ -36,22 +36,22 @@ def choose_weights(shares: Floats, buckets: Ints, below: Floats, num_buckets: in
 
 @numba.njit(cache=True, nogil=True)
 def _expect(shares: Floats, buckets: Ints, below: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """How often, in expectation, each bucket's own share gave a token, and how often it was asked for one."""
-    used, asked = np.zeros_like(weights), np.zeros_like(weights)
+    """How often, in expectation, each bucket's share gave a token, and how often that could have happened."""
+    successes, trials = np.zeros_like(weights), np.zeros_like(weights)
     so_far = np.zeros(shares.shape[1] + 1)
-    for place in range(len(shares)):
-        so_far[0] = below[place]
+    for position in range(len(shares)):
+        so_far[0] = below[position]
         for m in range(shares.shape[1]):
-            bucket = buckets[place, m]
+            bucket = buckets[position, m]
             so_far[m + 1] = so_far[m]
             if bucket >= 0:
-                so_far[m + 1] = weights[bucket] * shares[place, m] + (1 - weights[bucket]) * so_far[m]
+                so_far[m + 1] = weights[bucket] * shares[position, m] + (1 - weights[bucket]) * so_far[m]
         reached = 1.0
         for m in range(shares.shape[1] - 1, -1, -1):
-            bucket = buckets[place, m]
+            bucket = buckets[position, m]
             if bucket >= 0:
-                own = reached * weights[bucket] * shares[place, m] / so_far[m + 1]
-                used[bucket] += own
-                asked[bucket] += reached
-                reached -= own
-    return used, asked
+                success = reached * weights[bucket] * shares[position, m] / so_far[m + 1]
+                successes[bucket] += success
+                trials[bucket] += reached
+                reached -= success
+    return successes, trials

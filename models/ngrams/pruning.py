@@ -1,14 +1,14 @@
 """Leaving n-grams out: by how rare they are, by how little they change the model, or down to a number of parameters.
 
 Pruning by entropy is Stolcke's (1998), "Entropy-based pruning of backoff language models". Leaving out the n-gram cw,
-so that w after c has backoff(c) p(w | c') with the weight of c made anew, raises the model's cross-entropy by
+so that w after c has backoff(c) p(w | c') with the weight of c recomputed, raises the model's cross-entropy by
 
     p(c) ( p(w|c) (log p(w|c) - log p(w|c') - log backoff'(c)) - left(c) (log backoff'(c) - log backoff(c)) )
 
 where left(c) is what c passes on. Two differences. p(c) is how often the context occurs, by the raw counts: the product
 of the model's own probabilities, as in the paper, is far off under Kneser-Ney smoothing, whose lower orders aren't
 frequencies (Chelba, Brants, Neveitt and Xu 2010). And an n-gram stays as long as longer ones that begin with it do, so
-that every context is an n-gram, as an ARPA file wants it.
+that every context is an n-gram, as an ARPA file requires.
 
 Shape legend: X nodes of the trie, I inner nodes.
 """
@@ -87,7 +87,7 @@ def entropy_rises(model: BackoffModel, context_shares: Floats) -> Floats:
 
 
 def _without(model: BackoffModel, kept: Bools) -> BackoffModel:
-    """The model with these nodes only; each context passes on, anew, what is then left."""
+    """The model with these nodes only; each context's back-off weight is recomputed."""
     trie, nodes = model.trie.keep(kept)
     logprobs, log_backoffs = model.logprobs[nodes], np.zeros(trie.num_inner)
     _renew_backoffs(trie.tokens, trie.first_child, trie.suffix, logprobs, log_backoffs)
@@ -106,19 +106,19 @@ def _entropy_rises(
 ) -> None:
     for context in range(1, len(first_child) - 1):
         first, last = first_child[context], first_child[context + 1]
-        given, below = 0.0, 0.0
+        mass, lower_mass = 0.0, 0.0
         lower = np.empty(last - first)
         for child in range(first, last):
             lower[child - first] = logprob_after(
                 tokens, first_child, suffix, logprobs, log_backoffs, suffix[context], tokens[child]
             )
-            given += np.exp(logprobs[child])
-            below += np.exp(lower[child - first])
-        left, room = max(1 - given, 0.0), max(1 - below, 0.0)
+            mass += np.exp(logprobs[child])
+            lower_mass += np.exp(lower[child - first])
+        left, room = max(1 - mass, 0.0), max(1 - lower_mass, 0.0)
         for child in range(first, last):
-            own, shorter = logprobs[child], lower[child - first]
-            backoff = np.log((left + np.exp(own)) / (room + np.exp(shorter)))
-            rise = np.exp(own) * (own - shorter - backoff)
+            logprob, shorter = logprobs[child], lower[child - first]
+            backoff = np.log((left + np.exp(logprob)) / (room + np.exp(shorter)))
+            rise = np.exp(logprob) * (logprob - shorter - backoff)
             if left > NOTHING:
                 rise -= left * (backoff - log_backoffs[context])
             rises[child] = context_shares[context] * rise
@@ -154,11 +154,11 @@ def _renew_backoffs(
     """Fill in the back-off weights that make each context's probabilities sum to one, from the shortest up."""
     for context in range(1, len(first_child) - 1):
         first, last = first_child[context], first_child[context + 1]
-        given, below = 0.0, 0.0
+        mass, lower_mass = 0.0, 0.0
         for child in range(first, last):
-            given += np.exp(logprobs[child])
-            below += np.exp(
+            mass += np.exp(logprobs[child])
+            lower_mass += np.exp(
                 logprob_after(tokens, first_child, suffix, logprobs, log_backoffs, suffix[context], tokens[child])
             )
-        if first < last and 1 - given > NOTHING and 1 - below > NOTHING:
-            log_backoffs[context] = np.log((1 - given) / (1 - below))
+        if first < last and 1 - mass > NOTHING and 1 - lower_mass > NOTHING:
+            log_backoffs[context] = np.log((1 - mass) / (1 - lower_mass))

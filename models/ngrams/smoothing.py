@@ -1,7 +1,7 @@
-"""Smoothing: from the counts of n-grams to probabilities, in the ways that the field has settled on.
+"""Smoothing: from the counts of n-grams to probabilities, by the standard methods.
 
-Whatever the smoothing, a fitted model is the same two numbers (the form of an ARPA file): each n-gram cw has a
-probability, and each context c a back-off weight, with which it passes on what it hasn't seen:
+Every smoothing gives a model of the same form (that of an ARPA file): each n-gram cw has a probability, and each
+context c a back-off weight for the tokens that it hasn't seen:
 
     p(w | c) = p(cw)                      where cw was seen
                backoff(c) p(w | c')       elsewhere; c' is c without its oldest token
@@ -43,7 +43,7 @@ FALLBACK_DISCOUNT = 0.5
 KATZ_LIMIT = 5
 """Katz: counts above this are reliable, and not discounted."""
 NUM_BUCKETS = 24
-"""Jelinek-Mercer: contexts are told apart by the power of two of their count, up to 2 ** 23."""
+"""Jelinek-Mercer: contexts are grouped by the power of two of their count, up to 2 ** 23."""
 _COUNTS_OF_COUNTS = KATZ_LIMIT + 1
 
 
@@ -108,7 +108,7 @@ class Smoothing(ABC):
     is_distribution = True
     """Whether what it gives sums to one."""
     gives_zeros = False
-    """Whether what was never seen may have no probability at all."""
+    """Whether unseen n-grams may have no probability at all."""
 
     def estimate(
         self, tallies: Tallies, parameters: Floats, on_level: Callable[[float], None] = lambda fraction: None
@@ -148,7 +148,7 @@ class ModifiedKneserNey(Smoothing):
         """(order, 3): what is taken off counts of 1, 2, and 3 or more: equation (26).
 
         Where an order's counts of counts allow no estimate (none of one of the first three, or a discount outside what
-        it can be), all are FALLBACK_DISCOUNTS. 0 counts as outside, for it could leave a token without a probability.
+        it can be), all are FALLBACK_DISCOUNTS. 0 counts as outside: it could leave a token without a probability.
         """
         return np.array([_kneser_ney_discounts(*counts[1:5].tolist()) for counts in tallies.counts_of_counts[1:]])
 
@@ -160,9 +160,9 @@ def _kneser_ney_discounts(n1: int, n2: int, n3: int, n4: int) -> tuple[float, fl
     if not (n1 and n2 and n3):
         return FALLBACK_DISCOUNTS
     y = n1 / (n1 + 2 * n2)
-    one, two, three = 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3
-    possible = 0 < one <= 1 and 0 < two <= 2 and 0 < three <= 3
-    return (one, two, three) if possible else FALLBACK_DISCOUNTS
+    first, second, third = 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3
+    possible = 0 < first <= 1 and 0 < second <= 2 and 0 < third <= 3
+    return (first, second, third) if possible else FALLBACK_DISCOUNTS
 
 
 @dataclass(frozen=True)
@@ -352,13 +352,13 @@ def _katz(level: Level, ratios: Floats, probabilities: Floats, backoffs: Floats)
     num_tokens = level.first_child[ROOT + 1] - level.first_child[ROOT]
     for context in range(level.begin, level.end):
         first, last = level.first_child[context], level.first_child[context + 1]
-        seen, given, below = 0, 0.0, 0.0
+        seen, mass, lower_mass = 0, 0.0, 0.0
         for child in range(first, last):
             if level.counts[child] > 0:
                 kept = ratios[level.counts[child] - 1] if level.counts[child] <= len(ratios) else 1.0
                 probabilities[child] = kept * level.counts[child] / level.totals[context]
-                given += probabilities[child]
-                below += probabilities[level.suffix[child]]
+                mass += probabilities[child]
+                lower_mass += probabilities[level.suffix[child]]
                 seen += 1
         if seen == 0:
             for child in range(first, last):
@@ -366,10 +366,10 @@ def _katz(level: Level, ratios: Floats, probabilities: Floats, backoffs: Floats)
             continue
         scale = 1.0
         if seen == num_tokens:
-            scale = 1 / given
-        elif 1 - given < NOTHING:
+            scale = 1 / mass
+        elif 1 - mass < NOTHING:
             scale = level.totals[context] / (level.totals[context] + 1)
-        left, room = 1 - scale * given, 1 - below
+        left, room = 1 - scale * mass, 1 - lower_mass
         backoffs[context] = left / room if seen < num_tokens and room > NOTHING else 1.0
         for child in range(first, last):
             if level.counts[child] > 0:
@@ -441,18 +441,18 @@ def _evidence(
     shares = np.zeros((len(document), order))
     buckets = np.full((len(document), order), -1, np.int64)
     longest = step(tokens, first_child, suffix, ROOT, start_token)
-    for place in range(len(document)):
+    for position in range(len(document)):
         context = longest
         while True:
             if totals[context] > 0:
-                child = find_child(tokens, first_child, context, document[place])
-                buckets[place, levels[context]] = levels[context] * NUM_BUCKETS + _bucket(totals[context])
+                child = find_child(tokens, first_child, context, document[position])
+                buckets[position, levels[context]] = levels[context] * NUM_BUCKETS + _bucket(totals[context])
                 if child >= 0:
-                    shares[place, levels[context]] = counts[child] / totals[context]
+                    shares[position, levels[context]] = counts[child] / totals[context]
             if context == ROOT:
                 break
             context = suffix[context]
-        longest = step(tokens, first_child, suffix, longest, document[place])
+        longest = step(tokens, first_child, suffix, longest, document[position])
     return shares, buckets
 
 

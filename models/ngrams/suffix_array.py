@@ -1,9 +1,9 @@
-"""A text, sorted by what comes before each place: the counts of every context of any length, without storing one.
+"""A text, sorted by what comes before each position: the counts of contexts of any length, without storing them.
 
-All places of a text are sorted by their histories, newest token first. So the places that a context precedes are a run
-of rows, and what follows it is read off there; a longer context is a run within a shorter one's. Reading a token takes
-a context's run to that of the context with the token at its end, by counting how often the token follows in earlier
-rows (the LF mapping of Burrows and Wheeler 1994; Ferragina and Manzini 2000).
+All positions of a text are sorted by their histories, newest token first. So the positions after a context are a run of
+rows, and what follows the context is read there; a longer context is a run within a shorter one's. Reading a token
+takes a context's run to that of the context with the token at its end, by counting how often the token follows in
+earlier rows (the LF mapping of Burrows and Wheeler 1994; Ferragina and Manzini 2000).
 
 A history is a *chain*: the runs of its ends that occur in the text, shortest first, those with the same places counted
 once, by the longest. Ends that begin before the last start token are left out: documents are cut.
@@ -27,7 +27,7 @@ _MAX_TOKENS = np.iinfo(np.int32).max - 2
 
 @dataclass(frozen=True, eq=False)
 class SuffixArray:
-    """The rows, by what is needed of them."""
+    """The rows."""
 
     followers: Indices
     """(N + 1,): in each row the token that follows its history; -1 in that of the whole text."""
@@ -42,16 +42,23 @@ class SuffixArray:
         if len(text) > _MAX_TOKENS:
             raise MemoryError(f"{len(text):,} tokens are more than a suffix array can hold ({_MAX_TOKENS:,}).")
         order = _sort_suffixes(text[::-1])
-        # The reversed text's suffix at r is the history of place N - r.
-        places = len(text) - order
-        return cls.from_followers(np.append(text, np.int32(-1))[places], vocab_size)
+        # The reversed text's suffix at r is the history of position N - r.
+        positions = len(text) - order
+        return cls.from_followers(np.append(text, np.int32(-1))[positions], vocab_size)
 
     @classmethod
     def from_followers(cls, followers: Indices, vocab_size: int) -> SuffixArray:
-        """The array of which only this was kept."""
+        """The array from its followers, which are all that is saved."""
         rows_of = np.argsort(followers, kind="stable")[1:].astype(np.int32)
         offsets = np.cumsum(np.bincount(followers + 1, minlength=vocab_size + 1)) - 1
         return cls(followers, rows_of, offsets)
+
+    def is_of_a_text(self) -> bool:
+        """Whether the rows are those of a text. Where they are not, `text` would read outside the arrays."""
+        num_tokens = len(self.rows_of)
+        next_rows = np.zeros(num_tokens + 1, np.int64)  # by the LF mapping
+        next_rows[self.rows_of] = np.arange(1, num_tokens + 1)
+        return bool(_num_steps(next_rows) == num_tokens)
 
     def text(self) -> Indices:
         """The text again (N,), by the LF mapping."""
@@ -146,11 +153,22 @@ def count_in_run(rows_of: Indices, offsets: Ints, begin: int, end: int, token: i
 
 
 @numba.njit(cache=True, nogil=True)
+def _num_steps(next_rows: Ints) -> int:
+    """How many rows come after row 0. The last one's next row is 0, and no other's."""
+    steps = 0
+    row = next_rows[0]
+    while row != 0:
+        row = next_rows[row]
+        steps += 1
+    return steps
+
+
+@numba.njit(cache=True, nogil=True)
 def _invert(followers: Indices, rows_of: Indices, offsets: Ints) -> Indices:
     text = np.empty(len(rows_of), np.int32)
     row = 0
-    for place in range(len(text)):
+    for position in range(len(text)):
         token = followers[row]
-        text[place] = token
+        text[position] = token
         row = 1 + offsets[token] + _rank(rows_of, offsets, token, row)
     return text

@@ -145,8 +145,8 @@ def _link(tokens: Indices, first_child: Indices, suffix: Indices, first: int, en
     for node in range(first, end):
         for child in range(first_child[node], first_child[node + 1]):
             shorter = suffix[node]
-            found = find_child(tokens, first_child, shorter, tokens[child])
-            while found < 0:
+            target = find_child(tokens, first_child, shorter, tokens[child])
+            while target < 0:
                 shorter = suffix[shorter]
-                found = find_child(tokens, first_child, shorter, tokens[child])
-            suffix[child] = found
+                target = find_child(tokens, first_child, shorter, tokens[child])
+            suffix[child] = target

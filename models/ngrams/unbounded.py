@@ -3,7 +3,7 @@
 In the manner of infini-gram (Liu et al. 2024): a token's probability comes from the longest end of the text that occurs
 in training, however long, by its relative frequency there. With maximum_likelihood that is all, as it is with them.
 
-To give every text a probability, all contexts speak, and each passes a part on to the next shorter one, down to an
+To give every text a probability, all contexts are used, and each passes a part on to the next shorter one, down to an
 n-gram model of order 7 under the smoothing that was picked:
 
     p(w | c) = weight x c(cw) / N(c) + (1 - weight) p(w | the next shorter context with other occurrences)
@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checks import Impossible
+from models.checks import Impossible, check_stored, stored_array
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.ngrams.held_out import choose_weights
 from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, clear_run, count_in_run, extend, tally_run
@@ -37,7 +37,7 @@ BASE_ORDER = 7
 """Of the n-gram model for contexts shorter than this."""
 _LENGTHS, _COUNTS = 16, 6
 _NUM_BUCKETS = 2 * _LENGTHS * _COUNTS
-# Runs longer than this are tallied once, and what was found is kept.
+# Runs longer than this are tallied once, and the result is kept.
 _LONG_RUN = 64
 
 Known = Any
@@ -70,7 +70,7 @@ class UnboundedNGram(CountingModel):
         self._pieces: list[Indices] = []
         self._array: SuffixArray | None = None
         self.weights: Floats = np.zeros(_NUM_BUCKETS)
-        # Of long runs, what was found: (first row, the one past the last) as one number to (total, types) as another.
+        # Tallies of long runs: (first row, the one past the last) as one number to (total, types) as another.
         self._known: Known = numba.typed.Dict.empty(numba.int64, numba.int64)
 
     @property
@@ -79,7 +79,7 @@ class UnboundedNGram(CountingModel):
 
     def count(self, tokens: Tensor) -> None:
         if self._array is not None:
-            # A finished model goes on from its own text.
+            # A finished model continues from its own text.
             text = self._array.text()
             self._array = None
             base = self.base.config.build(self.vocab_size, self.start_token)
@@ -139,8 +139,8 @@ class UnboundedNGram(CountingModel):
     def start(self, num_rows: int = 1) -> UnboundedState:
         chain, size = self._opening()
         base = self.base.start(1)
-        one = UnboundedState(base.logprobs, base, torch.from_numpy(chain)[None], torch.tensor([size]))
-        return one.select([0] * num_rows)
+        state = UnboundedState(base.logprobs, base, torch.from_numpy(chain)[None], torch.tensor([size]))
+        return state.select([0] * num_rows)
 
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, UnboundedState)
@@ -183,13 +183,22 @@ class UnboundedNGram(CountingModel):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        own = {"followers": self._fitted().followers, "weights": self.weights}
-        return self.base.tensors() | {name: torch.from_numpy(array) for name, array in own.items()}
+        arrays = {"followers": self._fitted().followers, "weights": self.weights}
+        return self.base.tensors() | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Raises BadWeights (models/checks.py) where the arrays are no model of these options."""
         self.base.load_tensors(tensors)
-        self.weights = tensors["weights"].numpy()
-        self._take_up(SuffixArray.from_followers(tensors["followers"].numpy(), self.vocab_size))
+        weights = stored_array(tensors, "weights", torch.float64, (_NUM_BUCKETS,)).numpy()
+        check_stored("weights", bool(((weights >= 0) & (weights <= 1)).all()), "weights must be 0 to 1")
+        followers = stored_array(tensors, "followers", torch.int32, (None,)).numpy()
+        in_vocabulary = bool(((followers >= -1) & (followers < self.vocab_size)).all())
+        check_stored("followers", in_vocabulary, f"they must be -1 or token ids, 0 to {self.vocab_size - 1}")
+        check_stored("followers", np.count_nonzero(followers == -1) == 1, "one must be -1, where the text ends")
+        array = SuffixArray.from_followers(followers, self.vocab_size)
+        check_stored("followers", array.is_of_a_text(), "no text has these")
+        self.weights = weights
+        self._take_up(array)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -231,15 +240,15 @@ def _evidence(
     shares = np.zeros((len(text), MAX_CHAIN))
     buckets = np.full((len(text), MAX_CHAIN), -1, np.int64)
     counts = np.zeros(vocab_size, np.int64)
-    for place in range(len(text)):
+    for position in range(len(text)):
         for number in range(size):
             begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
             if length >= BASE_ORDER:
                 total, types = _look_up(followers, known, begin, end, counts)
                 if total > 0:
-                    shares[place, number] = count_in_run(rows_of, offsets, begin, end, text[place]) / total
-                    buckets[place, number] = _bucket(length, total, types)
-        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+                    shares[position, number] = count_in_run(rows_of, offsets, begin, end, text[position]) / total
+                    buckets[position, number] = _bucket(length, total, types)
+        size = extend(rows_of, offsets, start_token, chain, size, text[position])
     return shares, buckets
 
 
@@ -270,10 +279,10 @@ def _score(
 ) -> None:
     """Score a text: `logprobs` (T,) holds what the model below gave each token; what this one gives takes its place."""
     counts = np.zeros(vocab_size, np.int64)
-    for place in range(len(text)):
-        token = text[place]
+    for position in range(len(text)):
+        token = text[position]
         if chain[size - 1, 2] >= BASE_ORDER:
-            probability = np.exp(np.float64(logprobs[place]))
+            probability = np.exp(np.float64(logprobs[position]))
             for number in range(size):
                 begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
                 if length < BASE_ORDER:
@@ -282,7 +291,7 @@ def _score(
                 if total > 0:
                     share = count_in_run(rows_of, offsets, begin, end, token) / total
                     probability = _combined(share, probability, weights[_bucket(length, total, types)], factor)
-            logprobs[place] = np.log(probability)
+            logprobs[position] = np.log(probability)
         size = extend(rows_of, offsets, start_token, chain, size, token)
 
 
@@ -306,12 +315,12 @@ def _read(
     vocab_size = logprobs.shape[1]
     counts = np.zeros(vocab_size, np.int64)
     probabilities = np.empty(vocab_size)
-    for place in range(len(text)):
-        size = extend(rows_of, offsets, start_token, chain, size, text[place])
+    for position in range(len(text)):
+        size = extend(rows_of, offsets, start_token, chain, size, text[position])
         if chain[size - 1, 2] < BASE_ORDER:
             continue
         for token in range(vocab_size):
-            probabilities[token] = np.exp(np.float64(logprobs[place, token]))
+            probabilities[token] = np.exp(np.float64(logprobs[position, token]))
         for number in range(size):
             begin, end, length = chain[number, 0], chain[number, 1], chain[number, 2]
             if length < BASE_ORDER:
@@ -319,7 +328,7 @@ def _read(
             total, types = _look_up(followers, known, begin, end, counts)
             if total == 0:
                 continue
-            # Short runs are read, long ones asked for every token.
+            # Short runs are read; in long ones every token is counted by binary search.
             if end - begin <= 8 * vocab_size:
                 tally_run(followers, begin, end, counts)
             else:
@@ -330,5 +339,5 @@ def _read(
                 probabilities[token] = _combined(counts[token] / total, probabilities[token], weight, factor)
             counts[:] = 0
         for token in range(vocab_size):
-            logprobs[place, token] = np.log(probabilities[token])
+            logprobs[position, token] = np.log(probabilities[token])
     return size

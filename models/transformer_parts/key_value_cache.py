@@ -1,9 +1,6 @@
 """Keys and values of past tokens, as a value that grows without copying.
 
-A cache is a view of a storage: of row b, the first `lengths[b]` places. Places are only ever written beyond what
-anybody holds: `grow` writes in place when this cache is the newest of its storage, and copies first when another has
-grown from it since. So an old cache can be kept, and read from again, while text is generated from a newer one at no
-cost in copies; the storage doubles when it is full.
+A cache is a view of a storage (models/window_storage.py): of row b, the first `lengths[b]` places.
 
 Shape legend: L layers, B rows, H heads, S places, T new tokens, E width of a head.
 """
@@ -18,27 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.windowed import WindowCache
-
-_SMALLEST_CAPACITY = 32
+from models.window_storage import Storage, StoredCache, capacity_for
 
 
-class _Storage:
-    """(L, 2, B, H, capacity, E): keys and values. Zeros where nothing was written, for masked values must be finite."""
+class KeyValueCache(StoredCache[Tensor]):
+    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all.
 
-    def __init__(self, data: Tensor) -> None:
-        self.data = data
-        self.newest = 0
+    Stored: (L, 2, B, H, capacity, E), keys and values. Zeros where nothing was written, because masked values must
+    be finite.
+    """
 
-
-class KeyValueCache(WindowCache):
-    """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all."""
-
-    def __init__(self, lengths: Sequence[int], storage: _Storage, max_length: int) -> None:
-        self.lengths = tuple(lengths)
+    def __init__(self, lengths: Sequence[int], storage: Storage[Tensor], max_length: int) -> None:
+        super().__init__(lengths, storage)
         self.max_length = max_length
-        self._storage = storage
-        self._number = storage.newest
         self._new_counts: tuple[int, ...] = ()
 
     @classmethod
@@ -46,17 +35,16 @@ class KeyValueCache(WindowCache):
         cls, num_layers: int, num_rows: int, num_heads: int, head_width: int, max_length: int, like: Tensor
     ) -> Self:
         """A cache of `num_rows` rows of at most `max_length` tokens, none yet; with the dtype and device of `like`."""
-        return cls(
-            [0] * num_rows, _Storage(like.new_zeros(num_layers, 2, num_rows, num_heads, 0, head_width)), max_length
-        )
+        nothing = like.new_zeros(num_layers, 2, num_rows, num_heads, 0, head_width)
+        return cls([0] * num_rows, Storage(nothing, 0), max_length)
 
     def grow(self, counts: Sequence[int]) -> Self:
         """A cache with room for `counts[b]` more tokens in row b, to be written before it is used."""
         lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
         storage = self._storage
-        if self._number != storage.newest or max(lengths) > storage.data.shape[4]:
+        if not self._can_grow_in_place(max(lengths)):
             storage = self._copied(max(lengths))
-        storage.newest += 1
+        storage.num_growths += 1
         grown = type(self)(lengths, storage, self.max_length)
         grown._new_counts = tuple(counts)
         return grown
@@ -66,9 +54,9 @@ class KeyValueCache(WindowCache):
         begins = [length - count for length, count in zip(self.lengths, self._new_counts, strict=True)]
         into = self._storage.data[layer]
         if len(set(begins)) == 1 and len(set(self._new_counts)) == 1:
-            place = slice(begins[0], self.lengths[0])
-            into[0, :, :, place] = keys
-            into[1, :, :, place] = values
+            span = slice(begins[0], self.lengths[0])
+            into[0, :, :, span] = keys
+            into[1, :, :, span] = values
             return
         begin, count = (torch.tensor(numbers, device=keys.device) for numbers in (begins, self._new_counts))
         row, step = torch.nonzero(torch.arange(keys.shape[2], device=keys.device) < count[:, None], as_tuple=True)
@@ -92,8 +80,7 @@ class KeyValueCache(WindowCache):
 
     def shortened(self, lengths: Sequence[int]) -> Self:
         shorter = type(self)(lengths, self._storage, self.max_length)
-        # Not the newest of its storage: places that another holds beyond must not be written over.
-        shorter._number = -1
+        shorter._never_grow_in_place()
         return shorter
 
     def replace(self, rows: Sequence[int], other: Self) -> Self:
@@ -106,13 +93,13 @@ class KeyValueCache(WindowCache):
         storage.data[:, :, index, :, :held] = other._storage.data[..., :held, :]
         return type(self)(lengths, storage, self.max_length)
 
-    def _copied(self, num_places: int, rows: Tensor | None = None) -> _Storage:
-        """A storage of its own with the first `num_places` of what this one holds (of these rows), and room for twice
+    def _copied(self, num_places: int, rows: Tensor | None = None) -> Storage[Tensor]:
+        """A new storage with the first `num_places` of what this one holds (of these rows), and room for twice
         as many."""
         held = self._storage.data[..., : min(max(self.lengths, default=0), num_places), :]
         if rows is not None:
             held = held[:, :, rows.to(held.device)]
-        capacity = min(self.max_length, max(2 * num_places, _SMALLEST_CAPACITY))
+        capacity = min(self.max_length, capacity_for(num_places))
         copied = held.new_zeros(*held.shape[:4], capacity, held.shape[5])
         copied[..., : held.shape[4], :] = held
-        return _Storage(copied)
+        return Storage(copied, capacity)

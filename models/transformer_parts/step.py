@@ -1,10 +1,10 @@
-"""One token further on every row of a transformer, compiled: what text generation does all day.
+"""One token further on every row of a transformer, compiled: what text generation spends its time on.
 
 A step through torch is some forty small operations a layer, each of which costs more to call than to compute. Here a
-whole step is one call; the matrices are multiplied by BLAS. It is the same arithmetic as models/transformer.py, which
-says what is computed and why, and which the tests hold it to.
+whole step is one call; the matrices are multiplied by BLAS. The arithmetic is that of models/transformer.py, which
+explains it; the tests hold both to the same values.
 
-Activations are kept with rows side by side, (D, B), for then BLAS multiplies without transposing.
+Activations are kept with rows side by side, (D, B), so that BLAS need not transpose.
 
 Shape legend: L layers, B rows, D d_model, H heads, E = D / H width of a head, M width of the MLP, C places in a cache.
 """
@@ -79,10 +79,10 @@ def step(weights: Any, tokens: Any, positions: Any, cache: Any) -> Any:
         x += _linear(weights.attention_out[layer], attended)
         _normalise(x, weights.mlp_norm[layer], normed)
         hidden = _linear(weights.mlp_in[layer], normed)
-        for place in range(len(hidden)):
+        for feature in range(len(hidden)):
             for row in range(num_rows):
-                value = max(hidden[place, row], np.float32(0))
-                hidden[place, row] = value * value
+                value = max(hidden[feature, row], np.float32(0))
+                hidden[feature, row] = value * value
         x += _linear(weights.mlp_out[layer], hidden)
     _normalise(x, weights.norm, normed)
     return normed.T.copy()
@@ -101,13 +101,13 @@ def _normalise(x: Any, weight: Any, into: Any) -> None:
     """Divide each column of x (D, B) by its root mean square."""
     epsilon = np.float32(np.finfo(np.float32).eps)
     scale = np.zeros(x.shape[1], np.float32)
-    for place in range(len(x)):
+    for feature in range(len(x)):
         for row in range(x.shape[1]):
-            scale[row] += x[place, row] * x[place, row]
+            scale[row] += x[feature, row] * x[feature, row]
     scale = np.float32(1) / np.sqrt(scale / np.float32(len(x)) + epsilon)
-    for place in range(len(x)):
+    for feature in range(len(x)):
         for row in range(x.shape[1]):
-            into[place, row] = x[place, row] * scale[row] * weight[place]
+            into[feature, row] = x[feature, row] * scale[row] * weight[feature]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST_MATH)
@@ -128,16 +128,16 @@ def _attend(
     half, begin = width // 2, head * width
     shrink = np.float32(1) / np.sqrt(np.float32(width))
     query = np.empty(width, np.float32)
-    for place in range(half):
-        c, s = cos[position, place], sin[position, place]
-        first, second = projected[begin + place], projected[begin + half + place]
-        query[place] = (first * c - second * s) * shrink
-        query[half + place] = (first * s + second * c) * shrink
-        first, second = projected[d_model + begin + place], projected[d_model + begin + half + place]
-        keys[position, place] = first * c - second * s
-        keys[position, half + place] = first * s + second * c
-    for place in range(width):
-        values[position, place] = projected[2 * d_model + begin + place]
+    for feature in range(half):
+        c, s = cos[position, feature], sin[position, feature]
+        first, second = projected[begin + feature], projected[begin + half + feature]
+        query[feature] = (first * c - second * s) * shrink
+        query[half + feature] = (first * s + second * c) * shrink
+        first, second = projected[d_model + begin + feature], projected[d_model + begin + half + feature]
+        keys[position, feature] = first * c - second * s
+        keys[position, half + feature] = first * s + second * c
+    for feature in range(width):
+        values[position, feature] = projected[2 * d_model + begin + feature]
     num_places = position + 1
     shares = scores[:num_places]
     np.dot(keys[:num_places], query, shares)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.bigram import BigramConfig
+from models.checks import BadWeights
 
 START = 3
 # Two documents: a a b, and b a. Pairs: START-a, a-a, a-b, b-START, START-b, b-a.
@@ -46,3 +47,13 @@ def test_a_concentration_of_zero_is_refused() -> None:
 def test_nothing_can_be_scored_before_it_is_fitted() -> None:
     with pytest.raises(RuntimeError, match="counted nothing"):
         BigramConfig().build(4, START).start()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("pair_keys", [3, 3]), ("pair_keys", [-1]), ("pair_keys", [16]), ("pair_counts", [1]), ("last_counted", [4])],
+)
+def test_weights_that_are_not_its_own_are_refused(name: str, values: list[int]) -> None:
+    model = BigramConfig().build(4, START)
+    with pytest.raises(BadWeights, match=f"the array '{name}'"):
+        model.load_tensors({**model.tensors(), name: torch.tensor(values)})

@@ -16,6 +16,7 @@ from models.checking.trial import random_tokens
 from models.checks import Impossible
 from models.hf import HFConfig, HFModel
 from models.hf_parts.left_padded_cache import LeftPaddedCache
+from models.language_model import NeuralModel
 from tests.peers import ARCHITECTURES, peer
 
 VOCAB_SIZE, START = 40, 3
@@ -219,6 +220,10 @@ def test_weights_may_lie_in_parts(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text("[]")
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
         HFConfig(str(tmp_path))
+
+
+def test_it_is_no_model_that_is_trained_here() -> None:
+    assert not issubclass(HFModel, NeuralModel)
 
 
 def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
 from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
-from models.language_model import NeuralModel
+from models.language_model import TorchModel
 from tests.models.families import FAMILIES, LEARNING, VARIANTS, VOCABULARIES, make_vocabulary, options, tiny_config
 
 Check = Callable[[Subject], None]
@@ -47,7 +47,7 @@ def test_a_family_keeps_the_promise_that(check: Check, family: str) -> None:
 
 def test_operations_are_counted_for_what_is_multiplied(subject: Subject) -> None:
     cost = subject.model.cost()
-    if isinstance(subject.model, NeuralModel):
+    if isinstance(subject.model, TorchModel):
         # Every weight of a matrix is multiplied and added once a token; a tied embedding serves as output.
         modules = list(subject.model.modules())
         looked_up = {id(m.weight) for m in modules if isinstance(m, nn.Embedding)}

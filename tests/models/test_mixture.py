@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 
 from models.checking.trial import MARKOV, fit
-from models.checks import Impossible
+from models.checks import BadWeights, Impossible
 from models.mixture import MixtureConfig, expectation_maximisation
 from models.ngram import NGramConfig
 from models.unigram import UnigramConfig
@@ -67,3 +67,13 @@ def test_without_held_out_text_there_are_no_weights() -> None:
     model = tiny_config("mixture").build(5, 4)
     with pytest.raises(Impossible, match="validation text"):
         model.tune([torch.zeros(0, dtype=torch.int64)])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("weights", [1.0]), ("weights", [0.5, float("nan")])],
+)
+def test_weights_that_are_not_its_own_are_refused(name: str, values: list[float]) -> None:
+    model = tiny_config("mixture").build(5, 4)
+    with pytest.raises(BadWeights, match=f"the array '{name}'"):
+        model.load_own_tensors({name: torch.tensor(values, dtype=torch.float64)})

@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 
 from models.checking.trial import MARKOV, fit
-from models.checks import Impossible
+from models.checks import BadWeights, Impossible
 from models.ngram import NGramConfig
 from models.product import ProductConfig
 from models.unigram import UnigramConfig
@@ -47,3 +47,13 @@ def test_a_member_that_gives_zeros_is_refused() -> None:
     config = ProductConfig({"zeros": NGramConfig(order=3, smoothing="maximum_likelihood"), "floor": UnigramConfig()})
     with pytest.raises(Impossible, match="no probability at all"):
         fit(config, MARKOV)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("exponents", [1.0]), ("exponents", [0.5, float("nan")])],
+)
+def test_weights_that_are_not_its_own_are_refused(name: str, values: list[float]) -> None:
+    model = tiny_config("product").build(5, 4)
+    with pytest.raises(BadWeights, match=f"the array '{name}'"):
+        model.load_own_tensors({name: torch.tensor(values, dtype=torch.float64)})

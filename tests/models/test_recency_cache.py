@@ -6,7 +6,9 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from models.checking.trial import MARKOV, fit
+from models.checking.trial import MARKOV, Vocabulary, fit
+from models.language_model import ModelConfig
+from models.ngram import NGramConfig
 from models.recency_cache import SHARPNESSES, Cache, CacheConfig
 from models.unigram import UnigramConfig
 
@@ -51,15 +53,20 @@ def test_every_distribution_is_that_of_the_formula(model: Cache) -> None:
         assert ours[place].tolist() == pytest.approx(expected, abs=1e-6)
 
 
-def test_each_weight_is_the_best_for_its_match() -> None:
-    model = fit(CacheConfig({"base": UnigramConfig()}, size=SIZE, longest_match=LONGEST), MARKOV)
-    assert isinstance(model, Cache)
+@pytest.mark.parametrize("base_config", [UnigramConfig(), NGramConfig(order=3, smoothing="maximum_likelihood")])
+def test_each_weight_is_the_best_for_its_match(base_config: ModelConfig) -> None:
+    other_text = torch.cat([torch.tensor([MARKOV.start_token]), MARKOV.stream[600:]])
+    base_model = fit(base_config, Vocabulary(MARKOV.size, MARKOV.start_token, other_text))
+    model = CacheConfig({"base": base_config}, size=SIZE, longest_match=LONGEST).combine({"base": base_model})
+    model.tune([MARKOV.stream[:50], MARKOV.stream[50:120]])
     documents = [MARKOV.stream[:50], MARKOV.stream[50:120]]
     base = torch.cat([model.base.token_logprobs(d[None])[0].double().exp() for d in documents])
     votes = [model._votes(d[None], float(model.sharpness)) for d in documents]
     shares, matches = (torch.cat([part[0] for part in parts]) for parts in zip(*votes, strict=True))
+    # Trigrams that never occurred have no probability; without the cache either, no weight can help.
+    assert ((base + shares == 0) & (matches >= 0)).any() == isinstance(base_config, NGramConfig)
     for match in range(LONGEST + 1):
-        here = matches == match
+        here = (matches == match) & (base + shares > 0)
 
         def loss(weight: float, here: torch.Tensor = here) -> float:
             mixed = (1 - weight) * base[here] + weight * shares[here]
@@ -68,6 +75,15 @@ def test_each_weight_is_the_best_for_its_match() -> None:
         best = minimize_scalar(loss, bounds=(1e-6, 1 - 1e-6), method="bounded", options={"xatol": 1e-9})
         assert float(model.weights[match]) == pytest.approx(best.x, abs=2e-3)
     assert float(model.sharpness) in SHARPNESSES
+
+
+def test_where_neither_gives_a_probability_there_is_none_and_distributions_still_sum_to_one() -> None:
+    config = CacheConfig({"base": NGramConfig(order=3, smoothing="maximum_likelihood")}, size=SIZE)
+    model = fit(config, MARKOV)
+    text = torch.tensor([[9, 10, 0, 9]])  # 9 and 10 never occur in training
+    assert model.token_logprobs(text)[0, :2].tolist() == [-math.inf, -math.inf]
+    assert model.token_logprobs(text)[0, 3] > -math.inf
+    assert model.logprobs(text)[0, 4].exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
 def test_what_was_said_before_is_more_likely_than_without_a_cache(model: Cache) -> None:

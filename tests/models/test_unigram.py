@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from models.checks import BadWeights
 from models.unigram import UnigramConfig
 
 START = 3
@@ -34,3 +35,13 @@ def test_ids_outside_the_vocabulary_are_refused() -> None:
 def test_nothing_can_be_scored_before_it_is_fitted() -> None:
     with pytest.raises(RuntimeError, match="counted nothing"):
         UnigramConfig().build(4, START).start()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("counts", [1, 2, 3]), ("counts", [1, 2, 3, -1])],
+)
+def test_weights_that_are_not_its_own_are_refused(name: str, values: list[int]) -> None:
+    model = UnigramConfig().build(4, START)
+    with pytest.raises(BadWeights, match=f"the array '{name}'"):
+        model.load_tensors({**model.tensors(), name: torch.tensor(values)})

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from harness.plugin_kit.chain import ChainConfig, TableModel
+from models.language_model import Cost
 
 CHANCES = [[0.5, 0.25, 0.25], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6]]
 CHAIN = TableModel(torch.tensor(CHANCES).log() + 7, start_token=2)
@@ -33,3 +34,8 @@ def test_a_chain_that_was_stored_is_the_same() -> None:
     again.load_tensors(CHAIN.tensors())
     tokens = torch.tensor([[0, 1, 2]])
     assert torch.equal(again.logprobs(tokens), CHAIN.logprobs(tokens))
+
+
+def test_the_cost_of_a_table_over_three_tokens() -> None:
+    # Nine float32 values; a state is three of them and the last token.
+    assert TableModel(torch.zeros(3, 3), 2).cost() == Cost(9, 36, 0, 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,6 +27,7 @@ from harness.training.fits import Fit, FitSettings, fit_id, load_fit, pick_devic
 from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
+from models.language_model import WEIGHTS_FILE
 from tests.command_line import SMALL, bakeoff, command, environment, only_run
 from tests.peers import write_gpt2, write_tokenizer
 
@@ -302,3 +304,11 @@ def test_a_device_that_is_not_there_is_refused_and_auto_takes_one_that_is() -> N
         pick_device("cuda:1")
     assert pick_device("cpu") == CPU
     assert pick_device("auto").type in ("cpu", "mps")
+
+
+def test_n_gram_weights_that_point_outside_their_arrays_are_refused_by_name(corpus, tmp_path: Path) -> None:
+    folder = fit_of(corpus, tmp_path, *COMMON, "model=ngram", "model.order=2", "tokenizer=byte").folder
+    weights = load_file(folder / WEIGHTS_FILE)
+    save_file({**weights, "tokens": torch.full_like(weights["tokens"], 715827882)}, folder / WEIGHTS_FILE)
+    with pytest.raises(UserError, match=f"{re.escape(str(folder / WEIGHTS_FILE))} can't be used: the array 'tokens'"):
+        load_fit(folder, CPU)

@@ -43,6 +43,10 @@ class Change(CountingModel):
         self.mistake = config.mistake
         self.share = torch.tensor([-0.5])
 
+    @property
+    def context_length(self) -> int:
+        return 0 if self.mistake == "understates its context by one" else 1
+
     def count(self, tokens: Tensor) -> None:
         if self.mistake == "counts its calls":
             self.share = self.share * 0.9
@@ -96,6 +100,7 @@ MISTAKES: dict[str, Callable[[Subject], None]] = {
     "changes its state": contract.a_fork_leaves_its_parent_as_it_was,
     "reversed": contract.select_repeats_drops_and_reorders_rows,
     "forgets": contract.save_and_load_give_the_same_bits,
+    "understates its context by one": contract.a_prompt_several_times_longer_than_the_context_works,
     "miscounts": contract.the_cost_is_that_of_what_is_saved,
     "draws": contract.reading_leaves_the_random_state_alone,
     "counts its calls": contract.counting_in_several_calls_equals_one_call,

@@ -108,6 +108,8 @@ def test_unlisted_tokens_share_what_the_file_has_for_unknown_ones() -> None:
         ("\\data\\\n\\end\\\n", "lists no words"),
         ("\\1-grams:\n-1 a\n\\3-grams:\n", "line 3 .* where \\\\2-grams: was due"),
         ("\\1-grams:\nmany a\n\\end\\\n", "line 2 .* where a log-probability, 1 words"),
+        ("\\1-grams:\nnan a\n\\end\\\n", "line 2 "),
+        ("\\1-grams:\n-1 a inf\n\\end\\\n", "line 2 "),
         ("\\1-grams:\n-1 a b c\n\\end\\\n", "line 2 "),
         ("\\1-grams:\n-1 q\n\\end\\\n", "line 2 .*'q', which is no token here"),
         ("\\1-grams:\n-1 a\n-1 </s>\n\\2-grams:\n-1 b a\n\\end\\\n", "line 5 .* 'b' isn't listed"),
