@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.common.results_folder import CURVE_FILE, RUN_FILE, SAMPLES_FILE
+from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE
 from harness.evaluation.metric import Metric
 from harness.runs.record import RunRecord
 from harness.statistics.estimate import Estimate
@@ -110,13 +109,6 @@ def write_fake_results(
         (unfinished / "config.yaml").write_text("model: lstm\n")
     (results / "fits" / "f-lstm-0").mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the JSON of a run's record."""
-    record = json.loads((run / RUN_FILE).read_text())
-    change(record)
-    (run / RUN_FILE).write_text(json.dumps(record))
 
 
 def _write_run(

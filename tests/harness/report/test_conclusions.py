@@ -14,7 +14,7 @@ from harness.report.comparison import Comparison
 from harness.report.conclusions import findings
 from harness.report.pairs import compare_pairs
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import edit
+from tests.harness.report.records import edit
 
 
 @pytest.mark.usefixtures("no_plots")

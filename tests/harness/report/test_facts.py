@@ -11,7 +11,7 @@ from harness.report.comparison import Comparison
 from harness.report.facts import facts, warnings
 from harness.report.results import load
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import edit
+from tests.harness.report.records import edit
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from harness.report.comparison import Comparison
 from harness.report.pairs import compare_pairs
 from harness.statistics.paired import holm, paired
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import MODELS, edit
+from tests.harness.report.fake_results import MODELS
+from tests.harness.report.records import edit
 
 
 def test_every_pair_is_compared_on_every_headline_and_decoding(written: Written, decodings: list[str]) -> None:

@@ -20,7 +20,7 @@ from harness.evaluation.metric import Metric
 from harness.report import write_report
 from tests.conftest import ROOT
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import edit
+from tests.harness.report.records import edit
 
 REPORT_SOURCES = sorted(Path(harness.report.__file__).parent.rglob("*.py"))
 

@@ -27,7 +27,8 @@ from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus, DataSource, Document
 from harness.training.workshop import Prepared
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import MODELS, edit, write_fake_results
+from tests.harness.report.fake_results import MODELS, write_fake_results
+from tests.harness.report.records import edit
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals")
 

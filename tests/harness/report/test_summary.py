@@ -16,7 +16,7 @@ from harness.evaluation.metric import Metric
 from harness.report import write_report
 from harness.runs.record import RunRecord
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import edit
+from tests.harness.report.records import edit
 
 
 def test_the_summary_has_a_row_a_model_and_decoding_with_the_recorded_values(written: Written) -> None:

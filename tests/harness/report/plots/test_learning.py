@@ -11,7 +11,7 @@ from harness.report.comparison import Comparison
 from harness.report.plots.learning import costs, curves, ladder
 from harness.report.plots.style import Plot
 from harness.runs.record import RunRecord
-from tests.harness.report.fake_results import edit
+from tests.harness.report.records import edit
 
 
 @pytest.fixture
