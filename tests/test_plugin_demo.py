@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.conftest import ROOT
 
 DEMO = ROOT / "tests" / "plugin_demo"

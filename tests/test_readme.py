@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from harness.config.options import GROUPS, options
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

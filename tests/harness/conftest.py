@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import LSTM, SMALL, bakeoff
+from tests.commands import bakeoff
+from tests.harness.small_run import LSTM, SMALL
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.text.transcript import HUMAN, Turn
-from tests.command_line import bakeoff, command, environment, only_run
+from tests.commands import bakeoff, command, environment
+from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
 

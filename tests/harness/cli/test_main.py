@@ -17,8 +17,9 @@ import pytest
 from harness.cli import COMMANDS
 from harness.cli.main import status_of
 from harness.common.errors import UserError
-from tests.command_line import SMALL, bakeoff, environment
+from tests.commands import bakeoff, environment
 from tests.conftest import ROOT
+from tests.harness.small_run import SMALL
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 
 
 def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from tests.command_line import LSTM, SMALL, bakeoff, only_run
+from tests.commands import bakeoff
 from tests.conftest import ROOT
+from tests.harness.small_run import LSTM, SMALL, only_run
 
 
 def test_the_same_command_again_does_nothing(uninterrupted: Path) -> None:

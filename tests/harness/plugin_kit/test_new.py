@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import bakeoff, environment
+from tests.commands import bakeoff, environment
 from tests.conftest import ROOT
 
 KINDS = {"eval": "evals", "model": "model", "decoding": "decoding"}

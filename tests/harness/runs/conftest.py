@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.runs import RunRecord, make_run
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.harness.runs.plugin_runs import EVAL, EVALS, RUN
 
 SMALL = ("data=chatterbot", "tokenizer=char", "budget.tokens=20_000", "evals=[perplexity,arithmetic]", "tracking=none")

@@ -12,7 +12,7 @@ from harness.common.errors import UserError
 from harness.evaluation import Sample, Score
 from harness.evaluation.rows import table
 from harness.runs.findings import Findings
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.harness.runs.plugin_runs import EVAL, RUN, record_of, runs_in
 
 BROKEN = {

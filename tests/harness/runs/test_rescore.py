@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.conftest import ROOT
 from tests.harness.runs.plugin_runs import EVAL, EVALS, RUN, record_of, runs_in
 

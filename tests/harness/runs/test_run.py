@@ -13,7 +13,7 @@ from harness.runs.run import plan, run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.training.workshop import Prepared
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.harness.runs.plugin_runs import EVAL, EVALS, MODEL, RUN, record_of, runs_in
 
 SMALL = ("data=chatterbot", "tracking=none", "budget.tokens=3000", "evals=[arithmetic]")

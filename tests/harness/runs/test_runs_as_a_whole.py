@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.command_line import LSTM, SMALL, bakeoff, command, environment, only_run
+from tests.commands import bakeoff, command, environment
 from tests.harness.runs.plugin_runs import MODEL, record_of, runs_in
+from tests.harness.small_run import LSTM, SMALL, only_run
 
 
 def findings(folder: Path) -> dict[str, object]:

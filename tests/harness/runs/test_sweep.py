@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.command_line import bakeoff
+from tests.commands import bakeoff
 from tests.conftest import ROOT
 
 SWEEP = (

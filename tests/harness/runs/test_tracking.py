@@ -13,9 +13,10 @@ import pytest
 from harness.common.results_folder import ResultsFolder
 from harness.runs.record import RunRecord
 from harness.runs.tracking import Mirror, Tracking
-from tests.command_line import SMALL, bakeoff, command, environment, only_run
+from tests.commands import bakeoff, command, environment
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import write_fake_results
+from tests.harness.small_run import SMALL, only_run
 
 RUN = ("data=chatterbot", "model=unigram", "evals=[perplexity]")
 WAITS = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.command_line import SMALL, bakeoff, only_run
+from tests.commands import bakeoff
+from tests.harness.small_run import SMALL, only_run
 
 
 def test_the_mirror_holds_the_run_offline(tmp_path: Path) -> None:

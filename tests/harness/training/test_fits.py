@@ -28,7 +28,8 @@ from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
 from models.language_model import WEIGHTS_FILE
-from tests.command_line import SMALL, bakeoff, command, environment, only_run
+from tests.commands import bakeoff, command, environment
+from tests.harness.small_run import SMALL, only_run
 from tests.peers import write_gpt2, write_tokenizer
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: whole processes, real data, small budgets."""
+"""Commands as a user gives them: whole processes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,6 @@ import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
-
-SMALL = (
-    "data=chatterbot",
-    "tracking=none",
-    "budget.tokens=40000",
-    "training.checkpoint_seconds=0.05",
-    "evals.arithmetic.num_samples=20",
-    "evals.turn_taking.num_samples=10",
-    "evals.turn_taking.max_new_tokens=40",
-    "evals.format_questions.max_new_tokens=40",
-    "evals.turn_ends.num_samples=10",
-    "evals.showcase.max_new_tokens=20",
-)
-LSTM = ("model=lstm", "model.d_model=48", "training.num_validations=4")
 
 
 def command(*arguments: str) -> list[str]:
@@ -38,8 +24,3 @@ def bakeoff(folder: Path, *arguments: str, status: int = 0, **extra: str) -> sub
     )
     assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
     return done
-
-
-def only_run(folder: Path) -> Path:
-    [found] = (folder / "results").glob("default/*/run.json")
-    return found.parent
