@@ -4,9 +4,9 @@ There are two doors beside bakeoff's own folders. An installed distribution name
 `bakeoff.plugins`; the package holds a folder conf/ like ours. And a user names a Python file where an option's name
 stands, as `evals=[my_eval.py]`. Nothing else is imported: no file that lies about, and none on the word of a saved run.
 
-A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. What is addressed
-by content (fits, answers, scores, runs) holds the hash of a plugin's source (`source_sha256`): it changes with the
-source, and not with the place that it lies in.
+A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. Python's own
+`sys.modules` is the list of the files that were loaded. What is addressed by content (fits, answers, scores, runs)
+holds the hash of a plugin's source (`source_sha256`): it changes with the source, and not with the file's path.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def packages() -> tuple[Package, ...]:
 def source_sha256(module: str) -> str | None:
     """The hash of a plugin's source: of a file's text, or of a package's module and all in that package that it
     imports. None for a module of bakeoff's own."""
-    if module in _files:
-        return _files[module].sha256
+    if (plugin := _loaded(module)) is not None:
+        return plugin.sha256
     for package in packages():
         if f"{module}.".startswith(f"{package.module}."):
             digest = hashlib.sha256()
@@ -130,9 +130,6 @@ class FilePlugin:
         return f"{_FILES}.{self.path.stem}_{self.sha256[:_HASH_LENGTH]}"
 
 
-_files: dict[str, FilePlugin] = {}
-
-
 def read_file(path: Path) -> FilePlugin:
     """Import a Python file that the user named, once as long as it doesn't change.
 
@@ -152,9 +149,7 @@ def read_file(path: Path) -> FilePlugin:
             f"({Path.cwd()}), or the whole of it."
         ) from None
     plugin = FilePlugin(path, hashlib.sha256(content).hexdigest(), None)
-    if plugin.module not in _files:
-        _files[plugin.module] = dataclasses.replace(plugin, error=_execute(plugin.module, path, content))
-    return _files[plugin.module]
+    return _loaded(plugin.module) or _execute(plugin, content)
 
 
 def load(names: Iterable[str]) -> None:
@@ -171,11 +166,17 @@ def module_of(path: Path) -> ModuleType:
 
 def loaded_files() -> tuple[FilePlugin, ...]:
     """The files that were named in this process."""
-    return tuple(_files.values())
+    plugins = [_loaded(name) for name in list(sys.modules)]
+    return tuple(plugin for plugin in plugins if plugin is not None)
+
+
+def _loaded(module: str) -> FilePlugin | None:
+    """The plugin file that a loaded module was made of; None for any other module."""
+    return sys.modules[module].__spec__.loader_state if is_of_a_file(module) and module in sys.modules else None
 
 
 def is_of_a_file(target: str) -> bool:
-    """Whether a `_target_` is a class of a plugin file, be it loaded or not."""
+    """Whether a `_target_` is a class of a plugin file, loaded or not."""
     return target.startswith(f"{_FILES}.")
 
 
@@ -186,8 +187,8 @@ def stem_of(target: str) -> str:
 
 def import_module(name: str) -> ModuleType:
     """A module by name. PluginError where its own code fails; ImportError where there is none of that name."""
-    if name in _files and (failure := _files[name].error) is not None:
-        raise failure
+    if (plugin := _loaded(name)) is not None and plugin.error is not None:
+        raise plugin.error
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -207,16 +208,19 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self._content, self.path)
 
 
-def _execute(name: str, path: Path, content: bytes) -> PluginError | None:
-    """Make a module of a file's content; the error where its code fails."""
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, content))
+def _execute(plugin: FilePlugin, content: bytes) -> FilePlugin:
+    """Make a module of a file's content. One whose code fails stays in `sys.modules`, with the error."""
+    loader = _Loader(plugin.module, plugin.path, content)
+    spec = importlib.util.spec_from_file_location(plugin.module, plugin.path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
+    spec.loader_state = plugin
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their own module up
+    sys.modules[plugin.module] = module  # dataclasses look their own module up
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        return PluginError(f"{path} can't be imported", error)
-    return None
+        spec.loader_state = dataclasses.replace(plugin, error=PluginError(f"{plugin.path} can't be imported", error))
+    except BaseException:
+        del sys.modules[plugin.module]
+        raise
+    return spec.loader_state
