@@ -32,7 +32,7 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     overrides = list(overrides)
     try:
         full, picks = composed(overrides)
-    except REFUSALS as error:
+    except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), overrides)) from None
     own = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
     allowed: dict[str, Any] = {name: value for name, value in own.items() if name not in ("defaults", "hydra")}
