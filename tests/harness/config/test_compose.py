@@ -42,7 +42,7 @@ class Sized(TokenizerSettings):
         (["seeed=1"], "Could not override 'seeed'", "seeed is not an option: there is no 'seeed'. Did you mean 'seed'"),
         (["model.ordr=3"], "Could not override 'model.ordr'", "model.ordr is not an option: there is no 'ordr' of mod"),
         (["model.order.deep=3"], "Could not override", "model.order.deep is not an option: model.order has no options"),
-        (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be picked anew."),
+        (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be replaced."),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "In model=3: Config group override must be a string"),
         (["model=[a"], "no viable alternative at input '[a'", "In model=[a: no viable alternative at input '[a'"),
