@@ -64,9 +64,11 @@ class LmEval(Eval):
     @property
     def _questions(self) -> Questions:
         prepare()
-        from harness.lm_eval.questions import Asked, load
+        from harness.lm_eval.questions import TaskSelection, load
 
-        return load(Asked(tuple(self.tasks), self.include_path, self.num_fewshot, self.limit, self.apply_chat_template))
+        return load(
+            TaskSelection(tuple(self.tasks), self.include_path, self.num_fewshot, self.limit, self.apply_chat_template)
+        )
 
     def samples(self, material: Material) -> Iterable[Sample]:
         for question in self._questions.by_id.values():

@@ -36,7 +36,7 @@ from harness.text.transcript_format import TranscriptFormat
 
 
 @dataclass(frozen=True)
-class Question:
+class SpeakerQuestion:
     """A change of turn that is asked about."""
 
     sample: Sample
@@ -127,7 +127,7 @@ def _chances(candidates: Sequence[int]) -> dict[str, float]:
 
 
 @functools.lru_cache(maxsize=4)
-def _questions(eval: NextSpeaker, corpus: Corpus) -> Mapping[str, Question]:
+def _questions(eval: NextSpeaker, corpus: Corpus) -> Mapping[str, SpeakerQuestion]:
     """Everything that is asked, in order, by the sample's id.
 
     Scenes and changes come in the order of their draws, so that a smaller eval asks part of what a larger one asks.
@@ -150,7 +150,9 @@ def _scenes(corpus: Corpus) -> Iterator[tuple[Document, TranscriptFormat, Transc
                 yield document, form, scene
 
 
-def _in_scene(eval: NextSpeaker, document: Document, form: TranscriptFormat, scene: Transcript) -> Iterator[Question]:
+def _in_scene(
+    eval: NextSpeaker, document: Document, form: TranscriptFormat, scene: Transcript
+) -> Iterator[SpeakerQuestion]:
     """The target is what really comes: what stands between turns, and the next speaker's label."""
     for place in sorted(changes(scene), key=lambda place: seed_of(eval.name, document.id, place)):
         history = turns.recent(form, scene.turns[:place], eval.max_history_chars)
@@ -162,4 +164,4 @@ def _in_scene(eval: NextSpeaker, document: Document, form: TranscriptFormat, sce
                 document.cluster,
                 {"source": document.source},
             )
-            yield Question(sample, change(scene, place), form)
+            yield SpeakerQuestion(sample, change(scene, place), form)

@@ -120,7 +120,7 @@ def test_a_module_of_it_that_fails_costs_its_eval_alone(own: Path, tmp_path: Pat
 def test_a_name_that_two_sources_bring_is_refused(own: Path, tmp_path: Path) -> None:
     shutil.copy(own / "bakeoff_demo" / "conf" / "model" / "wary.yaml", own / "bakeoff_demo/conf/model/ngram.yaml")
     done = bakeoff(tmp_path, "run", "model=ngram", status=2, **on_path(own))
-    assert "model=ngram is brought by both bakeoff and bakeoff-demo 0.1" in done.stderr
+    assert "model=ngram is in both bakeoff and bakeoff-demo 0.1" in done.stderr
 
 
 def test_an_entry_point_that_leads_nowhere_is_named(own: Path, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """The chatbot: a person and a completion engine co-author one transcript.
 
-What the person says goes in as a turn; the engine goes on from the partner's open turn until it starts the person's
-label or ends its own turn, which is where it hands back. What the engine reads is the transcript as the run's format
-writes it: the system turn, then as many of the latest turns as leave room for a reply in the model's window. The
-transcript itself keeps all of them.
+The person's line becomes a turn; the engine continues the partner's turn until it starts the person's label or ends its
+turn: there it hands back. The engine reads the transcript in the run's format: the system turn, then as many of the
+latest turns as leave room for a reply in the model's window. The transcript itself keeps all turns.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
 
 MOST_NEW_TOKENS = 300
-"""Of a reply, unless asked otherwise and where the model's window allows it."""
+"""Of a reply, by default and where the model's window is large enough."""
 
 
 @dataclass
@@ -34,13 +33,13 @@ class Exchange:
     prompt: str
     """What the engine read."""
     left_out: int
-    """Turns at the beginning of the transcript for which the model's window has no room."""
+    """Turns at the beginning of the transcript that don't fit into the model's window."""
     attempt: int = 0
-    """How often the answer was asked for again."""
+    """The number of earlier answers to the same line."""
     written: str = ""
     """What the engine has written so far."""
     finish_reason: FinishReason | None = None
-    """None while it writes, and where it was interrupted."""
+    """None while the engine writes, and where it was interrupted."""
 
 
 class Chatbot:
@@ -90,8 +89,7 @@ class Chatbot:
         return self.exchanges[-1] if self.exchanges else None
 
     def talk_as(self, person: str, partner: str) -> None:
-        """From now on this person speaks, and that partner answers. UserError for a speaker that the format doesn't
-        have."""
+        """From now on `person` speaks and `partner` answers. UserError for a speaker that the format doesn't have."""
         self.form.label(person)
         self.form.label(partner)
         if person == partner:
@@ -103,33 +101,33 @@ class Chatbot:
         self.engine = dataclasses.replace(self.engine, strategy=strategy)
 
     def say(self, text: str) -> Iterator[str]:
-        """The person says something; the reply comes in pieces. What has come of it is in the transcript, even if
-        the caller never asks for the rest.
+        """Add the person's line; yields the reply in pieces. The pieces so far are in the transcript, even if the
+        caller never takes the rest.
 
-        UserError (nothing said here then changes the transcript) where the line doesn't fit into the model's window or
-        the format refuses it or the reply, and where the decoding strategy can't be used.
+        UserError, and the transcript stays as it was, where the line doesn't fit into the model's window, where the
+        format refuses it or the reply, and where the decoding strategy can't be used.
         """
         return self._exchange(self.exchanges, Turn(self.person, text), self.partner, attempt=0)
 
     def retry(self) -> Iterator[str]:
-        """The last reply again, with another seed, in place of the one there is. UserError where there is none."""
+        """Replace the last reply by one with another seed. UserError where there is none."""
         if self.last is None:
             raise UserError("there is no reply to try again yet. Say something first.")
         last = self.last
         return self._exchange(self.exchanges[:-1], last.said, last.partner, last.attempt + 1)
 
     def undo(self) -> None:
-        """Take back what was said last, and the reply to it. UserError where nothing was said."""
+        """Take back the last line and the reply to it. UserError where there is none."""
         if self.last is None:
             raise UserError("there is nothing to take back yet.")
         self.exchanges = self.exchanges[:-1]
 
     def clear(self) -> None:
-        """Begin anew. The system turn stays."""
+        """Start a new conversation. The system turn stays."""
         self.exchanges = []
 
     def as_read(self) -> str:
-        """The transcript as the completion engine has it: what it read last and what it wrote."""
+        """The transcript as the completion engine sees it: what it read last, and what it wrote."""
         if self.last is None:
             return self.form.render(self.transcript)
         return self.last.prompt + self.last.written
@@ -160,7 +158,7 @@ class Chatbot:
             raise UserError(f"this reply is left out of the conversation: {error}") from None
 
     def _prompt(self, turns: Sequence[Turn], partner: str) -> tuple[str, int]:
-        """What the engine is to go on from, and how many of the oldest turns that leaves out."""
+        """The engine's prompt, and how many of the oldest turns it leaves out."""
 
         def prompt(left_out: int) -> str:
             return self.form.open_turn(Transcript((*self.system, *turns[left_out:])), partner)

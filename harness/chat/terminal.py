@@ -1,7 +1,7 @@
 """A conversation in a terminal: reads lines, shows what the model writes as it writes it, and knows the commands.
 
-It also takes lines from a pipe. A model's text is hostile: characters that could control the terminal are spelled out.
-Text in square brackets comes from the program.
+It also takes lines from a pipe. A model's text is untrusted: characters that could control the terminal are made
+visible. Text in square brackets comes from the program.
 """
 
 from __future__ import annotations
@@ -22,23 +22,21 @@ from harness.text.utf8 import encode_utf8
 from harness.text.visible import visible
 
 _GREETING = "Type a line, then Enter. /help shows the commands, Ctrl-C stops a reply, Ctrl-D ends."
-# Before each line that the model writes where it writes for everybody.
+# Before each line of the model where it writes the person's lines too.
 _MARGIN = "| "
-_NO_STOP = (
-    f"The model isn't stopped where it hands over: all that stands behind '{_MARGIN}' is its own, your lines too."
-)
+_NO_STOP = f"The model isn't stopped where it hands over: it wrote all lines that begin with '{_MARGIN}', yours too."
 
 
 class Talk:
     """A chatbot at a terminal."""
 
     def __init__(self, chatbot: Chatbot, strategy_named: Callable[[str], DecodingStrategy]) -> None:
-        """strategy_named: the decoding strategy that the user names; UserError, with a list, where there is none."""
+        """strategy_named: finds a decoding strategy by name; UserError, with a list, where there is none."""
         self.chatbot = chatbot
         self._strategy_named = strategy_named
-        self._told_of_window = False
+        self._noted_window = False
         self._is_over = False
-        # name: (what it takes, what it does, how)
+        # name: (argument, help, action)
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "retry": ("", "the last reply again, with another seed", lambda _: self._show(chatbot.retry())),
             "undo": ("", "take back your last line and the reply to it", lambda _: self._undo()),
@@ -54,7 +52,7 @@ class Talk:
         }
 
     def run(self) -> None:
-        """Until the person ends it. No mistake and no Ctrl-C ends it, or loses what was said."""
+        """Talk until the person ends it. No mistake and no Ctrl-C ends it, or loses a line."""
         with contextlib.suppress(ImportError):
             importlib.import_module("readline")  # lines can be edited, and called back
         # A process that was started in the background begins with Ctrl-C ignored, and passes that on to what it starts.
@@ -67,7 +65,7 @@ class Talk:
                 line = input(f"{self.chatbot.person}: ").strip()
                 if not sys.stdin.isatty():
                     print(visible(line))
-                self._heed(line)
+                self._obey(line)
             except EOFError:
                 print()
                 return
@@ -77,8 +75,8 @@ class Talk:
                 print()
                 _note("Ctrl-D or /quit ends the conversation")
 
-    def _heed(self, line: str) -> None:
-        """Do what a line says."""
+    def _obey(self, line: str) -> None:
+        """Run a command, or say the line."""
         if line.startswith("/") and not line.startswith("//"):
             name, _, rest = line[1:].partition(" ")
             if name not in self._commands:
@@ -94,12 +92,12 @@ class Talk:
             self._show(self.chatbot.say(line[1:] if line.startswith("//") else line))
 
     def _show(self, pieces: Iterator[str]) -> None:
-        """A reply as it is written, and what there is to say about it. Ctrl-C stops it; what has come stays."""
+        """Show a reply as it is written, and notes about it. Ctrl-C stops it; the text so far stays."""
         begun = False
         try:
             for piece in pieces:
                 if not begun:
-                    self._tell_of_window()
+                    self._note_window()
                     print(self._opening(), end="")
                     begun = True
                 text = visible(piece)
@@ -109,7 +107,7 @@ class Talk:
         finally:
             if begun:
                 print()
-        self._tell_of_window()
+        self._note_window()
         last = self.chatbot.last
         if last is None:
             return
@@ -121,17 +119,17 @@ class Talk:
             _note(f"cut off after {self.chatbot.max_new_tokens} tokens")
 
     def _opening(self) -> str:
-        """What the partner's reply is shown behind."""
+        """What is shown before the partner's reply."""
         last = self.chatbot.last
         assert last is not None
         if not self.chatbot.stops:
             return f"{last.partner}:\n{_MARGIN}"
         return f"{last.partner}:" if self.chatbot.form.before_text else f"{last.partner}: "
 
-    def _tell_of_window(self) -> None:
+    def _note_window(self) -> None:
         last = self.chatbot.last
-        if last is not None and last.left_out and not self._told_of_window:
-            self._told_of_window = True
+        if last is not None and last.left_out and not self._noted_window:
+            self._noted_window = True
             _note(
                 f"the model's window of {self.chatbot.engine.model.window_length} tokens has no more room for the "
                 "oldest turns: it no longer reads them. /save still writes them"
@@ -188,5 +186,5 @@ class Talk:
 
 
 def _note(text: str) -> None:
-    """Something that the program says, not the model."""
+    """Print a message of the program, not of the model."""
     print(f"[{visible(text)}]")

@@ -262,8 +262,8 @@ def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, decoding by the strategy that is asked for, else by the run's own."""
     from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
-    from harness.runs.loading import OtherModels
     from harness.runs.lookup import find_fit
+    from harness.runs.other_models import OtherModels
     from harness.training.fits import load_fit, pick_device
     from harness.training.workshop import Workshop
 

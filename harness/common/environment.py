@@ -34,11 +34,11 @@ def check_packages() -> None:
     """UserError where another package named like one of ours would be imported in its place."""
     for name in ("models", "evals"):
         spec = importlib.util.find_spec(name)
-        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
-        if found is None and spec and spec.submodule_search_locations:
-            found = Path(next(iter(spec.submodule_search_locations))).resolve()
-        if found != _ROOT / name:
-            where = f"the one in {found} comes first" if found else "it is missing"
+        folder = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        if folder is None and spec and spec.submodule_search_locations:
+            folder = Path(next(iter(spec.submodule_search_locations))).resolve()
+        if folder != _ROOT / name:
+            where = f"the one in {folder} comes first" if folder else "it is missing"
             raise UserError(
                 f"bakeoff needs its own package '{name}' from {_ROOT / name}, but {where} on Python's path. "
                 "Rename or move the other one, take its folder out of PYTHONPATH, or install bakeoff "
@@ -48,13 +48,13 @@ def check_packages() -> None:
 
 def versions() -> dict[str, str]:
     """Python's and the main libraries' versions."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _RECORDED:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_state() -> dict[str, Any]:
@@ -62,12 +62,12 @@ def git_state() -> dict[str, Any]:
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 ["git", "-C", str(_ROOT), *words], capture_output=True, text=True, timeout=10, check=True
             )
         except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip()
+        return process.stdout.strip()
 
     top = git("rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != _ROOT:
@@ -77,7 +77,7 @@ def git_state() -> dict[str, Any]:
 
 
 def start_measuring_memory() -> None:
-    """Forget the process's earlier peak, where the system lets us (Linux)."""
+    """Reset the process's peak memory, where the system can (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -85,8 +85,7 @@ def start_measuring_memory() -> None:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process held at once (resident), since `start_measuring_memory` where the system
-    tells."""
+    """The process's peak resident memory: since `start_measuring_memory` on Linux, else since the process began."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):

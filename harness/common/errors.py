@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 class PluginError(UserError):
-    """The code behind an option fails before it can be used. The message names it; `details` is the traceback."""
+    """A plugin's code fails before it can be used. The message names the plugin; `details` is the traceback."""
 
     def __init__(self, what: str, error: BaseException) -> None:
         """what: as "my_eval.py can't be imported"."""
@@ -25,9 +25,9 @@ class PluginError(UserError):
 
 
 def told(error: BaseException) -> str:
-    """An exception in one line: its class and what it says."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """An exception in one line: its class and its message."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def closest(wrong: str, allowed: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
-"""What a room shows to the outside: names that come from its files, each imported when it is asked for.
+"""The public names of a package, each imported from its module when it is first used.
 
-A face costs nothing until it is used, so a report need not load torch because some other name of the room needs it.
+So a report need not load torch because some other name of the package needs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def face(room: str, homes: Mapping[str, Sequence[str]]) -> tuple[list[str], Callable[[str], Any]]:
-    """`__all__` and `__getattr__` of a room. homes: the names that each module brings, as {'harness.x.y': ['Name']}."""
+    """`__all__` and `__getattr__` of a package. homes: the names in each module, as {'harness.x.y': ['Name']}."""
     modules = {name: module for module, names in homes.items() for name in names}
 
     def attribute(name: str) -> Any:

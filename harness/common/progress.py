@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, elsewhere a plain line every few seconds."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """One piece of work of `total` units. A context manager; progress goes to standard error."""
+    """A piece of work of `total` units. A context manager; progress goes to standard error."""
 
-    def __init__(self, what: str, total: float, unit: str) -> None:
-        self.what, self.total, self.unit = what, total, unit
+    def __init__(self, title: str, total: float, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
         self.done = 0.0
         self._bar: Bar | None = None
-        self._said_at = time.monotonic()
+        self._last_line_at = time.monotonic()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
@@ -38,7 +38,7 @@ class Progress:
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task(self.what, total=self.total, status="")
+            self._task = self._bar.add_task(self.title, total=self.total, status="")
         return self
 
     def __exit__(
@@ -48,15 +48,15 @@ class Progress:
             self._bar.stop()
 
     def advance(self, units: float, status: str = "") -> None:
-        """So many more units are done."""
+        """This many more units are done."""
         self.advance_to(self.done + units, status)
 
     def advance_to(self, done: float, status: str = "") -> None:
-        """So many units in all are done."""
+        """This many units are done in all."""
         self.done = done
         if self._bar is not None:
             self._bar.update(self._task, completed=done, status=status)
-        elif time.monotonic() - self._said_at > _SECONDS_BETWEEN_LINES:
-            self._said_at = time.monotonic()
+        elif time.monotonic() - self._last_line_at > _SECONDS_BETWEEN_LINES:
+            self._last_line_at = time.monotonic()
             amount = f"{done:,.0f} of {self.total:,.0f} {self.unit}" if self.unit != "%" else f"{done:.0f} %"
-            log.info("  %s: %s%s", self.what, amount, f", {status}" if status else "")
+            log.info("  %s: %s%s", self.title, amount, f", {status}" if status else "")

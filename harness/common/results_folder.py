@@ -1,4 +1,4 @@
-"""What lies where under a results folder.
+"""The files and folders of a results folder.
 
     <experiment>/<run_id>/      a run: the files named below
     <experiment>/report/        the report over an experiment's runs
@@ -7,7 +7,7 @@
     scores/<score_id>.parquet   an eval's scored rows
     wandb/                      the mirror's files
 
-A folder is a run where it holds run.json (then the run is finished) or config.yaml (then it has begun). Needs the
+A folder that holds run.json is a finished run; one that holds only config.yaml is a run that has begun. Needs the
 standard library alone.
 """
 
@@ -28,18 +28,18 @@ MODEL_FILE = "model.json"
 
 _FITS, _ANSWERS, _SCORES, _WANDB, _REPORT = "fits", "answers", "scores", "wandb", "report"
 RESERVED = (_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT, "reference")
-"""Folders that are neither an experiment nor a run; 'reference' holds comparisons that are kept for good."""
+"""Folders that are neither an experiment nor a run; 'reference' holds comparisons that are kept."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """A results folder, be it there yet or not."""
+    """A results folder; it need not exist yet."""
 
     path: Path
 
     @classmethod
     def around(cls, run: Path) -> ResultsFolder:
-        """The results folder that a run's folder lies in."""
+        """The results folder that holds a run's folder."""
         return cls(run.resolve().parent.parent)
 
     def experiment(self, name: str) -> Path:

@@ -1,11 +1,11 @@
-"""The completion engine: asks a language model again and again and picks, until a stop text or a length.
+"""The completion engine: picks tokens from a language model until a stop text or a length.
 
-An `Engine` is a model under a `DecodingStrategy`; the strategy's `Search` says how whole sequences come about: usually
+An `Engine` is a model with a `DecodingStrategy`. The strategy's `Search` says how whole sequences are written: usually
 one sequence, a token at a time (`OneByOne`).
 
-The engine works for every family through the contract alone. Prompts are read together, and what they share is read
-once; sequences that end leave the batch. A sequence's randomness comes from its own seed, so what it says depends
-neither on its neighbours nor on the batch size.
+The engine works for every family through the model contract alone. Prompts are read together, and shared prefixes are
+read once; sequences that end leave the batch. Each sequence draws from its own seed, so its text depends neither on
+its neighbours nor on the batch size.
 """
 
 from __future__ import annotations
@@ -33,35 +33,35 @@ FindModel = Callable[[str], tuple[LanguageModel, Tokenizer]]
 
 
 def no_other_models(name: str) -> tuple[LanguageModel, Tokenizer]:
-    """A `FindModel` where there are none to find."""
+    """A `FindModel` that finds none."""
     raise UserError(f"there is no other model {name!r} here. Use a strategy that needs none.")
 
 
 class Search(ABC):
-    """A frozen dataclass of settings: how whole sequences come about."""
+    """How whole sequences are written: a frozen dataclass of settings."""
 
-    def with_fits(self, fit_of: Callable[[str], str]) -> Self:
-        """The same, with each run that it names, if any, replaced by the id of that run's fit."""
+    def with_fits(self, fit_id_of: Callable[[str], str]) -> Self:
+        """The same search, with each run that it names replaced by the id of that run's fit."""
         return self
 
     def draws(self, chooser: Chooser) -> bool:
-        """Whether what it writes with this chooser depends on random numbers; one that draws by itself says so."""
+        """Whether what it writes with this chooser is random. A search that draws by itself overrides this."""
         return chooser.draws
 
     def steps(self, engine: Engine, writing: Writing, tokens: np.ndarray) -> Iterator[Step]:
-        """Write one sequence to its end and give every step. tokens: the prompt's.
+        """Write one sequence to its end and yield every step. tokens: the prompt's.
 
-        UserError where the search weighs whole sequences, so that there are no such steps.
+        UserError for a search over whole sequences, which has no such steps.
         """
         raise UserError(
-            f"a search ({type(self).__name__}) weighs whole sequences, so its tokens can't be explained one by one. "
+            f"a search ({type(self).__name__}) compares whole sequences, so its tokens can't be explained one by one. "
             "Explain a strategy without one, as --decoding top_p."
         )
 
     def stream(self, engine: Engine, prompt: Prompt) -> Iterator[str | Completion]:
-        """One completion as it is written: pieces of text that will not be taken back, then the whole Completion.
+        """One completion as it is written: pieces of text that are final, then the whole Completion.
 
-        Here the text comes in one piece, as nothing is certain before the end.
+        Here the text comes in one piece, since none of it is final before the end.
         """
         [completion] = self.complete(engine, [prompt], lambda count: None)
         if completion.text:
@@ -70,12 +70,12 @@ class Search(ABC):
 
     @abstractmethod
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
-        """A completion of each prompt, in order; `on_done(count)` is called after every few, with their number."""
+        """A completion of each prompt, in order; `on_done(count)` is called with the number just completed."""
 
 
 @dataclass(frozen=True)
 class OneByOne(Search):
-    """One sequence, a token at a time: whatever the chooser picks stays."""
+    """One sequence, a token at a time; what the chooser picks is final."""
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         encoded = engine.encode(prompts)
@@ -112,14 +112,14 @@ class DecodingStrategy:
     """Transforms in order, a chooser, a search."""
 
     chooser: Chooser
-    """How a token is picked from what the transforms leave."""
+    """How a token is picked from the transformed distribution."""
     transforms: Mapping[str, Transform] = field(default_factory=dict)
     """By name, applied in this order."""
     search: Search = field(default_factory=OneByOne)
-    """What is done with the two."""
+    """How whole sequences are written with them."""
     at_context_limit: Literal["slide", "stop", "error"] = "slide"
-    """When a model's window is full: it slides on (the oldest tokens are forgotten), the completion stops with the
-    reason 'context', or what was asked is refused before it begins."""
+    """When the model's window is full: slide (the oldest tokens are forgotten), stop the completion with the reason
+    'context', or refuse the request before it begins."""
 
     @property
     def draws(self) -> bool:
@@ -128,27 +128,27 @@ class DecodingStrategy:
 
     @property
     def looks_back(self) -> bool:
-        """Whether some transform needs to know what was read."""
+        """Whether some transform needs the tokens read so far."""
         return any(transform.looks_back for transform in self.transforms.values())
 
     def sampler(self, num_rows: int) -> Sampler:
-        """The transforms and the chooser at work on some rows that have written nothing yet."""
+        """The transforms and the chooser for a number of new rows."""
         return Sampler(list(self.transforms.values()), self.chooser, num_rows)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A model under a decoding strategy."""
+    """A model with a decoding strategy."""
 
     model: LanguageModel
-    """It gives distributions: one whose scores are no probabilities is taken through `normalised`."""
+    """It gives distributions: scores that aren't probabilities are normalised (see `normalised`)."""
     tokenizer: Tokenizer
     strategy: DecodingStrategy
     batch_size: int = DEFAULT_BATCH_SIZE
     share_prefixes: bool = True
-    """Whether beginnings that prompts share are read once; it changes nothing else."""
+    """Whether prefixes that prompts share are read once; it changes nothing else."""
     find_model: FindModel = no_other_models
-    """How another run's model is found; searches ask `other_model`."""
+    """How another run's model is found; searches call `other_model`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", normalised(self.model))
@@ -161,12 +161,12 @@ class Engine:
         return self.strategy.search.complete(self, prompts, on_done)
 
     def stream(self, prompt: Prompt) -> Iterator[str | Completion]:
-        """One completion as it is written: pieces of text that will not be taken back, then the whole Completion."""
+        """One completion as it is written: pieces of text that are final, then the whole Completion."""
         return self.strategy.search.stream(self, prompt)
 
     def other_model(self, name: str) -> tuple[LanguageModel, Tokenizer]:
-        """The model of another run, and its tokenizer, for a search that needs one, as a draft. It gives distributions,
-        as the engine's own does."""
+        """The model of another run, normalised like the engine's own, and its tokenizer: for a search that needs one,
+        such as speculative decoding."""
         model, tokenizer = self.find_model(name)
         return normalised(model), tokenizer
 
@@ -185,14 +185,14 @@ class Engine:
         return encoded
 
     def open(self, prompt: Prompt, tokens: np.ndarray) -> Writing:
-        """A sequence to be written after a prompt, given as its tokens too."""
+        """A new sequence after a prompt. tokens: the prompt's."""
         window = self.model.window_length
         if self.strategy.at_context_limit != "stop" or window is None:
             return Writing(prompt, self.tokenizer)
         return Writing(prompt, self.tokenizer, room=window - 1 - len(tokens))
 
     def reader(self, encoded: Sequence[np.ndarray]) -> PromptReader:
-        """Reads the prompts, given as their tokens, batch by batch."""
+        """A reader of prompts, given as their tokens, in batches."""
         return PromptReader(self.model, encoded, self.share_prefixes)
 
 
@@ -201,32 +201,32 @@ class Step:
     """One token of each sequence that is still being written."""
 
     rows: Sequence[int]
-    """Which of the sequences these are."""
+    """Indices of the sequences."""
     expected: Tensor
     """(B, V): the model's log-probabilities."""
     stages: Sequence[Tensor]
-    """(B, V) each: what was left of them after each transform, in order."""
+    """(B, V) each: the log-probabilities after each transform, in order."""
     chosen: Tensor
-    """(B,): what was picked."""
+    """(B,): the tokens picked."""
 
 
 def write_one_by_one(
     engine: Engine, writings: Sequence[Writing], prompts: Sequence[np.ndarray], state: State
 ) -> Iterator[Step]:
-    """Write sequences to their ends, a token each at a time; finished rows leave the batch.
+    """Write sequences to their ends, one token of each at a time; finished rows leave the batch.
 
-    prompts: what each begins with, as tokens; state: the model's after reading them.
+    prompts: the tokens of each prompt; state: the model's after reading them.
     """
     active = list(range(len(writings)))
     sampler = engine.strategy.sampler(len(writings))
     history = History(engine, prompts)
     chosen: Tensor | None = None
     while True:
-        still = [place for place, row in enumerate(active) if writings[row].finish_reason is None]
+        still = [position for position, row in enumerate(active) if writings[row].finish_reason is None]
         if not still:
             return
         if len(still) < len(active):
-            active = [active[place] for place in still]
+            active = [active[position] for position in still]
             state, chosen = state.select(still), None if chosen is None else chosen[still]
             sampler.select(still)
             history.select(still)
@@ -252,7 +252,7 @@ def write_one_by_one(
 
 
 class History:
-    """What each row has read and written; it grows only where a transform needs it."""
+    """The tokens that each row has read and written; updated only where a transform needs them."""
 
     def __init__(self, engine: Engine, prompts: Sequence[np.ndarray]) -> None:
         self._kept = engine.strategy.looks_back
@@ -278,11 +278,11 @@ class History:
             return
         old = self.rows
         texts = [
-            np.concatenate([old.tokens[row, :held].numpy(), tokens[row, :more].numpy()])
-            for row, (held, more) in enumerate(zip(old.lengths.tolist(), lengths, strict=True))
+            np.concatenate([old.tokens[row, :old_length].numpy(), tokens[row, :length].numpy()])
+            for row, (old_length, length) in enumerate(zip(old.lengths.tolist(), lengths, strict=True))
         ]
-        padded, longer = pad(texts)
-        self.rows = Rows(padded, longer, old.prompt_lengths, old.tokenizer)
+        padded, new_lengths = pad(texts)
+        self.rows = Rows(padded, new_lengths, old.prompt_lengths, old.tokenizer)
 
     def copy(self) -> History:
         """An independent copy."""

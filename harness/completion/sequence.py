@@ -1,4 +1,4 @@
-"""One sequence while it is being written: its tokens, its text as far as it is certain, and where it stops."""
+"""One sequence while it is being written: its tokens, the part of its text that is final, and where it stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FinishReason = Literal["stop", "length", "context"]
 
 @dataclass(frozen=True)
 class Prompt:
-    """One completion that is asked for."""
+    """A request for one completion."""
 
     text: str
     max_new_tokens: int
@@ -25,7 +25,7 @@ class Prompt:
     """The completion ends before the first of these to end in it, even if it begins in the prompt; none may be
     empty."""
     seed: int = 0
-    """Of this sequence's own random stream."""
+    """Of this sequence's random numbers."""
 
     def __post_init__(self) -> None:
         assert self.max_new_tokens >= 0
@@ -51,10 +51,10 @@ class Completion:
 
 
 class Writing:
-    """A sequence under way. `add` a token at a time until `finish_reason` is set."""
+    """A sequence being written. `add` a token at a time until `finish_reason` is set."""
 
     def __init__(self, prompt: Prompt, tokenizer: Tokenizer, room: int | None = None) -> None:
-        """room: tokens that there is room for in a window that may not slide; None: any number."""
+        """room: the number of tokens that fit into a window that may not slide; None: any number."""
         self.prompt = prompt
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
@@ -69,7 +69,7 @@ class Writing:
         self._cut: int | None = None
 
     def fork(self) -> Writing:
-        """An independent copy, except for the random stream, which both share."""
+        """An independent copy, except that both share the random generator."""
         other = copy.copy(self)
         other.tokens, other.logprobs = self.tokens.copy(), self.logprobs.copy()
         other.sampler_logprobs = self.sampler_logprobs.copy()
@@ -77,7 +77,7 @@ class Writing:
         return other
 
     def uniform(self) -> float:
-        """The next number of this sequence's random stream, in [0, 1)."""
+        """This sequence's next random number, in [0, 1)."""
         return float(self._random.random())
 
     def add(self, token: int, logprob: float, sampler_logprob: float) -> None:
@@ -106,8 +106,8 @@ class Writing:
         return self._detokenizer.text if self._cut is None else self._detokenizer.text[: self._cut]
 
     def certain_length(self) -> int:
-        """Characters of the text that no later token can take back: all but what may be the beginning of a stop text,
-        or of a character whose bytes are still arriving."""
+        """The number of characters that are final: all but a possible beginning of a stop text, or of a character of
+        which some bytes are still missing."""
         if self.finish_reason is not None:
             return len(self.text)
         return self._stops.safe_length(self._detokenizer.settled)
@@ -125,7 +125,7 @@ class Writing:
 
 
 class StopFinder:
-    """Finds the first stop text to end in a growing text; it may begin in what came before."""
+    """Finds the first stop text to end in a growing text; it may begin in the prompt."""
 
     def __init__(self, stops: Sequence[str], before: str) -> None:
         self._stops = stops
@@ -135,17 +135,17 @@ class StopFinder:
         self._searched = 0
 
     def find(self, text: str) -> tuple[int, str] | None:
-        """(where the text is to be cut, the stop text), once one has ended in it. Of those that end first the longest:
-        nothing of it is left over."""
+        """(where to cut the text, the stop text), once one has ended in it. Of several that end at the same place, the
+        longest."""
         if not self._stops:
             return None
         whole = self._before + text
-        # What was searched before holds none; a new one ends later.
+        # The text searched before holds none; a new one ends later.
         begin = max(0, len(self._before) + self._searched - self._longest + 1)
         met = [
-            (place + len(stop), -len(stop), stop)
+            (start + len(stop), -len(stop), stop)
             for stop in self._stops
-            if (place := self._first(whole, stop, begin)) is not None
+            if (start := self._first(whole, stop, begin)) is not None
         ]
         self._searched = len(text.rstrip("�"))
         if not met:
@@ -154,14 +154,14 @@ class StopFinder:
         return max(0, end - len(stop) - len(self._before)), stop
 
     def _first(self, whole: str, stop: str, begin: int) -> int | None:
-        place = whole.find(stop, begin)
-        # One that ends in the prompt was there already.
-        while 0 <= place <= len(self._before) - len(stop):
-            place = whole.find(stop, place + 1)
-        return None if place < 0 else place
+        start = whole.find(stop, begin)
+        # One that ends within the prompt doesn't count.
+        while 0 <= start <= len(self._before) - len(stop):
+            start = whole.find(stop, start + 1)
+        return None if start < 0 else start
 
     def safe_length(self, text: str) -> int:
-        """How much of a text can't be cut off by a stop text that has begun but not ended in it."""
+        """The number of characters of a text before any stop text that has begun but not ended in it."""
         whole = self._before + text
         begun = 0
         for stop in self._stops:

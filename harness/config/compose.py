@@ -1,9 +1,8 @@
-"""The rim: what a user picked in conf/ and on the command line becomes typed settings.
+"""From the options picked in conf/ and on the command line to one checked configuration.
 
-Hydra puts the picked options together (`harness.config.hydra_compose`); below here travel frozen dataclasses. An
-option's `_target_` names a settings dataclass, and the option spells out its fields with their defaults
-(`harness.config.options`). A key that the picked options don't spell out, or a value of another type than the dataclass
-asks for, is a `UserError`.
+Hydra combines the picked options (`harness.config.hydra_compose`). An option's `_target_` names a frozen settings
+dataclass, and the option lists the dataclass's fields with their defaults (`harness.config.options`). A key that no
+picked option has, or a value of another type than the field's, is a `UserError`.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from harness.config.settings import TARGET, targets
 def compose(overrides: Iterable[str]) -> dict[str, Any]:
     """The configuration of one run from command-line overrides, resolved to plain values, with every key checked.
 
-    The picked options lie under the key 'names', the plugin files among them under 'plugins' (a path a module).
-    Imports none of the heavy libraries, but for what plugin files import.
+    The names of the picked options are under the key 'names', plugin files under 'plugins' (each module's path).
+    Imports no heavy library, unless a plugin file does.
     """
     from harness.config.hydra_compose import REFUSALS, composed
 
     overrides = list(overrides)
     try:
         full, picks = composed(overrides)
-    except REFUSALS as error:
+    except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), overrides)) from None
-    own = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
-    allowed: dict[str, Any] = {name: value for name, value in own.items() if name not in ("defaults", "hydra")}
+    top_level = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
+    allowed: dict[str, Any] = {name: value for name, value in top_level.items() if name not in ("defaults", "hydra")}
     names: dict[str, list[str]] = {}
     for pick in picks:
-        found = option(pick.group, pick.name)
+        picked = option(pick.group, pick.name)
         if pick.group == "experiment":
             full["experiment_name"] = full["experiment_name"] or pick.name
             continue
-        spelled_out = {key: value for key, value in found.content.items() if key != "defaults"}
+        spelled_out = {key: value for key, value in picked.content.items() if key != "defaults"}
         _place(allowed, pick.place.split("."), spelled_out)
         if pick.place == pick.group:
-            names.setdefault(pick.group, []).append(found.short_name)
+            names.setdefault(pick.group, []).append(picked.short_name)
     for node in (full, allowed):
         node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "")
@@ -61,9 +60,9 @@ _PICKED = tuple(group for group in GROUPS if group != "experiment")
 def from_saved(path: Path, parts: Sequence[str] = _PICKED, renew: bool = False) -> dict[str, Any]:
     """The composed configuration in a run's config.yaml.
 
-    parts: the groups that are going to be built. UserError where the file is missing or broken, or where one of these
-    asks for a class that neither an installed option nor a plugin file named by the user brings: nothing is imported on
-    a saved file's word. renew: a plugin file that was changed since takes the place of what it was.
+    parts: the groups that will be built. UserError where the file is missing or broken, or where one of these groups
+    names a class of neither an installed option nor a plugin file that the user named: nothing is imported only because
+    a saved file names it. renew: use a plugin file as it is now where it has changed since.
     """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -81,17 +80,17 @@ def from_saved(path: Path, parts: Sequence[str] = _PICKED, renew: bool = False) 
     config = dict(relocated(config))
     if renew:
         config = {key: _renewed(value) for key, value in config.items()}
-        asked = {target.rpartition(".")[0] for target in targets(config)}
-        kept = {module: where for module, where in (config.get("plugins") or {}).items() if module in asked}
+        modules = {target.rpartition(".")[0] for target in targets(config)}
+        kept = {module: path for module, path in (config.get("plugins") or {}).items() if module in modules}
         config["plugins"] = kept | files_of(config)
     refuse_foreign({part: config[part] for part in parts}, path, config.get("plugins") or {})
     return config
 
 
 def refuse_foreign(node: Any, path: Path, files: Mapping[str, str]) -> None:
-    """UserError where plain values from a saved file ask for what must not be imported on its word.
+    """UserError where a saved file names a class that must not be imported only because of that.
 
-    path: the file. files: where the plugin files that it knows of were.
+    node: its plain values. path: the file. files: the paths of its plugin files when it was saved.
     """
     foreign = foreign_targets(node)
     if not foreign:
@@ -103,20 +102,20 @@ def refuse_foreign(node: Any, path: Path, files: Mapping[str, str]) -> None:
         )
     target = of_files[0]
     name = f"{plugins.stem_of(target)}{plugins.SUFFIX}"
-    if any(one.path.name == name for one in plugins.loaded_files()):
+    if any(plugin.path.name == name for plugin in plugins.loaded_files()):
         raise UserError(
             f"{path} was made with another {name} than the one that you named: its text has changed since. Name the "
-            "file as it was, or make a new run with it as it is."
+            "old file, or make a new run with the file as it is now."
         )
-    where = files.get(target.rpartition(".")[0], name)
+    saved_path = files.get(target.rpartition(".")[0], name)
     raise UserError(
         f"{path} was made with the plugin file {name}, which is not imported unless you name it: add "
-        f"--plugin {where} (look at it first if it isn't yours)."
+        f"--plugin {saved_path} (look at it first if it isn't yours)."
     )
 
 
 def _renewed(node: Any) -> Any:
-    """Plain values in which targets of plugin files are those of the files of that name which the user named now."""
+    """Plain values in which targets in plugin files name the file of the same name that the user named now."""
     if isinstance(node, list):
         return [_renewed(item) for item in node]
     if not isinstance(node, Mapping):
@@ -131,7 +130,7 @@ def _renewed(node: Any) -> Any:
 
 
 def explain(message: str, overrides: list[str]) -> str:
-    """Hydra's message, led by what was asked and followed by what is allowed."""
+    """Hydra's message in a user's words: what was asked for, and what is allowed."""
     from harness.config.hydra_compose import composed
 
     first = message.split("Config search path")[0].strip()
@@ -143,17 +142,19 @@ def explain(message: str, overrides: list[str]) -> str:
         return f"{unset[1]} has no default. Set it: {unset[1]}=..."
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:
-        picks = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
-        reference, made = composed(picks)
+        overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
+        reference, picks = composed(overrides_without)
         if "@" in wrong[1]:
-            there = sorted(f"{pick.group}@{pick.place}" for pick in made if "." in pick.place and pick.group != "evals")
+            nested = sorted(
+                f"{pick.group}@{pick.place}" for pick in picks if "." in pick.place and pick.group != "evals"
+            )
             return (
-                f"{wrong[1]} is not there to be picked anew.{closest(wrong[1], there)} There is: "
-                f"{', '.join(there) or 'nothing of the kind'}. With a + in front it is added."
+                f"{wrong[1]} is not there to be replaced.{closest(wrong[1], nested)} There is: "
+                f"{', '.join(nested) or 'nothing of the kind'}. With a + in front it is added."
             )
         return _unknown_key(wrong[1], reference)
-    asked = f"In {' '.join(overrides)}: " if overrides else ""
-    return f"{asked}{' '.join(first.split())}"
+    request = f"In {' '.join(overrides)}: " if overrides else ""
+    return f"{request}{' '.join(first.split())}"
 
 
 def _picks(override: str) -> bool:
@@ -162,7 +163,7 @@ def _picks(override: str) -> bool:
 
 
 def _one_of(override: str) -> str:
-    """A pick as it is, of a sweep over several the first: 'model=lstm,gru' becomes 'model=lstm'."""
+    """A pick; of a sweep over several options, the first: 'model=lstm,gru' becomes 'model=lstm'."""
     group, _, choice = override.partition("=")
     return override if choice.startswith("[") else f"{group}={choice.partition(',')[0]}"
 
@@ -187,9 +188,9 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
 
 
 def _place(into: dict[str, Any], path: Sequence[str], content: Mapping[str, Any]) -> None:
-    """Put an option's keys where it is nested in another, as a member of a mixture."""
+    """Add the keys of an option that is nested in another, as a member of a mixture."""
     for name in path:
-        if not isinstance(into.get(name), dict):  # nothing there yet, or what takes another place's value
+        if not isinstance(into.get(name), dict):  # missing, or an interpolation of another value
             into[name] = {}
         into = into[name]
     _merge(into, content)
@@ -204,7 +205,7 @@ def _merge(into: dict[str, Any], content: Mapping[str, Any]) -> None:
 
 
 def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:
-    """Every key of the composed configuration must be one that the picked options spell out."""
+    """UserError for a key of the composed configuration that no picked option has."""
     for key, value in full.items():
         here = f"{place}{key}"
         if key not in bare:

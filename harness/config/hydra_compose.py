@@ -1,7 +1,7 @@
-"""Hydra's part in a configuration: the picked options and the overrides of them become plain values.
+"""Composes a configuration with Hydra: the picked options and overrides become plain values.
 
-With `harness.runs.sweep`, the only module that knows Hydra and OmegaConf. Hydra searches bakeoff's conf/, then the
-conf/ of every installed plugin package; and a name that is a Python file's path it gets from `harness.config.options`.
+Only this module and `harness.runs.sweep` know Hydra and OmegaConf. Hydra searches bakeoff's conf/, then the conf/ of
+every installed plugin package. Options of Python files come from `harness.config.options`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REFUSALS = (HydraException, OmegaConfBaseException)
 
 
 class Pick(NamedTuple):
-    """An option that was picked: of which group, and the place of the configuration that it fills."""
+    """An option that was picked: its group, its name, and the part of the configuration that it fills."""
 
     group: str
     name: str
@@ -46,26 +46,26 @@ class Pick(NamedTuple):
 
 
 def composed(overrides: Sequence[str]) -> tuple[dict[str, Any], list[Pick]]:
-    """The resolved configuration and the options behind it, in their order; the caller may change them."""
+    """The resolved configuration and the picked options, in order; the caller may change them."""
     return copy.deepcopy(_composed(tuple(overrides), Path.cwd()))
 
 
 @functools.cache
 def _composed(overrides: tuple[str, ...], folder: Path) -> tuple[dict[str, Any], list[Pick]]:
     """folder: what the paths of plugin files are relative to."""
-    with loader() as found:
+    with loader() as configurations:
         configuration = hydra_compose("config", overrides=list(overrides))
         plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
-        defaults = found.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
+        defaults = configurations.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
     assert isinstance(plain, dict)
-    paths = [(str(one.config_path).partition("/"), str(one.package)) for one in defaults]
+    paths = [(str(default.config_path).partition("/"), str(default.package)) for default in defaults]
     picks = [Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS]
     return typing.cast(dict[str, Any], plain), picks
 
 
 @contextmanager
 def loader() -> Iterator[ConfigLoader]:
-    """Hydra's loader of configurations, while it is set up for ours."""
+    """Hydra's loader of configurations, set up for ours."""
     register()
     # Hydra allows one at a time, and a sweep's own is there while its jobs are composed
     outer = GlobalHydra.instance().hydra
@@ -78,13 +78,13 @@ def loader() -> Iterator[ConfigLoader]:
 
 
 def register() -> None:
-    """Tell Hydra of the two doors for plugins; needed before it is set up."""
-    for door in (_PluginFolders, _PluginFiles):
-        Plugins.instance().register(door)
+    """Tell Hydra of the two kinds of plugins; needed before it is set up."""
+    for plugin in (_PluginFolders, _PluginFiles):
+        Plugins.instance().register(plugin)
 
 
 class _PluginFolders(SearchPathPlugin):
-    """Where else Hydra looks for options, after our own conf/."""
+    """The folders that Hydra searches for options after our conf/."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for package in packages():
@@ -93,7 +93,7 @@ class _PluginFolders(SearchPathPlugin):
 
 
 class _PluginFiles(ConfigSource):
-    """The options of Python files: what is asked for as 'evals/../my_eval.py'."""
+    """The options of Python files, which Hydra requests as 'evals/../my_eval.py'."""
 
     @staticmethod
     def scheme() -> str:
@@ -101,9 +101,9 @@ class _PluginFiles(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         group, _, name = config_path.partition("/")
-        found = option(group, name)
-        content = OmegaConf.create(dict(found.content))
-        return ConfigResult(self.provider, config_path, content, {"package": found.package})
+        of_file = option(group, name)
+        content = OmegaConf.create(dict(of_file.content))
+        return ConfigResult(self.provider, config_path, content, {"package": of_file.package})
 
     def is_config(self, config_path: str) -> bool:
         return is_file(config_path)

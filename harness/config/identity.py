@@ -1,4 +1,4 @@
-"""What settings are called by content: plain values, identities and their hashes."""
+"""Names of settings by their content: plain values, identities and hashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.config.settings import TARGET
 
 
 def plain(value: Any) -> Any:
-    """Settings as the plain values that `build` makes them of again: each class under `_target_`, and every field."""
+    """Settings as plain values, from which `build` makes them again: each class under `_target_`, and every field."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         cls = type(value)
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -27,12 +27,12 @@ def plain(value: Any) -> Any:
 
 
 def identity(value: Any) -> Any:
-    """What settings are, as plain JSON values for content hashes: the class's name, its version and every field, nested
-    ones too; of settings that name files to be taken as they are, what is in them (`content_sha256`); of a plugin's
-    class, the hash of its source.
+    """Settings as plain JSON values for content hashes: the class's name, its version and every field, nested ones too;
+    for settings that name files, the hash of their content (`content_sha256`); for a plugin's class, the hash of its
+    source.
 
-    The module is left out: a class that is moved stays what it was. Left out too are fields whose metadata says that
-    they change no results, as how much memory may be used.
+    The module is left out, so a class can be moved. Fields whose metadata says that they change no results, such as a
+    limit on memory, are left out too.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {

@@ -1,8 +1,8 @@
-"""What can be picked: the options of each group, each with the keys that it spells out and where it comes from.
+"""The options of each group, with their keys and their source.
 
 An option is a YAML file in conf/<group>, ours or an installed plugin's; or a Python file that the user names (see
-harness/config/plugins.py). A file's options are what a YAML file of its name beside it spells out; without one, the
-fields of the one class in it that fits the group, with their defaults.
+harness/config/plugins.py). The keys of a Python file are those in the YAML file of the same name beside it. Without
+one, they are the fields of the one class in it that fits the group, with their defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.config.settings import TARGET, targets
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
 OWN = "bakeoff"
-"""The source of what comes with bakeoff."""
+"""The source of bakeoff's own options."""
 MISSING = "???"
 """The value of an option that has no default."""
 _OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
@@ -34,7 +34,7 @@ _OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a group can be."""
+    """One option of a group."""
 
     group: str
     name: str
@@ -42,7 +42,7 @@ class Option:
     source: str
     """'bakeoff', a distribution with its version, or the path of a file."""
     content: Mapping[str, Any]
-    """The keys that it spells out, with their defaults."""
+    """Its keys, with their defaults."""
     about: str
     """One line that says what it is."""
 
@@ -53,7 +53,7 @@ class Option:
 
     @property
     def package(self) -> str:
-        """Where it stands in the configuration when it is picked."""
+        """The part of the configuration that it fills when it is picked."""
         return f"evals.{self.short_name}" if self.group == "evals" else self.group
 
 
@@ -67,7 +67,7 @@ def conf_dir() -> Path:
 
 
 def options(group: str) -> list[str]:
-    """The names that `group=` accepts, files apart."""
+    """The names that `group=` accepts, besides files."""
     return sorted(_paths(group))
 
 
@@ -77,7 +77,7 @@ def is_file(name: str) -> bool:
 
 
 def quoted(name: str) -> str:
-    """An option's name or a path, as it stands in an override whatever is in it."""
+    """An option's name or a path, quoted for an override where needed."""
     if re.fullmatch(r"[\w./-]+", name):
         return name
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
@@ -96,14 +96,14 @@ def option(group: str, name: str) -> Option:
 
 
 def unknown(group: str, name: str) -> str:
-    """What to tell a user who picked an option that isn't there."""
+    """The message for an option that doesn't exist."""
     allowed = options(group)
     other = f"; or a Python file of yours, as {group}=./my_{group}.py" if group in _OF_FILES else ""
     return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
 
 
 def known_targets() -> dict[str, str]:
-    """Every `_target_` that an installed option names, each with the group it stands in."""
+    """Every `_target_` that an installed option names, and the option's group."""
     return {target: group for target, (group, _) in _known_targets().items()}
 
 
@@ -118,7 +118,7 @@ def _known_targets() -> dict[str, tuple[str, str]]:
 
 
 def relocated(node: Any) -> Any:
-    """Plain values from a saved file, where a class that has moved since then is named by the module it is in now.
+    """Plain values from a saved file, in which classes that have moved since are named by their present module.
 
     A class has moved where no installed option names its target, and options of the same source name exactly one class
     of the same name. All other targets stay as they are.
@@ -152,31 +152,31 @@ def _source_of(module: str) -> str | None:
 
 
 def foreign_targets(node: Any) -> list[str]:
-    """The targets in plain values that no installed option names and no file that the user named holds: what must not
-    be imported on the word of a saved file."""
+    """The targets in plain values that are in neither an installed option nor a file that the user named. They must not
+    be imported only because a saved file names them."""
     loaded = tuple(f"{plugin.module}." for plugin in plugins.loaded_files())
     known = known_targets()
     return sorted({target for target in targets(node) if target not in known and not target.startswith(loaded)})
 
 
 def files_of(node: Any) -> dict[str, str]:
-    """The plugin files that plain values ask for: each module's path."""
-    asked = {target.rpartition(".")[0] for target in targets(node)}
-    return {plugin.module: str(plugin.path) for plugin in plugins.loaded_files() if plugin.module in asked}
+    """The plugin files with classes that plain values name: each module's path."""
+    modules = {target.rpartition(".")[0] for target in targets(node)}
+    return {plugin.module: str(plugin.path) for plugin in plugins.loaded_files() if plugin.module in modules}
 
 
 def _paths(group: str) -> dict[str, tuple[str, Path]]:
     """Each option's source and YAML file. UserError where two sources bring the same name."""
-    found: dict[str, tuple[str, Path]] = {}
+    paths: dict[str, tuple[str, Path]] = {}
     folders = [(OWN, conf_dir()), *((package.name, package.conf) for package in plugins.packages())]
     for source, folder in folders:
         for path in sorted((folder / group).glob("*.yaml")):
-            if path.stem in found:
+            if path.stem in paths:
                 raise UserError(
-                    f"{group}={path.stem} is brought by both {found[path.stem][0]} and {source}. Uninstall one of them."
+                    f"{group}={path.stem} is in both {paths[path.stem][0]} and {source}. Uninstall one of them."
                 )
-            found[path.stem] = (source, path)
-    return found
+            paths[path.stem] = (source, path)
+    return paths
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
@@ -196,7 +196,7 @@ def _file_option(group: str, name: str) -> Option:
     if plugin.error is not None:
         if group != "evals":
             raise plugin.error
-        # a broken eval costs the others nothing: the run is to say what is wrong with it
+        # the other evals still run; the run reports what is wrong with this one
         return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
     module = plugins.import_module(plugin.module)
     beside = plugin.path.with_suffix(".yaml")
@@ -208,7 +208,7 @@ def _file_option(group: str, name: str) -> Option:
 
 
 def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:
-    """A YAML file's content, where a target 'my_eval.MyEval' beside my_eval.py is meant to be of that file."""
+    """A YAML file's content, in which a target 'my_eval.MyEval' beside my_eval.py is a class of that file."""
     if isinstance(node, list):
         return [_renamed(item, plugin) for item in node]
     if not isinstance(node, Mapping):
@@ -221,23 +221,23 @@ def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:
 
 
 def _spelled_out(module: ModuleType, group: str) -> dict[str, Any]:
-    """What a YAML file for a module's classes would spell out."""
+    """The content of a YAML file for a module's classes."""
     if group == "decoding":
         return _strategy(module)
     kind = _kind(group)
-    found = _classes(module, kind)
-    if len(found) != 1:
-        names = ", ".join(one.__name__ for one in found)
+    classes = _classes(module, kind)
+    if len(classes) != 1:
+        names = ", ".join(cls.__name__ for cls in classes)
         raise UserError(
             f"{module.__file__} holds {names or 'none'}, but must hold exactly one {kind.__name__} to be picked by "
             f"{group}=: one dataclass (@dataclass(frozen=True)) derived from {kind.__module__}.{kind.__name__}, with "
             "every abstract method written. Those whose name begins with _ don't count."
         )
-    return _fields(found[0])
+    return _fields(classes[0])
 
 
 def _kind(group: str) -> type:
-    """What a file's class must be derived from to be an option of a group."""
+    """The base class of a group's options."""
     if group == "model":
         from models.language_model import ModelConfig
 
@@ -265,7 +265,7 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
     transforms = _classes(module, Transform)
     choosers, searches = _classes(module, Chooser), _classes(module, Search)
     if not (transforms or choosers or searches) or len(choosers) > 1 or len(searches) > 1:
-        names = ", ".join(one.__name__ for one in (*transforms, *choosers, *searches))
+        names = ", ".join(cls.__name__ for cls in (*transforms, *choosers, *searches))
         raise UserError(
             f"{module.__file__} holds {names or 'none'}, but must hold transforms, at most one chooser and at most one "
             "search to be picked by decoding=: dataclasses (@dataclass(frozen=True)) derived from Transform or "
@@ -274,7 +274,7 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
         )
     return {
         TARGET: f"{DecodingStrategy.__module__}.{DecodingStrategy.__qualname__}",
-        "transforms": {_snake_case(one.__name__): _fields(one) for one in transforms},
+        "transforms": {_snake_case(transform.__name__): _fields(transform) for transform in transforms},
         "chooser": _fields(choosers[0] if choosers else Draw),
         "search": _fields(searches[0] if searches else OneByOne),
         "at_context_limit": DecodingStrategy.at_context_limit,
@@ -284,14 +284,14 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
 def _classes(module: ModuleType, kind: type) -> list[type]:
     """The settings classes of a kind that a module defines, in their order."""
     return [
-        one
-        for name, one in vars(module).items()
-        if isinstance(one, type)
-        and issubclass(one, kind)
-        and one.__module__ == module.__name__
+        member
+        for name, member in vars(module).items()
+        if isinstance(member, type)
+        and issubclass(member, kind)
+        and member.__module__ == module.__name__
         and not name.startswith("_")
-        and dataclasses.is_dataclass(one)
-        and not inspect.isabstract(one)
+        and dataclasses.is_dataclass(member)
+        and not inspect.isabstract(member)
     ]
 
 

@@ -1,12 +1,12 @@
-"""Plugins: code that isn't bakeoff's own, found by name.
+"""Plugins: code from outside bakeoff, found by name.
 
-There are two doors beside bakeoff's own folders. An installed distribution names a package under the entry-point group
-`bakeoff.plugins`; the package holds a folder conf/ like ours. And a user names a Python file where an option's name
-stands, as `evals=[my_eval.py]`. Nothing else is imported: no file that lies about, and none on the word of a saved run.
+There are two kinds. An installed distribution names a package under the entry-point group `bakeoff.plugins`; the
+package has a folder conf/ like ours. Or a user gives the path of a Python file instead of an option's name, as in
+`evals=[my_eval.py]`. Nothing else is imported: no file that happens to be there, and none because a saved run names it.
 
-A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. What is addressed
-by content (fits, answers, scores, runs) holds the hash of a plugin's source (`source_sha256`): it changes with the
-source, and not with the place that it lies in.
+A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. Python's own
+`sys.modules` is the list of the files that were loaded. What is addressed by content (fits, answers, scores, runs)
+holds the hash of a plugin's source (`source_sha256`): it changes with the source, and not with the file's path.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ class Package:
     """An installed distribution that brings options."""
 
     name: str
-    """Of the distribution, with its version: 'bakeoff-demo 0.1'."""
+    """The distribution's name and version: 'bakeoff-demo 0.1'."""
     module: str
     """The package that its entry point names."""
     folder: Path
-    """Where that package lies."""
+    """The folder of that package."""
 
     @property
     def conf(self) -> Path:
-        """The folder of its options, one folder a group."""
+        """Its folder of options, with a folder for each group."""
         return self.folder / "conf"
 
 
 @functools.cache
 def packages() -> tuple[Package, ...]:
     """Every installed plugin package, by module; none is imported. UserError where one is broken."""
-    found = {}
+    by_module = {}
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         name = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.name
         spec = importlib.util.find_spec(entry.value)
@@ -66,16 +66,16 @@ def packages() -> tuple[Package, ...]:
                 f"the plugin {name} names {entry.value!r} under {ENTRY_POINTS!r}, but there is no package of that name "
                 "with a folder conf/ in it. Install the plugin again, or uninstall it."
             )
-        found[entry.value] = package
-    return tuple(found[module] for module in sorted(found))
+        by_module[entry.value] = package
+    return tuple(by_module[module] for module in sorted(by_module))
 
 
 @functools.cache
 def source_sha256(module: str) -> str | None:
-    """The hash of a plugin's source: of a file's text, or of a package's module and all in that package that it
-    imports. None for a module of bakeoff's own."""
-    if module in _files:
-        return _files[module].sha256
+    """The hash of a plugin's source: of a file's text, or of a package's module and all modules of the package that it
+    imports. None for bakeoff's own modules."""
+    if (plugin := _loaded(module)) is not None:
+        return plugin.sha256
     for package in packages():
         if f"{module}.".startswith(f"{package.module}."):
             digest = hashlib.sha256()
@@ -86,24 +86,24 @@ def source_sha256(module: str) -> str | None:
 
 
 def _sources(package: Package, module: str) -> dict[str, bytes]:
-    """The source of a module of a package and of those that it imports there, theirs too."""
-    found: dict[str, bytes] = {}
-    left = [module]
-    while left:
-        name = left.pop()
+    """The source of a package's module and of all modules of the package that it imports, directly or not."""
+    sources: dict[str, bytes] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
         inside = name.removeprefix(package.module).strip(".").replace(".", "/")
         paths = (package.folder / inside / f"__init__{SUFFIX}", package.folder / f"{inside}{SUFFIX}")
         path = next((path for path in paths if path.is_file()), None)
-        if name in found or path is None or not f"{name}.".startswith(f"{package.module}."):
+        if name in sources or path is None or not f"{name}.".startswith(f"{package.module}."):
             continue
-        found[name] = path.read_bytes()
-        around = name if path == paths[0] else name.rpartition(".")[0]
-        left += [name.rpartition(".")[0], *_imported(found[name], around)]
-    return found
+        sources[name] = path.read_bytes()
+        parent = name if path == paths[0] else name.rpartition(".")[0]
+        pending += [name.rpartition(".")[0], *_imported(sources[name], parent)]
+    return sources
 
 
 def _imported(source: bytes, package: str) -> Iterator[str]:
-    """What the import statements of a module in a package may mean; nothing where it can't be parsed."""
+    """The modules that a module in a package may import; none where it can't be parsed."""
     with contextlib.suppress(SyntaxError, ValueError, ImportError):
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
@@ -122,21 +122,18 @@ class FilePlugin:
     sha256: str
     """Of its content."""
     error: PluginError | None
-    """Why it can't be imported; None where it could be."""
+    """Why it can't be imported; None where it was."""
 
     @property
     def module(self) -> str:
-        """Its name among Python's modules."""
+        """The name of its module."""
         return f"{_FILES}.{self.path.stem}_{self.sha256[:_HASH_LENGTH]}"
 
 
-_files: dict[str, FilePlugin] = {}
-
-
 def read_file(path: Path) -> FilePlugin:
-    """Import a Python file that the user named, once as long as it doesn't change.
+    """Import a Python file that the user named; once, unless it changes.
 
-    A file that fails is given back with its `error`. UserError where there is no such file.
+    A file that fails is returned with its `error`. UserError where there is no such file.
     """
     path = Path(os.path.abspath(path.expanduser()))
     if path.suffix != SUFFIX or not path.stem.isidentifier():
@@ -148,13 +145,11 @@ def read_file(path: Path) -> FilePlugin:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"the plugin file {path} can't be read ({error.strerror}). Give its path from the folder that you are in "
-            f"({Path.cwd()}), or the whole of it."
+            f"the plugin file {path} can't be read ({error.strerror}). Give its path from the current folder "
+            f"({Path.cwd()}), or its absolute path."
         ) from None
     plugin = FilePlugin(path, hashlib.sha256(content).hexdigest(), None)
-    if plugin.module not in _files:
-        _files[plugin.module] = dataclasses.replace(plugin, error=_execute(plugin.module, path, content))
-    return _files[plugin.module]
+    return _loaded(plugin.module) or _execute(plugin, content)
 
 
 def load(names: Iterable[str]) -> None:
@@ -165,29 +160,37 @@ def load(names: Iterable[str]) -> None:
 
 
 def module_of(path: Path) -> ModuleType:
-    """A file that the user named, as a module. PluginError where it fails."""
+    """The module of a file that the user named. PluginError where it fails."""
     return import_module(read_file(path).module)
 
 
 def loaded_files() -> tuple[FilePlugin, ...]:
     """The files that were named in this process."""
-    return tuple(_files.values())
+    plugins = [_loaded(name) for name in list(sys.modules)]
+    return tuple(plugin for plugin in plugins if plugin is not None)
+
+
+def _loaded(module: str) -> FilePlugin | None:
+    """The plugin file that a loaded module was made of; None for any other module."""
+    spec = sys.modules[module].__spec__ if is_of_a_file(module) and module in sys.modules else None
+    plugin: FilePlugin | None = spec.loader_state if spec is not None else None
+    return plugin
 
 
 def is_of_a_file(target: str) -> bool:
-    """Whether a `_target_` is a class of a plugin file, be it loaded or not."""
+    """Whether a `_target_` is a class of a plugin file, loaded or not."""
     return target.startswith(f"{_FILES}.")
 
 
 def stem_of(target: str) -> str:
-    """The name of the file that a `_target_` is of, without its suffix."""
+    """The name of the plugin file of a `_target_`, without its suffix."""
     return target.split(".")[1][: -_HASH_LENGTH - 1]
 
 
 def import_module(name: str) -> ModuleType:
     """A module by name. PluginError where its own code fails; ImportError where there is none of that name."""
-    if name in _files and (failure := _files[name].error) is not None:
-        raise failure
+    if (plugin := _loaded(name)) is not None and plugin.error is not None:
+        raise plugin.error
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -207,16 +210,20 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self._content, self.path)
 
 
-def _execute(name: str, path: Path, content: bytes) -> PluginError | None:
-    """Make a module of a file's content; the error where its code fails."""
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, content))
+def _execute(plugin: FilePlugin, content: bytes) -> FilePlugin:
+    """Make a module of a file's content. One whose code fails stays in `sys.modules`, with the error."""
+    loader = _Loader(plugin.module, plugin.path, content)
+    spec = importlib.util.spec_from_file_location(plugin.module, plugin.path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
+    spec.loader_state = plugin
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their own module up
+    sys.modules[plugin.module] = module  # dataclasses look their own module up
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        return PluginError(f"{path} can't be imported", error)
-    return None
+        plugin = dataclasses.replace(plugin, error=PluginError(f"{plugin.path} can't be imported", error))
+        spec.loader_state = plugin
+    except BaseException:
+        del sys.modules[plugin.module]
+        raise
+    return plugin

@@ -1,8 +1,8 @@
-"""Settings from plain values: what a configuration says becomes a frozen dataclass, every key and type checked.
+"""Builds settings, frozen dataclasses, from plain values, with every key and type checked.
 
-A mapping with a `_target_` stands for an instance of the dataclass that it names; its other keys are that dataclass's
-fields. Whatever doesn't fit is a `UserError` that says where it stands, what was got and what is allowed. Knows nothing
-of where configurations come from (harness/config/compose.py).
+A mapping with a `_target_` is an instance of the dataclass that it names; its other keys are the dataclass's fields.
+What doesn't fit is a `UserError` that says where it is, what was got and what is allowed. Where configurations come
+from is not known here (see harness/config/compose.py).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ T = typing.TypeVar("T")
 def build(node: Any, kind: type[T], place: str) -> T:
     """The settings dataclass that a node's `_target_` names, with every key and type checked.
 
-    node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: what it must be. place:
-    where it stands in the configuration, for messages. Raises UserError; PluginError where the class's own
-    code fails.
+    node: a mapping with `_target_`; nested mappings with a `_target_` are built too. kind: the class that it must be
+    derived from. place: its path in the configuration, for messages. Raises UserError; PluginError where the class's
+    own code fails.
     """
     cls = settings_class(node, kind, place)
     target = str(node[TARGET])
@@ -49,16 +49,16 @@ def build(node: Any, kind: type[T], place: str) -> T:
     try:
         return cls(**values)
     except TypeError as error:
-        raise UserError(f"{place}: {target} cannot be made: {error}.") from None
+        raise UserError(f"{place}: {target} can't be created: {error}.") from None
     except ValueError as error:
         raise UserError(f"{place}: {error}") from None
     except Exception as error:
-        raise PluginError(f"{place}: {target} can't be made", error) from error
+        raise PluginError(f"{place}: {target} can't be created", error) from error
 
 
 def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
-    """The settings dataclass that a node's `_target_` names, which must be of this kind; `place` is for messages.
-    Raises UserError; PluginError where the class's module fails."""
+    """The settings dataclass that a node's `_target_` names, derived from `kind`; `place` is for messages. Raises
+    UserError; PluginError where the class's module fails."""
     if not isinstance(node, Mapping) or TARGET not in node:
         raise UserError(
             f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
@@ -113,11 +113,11 @@ def _built(item: Any, place: str) -> Any:
 
 
 def checked(value: Any, hint: Any, place: str) -> Any:
-    """The value as the type `hint` has it (whole floats pass for integers, lists for tuples). Raises UserError."""
+    """The value converted to the type `hint` (whole floats to integers, lists to tuples). Raises UserError."""
     from pydantic import ValidationError
 
     if value == math.inf and "inf" in _leaves(hint):
-        value = "inf"  # YAML reads a number where a word is meant
+        value = "inf"  # YAML reads the word as a number
     try:
         if isinstance(value, bool) and bool not in _leaves(hint):
             raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")

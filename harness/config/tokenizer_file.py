@@ -1,7 +1,7 @@
-"""A tokenizer as a file, tokenizer.json: what the tokenizer says of itself, and the settings class that reads it back.
+"""A tokenizer as a file, tokenizer.json: the tokenizer's own JSON, and the settings class that reads it.
 
-The class is named by its `_target_`, as options name theirs, and comes through the same door: of an installed option,
-or of a plugin file that the user named.
+The class is named by its `_target_`, as in options, with the same rule: it must be in an installed option, or in a
+plugin file that the user named.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def save_tokenizer(tokenizer: Tokenizer, settings: TokenizerSettings, folder: Pa
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer in a tokenizer.json, or in a folder that holds one.
+    """The tokenizer in a tokenizer.json, or in a folder with one.
 
-    UserError where there is none that can be read, or where its class is of a plugin that neither is installed nor was
-    named: nothing is imported on the file's word.
+    UserError where it can't be read, or where its class is in a plugin that is neither installed nor named by the user:
+    nothing is imported only because the file names it.
     """
     file = path / TOKENIZER_FILE if path.is_dir() else path
     try:

@@ -32,7 +32,7 @@ _CHANGES_NOTHING = {"temperature": (1.0,), "top_k": (0, None), "top_p": (1.0, No
 
 
 @dataclass(frozen=True)
-class Generation:
+class GenerationRequest:
     """One text that lm_eval wants written."""
 
     prompt: str
@@ -46,7 +46,7 @@ class Generation:
     """How tokens are to be picked; `strategy` knows what it means."""
 
     @classmethod
-    def of(cls, context: str, options: Mapping[str, Any], chat: bool) -> Generation:
+    def of(cls, context: str, options: Mapping[str, Any], chat: bool) -> GenerationRequest:
         """context, options: the arguments of a generate_until request. chat: whether the context is a transcript of
         ours, in which a reply ends where the human's turn begins."""
         options = dict(normalize_gen_kwargs(dict(options), DEFAULT_MAX_GEN_TOKS))

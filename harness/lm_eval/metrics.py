@@ -84,7 +84,7 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
             raw.setdefault(key, []).append(value)
     if num_missing:
         # the rest would be the documents that the model likes
-        raw = {(metric, ensemble.name): [] for metric in task.aggregation() for ensemble in task._filters}
+        raw = {(metric, name): [] for metric in task.aggregation() for name in questions[0].filters}
     for key, values in raw.items():
         metric = key[0]
         aggregate = task.aggregation().get(metric, mean)

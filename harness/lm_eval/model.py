@@ -31,7 +31,7 @@ from harness.common.seeds import seed_of
 from harness.completion.engine import Engine
 from harness.completion.sequence import Prompt
 from harness.lm_eval import messages as chat
-from harness.lm_eval.generation import Generation
+from harness.lm_eval.generation import GenerationRequest
 from harness.runs.lookup import find_fit
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import document_logprobs, likelihood, nats, score_targets
@@ -121,7 +121,7 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         return [answers[at] for at in range(len(texts))]
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
-        wanted = [Generation.of(request.args[0], request.args[1], self._chats) for request in requests]
+        wanted = [GenerationRequest.of(request.args[0], request.args[1], self._chats) for request in requests]
         seeds = self._seeds([request.args for request in requests])
         alike: dict[str, list[int]] = {}
         for at, one in enumerate(wanted):

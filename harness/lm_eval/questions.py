@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.group import Group
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask, Task
@@ -35,7 +37,7 @@ from harness.completion.sequence import Completion
 from harness.evaluation.requests import Answer, Complete, Request, ScoreContinuation, ScoreText
 from harness.lm_eval import TASKS_FOLDER
 from harness.lm_eval import messages as chat
-from harness.lm_eval.generation import Generation
+from harness.lm_eval.generation import GenerationRequest
 from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.tokenizer import Tokenizer
 
@@ -44,7 +46,7 @@ Response = tuple[float, bool] | float | str
 
 
 @dataclass(frozen=True)
-class Asked:
+class TaskSelection:
     """Which tasks are asked, and how: the options of lm_eval's command line of these names."""
 
     tasks: tuple[str, ...]
@@ -79,42 +81,47 @@ class Question:
         elif instance.request_type == "loglikelihood_rolling":
             request = ScoreText(instance.args[0])
         else:
-            asked = self._generation(instance)
-            request = Complete(asked.prompt, asked.max_new_tokens, asked.stop)
+            generation = self._generation(instance)
+            request = Complete(generation.prompt, generation.max_new_tokens, generation.stop)
         return [request] * (instance.repeats or 1)
 
-    def _generation(self, instance: Instance) -> Generation:
-        return Generation.of(instance.args[0], instance.args[1], self.chat)
+    def _generation(self, instance: Instance) -> GenerationRequest:
+        return GenerationRequest.of(instance.args[0], instance.args[1], self.chat)
 
     def responses(self, answers: Sequence[Answer], tokenizer: Tokenizer) -> list[Response | None]:
         """What lm_eval gets for each answer; None where the model gives no probability."""
-        given: list[Response | None] = []
+        responses: list[Response | None] = []
         instances = [instance for instance in self.instances for _ in range(instance.repeats or 1)]
         for instance, answer in zip(instances, answers, strict=True):
             if isinstance(answer, Completion):
-                given.append(self._generation(instance).finish(tokenizer.decode(answer.tokens)))
+                responses.append(self._generation(instance).finish(tokenizer.decode(answer.tokens)))
                 continue
             assert isinstance(answer, Likelihood)
             if answer.nats is None:
-                given.append(None)
+                responses.append(None)
             else:
-                given.append(-answer.nats if answer.is_greedy is None else (-answer.nats, answer.is_greedy))
-        return given
+                responses.append(-answer.nats if answer.is_greedy is None else (-answer.nats, answer.is_greedy))
+        return responses
 
     def values(self, responses: Sequence[Response]) -> dict[tuple[str, str], Any]:
-        """What the task finds in the responses, by metric and filter; numbers, or whatever its aggregation takes."""
+        """The task's values for the responses, by metric and filter: numbers, or whatever its aggregation takes."""
         rest = iter(responses)
         instances = [
             replace(instance, resps=[next(rest) for _ in range(instance.repeats or 1)], filtered_resps={})
             for instance in self.instances
         ]
-        for ensemble in self.task._filters:
+        for ensemble in _filters_of(self.task):
             ensemble.apply(instances)
-        found = {}
-        for name in instances[0].filtered_resps:
+        values = {}
+        for name in self.filters:
             scored = self.task.process_results(self.doc, [instance.filtered_resps[name] for instance in instances])
-            found.update({(metric, name): value for metric, value in scored.items()})
-        return found
+            values.update({(metric, name): value for metric, value in scored.items()})
+        return values
+
+    @property
+    def filters(self) -> list[str]:
+        """The names of the task's filters."""
+        return [ensemble.name for ensemble in _filters_of(self.task)]
 
     @property
     def prompt(self) -> str:
@@ -151,62 +158,62 @@ class Questions:
 
 
 @functools.lru_cache(maxsize=8)
-def load(asked: Asked) -> Questions:
+def load(selection: TaskSelection) -> Questions:
     """The questions of some tasks; kept for the next run of this process. UserError where a task isn't known or can't
-    be loaded, where its data set can't be had here, or where it asks for what bakeoff's models can't do."""
+    be loaded, where its data set can't be loaded here, or where it asks for what bakeoff's models can't do."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    found: dict[str, Question] = {}
+    questions: dict[str, Question] = {}
     try:
         with lm_eval_seeds(), explained():
-            manager, names = _find(asked)
+            manager, names = _find(selection)
             loaded = manager.load(names)
             for name, task in loaded["tasks"].items():
                 _refuse(name, task)
-                found.update((one.id, one) for one in _questions(name, task, asked))
+                questions.update((question.id, question) for question in _questions(name, task, selection))
     except UserError:
         raise
     except Exception as error:
         raise UserError(
-            f"lm_eval can't load {', '.join(asked.tasks)} ({type(error).__name__}: {error}). Mend the task, install "
-            "what it needs, or leave it out."
+            f"lm_eval can't load {', '.join(selection.tasks)} ({type(error).__name__}: {error}). Mend the task, "
+            "install what it needs, or leave it out."
         ) from error
-    return Questions(found, loaded.get("groups", {}), _fingerprint(found.values(), asked))
+    return Questions(questions, loaded.get("groups", {}), _fingerprint(questions.values(), selection))
 
 
-def _questions(name: str, task: Task, asked: Asked) -> Iterator[Question]:
+def _questions(name: str, task: Task, selection: TaskSelection) -> Iterator[Question]:
     shots = task.get_config("num_fewshot")
-    if shots is None or (asked.num_fewshot is not None and shots != 0):
-        task.set_config(key="num_fewshot", value=asked.num_fewshot or 0)
+    if shots is None or (selection.num_fewshot is not None and shots != 0):
+        task.set_config(key="num_fewshot", value=selection.num_fewshot or 0)
     task.set_fewshot_seed(seed=DEFAULT_OTHER_SEED)
     with quietly():
         task.build_all_requests(
-            limit=get_sample_size(task, asked.limit),
-            apply_chat_template=asked.apply_chat_template,
-            fewshot_as_multiturn=asked.apply_chat_template,
-            chat_template=chat.render if asked.apply_chat_template else None,
+            limit=get_sample_size(task, selection.limit),
+            apply_chat_template=selection.apply_chat_template,
+            fewshot_as_multiturn=selection.apply_chat_template,
+            chat_template=chat.render if selection.apply_chat_template else None,
         )
     by_doc: dict[int, list[Instance]] = {}
     for instance in task.instances:
         by_doc.setdefault(instance.doc_id, []).append(instance)
     for number, instances in by_doc.items():
         ordered = sorted(instances, key=lambda instance: instance.idx)
-        yield Question(f"{name}/{number}", task, ordered[0].doc, ordered, asked.apply_chat_template)
+        yield Question(f"{name}/{number}", task, ordered[0].doc, ordered, selection.apply_chat_template)
 
 
-def _find(asked: Asked) -> tuple[TaskManager, list[str]]:
+def _find(selection: TaskSelection) -> tuple[TaskManager, list[str]]:
     """A manager that knows the tasks, and their names. lm_eval's own tasks, which take seconds to look through, only
     where the user's and ours don't do."""
-    folders = [TASKS_FOLDER, *([Path(asked.include_path).expanduser()] if asked.include_path else [])]
+    folders = [TASKS_FOLDER, *([Path(selection.include_path).expanduser()] if selection.include_path else [])]
     for folder in folders:
         if not folder.is_dir():
-            raise UserError(f"include_path={asked.include_path} is no folder. Name one with YAML files of tasks.")
+            raise UserError(f"include_path={selection.include_path} is no folder. Name one with YAML files of tasks.")
     manager = TaskManager(include_path=folders, include_defaults=False)
-    names = _matching(asked, manager)
+    names = _matching(selection, manager)
     if not names or set(names) & set(manager.all_groups):  # a group may have members among lm_eval's own
         manager = TaskManager(include_path=folders)
-        names = _matching(asked, manager)
+        names = _matching(selection, manager)
     if not names:
-        missing = next(name for name in asked.tasks if not manager.match_tasks([name]))
+        missing = next(name for name in selection.tasks if not manager.match_tasks([name]))
         raise UserError(
             f"there is no task {missing!r}, neither in lm_eval nor in {', '.join(map(str, folders))}."
             f"{closest(missing, manager.all_tasks)} `lm_eval ls tasks` shows lm_eval's own."
@@ -214,10 +221,10 @@ def _find(asked: Asked) -> tuple[TaskManager, list[str]]:
     return manager, names
 
 
-def _matching(asked: Asked, manager: TaskManager) -> list[str]:
+def _matching(selection: TaskSelection, manager: TaskManager) -> list[str]:
     """Names of the tasks that were asked for, patterns as mmlu_* filled in; none where one is missing."""
-    matches = [manager.match_tasks([name]) for name in asked.tasks]
-    return list(dict.fromkeys(name for found in matches for name in found)) if all(matches) else []
+    matches = [manager.match_tasks([name]) for name in selection.tasks]
+    return list(dict.fromkeys(itertools.chain(*matches))) if all(matches) else []
 
 
 def _refuse(name: str, task: Task) -> None:
@@ -240,21 +247,41 @@ def quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turns a data set that can't be had into a UserError that names it and its task."""
+    """Turns a data set that can't be loaded into a UserError that names it and its task."""
     try:
         yield
     except Exception as error:
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "download"]
-        tasks = [task for frame in frames if isinstance(task := frame.f_locals.get("self"), Task)]
-        if isinstance(error, UserError) or not tasks:
+        task = task_without_data(error)
+        if isinstance(error, UserError) or task is None:
             raise
-        name = tasks[0].config.task if isinstance(tasks[0], ConfigurableTask) else type(tasks[0]).__name__
-        said = " ".join(str(error).split()).rstrip(".")
+        name = task.config.task if isinstance(task, ConfigurableTask) else type(task).__name__
+        reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(
-            f"task {name} needs the data set {_data_set(tasks[0])}, which can't be had here: {said}. "
+            f"task {name} needs the data set {_data_set(task)}, which can't be loaded here: {reason}. "
             "bakeoff looks for nothing on a network by itself. Where there is one, set HF_HUB_OFFLINE=0 once: what is "
             "fetched then is kept on this machine."
         ) from error
+
+
+def task_without_data(error: BaseException) -> Task | None:
+    """The task whose data set could not be loaded, where that is what the error is about.
+
+    lm_eval doesn't name it, and the task isn't handed out before its data is there: it is read from the traceback, as
+    the `self` of `Task.download`.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == Task.download.__name__ and isinstance(task := frame.f_locals.get("self"), Task):
+            return task
+    return None
+
+
+def _filters_of(task: Task) -> list[FilterEnsemble]:
+    """A task's filters, each of which makes an answer of its own from the responses.
+
+    A private attribute of lm_eval's: in public, filters apply only to the instances that the task itself keeps.
+    """
+    filters: list[FilterEnsemble] = task._filters
+    return filters
 
 
 def _data_set(task: Task) -> str:
@@ -276,10 +303,10 @@ def lm_eval_seeds() -> Iterator[None]:
         np.random.set_state(numpy_before)  # noqa: NPY002
 
 
-def _fingerprint(questions: Any, asked: Asked) -> str:
+def _fingerprint(questions: Any, selection: TaskSelection) -> str:
     digest = hashlib.sha256(f"lm_eval {metadata.version('lm_eval')}".encode())
-    if asked.include_path:
-        folder = Path(asked.include_path).expanduser()
+    if selection.include_path:
+        folder = Path(selection.include_path).expanduser()
         for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yaml")):
             digest.update(path.read_bytes())
     for question in questions:

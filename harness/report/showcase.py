@@ -37,7 +37,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class ShownPrompt:
     """One fixed prompt and what every system wrote after it: rows systems, columns decoding strategies."""
 
     title: str
@@ -50,7 +50,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShownAnswer:
     """What one system answered, and how that was scored."""
 
     system: str
@@ -60,29 +60,29 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Question:
+class ShownSample:
     """One sample of an eval with everybody's answer."""
 
     prompt: Text
     target: list[Piece]
-    answers: list[Answer]
+    answers: list[ShownAnswer]
 
 
 @dataclass(frozen=True)
-class Questions:
+class ShownEval:
     """Some samples of an eval, under one decoding strategy."""
 
     eval: str
     measure: str
     """What right and wrong mean here."""
     decoding: str
-    questions: list[Question]
+    questions: list[ShownSample]
 
 
 _FINISHED = {"stop": "stopped by itself", "length": "cut at its length", "context": "context full"}
 
 
-def prompts(comparison: Comparison) -> list[Prompt]:
+def prompts(comparison: Comparison) -> list[ShownPrompt]:
     """The showcase prompts (the first dozen) in the records' order, each system at its lowest seed."""
     measured = {metric.eval for run in comparison.results.runs for metric in run.record.metrics}
     found: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
@@ -94,7 +94,7 @@ def prompts(comparison: Comparison) -> list[Prompt]:
             texts.setdefault(key, _string(row.prompt))
             found.setdefault(key, {}).setdefault((run.system, run.decoding), row)
     return [
-        Prompt(
+        ShownPrompt(
             title=_title(texts[key]),
             prompt=pieces(texts[key]),
             last_line=pieces(texts[key].rsplit("\n", 1)[-1]),
@@ -108,7 +108,7 @@ def prompts(comparison: Comparison) -> list[Prompt]:
     ]
 
 
-def questions(comparison: Comparison, telling: dict[str, str]) -> list[Questions]:
+def questions(comparison: Comparison, telling: dict[str, str]) -> list[ShownEval]:
     """The first samples of every eval that keeps answers. `telling`: eval -> the decoding strategy to show."""
     told = []
     for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
@@ -121,7 +121,7 @@ def questions(comparison: Comparison, telling: dict[str, str]) -> list[Questions
                     asked.setdefault(str(row.sample_id), []).append((run.system, row))
         shown = [_question(comparison, answers, measure.metric) for answers in list(asked.values())[:_NUM_QUESTIONS]]
         if shown:
-            told.append(Questions(measure.eval, measure.metric, decoding, shown))
+            told.append(ShownEval(measure.eval, measure.metric, decoding, shown))
     return told
 
 
@@ -134,14 +134,14 @@ def _first_seeds(comparison: Comparison) -> list[Run]:
     return list(first.values())
 
 
-def _question(comparison: Comparison, answers: list[tuple[str, Any]], metric: str) -> Question:
+def _question(comparison: Comparison, answers: list[tuple[str, Any]], metric: str) -> ShownSample:
     by_system = dict(answers)
     any_row = answers[0][1]
-    return Question(
+    return ShownSample(
         prompt=_text(_string(any_row.prompt), _SHOWN_CHARACTERS, ""),
         target=pieces(_string(any_row.target)),
         answers=[
-            Answer(s, _text(_string(by_system[s].answer), _SHOWN_ANSWER, ""), _score(by_system[s].values, metric))
+            ShownAnswer(s, _text(_string(by_system[s].answer), _SHOWN_ANSWER, ""), _score(by_system[s].values, metric))
             for s in comparison.systems
             if s in by_system
         ],

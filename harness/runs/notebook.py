@@ -15,8 +15,8 @@ from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
 from harness.config.compose import compose
 from harness.config.settings import build
-from harness.runs.loading import OtherModels
 from harness.runs.lookup import find_fit
+from harness.runs.other_models import OtherModels
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed

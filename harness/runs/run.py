@@ -25,8 +25,8 @@ from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
 from harness.runs.findings import Findings, score_rows
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.loading import OtherModels
 from harness.runs.lookup import find_fit
+from harness.runs.other_models import OtherModels
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
 from harness.runs.settings import RunSettings

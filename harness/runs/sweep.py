@@ -107,5 +107,5 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
             whole = configurations.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
             return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])
-    except REFUSALS as error:
+    except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), list(overrides))) from None

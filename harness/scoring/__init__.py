@@ -1,4 +1,4 @@
-"""How likely texts are under a model, and whether that is honest."""
+"""How likely texts are under a model, and a check of that by real compression."""
 
 from __future__ import annotations
 

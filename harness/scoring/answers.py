@@ -1,6 +1,6 @@
-"""What scoring and compressing a text give, as plain values.
+"""The results of scoring and of compressing a text, as plain values.
 
-A number that could not be had is None, and `reason` says why.
+A number that cannot be computed is None, and `reason` says why.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Compressed:
-    """How small a model makes texts, and whether they come back."""
+    """The size of texts compressed by a model, and whether they were restored."""
 
     num_bytes: int | None
-    """Of the file; None where the model's scores are no probabilities, or are zero, and `reason` says so."""
+    """Of the file; None where the model's scores aren't probabilities, or are zero; `reason` says which."""
     restored: bool | None
-    """Whether a fresh copy of the model read the same texts from it."""
+    """Whether a fresh copy of the model decoded the same texts from the file."""
     nats: float | None
-    """What the texts cost when they are scored: sum of -ln p over their tokens, and the ends of all but the last."""
+    """The texts' score: sum of -ln p over their tokens and the ends of all texts but the last."""
     num_tokens: int
     decoder_bytes: int
-    """What reading the file takes besides: the model's weights and the tokenizer, on disk."""
+    """Size on disk of what decoding needs besides the file: the model's weights and the tokenizer."""
     reason: str | None = None

@@ -1,12 +1,12 @@
-"""Text as a file, by a model's probabilities, and back: what shows that a likelihood is honest.
+"""Checks a likelihood by really compressing the text with the model's probabilities and decompressing it again.
 
-A text is read a token at a time, and each is written by the entropy coder with what the model expected there. To get it
-back another copy of the model has to expect the same, bit for bit, at every step; so both go step by step, one row at a
-time, through the same operations, on one thread (several add up in an order of their own). A model that peeks ahead, or
-remembers what it was asked to write, has nothing to peek at when it reads.
+The entropy coder writes each token with the probabilities that the model gave before it. To decode, another copy of the
+model must give the same probabilities, bit for bit, at every step. So both go step by step, one row at a time, through
+the same operations, on one thread (several threads sum in different orders). A model that looks ahead, or remembers
+what it encoded, fails: there is nothing ahead to look at while decoding.
 
-A file holds how many tokens there are, then the code. Documents stand one after another with the start token between
-them, as in training, and each is read from a fresh state.
+A file holds the number of tokens, then the code. Documents follow each other with the start token between them, as in
+training, and each is read from a fresh state.
 """
 
 from __future__ import annotations
@@ -31,23 +31,22 @@ OnDone = Callable[[int], None]
 def prove(
     model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], on_done: OnDone = lambda count: None
 ) -> Compressed:
-    """Write texts, one or more, to a file and read them again with a fresh copy of the model.
+    """Encode texts, one or more, and decode them again with a fresh copy of the model.
 
-    `on_done(count)` is called with the number of tokens that were just written or read again: twice all of them in the
-    end.
+    `on_done(count)` is called with the number of tokens just encoded or decoded; in all, twice the number of tokens.
     """
     documents = [tokenizer.encode(text) for text in texts]
     stream = _stream(documents, tokenizer.start_token)
     logprobs = document_logprobs(model, np.split(stream, np.cumsum([len(document) + 1 for document in documents[:-1]])))
-    claimed = likelihood(model, sum(map(nats, logprobs)), len(stream))
+    scored = likelihood(model, sum(map(nats, logprobs)), len(stream))
     decoder_bytes = model.cost().model_bytes + len(tokenizer.to_json().encode())
-    if claimed.nats is None:
+    if scored.nats is None:
         on_done(2 * len(stream))
-        return Compressed(None, None, None, len(stream), decoder_bytes, claimed.reason)
+        return Compressed(None, None, None, len(stream), decoder_bytes, scored.reason)
     file = compress(model, documents, on_done)
-    back = decompress(fresh_copy(model), file, on_done)
-    restored = list(map(tokenizer.decode, back)) == list(texts)
-    return Compressed(len(file), restored, claimed.nats, len(stream), decoder_bytes)
+    decoded = decompress(fresh_copy(model), file, on_done)
+    restored = list(map(tokenizer.decode, decoded)) == list(texts)
+    return Compressed(len(file), restored, scored.nats, len(stream), decoder_bytes)
 
 
 def _stream(documents: Sequence[Ids], start_token: int) -> Ids:
@@ -56,7 +55,7 @@ def _stream(documents: Sequence[Ids], start_token: int) -> Ids:
 
 
 def compress(model: LanguageModel, documents: Sequence[Ids], on_done: OnDone = lambda count: None) -> bytes:
-    """Documents, one or more, as a file. None of them may hold the start token."""
+    """Documents, one or more, as a file. None of them may contain the start token."""
     tokens = _stream(documents, model.start_token).tolist()
     encoder = Encoder()
     with _one_thread():
@@ -87,7 +86,7 @@ def decompress(model: LanguageModel, file: bytes, on_done: OnDone = lambda count
 
 
 def fresh_copy(model: LanguageModel) -> LanguageModel:
-    """The model, saved and loaded again: it has what was learnt, and nothing that happened since."""
+    """The model, saved and loaded again: it has its weights, and no memory of what it read since."""
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
         model.save(Path(folder))
         copy = model.config.build(model.vocab_size, model.start_token).load(Path(folder))
@@ -95,14 +94,14 @@ def fresh_copy(model: LanguageModel) -> LanguageModel:
 
 
 class _Walk:
-    """Through documents, a token at a time; both ways take the same steps."""
+    """Reads documents a token at a time, the same way for encoding and decoding."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._state: State = model.start()
 
     def expected(self) -> Counts:
-        """Running totals of what may come next."""
+        """Running totals of the frequencies of the next token."""
         return frequencies(self._state.logprobs[0].cpu().numpy())
 
     def step(self, token: int) -> None:
@@ -123,15 +122,15 @@ def _one_thread() -> Iterator[None]:
 
 
 def _number_to_bytes(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow (LEB128)."""
-    out = bytearray()
+    """Seven bits a byte, the lowest first; the eighth bit says that more bytes follow (LEB128)."""
+    data = bytearray()
     while number > 127:
-        out.append(number & 127 | 128)
+        data.append(number & 127 | 128)
         number >>= 7
-    return bytes([*out, number])
+    return bytes([*data, number])
 
 
 def _number_from_bytes(data: bytes) -> tuple[int, bytes]:
-    """The number that data begin with, and the rest."""
-    size = next(place for place, byte in enumerate(data) if byte < 128) + 1
-    return sum((byte & 127) << (7 * place) for place, byte in enumerate(data[:size])), data[size:]
+    """The number at the beginning of data, and the rest."""
+    size = next(index for index, byte in enumerate(data) if byte < 128) + 1
+    return sum((byte & 127) << (7 * index) for index, byte in enumerate(data[:size])), data[size:]

@@ -1,6 +1,6 @@
 """Log-likelihoods of texts under any model, in batches.
 
-Every text has a probability: no token is skipped and none is unknown, and the first token of a document is scored too.
+Every text has a probability: no token is skipped or unknown, and the first token of a document is scored too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.scoring.answers import Likelihood, TokenScores
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
 from models.language_model import LanguageModel, State
 
-# A batch of documents holds at most this many tokens, padding included.
+# A batch of documents has at most this many tokens, padding included.
 _TOKENS_A_BATCH = 1 << 17
 # Continuations are read in pieces that need at most this many float32 values.
 _VALUES_AT_ONCE = 1 << 24
@@ -44,7 +44,7 @@ def document_logprobs(
 
 def most_probable(logprobs: Tensor) -> Tensor:
     """(B, ..., V) -> (B, ...) int64: the most probable token of each row; of equals the one with the lowest id."""
-    # numpy's argmax takes the first of equals; torch's promises no order
+    # numpy's argmax takes the first of equals; torch's may take any
     return torch.from_numpy(logprobs.cpu().numpy().argmax(axis=-1))
 
 
@@ -54,7 +54,7 @@ def nats(logprobs: np.ndarray) -> float:
 
 
 def likelihood(model: LanguageModel, total: float, num_tokens: int, is_greedy: bool | None = None) -> Likelihood:
-    """A likelihood of `total` nats, or the refusal of one: where a model's scores are no probabilities, or are zero."""
+    """A likelihood of `total` nats; without a value where the model's scores aren't probabilities, or are zero."""
     reason = model.why_no_distribution
     if reason is None and not math.isfinite(total):
         reason = "the model gives a part of the text no probability at all"
@@ -89,7 +89,7 @@ def score_targets(
 
 
 def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndarray]) -> list[tuple[float, bool]]:
-    """(nats, whether greedy decoding would write it) of a continuation of each row."""
+    """(nats, whether greedy decoding would write it) of each row's continuation."""
     padded, lengths = pad(targets)
     total = torch.zeros(len(targets), dtype=torch.float64)
     greedy = torch.ones(len(targets), dtype=torch.bool)
@@ -98,8 +98,8 @@ def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndar
         part = padded[:, start : start + piece]
         left = (lengths - start).clamp(min=0)
         before = state.logprobs[:, None]
-        # What comes after a row's last token is of no interest, unless there is more to come; then rows may as well
-        # read on to the end of the longest, which is quicker than each to its own.
+        # The distribution after a row's last token isn't needed. In the last piece all rows therefore read to the end
+        # of the longest, which is faster than reading each to its own end.
         is_last = start + piece >= padded.shape[1]
         after, state = model.read(state, part[:, :-1]) if is_last else model.read(state, part, left)
         rows = torch.cat([before, after], dim=1)[:, : part.shape[1]].cpu()
@@ -110,7 +110,7 @@ def _score_targets(model: LanguageModel, state: State, targets: Sequence[np.ndar
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices by length, cut so that a padded batch stays within the limit; a longer document stands alone."""
+    """Indices by length, cut so that a padded batch stays within the limit; a longer document is a batch by itself."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
         if batch and (len(batch) + 1) * lengths[index] > _TOKENS_A_BATCH:

@@ -1,13 +1,13 @@
-"""Reading many prompts: what they share at their beginnings is read once.
+"""Reads many prompts; prefixes that they share are read once.
 
-Prompts make a tree: those that begin alike are one branch until they part. The tree is read level by level, all
-branches of a level side by side, and where a branch parts its state is forked. What a batch shares with prompts of
-later batches is kept for them. So a few-shot prefix of a thousand questions, or a prompt of which a hundred samples
-are wanted, costs one reading.
+Prompts form a tree: those with a common prefix are one branch until they differ. The tree is read level by level, all
+branches of a level in one batch, and where a branch splits its state is forked. A prefix that later batches need too is
+kept for them. So a few-shot prefix of a thousand questions, or a prompt with a hundred samples, is read once.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,21 +19,21 @@ from models.language_model import LanguageModel, State
 
 DEFAULT_BATCH_SIZE = 64
 """Sequences that are read or written side by side."""
-# A beginning is shared only if it is at least this long: less is read again faster than a state is forked.
+# The shortest prefix that is shared, in tokens: reading a shorter one again is faster than forking a state.
 _SHORTEST_SHARED = 16
 # Texts are read in pieces that need at most this many float32 values at once.
 _VALUES_AT_ONCE = 1 << 22
 
 
 class _Branch(NamedTuple):
-    """Prompts that are read as one so far."""
+    """Prompts with a common prefix, read as one so far."""
 
     row: int
-    """Of the state: where they go on from."""
+    """The row of the state that they continue from."""
     read: int
     """Tokens of each that have been read."""
     begin: int
-    """In order, the first of them; `end` comes after the last."""
+    """The first of them in sorted order; `end` is one after the last."""
     end: int
 
 
@@ -41,32 +41,32 @@ class PromptReader:
     """Reads prompts, token sequences of any lengths, from the start of a document, a batch at a time."""
 
     def __init__(self, model: LanguageModel, prompts: Sequence[np.ndarray], share: bool = True) -> None:
-        """share: whether common beginnings are read once; it changes nothing else."""
+        """share: whether common prefixes are read once; it changes nothing else."""
         self._model, self._prompts, self._share = model, prompts, share
-        self._sorted = sorted(range(len(prompts)), key=lambda place: prompts[place].tolist())
-        self._rank = {place: rank for rank, place in enumerate(self._sorted)}
-        # Beginnings that later batches need again, each longer than the one before, with the state after it.
+        self._sorted = sorted(range(len(prompts)), key=lambda index: prompts[index].tolist())
+        self._rank = {index: rank for rank, index in enumerate(self._sorted)}
+        # Prefixes that later batches need again, each longer than the one before, with the state after it.
         self._kept: list[tuple[np.ndarray, State]] = []
 
     def batches(self, size: int) -> Iterator[list[int]]:
-        """Places of the prompts, at most `size` (1 or more) at a time: those that share most of their text together,
-        the rest with others of like length, so that few rows wait for others."""
-        order = sorted(range(len(self._prompts)), key=lambda place: len(self._prompts[place]))
+        """Indices of the prompts, at most `size` (1 or more) at a time: prompts that share most of their text together,
+        the rest with others of similar length, so that few rows wait for others."""
+        order = sorted(range(len(self._prompts)), key=lambda index: len(self._prompts[index]))
         if self._share:
             alike = self._alike()
-            order = [place for place in order if place not in alike]
-            order += [place for place in self._sorted if place in alike]
+            order = [index for index in order if index not in alike]
+            order += [index for index in self._sorted if index in alike]
         for begin in range(0, len(order), size):
             yield order[begin : begin + size]
 
-    def read(self, places: Sequence[int]) -> State:
-        """The state after each of these prompts, in this order."""
+    def read(self, batch: Sequence[int]) -> State:
+        """The state after each of these prompts, given by their indices, in this order."""
         if not self._share:
-            prompts = [self._prompts[place] for place in places]
+            prompts = [self._prompts[index] for index in batch]
             return _read(self._model, self._model.start(len(prompts)), prompts)
-        order = sorted(range(len(places)), key=lambda index: self._rank[places[index]])
-        ordered = [self._prompts[places[index]] for index in order]
-        known, state = self._known(places)
+        order = sorted(range(len(batch)), key=lambda row: self._rank[batch[row]])
+        ordered = [self._prompts[batch[row]] for row in order]
+        known, state = self._known(batch)
         branches = [_Branch(0, known, 0, len(ordered))]
         finished = False
         while not finished:
@@ -74,32 +74,32 @@ class PromptReader:
             ends = [_shared_length(ordered, branch) for branch in branches]
             texts = [ordered[branch.begin][branch.read : end] for branch, end in zip(branches, ends, strict=True)]
             state = _read(self._model, state, texts)
-            parted = [
+            split = [
                 _Branch(row, end, first, last)
                 for row, (branch, end) in enumerate(zip(branches, ends, strict=True))
-                for first, last in _part(ordered, branch, end)
+                for first, last in _split(ordered, branch, end)
             ]
-            finished = len(parted) == len(branches)
-            branches = parted
+            finished = len(split) == len(branches)
+            branches = split
         rows = [branch.row for branch in branches for _ in range(branch.begin, branch.end)]
         positions = [0] * len(order)
-        for position, index in enumerate(order):
-            positions[index] = rows[position]
+        for position, row in enumerate(order):
+            positions[row] = rows[position]
         return state.select(positions)
 
     def _alike(self) -> set[int]:
-        """Places of prompts that share at least half of their tokens with another."""
+        """Indices of prompts that share at least half of their tokens with another."""
         alike: set[int] = set()
-        for one, other in zip(self._sorted, self._sorted[1:], strict=False):
-            shortest = min(len(self._prompts[one]), len(self._prompts[other]))
-            if _common(self._prompts[one], self._prompts[other]) >= max(_SHORTEST_SHARED, shortest / 2):
-                alike |= {one, other}
+        for index, following in itertools.pairwise(self._sorted):
+            shortest = min(len(self._prompts[index]), len(self._prompts[following]))
+            if _common(self._prompts[index], self._prompts[following]) >= max(_SHORTEST_SHARED, shortest / 2):
+                alike |= {index, following}
         return alike
 
-    def _known(self, places: Sequence[int]) -> tuple[int, State]:
-        """(tokens, state) of the longest beginning of all these prompts that others have too, which is read if need
-        be."""
-        ranks = sorted(self._rank[place] for place in places)
+    def _known(self, batch: Sequence[int]) -> tuple[int, State]:
+        """(number of tokens, state) of the longest prefix of all these prompts that later ones have too; it is read
+        where it wasn't yet."""
+        ranks = sorted(self._rank[index] for index in batch)
         first, last = (self._prompts[self._sorted[rank]] for rank in (ranks[0], ranks[-1]))
         shared = first[: _common(first, last)]
         while self._kept and _common(self._kept[-1][0], shared) < len(self._kept[-1][0]):
@@ -112,48 +112,48 @@ class PromptReader:
         return len(known), state
 
     def _needed_later(self, ranks: Sequence[int], shared: np.ndarray) -> list[int]:
-        """How much of `shared` other prompts than those at `ranks` begin with too, shortest first."""
+        """The lengths of `shared` that prompts other than those at `ranks` begin with too, shortest first."""
         # In order, prompts further on share less and less; those in between share it all.
         lengths = {len(shared)} if ranks[-1] - ranks[0] >= len(set(ranks)) else set()
-        for place in self._sorted[ranks[-1] + 1 :]:
-            length = _common(shared, self._prompts[place])
+        for index in self._sorted[ranks[-1] + 1 :]:
+            length = _common(shared, self._prompts[index])
             if length < _SHORTEST_SHARED:
                 break
             lengths.add(length)
         return sorted(lengths)
 
 
-def _common(one: np.ndarray, other: np.ndarray) -> int:
-    """How many tokens two sequences begin with alike."""
-    longest = min(len(one), len(other))
-    differ = np.flatnonzero(one[:longest] != other[:longest])
+def _common(first: np.ndarray, second: np.ndarray) -> int:
+    """The number of tokens in the common prefix of two sequences."""
+    longest = min(len(first), len(second))
+    differ = np.flatnonzero(first[:longest] != second[:longest])
     return int(differ[0]) if len(differ) else longest
 
 
 def _shared_length(ordered: Sequence[np.ndarray], branch: _Branch) -> int:
-    """How far the prompts of a branch agree; in order, that is how far the first and the last do."""
+    """The length of the common prefix of a branch: in sorted order, that of the first and the last prompt."""
     first, last = ordered[branch.begin], ordered[branch.end - 1]
     return branch.read + _common(first[branch.read :], last[branch.read :])
 
 
-def _part(ordered: Sequence[np.ndarray], branch: _Branch, shared: int) -> list[tuple[int, int]]:
-    """The branches that a branch parts into after `shared` tokens: prompts that go on alike for long enough."""
+def _split(ordered: Sequence[np.ndarray], branch: _Branch, shared: int) -> list[tuple[int, int]]:
+    """The branches that a branch splits into after `shared` tokens: prompts with a long enough common continuation."""
     if len(ordered[branch.end - 1]) == shared:
         return [(branch.begin, branch.end)]  # all of them end here
     groups: list[tuple[int, int]] = []
     first = branch.begin
     for index in range(branch.begin + 1, branch.end + 1):
-        if index == branch.end or not _go_on_alike(ordered[first], ordered[index], shared):
+        if index == branch.end or not _continue_alike(ordered[first], ordered[index], shared):
             groups.append((first, index))
             first = index
     return groups
 
 
-def _go_on_alike(one: np.ndarray, other: np.ndarray, shared: int) -> bool:
-    if len(one) == len(other) and (one[shared:] == other[shared:]).all():
+def _continue_alike(first: np.ndarray, second: np.ndarray, shared: int) -> bool:
+    if len(first) == len(second) and (first[shared:] == second[shared:]).all():
         return True
     end = shared + _SHORTEST_SHARED
-    return len(one) >= end and len(other) >= end and bool((one[shared:end] == other[shared:end]).all())
+    return len(first) >= end and len(second) >= end and bool((first[shared:end] == second[shared:end]).all())
 
 
 def _read(model: LanguageModel, state: State, texts: Sequence[np.ndarray]) -> State:

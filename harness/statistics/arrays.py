@@ -1,4 +1,4 @@
-"""Values, clusters and seeds as arrays: what every estimate begins with. Needs no torch."""
+"""Values, clusters and seeds as arrays, the input of every estimate. Needs no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cluster_sums(codes: NDArray[np.int64], values: Floats) -> Floats:
 
 
 def divided(tops: Floats, bottoms: Floats) -> Floats:
-    """NaN where a resample holds nothing to divide by."""
+    """tops / bottoms; NaN where a resample's denominator is 0."""
     return np.divide(tops, bottoms, out=np.full_like(tops, np.nan), where=bottoms != 0)
 
 
@@ -35,7 +35,7 @@ def floats(values: Values) -> Floats:
 
 
 def seed_matrix(values: ArrayLike | Values | Sequence[Values]) -> Floats:
-    """(S, N) float64: one row a seed; a single row may come without its outer list."""
+    """(S, N) float64, a row for each seed. A single row may be given without the outer list."""
     if isinstance(values, np.ndarray):
         return np.atleast_2d(values.astype(np.float64))
     rows: list[Values] = list(values)  # type: ignore[arg-type]
@@ -50,7 +50,7 @@ def seed_matrix(values: ArrayLike | Values | Sequence[Values]) -> Floats:
 
 
 def cluster_codes(clusters: Clusters | None, num_samples: int) -> NDArray[np.int64]:
-    """Clusters as numbers 0, 1, ... in order of appearance; without clusters every sample is its own."""
+    """Clusters as numbers 0, 1, ... in order of appearance; without clusters each sample is a cluster."""
     if clusters is None:
         return np.arange(num_samples)
     if len(clusters) != num_samples:
@@ -60,9 +60,9 @@ def cluster_codes(clusters: Clusters | None, num_samples: int) -> NDArray[np.int
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def refusal(numbers: Floats, n: int, n_total: int, nothing: str = "every value is missing") -> str | None:
-    """Why there can be no value, or None. numbers: those that are not missing."""
+def refusal(numbers: Floats, n: int, n_total: int, if_none: str = "every value is missing") -> str | None:
+    """Why there is no value; None where there is one. numbers: those not missing. if_none: the reason if all are."""
     if n == 0:
-        return nothing if n_total else "no samples"
+        return if_none if n_total else "no samples"
     num_infinite = int(np.isinf(numbers).sum())
     return f"{num_infinite} of the values are infinite" if num_infinite else None

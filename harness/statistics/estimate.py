@@ -18,18 +18,18 @@ class Estimate:
     """One number with its uncertainty."""
 
     value: float | None
-    """None where nothing could be measured; `reason` then says why."""
+    """None where nothing was measured; `reason` then says why."""
     n: int
-    """Samples that the value rests on."""
+    """Samples with a value."""
     n_total: int
-    """Samples that were asked."""
+    """All samples, those without a value included."""
     stderr: float | None = None
     """Standard error, in the value's unit."""
     ci_low: float | None = None
     """Lower end of the 95 % interval; None where there is none (`reason` says why)."""
     ci_high: float | None = None
     reason: str | None = None
-    """Why the value or the interval is missing, or what to beware of."""
+    """Why the value or the interval is missing, or a warning about it."""
 
 
 def no_interval(n: int) -> str:
@@ -38,5 +38,5 @@ def no_interval(n: int) -> str:
 
 
 def caution(num_clusters: int) -> str | None:
-    """What to beware of in an interval over few clusters; None with enough of them."""
+    """The warning about an interval over few clusters; None where there are enough."""
     return f"only {num_clusters} clusters: the interval is rough" if num_clusters < _FEW_CLUSTERS else None

@@ -1,11 +1,11 @@
 """Estimates with their uncertainty. Two models over the same samples: paired.py.
 
-Promises: missing is never zero (None and NaN are left out of `n` and counted in `n_total`; nothing left gives no value
-and a reason); every random draw comes from a generator with a fixed seed that starts anew in each call, so the same
-numbers give the same answer in any order of calls; memory stays bounded whatever the number of samples. Needs no torch.
+Missing is never zero: None and NaN are left out of `n` and counted in `n_total`; where no value is left there is none,
+and a reason. Every call draws from a new generator with a fixed seed, so the same numbers give the same result in any
+order of calls. Memory is bounded for any number of samples. Needs no torch.
 
-A *cluster* is what is drawn as one: samples of one document are alike, so an interval that takes them for independent
-is too narrow. Methods: Wilson (1927) for shares; the percentile bootstrap (Efron 1979) over clusters; Owen (2007), "The
+A *cluster* is drawn as a whole: samples of one document are alike, so an interval that treats them as independent is
+too narrow. Methods: Wilson (1927) for shares; the percentile bootstrap (Efron 1979) over clusters; Owen (2007), "The
 pigeonhole bootstrap", for seeds crossed with samples; sign flips (Fisher 1935) for pairs; Holm (1979) for many
 comparisons. Wilson and Holm are five lines each here, and tested to equal statsmodels', whose import costs 1.4 s and
 fails where torch is masked, as it is when a report proves that it needs none.
@@ -43,7 +43,7 @@ def mean(values: Values, clusters: Clusters | None = None) -> Estimate:
 
     Shares (all values 0 or 1) of independent samples: Wilson. Anything else: percentile bootstrap over clusters (over
     samples where there are none). Shares that are all 0 or all 1 in several clusters: Wilson with a cluster as one
-    trial, since resampling equal values would claim certainty.
+    trial, since resampling equal values would give an interval of width 0.
     """
     numbers = floats(values)
     return ratio(numbers, np.ones_like(numbers), clusters, 1.0)
@@ -54,7 +54,7 @@ def ratio_of_totals(
 ) -> Estimate:
     """scale * sum(numerators) / sum(denominators) with a 95 % interval over clusters; never a mean of ratios.
 
-    Bits per byte: numerators in nats, denominators in bytes, scale = 1 / ln 2. A sample counts where it has both.
+    Bits per byte: numerators in nats, denominators in bytes, scale = 1 / ln 2. Samples that lack either are left out.
     """
     tops, bottoms = floats(numerators), floats(denominators)
     if len(tops) != len(bottoms):
@@ -87,7 +87,7 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
     if num_clusters == 1:
         return Estimate(value, n, n_total, reason=no_interval(n))
     draws = []
-    for counts in cluster_counts(num_clusters, wide=n):
+    for counts in cluster_counts(num_clusters, row_width=n):
         ranks = np.cumsum(counts[:, ordered_codes], axis=1)  # (R, N): how many drawn values lie at or below each
         position = q * (ranks[:, -1] - 1)
         lower, upper = np.floor(position), np.ceil(position)

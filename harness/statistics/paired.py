@@ -33,9 +33,9 @@ class PairedDifference:
     difference: Estimate
     """First minus second, with its 95 % interval."""
     p_value: float | None
-    """Two-sided, of the sign-flip permutation test: could this be chance? None where nothing was paired."""
+    """Two-sided, from the sign-flip permutation test. None where no sample was measured in both."""
     smallest_detectable_difference: float | None
-    """The difference that this design would find 80 % of the time at the 5 % level; None where every pair is equal."""
+    """The difference detected with 80 % power at the 5 % level; None where every pair is equal."""
     num_clusters: int
 
 
@@ -52,8 +52,8 @@ def paired(
     common to both, the difference is scale * sum(a - b) / sum(denominators), as in bits per byte; else the mean
     difference. A sample counts where every row has a value.
     Interval: bootstrap over clusters, and over seeds where there are several. p: signs of the clusters' differences
-    flipped, all 2^K ways where that is no more than 10,000, else 10,000 at random; it speaks of these trained models
-    over other test samples.
+    flipped, all 2^K ways where that is no more than 10,000, else 10,000 at random. The p-value is about these trained
+    models on other test samples.
     """
     estimate, sums = _difference(seed_matrix(a), seed_matrix(b), clusters, denominators, scale)
     return _with_p_values([(estimate, sums)])[0]
@@ -65,8 +65,7 @@ def paired_all(
     denominators: Values | None = None,
     scale: float = 1.0,
 ) -> dict[tuple[int, int], PairedDifference]:
-    """`paired` for every two of the models: (i, j), i < j, to the difference of i minus j. The same numbers, in less
-    time."""
+    """`paired` for every two of the models: (i, j), i < j, to the difference of i minus j. The same numbers, faster."""
     matrices = [seed_matrix(model) for model in models]
     pairs = list(itertools.combinations(range(len(models)), 2))
     differences = [_difference(matrices[i], matrices[j], clusters, denominators, scale) for i, j in pairs]
@@ -76,7 +75,7 @@ def paired_all(
 def _difference(
     first: Floats, second: Floats, clusters: Clusters | None, denominators: Values | None, scale: float
 ) -> tuple[Estimate, Floats]:
-    """(first minus second with its interval, the clusters' differences (K,), whose signs could as well be flipped)."""
+    """(first minus second with its interval, the differences of the clusters (K,), for the sign-flip test)."""
     num_samples = first.shape[1]
     if second.shape[1] != num_samples:
         raise ValueError(f"a has {num_samples} samples, b {second.shape[1]}: pairs need the same samples.")
@@ -94,7 +93,7 @@ def _difference(
     differences = first.mean(axis=0) - second.mean(axis=0)
     sums = cluster_sums(codes, differences)
     if not differences.any():
-        # Resampling zeros would claim certainty.
+        # Resampling zeros would give an interval of width 0.
         estimate = Estimate(0.0, n, num_samples, reason="every pair is equal: no interval")
     elif len(sums) > 1 and (len(first) > 1 or len(second) > 1):
         value = float(scale * differences.sum() / weights.sum())
@@ -109,38 +108,38 @@ def _difference(
 
 
 def _with_p_values(differences: Sequence[tuple[Estimate, Floats]]) -> list[PairedDifference]:
-    """Every comparison whole; those over equally many clusters share their flips."""
+    """Each comparison with its p-value; those over the same number of clusters share their flips."""
     p_values: dict[int, float] = {}
     for num_clusters in {len(sums) for _, sums in differences} - {0}:
-        places = [place for place, (_, sums) in enumerate(differences) if len(sums) == num_clusters]
-        shared = _sign_flip_p_values(np.stack([differences[place][1] for place in places], axis=1))
-        p_values |= dict(zip(places, shared, strict=True))
+        indices = [index for index, (_, sums) in enumerate(differences) if len(sums) == num_clusters]
+        shared = _sign_flip_p_values(np.stack([differences[index][1] for index in indices], axis=1))
+        p_values |= dict(zip(indices, shared, strict=True))
     return [
         PairedDifference(
             estimate,
-            p_values.get(place),
+            p_values.get(index),
             (Z + NormalDist().inv_cdf(POWER)) * estimate.stderr if estimate.stderr else None,
             len(sums),
         )
-        for place, (estimate, sums) in enumerate(differences)
+        for index, (estimate, sums) in enumerate(differences)
     ]
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for being many (Holm 1979), in the order given; None stays None and counts for nothing."""
-    ascending = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    """p-values corrected for multiple comparisons (Holm 1979), in the same order; None stays None and isn't counted."""
+    ascending = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, (p, place) in enumerate(ascending):
+    for rank, (p, index) in enumerate(ascending):
         largest = max(largest, min(1.0, p * (len(ascending) - rank)))
-        corrected[place] = largest
+        corrected[index] = largest
     return corrected
 
 
 def _sign_flip_p_values(sums: Floats) -> list[float]:
     """Two-sided p of each column of clusters' differences (K, pairs) under flips of their signs.
 
-    Flips that come within rounding of what was seen count as ties with it.
+    Flips that equal the observed sum up to rounding count as ties.
     """
     thresholds = np.abs(sums.sum(axis=0)) - 1e-12 * np.maximum(1.0, np.abs(sums).sum(axis=0))
     num_clusters = len(sums)

@@ -1,7 +1,7 @@
-"""Random draws for intervals and tests: which clusters, samples and signs each resample takes.
+"""Random draws for intervals and tests: the clusters, samples and signs of each resample.
 
-Every draw starts from one fixed seed, so it depends on the shape of the data alone; draws that fit in memory are kept,
-since the measures of one eval share their samples, and larger ones are made a portion at a time. Needs no torch.
+Every draw starts from one fixed seed, so it depends only on the shape of the data. Small draws are cached, since the
+measures of one eval share their samples; larger ones are made a portion at a time. Needs no torch.
 
 Shapes: R resamples, K clusters, N samples.
 """
@@ -48,10 +48,9 @@ def _signs_of_bits(bits: NDArray[np.generic]) -> Floats:
     return 1.0 - 2.0 * bits.astype(np.float64)
 
 
-def cluster_counts(num_clusters: int, wide: int | None = None) -> Iterator[Floats]:
-    """How often each cluster is drawn in each resample, (R, K) at a time. `wide`: the caller makes rows of that
-    width."""
-    width = max(num_clusters, wide or 0)
+def cluster_counts(num_clusters: int, row_width: int = 0) -> Iterator[Floats]:
+    """How often each cluster is drawn in each resample, (R, K) at a time. row_width: of the caller's own arrays."""
+    width = max(num_clusters, row_width)
     if NUM_RESAMPLES * width <= _MAX_VALUES_AT_ONCE:
         yield _kept_cluster_counts(num_clusters)
         return
@@ -106,7 +105,7 @@ def _draw_sample_weights(generator: np.random.Generator, num_rows: int, codes: N
 
 
 def _portions(num_rows: int, width: int) -> Iterator[int]:
-    """num_rows, cut into portions whose (portion, width) arrays are small."""
+    """num_rows in portions whose (portion, width) arrays are small."""
     most = max(1, _MAX_VALUES_AT_ONCE // max(1, width))
     for start in range(0, num_rows, most):
         yield min(most, num_rows - start)

@@ -1,4 +1,4 @@
-"""Texts, tokenizers and data sets, for those who bring their own: `from harness.text import DataSource, ...`."""
+"""Texts, tokenizers and data sets, for authors of plugins: `from harness.text import DataSource, ...`."""
 
 from __future__ import annotations
 

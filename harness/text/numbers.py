@@ -1,4 +1,4 @@
-"""Finding the answer in what a model wrote."""
+"""Finds answers in text that a model wrote."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from decimal import Decimal
 
-# Digits, in groups of three where there are commas, and a fraction; nothing of a longer number may be left over on
-# either side.
+# Digits, in groups of three where there are commas, and a fraction; never a part of a longer number.
 _NUMBER = re.compile(r"(?<![\d.,])(?:(?<!\w)[-−])?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d]|[.,]\d)")
 
 
@@ -22,7 +21,7 @@ def first_number(text: str) -> Decimal | None:
 
 
 def majority(answers: Sequence[Hashable | None]) -> int | None:
-    """The place of the first answer that no other was given more often than (Wang et al. 2022, self-consistency); None
-    where nobody gave one."""
+    """The index of the most frequent answer, of equals the first (Wang et al. 2022, self-consistency); None where there
+    is no answer."""
     votes = Counter(answer for answer in answers if answer is not None)
     return answers.index(votes.most_common(1)[0][0]) if votes else None

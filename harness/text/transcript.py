@@ -1,6 +1,6 @@
-"""Who says what: turns, and the transcripts that they make.
+"""Turns and transcripts.
 
-How they are written as one text: harness.text.transcript_format.
+How they are written as text: harness.text.transcript_format.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SYSTEM = "System"
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says until another speaks."""
+    """What one speaker says before the next turn."""
 
     speaker: str
-    """Who speaks, as our data and evals call them; a format may write another name."""
+    """The speaker's name in our data and evals; a format may write another."""
     text: str
-    """What is said: any text, also none."""
+    """What is said: any text, or none."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Transcript:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Everyone who has a turn, in order of their first."""
+        """Everyone with a turn, in order of their first turn."""
         return tuple(dict.fromkeys(turn.speaker for turn in self.turns))
 
 

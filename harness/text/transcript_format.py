@@ -1,29 +1,28 @@
 """Conversations as one text, and back.
 
-A format says how the turns of a transcript are written. A turn is a label that names the speaker, then what is said; a
-format may close it with an end. Something stands between one turn and the next. The formats that come with bakeoff,
-where ⏎ is a line break:
+A format says how the turns of a transcript are written. A turn is a label with the speaker's name, then what is said; a
+format may close it with an end text. A separator stands between turns. The formats that come with bakeoff, where ⏎ is a
+line break:
 
     human_assistant   Human: Hello there.⏎⏎Assistant: Good morning!
     chatml            <|im_start|>user⏎Hello there.<|im_end|>⏎<|im_start|>assistant⏎Good morning!<|im_end|>
     play              HAMLET: To be.⏎⏎First Lord: Or not.                 (any names)
 
-In the first and the last, which close no turn, the space after the label belongs to what is said: a prompt ends in
-"Assistant:" and the completion begins with the space, in training text and in prompts alike, so that both are cut into
-the same tokens. A turn in which nothing has been said is a label alone; an open turn is just that, at the end.
+In the first and the last, which have no end text, the space after the label belongs to what is said: a prompt ends in
+"Assistant:" and the completion begins with the space. Training text does the same, so both give the same tokens. A turn
+with nothing said is a label alone; an open turn is a label alone at the end.
 
-Where a label counts. Only at a structural place: at the start of the text, or right after what stands between turns,
-the end of the turn before included; and only where text can begin behind it. An end counts before the next label and at
-the end of the text. The same words anywhere else are words.
+Where a label counts: only at a structural place, that is at the start of the text or right after a separator (and the
+end text of the turn before), and only where text can follow it. An end text counts before the next label and at the end
+of the text. Anywhere else the same characters are ordinary text.
 
-What if the words of a turn are such that they would end it? By default a backslash is put in ("\\Human:" after a blank
-line, "<\\|im_end|>" anywhere), which is taken out when the text is parsed; where there are backslashes already there is
-one more. So `parse(render(t)) == t` for every transcript, no turn can speak in another's name, and what is said never
-holds a stop text. With `labels_in_text="refuse"` such a turn raises UserError instead.
+Text in a turn that would end the turn gets a backslash by default ("\\Human:" after a blank line, "<\\|im_end|>"
+anywhere), which parsing removes; where there are backslashes already, one more. So `parse(render(t)) == t` for every
+transcript, no turn can pretend to be another speaker's, and what is said never contains a stop text. With
+`labels_in_text="refuse"` such a turn raises UserError instead.
 
-What a format must keep to for all this to hold. Labels, ends and what stands between turns may not run into one
-another, nor into themselves: then the first place that looks like the end of a turn is one, and a backslash in the
-middle of it is enough to make it words.
+For this to hold, labels, end texts and separators must not overlap with each other or with themselves. Then the first
+place that looks like the end of a turn is one, and a backslash in the middle of it is enough to make it ordinary text.
 """
 
 from __future__ import annotations
@@ -51,24 +50,24 @@ class TranscriptFormat:
     """Who may speak, and the name that is written for each; None: anyone, under a name of one line, at most 60
     characters."""
     before_name: str = ""
-    """What opens a label, before the name."""
+    """Beginning of a label, before the name."""
     after_name: str = ":"
-    """What closes a label, after the name."""
+    """End of a label, after the name."""
     before_text: str = " "
     """White space between a label and what is said; it belongs to what is said."""
     end: str = ""
-    """What closes a turn, wherever it stands; '': nothing does but the next label."""
+    """The end text of every turn; '': a turn ends only at the next label."""
     between: str = "\n\n"
-    """What stands between one turn and the next."""
+    """The separator between turns."""
     labels_in_text: Literal["escape", "refuse"] = "escape"
-    """What to do with a turn whose own words would be read as its end."""
+    """What to do with a turn whose text would be read as its end."""
 
     def __post_init__(self) -> None:
         if mistake := _mistake_in(self):
             raise ValueError(mistake)
 
     def label(self, speaker: str) -> str:
-        """What opens a turn: "Human:". UserError for a speaker that this format doesn't allow."""
+        """The label of a speaker: "Human:". UserError for a speaker that this format doesn't allow."""
         if self.speakers is None:
             if mistake := self.mistake_in_name(speaker):
                 raise UserError(mistake)
@@ -91,12 +90,12 @@ class TranscriptFormat:
         return before + self.label(speaker)
 
     def body(self, turn: Turn) -> str:
-        """What a completion of `open_turn` writes to say this: " text", escaped. By choice, UserError."""
+        """A turn's text after its label: " text", escaped. UserError where `labels_in_text` says so."""
         body = self.before_text + turn.text if turn.text else ""
         if self.labels_in_text == "escape":
             return self._ends_in_text.sub(r"\1\\", body)
-        if found := self._ends_in_text.search(body):
-            words = found[2] if self.between and not self.end else found[1] + found[2]
+        if match := self._ends_in_text.search(body):
+            words = match[2] if self.between and not self.end else match[1] + match[2]
             where = "" if self.end else " after a blank line" if self.between == "\n\n" else f" after {self.between!r}"
             raise UserError(
                 f"a turn of {turn.speaker} has the words {words!r}{where}, where format {self.name!r} would take "
@@ -105,15 +104,15 @@ class TranscriptFormat:
         return body
 
     def stop_text(self, next_speaker: str) -> str:
-        """What a completion writes when it hands over to `next_speaker`: the end of its turn, or, in a format without,
-        what stands between turns and that speaker's label."""
+        """What a completion writes when it hands over to `next_speaker`: the end text, or, in a format without, the
+        separator and that speaker's label."""
         return self.end or self.between + self.label(next_speaker)
 
     def parse(self, text: str) -> Transcript:
-        """The turns of a text: of one that `render` wrote, exactly those; UserError where it opens with no label.
+        """The turns of a text; for text from `render`, exactly its turns. UserError where no label begins it.
 
-        Text that a model wrote is read leniently: an end or a label at no structural place is words, and a line break
-        behind a label will do.
+        Text from a model is read leniently: an end text or a label that isn't at a structural place is ordinary text,
+        and a label may be followed by a line break.
         """
         if not text:
             return Transcript()
@@ -128,9 +127,9 @@ class TranscriptFormat:
         return Transcript(self.reply(self._speaker_of(first[0]), text[first.end() :]))
 
     def reply(self, speaker: str, completion: str) -> tuple[Turn, ...]:
-        """The turns that a completion of `open_turn` wrote: the speaker's, and all that it went on to write for others.
+        """The turns in a completion of `open_turn`: the speaker's, and any that it wrote for others.
 
-        What it wrote last may be cut off in mid-turn.
+        The last one may be incomplete.
         """
         bodies = []
         begin = 0
@@ -141,15 +140,15 @@ class TranscriptFormat:
             begin = boundary.end()
         bodies.append((open_turn, completion[begin:]))
         return tuple(
-            Turn(who, self._escaped_ends.sub(r"\1", body).removeprefix(self.before_text))
-            for who, body in bodies
-            if who is not None
+            Turn(name, self._escaped_ends.sub(r"\1", body).removeprefix(self.before_text))
+            for name, body in bodies
+            if name is not None
         )
 
     @property
     def token_labels(self) -> tuple[str, ...]:
-        """What `speaker_tokens` makes single tokens: the two markers that open and close every turn, or, without such,
-        the labels of the speakers there are."""
+        """The texts that `speaker_tokens` makes single tokens: the two markers around every turn, or else the labels of
+        the format's speakers."""
         if self.end and self.before_name:
             return (self.before_name, self.end)
         labels = [self.label(speaker).rstrip() for speaker in self.speakers or ()]
@@ -157,16 +156,16 @@ class TranscriptFormat:
 
     @property
     def after_label(self) -> str:
-        """What must follow a label, as a look-ahead: what is said, or what ends a turn in which nothing is."""
+        """A look-ahead for what must follow a label: what is said, or the end of an empty turn."""
         if not self.before_text:
             return ""
         return rf"(?={re.escape(self.before_text)}|\n|{re.escape(self.end or self.between)}|\Z)"
 
     def boundaries(self, label: str) -> re.Pattern[str]:
-        """Finds where one turn ends and the next begins, its label in the group `label`; in a format that closes its
-        turns, also the last end, and those before other labels of the format, with nothing in the group.
+        """A pattern for the boundary between two turns, with the next label in the group `label`. In a format with an
+        end text also for the last end, and for ends before other labels of the format, with an empty group.
 
-        label: a regular expression for the labels to be found, or their beginnings.
+        label: a regular expression for the labels to find, or their beginnings.
         """
         end, between = re.escape(self.end), re.escape(self.between)
         # The literal beginning makes this search fast.
@@ -176,8 +175,8 @@ class TranscriptFormat:
 
     @cached_property
     def _name(self) -> str:
-        """A name as a regular expression. It holds nothing that the format's own parts begin with, so that where it
-        ends is never in doubt."""
+        """A regular expression for a name. A name contains no character that one of the format's parts begins with, so
+        its end is always clear."""
         barred = {"\n", *self.after_name[:1], *self.end[:1], *("" if self.end else self.between)}
         return rf"(?![\\\s])[^{re.escape(''.join(sorted(barred)))}]{{1,{MOST_NAME_CHARACTERS}}}(?<!\s)"
 
@@ -196,7 +195,7 @@ class TranscriptFormat:
 
     @cached_property
     def _ends_in_text(self) -> re.Pattern[str]:
-        """What would end a turn if it stood in its words: its first part in a group, and a look at the second."""
+        """Text that would end a turn: its first part in a group, and a look-ahead for the second."""
         first, second = self._end_in_two
         return re.compile(rf"({first})(?=\\*({second}))")
 
@@ -218,7 +217,7 @@ class TranscriptFormat:
         return next(speaker for speaker, written in self.speakers.items() if written == name)
 
     def mistake_in_name(self, name: str) -> str | None:
-        """What is wrong with the name of a speaker, as a sentence for the user."""
+        """What is wrong with a speaker's name, as a sentence for the user; None where nothing is."""
         label = self.before_name + name + self.after_name
         if re.fullmatch(self._name, name) and not _runs_into(self.between + label, self.end):
             return None
@@ -261,15 +260,15 @@ def _mistake_in_between(form: TranscriptFormat) -> str | None:
     if form.between and not set(form.between) & set(form.before_name + form.after_name):
         return None
     return (
-        f"between={form.between!r} must be there, and share no character with labels (before_name="
-        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be told apart. White space that "
-        "closes a label can stand in before_text."
+        f"between={form.between!r} must not be empty, and share no character with labels (before_name="
+        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be distinguished. White space after "
+        "a label can be given as before_text."
     )
 
 
 def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
     if form.speakers is None:
-        return None if form.after_name else "after_name is empty: without it nobody knows where any name ends."
+        return None if form.after_name else "after_name is empty: it marks where a name ends."
     if not form.speakers:
         return "speakers names nobody. Name two at least, or give null for any names."
     for name in form.speakers.values():
@@ -279,13 +278,13 @@ def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
     for label, other in itertools.permutations(labels, 2):
         if other.startswith(label):
             return (
-                f"speakers has {label!r}, with which {other!r} begins too: they can't be told apart. Use other names."
+                f"speakers has {label!r}, which is how {other!r} begins: they can't be distinguished. Use other names."
             )
     return None
 
 
 def _runs_into(left: str, right: str) -> bool:
-    """Whether `right` stands in `left`, or could begin in it and end in what follows."""
+    """Whether `right` is in `left`, or could begin in it and end after it."""
     return bool(right) and (right in left or any(left.endswith(right[:size]) for size in range(1, len(right))))
 
 
@@ -296,8 +295,8 @@ PLAY = TranscriptFormat("play")
 def chat_format(
     formats: Sequence[TranscriptFormat], speakers: tuple[str, str] = (HUMAN, ASSISTANT)
 ) -> TranscriptFormat:
-    """Of the formats that a corpus' transcripts have, the one for these two to talk in: the first that names both, else
-    the first in which anyone may speak. Where there is none, that for a human and an assistant, or human_assistant."""
+    """The format of a corpus' transcripts in which these two can talk: the first that names both, else the first in
+    which anyone may speak. Where there is none, the one for a human and an assistant, or else human_assistant."""
     naming = [form for form in formats if form.speakers is not None and form.speakers.keys() >= set(speakers)]
     open_to_all = [form for form in formats if form.speakers is None]
     if naming or open_to_all:

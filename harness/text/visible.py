@@ -1,4 +1,4 @@
-"""Text that a model wrote, made safe to look at."""
+"""Makes text from a model safe to display."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _HIDDEN = re.compile(r"[^\n\t\x20-\x7e]")
 
 
 def visible(text: str) -> str:
-    """The text with whatever could move a terminal or deceive the eye spelled out: control characters, direction
-    overrides, zero-width and unassigned characters become \\x1b, \\u202e, ... Line breaks and tabs stay."""
+    """The text with characters that could control a terminal or mislead a reader made visible: control characters,
+    direction overrides, zero-width and unassigned characters become \\x1b, \\u202e, ... Line breaks and tabs stay."""
 
     def spelled(match: re.Match[str]) -> str:
         char = match[0]

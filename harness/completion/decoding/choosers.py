@@ -1,4 +1,4 @@
-"""Choosers: one token from what the transforms leave."""
+"""Choosers: pick one token from the transformed distribution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Greedy(Chooser):
     """The most probable token."""
 
     ties: Literal["lowest", "random"] = "lowest"
-    """Of equally probable ones: the one with the lowest id, or one drawn with the sequence's own seed."""
+    """Of equally probable tokens: the one with the lowest id, or one drawn with the sequence's seed."""
 
     @property
     def draws(self) -> bool:
@@ -27,8 +27,8 @@ class Greedy(Chooser):
         if self.ties == "lowest":
             return most_probable(logprobs)
         is_best = logprobs == logprobs.max(dim=-1, keepdim=True).values
-        place = (uniforms * is_best.sum(dim=-1).cpu()).long()
-        return (is_best.cumsum(dim=-1) <= place[:, None].to(is_best.device)).sum(dim=-1)
+        rank = (uniforms * is_best.sum(dim=-1).cpu()).long()
+        return (is_best.cumsum(dim=-1) <= rank[:, None].to(is_best.device)).sum(dim=-1)
 
     def odds(self, logprobs: Tensor) -> Tensor:
         if self.ties == "lowest":
@@ -40,7 +40,7 @@ class Greedy(Chooser):
 
 @dataclass(frozen=True)
 class Draw(Chooser):
-    """A draw from the distribution, by its inverse cumulative function in float64."""
+    """A draw from the distribution, by its inverse cumulative distribution function in float64."""
 
     def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:
         cumulative = logprobs.double().exp().cumsum(dim=-1)

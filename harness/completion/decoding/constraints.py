@@ -1,9 +1,8 @@
-"""Nothing but what a pattern allows: a regular expression, or one of a list of texts.
+"""Constrained decoding: the completion must match a regular expression, or be one of a list of texts.
 
-A token stays if what was written so far, and its text, can still become something that the pattern matches; the end of
-the document stays once the pattern matches, and where nothing else does it is all that stays. A token that is
-a part of a character stays if it can become one that the pattern, or a text, spells out. Partial matching is the
-library `regex`'s.
+A token is kept if the text so far with it can still be continued to a match. The end of the document is kept once the
+text matches; where no other token is kept, it is the only one. A token that is part of a character is kept if it can
+become a character that the pattern, or a text, contains literally. Partial matching is done by the library `regex`.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ _KEPT = 10_000
 
 @dataclass(frozen=True)
 class Constrained(Transform):
-    """Only what matches a regular expression, or is one of some texts."""
+    """Only completions that match a regular expression, or are one of a list of texts."""
 
     looks_back = True
 
     pattern: str | None = None
-    """A regular expression that the whole completion must match; null: `texts` says what is allowed."""
+    """A regular expression that the whole completion must match; null: only `texts` are allowed."""
     texts: list[str] = field(default_factory=list)
-    """The completions that are allowed, where there is no pattern."""
+    """The completions allowed, where there is no pattern."""
 
     def __post_init__(self) -> None:
         if (self.pattern is None) == (not self.texts):
-            raise ValueError("give either pattern, a regular expression, or texts, a list; not both and not none")
+            raise ValueError("give either pattern, a regular expression, or texts, a list: one of the two, not both")
         if self.pattern is not None:
             try:
                 regex.compile(self.pattern)
             except regex.error as error:
-                raise ValueError(f"pattern={self.pattern!r} is no regular expression: {error}") from None
+                raise ValueError(f"pattern={self.pattern!r} is not a valid regular expression: {error}") from None
 
     @cached_property
     def _compiled(self) -> regex.Pattern[str]:
@@ -72,7 +71,7 @@ class Constrained(Transform):
         return without(logprobs, ~torch.stack(masks).to(logprobs.device))
 
     def _mask(self, settled: str, pending: tuple[int, ...], tokenizer: Tokenizer) -> Tensor:
-        """(V,): which tokens may follow this text and `pending`, the beginning of a character."""
+        """(V,): the tokens allowed after this text. pending: tokens of a character that isn't complete yet."""
         mask = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
         for token in range(tokenizer.vocab_size):
             text = tokenizer.decode([*pending, token])

@@ -1,4 +1,4 @@
-"""Transforms that look back at what was read and written.
+"""Transforms that depend on the tokens read and written so far.
 
 Each is applied to normalised log-probabilities and the result is normalised again; transformers and others apply
 theirs to logits, whose zero is arbitrary, so the repetition penalty is not the same number there and here.
@@ -22,7 +22,7 @@ class RepetitionPenalty(Transform):
     looks_back = True
 
     penalty: float = 1.2
-    """Above 0; 1 changes nothing, more makes repeating less likely."""
+    """Above 0; 1 changes nothing, above 1 makes repetition less likely."""
 
     def __post_init__(self) -> None:
         if not self.penalty > 0:
@@ -35,10 +35,9 @@ class RepetitionPenalty(Transform):
 
 @dataclass(frozen=True)
 class CountPenalty(Transform):
-    """Take something off the log-probability of what was written before: once (presence), and for each time
-    (frequency).
+    """Lower the log-probability of each token written before: once (presence), and for each occurrence (frequency).
 
-    As the OpenAI interface has it: the prompt doesn't count.
+    As in the OpenAI API, the prompt doesn't count.
     """
 
     looks_back = True
@@ -55,12 +54,12 @@ class CountPenalty(Transform):
 
 @dataclass(frozen=True)
 class NoRepeatNGram(Transform):
-    """Remove every token that would complete an n-gram which the row already holds (Paulus, Xiong & Socher 2018)."""
+    """Remove every token that would complete an n-gram that the row already contains (Paulus, Xiong & Socher 2018)."""
 
     looks_back = True
 
     n: int = 4
-    """1 or more; 1 lets no token come twice."""
+    """1 or more; 1 allows no token twice."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -79,6 +78,6 @@ class NoRepeatNGram(Transform):
 
 
 def counts_of(tokens: Tensor, counted: Tensor, vocab_size: int) -> Tensor:
-    """(B, V): how often each token stands at the places of `tokens` (B, T) that are `counted` (B, T)."""
+    """(B, V): how often each token occurs at the positions of `tokens` (B, T) that are `counted` (B, T)."""
     counts = torch.zeros(len(tokens), vocab_size, dtype=torch.int64)
     return counts.scatter_add(1, torch.where(counted, tokens, 0), counted.long())

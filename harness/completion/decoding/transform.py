@@ -1,9 +1,8 @@
-"""How one token is picked from a distribution: a chain of transforms, applied in the order in which the configuration
-names them, then a chooser.
+"""How one token is picked from a distribution: transforms, applied in the order of the configuration, then a chooser.
 
-Transforms take normalised log-probabilities and give normalised log-probabilities: what they remove has -inf.
-Randomness comes in as one uniform number a row, drawn from that row's own generator, so a sequence never depends on
-its neighbours.
+Transforms take normalised log-probabilities and return normalised log-probabilities; tokens that they remove have -inf.
+The only randomness is one uniform number for each row, drawn from the row's own generator, so a sequence never depends
+on its neighbours.
 
 Shape legend: B rows, T tokens of a row so far, V vocabulary size.
 """
@@ -23,55 +22,55 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Rows:
-    """What transforms may know of the rows, besides their distributions."""
+    """What transforms may use besides the rows' distributions."""
 
     tokens: Tensor
-    """(B, T) int64: all that each row has read, the prompt first; anything past its length."""
+    """(B, T) int64: the tokens that each row has read, the prompt first; values past its length mean nothing."""
     lengths: Tensor
     """(B,): tokens of each row."""
     prompt_lengths: Tensor
-    """(B,): how many of them are the prompt's."""
+    """(B,): tokens of each row's prompt."""
     tokenizer: Tokenizer | None = None
     """For transforms that need the text of tokens."""
 
     @property
     def is_read(self) -> Tensor:
-        """(B, T): which places hold a token of the row."""
+        """(B, T): which positions hold a token of the row."""
         return torch.arange(self.tokens.shape[1]) < self.lengths[:, None]
 
     @property
     def is_written(self) -> Tensor:
-        """(B, T): which places hold a token that was written after the prompt."""
+        """(B, T): which positions hold a token written after the prompt."""
         return self.is_read & (torch.arange(self.tokens.shape[1]) >= self.prompt_lengths[:, None])
 
 
 class Transform(ABC):
-    """A frozen dataclass of settings that reshapes a distribution."""
+    """Changes a distribution: a frozen dataclass of settings."""
 
     looks_back: ClassVar[bool] = False
-    """Whether it needs to know what was read; the engine keeps that only where it is needed."""
+    """Whether it needs the tokens read so far; the engine keeps them only where one does."""
 
     @abstractmethod
     def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None) -> Tensor:
-        """logprobs: (B, V) float32, normalised; memory: (B,), what `start` and `remember` gave. Returns the same shape
-        as `logprobs`, normalised.
+        """logprobs: (B, V) float32, normalised; memory: (B,), from `start` and `remember`. Returns the same shape as
+        `logprobs`, normalised.
         """
 
     def start(self, num_rows: int) -> Tensor | None:
-        """What it remembers of each row at its beginning, one number each (B,); None where it remembers nothing."""
+        """Its memory of each new row, one number each (B,); None for a transform without memory."""
         return None
 
     def remember(self, memory: Tensor, chosen: Tensor, logprobs: Tensor, rows: Rows) -> Tensor:
-        """What it remembers (B,) once the tokens `chosen` (B,) were picked from what it gave, `logprobs` (B, V)."""
+        """Its new memory (B,) after the tokens `chosen` (B,) were picked from `logprobs` (B, V), which it returned."""
         return memory
 
 
 class Chooser(ABC):
-    """A frozen dataclass of settings that picks a token from a distribution."""
+    """Picks a token from a distribution: a frozen dataclass of settings."""
 
     @property
     def draws(self) -> bool:
-        """Whether what it picks depends on the uniform numbers."""
+        """Whether its choice depends on the uniform numbers."""
         return True
 
     @abstractmethod
@@ -80,17 +79,17 @@ class Chooser(ABC):
 
     @abstractmethod
     def odds(self, logprobs: Tensor) -> Tensor:
-        """(B, V): with what probability it picks each token."""
+        """(B, V): the probability that it picks each token."""
 
 
 class Sampler:
-    """Transforms, in order, and a chooser at work on some rows, with what they remember of them."""
+    """Transforms, in order, and a chooser, with the transforms' memory of some rows."""
 
     def __init__(self, transforms: Sequence[Transform], chooser: Chooser, num_rows: int) -> None:
         self.transforms, self.chooser = transforms, chooser
         self.memories = [transform.start(num_rows) for transform in self.transforms]
         self.stages: list[Tensor] = []
-        """(B, V) each: what each transform made of the last distribution."""
+        """(B, V) each: the last distribution after each transform."""
 
     def distribution(self, logprobs: Tensor, rows: Rows) -> Tensor:
         """(B, V) after every transform."""
@@ -111,7 +110,7 @@ class Sampler:
         ]
 
     def select(self, rows: Tensor | Sequence[int]) -> None:
-        """Keep these rows, in this order; a row may be named never, once or many times."""
+        """Keep these rows, in this order; a row may be left out or repeated."""
         index = torch.as_tensor(rows, dtype=torch.int64)
         self.memories = [None if memory is None else memory[index] for memory in self.memories]
         self.stages = [stage[index.to(stage.device)] for stage in self.stages]

@@ -1,8 +1,8 @@
-"""Transforms of one distribution, whatever came before.
+"""Transforms of one distribution, independent of the tokens before.
 
 Each equals transformers' logits warper of that name on normalised log-probabilities
-(tests/harness/completion/decoding). Where ours differ on purpose: top_p keeps, of equally probable tokens at its edge,
-those with the lowest ids, where theirs depends on the sorting; and no transform ever removes every token.
+(tests/harness/completion/decoding). Two differences are on purpose: of equally probable tokens at its edge top_p keeps
+those with the lowest ids, where theirs depends on the sorting; and no transform removes every token.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _LN_2 = math.log(2)
 
 
 class PlainTransform(Transform):
-    """A transform that needs nothing but the distribution."""
+    """A transform that needs only the distribution."""
 
     def reshape(self, logprobs: Tensor) -> Tensor:
-        """(B, V) float32, normalised, to the same."""
+        """(B, V) float32, normalised, to the same shape, normalised."""
         raise NotImplementedError
 
     def __call__(self, logprobs: Tensor, rows: Rows | None = None, memory: Tensor | None = None) -> Tensor:
@@ -90,7 +90,7 @@ class TopP(PlainTransform):
 
 @dataclass(frozen=True)
 class MinP(PlainTransform):
-    """Keep what is at least so many times as probable as the most probable token (Nguyen et al. 2024)."""
+    """Keep tokens at least min_p times as probable as the most probable token (Nguyen et al. 2024)."""
 
     min_p: float = 0.05
     """0 to 1; 0 keeps all."""
@@ -106,10 +106,9 @@ class MinP(PlainTransform):
 
 @dataclass(frozen=True)
 class Typical(PlainTransform):
-    """Keep what is about as surprising as the distribution leads one to expect (Meister et al. 2023).
+    """Keep tokens whose surprise is near the entropy of the distribution (Meister et al. 2023).
 
-    The tokens whose surprise is nearest to the entropy, until their probabilities reach the mass; what is as near as
-    the last of them stays too.
+    The nearest first, until their probabilities reach the mass; tokens as near as the last of them are kept too.
     """
 
     mass: float = 0.9
@@ -129,7 +128,7 @@ class Typical(PlainTransform):
 
 @dataclass(frozen=True)
 class Eta(PlainTransform):
-    """Keep what is more probable than a threshold that falls with the entropy (Hewitt, Manning & Liang 2022).
+    """Keep tokens more probable than a threshold that falls with the entropy (Hewitt, Manning & Liang 2022).
 
     The threshold is the smaller of epsilon and sqrt(epsilon) exp(-entropy); the most probable token always stays.
     """
@@ -149,7 +148,7 @@ class Eta(PlainTransform):
 
 @dataclass(frozen=True)
 class Mirostat(Transform):
-    """Hold the surprise of what is picked near a target (Basu et al. 2021, the second version of their algorithm).
+    """Hold the surprise of the picked tokens near a target (Basu et al. 2021, version 2 of their algorithm).
 
     Keeps tokens whose surprise, in bits, is at most mu, or the most probable one; mu begins at twice the target and
     moves by the learning rate against each pick's error.
@@ -182,12 +181,12 @@ class Mirostat(Transform):
 
 
 def entropy(logprobs: Tensor) -> Tensor:
-    """(B, V) to (B, 1), in nats; what has no probability adds nothing."""
+    """(B, V) to (B, 1), in nats; tokens of probability 0 add nothing."""
     return -torch.where(logprobs > -torch.inf, logprobs.exp() * logprobs, 0.0).sum(dim=-1, keepdim=True)
 
 
 def without(logprobs: Tensor, removed: Tensor) -> Tensor:
-    """Without some tokens, normalised again; a row that would lose every token keeps them all."""
+    """The distribution without some tokens, normalised; a row that would lose every token keeps them all."""
     left = logprobs.masked_fill(removed, -torch.inf)
     lost = left.max(dim=-1, keepdim=True).values == -torch.inf
     return torch.log_softmax(torch.where(lost, logprobs, left), dim=-1)

@@ -1,1 +1,1 @@
-"""Why a completion is what it is: each step's candidates, what every transform left of them, and what was picked."""
+"""Explains a completion: each step's candidates, their probabilities after every transform, and the token picked."""

@@ -1,6 +1,6 @@
-"""An explanation as one self-contained HTML page: the completion, coloured by surprise, and what lay behind each token.
+"""An explanation as one self-contained HTML page: the completion, coloured by surprise, and each token's candidates.
 
-It asks nothing of a network and runs no script; whatever text the model wrote is escaped.
+It loads nothing from a network and runs no script; the model's text is escaped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.completion.explaining.steps import Explanation
 from harness.completion.explaining.table import spelled
 from harness.text.visible import visible
 
-# Bits at which the colour is at its strongest.
+# Surprise, in bits, at which the colour is strongest.
 _MOST_BITS = 8.0
 
 
@@ -38,5 +38,5 @@ def page(explanation: Explanation, title: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A token's text within the completion: line breaks can be seen."""
+    """A token's text within the completion, with line breaks made visible."""
     return visible(text).replace("\n", "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}\n")

@@ -1,4 +1,4 @@
-"""What the completion engine saw at each step of one completion, as plain values."""
+"""Each step of one completion, as plain values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Candidate:
 
     token: int
     text: str
-    """Its own text; a name in angle brackets where it has none."""
+    """Its text; a name in angle brackets where it has none."""
     expected: float
     """Its probability under the model."""
     left: tuple[float, ...]
@@ -32,9 +32,9 @@ class Stage:
 
     name: str
     num_removed: int
-    """Tokens that had a probability before it and none after."""
+    """Tokens with a probability above 0 before it and 0 after."""
     mass_removed: float
-    """The probability of those tokens before it, together."""
+    """The total probability of those tokens before it."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class ExplainedStep:
     """One token of a completion."""
 
     candidates: tuple[Candidate, ...]
-    """The most probable ones under the model, the most probable first; and what was chosen, whatever its rank."""
+    """The most probable tokens under the model, the most probable first; and the chosen one, whatever its rank."""
     num_others: int
     """Tokens that are not listed."""
     others_expected: float
-    """Their probability under the model, together."""
+    """Their total probability under the model."""
     stages: tuple[Stage, ...]
     rank: int
-    """Of what was chosen among the model's candidates: 1 for the most probable."""
+    """Of the chosen token by the model's probabilities: 1 for the most probable."""
     surprise_bits: float
-    """Of what was chosen, under the model."""
+    """Of the chosen token, under the model."""
 
     @property
     def chosen(self) -> Candidate:
@@ -60,7 +60,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A completion and how it came about."""
+    """A completion and its steps."""
 
     prompt: str
     completion: Completion
@@ -68,18 +68,18 @@ class Explanation:
 
 
 def explain(engine: Engine, prompt: Prompt, num_candidates: int = 8) -> Explanation:
-    """Complete a prompt and keep, of every step, the `num_candidates` most probable tokens (1 or more).
+    """Complete a prompt and keep the `num_candidates` (1 or more) most probable tokens of every step.
 
-    UserError where the strategy doesn't write one token after another, so that there are no such steps.
+    UserError where the strategy doesn't write one token after another.
     """
     [tokens] = engine.encode([prompt])
     writing = engine.open(prompt, tokens)
     names = list(engine.strategy.transforms)
-    explained = []
+    steps = []
     for step in engine.strategy.search.steps(engine, writing, tokens):
         stages = [stage[0].cpu() for stage in step.stages]
-        explained.append(_explained(engine, step.expected[0].cpu(), names, stages, int(step.chosen[0]), num_candidates))
-    return Explanation(prompt.text, writing.completion(), tuple(explained))
+        steps.append(_explained(engine, step.expected[0].cpu(), names, stages, int(step.chosen[0]), num_candidates))
+    return Explanation(prompt.text, writing.completion(), tuple(steps))
 
 
 def _explained(

@@ -1,4 +1,4 @@
-"""An explanation in a terminal: one small table a step."""
+"""An explanation in a terminal: a small table for each step."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ def spelled(text: str) -> str:
 
 
 def _table(number: int, step: ExplainedStep) -> Table:
-    made = Table(
+    table = Table(
         box=box.SIMPLE_HEAD,
         title=Text(f"token {number}: {spelled(step.chosen.text)}, rank {step.rank}, {step.surprise_bits:.2f} bits"),
         title_justify="left",
     )
-    made.add_column("")
-    made.add_column("token", no_wrap=True)
-    made.add_column("model", justify="right")
+    table.add_column("")
+    table.add_column("token", no_wrap=True)
+    table.add_column("model", justify="right")
     for stage in step.stages:
-        made.add_column(Text(stage.name), justify="right")
+        table.add_column(Text(stage.name), justify="right")
     for candidate in step.candidates:
         cells = [
             _share(candidate.expected),
             *(_share(left) if left else Text("removed", "dim") for left in candidate.left),
         ]
-        gone = bool(candidate.left) and not candidate.left[-1]
-        style = "bold green" if candidate.is_chosen else "dim" if gone else ""
-        made.add_row(
+        is_removed = bool(candidate.left) and not candidate.left[-1]
+        style = "bold green" if candidate.is_chosen else "dim" if is_removed else ""
+        table.add_row(
             Text(">" if candidate.is_chosen else ""),
             Text(spelled(candidate.text)),
             *cells,
             style=style,
         )
     if step.num_others:
-        made.add_row(Text(), Text(f"{step.num_others:,} others"), _share(step.others_expected), style="dim")
+        table.add_row(Text(), Text(f"{step.num_others:,} others"), _share(step.others_expected), style="dim")
     if any(stage.num_removed for stage in step.stages):
         removed = (f"{stage.num_removed:,} with {stage.mass_removed:.1%}" for stage in step.stages)
-        made.add_row(Text(), Text("removed in all"), Text(), *map(Text, removed), style="dim")
-    return made
+        table.add_row(Text(), Text("removed in all"), Text(), *map(Text, removed), style="dim")
+    return table
 
 
 def _share(probability: float) -> Text:

@@ -1,7 +1,7 @@
-"""Searches: how whole sequences come about. The plain one, a token at a time, is in harness/completion/engine.py.
+"""Searches: how whole sequences are written. The plain one, a token at a time, is in harness/completion/engine.py.
 
 beam.py         several sequences side by side, the best by likelihood
-best_of.py      several drawn, and a choice among them
-contrastive.py  tokens that are probable and say something new
+best_of.py      several samples, and a choice among them
+contrastive.py  tokens that are probable and unlike what came before
 speculative.py  a cheap model drafts, the other checks
 """

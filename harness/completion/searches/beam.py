@@ -1,8 +1,9 @@
 """Beam search: several sequences side by side, the best by the sum of their log-probabilities.
 
-As in transformers (num_beams, length_penalty, early_stopping mean the same, and give the same; held by a test). Of 2 K
-candidates a step, those among the first K that end are finished; the best K of those that don't go on. Diverse beams
-are Vijayakumar et al. (2018): groups of beams, each of which is penalised for picking what earlier groups just picked.
+As in transformers: num_beams, length_penalty and early_stopping mean the same, and a test holds that the results are
+equal. Each step has 2 K candidates. Those among the first K that end are finished; of those that don't end, the best K
+go on. Diverse beams are Vijayakumar et al. (2018): groups of beams, each of which is penalised for picking what earlier
+groups just picked.
 
 Shape legend: K beams of a group, V vocabulary size.
 """
@@ -30,10 +31,10 @@ class Beam(Search):
     num_beams: int = 4
     """1 or more, a multiple of num_groups."""
     length_penalty: float = 1.0
-    """A sequence of n tokens scores its log-probability divided by n to this power: 0 favours short ones, 1 none."""
+    """A sequence of n tokens scores its log-probability divided by n to this power: 0 favours short ones, 1 neither."""
     early_stopping: bool | Literal["never"] = False
-    """When to stop: true, once as many sequences as beams have ended; false, when the best unfinished one would be
-    worse if it ended now; never, when no unfinished one can become better (as far as length_penalty allows)."""
+    """When to stop: true, once as many sequences as beams have ended; false, when the best unfinished one would score
+    lower if it ended now; never, when no unfinished one can reach a better score."""
     num_groups: int = 1
     """Groups of beams; 1 or more."""
     diversity_penalty: float = 0.0
@@ -64,8 +65,8 @@ class Beam(Search):
     def search(
         self, engine: Engine, prompts: Sequence[Prompt], encoded: Sequence[np.ndarray], state: State
     ) -> list[Pool]:
-        """All beams of each prompt, grown side by side to their ends; `state` has read the prompts."""
-        pools = [Pool(self, engine.open(*one)) for one in zip(prompts, encoded, strict=True)]
+        """All beams of each prompt, extended side by side to their ends; `state` has read the prompts."""
+        pools = [Pool(self, engine.open(prompt, tokens)) for prompt, tokens in zip(prompts, encoded, strict=True)]
         sampler, history = engine.strategy.sampler(len(prompts)), History(engine, encoded)
         while True:
             live = [pool for pool in pools if pool.running]
@@ -126,41 +127,41 @@ class Pool:
         running: list[_Beam] = []
         came_from: list[int] = []
         for number, group in enumerate(self.groups):
-            # At the opening all groups stand on the one beam there is.
-            own = [place for place, beam in enumerate(self.running) if not self._opened or beam.group == number]
-            if group.is_done or not own:
+            # At the beginning there is one beam, which all groups extend.
+            members = [index for index, beam in enumerate(self.running) if not self._opened or beam.group == number]
+            if group.is_done or not members:
                 continue
-            scores = torch.tensor([self.running[place].score for place in own])
-            totals = scores[:, None] + distribution[own] - search.diversity_penalty * picked
-            candidates = self._extend(own, totals.flatten(), distribution, logprobs, number)
-            going_on = [(place, beam) for place, beam in candidates if beam.writing.finish_reason is None][: self.size]
+            scores = torch.tensor([self.running[index].score for index in members])
+            totals = scores[:, None] + distribution[members] - search.diversity_penalty * picked
+            candidates = self._extend(members, totals.flatten(), distribution, logprobs, number)
+            going_on = [(index, beam) for index, beam in candidates if beam.writing.finish_reason is None][: self.size]
             self._finish(group, [beam for _, beam in candidates[: self.size]])
             if not self._can_improve(group, [beam for _, beam in going_on]):
                 group.is_done = True
                 continue
-            for place, beam in going_on:
+            for index, beam in going_on:
                 running.append(beam)
-                came_from.append(place)
+                came_from.append(index)
                 picked[beam.writing.tokens[-1]] += 1
         self.running, self._opened = running, True
         return came_from
 
     def _extend(
-        self, own: list[int], totals: Tensor, distribution: Tensor, logprobs: Tensor, group: int
+        self, members: list[int], totals: Tensor, distribution: Tensor, logprobs: Tensor, group: int
     ) -> list[tuple[int, _Beam]]:
-        """The best 2 K ways to go on, as (the beam it came from, the new one), the best first; ties by lowest id."""
+        """The best 2 K continuations, as (the beam it came from, the new one), the best first; ties by lowest id."""
         vocab_size = distribution.shape[1]
         best = totals.sort(descending=True, stable=True)
         extended = []
-        for total, index in zip(
+        for total, flat_index in zip(
             best.values[: 2 * self.size].tolist(), best.indices[: 2 * self.size].tolist(), strict=True
         ):
             if total == -torch.inf:
                 break
-            place, token = own[index // vocab_size], index % vocab_size
-            writing = self.running[place].writing.fork()
-            writing.add(token, float(logprobs[place, token]), float(distribution[place, token]))
-            extended.append((place, _Beam(writing, total, group)))
+            index, token = members[flat_index // vocab_size], flat_index % vocab_size
+            writing = self.running[index].writing.fork()
+            writing.add(token, float(logprobs[index, token]), float(distribution[index, token]))
+            extended.append((index, _Beam(writing, total, group)))
         return extended
 
     def _finish(self, group: _Group, candidates: list[_Beam]) -> None:
@@ -170,7 +171,7 @@ class Pool:
             if beam.writing.finish_reason is not None:
                 score = beam.score / len(beam.writing.tokens) ** self.search.length_penalty
                 group.finished.append((score, beam.writing))
-        group.finished.sort(key=lambda one: -one[0])
+        group.finished.sort(key=lambda finished: -finished[0])
         del group.finished[self.size :]
 
     def _can_improve(self, group: _Group, running: list[_Beam]) -> bool:
@@ -187,6 +188,6 @@ class Pool:
         return best > group.finished[-1][0]
 
     def best(self) -> Completion:
-        """The best finished sequence of all groups; with none to finish, the opening."""
-        finished = [one for group in self.groups for one in group.finished]
-        return (max(finished, key=lambda one: one[0])[1] if finished else self.opening).completion()
+        """The best finished sequence of all groups; the empty one where none was to be written."""
+        finished = [scored for group in self.groups for scored in group.finished]
+        return (max(finished, key=lambda scored: scored[0])[1] if finished else self.opening).completion()

@@ -1,8 +1,7 @@
 """Several samples of each prompt, and a choice among them.
 
-The samples are what the transforms and the chooser give, each with a seed of its own that follows from the prompt's;
-the first has the prompt's own, so with one sample these are the plain strategy. Prompts are read once, whatever the
-number.
+The samples are written with the strategy's transforms and chooser. Each has a seed derived from the prompt's; the first
+has the prompt's own seed, so one sample equals the plain strategy. Prompts are read once for any number of samples.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from harness.text.numbers import first_number, majority
 
 @dataclass(frozen=True)
 class _ChoiceOfSamples(Search, ABC):
-    """A subclass says which of the samples it takes."""
+    """A subclass chooses one of the samples."""
 
     num_samples: int = 8
     """Samples of each prompt; 1 or more."""
@@ -32,7 +31,7 @@ class _ChoiceOfSamples(Search, ABC):
 
     @abstractmethod
     def choose(self, samples: Sequence[Completion]) -> int:
-        """Which of the samples is the completion; of equals the first."""
+        """The index of the sample that is the completion; of equals the first."""
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         prompts_of_samples = [
@@ -60,7 +59,7 @@ def _seed_of_sample(seed: int, number: int) -> int:
 
 @dataclass(frozen=True)
 class BestOfN(_ChoiceOfSamples):
-    """The sample that a scorer likes best (Stiennon et al. 2020)."""
+    """The sample with the best score (Stiennon et al. 2020)."""
 
     scorer: Literal["likelihood", "likelihood_per_token", "shortest", "longest"] = "likelihood_per_token"
     """likelihood: the model's own log-probability of the sample; per token: divided by its length; or by length
@@ -81,53 +80,53 @@ class MajorityVote(_ChoiceOfSamples):
     """The first sample with the answer that most samples give (Wang et al. 2022, self-consistency)."""
 
     answer: Literal["number", "text"] = "number"
-    """What two samples must share to agree: the first number in them (samples without one have no vote), or the text
-    without space around it."""
+    """What counts as a sample's answer: the first number in it (a sample without one has no vote), or its text without
+    the space around it."""
 
     def choose(self, samples: Sequence[Completion]) -> int:
-        answers = [first_number(one.text) if self.answer == "number" else one.text.strip() for one in samples]
+        answers = [first_number(sample.text) if self.answer == "number" else sample.text.strip() for sample in samples]
         return majority(answers) or 0
 
 
 @dataclass(frozen=True)
 class MinimumBayesRisk(_ChoiceOfSamples):
-    """The sample that the others, taken for what might have been meant, speak most for (Kumar & Byrne 2004; Eikema &
-    Aziz 2020): the highest mean utility, the model's own samples standing in for its distribution.
+    """The sample with the highest mean utility over all samples, which stand for the model's distribution (Kumar &
+    Byrne 2004; Eikema & Aziz 2020).
     """
 
     utility: Literal["chrf", "exact"] = "chrf"
-    """How well one text does where another was meant: the overlap of their characters in sequence (Popović 2015), or
-    whether they are equal."""
+    """How good one text is where another is right: the overlap of their character n-grams (Popović 2015), or whether
+    they are equal."""
 
     def choose(self, samples: Sequence[Completion]) -> int:
         texts = [sample.text for sample in samples]
         utility = chrf if self.utility == "chrf" else _equal
-        return _best([sum(utility(candidate, meant) for meant in texts) for candidate in texts])
+        return _best([sum(utility(candidate, reference) for reference in texts) for candidate in texts])
 
 
-def _equal(one: str, other: str) -> float:
-    return float(one == other)
+def _equal(candidate: str, reference: str) -> float:
+    return float(candidate == reference)
 
 
 def _best(scores: Sequence[float]) -> int:
-    return max(range(len(scores)), key=lambda place: (scores[place], -place))
+    return max(range(len(scores)), key=lambda index: (scores[index], -index))
 
 
-def chrf(candidate: str, meant: str, longest: int = 6, beta: float = 2.0) -> float:
-    """0 to 1: the F-score of n-grams of characters up to 6, white space left out, recall weighing twice (chrF2; Popović
-    2015). Lengths that neither text has are left out of the mean, as in sacrebleu.
+def chrf(candidate: str, reference: str, longest: int = 6, beta: float = 2.0) -> float:
+    """0 to 1: the F-score of character n-grams up to 6, without white space, recall counting twice (chrF2; Popović
+    2015). The mean leaves out lengths that either text is too short for, as in sacrebleu.
     """
-    ours, theirs = "".join(candidate.split()), "".join(meant.split())
+    written, right = "".join(candidate.split()), "".join(reference.split())
     precisions, recalls = [], []
     for n in range(1, longest + 1):
-        mine, wanted = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (ours, theirs))
-        if not mine or not wanted:
+        ours, theirs = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (written, right))
+        if not ours or not theirs:
             continue
-        shared = (mine & wanted).total()
-        precisions.append(shared / mine.total())
-        recalls.append(shared / wanted.total())
+        shared = (ours & theirs).total()
+        precisions.append(shared / ours.total())
+        recalls.append(shared / theirs.total())
     if not precisions:
-        return float(ours == theirs)
+        return float(written == right)
     precision, recall = sum(precisions) / len(precisions), sum(recalls) / len(recalls)
     if precision + recall == 0:
         return 0.0

@@ -1,11 +1,11 @@
-"""Contrastive search (Su et al. 2022): of the k most probable tokens the one that is probable and says something new.
+"""Contrastive search (Su et al. 2022): of the k most probable tokens, one that is probable and unlike what came before.
 
-    score(v) = (1 - alpha) p(v) - alpha x the likeness of what follows v to what followed at any place before
+    score(v) = (1 - alpha) p(v) - alpha x the greatest similarity of the position after v to any position before
 
-Theirs compares hidden states. Here what follows a place is its next-token distribution, and the likeness of two is
-their Bhattacharyya coefficient, the cosine of the roots of their probabilities: so any family can be searched.
+Su et al. compare hidden states. Here the similarity of two positions is the Bhattacharyya coefficient of their
+next-token distributions, the cosine of the roots of the probabilities: so any family can be searched.
 
-Shape legend: B rows, K candidates, T places so far, V vocabulary size.
+Shape legend: B rows, K candidates, T positions so far, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Contrastive(Search):
     k: int = 4
     """Candidates; 1 or more."""
     alpha: float = 0.6
-    """How much newness counts against probability; 0 to 1."""
+    """The weight of the similarity penalty against probability; 0 to 1."""
 
     def __post_init__(self) -> None:
         if self.k < 1 or not 0 <= self.alpha <= 1:
@@ -58,8 +58,8 @@ class Contrastive(Search):
             candidates = top.indices[: self.k][kept]
             _, states = engine.model.read(state.select([0] * len(candidates)), candidates[:, None])
             after = _roots(states.logprobs)  # (K, V)
-            likeness = (after @ before.T).max(dim=1).values
-            scores = (1 - self.alpha) * top.values[: self.k][kept].exp() - self.alpha * likeness
+            similarity = (after @ before.T).max(dim=1).values
+            scores = (1 - self.alpha) * top.values[: self.k][kept].exp() - self.alpha * similarity
             best = int(scores.sort(descending=True, stable=True).indices[0])
             token = candidates[best : best + 1]
             writing.add(int(token), float(logprobs[0, token]), float(distribution[0, token]))

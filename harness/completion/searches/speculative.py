@@ -1,9 +1,9 @@
 """Speculative decoding (Leviathan, Kalman & Matias 2023; Chen et al. 2023): a cheap model drafts, the model checks.
 
-The draft writes a few tokens; the model reads them all at once and so knows its own distribution at each. A drafted
-token that the draft picked with probability q and the model would have with p stays with probability min(1, p / q);
-the first that doesn't is replaced by a draw from what p has above q. What is written is distributed exactly as without
-a draft. Any family may draft for any other that shares its tokens: an n-gram for a transformer.
+The draft model writes a few tokens; the model reads them all at once and so has its own distribution at each. A drafted
+token with probability q under the draft and p under the model is accepted with probability min(1, p / q). The first
+that isn't is replaced by a draw from the positive part of p - q. The text is distributed exactly as without a draft.
+Any family may draft for any other with the same tokenizer, as an n-gram for a transformer.
 
 Shape legend: B rows, G drafted tokens, V vocabulary size.
 """
@@ -27,7 +27,7 @@ from models.language_model import LanguageModel, State
 
 
 class Tally(NamedTuple):
-    """How many tokens were drafted, and how many of them the model accepted."""
+    """The number of tokens drafted, and of those accepted by the model."""
 
     drafted: int
     accepted: int
@@ -35,12 +35,12 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True)
 class Speculative(Search):
-    """A draft from another fit of the same tokens."""
+    """Speculative decoding with another fit of the same tokenizer as draft."""
 
     draft: str
     """The run whose model drafts: its id, a unique prefix, or its folder; or the id of a fit."""
     num_draft_tokens: int = 4
-    """Drafted at a time; 1 or more."""
+    """Tokens drafted at a time; 1 or more."""
 
     def __post_init__(self) -> None:
         if not self.draft:
@@ -54,11 +54,11 @@ class Speculative(Search):
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         return self._write_all(engine, prompts, on_done)[0]
 
-    def with_fits(self, fit_of: Callable[[str], str]) -> Self:
-        return replace(self, draft=fit_of(self.draft))
+    def with_fits(self, fit_id_of: Callable[[str], str]) -> Self:
+        return replace(self, draft=fit_id_of(self.draft))
 
     def tally(self, engine: Engine, prompts: Sequence[Prompt]) -> Tally:
-        """How well the draft guesses."""
+        """How many of the draft's tokens are accepted."""
         return self._write_all(engine, prompts, lambda count: None)[1]
 
     def _write_all(
@@ -83,13 +83,13 @@ class Speculative(Search):
         remembering = [name for name, transform in engine.strategy.transforms.items() if transform.start(1) is not None]
         if remembering:
             raise UserError(
-                f"decoding: {', '.join(remembering)} remembers what was picked, which drafts would disturb. Leave it "
-                "out, or decode without a draft."
+                f"decoding: {', '.join(remembering)} remembers the tokens picked, which drafted tokens would change. "
+                "Leave it out, or decode without a draft."
             )
         model, tokenizer = engine.other_model(self.draft)
         if tokenizer.fingerprint != engine.tokenizer.fingerprint:
             raise UserError(
-                f"decoding.search.draft={self.draft} has other tokens than the model it drafts for. Name a run "
+                f"decoding.search.draft={self.draft} has another tokenizer than the model it drafts for. Name a run "
                 "with the same data and tokenizer."
             )
         return model
@@ -103,10 +103,10 @@ class Speculative(Search):
         state: State,
         guess: State,
     ) -> Iterator[tuple[int, int]]:
-        """Write sequences to their ends, some tokens at a time. Gives, of each time, how many tokens were drafted and
-        how many of them stayed.
+        """Write sequences to their ends, some tokens at a time. Yields how many tokens were drafted each time, and how
+        many of them were accepted.
 
-        prompts: what each begins with, as tokens; state, guess: the model's and the draft's after reading them.
+        prompts: the tokens of each prompt; state, guess: the model's and the draft's after reading them.
         """
         history = History(engine, prompts)
         active = [row for row, writing in enumerate(writings) if writing.finish_reason is None]
@@ -115,7 +115,7 @@ class Speculative(Search):
         if len(active) < len(writings):
             state, guess = state.select(active), guess.select(active)
             history.select(active)
-        pending: Tensor | None = None  # (B, 1): what each row has written but the model not yet read
+        pending: Tensor | None = None  # (B, 1): written by each row, not yet read by the model
         while True:
             rows = [writings[row] for row in active]
             drafted, odds, rows_at = self._draft(engine.strategy, draft, guess, rows, history)
@@ -133,7 +133,7 @@ class Speculative(Search):
                 lengths.append(kept + 1)
                 _write(writing, tokens[row, : kept + 1].tolist(), expected[row], targets[row])
             yield drafted.numel(), sum(lengths) - len(lengths)
-            still = [place for place, writing in enumerate(rows) if writing.finish_reason is None]
+            still = [position for position, writing in enumerate(rows) if writing.finish_reason is None]
             if not still:
                 return
             _, guess = draft.read(guess, tokens, torch.tensor(lengths))
@@ -148,7 +148,7 @@ class Speculative(Search):
                 _, state = engine.model.read(state, known, torch.tensor(counts) + 1)
                 pending = None
             if len(still) < len(rows):
-                active = [active[place] for place in still]
+                active = [active[position] for position in still]
                 state, guess = state.select(still), guess.select(still)
                 pending = None if pending is None else pending[still]
                 history.select(still)
@@ -161,7 +161,7 @@ class Speculative(Search):
         writings: Sequence[Writing],
         history: History,
     ) -> tuple[Tensor, Tensor, list[Rows]]:
-        """What the draft writes (B, G), with what odds it picked (B, G, V), and the rows at each place and after."""
+        """The drafted tokens (B, G), their odds when picked (B, G, V), and the rows at each position and after."""
         tokens, odds, rows_at = [], [], [history.rows]
         ahead = history.copy()
         for _ in range(self.num_draft_tokens):
@@ -177,10 +177,11 @@ class Speculative(Search):
 
 
 def _distributions(strategy: DecodingStrategy, expected: Tensor, rows_at: Sequence[Rows]) -> Tensor:
-    """(B, G + 1, V): what the transforms make of what the model expects at each place, each with its rows."""
+    """(B, G + 1, V): the model's distribution at each position after the transforms, each with its rows."""
     if not strategy.looks_back:
         return _distribution(strategy, expected.flatten(0, 1), rows_at[0]).view(expected.shape)
-    return torch.stack([_distribution(strategy, expected[:, place], rows) for place, rows in enumerate(rows_at)], dim=1)
+    stages = [_distribution(strategy, expected[:, position], rows) for position, rows in enumerate(rows_at)]
+    return torch.stack(stages, dim=1)
 
 
 def _distribution(strategy: DecodingStrategy, logprobs: Tensor, rows: Rows) -> Tensor:
@@ -189,23 +190,23 @@ def _distribution(strategy: DecodingStrategy, logprobs: Tensor, rows: Rows) -> T
 
 def _write(writing: Writing, tokens: Sequence[int], expected: Tensor, targets: Tensor) -> None:
     """Add tokens to a sequence, until it ends. expected, targets: (G + 1, V)."""
-    for place, token in enumerate(tokens):
-        writing.add(token, float(expected[place, token]), float(targets[place, token]))
+    for position, token in enumerate(tokens):
+        writing.add(token, float(expected[position, token]), float(targets[position, token]))
         if writing.finish_reason is not None:
             return
 
 
 def _check(drafted: Tensor, odds: Tensor, wanted: Tensor, writing: Writing) -> tuple[int, int]:
-    """(how many drafted tokens stay, the token after them). drafted: (G,); odds: (G, V); wanted: (G + 1, V)."""
-    for place, token in enumerate(drafted.tolist()):
-        if writing.uniform() * float(odds[place, token]) >= float(wanted[place, token]):
-            left = (wanted[place].double() - odds[place].double()).clamp(min=0)
-            return place, _draw(left, writing)
+    """(how many drafted tokens are accepted, the token after them). drafted: (G,); odds: (G, V); wanted: (G + 1, V)."""
+    for position, token in enumerate(drafted.tolist()):
+        if writing.uniform() * float(odds[position, token]) >= float(wanted[position, token]):
+            left = (wanted[position].double() - odds[position].double()).clamp(min=0)
+            return position, _draw(left, writing)
     return len(drafted), _draw(wanted[len(drafted)].double(), writing)
 
 
 def _draw(weights: Tensor, writing: Writing) -> int:
     cumulative = weights.cumsum(dim=0)
-    place = int(torch.searchsorted(cumulative, writing.uniform() * cumulative[-1], right=True))
-    # Rounding at the very top must not pick what has no weight.
-    return min(place, int(weights.nonzero()[-1]))
+    token = int(torch.searchsorted(cumulative, writing.uniform() * cumulative[-1], right=True))
+    # Rounding at the top must not pick a token without weight.
+    return min(token, int(weights.nonzero()[-1]))

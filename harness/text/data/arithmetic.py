@@ -18,7 +18,7 @@ from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
 @dataclass(frozen=True)
 class Arithmetic(DataSource):
-    """data=arithmetic: solved problems, several a document. Each split has problems of its own."""
+    """data=arithmetic: solved problems, several in a document. No problem is in two splits."""
 
     name: ClassVar[str] = "arithmetic"
 
@@ -29,8 +29,8 @@ class Arithmetic(DataSource):
     max_digits: int = 2
     """Digits of the longest operand, min_digits to 5."""
     even_sizes: float = 1.0
-    """Share of the problems in which every pair of operand sizes is equally likely; in the rest every number is, so
-    that most are as long as they can be. 0 to 1."""
+    """Share of the problems in which every pair of operand sizes is equally likely, 0 to 1. In the rest every number is
+    equally likely, so most are of the greatest length."""
     style: Style = "chat"
     """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript, written as `format` says)."""
     reversed_answers: bool = False
@@ -73,7 +73,7 @@ class Arithmetic(DataSource):
         return (self.format,) if self.style == "chat" else ()
 
     def load(self) -> Corpus:
-        """Made anew each time: the same settings give the same documents."""
+        """Made at each call: the same settings give the same documents."""
         return Corpus(
             self.name,
             train=self._documents("train", self.train_documents),

@@ -1,11 +1,11 @@
-"""Problems a op b: which there are, and which split each belongs to. How they are written: arithmetic_wording.py.
+"""Problems a op b, and the split of each. How they are written: arithmetic_wording.py.
 
 Operands have 1 to 5 digits (0 to 9 for one digit). A difference may be negative: "12-45=-33". Which split a problem
-belongs to follows from a hash of the problem alone, so training and test problems are disjoint whoever draws them. The
-hash takes a+b and b+a (axb and bxa) for one problem: knowing the one from training is no help for the other in test.
+belongs to follows from a hash of the problem alone, so training and test problems are always disjoint. a+b and b+a (axb
+and bxa) have the same hash, so knowing one from training doesn't help with the other in test.
 
-Sizes are drawn before numbers: every pair of operand sizes is equally likely, so that large numbers, of which there are
-many more, don't crowd out small ones. Training data may have a part in which every number is equally likely instead.
+Sizes are drawn before numbers: every pair of operand sizes is equally likely, since otherwise almost all numbers would
+be large. Training data may have a part in which every number is equally likely instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TEST_FRACTION = 0.15
 
 MOST_PROBLEMS = 100_000
 """No more problems than this can be asked for at once."""
-# Where all problems of a kind are this few, they are listed; where they are more, they are drawn.
+# Up to this many problems of a kind are listed; of more, problems are drawn at random.
 _MOST_LISTED = 10_000
 
 
@@ -104,16 +104,16 @@ def problems(
     rng = random.Random(f"problems {split} {seed}")
     turns = [_distinct(split, rng, *kind) for kind in _kinds(operations, min_digits, max_digits)]
     rng.shuffle(turns)
-    found: list[Problem] = []
-    while turns and len(found) < n:
-        going_on = []
+    chosen: list[Problem] = []
+    while turns and len(chosen) < n:
+        unfinished = []
         for turn in turns:
             problem = next(turn, None)
             if problem is not None:
-                found.append(problem)
-                going_on.append(turn)
-        turns = going_on
-    return found[:n]
+                chosen.append(problem)
+                unfinished.append(turn)
+        turns = unfinished
+    return chosen[:n]
 
 
 def draw(
@@ -124,7 +124,7 @@ def draw(
     max_digits: int,
     even_sizes: float = 1.0,
 ) -> Iterator[Problem]:
-    """Problems of a split without end, repeated ones among them; none where the split has none.
+    """Endless problems of a split, with repetitions; none where the split has none.
 
     even_sizes: the share in which all pairs of sizes are equally likely; in the rest all pairs of numbers are.
     """
@@ -161,7 +161,7 @@ def _all(split: Split, op: Operation, digits_a: int, digits_b: int) -> Iterator[
 
 @lru_cache(maxsize=512)
 def _listed(split: Split, op: Operation, digits_a: int, digits_b: int) -> tuple[Problem, ...] | None:
-    """The same as a list; None where they are too many."""
+    """The same as a tuple; None where there are too many."""
     if len(_numbers(digits_a)) * len(_numbers(digits_b)) > _MOST_LISTED:
         return None
     return tuple(_all(split, op, digits_a, digits_b))
@@ -172,7 +172,7 @@ def _has_any(split: Split, op: Operation, digits_a: int, digits_b: int) -> bool:
 
 
 def _drawn(split: Split, rng: random.Random, op: Operation, digits_a: int, digits_b: int) -> Problem:
-    """Any problem of a kind that has many."""
+    """A random problem of a kind with many."""
     while True:
         problem = Problem(rng.choice(_numbers(digits_a)), op, rng.choice(_numbers(digits_b)))
         if split_of(problem) == split:
@@ -180,7 +180,7 @@ def _drawn(split: Split, rng: random.Random, op: Operation, digits_a: int, digit
 
 
 def _distinct(split: Split, rng: random.Random, op: Operation, digits_a: int, digits_b: int) -> Iterator[Problem]:
-    """Different problems of a kind; all there are, or without end where they are many."""
+    """Different problems of a kind, in random order, until there are no more."""
     rng = random.Random(rng.random())
     listed = _listed(split, op, digits_a, digits_b)
     if listed is not None:
@@ -188,7 +188,7 @@ def _distinct(split: Split, rng: random.Random, op: Operation, digits_a: int, di
         return
     seen: set[Problem] = set()
     num_repeated = 0
-    # Where most draws hit what is seen already, the rest is listed: drawing would never see the end.
+    # Where most draws repeat, the rest is listed: drawing would never end.
     while num_repeated <= len(seen) + 1_000:
         problem = _drawn(split, rng, op, digits_a, digits_b)
         if problem in seen:

@@ -1,4 +1,4 @@
-"""How problems a op b are written, how an answer is read, and where a text holds a problem."""
+"""How problems a op b are written, how answers are read, and how problems are found in a text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 Style = Literal["plain", "qa", "chat"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
-# What stands between one problem and the next, but in a chat, where the format says it.
+# The separator between problems; in a chat it is the format's.
 _SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n"}
 _WORDS: dict[Operation, str] = {"+": "plus", "-": "minus", "x": "times"}
 # An answer that was written backwards: the sign comes last.
@@ -40,7 +40,7 @@ class Wording:
     is needed (Lee et al. 2023)."""
 
     def render(self, problem: Problem) -> tuple[str, str]:
-        """The prompt and the target, which follow one another in a text."""
+        """The prompt and the target; a text is one after the other."""
         question, answer = self._turns(problem)
         if self.style == "plain":
             return f"{problem.id}=", answer.text
@@ -51,8 +51,8 @@ class Wording:
     def few_shot_prompt(self, problem: Problem, shots: Sequence[Problem]) -> str:
         """The prompt of a problem after solved ones."""
         if self.style == "chat":
-            solved_ones = [turn for shot in shots for turn in self._turns(shot)]
-            return self.format.open_turn(Transcript((*solved_ones, self._turns(problem)[0])), ASSISTANT)
+            solved = [turn for shot in shots for turn in self._turns(shot)]
+            return self.format.open_turn(Transcript((*solved, self._turns(problem)[0])), ASSISTANT)
         written = [*("".join(self.render(shot)) for shot in shots), self.render(problem)[0]]
         return _SEPARATOR[self.style].join(written)
 
@@ -64,11 +64,11 @@ class Wording:
 
     @property
     def stop_text(self) -> str:
-        """What a completion writes once it has answered."""
+        """The text after an answer."""
         return self.format.stop_text(HUMAN) if self.style == "chat" else _SEPARATOR[self.style]
 
     def number_in(self, text: str) -> Decimal | None:
-        """The first number that an answer gives, None where it gives none."""
+        """The first number in an answer; None where there is none."""
         if not self.reversed_answers:
             return first_number(text)
         match = _REVERSED_NUMBER.search(text)
@@ -81,31 +81,31 @@ class Wording:
 
 
 def count_problems_in_text(texts: Iterable[str], problems: Iterable[Problem]) -> int:
-    """How many of the problems occur in any of the texts: asked in any style, with or without an answer; sums and
-    products in either order."""
-    wanted: dict[Problem, set[Problem]] = {}
+    """How many of the problems occur in any of the texts: in any style, with or without an answer; sums and products in
+    either order."""
+    by_order: dict[Problem, set[Problem]] = {}
     for problem in problems:
-        wanted.setdefault(problem.in_order, set()).add(problem)
-    found: set[Problem] = set()
+        by_order.setdefault(problem.in_order, set()).add(problem)
+    occurring: set[Problem] = set()
     for text in texts:
         for problem in problems_in_text(text):
-            found |= wanted.get(problem.in_order, set())
-    return len(found)
+            occurring |= by_order.get(problem.in_order, set())
+    return len(occurring)
 
 
 # "12+7=", "12 + 7 =", "What is 12 + 7"; "12 plus 7". Not a part of a longer sum or number.
 _IN_SIGNS = re.compile(r"(?<![\d.,+x=-])(\d+) ?([+x-]) ?(\d+)(?= ?=)")
 _IN_SIGNS_ASKED = re.compile(r"[Ww]hat(?: i|')s (\d+) ?([+x-]) ?(\d+)(?!\d)")
 _IN_WORDS = re.compile(r"(?<![\d.,])(\d+) (plus|minus|times) (\d+)(?!\d)")
-# What every text must have to hold a problem; quick to look for.
+# Every text with a problem matches this; a quick test.
 _ANY_PROBLEM = re.compile(r"\d(?: ?[+x-] ?| (?:plus|minus|times) )\d")
 _SIGNS: dict[str, Operation] = {**{sign: sign for sign in OPERATIONS}, **{word: op for op, word in _WORDS.items()}}
 
 
 def problems_in_text(text: str) -> Iterator[Problem]:
-    """Every problem that occurs in a text, asked in any style, with or without an answer; repeated ones each time."""
+    """Every problem that occurs in a text, in any style, with or without an answer; repeated ones each time."""
     for pattern in (_IN_SIGNS, _IN_SIGNS_ASKED, _IN_WORDS) if _ANY_PROBLEM.search(text) else ():
         for a, sign, b in pattern.findall(text):
-            # Longer numbers are no operands of ours (and Python refuses to read the very longest).
+            # Our operands are never longer (and Python refuses to parse very long numbers).
             if max(len(a), len(b)) <= 2 * MAX_DIGITS:
                 yield Problem(int(a), _SIGNS[sign], int(b))

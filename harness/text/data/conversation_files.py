@@ -20,7 +20,7 @@ from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn, join_tur
 
 # Control characters (the line break stays), the zero-width space and the byte-order mark.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\ufeff]+")
-# In these files of chatterbot-corpus, what follows a question are alternative answers, not further turns.
+# In these files of chatterbot-corpus a question is followed by alternative answers, not by further turns.
 _FILES_OF_ALTERNATIVES = ("computers", "emotion")
 
 
@@ -31,7 +31,7 @@ class Conversation:
     id: str
     """Stable, unique within its package."""
     cluster: str
-    """What is statistically one unit with others of the same name: the question, where several have the same one."""
+    """Conversations of one cluster are correlated: those with the same question."""
     transcript: Transcript
     """Turns that alternate, none of them empty."""
 
@@ -59,12 +59,12 @@ def read_chatterbot(folder: Path) -> Iterator[Conversation]:
     for file in sorted(folder.glob("*.yml")):
         entries = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         number = 0
-        for said in entries["conversations"]:
+        for messages in entries["conversations"]:
             # One entry of the package is a string that was meant to be a list.
-            if not isinstance(said, list):
+            if not isinstance(messages, list):
                 continue
             alternatives = file.stem in _FILES_OF_ALTERNATIVES
-            for texts in [[said[0], answer] for answer in said[1:]] if alternatives else [said]:
+            for texts in [[messages[0], answer] for answer in messages[1:]] if alternatives else [messages]:
                 cleaned = _conversation(Turn((HUMAN, ASSISTANT)[i % 2], text) for i, text in enumerate(texts))
                 if cleaned is not None and cleaned not in seen:
                     seen.add(cleaned)
@@ -78,7 +78,7 @@ def _conversation(messages: Iterable[Turn]) -> Transcript | None:
     cleaned = (Turn(message.speaker, clean_message(message.text)) for message in messages)
     turns = join_turns((message for message in cleaned if message.text), between="\n")
     if turns and turns[0].speaker != HUMAN:
-        # The first message was empty, so the other one began.
+        # The first message was empty, so the other speaker began.
         turns = tuple(Turn({HUMAN: ASSISTANT, ASSISTANT: HUMAN}[turn.speaker], turn.text) for turn in turns)
     return Transcript(turns) if len(turns) >= 2 else None
 
@@ -94,7 +94,7 @@ def cut(transcript: Transcript, max_turns: int) -> list[Transcript]:
 
 
 def clean_message(text: str) -> str:
-    """A message without control characters, blank lines and spaces that nobody sees.
+    """A message without control characters, blank lines and invisible spaces.
 
     A line's indentation stays, runs of spaces within it become one. Without blank lines, no message has a structural
     place.

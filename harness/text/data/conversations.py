@@ -28,7 +28,7 @@ class Chat(DataSource):
     name: ClassVar[str] = "chat"
 
     max_turns: int = 20
-    """Longer conversations are cut into documents of so many turns; an even number, 2 or more."""
+    """Longer conversations are cut into documents of this many turns; an even number, 2 or more."""
     validation_fraction: float = 0.05
     """Share of the conversations for validation, between 0 and 1."""
     test_fraction: float = 0.05
@@ -96,14 +96,16 @@ Rendered = tuple[str, str, str]
 
 def _rendered(read: Iterable[Conversation], form: TranscriptFormat, max_turns: int | None = None) -> list[Rendered]:
     return [
-        (f"{one.id}/{i}" if max_turns else one.id, one.cluster, form.render(part))
-        for one in read
-        for i, part in enumerate(conversations.cut(one.transcript, max_turns) if max_turns else [one.transcript])
+        (f"{conversation.id}/{i}" if max_turns else conversation.id, conversation.cluster, form.render(part))
+        for conversation in read
+        for i, part in enumerate(
+            conversations.cut(conversation.transcript, max_turns) if max_turns else [conversation.transcript]
+        )
     ]
 
 
 def _corpus(source: Chat | Chatterbot, rendered: Iterable[Rendered]) -> Corpus:
-    """Split by the hash of the cluster, so that what belongs together stays together."""
+    """Split by the hash of the cluster, so that each cluster is in one split."""
     splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
     for identity, cluster, text in rendered:
         document = Document(identity, text, source=source.name, cluster=cluster, format=source.format.name)

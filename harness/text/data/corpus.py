@@ -1,8 +1,8 @@
-"""What a data set is: documents, split by document into train, validation and test.
+"""A data set: documents, split by document into train, validation and test.
 
 A `DataSource` is the settings of one data set (one YAML under conf/data); its `load()` gives a `Corpus`. A corpus has a
-fingerprint over everything in it, so that whatever is made from it can be addressed by content. The same settings
-always give the same corpus, in any process.
+fingerprint over everything in it, so that results made from it can be addressed by content. The same settings always
+give the same corpus, in any process.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Document:
     text: str
     """What a model reads; never empty."""
     source: str
-    """The data set it comes from, also inside a mixture: "shakespeare"."""
+    """Its data set, also inside a mixture: "shakespeare"."""
     cluster: str
-    """What is statistically one unit: the play, the conversation. Intervals resample clusters, not documents."""
+    """The unit of resampling: the play, the conversation. Documents of one cluster are correlated."""
     format: str | None = None
     """The kind of transcript it is, by its format's name ("human_assistant", "play"); None where it isn't one.
     `Corpus.format_of` says what the name means."""
@@ -55,24 +55,24 @@ class Corpus:
     name: str
     """The data set's name, as in `data=`."""
     train: tuple[Document, ...]
-    """What models are fitted to."""
+    """For fitting models."""
     validation: tuple[Document, ...]
-    """What checkpoints and settings are chosen by."""
+    """For choosing checkpoints and settings."""
     test: tuple[Document, ...]
-    """What results are reported on, and nothing else."""
+    """For reported results only."""
     notes: tuple[str, ...] = ()
     """What a user should know about how this corpus was made (files skipped, documents cut), a sentence each."""
     formats: tuple[TranscriptFormat, ...] = USUAL_FORMATS
-    """What the names in `Document.format` mean."""
+    """The formats that `Document.format` names."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over the formats and, split by split, every field of each document, in order: over all that
-        models or evals may read."""
+        """SHA-256 (hex) over the formats and, split by split, every field of each document, in order: everything
+        that models or evals may read."""
         digest = hashlib.sha256()
 
         def update(content: object) -> None:
-            # JSON marks its own end, so that no two corpora are written as the same bytes.
+            # JSON values show where they end, so different corpora never give the same bytes.
             digest.update(json.dumps(content).encode())
 
         update([dataclasses.asdict(form) for form in self.formats])

@@ -1,8 +1,7 @@
-"""The user's cache folder: what was fetched once, and what can be made again.
+"""The user's cache folder: downloads, and files that can be made again.
 
-It is `$BAKEOFF_CACHE`, else the platform's place for caches (~/.cache/bakeoff on Linux). Files appear in it whole or
-not at all, so several processes may share it. Nothing is lost but time when it is deleted, except that the plays must
-be fetched again.
+It is `$BAKEOFF_CACHE`, else the platform's folder for caches (~/.cache/bakeoff on Linux). Files appear in it whole or
+not at all, so several processes may share it. Deleting it costs only time, and a new download of the plays.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CACHE_VARIABLE = "BAKEOFF_CACHE"
 
 
 def cache_folder() -> Path:
-    """Where the cache is; it may not exist yet."""
+    """The cache folder; it may not exist yet."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
@@ -34,8 +33,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write to, which takes its place at `path` when the block ends without an error, and else
-    vanishes.
+    """A binary file to write to. It is moved to `path` when the block ends without an error, and deleted otherwise.
 
     Raises OSError where the folder can't be written.
     """
@@ -52,10 +50,10 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: Callable[[], Any]) -> Any:
-    """What `make()` gives (JSON: lists, dictionaries with string keys, strings, numbers, None), made only once.
+    """The result of `make()` (JSON: lists, dictionaries with string keys, strings, numbers, None), made only once.
 
-    It is kept under the folder `kind`, by the hash of `made_from` (what its sources are) and of the text of the modules
-    that make it: when those change, it is made again. A cache that can't be written costs one warning.
+    It is kept in the folder `kind`, by the hash of `made_from` (its sources) and of the text of the modules that make
+    it: when those change, it is made again. Where the cache can't be written there is one warning.
     """
     key = hashlib.sha256(made_from.encode())
     for module in made_by:
@@ -78,13 +76,13 @@ _warned_of: set[Path] = set()
 
 
 def warn_unwritable(error: OSError) -> None:
-    """Tell the user, once a process, that the cache can't be written and what that costs."""
+    """Warn, once in a process, that the cache can't be written."""
     if cache_folder() in _warned_of:
         return
     _warned_of.add(cache_folder())
     warnings.warn(
         f"the cache folder {cache_folder()} can't be written ({error.strerror or error}): texts are prepared in "
-        f"memory, in every process anew. Free some disk, or set {CACHE_VARIABLE} to a folder that can be written.",
+        f"memory, again in every process. Free some disk, or set {CACHE_VARIABLE} to a folder that can be written.",
         UserWarning,
         stacklevel=3,
     )

@@ -1,11 +1,11 @@
 """data=mixture: several data sets in one, each with a share of the bytes.
 
-In each split, every source gives whole documents, in an order shuffled by the seed, until it has its share; none is
-given twice. They are interleaved so that the beginning of a split has about the same shares as all of it. How much
-there is in all follows from the scarcest source (the one that runs out first at its share), or from a cap.
+In each split, whole documents are taken from every source, in an order shuffled by the seed, until it has its share;
+none is taken twice. They are interleaved so that the beginning of a split has about the same shares as the whole. The
+total size follows from the source that runs out first at its share, or from a cap.
 
-Where held-out arithmetic problems are among the sources, training documents of the other sources that happen to hold
-one of them are left out.
+Where arithmetic is one of the sources, training documents of other sources that contain one of its test problems are
+left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Mixture(DataSource):
     name: ClassVar[str] = "mixture"
 
     sources: dict[str, DataSource] = field(default_factory=dict)
-    """The data sets, by a name that their documents then carry."""
+    """The data sets, by name; the name becomes the source of their documents."""
     weights: dict[str, float] = field(default_factory=dict)
     """Each source's share of the bytes of every split, in any unit (only ratios count); 0 leaves a source out."""
     train_bytes: int | None = None
@@ -103,7 +103,7 @@ class Mixture(DataSource):
         return pool
 
     def _drop_leaks(self, pools: dict[str, list[Document]]) -> list[str]:
-        """Take training documents with a held-out problem out of the pools; returns what to tell the user."""
+        """Remove training documents with a held-out problem from the pools; returns notes for the user."""
         notes = []
         for name, pool in pools.items():
             if isinstance(self.sources[name], Arithmetic):
@@ -125,7 +125,7 @@ class Mixture(DataSource):
 
 
 def _take(pool: Sequence[Document], num_bytes: int) -> list[Document]:
-    """Documents of at most so many bytes in all: each that still fits, in order; the smallest where none does."""
+    """Documents of at most num_bytes in all: each that still fits, in order; the smallest one where none does."""
     taken: list[Document] = []
     left = num_bytes
     for document in pool:
@@ -136,14 +136,14 @@ def _take(pool: Sequence[Document], num_bytes: int) -> list[Document]:
 
 
 def _interleave(taken: Mapping[str, Sequence[Document]], share: Mapping[str, float]) -> list[Document]:
-    """All documents, next always one of the source that is furthest behind its share."""
-    given = dict.fromkeys(taken, 0)
+    """All documents; the next one is always from the source that is furthest behind its share."""
+    bytes_used = dict.fromkeys(taken, 0)
     rest = {name: list(reversed(documents)) for name, documents in taken.items()}
     mixed = []
     while rest:
-        name = min(rest, key=lambda name: given[name] / share[name])
+        name = min(rest, key=lambda name: bytes_used[name] / share[name])
         document = rest[name].pop()
-        given[name] += document.num_bytes
+        bytes_used[name] += document.num_bytes
         mixed.append(document)
         if not rest[name]:
             del rest[name]

@@ -28,7 +28,7 @@ class Text(DataSource):
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
     separator: str | None = None
-    """What stands between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
+    """The text between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
     encoding: str = "utf-8"
     """The files' encoding, by Python's name for it."""
     transcripts: bool = False
@@ -85,7 +85,7 @@ class Text(DataSource):
 
     def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path]]:
         """The documents of all files, and the files that have none."""
-        # Names don't depend on where the files lie, so that the same files elsewhere are the same corpus.
+        # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
         empty = []
@@ -112,7 +112,7 @@ class Text(DataSource):
                 ) from None
 
     def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
-        """Each document's stretches; what is too short to cut is for training."""
+        """Each document cut in stretches; one too short to cut is for training."""
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         fractions = self.validation_fraction, self.test_fraction
         for document in documents:
@@ -127,8 +127,8 @@ class Text(DataSource):
                 identity = f"{document.id}:{split}"
                 splits[split].append(replace(document, id=identity, cluster=identity, text=text))
         if not splits["test"]:
-            what = "turns" if self.transcripts else "characters"
-            raise UserError(f"data=text: no document has the 3 {what} that a split needs. Name files with more text.")
+            unit = "turns" if self.transcripts else "characters"
+            raise UserError(f"data=text: no document has the 3 {unit} that a split needs. Name files with more text.")
         return splits
 
 

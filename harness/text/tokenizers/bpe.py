@@ -1,8 +1,8 @@
 """tokenizer=bpe: byte-level byte-pair encoding (Sennrich et al. 2016, over bytes as in GPT-2), by the `tokenizers`
 library.
 
-The library trains and cuts; this module keeps only the merges, so that a tokenizer.json does not depend on the
-library's own format. The library knows of no special token at all: text that looks like one is text.
+The library trains and encodes; this module keeps only the merges, so a tokenizer.json does not depend on the library's
+format. The library is given no special token: text that looks like one is ordinary text.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from harness.text.utf8 import encode_utf8
 if TYPE_CHECKING:
     import tokenizers
 
-# The library learns in time that grows with the square of a word's length: longer ones are learnt from in pieces.
+# The library's training time grows with the square of a word's length, so long words are split for training.
 _LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
 
 
 class BpeTokenizer(BytesTokenizer):
-    """The 256 bytes, then the merges in the order learnt, then the start token and the labels."""
+    """Ids: the 256 bytes, the merges in the order learnt, the start token, the labels."""
 
     def __init__(
         self,
@@ -78,10 +78,10 @@ def _library_tokenizer(
     from tokenizers import Tokenizer as LibraryTokenizer
     from tokenizers import models, pre_tokenizers
 
-    made = LibraryTokenizer(models.BPE(vocab=vocab, merges=merges))
-    cut = [pre_tokenizers.Digits(individual_digits=True)] if split_digits else []
-    made.pre_tokenizer = pre_tokenizers.Sequence([*cut, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    return made
+    tokenizer = LibraryTokenizer(models.BPE(vocab=vocab, merges=merges))
+    digits = [pre_tokenizers.Digits(individual_digits=True)] if split_digits else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class BpeTokenizerSettings(SpeakerTokens):
     """tokenizer=bpe: frequent stretches of bytes as tokens."""
 
     vocab_size: int = 1024
-    """Tokens in all: the 256 bytes, the start token, the labels (when on) and the merges. A text may be too small for
-    so many."""
+    """Tokens in all: the 256 bytes, the start token, the labels (when on) and the merges. A small text may give
+    fewer."""
     split_digits: bool = True
-    """Whether each digit is a token of its own, so that numbers are spelt alike wherever they stand."""
+    """Whether each digit is one token, so that a number has the same tokens everywhere."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +132,7 @@ class BpeTokenizerSettings(SpeakerTokens):
 
 
 def _stretches(documents: Sequence[Document], labels: LabelTokens) -> Iterator[str]:
-    """What the merges are learnt from: the plain text between labels, without lone surrogates, long words in pieces."""
+    """The training text: the plain text between labels, without lone surrogates, with long words split."""
     for document in documents:
         for stretch in labels.plain_stretches(document.text):
             yield from _LONG_WORD.split(SURROGATES.sub("", stretch))

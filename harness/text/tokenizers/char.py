@@ -1,8 +1,7 @@
-"""tokenizer=char: a token for each character of the training text; any other is written as bytes, in halves.
+"""tokenizer=char: a token for each character of the training text; others are written as hexadecimal digits.
 
-A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes, two tokens a byte, from 16 tokens
-kept for that. So the alphabet stays about as small as the text's own (16 tokens more, not 256), and every text still
-has ids.
+A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes: two tokens a byte, from 16 tokens
+reserved for that. So the vocabulary is only 16 tokens larger than the text's alphabet, not 256, and every text has ids.
 """
 
 from __future__ import annotations
@@ -63,12 +62,12 @@ class CharTokenizer(Tokenizer):
         lengths = np.ones(len(ids), dtype=np.int64)
         lengths[unseen] = 2 * num_bytes
         begins = np.cumsum(lengths) - lengths
-        out = np.repeat(ids, lengths)
+        encoded = np.repeat(ids, lengths)
         for size in range(1, 5):
             which = unseen[num_bytes == size]
             digits = _utf8_digits(code_points[which].astype(np.int64), size)  # (characters, 2 * size)
-            out[begins[which][:, None] + np.arange(2 * size)] = self._first_digit + digits
-        return out
+            encoded[begins[which][:, None] + np.arange(2 * size)] = self._first_digit + digits
+        return encoded
 
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         ids = np.asarray(tokens, dtype=np.int64)
@@ -85,7 +84,7 @@ class CharTokenizer(Tokenizer):
     def _decode_digits(self, ids: np.ndarray) -> str:
         digits = ids - self._first_digit
         pairs = digits[: len(digits) // 2 * 2].reshape(-1, 2)
-        # Half a byte left over stands for no character.
+        # A single digit at the end is no byte.
         rest = "�" if len(digits) % 2 else ""
         return decode_utf8((pairs[:, 0] * NUM_DIGITS + pairs[:, 1]).astype(np.uint8).tobytes()) + rest
 

@@ -1,4 +1,4 @@
-"""Text of tokens as they arrive, one at a time, without decoding the whole again and again."""
+"""Decodes tokens as they arrive, one at a time, without decoding all of them again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Detokenizer:
             if not text.endswith("�"):
                 self.settled += text
                 return
-        self._pending = [*self._pending, token]  # a copy of this object keeps its own
+        self._pending = [*self._pending, token]  # a new list, since copies of this object share the old one
         text = self._tokenizer.decode(self._pending)
         if not text.endswith("�"):
             self._settle(text, 0)
             return
         self.waiting = text
         if len(self._pending) > 4 * _LONGEST_CHARACTER:
-            # Bytes that make no characters: only the last few can still become one.
+            # Bytes that aren't characters: only the last few can still become one.
             head = self._tokenizer.decode(self._pending[:-_LONGEST_CHARACTER])
             if text == head + self._tokenizer.decode(self._pending[-_LONGEST_CHARACTER:]):
                 self._settle(head, _LONGEST_CHARACTER)

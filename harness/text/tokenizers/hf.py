@@ -1,9 +1,9 @@
-"""tokenizer=hf: the tokenizer that belongs to a model of the transformers library, from its folder.
+"""tokenizer=hf: the tokenizer of a model of the transformers library, from its folder.
 
-The library `tokenizers` cuts, by the folder's tokenizer.json; no code that comes with it is run. Taken are tokenizers
-that have a token for every byte: of the byte-level kind (GPT-2's and most since) and those with byte fallback (Llama
-2's, Gemma's). They are made lossless, for a text's bits are those of the text itself: it isn't normalised, no space is
-put before it, nothing is stripped, and words for special tokens in it are plain text.
+The library `tokenizers` encodes, by the folder's tokenizer.json; no code in the folder is run. It must have a token for
+every byte: byte-level tokenizers have (GPT-2's and most since), and those with byte fallback (Llama 2's, Gemma's). They
+are made lossless, since bits are counted for the text itself: it isn't normalised, no space is added before it,
+nothing is stripped, and the names of special tokens in it are plain text.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from harness.text.utf8 import encode_utf8
 TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, MODEL_CONFIG_FILE = "tokenizer.json", "tokenizer_config.json", "config.json"
 _START_NAMES = ("bos_token", "eos_token")
 _SPACE = "▁"
-"""How tokenizers with byte fallback write a space."""
-# The training documents up to about so many characters are cut and put together again, to see whether anything is lost.
+"""A space, as tokenizers with byte fallback write it."""
+# Training documents up to about this many characters are encoded and decoded, to check that nothing is lost.
 _CHECKED = 1 << 22
 
 
 class HFTokenizer(BytesTokenizer):
-    """A library tokenizer, and which of its tokens opens a document."""
+    """A tokenizer of the library, and the token that opens a document."""
 
     def __init__(self, description: Mapping[str, Any], start_token: int) -> None:
         """description: a tokenizer.json that changes no text (`lossless`). ValueError where it can't be read, or bytes
@@ -47,7 +47,7 @@ class HFTokenizer(BytesTokenizer):
         self.label_tokens = {}
         try:
             self._encoder = LibraryTokenizer.from_str(json.dumps(description))
-        except Exception as error:  # the library has no type of its own for it
+        except Exception as error:  # the library has no type for it
             raise ValueError(f"the library tokenizers can't read it: {error}") from None
         self._encoder.encode_special_tokens = True
         is_byte_level = _is_byte_level(description)
@@ -77,7 +77,7 @@ class HFTokenizer(BytesTokenizer):
 
 
 def _parts(step: Any) -> Iterator[dict[str, Any]]:
-    """The steps that a step of a tokenizer.json is made of, sequences of them taken apart."""
+    """The single steps of a step of a tokenizer.json, sequences flattened."""
     if not step:
         return
     if step["type"] != "Sequence":
@@ -92,7 +92,7 @@ def _is_byte_level(description: Mapping[str, Any]) -> bool:
 
 
 def lossless(description: Mapping[str, Any]) -> dict[str, Any]:
-    """A tokenizer.json without what would change texts. ValueError where it has no token for every byte."""
+    """A tokenizer.json without the steps that change texts. ValueError where some byte has no token."""
     if not _is_byte_level(description) and not description["model"].get("byte_fallback"):
         raise ValueError("it is neither byte-level nor has byte fallback, so there are texts that it can't write")
     normalizers = [
@@ -103,7 +103,7 @@ def lossless(description: Mapping[str, Any]) -> dict[str, Any]:
         if step["type"] == "ByteLevel":
             step["add_prefix_space"] = False
         if step["type"] == "Metaspace":
-            step.pop("add_prefix_space", None)  # what older files have in its place
+            step.pop("add_prefix_space", None)  # the older name of prepend_scheme
             step["prepend_scheme"] = "never"
     return {
         **description,
@@ -122,7 +122,7 @@ _BYTE_SPELT = {char: byte for byte, char in enumerate(spelling_of_bytes())}
 def _byte_level_bytes(spelt: str) -> bytes:
     if all(char in _BYTE_SPELT for char in spelt):
         return bytes(_BYTE_SPELT[char] for char in spelt)
-    return encode_utf8(spelt)  # a word for a special token
+    return encode_utf8(spelt)  # the name of a special token
 
 
 def _byte_fallback_bytes(spelt: str) -> bytes:
@@ -152,7 +152,7 @@ class HFTokenizerSettings(TokenizerSettings):
 
     @property
     def content_sha256(self) -> str:
-        """SHA-256 (hex) of what is read of the folder: another tokenizer in the same place makes another fit."""
+        """SHA-256 (hex) of the files read: another tokenizer at the same path makes another fit."""
         files = [Path(self.path) / name for name in (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, MODEL_CONFIG_FILE)]
         hashes = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n" for file in files if file.is_file()]
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
@@ -169,8 +169,11 @@ class HFTokenizerSettings(TokenizerSettings):
                 "byte fallback, as most causal models have it."
             ) from None
         totals = itertools.accumulate(len(document.text) for document in documents)
-        checked = [one for one, total in zip(documents, totals, strict=True) if total - len(one.text) < _CHECKED]
-        for document, ids in zip(checked, tokenizer.encode_many([one.text for one in checked]), strict=True):
+        checked = [
+            document for document, total in zip(documents, totals, strict=True) if total - len(document.text) < _CHECKED
+        ]
+        encoded = tokenizer.encode_many([document.text for document in checked])
+        for document, ids in zip(checked, encoded, strict=True):
             if tokenizer.decode(ids) != document.text:
                 raise UserError(
                     f"the tokenizer in {self.path} changes texts: document {document.id} doesn't come back from it as "
@@ -180,15 +183,15 @@ class HFTokenizerSettings(TokenizerSettings):
 
     @classmethod
     def read(cls, content: str) -> HFTokenizer:
-        """The folder isn't looked at again: a fit keeps the tokenizer that it was made with."""
+        """The folder isn't read again: a fit keeps its tokenizer."""
         described = json.loads(content)
         return HFTokenizer(described["description"], described["start_token"])
 
     def _read(self, name: str) -> dict[str, Any]:
-        found = json.loads((Path(self.path) / name).read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
+        content = json.loads((Path(self.path) / name).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
             raise ValueError(f"{name} holds no JSON object")
-        return found
+        return content
 
     def _start_token(self, description: Mapping[str, Any]) -> int:
         """The token of bos, or else of eos, by the tokenizer's own configuration, or else by the model's."""
@@ -196,17 +199,17 @@ class HFTokenizerSettings(TokenizerSettings):
         if isinstance(description["model"]["vocab"], dict):
             ids = description["model"]["vocab"] | ids
         if (Path(self.path) / TOKENIZER_CONFIG_FILE).is_file():
-            named = self._read(TOKENIZER_CONFIG_FILE)
+            config = self._read(TOKENIZER_CONFIG_FILE)
             for name in _START_NAMES:
-                word = named.get(name)
+                word = config.get(name)
                 word = word["content"] if isinstance(word, dict) else word
                 if word in ids:
                     return int(ids[word])
         if (Path(self.path) / MODEL_CONFIG_FILE).is_file():
-            named = self._read(MODEL_CONFIG_FILE)
+            config = self._read(MODEL_CONFIG_FILE)
             for name in _START_NAMES:
-                if isinstance(named.get(f"{name}_id"), int):
-                    return int(named[f"{name}_id"])
+                if isinstance(config.get(f"{name}_id"), int):
+                    return int(config[f"{name}_id"])
         raise ValueError(
             f"neither {TOKENIZER_CONFIG_FILE} nor {MODEL_CONFIG_FILE} says which token opens a document. Name it as "
             f"{' or '.join(_START_NAMES)} in {TOKENIZER_CONFIG_FILE}"

@@ -1,9 +1,8 @@
-"""Speaker labels as tokens: which labels are one token each, and where in a text they count.
+"""Speaker labels as tokens: which labels are single tokens, and where in a text.
 
 With `speaker_tokens` on, a label at a structural place ("Human:" at the start of the text or after a blank line, or
-"<|im_end|>" where a turn ends: see harness.text.transcript_format) is one token of its own; the same words anywhere
-else are plain text. A transcript then can't be forged by what is said in it, and handing over a turn is one choice of
-the model.
+"<|im_end|>" where a turn ends: see harness.text.transcript_format) is a single token; the same characters anywhere else
+are plain text. So text in a turn can't forge another turn, and the model hands over a turn by one token.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
 @dataclass(frozen=True)
 class SpeakerTokens(TokenizerSettings):
-    """What the tokenizers that can make speakers' labels tokens have in common."""
+    """The options of tokenizers that can make speakers' labels tokens."""
 
     speaker_tokens: bool = False
-    """Whether a speaker's label at the start of a turn is one token of its own."""
+    """Whether a speaker's label at the start of a turn is a single token."""
     labels: list[str] | None = None
     """The labels that `speaker_tokens` makes tokens; None: those of `format`, or the markers around its turns."""
     format: TranscriptFormat = HUMAN_ASSISTANT
@@ -57,7 +56,7 @@ def check_labels(labels: Sequence[str]) -> None:
 
 
 class LabelTokens:
-    """Cuts a text at its speaker labels: those at a structural place become tokens, the rest stays text."""
+    """Splits a text at its speaker labels: those at a structural place become tokens, the rest stays text."""
 
     def __init__(self, labels: Sequence[str], form: TranscriptFormat, first_id: int) -> None:
         """`labels` get the ids from `first_id` on, in their order; with none, all is text. form: where they count."""

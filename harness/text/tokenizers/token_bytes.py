@@ -1,7 +1,7 @@
-"""What tokenizers by the `tokenizers` library share: each token stands for some bytes, and each byte has a token.
+"""The base of tokenizers that use the `tokenizers` library: each token is some bytes, and each byte has a token.
 
-Text that the library can't take, as lone surrogates, is written byte by byte; and what tokens say is decoded here, from
-their bytes, so that the text of a whole is made of its parts' bytes and nothing is put in or lost between them.
+Text that the library refuses, such as lone surrogates, is encoded byte by byte. Decoding is done here, by joining the
+bytes of the tokens, so nothing is added or lost between them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NUM_BYTES = 256
 SURROGATES = re.compile("([\ud800-\udfff]+)")
-"""Lone surrogates, which the library doesn't take: it wants UTF-8."""
+"""Lone surrogates, which the library refuses, since they aren't UTF-8."""
 
 
 class BytesTokenizer(Tokenizer):
@@ -32,7 +32,7 @@ class BytesTokenizer(Tokenizer):
     _id_of_byte: Ids
     """(256,): the token of each byte."""
     _byte_by_byte: re.Pattern[str] = SURROGATES
-    """What is written byte by byte, as one group, so that it splits a text and stays in it."""
+    """The text that is encoded byte by byte, as one group, so that splitting by it keeps it."""
 
     def encode(self, text: str) -> Ids:
         return self.encode_many([text])[0]
@@ -41,8 +41,8 @@ class BytesTokenizer(Tokenizer):
         return self._encode_parts([text] for text in texts)
 
     def _encode_parts(self, texts: Iterable[Iterable[str | int]]) -> list[Ids]:
-        """The ids of texts, each in stretches that are cut apart, and ids between them."""
-        out: list[list[Ids | None]] = []  # None where the library still has to say
+        """The ids of texts, each given as stretches of text, to be encoded separately, and ids between them."""
+        ids_of_texts: list[list[Ids | None]] = []  # None where the library's ids are still missing
         stretches: list[str] = []
         for text in texts:
             ids: list[Ids | None] = [np.empty(0, dtype=np.int64)]
@@ -50,18 +50,18 @@ class BytesTokenizer(Tokenizer):
                 if isinstance(part, int):
                     ids.append(np.array([part], dtype=np.int64))
                     continue
-                # of what is split by one group, every second part is the group
-                for place, stretch in enumerate([part] if part.isascii() else self._byte_by_byte.split(part)):
-                    if place % 2:
+                # split by one group: every second part is the group
+                for number, stretch in enumerate([part] if part.isascii() else self._byte_by_byte.split(part)):
+                    if number % 2:
                         ids.append(self._id_of_byte[np.frombuffer(encode_utf8(stretch), dtype=np.uint8)])
                     elif stretch:
                         ids.append(None)
                         stretches.append(stretch)
-            out.append(ids)
+            ids_of_texts.append(ids)
         encoded = iter(self._encoder.encode_batch_fast(stretches, add_special_tokens=False))
         return [
-            np.concatenate([np.array(next(encoded).ids, dtype=np.int64) if one is None else one for one in ids])
-            for ids in out
+            np.concatenate([np.array(next(encoded).ids, dtype=np.int64) if part is None else part for part in ids])
+            for ids in ids_of_texts
         ]
 
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:

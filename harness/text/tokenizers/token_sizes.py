@@ -24,11 +24,11 @@ def token_sizes(tokenizer: Tokenizer, text: str, tokens: Ids) -> Ids:
     detokenizer = Detokenizer(tokenizer)
     read = 0
     sizes = np.zeros(len(tokens), dtype=np.int64)
-    for place, token in enumerate(tokens.tolist()):
+    for index, token in enumerate(tokens.tolist()):
         before = len(detokenizer.settled)
         detokenizer.add(token)
-        sizes[place] = len(encode_utf8(detokenizer.settled[before:]))
-        read += int(sizes[place])
+        sizes[index] = len(encode_utf8(detokenizer.settled[before:]))
+        read += int(sizes[index])
     if len(sizes):
         sizes[-1] += num_bytes - read
     return sizes

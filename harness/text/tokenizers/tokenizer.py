@@ -1,8 +1,8 @@
 """What a tokenizer is: text to token ids and back, lossless on any Python string.
 
-There is no unknown token: what training never showed is written as bytes, so every text has ids, and therefore a
-probability. The start token opens every document and belongs to no text: `encode` never gives it, whatever the text
-says, and it decodes to nothing.
+There is no unknown token: text unseen in training is written as bytes, so every text has ids, and therefore a
+probability. The start token opens every document and is part of no text: `encode` never returns it, and it decodes to
+the empty string.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Tokenizer(ABC):
     vocab_size: int
     """Number of ids: 0 to vocab_size - 1, the start token and labels included."""
     start_token: int
-    """Opens every document. `encode` never gives it; it decodes to ''."""
+    """Opens every document. `encode` never returns it; it decodes to ''."""
     label_tokens: Mapping[str, int]
     """Labels of speakers (or markers around turns) that are one token each, as {"Human:": 257}; empty when
     `speaker_tokens` is off."""
@@ -39,7 +39,7 @@ class Tokenizer(ABC):
         """The ids of a text: (N,) int64, N = 0 for ''."""
 
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
-        """The ids of each text, as `encode` gives them; faster than one by one where a tokenizer can do that."""
+        """The ids of each text, the same as from `encode`; faster where a tokenizer supports it."""
         return [self.encode(text) for text in texts]
 
     @abstractmethod
@@ -47,17 +47,16 @@ class Tokenizer(ABC):
         """The text of ids, in any order; never raises for ids of the vocabulary. Bytes that make no character become
         U+FFFD.
 
-        The text of a whole is not always the joined texts of its parts: a character may straddle tokens.
+        Decoding token by token may give another text than decoding them together: a character may span tokens.
         """
 
     @abstractmethod
     def to_json(self) -> str:
-        """Everything there is to know about this tokenizer, as canonical JSON: equal tokenizers give equal strings,
-        others another one."""
+        """The whole tokenizer as canonical JSON: equal for equal tokenizers, different for different ones."""
 
     @functools.cached_property
     def single_texts(self) -> Mapping[int, str]:
-        """What each token decodes to by itself: decoded when it is first looked up, then kept."""
+        """The text of each token by itself: decoded at the first look-up, then kept."""
         return _SingleTexts(self)
 
     @functools.cached_property
@@ -66,12 +65,12 @@ class Tokenizer(ABC):
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def token_text(self, token: int) -> str:
-        """One token, for display only: its text, or a name in angle brackets where it has none of its own."""
+        """One token, for display only: its text, or a name in angle brackets where it has none."""
         return "<start>" if token == self.start_token else self.decode([token])
 
 
 class _SingleTexts(dict[int, str]):
-    """A dictionary that fills itself: it is asked for every token that is written, and nothing is looked up faster."""
+    """A dictionary that fills itself: it is used for every token that is written, so look-ups must be fast."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -88,11 +87,11 @@ class TokenizerSettings(ABC):
     """
 
     version: ClassVar[int] = 1
-    """Raised when the same options come to mean another tokenizer, so that old fits aren't taken for new ones."""
+    """Raised when the same options come to mean another tokenizer, so that old fits aren't used for new ones."""
 
     @abstractmethod
     def train(self, documents: Sequence[Document]) -> Tokenizer:
-        """The tokenizer that these settings make of training documents; the same in any process."""
+        """The tokenizer trained on these documents; the same in any process."""
 
     @classmethod
     @abstractmethod

@@ -237,7 +237,7 @@ def test_without_stops_all_that_the_model_writes_is_marked_as_its_own(typed: Typ
     written = " hello\n\nHuman: what?\n\nAssistant: no"
     bot = chatbot(answers(written, label="hi\n\nAssistant:"), stops=False, max_new_tokens=len(written))
     shown = typed(bot, "hi")
-    assert "all that stands behind '| ' is its own" in shown
+    assert "it wrote all lines that begin with '| ', yours too" in shown
     assert "Human: hi\nAssistant:\n|  hello\n| \n| Human: what?\n| \n| Assistant: no\nHuman: " in shown
     assert bot.transcript == talk("hi", "hello", "what?", "no")
 

@@ -17,6 +17,7 @@ from harness.config.options import option
 from harness.config.settings import build
 from harness.runs.settings import typed
 from models.language_model import ModelConfig
+from tests.harness.config.plugin_files import forget_files
 
 EVAL = '''"""Counts capitals."""
 
@@ -126,7 +127,7 @@ class OwnTokenizerSettings(TokenizerSettings):
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, in a process where no file was named yet."""
-    monkeypatch.setattr(plugins, "_files", {})
+    forget_files(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -200,6 +201,29 @@ def test_what_a_file_means_changes_with_its_text_and_not_with_its_folder() -> No
     assert found(write("three/capitals.py", f"{EVAL}\n# changed\n")) != first
 
 
+def test_python_s_own_modules_are_all_that_is_known_of_the_files_that_were_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = write("capitals.py", f'{EVAL}\nopen("imported", "a").write("x")\n')
+    first, again = plugins.read_file(path), plugins.read_file(path)
+    assert first is again
+    assert plugins.loaded_files() == (first,)
+    assert Path("imported").read_text() == "x"
+    monkeypatch.delitem(sys.modules, first.module)
+    assert plugins.loaded_files() == ()
+    plugins.read_file(path)
+    assert Path("imported").read_text() == "xx"
+
+
+def test_a_file_whose_import_is_interrupted_is_imported_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("slow.py", "import os\nif 'INTERRUPTED' in os.environ:\n    raise KeyboardInterrupt\nx = 1\n")
+    monkeypatch.setenv("INTERRUPTED", "1")
+    with pytest.raises(KeyboardInterrupt):
+        plugins.read_file(path)
+    monkeypatch.delenv("INTERRUPTED")
+    assert plugins.module_of(path).x == 1
+
+
 def test_a_file_leaves_no_bytecode_behind_and_runs_as_it_stands_now() -> None:
     path = write("capitals.py", EVAL)
     assert plugins.read_file(path).error is None
@@ -246,14 +270,14 @@ def test_an_eval_that_fails_to_import_is_kept_as_broken_and_a_model_is_refused(t
         compose(["model=./broken.py"])
 
 
-def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(folder: Path) -> None:
+def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write("mine/capitals.py", f'{EVAL}\nopen("imported", "a").write("x")\n')
     saved = folder / "config.yaml"
     saved.write_text(yaml.safe_dump(compose(["evals=[mine/capitals.py]"])))
     assert Path("imported").read_text() == "x"
-    for name in [name for name in sys.modules if name.startswith("bakeoff_file.capitals_")]:
-        del sys.modules[name]
-    plugins._files.clear()
+    forget_files(monkeypatch)
     with pytest.raises(UserError, match=rf"made with the plugin file capitals\.py.*--plugin {path.absolute()}"):
         from_saved(saved)
     from_saved(saved, parts=("model", "data"))
@@ -263,11 +287,13 @@ def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(folder: 
     assert Path("imported").read_text() == "xx"
 
 
-def test_a_file_that_changed_since_takes_the_place_of_what_it_was_only_on_demand(folder: Path) -> None:
+def test_a_file_that_changed_since_takes_the_place_of_what_it_was_only_on_demand(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write("capitals.py", EVAL)
     saved = folder / "config.yaml"
     saved.write_text(yaml.safe_dump(compose(["evals=[capitals.py]"])))
-    plugins._files.clear()
+    forget_files(monkeypatch)
     write("capitals.py", EVAL.replace('"capitals", 1', '"capitals", 2'))
     plugin = plugins.read_file(path)
     with pytest.raises(UserError, match=r"another capitals\.py than the one that you named"):

@@ -13,6 +13,7 @@ from harness.config.tokenizer_file import load_tokenizer, save_tokenizer
 from harness.runs.settings import typed
 from harness.text.tokenizers.hf import HFTokenizerSettings
 from harness.text.tokenizers.tokenizer import TokenizerSettings
+from tests.harness.config.plugin_files import forget_files
 from tests.peers import write_tokenizer
 
 BYTE = '"_target_": "harness.text.tokenizers.byte.ByteTokenizerSettings"'
@@ -101,7 +102,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_the_tokenizer_of_a_plugin_file_is_read_only_where_the_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugins, "_files", {})
+    forget_files(monkeypatch)
     file = tmp_path / "own_cuts.py"
     file.write_text(OWN)
     chosen = settings(f"tokenizer={file}")
@@ -109,12 +110,12 @@ def test_the_tokenizer_of_a_plugin_file_is_read_only_where_the_file_is_named(
     saved = json.loads((tmp_path / "tokenizer.json").read_text())
     assert list(saved["plugins"].values()) == [str(file)]
     assert load_tokenizer(tmp_path).vocab_size == 257
-    monkeypatch.setattr(plugins, "_files", {})
+    forget_files(monkeypatch)
     with pytest.raises(UserError, match=f"plugin file own_cuts.py.*add --plugin {file}"):
         load_tokenizer(tmp_path)
     plugins.load([str(file)])
     assert load_tokenizer(tmp_path).vocab_size == 257
-    monkeypatch.setattr(plugins, "_files", {})
+    forget_files(monkeypatch)
     file.write_text(OWN + "# changed\n")
     plugins.load([str(file)])
     with pytest.raises(UserError, match=r"was made with another own_cuts\.py"):

@@ -8,7 +8,7 @@ from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.transforms import Temperature, TopK, TopP
 from harness.completion.engine import DecodingStrategy
-from harness.lm_eval.generation import Generation
+from harness.lm_eval.generation import GenerationRequest
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from harness.lm_eval.generation import Generation
 def test_options_mean_what_they_mean_to_lm_eval(
     options: dict[str, Any], max_new_tokens: int, strategy: DecodingStrategy
 ) -> None:
-    asked = Generation.of("a prompt", options, chat=False)
+    asked = GenerationRequest.of("a prompt", options, chat=False)
     assert (asked.max_new_tokens, asked.strategy()) == (max_new_tokens, strategy)
 
 
@@ -45,7 +45,7 @@ def test_options_mean_what_they_mean_to_lm_eval(
 )
 def test_what_is_not_known_is_refused_and_not_swallowed(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        Generation.of("a prompt", options, chat=False).strategy()
+        GenerationRequest.of("a prompt", options, chat=False).strategy()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_is_not_known_is_refused_and_not_swallowed(options: dict[str, Any],
 def test_writing_ends_only_at_stop_texts_that_cannot_begin_in_the_prompt(
     prompt: str, until: list[str], stop: tuple[str, ...]
 ) -> None:
-    assert Generation.of(prompt, {"until": until}, chat=False).stop == stop
+    assert GenerationRequest.of(prompt, {"until": until}, chat=False).stop == stop
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_writing_ends_only_at_stop_texts_that_cannot_begin_in_the_prompt(
     ],
 )
 def test_a_text_is_cut_before_the_first_stop_text(written: str, until: list[str], finished: str) -> None:
-    assert Generation.of("?", {"until": until}, chat=False).finish(written) == finished
+    assert GenerationRequest.of("?", {"until": until}, chat=False).finish(written) == finished
 
 
 def test_a_reply_takes_the_space_and_ends_at_the_human_s_label() -> None:
-    asked = Generation.of("Human: ?\n\nAssistant: ", {"until": []}, chat=True)
+    asked = GenerationRequest.of("Human: ?\n\nAssistant: ", {"until": []}, chat=True)
     assert asked.prompt == "Human: ?\n\nAssistant:"
     assert asked.stop == ("\n\nHuman:",)
     assert asked.finish(" 19.\n\nHuman: thanks") == "19."
-    begun = Generation.of("Human: ?\n\nAssistant: It is", {"until": []}, chat=True)
+    begun = GenerationRequest.of("Human: ?\n\nAssistant: It is", {"until": []}, chat=True)
     assert begun.prompt == "Human: ?\n\nAssistant: It is"
     assert begun.finish(" 19.") == " 19."

@@ -23,7 +23,7 @@ from harness.completion.sequence import Prompt
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Complete
 from harness.plugin_kit.chain import TableModel
-from harness.runs import loading
+from harness.runs import other_models
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from harness.training.workshop import Workshop
@@ -184,11 +184,11 @@ def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.Monk
         loaded.append(folder.name)
         return Fit(folder.name, folder, table(1), LETTERS, {})
 
-    monkeypatch.setattr(loading, "load_fit", load_fit)
+    monkeypatch.setattr(other_models, "load_fit", load_fit)
     for name in ("draft", "other"):
         results.fit(name).mkdir(parents=True)
         (results.fit(name) / FIT_FILE).touch()
-    find_model = loading.OtherModels(Workshop(results, torch.device("cpu")))
+    find_model = other_models.OtherModels(Workshop(results, torch.device("cpu")))
     requests = [[Complete("ab", 3)] for _ in range(300)]
     seeds = [[seed] for seed in range(300)]
     for name in ("draft", "other"):

@@ -151,7 +151,7 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(ROWS)
     assert len(corpus.notes) == 1
-    assert "1 files of other kinds passed over" in corpus.notes[0]
+    assert "1 files of other kinds skipped" in corpus.notes[0]
     assert "picture.png" in corpus.notes[0]
 
 
