@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from harness.lm_eval.metrics import Finding, findings, measure, numbers
-from harness.lm_eval.questions import Asked, Questions, load
+from harness.lm_eval.questions import Questions, TaskSelection, load
 from tests.harness.lm_eval.tasks import TEXTS
 
 NATS = (3.0, 1.0, 8.0, 4.0)  # of the four texts
 
 
 def questions(tasks: Path, *names: str, limit: float | None = 4) -> Questions:
-    return load(Asked(names, str(tasks), limit=limit))
+    return load(TaskSelection(names, str(tasks), limit=limit))
 
 
 def by_name(asked: Questions, responses: dict[str, Any]) -> dict[str, Finding]:

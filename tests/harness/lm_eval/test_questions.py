@@ -12,7 +12,7 @@ from lm_eval.api.task import ConfigurableTask
 from harness.common.errors import UserError
 from harness.completion.sequence import Completion
 from harness.evaluation.requests import Complete, ScoreContinuation, ScoreText
-from harness.lm_eval.questions import Asked, TaskSelection, explained, lm_eval_seeds, load, task_without_data
+from harness.lm_eval.questions import TaskSelection, explained, lm_eval_seeds, load, task_without_data
 from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from tests.harness.lm_eval.tasks import CHOICES, SUMS, TEXTS
@@ -20,8 +20,8 @@ from tests.harness.lm_eval.tasks import CHOICES, SUMS, TEXTS
 BYTES = ByteTokenizerSettings().train([])
 
 
-def asked(tasks: Path, *names: str, limit: float | None = 2) -> Asked:
-    return Asked(names, str(tasks), limit=limit)
+def asked(tasks: Path, *names: str, limit: float | None = 2) -> TaskSelection:
+    return TaskSelection(names, str(tasks), limit=limit)
 
 
 def test_each_document_is_a_question_of_a_stable_name_with_its_requests(tasks: Path) -> None:
@@ -97,7 +97,7 @@ def test_other_documents_are_another_content_and_the_same_ones_are_not(tasks: Pa
 )
 def test_what_is_not_there_is_told(tasks: Path, name: str, folder: str | None, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        load(Asked((name,), folder or str(tasks)))
+        load(TaskSelection((name,), folder or str(tasks)))
 
 
 def test_the_random_state_is_lm_eval_s_within_and_ours_afterwards() -> None:

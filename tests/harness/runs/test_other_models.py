@@ -10,7 +10,7 @@ import torch
 from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.runs import RunRecord
-from harness.runs.loading import OtherModels
+from harness.runs.other_models import OtherModels
 from harness.training.workshop import Workshop
 
 CPU = torch.device("cpu")
