@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from harness.report.comparison import ANY_DECODING, Comparison, Measure
-from harness.report.plots.drawing import beside_row, label, measured, points, row_height, value_of
+from harness.report.plots.drawing import beside_row, measured, points, right_height, row_height, value_of
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.wording import estimate_text, quantity
 
@@ -60,7 +60,7 @@ def ladder(comparison: Comparison) -> Plot | None:
 
 
 def curves(comparison: Comparison) -> list[Plot | None]:
-    """Validation bits per byte against training seconds, and against tokens."""
+    """Validation bits per byte against training seconds, and against tokens; none where nobody was trained in steps."""
     fits: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for run in comparison.fits():
         curve = run.curve
@@ -69,7 +69,7 @@ def curves(comparison: Comparison) -> list[Plot | None]:
             if len(kept):
                 columns = [kept[c].to_numpy(dtype=float) for c in ("seconds", "tokens", "validation_bits_per_byte")]
                 fits.setdefault(run.system, []).append((columns[0], columns[1], columns[2]))
-    if not fits:
+    if all(len(bits) == 1 for seeds in fits.values() for _, _, bits in seeds):
         return []
     return [
         _curve(comparison, {s: [(f[0], f[2]) for f in fits[s]] for s in fits}, "seconds", "training seconds"),
@@ -84,7 +84,7 @@ def _curve(
     if not len(positive):
         return None
     style = looks(comparison.systems)
-    figure = new_figure(max(3.1, 0.2 * len(fits) + 1.2))
+    figure = new_figure(right_height([beside_row(system) for system in fits], 1.2))
     axes = figure.add_subplot()
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -102,7 +102,7 @@ def _curve(
                 axes.plot(x, y, color=look.colour, linewidth=1.4, alpha=0.9 if len(fits[system]) == 1 else 0.65)
                 axes.plot(x[-1], y[-1], look.marker, color=look.colour, markersize=5, zorder=3)
         x, y = fits[system][0]
-        labels.append((label(system), look, high * 1.25 if len(x) == 1 else float(max(x[-1], low)), float(y[-1])))
+        labels.append((beside_row(system), look, high * 1.25 if len(x) == 1 else float(max(x[-1], low)), float(y[-1])))
     axes.margins(y=0.08)
     plain_log_axis(axes.yaxis)
     quantity_axis(axes.xaxis)
@@ -124,16 +124,31 @@ def costs(comparison: Comparison) -> list[Plot | None]:
     measure = comparison.ladder
     if measure is None:
         return []
-    params: dict[str, list[float]] = {}
-    seconds: dict[str, list[float]] = {}
-    for run in comparison.fits():
-        for into, value in ((params, run.record.cost.get("num_params")), (seconds, run.record.spent.get("seconds"))):
-            if value is not None:
-                into.setdefault(run.system, []).append(float(value))
+    of_systems = costs_of(comparison)
     return [
-        _cost(comparison, measure, params, "cost_parameters", "Quality against size", "parameters"),
-        _cost(comparison, measure, seconds, "cost_seconds", "Quality against training time", "training seconds"),
+        _cost(comparison, measure, of_systems["parameters"], "cost_parameters", "Quality against size", "parameters"),
+        _cost(
+            comparison,
+            measure,
+            of_systems["training seconds"],
+            "cost_seconds",
+            "Quality against training time",
+            "training seconds",
+        ),
     ]
+
+
+def costs_of(comparison: Comparison) -> dict[str, dict[str, list[float]]]:
+    """By kind of cost, then by system: one of each seed's fit."""
+    costs: dict[str, dict[str, list[float]]] = {"parameters": {}, "training seconds": {}}
+    for run in comparison.fits():
+        for kind, value in (
+            ("parameters", run.record.cost.get("num_params")),
+            ("training seconds", run.record.spent.get("seconds")),
+        ):
+            if value is not None:
+                costs[kind].setdefault(run.system, []).append(float(value))
+    return costs
 
 
 def _cost(
@@ -142,10 +157,10 @@ def _cost(
     rows = [
         (s, c, float(np.mean(by_system[s]))) for s, c in measured(comparison, ANY_DECODING, measure) if s in by_system
     ]
-    if not rows:
+    if len(rows) < 2:
         return None
     style = looks(comparison.systems)
-    figure = new_figure(max(3.1, 0.2 * len(rows) + 1.2))
+    figure = new_figure(right_height([beside_row(system) for system, _, _ in rows], 1.2))
     axes = figure.add_subplot()
     xs = [x for _, _, x in rows]
     if min(xs) > 0:
@@ -159,7 +174,7 @@ def _cost(
     for system, cell, x in rows:
         look = style[system]
         points(axes, [cell], [x], look, across=False, size=5.5)
-        labels.append((label(system), look, x, value_of(cell)))
+        labels.append((beside_row(system), look, x, value_of(cell)))
     axes.margins(y=0.08)
     plain_log_axis(axes.yaxis)
     quantity_axis(axes.xaxis)
@@ -191,7 +206,7 @@ def quantity_axis(axis: Axis) -> None:
 
 def finish_right(figure: Figure, axes: Axes, labels: list[tuple[str, Look, float, float]]) -> None:
     """Lay the figure out with room for the names at the right, then put them there."""
-    widest = max(labels, key=lambda label: len(label[0]))[0]
+    widest = max((line for name, *_ in labels for line in name.splitlines()), key=len)
     axes.text(LABELS_FROM, 0.5, widest, transform=axes.transAxes, fontsize=9.0, alpha=0)
     fix_layout(figure)
     axes.texts[-1].remove()
