@@ -126,14 +126,15 @@ def number_of(value: Any) -> float | None:
 
 
 def in_words(key: str) -> str:
-    """A setting's dotted name as an axis is named: 'model.order' -> 'order', 'evals.NAME.num_shots' -> 'NAME eval, num
-    shots'. Of a transform that is called as its one option, the name once."""
+    """A setting's dotted name as an axis is named: 'model.order' -> 'order', 'evals.NAME.num_shots' -> 'num shots of
+    NAME eval'. Of a transform that is called as its one option, the name once."""
     if key in _BUDGETS:
         return _BUDGETS[key]
-    parts = [part for part in key.split(".") if part not in _FOLDERS]
+    parts = [part for part in key.split(".") if part not in _FOLDERS] or [key]
     if parts[0] == "evals":
         parts = [f"{parts[1]} eval", *parts[2:]]
-    return ", ".join(dict.fromkeys(words(part) for part in parts)) or words(key)
+    *context, last = dict.fromkeys(words(part) for part in parts)
+    return f"{last} of {' '.join(context)}" if context else last
 
 
 def _varying(comparison: Comparison) -> list[dict[str, Any]]:

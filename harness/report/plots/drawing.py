@@ -70,7 +70,7 @@ def share_axis(axis: Axis, highest: float, num_ticks: int = 5) -> None:
         tick for tick in MaxNLocator(num_ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top) if tick <= 1.01 * top
     ]
     axis.set_ticks(ticks, [f"{100 * tick:.3g}" + (" %" if tick == ticks[-1] else "") for tick in ticks])
-    axis.set_view_interval(-0.03 * top, 1.03 * top, ignore=True)
+    axis.axes.set(**{f"{axis.axis_name}lim": (-0.03 * top, 1.03 * top)})
 
 
 def top_of(cells: Sequence[Cell]) -> float:

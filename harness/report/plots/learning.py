@@ -6,16 +6,26 @@ drawn follows from the records.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from harness.report.comparison import ANY_DECODING, Comparison, Measure
-from harness.report.plots.drawing import beside_row, measured, points, right_height, row_height, value_of
+from harness.report.comparison import ANY_DECODING, Comparison
+from harness.report.plots.drawing import beside_row, file_name, measured, points, right_height, row_height, value_of
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
+from harness.report.results import Run
 from harness.report.wording import estimate_text, quantity
+
+COSTS: dict[str, Callable[[Run], Any]] = {
+    "parameters": lambda run: run.record.cost.get("num_params"),
+    "training seconds": lambda run: run.record.spent.get("seconds"),
+}
+_TELLING_FACTOR = 2
 
 
 def ladder(comparison: Comparison) -> Plot | None:
@@ -119,50 +129,19 @@ def _curve(
     return drawn(figure, f"validation_by_{name}", "learning", title, caption, f"{title}: {told}.")
 
 
-def costs(comparison: Comparison) -> list[Plot | None]:
-    """Quality against parameters, and against training seconds."""
+def cost(comparison: Comparison, kind: str) -> Plot | None:
+    """Quality against a cost of COSTS; none where the systems cost about the same."""
     measure = comparison.ladder
     if measure is None:
-        return []
-    of_systems = costs_of(comparison)
-    return [
-        _cost(comparison, measure, of_systems["parameters"], "cost_parameters", "Quality against size", "parameters"),
-        _cost(
-            comparison,
-            measure,
-            of_systems["training seconds"],
-            "cost_seconds",
-            "Quality against training time",
-            "training seconds",
-        ),
-    ]
-
-
-def costs_of(comparison: Comparison) -> dict[str, dict[str, list[float]]]:
-    """By kind of cost, then by system: one of each seed's fit."""
-    costs: dict[str, dict[str, list[float]]] = {"parameters": {}, "training seconds": {}}
-    for run in comparison.fits():
-        for kind, value in (
-            ("parameters", run.record.cost.get("num_params")),
-            ("training seconds", run.record.spent.get("seconds")),
-        ):
-            if value is not None:
-                costs[kind].setdefault(run.system, []).append(float(value))
-    return costs
-
-
-def _cost(
-    comparison: Comparison, measure: Measure, by_system: dict[str, list[float]], name: str, title: str, words_for_x: str
-) -> Plot | None:
-    rows = [
-        (s, c, float(np.mean(by_system[s]))) for s, c in measured(comparison, ANY_DECODING, measure) if s in by_system
-    ]
-    if len(rows) < 2:
+        return None
+    of_system = cost_of_systems(comparison, kind)
+    rows = [(s, c, of_system[s]) for s, c in measured(comparison, ANY_DECODING, measure) if s in of_system]
+    xs = [x for _, _, x in rows]
+    if not tells(xs):
         return None
     style = looks(comparison.systems)
     figure = new_figure(right_height([beside_row(system) for system, _, _ in rows], 1.2))
     axes = figure.add_subplot()
-    xs = [x for _, _, x in rows]
     if min(xs) > 0:
         axes.set_xscale("log")
         axes.set_xlim(min(xs) / 1.6, max(xs) * 1.6)
@@ -178,12 +157,28 @@ def _cost(
     axes.margins(y=0.08)
     plain_log_axis(axes.yaxis)
     quantity_axis(axes.xaxis)
-    axes.set_xlabel(f"{words_for_x}  (logarithmic)")
+    axes.set_xlabel(f"{kind}  (logarithmic)")
     axes.set_ylabel("test bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
-    told = "; ".join(f"{system}: {quantity(x)} {words_for_x}, {estimate_text(cell)}" for system, cell, x in rows)
-    caption = f"Test bits per byte against {words_for_x}: lower left is cheap and good. Lines are 95 % intervals."
-    return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
+    told = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
+    caption = f"Test bits per byte against {kind}: lower left is cheap and good. Lines are 95 % intervals."
+    title = f"Quality against {kind}"
+    return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {told}.")
+
+
+def cost_of_systems(comparison: Comparison, kind: str) -> dict[str, float]:
+    """The mean over seeds of a cost of COSTS, by system."""
+    of_seeds: dict[str, list[float]] = {}
+    for run in comparison.fits():
+        value = COSTS[kind](run)
+        if value is not None:
+            of_seeds.setdefault(run.system, []).append(float(value))
+    return {system: float(np.mean(values)) for system, values in of_seeds.items()}
+
+
+def tells(costs: Sequence[float]) -> bool:
+    """Whether costs are far enough apart to be an axis: equal runs differ in seconds, too."""
+    return len(costs) > 1 and max(costs) > _TELLING_FACTOR * min(costs)
 
 
 def plain_log_axis(axis: Axis) -> None:

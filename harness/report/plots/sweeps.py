@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -26,13 +25,12 @@ from harness.report.plots.drawing import (
     value_of,
 )
 from harness.report.plots.evals import telling_decoding
-from harness.report.plots.learning import costs_of, finish_right, plain_log_axis, quantity_axis
+from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
 from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
 from harness.report.wording import estimate_text, joined, quantity, words
 
 _DECADE = 10
-_TELLING_COST = 1.5  # costs that differ by less than this factor order nothing: seconds vary by themselves
 _WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
 _GAP = 0.14  # between the largest number and 'inf', as a share of the axis
 _LETTER = 0.03  # a tick label's letter, as a share of the axis
@@ -71,10 +69,10 @@ def _sweep(comparison: Comparison, option: Option, measure: Measure, name: str) 
     of_lines = [style[line.name] for line in along]
     finish_right(figure, axes, [(name, look, *end) for name, look, end in zip(labels, of_lines, ends, strict=True)])
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {option.axis}"
-    with_it = f" With it {joined([in_words(key) for key in option.together])} changed." if option.together else ""
+    with_it = f" Changed with it: {joined([in_words(key) for key in option.together])}." if option.together else ""
     seeds = " Faint points are single seeds." if any(len(cell.per_seed) > 1 for cell in cells) else ""
     quality = _quality(measure).capitalize()
-    caption = f"{quality} at each {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}"
+    caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}"
     told = "; ".join(
         f"{line.name}: " + ", ".join(f"at {value:g} {estimate_text(cell)}" for value, _, cell in line.points)
         for line in along
@@ -145,64 +143,58 @@ class _Scale:
             axes.axvline(between, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)))
 
 
-def costs_along(comparison: Comparison) -> list[Plot | None]:
-    """Quality against parameters and against training seconds, a line through the values of the model's, the data's or
-    the budget's number with the most of them; empty where none was swept. Quality is bits per byte, or, where nobody
-    measured that, the first headline."""
+def cost_along(comparison: Comparison, kind: str) -> Plot | None:
+    """Quality against a cost of COSTS, a line through the values of a number that changes the cost: of those of the
+    model, the data, the training and the budget the one with the most values. Quality is bits per byte, or, where
+    nobody measured that, the first headline."""
     measure = comparison.ladder or next(iter(comparison.headlines), None)
-    options = [option for option in swept(comparison) if not option.key.startswith(("decoding.", "evals."))]
-    if measure is None or not options:
-        return []
-    along, _ = _lines(comparison, options[0], measure)
-    return [
-        _by_cost(comparison, options[0], along, measure, name, {s: float(np.mean(c)) for s, c in of_systems.items()})
-        for name, of_systems in costs_of(comparison).items()
-    ]
-
-
-def _by_cost(
-    comparison: Comparison,
-    option: Option,
-    along: Sequence[Line],
-    measure: Measure,
-    cost_name: str,
-    of_system: Mapping[str, float],
-) -> Plot | None:
-    known = {
-        line.name: [(of_system[system], cell, value) for value, system, cell in line.points if of_system.get(system)]
-        for line in along
-    }
-    known = {name: row for name, row in known.items() if row}
-    costs = [cost for row in known.values() for cost, _, _ in row]
-    if not costs or max(costs) < _TELLING_COST * min(costs):
+    if measure is None:
         return None
+    of_system = cost_of_systems(comparison, kind)
+    for option in swept(comparison):
+        if not option.key.startswith(("decoding.", "evals.")):
+            along = [_that_cost(line, of_system) for line in _lines(comparison, option, measure)[0]]
+            if any(tells([of_system[system] for _, system, _ in line.points]) for line in along):
+                return _along_cost(comparison, option, [line for line in along if line.points], measure, kind)
+    return None
+
+
+def _that_cost(line: Line, of_system: Mapping[str, float]) -> Line:
+    """The line without points that have no place on a logarithmic axis of costs."""
+    return replace(line, points=tuple(point for point in line.points if of_system.get(point[1])))
+
+
+def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], measure: Measure, kind: str) -> Plot:
+    of_system = cost_of_systems(comparison, kind)
     style = _style(comparison, along)
-    labels = {name: beside_row(name) for name in known}
-    figure = new_figure(right_height(list(labels.values()), 1.4))
+    labels = [beside_row(line.name) for line in along]
+    figure = new_figure(right_height(labels, 1.4))
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    for name, row in known.items():
-        look = style[name]
-        finite = [(cost, value_of(cell)) for cost, cell, value in row if math.isfinite(value)]
+    ends = []
+    for line, name in zip(along, labels, strict=True):
+        look = style[line.name]
+        xs, cells = [of_system[system] for _, system, _ in line.points], [cell for _, _, cell in line.points]
+        finite = [(x, value_of(cell)) for x, (value, _, cell) in zip(xs, line.points, strict=True) if value < math.inf]
         axes.plot(*zip(*finite, strict=True), color=look.colour, linewidth=1.0, alpha=0.9)
-        points(axes, [cell for _, cell, _ in row], [cost for cost, _, _ in row], look, across=False, size=4.5)
+        points(axes, cells, xs, look, across=False, size=4.5)
+        ends.append((name, look, xs[-1], value_of(cells[-1])))
     axes.margins(0.05, 0.08)
-    _quality_axis(axes, measure, [cell for row in known.values() for _, cell, _ in row])
+    _quality_axis(axes, measure, [cell for line in along for _, _, cell in line.points])
     quantity_axis(axes.xaxis)
-    axes.set_xlabel(f"{cost_name}  (logarithmic)")
-    finish_right(
-        figure, axes, [(labels[name], style[name], row[-1][0], value_of(row[-1][1])) for name, row in known.items()]
-    )
-    title = f"{_quality(measure).capitalize()} against {cost_name}, along {option.axis}"
-    first = option.values[0]
+    axes.set_xlabel(f"{kind}  (logarithmic)")
+    finish_right(figure, axes, ends)
+    title = f"{_quality(measure).capitalize()} against {kind}, along {option.axis}"
     caption = (
-        f"A line goes through the values of {option.axis}, from {first:g} up. Lines across points are 95 % intervals."
+        f"A line goes through the values of {option.axis}, from {option.values[0]:g} up. "
+        "Lines across points are 95 % intervals."
     )
     told = "; ".join(
-        f"{name}: " + ", ".join(f"{estimate_text(cell)} for {quantity(cost)}" for cost, cell, _ in row)
-        for name, row in known.items()
+        f"{line.name}: "
+        + ", ".join(f"{estimate_text(cell)} for {quantity(of_system[system])}" for _, system, cell in line.points)
+        for line in along
     )
-    name = f"cost_{cost_name.replace(' ', '_')}_along_{file_name(option.key.rpartition('.')[2])}"
+    name = f"cost_{file_name(kind)}_along_{file_name(option.key.rpartition('.')[2])}"
     return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
 
 

@@ -151,13 +151,13 @@ def test_numbers_that_always_change_together_are_one_option(sweep: Sweep) -> Non
     ("key", "axis"),
     [
         ("decoding.transforms.temperature.temperature", "temperature"),
-        ("decoding.transforms.top_p.p", "top p, p"),
+        ("decoding.transforms.top_p.p", "p of top p"),
         ("model.learning_rate", "learning rate"),
         ("model.order", "order"),
-        ("model.members.first.order", "first, order"),
+        ("model.members.first.order", "order of first"),
         ("budget.tokens", "training budget, tokens"),
-        ("evals.arithmetic.max_digits", "arithmetic eval, max digits"),
-        ("data.config.sources.arithmetic.max_digits", "arithmetic, max digits"),
+        ("evals.arithmetic.max_digits", "max digits of arithmetic eval"),
+        ("data.config.sources.arithmetic.max_digits", "max digits of arithmetic"),
         ("tokenizer.config.vocab_size", "vocab size"),
     ],
 )

@@ -110,7 +110,7 @@ def test_its_description_says_every_value(varied: Varied, compare: Callable[[Pat
 def test_what_changes_with_it_is_said(varied: Varied, compare: Callable[[Path], Comparison]) -> None:
     both = {str(size): {"budget.num_params": size, "model.d_model": size // 100} for size in (1000, 4000)}
     plot = plots(compare(varied("ngram-greedy-s0", both)))["perplexity_sweep_num_params"]
-    assert "With it d model changed" in plot.caption
+    assert "Changed with it: d model." in plot.caption
 
 
 @pytest.fixture
