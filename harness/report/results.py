@@ -144,8 +144,7 @@ def load(results: Path, whole: bool = False) -> list[Results]:
     for report_folder, folders in groups.items():
         records = [(folder, _read_record(folder)) for folder in folders]
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
-        of_systems = [_system_settings(record, whole) for _, record in records]
-        of_decodings = [flat({"decoding": record.decoding}) for _, record in records]
+        of_systems, of_decodings = _settings([record for _, record in records], whole)
         named = zip(records, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
         runs = tuple(
             Run(folder, record, system, decoding, of_system | of_decoding)
@@ -239,6 +238,31 @@ def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
             f"{folder / SAMPLES_FILE} has no column {', '.join(sorted(missing))}; it has {list(table.columns)}."
         )
     return table.reindex(columns=_SAMPLE_COLUMNS)
+
+
+def _settings(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The settings of each record's system and of its decoding.
+
+    A fit that they name is what it was fitted from, whatever its seed: what goes on from three seeds of one fit is one
+    system. Where that would make one of two runs of the same seed, fits are named by their ids.
+    """
+    systems = [_system_settings(record, whole) for record in records]
+    decodings = [flat({"decoding": record.decoding}) for record in records]
+    by_recipe = [
+        [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
+        for all_settings in (systems, decodings)
+    ]
+    fits: dict[str, str] = {}
+    for system, decoding, record in zip(*by_recipe, records, strict=True):
+        names = repr(sorted(record.recipes))
+        if fits.setdefault(repr((system, decoding, record.seed)), names) != names:
+            return systems, decodings
+    return by_recipe[0], by_recipe[1]
+
+
+def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The settings with other names in the place of those that have one."""
+    return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
 def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:

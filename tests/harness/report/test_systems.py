@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.runs.findings import Findings
 from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus, DataSource, Document
 from harness.training.workshop import Prepared
+from tests.harness.report.fake_results import copy_run
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals")
 # Leaves whose other values can't be told from the value that they have.
@@ -110,7 +112,7 @@ def write(config: dict[str, Any], results: Path, value: float, finished_at: str)
     findings = Findings(metrics=[Metric("arithmetic", 1, "exact_match", "all", value, "share", True, 10, 10)])
     another_fit = results / "fits" / "a-fit"
     another_fit.mkdir(parents=True, exist_ok=True)
-    (another_fit / FIT_FILE).write_text("{}")
+    (another_fit / FIT_FILE).write_text('{"recipe": "another"}')
     plan = runs.plan(settings, Loaded())
     record = runs._record(plan, None, findings, finished_at)
     name = content_hash([plan.run_id, value])
@@ -161,3 +163,38 @@ def test_every_setting_gives_a_row_of_its_own(model: str, tokenizer: str, tmp_pa
     assert refused == []
     assert tried > 40
     assert merged == []
+
+
+@pytest.fixture
+def going_on(small: Path) -> Callable[[dict[tuple[str, int], str]], int]:
+    """How many systems the report has of runs that go on from fits: {(fit, seed): what the fit is but for its seed}."""
+
+    def num_systems(recipes: dict[tuple[str, int], str]) -> int:
+        for place, ((fit, seed), recipe) in enumerate(recipes.items()):
+            changes = {"training.continue_from": fit, "seed": seed, "recipes": {fit: recipe}}
+            copy_run(small / "ngram-greedy-s0", str(place), changes)
+        for folder in small.glob("*-s0"):
+            shutil.rmtree(folder)
+        return len(Comparison(load(small)[0]).systems)
+
+    return num_systems
+
+
+def test_going_on_from_each_seed_s_own_fit_is_one_system(
+    going_on: Callable[[dict[tuple[str, int], str]], int],
+) -> None:
+    assert going_on({("first", 0): "same", ("second", 1): "same", ("third", 2): "same"}) == 1
+
+
+def test_going_on_from_other_fits_is_another_system(going_on: Callable[[dict[tuple[str, int], str]], int]) -> None:
+    assert going_on({("a0", 0): "a", ("b0", 0): "b", ("a1", 1): "a", ("b1", 1): "b"}) == 2
+
+
+def test_all_seeds_may_go_on_from_one_fit(going_on: Callable[[dict[tuple[str, int], str]], int]) -> None:
+    assert going_on({("first", 0): "same", ("first", 1): "same"}) == 1
+
+
+def test_one_seed_that_goes_on_from_several_seeds_of_a_fit_is_several_systems(
+    going_on: Callable[[dict[tuple[str, int], str]], int],
+) -> None:
+    assert going_on({("first", 0): "same", ("second", 0): "same"}) == 2
