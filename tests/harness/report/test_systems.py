@@ -18,7 +18,7 @@ from harness.config.compose import compose
 from harness.config.identity import content_hash
 from harness.evaluation.metric import Metric
 from harness.report.comparison import Comparison
-from harness.report.results import load
+from harness.report.results import labels, load
 from harness.runs import run as runs
 from harness.runs.findings import Findings
 from harness.runs.settings import typed
@@ -198,3 +198,10 @@ def test_one_seed_that_goes_on_from_several_seeds_of_a_fit_is_several_systems(
     going_on: Callable[[dict[tuple[str, int], str]], int],
 ) -> None:
     assert going_on({("first", 0): "same", ("second", 0): "same"}) == 2
+
+
+def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
+    strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
+    assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
+    others = [{"decoding.name": "top_p", "decoding.transforms.top_p.p": p} for p in (0.5, 0.9)]
+    assert labels(others, "decoding.name") == ["top_p, p=0.5", "top_p, p=0.9"]
