@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.ticker import MaxNLocator
 
 from harness.report.comparison import Cell, Comparison, Measure
@@ -70,7 +70,8 @@ def share_axis(axis: Axis, highest: float, num_ticks: int = 5) -> None:
         tick for tick in MaxNLocator(num_ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top) if tick <= 1.01 * top
     ]
     axis.set_ticks(ticks, [f"{100 * tick:.3g}" + (" %" if tick == ticks[-1] else "") for tick in ticks])
-    axis.axes.set(**{f"{axis.axis_name}lim": (-0.03 * top, 1.03 * top)})
+    set_limits = axis.axes.set_xlim if isinstance(axis, XAxis) else axis.axes.set_ylim
+    set_limits(-0.03 * top, 1.03 * top)
 
 
 def top_of(cells: Sequence[Cell]) -> float:

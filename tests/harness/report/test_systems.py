@@ -200,6 +200,15 @@ def test_one_seed_that_goes_on_from_several_seeds_of_a_fit_is_several_systems(
     assert going_on({("first", 0): "same", ("second", 0): "same"}) == 2
 
 
+def test_drafts_that_are_seeds_of_one_fit_are_one_strategy(small: Path) -> None:
+    for seed, draft in enumerate(("first", "second")):
+        changes = {"decoding.draft": draft, "seed": seed, "recipes": {draft: "same"}}
+        copy_run(small / "ngram-greedy-s0", f"drafted-{seed}", changes)
+    for folder in small.glob("*-s0"):
+        shutil.rmtree(folder)
+    assert Comparison(load(small)[0]).decodings == ("greedy",)
+
+
 def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
     strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
     assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
