@@ -182,8 +182,10 @@ def tells(costs: Sequence[float]) -> bool:
 
 
 def plain_log_axis(axis: Axis) -> None:
-    """Ticks as people write them: 2, 2.5, 3, 4."""
-    axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
+    """Ticks as people write them: 2, 2.5, 3, 4; fewer of them where the axis spans much."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 3, 4, 6) if high > 3 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    axis.set_major_locator(LogLocator(base=10, subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.minorticks_off()
 
