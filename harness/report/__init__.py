@@ -15,9 +15,9 @@ from harness.report.page import render
 from harness.report.pairs import compare_pairs
 from harness.report.plots.calibrations import calibrations
 from harness.report.plots.evals import measures, slices
-from harness.report.plots.learning import costs, curves, ladder
+from harness.report.plots.learning import COSTS, cost, curves, ladder
 from harness.report.plots.style import Plot, plotting
-from harness.report.plots.sweeps import sweeps
+from harness.report.plots.sweeps import cost_along, sweeps
 from harness.report.plots.tradeoffs import tradeoffs
 from harness.report.results import Results, load
 from harness.report.summary import readable, write_tables
@@ -93,8 +93,8 @@ def _write(results: Results, folder: Path) -> Report:
 def draw_all(comparison: Comparison) -> list[Plot]:
     """Every plot that the records allow, in the page's order."""
     with plotting():
-        along = sweeps(comparison)
-        plots = [ladder(comparison), *along, *([] if along else [*curves(comparison), *costs(comparison)])]
+        plots = [ladder(comparison), *sweeps(comparison), *curves(comparison)]
+        plots += [cost_along(comparison, kind) or cost(comparison, kind) for kind in COSTS]
         for headline in comparison.headlines:
             if headline != comparison.ladder:
                 plots.append(measures(comparison, headline.eval))

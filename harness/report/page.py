@@ -25,6 +25,7 @@ from harness.report.plots.evals import telling_decoding
 from harness.report.plots.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
 from harness.report.showcase import prompts, questions
 from harness.report.summary import intervals_cover, rows_of
+from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
 from harness.report.wording import estimate_text, heading, number, options_text, p_text, quantity, words
 
@@ -95,6 +96,8 @@ def _context(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> 
         "own": [_column(comparison, m) for m in own],
         "rows": _rows(comparison, pairs, shared, own),
         "plots": [(plot, svgs[plot.name]) for plot in plots],
+        "drawn_sections": {plot.section for plot in plots},
+        "undrawn": [option.axis for option in swept(comparison)[MOST_OPTIONS:]],
         "prompts": prompts(comparison),
         "questions": questions(comparison, telling),
         "neighbours": [_neighbours(comparison, pairs, m, telling[m.eval]) for m in comparison.headlines],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,7 +89,7 @@ class Run:
     decoding: str
     """The label of the decoding strategy."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Those in which systems of this name differ, by their short names."""
+    """Everything configured that can change a number, but the seed, by dotted names."""
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -144,11 +144,13 @@ def load(results: Path, whole: bool = False) -> list[Results]:
     for report_folder, folders in groups.items():
         records = [(folder, _read_record(folder)) for folder in folders]
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
-        systems = _labels([_system_settings(record, whole) for _, record in records], "model.name")
-        decodings = _labels([flat({"decoding": record.decoding}) for _, record in records], "decoding.name")
+        of_systems, of_decodings = _settings([record for _, record in records], whole)
+        named = zip(records, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
         runs = tuple(
-            Run(folder, record, system, decoding, differing)
-            for (folder, record), (system, differing), (decoding, _) in zip(records, systems, decodings, strict=True)
+            Run(folder, record, system, decoding, of_system | of_decoding)
+            for ((folder, record), system, decoding), of_system, of_decoding in zip(
+                named, of_systems, of_decodings, strict=True
+            )
         )
         for run in runs:
             _ = run.samples, run.curve  # what can't be read is said before anything is written
@@ -238,6 +240,31 @@ def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return table.reindex(columns=_SAMPLE_COLUMNS)
 
 
+def _settings(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The settings of each record's system and of its decoding.
+
+    A fit that they name is what it was fitted from, whatever its seed: what goes on from three seeds of one fit is one
+    system. Where that would make one of two runs of the same seed, fits are named by their ids.
+    """
+    systems = [_system_settings(record, whole) for record in records]
+    decodings = [flat({"decoding": record.decoding}) for record in records]
+    by_recipe = [
+        [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
+        for all_settings in (systems, decodings)
+    ]
+    fits: dict[str, str] = {}
+    for system, decoding, record in zip(*by_recipe, records, strict=True):
+        names = repr(sorted(record.recipes))
+        if fits.setdefault(repr((system, decoding, record.seed)), names) != names:
+            return systems, decodings
+    return by_recipe[0], by_recipe[1]
+
+
+def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The settings with other names in the place of those that have one."""
+    return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
 def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
     """Everything configured that can change a number, but seed and decoding."""
     settings = {
@@ -252,31 +279,32 @@ def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
     return {key: value for key, value in dotted.items() if key not in _DERIVED}
 
 
-def _labels(all_settings: list[dict[str, Any]], name_key: str) -> list[tuple[str, dict[str, Any]]]:
-    """A label a run: its name, then the settings in which runs of that name differ; and those, by short names."""
-    by_name: dict[str, list[dict[str, Any]]] = {}
+def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:
+    """A label each: its name, then the settings in which those of that name differ ('NAME, order=3'). A setting of
+    the same name stands in its place: 'temperature=0.3'."""
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
     for settings in all_settings:
         by_name.setdefault(str(settings.get(name_key)), []).append(settings)
-    labels = []
+    written = []
     for settings in all_settings:
         name = str(settings.get(name_key))
         keys = sorted({key for other in by_name[name] for key in other})
         differing = [key for key in keys if _differ(key, by_name[name])]
         shorts = Counter(_short(key) for key in differing)
-        concerned = [key for key in differing if _concerns(key, settings)]
-        own = {_short(k) if shorts[_short(k)] == 1 else k: (k, settings.get(k)) for k in concerned}
-        parts = [f"{short}={_plain(key, value)}" for short, (key, value) in own.items()]
-        labels.append((", ".join([name, *parts]), {short: value for short, (_, value) in own.items()}))
-    return labels
+        concerned = {(_short(k) if shorts[_short(k)] == 1 else k): k for k in differing if _concerns(k, settings)}
+        parts = [f"{short}={_plain(key, settings.get(key))}" for short, key in concerned.items()]
+        first = name if name not in concerned else parts.pop(list(concerned).index(name))
+        written.append(", ".join([first, *parts]))
+    return written
 
 
-def _differ(key: str, all_settings: list[dict[str, Any]]) -> bool:
+def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a setting has several values among those that it concerns."""
     concerned = [settings for settings in all_settings if _concerns(key, settings)]
     return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
 
 
-def _concerns(key: str, settings: dict[str, Any]) -> bool:
+def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
     """An eval's options concern only the runs that ask the eval."""
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
 

@@ -46,6 +46,17 @@ def find_fit(name: str, results: Path) -> Path:
     return ResultsFolder.around(run).fit(RunRecord.read(run).fit_id)
 
 
+def recipe_of(fit: Path) -> str:
+    """What the fit in a folder is but for its seed. UserError where the folder does not say it."""
+    try:
+        return str(json.loads((fit / FIT_FILE).read_text(encoding="utf-8"))["recipe"])
+    except (KeyError, ValueError):
+        raise UserError(
+            f"{fit / FIT_FILE} does not say what was fitted: it is damaged, or an earlier bakeoff wrote it. Delete the "
+            "folder, and run the command again that made it."
+        ) from None
+
+
 def all_runs(results: Path) -> Iterator[tuple[str, str, str, str]]:
     """(id, experiment, status, finished at) of every run; unfinished ones too."""
     if not results.is_dir():

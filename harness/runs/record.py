@@ -89,6 +89,9 @@ class RunRecord:
     """The plugin files that the run was made with: each module's path."""
     decoding_id: str = ""
     """The hash of the decoding strategy; with fit_id it says where the answers are kept."""
+    recipes: dict[str, str] = field(default_factory=dict)
+    """Of each fit that the settings name (what training continues from, a draft), by its id: the id that it would have
+    with seed 0, so the same for every seed of one fit."""
     rescored_from: str | None = None
     """The run whose answers were scored again to make this one."""
     schema_version: int = field(default=SCHEMA_VERSION)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
 from harness.runs.findings import Findings, score_rows
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import find_fit
+from harness.runs.lookup import find_fit, recipe_of
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
@@ -50,6 +51,8 @@ class RunPlan(EvalPlan):
     """With the ids of fits where the user named runs."""
     fit_settings: FitSettings
     workshop: Workshop
+    recipes: Mapping[str, str]
+    """Of each fit that the settings name, by its id: what it is but for its seed."""
 
 
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
@@ -72,6 +75,7 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
         settings=settings,
         fit_settings=fit_settings,
         workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
+        recipes={name: recipe_of(folder) for name, folder in elsewhere.items()},
     )
 
 
@@ -183,4 +187,5 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         errors=findings.failures,
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=plan.decoding_id,
+        recipes=dict(plan.recipes),
     )

@@ -7,6 +7,7 @@ fit that was killed goes on from its checkpoint.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Fit:
     model: LanguageModel
     tokenizer: Tokenizer
     facts: Mapping[str, Any]
-    """What fit.json holds: spent, cost, num_params_missed_by, peak_memory_bytes."""
+    """What fit.json holds: recipe, spent, cost, num_params_missed_by, peak_memory_bytes."""
 
     def curve(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / CURVE_FILE)
@@ -66,6 +67,16 @@ class Fit:
 def fit_id(settings: FitSettings, corpus: Corpus) -> str:
     """The content hash that names a fit."""
     return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
+
+
+def recipe(settings: FitSettings, corpus: Corpus, earlier: Fit | None) -> str:
+    """What a fit is but for its seed: the id that it would have with seed 0, all that it goes on from named alike.
+
+    earlier: the fit that it goes on from.
+    """
+    continue_from = None if earlier is None else earlier.facts["recipe"]
+    training = dataclasses.replace(settings.training, continue_from=continue_from)
+    return fit_id(dataclasses.replace(settings, training=training, seed=0), corpus)
 
 
 def pick_device(name: str) -> torch.device:

@@ -27,7 +27,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.curve import Spent, Validation
-from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log
+from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible
@@ -90,6 +90,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
     pd.DataFrame(curve).to_parquet(folder / CURVE_FILE)
     facts = {
         "fit_id": folder.name,
+        "recipe": recipe(settings, corpus, earlier),
         "seed": settings.seed,
         "spent": asdict(spent),
         "cost": asdict(model.cost()),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.ticker import MaxNLocator
 
 from harness.report.comparison import Cell, Comparison, Measure
 from harness.report.plots.style import WIDTH, Look
@@ -31,6 +34,20 @@ def points(axes: Axes, cells: Sequence[Cell], places: Sequence[float], look: Loo
     axes.plot(xs, ys, look.marker, color=look.colour, markersize=size, zorder=3)
 
 
+def banded_line(axes: Axes, places: Sequence[float], cells: Sequence[Cell], look: Look, size: float) -> None:
+    """Values along a numeric axis as a line with markers, its intervals as a band."""
+    low, high = zip(*map(ends_of, cells), strict=True)
+    axes.fill_between(places, low, high, color=look.colour, alpha=0.13, linewidth=0)
+    values = [value_of(cell) for cell in cells]
+    axes.plot(places, values, look.marker, color=look.colour, markersize=size, linestyle="-", linewidth=1.3)
+
+
+def ends_of(cell: Cell) -> tuple[float, float]:
+    """The ends of the interval; the value where there is none."""
+    low, high = cell.estimate.ci_low, cell.estimate.ci_high
+    return (value_of(cell),) * 2 if low is None or high is None else (low, high)
+
+
 def has_value(cell: Cell) -> bool:
     return cell.estimate.value is not None
 
@@ -42,13 +59,47 @@ def value_of(cell: Cell) -> float:
 
 def legend_columns(names: Sequence[str]) -> int:
     """How many of these names stand side by side in a legend as wide as a figure; inches are those of its font."""
-    return max(1, min(4, len(names), int(WIDTH / (0.37 + 0.071 * max(map(len, names), default=1)))))
+    widest = max((len(line) for name in names for line in name.splitlines()), default=1)
+    return max(1, min(4, len(names), int(WIDTH / (0.37 + 0.071 * widest))))
+
+
+def share_axis(axis: Axis, highest: float, num_ticks: int = 5) -> None:
+    """An axis of shares, from none to all, or to somewhat above the highest where that is below a half."""
+    top = 1.0 if highest > 0.5 else max(0.05, 1.1 * highest)
+    ticks = [
+        tick for tick in MaxNLocator(num_ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top) if tick <= 1.01 * top
+    ]
+    axis.set_ticks(ticks, [f"{100 * tick:.3g}" + (" %" if tick == ticks[-1] else "") for tick in ticks])
+    set_limits = axis.axes.set_xlim if isinstance(axis, XAxis) else axis.axes.set_ylim
+    set_limits(-0.03 * top, 1.03 * top)
+
+
+def top_of(cells: Sequence[Cell]) -> float:
+    """The highest end of an interval, value or chance."""
+    ends = [end for cell in cells for end in (cell.estimate.ci_high, cell.estimate.value, cell.chance)]
+    return max([end for end in ends if end is not None], default=0.0)
+
+
+def file_name(name: str) -> str:
+    """A name as a part of a file's."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]
 
 
 def beside_row(name: str) -> str:
-    """A name for a row of a plot: a long one takes several lines, broken at its spaces."""
-    lines = textwrap.wrap(visible(name, one_line=True), _MAX_LABEL, break_long_words=False, break_on_hyphens=False)
+    """A name beside a row, a line or in a legend: a long one takes several lines, broken at its spaces, and at '='
+    where an option alone is too long."""
+    parts = [
+        part.replace("=", "= ", 1) if len(part) > _MAX_LABEL else part
+        for part in visible(name, one_line=True).split(" ")
+    ]
+    lines = textwrap.wrap(" ".join(parts), _MAX_LABEL, break_long_words=False, break_on_hyphens=False)
     return "\n".join(map(label, lines))
+
+
+def right_height(names: Sequence[str], around: float) -> float:
+    """Inches of a figure with these names in its right margin, as `beside_row` gives them. around: what its axis and
+    margins take."""
+    return max(3.1, 0.2 * len(names) * max(1 + name.count("\n") for name in names) + around)
 
 
 def row_height(names: Sequence[str], one_line: float) -> float:

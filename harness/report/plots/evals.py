@@ -6,7 +6,6 @@ No eval or decoding strategy is named: what is drawn follows from the measures a
 from __future__ import annotations
 
 import math
-import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -18,16 +17,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.comparison import ANY_DECODING, Comparison, Measure, beginning
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure, beginning
 from harness.report.plots.drawing import (
+    banded_line,
     beside_row,
+    file_name,
     has_value,
     label,
     legend_columns,
     measured,
     points,
     row_height,
-    value_of,
+    share_axis,
+    top_of,
 )
 from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.wording import estimate_text, joined, quantity, words
@@ -35,39 +37,47 @@ from harness.report.wording import estimate_text, joined, quantity, words
 _MAX_CATEGORIES = 12
 _LONGEST_LINE = 26  # of a panel's title; beside long names panels are narrow
 _LONGEST_BESIDE_LONG_NAMES, _LONG_NAME = 15, 16
+_PANELS_ACROSS = 2
 _BASELINE = Look(MUTED, "d")
+_SAME = Look(MUTED, "o")
 
 
 def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     """Every measure of an eval, a panel each: systems down and baselines below them, values across, a marker a decoding
-    strategy, chance dotted."""
+    strategy, chance dotted. Panels with baselines come first, so that the others have no empty rows."""
+    beside = baselines(comparison, eval_name)
     shown = [m for m in measures_of_models(comparison, eval_name) if _any_value(comparison, m)]
+    shown.sort(key=lambda measure: not any(measure in row for row in beside.values()))
     if not shown:
         return None
     decodings = comparison.decodings_of(shown[0])
     systems = [s for s in comparison.systems if any(comparison.cell(s, ANY_DECODING, m) for m in shown)]
-    beside = baselines(comparison, eval_name)
+    decodings_in = {m: decodings if _differs(comparison, m, systems, decodings) else (ANY_DECODING,) for m in shown}
     style = looks(comparison.systems if len(decodings) == 1 else decodings)
-    num_columns = min(2, len(shown))
-    num_rows = math.ceil(len(shown) / num_columns)
-    names_of_decodings = [label(decoding) for decoding in decodings]
+    names_of_decodings = [beside_row(decoding) for decoding in decodings]
     num_legend_rows = math.ceil(len(decodings) / legend_columns(names_of_decodings))
-    names = [beside_row(name) for name in [*systems, *map(words, beside)]]
-    panel_height = row_height(names, 0.24) * len(names) + 0.7
-    figure = new_figure(panel_height * num_rows + 0.2 * (1 + num_legend_rows))
-    grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
-    narrow = max(len(line) for name in names for line in name.splitlines()) > _LONG_NAME
-    for panel, axes in enumerate(grid.flat):
-        if panel >= len(shown):
+    rows = [shown[first : first + _PANELS_ACROSS] for first in range(0, len(shown), _PANELS_ACROSS)]
+    below = [[name for name, cells in beside.items() if any(measure in cells for measure in row)] for row in rows]
+    names = [[beside_row(name) for name in [*systems, *map(words, found)]] for found in below]
+    every_name = [name for row in names for name in row]
+    each = row_height(every_name, max(0.24, 0.045 * len(decodings)))
+    heights = [each * len(row) + 0.7 for row in names]
+    figure = new_figure(sum(heights) + 0.2 + row_height(names_of_decodings, 0.2) * num_legend_rows)
+    grid = figure.subplots(
+        len(rows), min(_PANELS_ACROSS, len(shown)), sharey="row", squeeze=False, height_ratios=heights
+    )
+    narrow = max(len(line) for name in every_name for line in name.splitlines()) > _LONG_NAME
+    for row, found, labels, panels in zip(rows, below, names, grid, strict=True):
+        for axes in panels[len(row) :]:
             axes.set_visible(False)
-            continue
-        _measure_panel(axes, comparison, shown[panel], systems, decodings, style)
-        rows = [(len(systems) + place, row.get(shown[panel])) for place, row in enumerate(beside.values())]
-        known = [(place, cell) for place, cell in rows if cell and has_value(cell)]
-        points(axes, [cell for _, cell in known], [place for place, _ in known], _BASELINE, across=True, size=3.6)
-        _finish_panel(axes, comparison, shown[panel], len(systems) + len(beside), narrow)
-    for axes in grid[:, 0]:
-        axes.set_yticks(range(len(names)), names)
+        for measure, axes in zip(row, panels, strict=False):
+            cells = _measure_panel(axes, comparison, measure, systems, decodings_in[measure], style)
+            known = [(len(systems) + place, beside[name].get(measure)) for place, name in enumerate(found)]
+            known_cells = [(place, cell) for place, cell in known if cell and has_value(cell)]
+            beside_cells = [cell for _, cell in known_cells]
+            points(axes, beside_cells, [place for place, _ in known_cells], _BASELINE, across=True, size=3.6)
+            _finish_panel(axes, measure, [*cells, *beside_cells], len(labels), narrow)
+        panels[0].set_yticks(range(len(labels)), labels)
     if len(decodings) > 1:
         _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")
     title = f"{words(eval_name).capitalize()}: all measures"
@@ -77,13 +87,23 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         + ". Lines are 95 % intervals"
         + (", markers decoding strategies" if len(decodings) > 1 else "")
         + (", the dotted line is chance." if any(_chance(comparison, m) is not None for m in shown) else ".")
+        + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
     )
     told = "; ".join(
-        _told(comparison, m, systems, decodings)
+        _told(comparison, m, systems, decodings_in[m])
         + "".join(f", {words(name)} {estimate_text(row[m])}" for name, row in beside.items() if m in row)
         for m in shown
     )
-    return drawn(figure, f"{_file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {told}.")
+    return drawn(figure, f"{file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {told}.")
+
+
+def _differs(comparison: Comparison, measure: Measure, systems: Sequence[str], decodings: Sequence[str]) -> bool:
+    """Whether decoding changes the measure of some system."""
+    for system in systems:
+        cells = [cell for decoding in decodings if (cell := comparison.cell(system, decoding, measure))]
+        if len({None if cell.estimate.value is None else f"{cell.estimate.value:.6g}" for cell in cells}) > 1:
+            return True
+    return False
 
 
 def _measure_panel(
@@ -93,29 +113,30 @@ def _measure_panel(
     systems: Sequence[str],
     decodings: Sequence[str],
     style: dict[str, Look],
-) -> None:
+) -> list[Cell]:
+    """The points of a panel, drawn; a marker a system where strategies are told apart nowhere. Gives what was drawn."""
+    shown = []
     for rank, decoding in enumerate(decodings):
-        for members in [[s] for s in systems] if len(decodings) == 1 else [list(systems)]:
-            cells = [
-                (systems.index(s), c) for s in members if (c := comparison.cell(s, decoding, measure)) and has_value(c)
-            ]
-            offset = _dodge(rank, len(decodings), 0.6)
-            look = style[members[0] if len(decodings) == 1 else decoding]
-            points(axes, [c for _, c in cells], [place + offset for place, _ in cells], look, across=True, size=3.6)
+        for place, system in enumerate(systems):
+            cell = comparison.cell(system, decoding, measure)
+            if cell and has_value(cell):
+                look = style.get(decoding) or style.get(system) or _SAME
+                points(axes, [cell], [place + _dodge(rank, len(decodings), 0.6)], look, across=True, size=3.6)
+                shown.append(cell)
+    return shown
 
 
-def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows: int, narrow: bool) -> None:
-    chance = _chance(comparison, measure)
+def _finish_panel(axes: Axes, measure: Measure, cells: Sequence[Cell], num_rows: int, narrow: bool) -> None:
+    chance = next((cell.chance for cell in cells if cell.chance is not None), None)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
-    arrow = {True: " (→ better)", False: " (← better)", None: ""}[measure.higher_is_better]
+    arrow = {True: " (→\u00a0better)", False: " (←\u00a0better)", None: ""}[measure.higher_is_better]
     longest = _LONGEST_BESIDE_LONG_NAMES if narrow else _LONGEST_LINE
     axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow, longest)))
     axes.set_ylim(num_rows - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     if measure.unit == "share":
-        axes.set_xlim(-0.03, 1.03)
-        axes.set_xticks([0, 0.5, 1], ["0", "50", "100 %"])
+        share_axis(axes.xaxis, top_of(cells), num_ticks=3)
     else:
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -131,44 +152,36 @@ def slices(comparison: Comparison, measure: Measure) -> list[Plot | None]:
 
 
 def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, parts: list[str]) -> Plot | None:
-    style = looks(comparison.systems)
     cells = {
         system: [comparison.cell(system, decoding, measure, f"{name}={part}") for part in parts]
         for system in comparison.systems
     }
     cells = {system: row for system, row in cells.items() if any(c and has_value(c) for c in row)}
-    if not cells or len(parts) < 2:
-        return None
     numbers = _as_numbers(parts)
-    crowded = len(parts) > _MAX_CATEGORIES
-    if crowded and numbers is None:
+    many = len(parts) > _MAX_CATEGORIES
+    if not cells or len(parts) < 2 or (many and numbers is None):
         return None
-    places = numbers if crowded and numbers is not None else [float(place) for place in range(len(parts))]
-    num_legend_rows = math.ceil((len(cells) + 1) / legend_columns([label(system) for system in cells]))
-    figure = new_figure(2.7 + 0.19 * num_legend_rows)
-    axes = figure.add_subplot()
-    for rank, (system, row) in enumerate(cells.items()):
-        look = style[system]
-        offset = 0.0 if crowded else _dodge(rank, len(cells), min(0.72, 0.12 * len(cells)))
-        known = [(x + offset, c) for x, c in zip(places, row, strict=True) if c and has_value(c)]
-        xs, found = [x for x, _ in known], [c for _, c in known]
-        if numbers is not None:
-            axes.plot(xs, [value_of(c) for c in found], color=look.colour, linewidth=0.8, alpha=0.5)
-        if not crowded:
-            points(axes, found, xs, look, across=False, size=4.2)
-    handles, names = [_handle(style[s]) for s in cells], [label(s) for s in cells]
+    places = numbers if many and numbers is not None else [float(place) for place in range(len(parts))]
     chances = [next((c.chance for row in cells.values() if (c := row[place]) and c.chance is not None), None) for place
     in
                range(len(parts))]  # fmt: skip
-    for x, chance in zip(places, chances, strict=True):
-        if chance is not None:
-            axes.plot(
-                [x - 0.44, x + 0.44], [chance, chance], color=MUTED, linewidth=1.4, linestyle=(0, (1, 1)), zorder=2
-            )
+    style = looks(comparison.systems)
+    handles, names = [_handle(style[system]) for system in cells], [beside_row(system) for system in cells]
     if any(chance is not None for chance in chances):
         handles.append(Line2D([], [], color=MUTED, linewidth=1.4, linestyle=(0, (1, 1))))
         names.append("chance")
-    if not crowded:
+    num_legend_rows = math.ceil(len(names) / legend_columns(names))
+    figure = new_figure(2.7 + row_height(names, 0.19) * num_legend_rows)
+    axes = figure.add_subplot()
+    for rank, (system, row) in enumerate(cells.items()):
+        known = [(x, c) for x, c in zip(places, row, strict=True) if c and has_value(c)]
+        if numbers is None:
+            offset = _dodge(rank, len(cells), min(0.72, 0.12 * len(cells)))
+            points(axes, [c for _, c in known], [x + offset for x, _ in known], style[system], across=False, size=4.2)
+        else:
+            banded_line(axes, [x for x, _ in known], [c for _, c in known], style[system], 0.0 if many else 4.2)
+    _draw_chances(axes, places, chances, connected=numbers is not None)
+    if not many:
         axes.set_xticks(places, [_tick(part) for part in parts])
         axes.set_xlim(-0.5, len(parts) - 0.5)
         axes.tick_params(axis="x", length=0)
@@ -178,23 +191,30 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
     of_ranges = numbers is not None and any(part.strip("0123456789.") for part in parts)
     axes.set_xlabel(words(name) + (", from" if of_ranges else ""))
     if measure.unit == "share":
-        top = max(0.12, min(1.02, axes.get_ylim()[1]))
-        axes.set_ylim(-0.03 * top, top)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
+        share_axis(axes.yaxis, top_of([c for row in cells.values() for c in row if c]))
     _legend(figure, handles, names, "outside lower center")
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"
     under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else (
-        f" Under {label(decoding)}, the decoding strategy with the highest mean here; the others are in runs.csv."
+        f" Under {decoding}, the decoding strategy with the highest mean here; the others are in runs.csv."
     )  # fmt: skip
-    caption = f"{words(measure.metric).capitalize()} by {words(name)}. Lines are 95 % intervals." + under
+    intervals = "Lines" if numbers is None else "Bands"
+    caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
     told = "; ".join(
         f"{system}: "
         + ", ".join(f"{part} {estimate_text(c) if c else 'not asked'}" for part, c in zip(parts, row, strict=True))
         for system, row in cells.items()
     )
     return drawn(
-        figure, f"{_file_name(measure.eval)}_by_{_file_name(name)}", "evals", title, caption, f"{title}. {told}."
+        figure, f"{file_name(measure.eval)}_by_{file_name(name)}", "evals", title, caption, f"{title}. {told}."
     )
+
+
+def _draw_chances(axes: Axes, places: Sequence[float], chances: Sequence[float | None], connected: bool) -> None:
+    """Dotted: a line through numbers, a dash at each category."""
+    known = [(place, chance) for place, chance in zip(places, chances, strict=True) if chance is not None]
+    parts = [known] if connected else [[(x - 0.44, chance), (x + 0.44, chance)] for x, chance in known]
+    for part in filter(None, parts):
+        axes.plot(*zip(*part, strict=True), color=MUTED, linewidth=1.4, linestyle=(0, (1, 1)), zorder=2)
 
 
 def telling_decoding(comparison: Comparison, measure: Measure) -> str:
@@ -255,7 +275,3 @@ def _tick(part: str) -> str:
 def _as_numbers(parts: Sequence[str]) -> list[float] | None:
     numbers = [number for part in parts if (number := beginning(part)) is not None]
     return numbers if len(numbers) == len(parts) else None
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]

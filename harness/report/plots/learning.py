@@ -6,16 +6,26 @@ drawn follows from the records.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from harness.report.comparison import ANY_DECODING, Comparison, Measure
-from harness.report.plots.drawing import beside_row, label, measured, points, row_height, value_of
+from harness.report.comparison import ANY_DECODING, Comparison
+from harness.report.plots.drawing import beside_row, file_name, measured, points, right_height, row_height, value_of
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
+from harness.report.results import Run
 from harness.report.wording import estimate_text, quantity
+
+COSTS: dict[str, Callable[[Run], Any]] = {
+    "parameters": lambda run: run.record.cost.get("num_params"),
+    "training seconds": lambda run: run.record.spent.get("seconds"),
+}
+_TELLING_FACTOR = 2
 
 
 def ladder(comparison: Comparison) -> Plot | None:
@@ -60,7 +70,7 @@ def ladder(comparison: Comparison) -> Plot | None:
 
 
 def curves(comparison: Comparison) -> list[Plot | None]:
-    """Validation bits per byte against training seconds, and against tokens."""
+    """Validation bits per byte against training seconds, and against tokens; none where nobody was trained in steps."""
     fits: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for run in comparison.fits():
         curve = run.curve
@@ -69,7 +79,7 @@ def curves(comparison: Comparison) -> list[Plot | None]:
             if len(kept):
                 columns = [kept[c].to_numpy(dtype=float) for c in ("seconds", "tokens", "validation_bits_per_byte")]
                 fits.setdefault(run.system, []).append((columns[0], columns[1], columns[2]))
-    if not fits:
+    if all(len(bits) == 1 for seeds in fits.values() for _, _, bits in seeds):
         return []
     return [
         _curve(comparison, {s: [(f[0], f[2]) for f in fits[s]] for s in fits}, "seconds", "training seconds"),
@@ -84,7 +94,7 @@ def _curve(
     if not len(positive):
         return None
     style = looks(comparison.systems)
-    figure = new_figure(max(3.1, 0.2 * len(fits) + 1.2))
+    figure = new_figure(right_height([beside_row(system) for system in fits], 1.2))
     axes = figure.add_subplot()
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -102,7 +112,7 @@ def _curve(
                 axes.plot(x, y, color=look.colour, linewidth=1.4, alpha=0.9 if len(fits[system]) == 1 else 0.65)
                 axes.plot(x[-1], y[-1], look.marker, color=look.colour, markersize=5, zorder=3)
         x, y = fits[system][0]
-        labels.append((label(system), look, high * 1.25 if len(x) == 1 else float(max(x[-1], low)), float(y[-1])))
+        labels.append((beside_row(system), look, high * 1.25 if len(x) == 1 else float(max(x[-1], low)), float(y[-1])))
     axes.margins(y=0.08)
     plain_log_axis(axes.yaxis)
     quantity_axis(axes.xaxis)
@@ -119,35 +129,19 @@ def _curve(
     return drawn(figure, f"validation_by_{name}", "learning", title, caption, f"{title}: {told}.")
 
 
-def costs(comparison: Comparison) -> list[Plot | None]:
-    """Quality against parameters, and against training seconds."""
+def cost(comparison: Comparison, kind: str) -> Plot | None:
+    """Quality against a cost of COSTS; none where the systems cost about the same."""
     measure = comparison.ladder
     if measure is None:
-        return []
-    params: dict[str, list[float]] = {}
-    seconds: dict[str, list[float]] = {}
-    for run in comparison.fits():
-        for into, value in ((params, run.record.cost.get("num_params")), (seconds, run.record.spent.get("seconds"))):
-            if value is not None:
-                into.setdefault(run.system, []).append(float(value))
-    return [
-        _cost(comparison, measure, params, "cost_parameters", "Quality against size", "parameters"),
-        _cost(comparison, measure, seconds, "cost_seconds", "Quality against training time", "training seconds"),
-    ]
-
-
-def _cost(
-    comparison: Comparison, measure: Measure, by_system: dict[str, list[float]], name: str, title: str, words_for_x: str
-) -> Plot | None:
-    rows = [
-        (s, c, float(np.mean(by_system[s]))) for s, c in measured(comparison, ANY_DECODING, measure) if s in by_system
-    ]
-    if not rows:
+        return None
+    of_system = cost_of_systems(comparison, kind)
+    rows = [(s, c, of_system[s]) for s, c in measured(comparison, ANY_DECODING, measure) if s in of_system]
+    xs = [x for _, _, x in rows]
+    if not tells(xs):
         return None
     style = looks(comparison.systems)
-    figure = new_figure(max(3.1, 0.2 * len(rows) + 1.2))
+    figure = new_figure(right_height([beside_row(system) for system, _, _ in rows], 1.2))
     axes = figure.add_subplot()
-    xs = [x for _, _, x in rows]
     if min(xs) > 0:
         axes.set_xscale("log")
         axes.set_xlim(min(xs) / 1.6, max(xs) * 1.6)
@@ -159,21 +153,39 @@ def _cost(
     for system, cell, x in rows:
         look = style[system]
         points(axes, [cell], [x], look, across=False, size=5.5)
-        labels.append((label(system), look, x, value_of(cell)))
+        labels.append((beside_row(system), look, x, value_of(cell)))
     axes.margins(y=0.08)
     plain_log_axis(axes.yaxis)
     quantity_axis(axes.xaxis)
-    axes.set_xlabel(f"{words_for_x}  (logarithmic)")
+    axes.set_xlabel(f"{kind}  (logarithmic)")
     axes.set_ylabel("test bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
-    told = "; ".join(f"{system}: {quantity(x)} {words_for_x}, {estimate_text(cell)}" for system, cell, x in rows)
-    caption = f"Test bits per byte against {words_for_x}: lower left is cheap and good. Lines are 95 % intervals."
-    return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
+    told = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
+    caption = f"Test bits per byte against {kind}: lower left is cheap and good. Lines are 95 % intervals."
+    title = f"Quality against {kind}"
+    return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {told}.")
+
+
+def cost_of_systems(comparison: Comparison, kind: str) -> dict[str, float]:
+    """The mean over seeds of a cost of COSTS, by system."""
+    of_seeds: dict[str, list[float]] = {}
+    for run in comparison.fits():
+        value = COSTS[kind](run)
+        if value is not None:
+            of_seeds.setdefault(run.system, []).append(float(value))
+    return {system: float(np.mean(values)) for system, values in of_seeds.items()}
+
+
+def tells(costs: Sequence[float]) -> bool:
+    """Whether costs are far enough apart to be an axis: equal runs differ in seconds, too."""
+    return len(costs) > 1 and max(costs) > _TELLING_FACTOR * min(costs)
 
 
 def plain_log_axis(axis: Axis) -> None:
-    """Ticks as people write them: 2, 2.5, 3, 4."""
-    axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
+    """Ticks as people write them: 2, 2.5, 3, 4; fewer of them where the axis spans much."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 3, 4, 6) if high > 3 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    axis.set_major_locator(LogLocator(base=10, subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.minorticks_off()
 
@@ -191,7 +203,7 @@ def quantity_axis(axis: Axis) -> None:
 
 def finish_right(figure: Figure, axes: Axes, labels: list[tuple[str, Look, float, float]]) -> None:
     """Lay the figure out with room for the names at the right, then put them there."""
-    widest = max(labels, key=lambda label: len(label[0]))[0]
+    widest = max((line for name, *_ in labels for line in name.splitlines()), key=len)
     axes.text(LABELS_FROM, 0.5, widest, transform=axes.transAxes, fontsize=9.0, alpha=0)
     fix_layout(figure)
     axes.texts[-1].remove()

@@ -86,7 +86,7 @@ class Plot:
     name: str
     """The file's name without its ending."""
     section: str
-    """Where it stands in the page: 'ladder', 'learning' or 'evals'."""
+    """Where it stands in the page: 'ladder', 'sweeps', 'learning' or 'evals'."""
     title: str
     alt: str
     """What it shows, for those who can't see it."""
@@ -185,7 +185,7 @@ def _start(block: list[float], gap: float) -> float:
 def label_right(axes: Axes, labels: Sequence[tuple[str, Look, float, float]]) -> None:
     """Names in the right margin, each led from its point: (name, look, x, y in data). Call it once the limits stand."""
     height = axes.get_window_extent().height or 1.0
-    gap = 12.0 * axes.figure.dpi / 72 / height
+    gap = 12.0 * max(1 + name.count("\n") for name, _, _, _ in labels) * axes.figure.dpi / 72 / height
     to_axes = axes.transData + axes.transAxes.inverted()
     points = np.array([to_axes.transform((x, y)) for _, _, x, y in labels])
     places = spread([float(y) for y in points[:, 1]], gap, 0.0, 1.0)

@@ -1,190 +1,221 @@
-"""Plots of a swept option: quality against its value, a line for each combination of the other settings.
+"""Plots of swept numbers: each eval's headline against the number, a line for each combination of the other settings.
 
-Where systems differ in an option that can be put in order (a model's order or width, a budget), lines over its values
-say more than a ladder of dozens of rows; against size and time the same lines take the place of single points.
+Against size and training time the same lines take the place of single points.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from harness.report.comparison import ANY_DECODING, LADDER_METRIC, Cell, Comparison, Measure
-from harness.report.plots.drawing import label, measured, value_of
+from harness.report.comparison import LADDER_METRIC, Cell, Comparison, Measure
+from harness.report.plots.drawing import (
+    banded_line,
+    beside_row,
+    ends_of,
+    file_name,
+    points,
+    right_height,
+    share_axis,
+    top_of,
+    value_of,
+)
 from harness.report.plots.evals import telling_decoding
-from harness.report.plots.learning import finish_right, plain_log_axis, quantity_axis
-from harness.report.plots.style import Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, quantity, words
+from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
+from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
+from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
+from harness.report.wording import estimate_text, joined, quantity, words
 
-_FEWEST_VALUES = 3
-
-
-@dataclass(frozen=True)
-class Swept:
-    """The option that was swept, and the systems along it."""
-
-    option: str
-    """Its short name, as 'order'."""
-    values: tuple[Any, ...]
-    """In order; what is no number ('inf') comes last."""
-    lines: Mapping[str, Mapping[Any, str]]
-    """By the label of the other settings: value -> system."""
-
-
-def swept(comparison: Comparison) -> Swept | None:
-    """The ordered option with the most values, at least three; None where there is none."""
-    settings = {run.system: dict(run.settings) for run in comparison.results.runs}
-    names = {run.system: str(run.record.model.get("name")) for run in comparison.results.runs}
-    values: dict[str, set[Any]] = {}
-    for own in settings.values():
-        for key, value in own.items():
-            values.setdefault(key, set()).add(value if _is_ordered(value) else None)
-    ordered = {key: found for key, found in values.items() if None not in found and len(found) >= _FEWEST_VALUES}
-    if not ordered:
-        return None
-    option = max(sorted(ordered), key=lambda key: len(ordered[key]))
-    lines: dict[str, dict[Any, str]] = {}
-    for system, own in settings.items():
-        if option in own:
-            others = [str(value) for key, value in own.items() if key != option]
-            name = [names[system]] if len(set(names.values())) > 1 or not others else []
-            lines.setdefault(", ".join([*name, *others]), {})[own[option]] = system
-    return Swept(option, tuple(sorted(ordered[option], key=_place)), lines)
-
-
-def _is_ordered(value: Any) -> bool:
-    return value == "inf" or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def _place(value: Any) -> float:
-    return math.inf if value == "inf" else float(value)
+_DECADE = 10
+_WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
+_GAP = 0.14  # between the largest number and 'inf', as a share of the axis
+_LETTER = 0.03  # a tick label's letter, as a share of the axis
 
 
 def sweeps(comparison: Comparison) -> list[Plot | None]:
-    """Quality against the swept option, against parameters and against training seconds. Quality is bits per byte, or,
-    where nobody measured that, the first headline."""
-    found, measure = swept(comparison), comparison.ladder or next(iter(comparison.headlines), None)
-    if found is None or measure is None:
-        return []
-    decoding = ANY_DECODING if comparison.ladder else telling_decoding(comparison, measure)
-    cells = dict(measured(comparison, decoding, measure))
-    costs: dict[str, dict[str, float]] = {"parameters": {}, "training seconds": {}}
-    for run in comparison.fits():
-        for name, cost in (
-            ("parameters", run.record.cost.get("num_params")),
-            ("training seconds", run.record.spent.get("seconds")),
-        ):
-            if cost:
-                costs[name][run.system] = float(cost)
+    """Each swept number against each headline that it can change, numbers with the most values first."""
+    options = swept(comparison)[:MOST_OPTIONS]
+    short = [option.key.rpartition(".")[2] for option in options]
     return [
-        _by_option(comparison, found, cells, measure),
-        *(_by_cost(found, cells, measure, name, by_system) for name, by_system in costs.items()),
+        _sweep(comparison, option, measure, name if short.count(name) == 1 else option.key)
+        for option, name in zip(options, short, strict=True)
+        for measure in comparison.headlines
+        if option.changes(comparison, measure)
     ]
 
 
-def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], measure: Measure) -> Plot | None:
-    ticks = {value: place for place, value in enumerate(found.values)}
-    points = {
-        name: [(float(ticks[value]), cells[line[value]]) for value in found.values if line.get(value) in cells]
-        for name, line in found.lines.items()
-    }
-    points = {name: own for name, own in points.items() if own}
-    if not points:
+def _sweep(comparison: Comparison, option: Option, measure: Measure, name: str) -> Plot | None:
+    along, under = _lines(comparison, option, measure)
+    if not along:
         return None
-    style = looks(list(found.lines))
-    figure = new_figure(max(3.1, 0.2 * len(points) + 1.4))
+    scale = _Scale.of([value for line in along for value, _, _ in line.points])
+    style = _style(comparison, along)
+    labels = [beside_row(line.name) for line in along]
+    figure = new_figure(right_height(labels, 1.4))
     axes = figure.add_subplot()
-    labels = []
-    for name, own in points.items():
-        look, xs, ys = style[name], [x for x, _ in own], [value_of(cell) for _, cell in own]
-        low, high = zip(*(_span(cell) for _, cell in own), strict=True)
-        axes.fill_between(xs, low, high, color=look.colour, alpha=0.12, linewidth=0)
-        numbers = sum(found.values[round(x)] != "inf" for x in xs)
-        axes.plot(xs[:numbers], ys[:numbers], color=look.colour, linewidth=1.3)
-        axes.plot(xs, ys, look.marker, color=look.colour, markersize=4.5)
-        labels.append((label(name), look, xs[-1], ys[-1]))
-    axes.set_xticks(range(len(found.values)), [str(value) for value in found.values])
-    axes.margins(y=0.08)
-    _quality_axis(axes, measure)
-    axes.set_xlabel(found.option.replace("_", " "))
-    finish_right(figure, axes, labels)
+    if scale.is_logarithmic:
+        axes.set_xscale("log")
+    for line in along:
+        _draw(axes, scale, line, style[line.name])
+    cells = [cell for line in along for _, _, cell in line.points]
+    axes.margins(x=0.04, y=0.08)
+    _quality_axis(axes, measure, cells)
+    scale.mark(axes, option.axis)
+    ends = [(scale.place(value), value_of(cell)) for value, _, cell in (line.points[-1] for line in along)]
+    of_lines = [style[line.name] for line in along]
+    finish_right(figure, axes, [(name, look, *end) for name, look, end in zip(labels, of_lines, ends, strict=True)])
+    title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {option.axis}"
+    with_it = f" Changed with it: {joined([in_words(key) for key in option.together])}." if option.together else ""
+    seeds = " Faint points are single seeds." if any(len(cell.per_seed) > 1 for cell in cells) else ""
+    quality = _quality(measure).capitalize()
+    caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}"
     told = "; ".join(
-        f"{name}: best {estimate_text(best)} at {found.values[round(x)]}"
-        for name, own in points.items()
-        for x, best in [min(own, key=lambda point: -measure.goodness(value_of(point[1])))]
+        f"{line.name}: " + ", ".join(f"at {value:g} {estimate_text(cell)}" for value, _, cell in line.points)
+        for line in along
     )
-    title = f"Quality against {found.option.replace('_', ' ')}"
-    caption = f"{_quality(measure).capitalize()} at each value of {found.option}. Bands are 95 % intervals."
-    return drawn(figure, f"by_{found.option}", "learning", title, caption, f"{title}. {told}.")
+    file = f"{file_name(measure.eval)}_sweep_{file_name(name)}"
+    return drawn(figure, file, "sweeps", title, caption, f"{title}. {told}.")
+
+
+def _lines(comparison: Comparison, option: Option, measure: Measure) -> tuple[list[Line], str]:
+    """The lines to draw, and what the caption adds: of many only those of one decoding strategy."""
+    along = lines(comparison, option, measure)
+    if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
+        return along, ""
+    decoding = telling_decoding(comparison, measure)
+    under = f" Under {decoding}, the decoding strategy with the best mean here; the others are in runs.csv."
+    return lines(comparison, option, measure, decoding), under
+
+
+def _draw(axes: Axes, scale: _Scale, line: Line, look: Look) -> None:
+    finite = [(scale.place(value), cell) for value, _, cell in line.points if math.isfinite(value)]
+    banded_line(axes, [x for x, _ in finite], [cell for _, cell in finite], look, size=4.5)
+    for value, _, cell in line.points:
+        if not math.isfinite(value):
+            points(axes, [cell], [scale.place(value)], look, across=False, size=4.5)
+        if len(cell.per_seed) > 1:
+            seeds = [scale.place(value)] * len(cell.per_seed)
+            axes.plot(seeds, cell.per_seed, look.marker, color=look.colour, alpha=0.35, markersize=2.5, mew=0)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Where numbers stand on the axis: in their own places, 'inf' apart at the end."""
+
+    numbers: tuple[float, ...]
+    """The finite ones, in order."""
+    is_logarithmic: bool
+    beyond: float | None
+    """Where 'inf' stands; None where it was not asked."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> _Scale:
+        numbers = tuple(sorted({value for value in values if math.isfinite(value)}))
+        low, high = numbers[0], numbers[-1]
+        is_logarithmic = low > 0 and high / low >= _DECADE
+        beyond = high * (high / low) ** _GAP if is_logarithmic else high + _GAP * ((high - low) or 1.0)
+        return cls(numbers, is_logarithmic, beyond if math.inf in values else None)
+
+    def place(self, value: float) -> float:
+        """On the axis."""
+        return value if math.isfinite(value) or self.beyond is None else self.beyond
+
+    def mark(self, axes: Axes, name: str) -> None:
+        """Name the axis and mark each number on it, with its label as far as labels have room."""
+        axes.set_xlabel(name + ("  (logarithmic)" if self.is_logarithmic else ""))
+        marks = [] if self.beyond is None else [(self.beyond, "inf")]
+        marks += [(value, quantity(value) if value >= 10_000 else f"{value:g}") for value in reversed(self.numbers)]
+        labelled: list[tuple[float, float, str]] = []  # (share of the axis, place, label)
+        for place, text in marks:
+            [share, _] = (axes.transData + axes.transAxes.inverted()).transform((place, axes.get_ylim()[0]))
+            if all(abs(share - other) > _LETTER * (len(text) + len(label) + 1) / 2 for other, _, label in labelled):
+                labelled.append((float(share), place, text))
+        axes.set_xticks([place for _, place, _ in labelled], [text for _, _, text in labelled])
+        axes.set_xticks([place for place, _ in marks], [""] * len(marks), minor=True)
+        axes.grid(visible=False, which="minor")
+        if self.beyond is not None:
+            last = self.numbers[-1]
+            between = math.sqrt(last * self.beyond) if self.is_logarithmic else (last + self.beyond) / 2
+            axes.axvline(between, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)))
+
+
+def cost_along(comparison: Comparison, kind: str) -> Plot | None:
+    """Quality against a cost of COSTS, a line through the values of a number that changes the cost: of those of the
+    model, the data, the training and the budget the one with the most values. Quality is bits per byte, or, where
+    nobody measured that, the first headline."""
+    measure = comparison.ladder or next(iter(comparison.headlines), None)
+    if measure is None:
+        return None
+    of_system = cost_of_systems(comparison, kind)
+    for option in swept(comparison):
+        if not option.key.startswith(("decoding.", "evals.")):
+            along = [_that_cost(line, of_system) for line in _lines(comparison, option, measure)[0]]
+            if any(tells([of_system[system] for _, system, _ in line.points]) for line in along):
+                return _along_cost(comparison, option, [line for line in along if line.points], measure, kind)
+    return None
+
+
+def _that_cost(line: Line, of_system: Mapping[str, float]) -> Line:
+    """The line without points that have no place on a logarithmic axis of costs."""
+    return replace(line, points=tuple(point for point in line.points if of_system.get(point[1])))
+
+
+def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], measure: Measure, kind: str) -> Plot:
+    of_system = cost_of_systems(comparison, kind)
+    style = _style(comparison, along)
+    labels = [beside_row(line.name) for line in along]
+    figure = new_figure(right_height(labels, 1.4))
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    ends = []
+    for line, name in zip(along, labels, strict=True):
+        look = style[line.name]
+        xs, cells = [of_system[system] for _, system, _ in line.points], [cell for _, _, cell in line.points]
+        finite = [(x, value_of(cell)) for x, (value, _, cell) in zip(xs, line.points, strict=True) if value < math.inf]
+        axes.plot(*zip(*finite, strict=True), color=look.colour, linewidth=1.0, alpha=0.9)
+        points(axes, cells, xs, look, across=False, size=4.5)
+        ends.append((name, look, xs[-1], value_of(cells[-1])))
+    axes.margins(0.05, 0.08)
+    _quality_axis(axes, measure, [cell for line in along for _, _, cell in line.points])
+    quantity_axis(axes.xaxis)
+    axes.set_xlabel(f"{kind}  (logarithmic)")
+    finish_right(figure, axes, ends)
+    title = f"{_quality(measure).capitalize()} against {kind}, along {option.axis}"
+    caption = (
+        f"A line goes through the values of {option.axis}, from {option.values[0]:g} up. "
+        "Lines across points are 95 % intervals."
+    )
+    told = "; ".join(
+        f"{line.name}: "
+        + ", ".join(f"{estimate_text(cell)} for {quantity(of_system[system])}" for _, system, cell in line.points)
+        for line in along
+    )
+    name = f"cost_{file_name(kind)}_along_{file_name(option.key.rpartition('.')[2])}"
+    return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
+
+
+def _style(comparison: Comparison, along: Sequence[Line]) -> dict[str, Look]:
+    """A line that is named as a system is looks as that does in the other plots."""
+    names = [line.name for line in along]
+    return looks(comparison.systems if set(names) <= set(comparison.systems) else names)
 
 
 def _quality(measure: Measure) -> str:
     return "test bits per byte" if measure.metric == LADDER_METRIC else words(measure.metric)
 
 
-def _quality_axis(axes: Axes, measure: Measure) -> None:
-    """Of plots whose points are drawn: shares from none to all, everything else on a logarithmic scale."""
+def _quality_axis(axes: Axes, measure: Measure, cells: Sequence[Cell]) -> None:
+    ends = [end for cell in cells for end in ends_of(cell)]
     if measure.unit == "share":
-        axes.set_ylim(-0.03, 1.03)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
-    else:
+        share_axis(axes.yaxis, top_of(cells))
+    elif min(ends) > 0 and max(ends) > _WIDE * min(ends):
         axes.set_yscale("log")
         plain_log_axis(axes.yaxis)
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(6))
     arrow = {True: "  (↑ better)", False: "  (↓ better)", None: ""}[measure.higher_is_better]
     axes.set_ylabel(_quality(measure) + arrow)
-
-
-def _span(cell: Cell) -> tuple[float, float]:
-    low, high = cell.estimate.ci_low, cell.estimate.ci_high
-    return (value_of(cell),) * 2 if low is None or high is None else (low, high)
-
-
-def _by_cost(
-    found: Swept, cells: Mapping[str, Cell], measure: Measure, cost_name: str, by_system: Mapping[str, float]
-) -> Plot | None:
-    points = {
-        name: [
-            (by_system[line[value]], value_of(cells[line[value]]), value)
-            for value in found.values
-            if line.get(value) in cells and line.get(value) in by_system
-        ]
-        for name, line in found.lines.items()
-    }
-    points = {name: own for name, own in points.items() if own}
-    if not points:
-        return None
-    style = looks(list(found.lines))
-    figure = new_figure(max(3.1, 0.2 * len(points) + 1.4))
-    axes = figure.add_subplot()
-    axes.set_xscale("log")
-    labels = []
-    for name, own in points.items():
-        xs, ys, values = zip(*own, strict=True)
-        look = style[name]
-        numbers = len(values) - values.count("inf")
-        axes.plot(xs[:numbers], ys[:numbers], color=look.colour, linewidth=1.0, alpha=0.9)
-        axes.plot(xs, ys, look.marker, color=look.colour, markersize=4.5)
-        labels.append((label(name), look, xs[-1], ys[-1]))
-    axes.margins(0.05, 0.08)
-    _quality_axis(axes, measure)
-    quantity_axis(axes.xaxis)
-    axes.set_xlabel(f"{cost_name}  (logarithmic)")
-    finish_right(figure, axes, labels)
-    option = found.option.replace("_", " ")
-    told = "; ".join(
-        f"{name}: {best:.3f} for {quantity(cost)} {cost_name}"
-        for name, own in points.items()
-        for cost, best, _ in [max(own, key=lambda point: measure.goodness(point[1]))]
-    )
-    title = f"Quality against {cost_name}, along {option}"
-    caption = (
-        f"{_quality(measure).capitalize()} against {cost_name}; a line goes through the values of {option}, from "
-        f"{found.values[0]} up."
-    )
-    return drawn(
-        figure, f"by_{found.option}_{cost_name.replace(' ', '_')}", "learning", title, caption, f"{title}. {told}."
-    )

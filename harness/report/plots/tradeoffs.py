@@ -7,7 +7,7 @@ Real text has no diversity of its own: there is one continuation of each prompt.
 from __future__ import annotations
 
 from harness.report.comparison import Comparison, Measure
-from harness.report.plots.drawing import label, value_of
+from harness.report.plots.drawing import beside_row, file_name, label, right_height, value_of
 from harness.report.plots.learning import finish_right
 from harness.report.plots.style import INK, Plot, drawn, looks, new_figure
 
@@ -39,17 +39,17 @@ def _tradeoff(comparison: Comparison, system: str, measures: list[Measure]) -> P
     if len(points) < _FEWEST_STRATEGIES or real is None:
         return None
     style = looks(list(points))
-    figure = new_figure(max(3.2, 0.21 * len(points) + 1.2))
+    figure = new_figure(right_height([beside_row(decoding) for decoding in points], 1.2))
     axes = figure.add_subplot()
     labels = []
     for decoding, (x, y) in points.items():
         axes.plot(x, y, style[decoding].marker, color=style[decoding].colour, markersize=5, zorder=3)
-        labels.append((label(decoding), style[decoding], x, y))
+        labels.append((beside_row(decoding), style[decoding], x, y))
     axes.axhline(real, color=INK, linewidth=0.8, alpha=0.6)
     axes.annotate("what people wrote", (0.02, real), xycoords=("axes fraction", "data"), va="bottom", fontsize=8.5)
     axes.margins(0.06, 0.08)
     axes.set_xlabel("diversity  (→ more)")
-    axes.set_ylabel("bits per byte under the reference model  (↓ likelier)")
+    axes.set_ylabel("reference model's bits per byte\n(↓ likelier)")
     finish_right(figure, axes, labels)
     nearest = min(points, key=lambda name: abs(points[name][1] - real))
     title = f"Quality against diversity: {label(system)}"
@@ -59,8 +59,4 @@ def _tradeoff(comparison: Comparison, system: str, measures: list[Measure]) -> P
     )
     told = "; ".join(f"{name}: diversity {x:.3f}, {y:.3f} bits per byte" for name, (x, y) in points.items())
     alt = f"{title}. What people wrote: {real:.3f} bits per byte. Nearest to it: {nearest}. {told}."
-    return drawn(figure, f"{measures[0].eval}_tradeoff_{_file_name(system)}", "evals", title, caption, alt)
-
-
-def _file_name(system: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in system)
+    return drawn(figure, f"{measures[0].eval}_tradeoff_{file_name(system)}", "evals", title, caption, alt)

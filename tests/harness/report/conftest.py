@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +48,18 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.report.draw_all", lambda comparison: [])
 
 
+@pytest.fixture(scope="session")
+def small_unspoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The experiment's folder that `small` copies."""
+    results = tmp_path_factory.mktemp("small")
+    return write_fake_results(results, models=MODELS[3:5], num_documents=8, num_problems=30, mishaps=False)
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def small(small_unspoilt: Path, tmp_path: Path) -> Path:
     """Two models at one seed, small, without mishaps, to spoil. Returns the experiment's folder."""
-    return write_fake_results(tmp_path / "results", models=MODELS[3:5], num_documents=8, num_problems=30, mishaps=False)
+    shutil.copytree(small_unspoilt.parent, tmp_path / "results")
+    return tmp_path / "results" / small_unspoilt.name
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE
+from harness.common.results_folder import CURVE_FILE, RUN_FILE, SAMPLES_FILE
 from harness.evaluation.metric import Metric
 from harness.runs.record import RunRecord
 from harness.statistics.estimate import Estimate
@@ -108,6 +109,22 @@ def write_fake_results(
         unfinished.mkdir(parents=True)
         (unfinished / "config.yaml").write_text("model: lstm\n")
     (results / "fits" / "f-lstm-0").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def copy_run(run: Path, name: str, changes: dict[str, Any]) -> Path:
+    """A run's folder again under another name, as that of another fit, with other settings: {'model.order': 3}."""
+    folder = run.parent / name
+    shutil.copytree(run, folder)
+    record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    record["run_id"] = record["fit_id"] = name
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        node = record
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = value
+    (folder / RUN_FILE).write_text(json.dumps(record), encoding="utf-8")
     return folder
 
 

@@ -30,7 +30,7 @@ def test_every_promised_file_is_there(written: Written) -> None:
     names = {path.name for path in written.folder.iterdir()}
     assert {f"summary.{ending}" for ending in ("csv", "parquet", "md", "tex")} <= names
     assert {"runs.csv", "runs.parquet", "pairwise.csv", "report.html"} <= names
-    plots = {"ladder", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_seconds"} | {
+    plots = {"ladder", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_training_seconds"} | {
         "perplexity_by_position",
         "perplexity_by_source",
         "arithmetic_measures",

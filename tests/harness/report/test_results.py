@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from harness.config.identity import content_hash
 from harness.evaluation.metric import Metric
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.results import load
+from harness.report.results import labels, load
 from harness.runs import run as runs
 from harness.runs.findings import Findings
 from harness.runs.record import RunRecord
@@ -27,7 +28,7 @@ from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus, DataSource, Document
 from harness.training.workshop import Prepared
 from tests.harness.report.conftest import Written
-from tests.harness.report.fake_results import MODELS, write_fake_results
+from tests.harness.report.fake_results import MODELS, copy_run, write_fake_results
 from tests.harness.report.records import edit
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals")
@@ -118,7 +119,7 @@ def write(config: dict[str, Any], results: Path, value: float, finished_at: str)
     findings = Findings(metrics=[Metric("arithmetic", 1, "exact_match", "all", value, "share", True, 10, 10)])
     another_fit = results / "fits" / "a-fit"
     another_fit.mkdir(parents=True, exist_ok=True)
-    (another_fit / FIT_FILE).write_text("{}")
+    (another_fit / FIT_FILE).write_text('{"recipe": "another"}')
     plan = runs.plan(settings, Loaded())
     record = runs._record(plan, None, findings, finished_at)
     name = content_hash([plan.run_id, value])
@@ -261,3 +262,54 @@ def _touch(path: Path) -> Path:
 def _spoilt(experiment: Path, name: str, content: bytes) -> Path:
     (experiment / "rnn-greedy-s0" / name).write_bytes(content)
     return experiment
+
+
+@pytest.fixture
+def going_on(small: Path) -> Callable[[dict[tuple[str, int], str]], int]:
+    """How many systems the report has of runs that go on from fits: {(fit, seed): what the fit is but for its seed}."""
+
+    def num_systems(recipes: dict[tuple[str, int], str]) -> int:
+        for place, ((fit, seed), recipe) in enumerate(recipes.items()):
+            changes = {"training.continue_from": fit, "seed": seed, "recipes": {fit: recipe}}
+            copy_run(small / "ngram-greedy-s0", str(place), changes)
+        for folder in small.glob("*-s0"):
+            shutil.rmtree(folder)
+        return len(Comparison(load(small)[0]).systems)
+
+    return num_systems
+
+
+def test_going_on_from_each_seed_s_own_fit_is_one_system(
+    going_on: Callable[[dict[tuple[str, int], str]], int],
+) -> None:
+    assert going_on({("first", 0): "same", ("second", 1): "same", ("third", 2): "same"}) == 1
+
+
+def test_going_on_from_other_fits_is_another_system(going_on: Callable[[dict[tuple[str, int], str]], int]) -> None:
+    assert going_on({("a0", 0): "a", ("b0", 0): "b", ("a1", 1): "a", ("b1", 1): "b"}) == 2
+
+
+def test_all_seeds_may_go_on_from_one_fit(going_on: Callable[[dict[tuple[str, int], str]], int]) -> None:
+    assert going_on({("first", 0): "same", ("first", 1): "same"}) == 1
+
+
+def test_one_seed_that_goes_on_from_several_seeds_of_a_fit_is_several_systems(
+    going_on: Callable[[dict[tuple[str, int], str]], int],
+) -> None:
+    assert going_on({("first", 0): "same", ("second", 0): "same"}) == 2
+
+
+def test_drafts_that_are_seeds_of_one_fit_are_one_strategy(small: Path) -> None:
+    for seed, draft in enumerate(("first", "second")):
+        changes = {"decoding.draft": draft, "seed": seed, "recipes": {draft: "same"}}
+        copy_run(small / "ngram-greedy-s0", f"drafted-{seed}", changes)
+    for folder in small.glob("*-s0"):
+        shutil.rmtree(folder)
+    assert Comparison(load(small)[0]).decodings == ("greedy",)
+
+
+def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
+    strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
+    assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
+    others = [{"decoding.name": "top_p", "decoding.transforms.top_p.p": p} for p in (0.5, 0.9)]
+    assert labels(others, "decoding.name") == ["top_p, p=0.5", "top_p, p=0.9"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.cli.main import status_of
 from harness.config.compose import compose
+from harness.report.comparison import Comparison
+from harness.report.results import load
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed
@@ -47,6 +50,32 @@ def test_a_run_in_another_results_folder_is_gone_on_from(first: Path, tmp_path: 
     assert here.status == "complete"
     assert (here.run_id, here.fit_id) == (beside.run_id, beside.fit_id)
     assert here.fit_id != RunRecord.read(first).fit_id
+
+
+def test_what_a_run_goes_on_from_is_recorded_the_same_for_every_seed(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    recipes = []
+    for order, seed in ((3, 0), (3, 1), (2, 0)):
+        small = [*NGRAM, f"model.order={order}", f"seed={seed}", "evals.arithmetic.num_samples=1"]
+        parent = done(results, *small)[0]
+        child = done(results, *small, f"training.continue_from={parent.run_id}")[0]
+        grandchild = done(results, *small, f"training.continue_from={child.run_id}")[0]
+        assert parent.recipes == {}
+        assert child.training["continue_from"] == parent.fit_id
+        recipes.append((child.recipes[parent.fit_id], grandchild.recipes[child.fit_id]))
+    one, same, other = recipes
+    assert one == same
+    assert not set(one) & set(other)
+    assert len(Comparison(load(results / "default")[0]).systems) == 6  # parent, child and grandchild of each order
+
+
+def test_a_fit_that_does_not_say_what_it_is_is_refused(first: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(first.parent.parent, results)
+    fit = results / "fits" / RunRecord.read(first).fit_id / "fit.json"
+    fit.write_text("{}")
+    with pytest.raises(UserError, match="does not say what was fitted"):
+        done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
 def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -> None:
