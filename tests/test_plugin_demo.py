@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import bakeoff
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff
 
 DEMO = ROOT / "tests" / "plugin_demo"
 SMALL = ("data=counting_rhyme", "tokenizer=octets", "tracking=none", "evals=[perplexity,shouting]")

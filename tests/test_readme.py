@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from harness.config.options import GROUPS, options
+from tests.commands import bakeoff
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.text.transcript import HUMAN, Turn
-from tests.harness.runs.test_end_to_end import bakeoff, command, environment
+from tests.commands import Fork, bakeoff, command, environment
 from tests.harness.text.formats import CHATML
 
 
@@ -34,16 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chat(folder: Path, lines: bytes, *options: str) -> str:
-    done = subprocess.run(
-        command("chat", "unigram", "--max-new-tokens", "30", *options),
-        cwd=folder,
-        env=environment(),
-        input=lines,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.decode()
+    done = Fork(folder, "chat", "unigram", "--max-new-tokens", "30", *options, typed=lines).done()
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) -> None:

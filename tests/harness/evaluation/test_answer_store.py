@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.requests import Answer, Complete, Compress, Request, ScoreContinuation, ScoreText
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Compressed, Likelihood, TokenScores
+from tests.commands import STARTER
 from tests.toys import LetterTokenizer
 
 LETTERS = 5
@@ -191,8 +191,7 @@ def _add(folder: Path, who: int) -> None:
 
 
 def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_add, args=(tmp_path, who)) for who in range(2)]
+    writers = [STARTER.Process(target=_add, args=(tmp_path, who)) for who in range(2)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import bakeoff, environment
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff, environment
 
 KINDS = {"eval": "evals", "model": "model", "decoding": "decoding"}
 

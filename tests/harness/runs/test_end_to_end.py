@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.commands import Fork, bakeoff, environment
 from tests.conftest import ROOT
 
 SMALL = (
@@ -31,22 +31,6 @@ SMALL = (
     "evals.showcase.max_new_tokens=20",
 )
 LSTM = ("model=lstm", "model.d_model=48", "training.num_validations=4")
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "harness.cli.main", *arguments]
-
-
-def environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **extra}
-
-
-def bakeoff(folder: Path, *arguments: str, status: int = 0, **extra: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*arguments), cwd=folder, env=environment(**extra), capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
-    return done
 
 
 def only_run(folder: Path) -> Path:
@@ -74,7 +58,7 @@ def findings(folder: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    bakeoff(folder, "run", *SMALL, *LSTM)
+    bakeoff(folder, "run", *SMALL, *LSTM, fresh=True)
     return folder
 
 
@@ -113,13 +97,11 @@ def test_the_saved_configuration_makes_the_same_run(uninterrupted: Path) -> None
 
 def killed_when(folder: Path, ready: Callable[[], bool], *arguments: str) -> bool:
     """Start a command and kill it, hard, as soon as `ready`; False where it ended before that."""
-    process = subprocess.Popen(
-        command(*arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None:
+    fork = Fork(folder, *arguments)
+    while fork.process.exitcode is None:
         if ready():
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            fork.process.kill()
+            fork.process.join()
             return True
         time.sleep(0.002)
     return False
@@ -177,20 +159,10 @@ def test_four_decoding_strategies_share_one_fit_and_one_perplexity(uninterrupted
 
 
 def test_two_processes_that_want_one_fit_make_it_once(tmp_path: Path, uninterrupted: Path) -> None:
-    both = [
-        subprocess.Popen(
-            command("run", *SMALL, *LSTM, f"decoding={decoding}"),
-            cwd=tmp_path,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for decoding in ("greedy", "top_p")
-    ]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sum("fitted lstm" in text for text in said) == 1
+    both = [Fork(tmp_path, "run", *SMALL, *LSTM, f"decoding={decoding}") for decoding in ("greedy", "top_p")]
+    ended = [fork.done() for fork in both]
+    assert [done.returncode for done in ended] == [0, 0]
+    assert sum("fitted lstm" in done.stderr for done in ended) == 1
     assert len(list((tmp_path / "results" / "fits").iterdir())) == 1
 
 
@@ -203,15 +175,8 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     found = json.loads(bakeoff(uninterrupted, "score", name, str(text), "--json", "--per-token").stdout)
     assert found["total"]["num_bytes"] == len(text.read_bytes())
     assert sum(-token["logprob"] for token in found["files"][0]["tokens"]) == pytest.approx(found["total"]["nats"])
-    said = subprocess.run(
-        command("chat", name, "--max-new-tokens", "10"),
-        cwd=uninterrupted,
-        env=environment(),
-        input="hello\n/quit\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    said = Fork(uninterrupted, "chat", name, "--max-new-tokens", "10", typed=b"hello\n/quit\n").done()
+    assert said.returncode == 0
     assert "Assistant:" in said.stdout
 
 
@@ -299,7 +264,7 @@ main()
 def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
-    done = bakeoff(tmp_path, "list", "models", status=2, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    done = bakeoff(tmp_path, "list", "models", status=2, fresh=True, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert str(tmp_path / "models") in done.stderr
     assert "Rename or move" in done.stderr
 
@@ -326,7 +291,7 @@ def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp
     for name in ("torch", "wandb", "hydra"):
         (tmp_path / "blocked" / name).mkdir(parents=True)
         (tmp_path / "blocked" / name / "__init__.py").write_text("raise ImportError('blocked by the test')")
-    bakeoff(tmp_path, "report", PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
+    bakeoff(tmp_path, "report", fresh=True, PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
     assert (tmp_path / "results" / "default" / "report" / "report.html").is_file()
 
 
@@ -340,11 +305,11 @@ def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Pa
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     site = {"PYTHONPATH": str(tmp_path / "site")}
-    assert "ngram" in bakeoff(elsewhere, "list", "models", **site).stdout
-    bakeoff(elsewhere, "new", "eval", "my_eval", **site)
+    assert "ngram" in bakeoff(elsewhere, "list", "models", fresh=True, **site).stdout
+    bakeoff(elsewhere, "new", "eval", "my_eval", fresh=True, **site)
     overrides = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=unigram")
-    bakeoff(elsewhere, "run", *overrides, **site)
-    bakeoff(elsewhere, "report", **site)
+    bakeoff(elsewhere, "run", *overrides, fresh=True, **site)
+    bakeoff(elsewhere, "report", fresh=True, **site)
 
 
 @pytest.mark.parametrize("trouble", ["crash", "hang", "unwritable"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import bakeoff
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff
 
 RUN = ("run", "model=bigram", "data=chatterbot", "tracking=none", "decoding=temperature")
 EVAL = '''"""How many letters are capitals?"""
@@ -147,7 +147,7 @@ def without_torch(folder: Path) -> dict[str, str]:
 def test_rescoring_with_the_same_scorer_gives_the_same_run_without_torch(folder: Path) -> None:
     [run] = runs(folder)
     before, samples = record(run), (run / "samples.parquet").read_bytes()
-    bakeoff(folder, "rescore", run.name, "--plugin", "capitals.py", **without_torch(folder))
+    bakeoff(folder, "rescore", run.name, "--plugin", "capitals.py", fresh=True, **without_torch(folder))
     after = record(run)
     assert runs(folder) == [run]
     assert (run / "samples.parquet").read_bytes() == samples
@@ -159,7 +159,7 @@ def test_rescoring_with_a_changed_scorer_makes_the_run_that_the_command_would(fo
     [old] = runs(folder)
     before = record(old)
     (folder / "capitals.py").write_text(EVAL.replace("NAME", "capitals").replace("str.isupper", "str.islower"))
-    bakeoff(folder, "rescore", old.name, "--plugin", "capitals.py", **without_torch(folder))
+    bakeoff(folder, "rescore", old.name, "--plugin", "capitals.py", fresh=True, **without_torch(folder))
     assert record(old) == before
     [new] = set(runs(folder)) - {old}
     value = {one["metric"]: one["value"] for one in record(new)["metrics"]}

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from tests.commands import bakeoff
 from tests.conftest import ROOT
-from tests.harness.runs.test_end_to_end import bakeoff
 
 SWEEP = (
     "run",

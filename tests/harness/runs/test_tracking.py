@@ -13,9 +13,10 @@ import pytest
 from harness.common.results_folder import ResultsFolder
 from harness.runs.record import RunRecord
 from harness.runs.tracking import Mirror, Tracking
+from tests.commands import command, environment
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import write_fake_results
-from tests.harness.runs.test_end_to_end import command, environment, only_run
+from tests.harness.runs.test_end_to_end import only_run
 
 RUN = ("data=chatterbot", "model=unigram", "evals=[perplexity]")
 WAITS = """
