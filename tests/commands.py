@@ -1,16 +1,32 @@
-"""Commands as a user gives them: whole processes."""
+"""The command line as the tests give it: each command in a process of its own.
+
+Loading the libraries takes a process seconds, so most commands are forks of one process that has loaded them. A `fresh`
+one is a Python of its own: for what depends on what is loaded when, or where a library is missing.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.conftest import ROOT
 
+_TIMEOUT_SECONDS = 300
+_LOADED = (
+    *("tests.commands", "harness.cli.main", "harness.config.hydra_compose", "harness.runs.run", "harness.report"),
+    *("harness.chat.terminal", "harness.completion.engine", "models.ngram", "models.lstm"),
+)
+STARTER = multiprocessing.get_context("forkserver")
+"""Starts processes as forks of the one that has the libraries loaded."""
+STARTER.set_forkserver_preload(list(_LOADED))
+
 
 def command(*arguments: str) -> list[str]:
+    """The words that start a Python of its own."""
     return [sys.executable, "-m", "harness.cli.main", *arguments]
 
 
@@ -18,9 +34,59 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **extra}
 
 
-def bakeoff(folder: Path, *arguments: str, status: int = 0, **extra: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*arguments), cwd=folder, env=environment(**extra), capture_output=True, text=True, timeout=300
-    )
+def bakeoff(
+    folder: Path, *arguments: str, status: int = 0, fresh: bool = False, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end. folder: where; status: what it must end with; extra: environment variables."""
+    if fresh:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=folder,
+            env=environment(**extra),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    else:
+        done = Fork(folder, *arguments, **extra).done()
     assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
     return done
+
+
+class Fork:
+    """A command in a fork of the process that has the libraries loaded; it runs from the start. `process` can be asked
+    for its exit code and killed."""
+
+    def __init__(self, folder: Path, *arguments: str, typed: bytes = b"", **extra: str) -> None:
+        """typed: what its standard input holds."""
+        self._arguments = arguments
+        self._streams = [tempfile.NamedTemporaryFile() for _ in range(3)]  # noqa: SIM115
+        self._streams[0].write(typed)
+        self._streams[0].flush()
+        names = [stream.name for stream in self._streams]
+        self.process = STARTER.Process(target=_run, args=(folder, arguments, environment(**extra), names))
+        self.process.start()
+
+    def done(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end."""
+        self.process.join(_TIMEOUT_SECONDS)
+        if self.process.exitcode is None:
+            self.process.kill()
+            raise TimeoutError(" ".join(self._arguments))
+        out, err = (Path(stream.name).read_text(encoding="utf-8") for stream in self._streams[1:])
+        return subprocess.CompletedProcess(self._arguments, self.process.exitcode, out, err)
+
+
+def _run(folder: Path, arguments: tuple[str, ...], variables: dict[str, str], streams: list[str]) -> None:
+    """In the fork: what a Python started there would do."""
+    from harness.cli.main import main
+
+    for descriptor, name in enumerate(streams):
+        os.dup2(os.open(name, os.O_RDWR), descriptor)
+    sys.stdin = open(0, encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[:0] = [path for path in variables["PYTHONPATH"].split(os.pathsep) if path not in sys.path]
+    os.chdir(folder)
+    sys.argv = ["bakeoff", *arguments]
+    main()

@@ -14,5 +14,5 @@ from tests.harness.small_run import LSTM, SMALL
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a small LSTM was fitted and asked everything, without a stop."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    bakeoff(folder, "run", *SMALL, *LSTM)
+    bakeoff(folder, "run", *SMALL, *LSTM, fresh=True)
     return folder

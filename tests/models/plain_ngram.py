@@ -36,11 +36,11 @@ class PlainNGram:
             keeps = not self.adjusted or len(gram) == order or opens_a_document
             self.counts[gram] = count if keeps else len(befores[gram])
         self.followers: defaultdict[Gram, dict[int, int]] = defaultdict(dict)
+        self.counts_of_counts: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        """By length of the n-gram."""
         for gram, count in self.counts.items():
             self.followers[gram[:-1]][gram[-1]] = count
-
-    def counts_of_counts(self, length: int) -> Counter[int]:
-        return Counter(count for gram, count in self.counts.items() if len(gram) == length)
+            self.counts_of_counts[len(gram)][count] += 1
 
     def probability(self, token: int, context: Gram) -> float:
         """p(token | context); the context may be of any length and is cut to what counts."""
@@ -79,7 +79,7 @@ class PlainKneserNey(PlainDiscounting):
     adjusted = True
 
     def discounts(self, length: int) -> tuple[float, float, float]:
-        n = self.counts_of_counts(length)
+        n = self.counts_of_counts[length]
         if not (n[1] and n[2] and n[3]):
             return (0.5, 1.0, 1.5)
         y = n[1] / (n[1] + 2 * n[2])
@@ -92,7 +92,7 @@ class PlainKneserNey(PlainDiscounting):
 
 class PlainAbsolute(PlainDiscounting):
     def discount(self, length: int, count: int) -> float:
-        n = self.counts_of_counts(length)
+        n = self.counts_of_counts[length]
         return n[1] / (n[1] + 2 * n[2]) if n[1] and n[2] else 0.5
 
 
@@ -123,7 +123,7 @@ class PlainJelinekMercer(PlainNGram):
 class PlainKatz(PlainNGram):
     def ratio(self, length: int, count: int) -> float:
         """What remains of a count. Fewer counts are discounted where five can't be."""
-        n = self.counts_of_counts(length)
+        n = self.counts_of_counts[length]
         for limit in (5, 4, 3, 2, 1):
             if any(n[r] == 0 for r in range(1, limit + 1)):
                 continue

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.text.transcript import HUMAN, Turn
-from tests.commands import bakeoff, command, environment
+from tests.commands import Fork, bakeoff, command, environment
 from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
@@ -36,16 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chat(folder: Path, lines: bytes, *options: str) -> str:
-    done = subprocess.run(
-        command("chat", "unigram", "--max-new-tokens", "30", *options),
-        cwd=folder,
-        env=environment(),
-        input=lines,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.decode()
+    done = Fork(folder, "chat", "unigram", "--max-new-tokens", "30", *options, typed=lines).done()
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) -> None:
@@ -169,13 +162,6 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     found = json.loads(bakeoff(uninterrupted, "score", name, str(text), "--json", "--per-token").stdout)
     assert found["total"]["num_bytes"] == len(text.read_bytes())
     assert sum(-token["logprob"] for token in found["files"][0]["tokens"]) == pytest.approx(found["total"]["nats"])
-    said = subprocess.run(
-        command("chat", name, "--max-new-tokens", "10"),
-        cwd=uninterrupted,
-        env=environment(),
-        input="hello\n/quit\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    said = Fork(uninterrupted, "chat", name, "--max-new-tokens", "10", typed=b"hello\n/quit\n").done()
+    assert said.returncode == 0
     assert "Assistant:" in said.stdout

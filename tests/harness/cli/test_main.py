@@ -96,7 +96,7 @@ main()
 def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
-    done = bakeoff(tmp_path, "list", "models", status=2, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    done = bakeoff(tmp_path, "list", "models", status=2, fresh=True, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert str(tmp_path / "models") in done.stderr
     assert "Rename or move" in done.stderr
 
@@ -111,11 +111,11 @@ def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Pa
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     site = {"PYTHONPATH": str(tmp_path / "site")}
-    assert "ngram" in bakeoff(elsewhere, "list", "models", **site).stdout
-    bakeoff(elsewhere, "new", "eval", "my_eval", **site)
+    assert "ngram" in bakeoff(elsewhere, "list", "models", fresh=True, **site).stdout
+    bakeoff(elsewhere, "new", "eval", "my_eval", fresh=True, **site)
     overrides = ("data=chatterbot", "tracking=none", "evals=[perplexity]", "model=unigram")
-    bakeoff(elsewhere, "run", *overrides, **site)
-    bakeoff(elsewhere, "report", **site)
+    bakeoff(elsewhere, "run", *overrides, fresh=True, **site)
+    bakeoff(elsewhere, "report", fresh=True, **site)
 
 
 def test_data_that_fail_to_load_end_the_command_and_name_it(tmp_path: Path) -> None:

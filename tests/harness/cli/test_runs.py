@@ -51,7 +51,7 @@ def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp
     for name in ("torch", "wandb", "hydra"):
         (tmp_path / "blocked" / name).mkdir(parents=True)
         (tmp_path / "blocked" / name / "__init__.py").write_text("raise ImportError('blocked by the test')")
-    bakeoff(tmp_path, "report", PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
+    bakeoff(tmp_path, "report", fresh=True, PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
     assert (tmp_path / "results" / "default" / "report" / "report.html").is_file()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.requests import Answer, Complete, Compress, Request, ScoreContinuation, ScoreText
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Compressed, Likelihood, TokenScores
+from tests.commands import STARTER
 from tests.harness.evaluation.asked import LETTERS, REQUESTS, count_asked, plain, put, table_model
 
 
@@ -93,8 +93,7 @@ def _add(folder: Path, who: int) -> None:
 
 
 def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_add, args=(tmp_path, who)) for who in range(2)]
+    writers = [STARTER.Process(target=_add, args=(tmp_path, who)) for who in range(2)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -24,6 +24,12 @@ def no_built_in_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_list_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm_eval puts what pip and other commands say of the machine into every result; no test reads it."""
+    monkeypatch.setattr("torch.utils.collect_env.get_pretty_env_info", lambda: "")
+
+
+@pytest.fixture(autouse=True)
 def handlers_of_its_own() -> Iterator[None]:
     """A command run in this process logs to the standard error of its test, which is closed when the test has ended."""
     yield

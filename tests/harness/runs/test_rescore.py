@@ -20,7 +20,7 @@ def without_torch(folder: Path) -> dict[str, str]:
 def test_rescoring_with_the_same_scorer_gives_the_same_run_without_torch(capitals: Path) -> None:
     [run] = runs_in(capitals)
     before, samples = record_of(run), (run / "samples.parquet").read_bytes()
-    bakeoff(capitals, "rescore", run.name, "--plugin", "capitals.py", **without_torch(capitals))
+    bakeoff(capitals, "rescore", run.name, "--plugin", "capitals.py", fresh=True, **without_torch(capitals))
     after = record_of(run)
     assert runs_in(capitals) == [run]
     assert (run / "samples.parquet").read_bytes() == samples
@@ -32,7 +32,7 @@ def test_rescoring_with_a_changed_scorer_makes_the_run_that_the_command_would(ca
     [old] = runs_in(capitals)
     before = record_of(old)
     (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals").replace("str.isupper", "str.islower"))
-    bakeoff(capitals, "rescore", old.name, "--plugin", "capitals.py", **without_torch(capitals))
+    bakeoff(capitals, "rescore", old.name, "--plugin", "capitals.py", fresh=True, **without_torch(capitals))
     assert record_of(old) == before
     [new] = set(runs_in(capitals)) - {old}
     value = {one["metric"]: one["value"] for one in record_of(new)["metrics"]}

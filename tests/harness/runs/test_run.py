@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
+from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.report.comparison import Comparison
 from harness.report.results import load

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.commands import bakeoff, command, environment
+from tests.commands import Fork, bakeoff
 from tests.harness.runs.plugin_runs import MODEL, record_of, runs_in
 from tests.harness.small_run import LSTM, SMALL, only_run
 
@@ -57,13 +55,11 @@ def test_a_run_leaves_its_record_and_its_files(uninterrupted: Path) -> None:
 
 def killed_when(folder: Path, ready: Callable[[], bool], *arguments: str) -> bool:
     """Start a command and kill it, hard, as soon as `ready`; False where it ended before that."""
-    process = subprocess.Popen(
-        command(*arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None:
+    fork = Fork(folder, *arguments)
+    while fork.process.exitcode is None:
         if ready():
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            fork.process.kill()
+            fork.process.join()
             return True
         time.sleep(0.002)
     return False
@@ -121,20 +117,10 @@ def test_four_decoding_strategies_share_one_fit_and_one_perplexity(uninterrupted
 
 
 def test_two_processes_that_want_one_fit_make_it_once(tmp_path: Path, uninterrupted: Path) -> None:
-    both = [
-        subprocess.Popen(
-            command("run", *SMALL, *LSTM, f"decoding={decoding}"),
-            cwd=tmp_path,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for decoding in ("greedy", "top_p")
-    ]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sum("fitted lstm" in text for text in said) == 1
+    both = [Fork(tmp_path, "run", *SMALL, *LSTM, f"decoding={decoding}") for decoding in ("greedy", "top_p")]
+    ended = [fork.done() for fork in both]
+    assert [done.returncode for done in ended] == [0, 0]
+    assert sum("fitted lstm" in done.stderr for done in ended) == 1
     assert len(list((tmp_path / "results" / "fits").iterdir())) == 1
 
 

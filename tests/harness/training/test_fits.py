@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
 from models.language_model import WEIGHTS_FILE
-from tests.commands import bakeoff, command, environment
+from tests.commands import Fork, bakeoff, environment
 from tests.harness.small_run import SMALL, only_run
 from tests.peers import write_gpt2, write_tokenizer
 
@@ -181,15 +180,8 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
     (elsewhere / "some.txt").write_text("What is AI?")
     found = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
     assert found["total"]["num_bytes"] == 11
-    said = subprocess.run(
-        command("chat", name, "--max-new-tokens", "10", results),
-        cwd=elsewhere,
-        env=environment(),
-        input="hello\n/quit\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    said = Fork(elsewhere, "chat", name, "--max-new-tokens", "10", results, typed=b"hello\n/quit\n").done()
+    assert said.returncode == 0
     assert "Assistant:" in said.stdout
     bakeoff(home, "report")
 
@@ -255,7 +247,7 @@ def test_without_transformers_the_command_ends_with_status_2_and_says_what_to_in
     (tmp_path / "blocked" / "transformers").mkdir(parents=True)
     (tmp_path / "blocked" / "transformers" / "__init__.py").write_text("raise ImportError('blocked by the test')")
     path = f"{tmp_path / 'blocked'}{os.pathsep}{environment()['PYTHONPATH']}"
-    done = bakeoff(tmp_path, "run", *overrides(peer), status=2, PYTHONPATH=path)
+    done = bakeoff(tmp_path, "run", *overrides(peer), status=2, fresh=True, PYTHONPATH=path)
     assert "pip install 'bakeoff[hf]'" in done.stderr
     assert "Traceback" not in done.stderr
 
