@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import bisect
 import bz2
-import dataclasses
 import gzip
 import lzma
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,13 +26,13 @@ from harness.evaluation.eval import Eval, Material, metric
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Compress, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
-from harness.scoring.answers import Compressed
+from harness.scoring.answers import BITS_PER_NAT, Compressed
+from harness.statistics.derived import shifted
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 
-BITS_PER_NAT = 1 / math.log(2)
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, 9, mtime=0),
     "bzip2": lambda data: bz2.compress(data, 9),
@@ -100,7 +98,7 @@ class Compression(Eval):
             restored, as_claimed = (mean(measured(part, measure).to_numpy()) for measure in ("restored", "as_claimed"))
             found += [
                 metric(self, "compressed_bits_per_byte", size, "bits/byte", False, name),
-                metric(self, "with_decoder_bits_per_byte", _raised(size, decoder), "bits/byte", False, name),
+                metric(self, "with_decoder_bits_per_byte", shifted(size, decoder), "bits/byte", False, name),
                 metric(self, "restored", restored, "share", True, name),
                 metric(self, "as_claimed", as_claimed, "share", True, name),
             ]
@@ -138,11 +136,3 @@ def _refusal(rows: pd.DataFrame) -> str | None:
         "files are not as long as scoring their texts claims": (measured(rows, "as_claimed") == 0).sum(),
     }
     return "; ".join(f"{count} of {len(rows)} {what}" for what, count in found.items() if count) or None
-
-
-def _raised(estimate: Estimate, amount: float) -> Estimate:
-    """An estimate plus a known amount."""
-    value, low, high = (
-        None if number is None else number + amount for number in (estimate.value, estimate.ci_low, estimate.ci_high)
-    )
-    return dataclasses.replace(estimate, value=value, ci_low=low, ci_high=high)

@@ -32,6 +32,7 @@ from harness.evaluation.eval import Eval, Material, metric
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
+from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
@@ -40,7 +41,6 @@ from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig
 
-BITS_PER_NAT = 1 / math.log(2)
 NGRAM = 4
 SHORTEST_COPY = 50
 # (measure, unit, higher is better): means over prompts, of completions and of real continuations alike.

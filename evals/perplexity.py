@@ -11,7 +11,6 @@ budget lets a model read.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import re
@@ -27,7 +26,8 @@ from harness.evaluation.eval import Eval, Material, metric
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
 from harness.evaluation.rows import measured, measures_of, slices_of
-from harness.scoring.answers import Likelihood, TokenScores
+from harness.scoring.answers import BITS_PER_NAT, Likelihood, TokenScores
+from harness.statistics.derived import mapped
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import ratio_of_totals
 from harness.text.data.corpus import Corpus
@@ -37,7 +37,6 @@ from harness.text.tokenizers.tokenizer import Ids, Tokenizer
 from harness.text.utf8 import encode_utf8
 
 Flags = NDArray[np.bool_]
-BITS_PER_NAT = 1 / math.log(2)
 _FIRST_PLACES = 16
 
 
@@ -140,8 +139,9 @@ class Perplexity(Eval):
             yield metric(self, "bits_per_char", per["char"], "bits/char", False, name)
         for unit in ("token", "word", "byte"):
             if unit in per:
-                yield metric(self, f"{unit}_perplexity", _power(per[unit]), f"per {unit}", False, name)
-        yield metric(self, "compression_ratio", _inverse(per["byte"], 8.0), "bytes/byte", True, name)
+                yield metric(self, f"{unit}_perplexity", _perplexity(per[unit]), f"per {unit}", False, name)
+        ratio = mapped(per["byte"], lambda bits: 8 / bits, "nothing to divide by: no bits were needed")
+        yield metric(self, "compression_ratio", ratio, "bytes/byte", True, name)
         yield metric(self, "context_tokens", ratio_of_totals(context, sizes["token"], clusters), "tokens", None, name)
 
 
@@ -172,24 +172,6 @@ def _beginning(name: str) -> tuple[str, int]:
     return what, int(numbers.partition("-")[0])
 
 
-def _power(bits: Estimate) -> Estimate:
-    """2 ** bits: a perplexity from bits a unit; a word's may be beyond what a float holds."""
-    if bits.value is None:
-        return bits
-    if max(bits.value, bits.ci_high or 0.0) > 1000:
-        return Estimate(None, bits.n, bits.n_total, reason=f"2 ** {bits.value:.0f} is too large to write down")
-    return _mapped(bits, 2**bits.value, *(None if end is None else 2**end for end in (bits.ci_low, bits.ci_high)))
-
-
-def _inverse(bits: Estimate, top: float) -> Estimate:
-    """top / bits; a model that needs no bits at all has no ratio."""
-    if bits.value is None:
-        return bits
-    if not min(bits.value, bits.ci_low if bits.ci_low is not None else bits.value) > 0:
-        return Estimate(None, bits.n, bits.n_total, reason="nothing to divide by: no bits were needed")
-    return _mapped(bits, top / bits.value, *(None if end is None else top / end for end in (bits.ci_high, bits.ci_low)))
-
-
-def _mapped(source: Estimate, value: float, low: float | None, high: float | None) -> Estimate:
-    """A monotone function of an estimate: its interval's ends are mapped, its standard error isn't known."""
-    return dataclasses.replace(source, value=value, stderr=None, ci_low=low, ci_high=high)
+def _perplexity(bits: Estimate) -> Estimate:
+    """2 ** bits, from bits a unit; a word's may be beyond what a float holds."""
+    return mapped(bits, lambda bits: 2**bits, f"2 ** {bits.value or 0:.0f} is too large to write down")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.statistics.estimate import Estimate
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -46,3 +48,8 @@ class Metric:
     chance: float | None = None
     """What guessing scores, where that is known."""
     reason: str | None = None
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its interval."""
+        return Estimate(self.value, self.n, self.n_total, self.stderr, self.ci_low, self.ci_high, self.reason)

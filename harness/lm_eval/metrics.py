@@ -17,8 +17,10 @@ from lm_eval.api.group import Group
 from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
 
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
+from harness.scoring.answers import BITS_PER_NAT
 from harness.statistics import intervals
-from harness.statistics.estimate import Estimate, Z
+from harness.statistics.derived import from_standard_error, mapped
+from harness.statistics.estimate import Estimate
 
 # Where lm_eval resamples, so often: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
 _RESAMPLES = 200
@@ -103,7 +105,7 @@ def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) 
     if aggregate in (weighted_perplexity, bits_per_byte):
         nats, sizes = [-value for value, _ in values], [size for _, size in values]
         if aggregate is bits_per_byte:
-            return intervals.ratio_of_totals(nats, sizes, scale=1 / math.log(2))
+            return intervals.ratio_of_totals(nats, sizes, scale=BITS_PER_NAT)
         return _exponential(intervals.ratio_of_totals(nats, sizes))
     if aggregate is perplexity:
         return _exponential(intervals.mean([-value for value in values]))
@@ -111,13 +113,8 @@ def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) 
 
 
 def _exponential(nats: Estimate) -> Estimate:
-    """exp of an estimate: its interval's ends are mapped, its standard error isn't known."""
-    if nats.value is None:
-        return nats
-    if max(nats.value, nats.ci_high or 0.0) > 700:
-        return Estimate(None, nats.n, nats.n_total, reason=f"exp({nats.value:.0f}) is too large to write down")
-    low, high = (None if end is None else math.exp(end) for end in (nats.ci_low, nats.ci_high))
-    return dataclasses.replace(nats, value=math.exp(nats.value), stderr=None, ci_low=low, ci_high=high)
+    """A perplexity, from nats a unit."""
+    return mapped(nats, math.exp, f"exp({nats.value or 0:.0f}) is too large to write down")
 
 
 def _stderr(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> float | None:
@@ -135,7 +132,7 @@ def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
         return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
     if stderr is None or not math.isfinite(stderr):
         return Estimate(value, n, n, reason="lm_eval knows no standard error of this metric")
-    return Estimate(value, n, n, stderr, value - Z * stderr, value + Z * stderr, "lm_eval's own standard error")
+    return from_standard_error(value, stderr, n, "lm_eval's own standard error")
 
 
 def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:

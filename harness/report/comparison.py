@@ -19,14 +19,13 @@ from harness.common.errors import UserError
 from harness.evaluation.metric import Metric
 from harness.report.results import Results, Run, differing_settings
 from harness.report.samples import SampleTable, sample_tables
+from harness.statistics.derived import mean_of_seeds
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
 
 Floats = NDArray[np.float64]
 LADDER_METRIC = "bits_per_byte"
 ANY_DECODING = "any"
-# Two-sided 95 % points of Student's t with 1, 2, ... degrees of freedom, for the spread between few seeds.
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
@@ -247,11 +246,11 @@ class Comparison:
             reasons = sorted({metric.reason or "no value" for _, metric in asked})
             estimate = Estimate(None, 0, n_total, reason="; ".join(reasons))
         elif len(known) == 1:
-            only = next(iter(known.values()))
-            estimate = Estimate(only.value, only.n, n_total, only.stderr, only.ci_low, only.ci_high, only.reason)
+            [only] = known.values()
+            estimate = replace(only.estimate, n_total=n_total)
         else:
             lined_up = self.lined_up(system, decoding, measure, part)
-            estimate = lined_up.over_seeds() if lined_up else _from_summaries(list(known.values()))
+            estimate = lined_up.over_seeds() if lined_up else _from_summaries(known.values())
             estimate = replace(estimate, n_total=n_total)
         values = tuple(metric.value for metric in known.values() if metric.value is not None)
         return Cell(measure, estimate, tuple(known), values, chances.pop() if len(chances) == 1 else None)
@@ -288,19 +287,10 @@ def _agree(way: tuple[Floats, Floats, float], recorded: float | None) -> bool:
     )
 
 
-def _from_summaries(metrics: list[Metric]) -> Estimate:
-    """The mean of the seeds' values where their samples can't be had (a median, say, or a file that is gone).
-
-    Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away.
-    """
-    values = np.array([metric.value for metric in metrics], dtype=np.float64)
-    errors = np.array([metric.stderr or 0.0 for metric in metrics])
-    between = float(values.std(ddof=1)) / math.sqrt(len(values))
-    within = math.sqrt(float((errors**2).mean()))
-    half_width = math.hypot(_T_95[min(len(values) - 2, len(_T_95) - 1)] * between, 1.96 * within)
-    value, n = float(values.mean()), sum(metric.n for metric in metrics)
+def _from_summaries(metrics: Iterable[Metric]) -> Estimate:
+    """The mean over seeds where their samples can't be had: of a median, say, or of a file that is gone."""
     reason = "from the seeds' summaries: their samples do not give this measure"
-    return Estimate(value, n, n, math.hypot(between, within), value - half_width, value + half_width, reason)
+    return mean_of_seeds([metric.estimate for metric in metrics], reason)
 
 
 def beginning(part: str) -> float | None:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.scoring.answers import BITS_PER_NAT
+
 Floats = NDArray[np.float64]
-_LN_2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class SampleTable:
             tops = self.values[metric]
             ways.append((tops, np.where(np.isnan(tops), np.nan, 1.0), 1.0))
         if not np.isnan(self.nats).all():
-            totals = (self.nats, self.num_bytes, 1 / _LN_2)
+            totals = (self.nats, self.num_bytes, BITS_PER_NAT)
             ways.insert(0 if unit == "bits/byte" else len(ways), totals)
         return ways
 
