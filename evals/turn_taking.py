@@ -42,7 +42,7 @@ from evals.conversation_parts import turns
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
 from harness.statistics.intervals import median
@@ -75,10 +75,10 @@ class TurnTaking(Eval):
         Measure("wrote_for_the_other", higher_is_better=False),
         Measure("alternation", why_missing="nobody took over in any free run"),
         Measure("wellformed_labels", why_missing="no free run has anything that looks like a label"),
-        Measure("real_took_its_turn", higher_is_better=None),
-        Measure("real_within_reason", higher_is_better=None),
-        Measure("real_echoed", higher_is_better=None),
-        Measure("real_same_reply", higher_is_better=None),
+        *(
+            Measure(f"real_{measure}", higher_is_better=None, baseline=Baseline(measure, "real"))
+            for measure in ("took_its_turn", "within_reason", "echoed", "same_reply")
+        ),
     )
 
     num_samples: int = 100
@@ -186,7 +186,8 @@ class TurnTaking(Eval):
             tokens = median(lengths, clusters)
             if tokens.value is None:
                 tokens = dataclasses.replace(tokens, reason=_NO_TURNS)
-            yield metric(self, f"{who}turn_tokens", tokens, "tokens", None, name)
+            baseline = Baseline("turn_tokens", "real") if who else None
+            yield metric(self, f"{who}turn_tokens", tokens, "tokens", None, name, baseline=baseline)
             in_time = measured(rows, f"{who}within_reason").to_numpy() == 1
             sides.append(
                 [length if ok and not math.isnan(length) else None for ok, length in zip(in_time, lengths, strict=True)]

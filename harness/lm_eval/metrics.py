@@ -16,6 +16,7 @@ from typing import Any
 from lm_eval.api.group import Group
 from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
 
+from harness.evaluation.metric import Formula
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
 from harness.scoring.answers import BITS_PER_NAT
 from harness.statistics import intervals
@@ -39,7 +40,9 @@ class Finding:
     estimate: Estimate
     unit: str
     higher_is_better: bool | None
+    uses_decoding: bool
     chance: float | None = None
+    formed_by: Formula | None = None
 
     @property
     def name(self) -> str:
@@ -54,10 +57,17 @@ def measure(task: str, key: tuple[str, str]) -> str:
 
 @lm_eval_seeds()
 def numbers(question: Question, responses: Sequence[Response]) -> dict[str, float]:
-    """A question's values that are numbers by themselves, by measure."""
-    task = question.task.task_name
-    values = question.values(responses)
-    return {measure(task, key): float(value) for key, value in values.items() if _is_number(value)}
+    """A question's values by measure, as far as they are numbers, or the nats and bytes of bits per byte."""
+    task = question.task
+    found: dict[str, float] = {}
+    for key, value in question.values(responses).items():
+        name = measure(task.task_name, key)
+        if _is_number(value):
+            found[name] = float(value)
+        elif task.aggregation().get(key[0]) is bits_per_byte:
+            loglikelihood, num_bytes = value
+            found |= {f"{name}.nats": -loglikelihood, f"{name}.bytes": num_bytes}
+    return found
 
 
 @lm_eval_seeds()
@@ -95,12 +105,31 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
             estimate = Estimate(None, 0, len(questions), reason=reason)
         else:
             estimate = dataclasses.replace(_estimate(aggregate, values), n_total=len(questions))
-        better = task.higher_is_better().get(metric)
-        yield Finding(task.task_name, key, estimate, _unit(metric, aggregate), better, _chance(questions, metric))
+        yield Finding(
+            task.task_name,
+            key,
+            estimate,
+            _unit(metric, aggregate),
+            task.higher_is_better().get(metric),
+            any(question.generates for question in questions),
+            _chance(questions, metric),
+            _formula(measure(task.task_name, key), aggregate, values),
+        )
+
+
+def _formula(name: str, aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Formula | None:
+    """How a metric follows from what `numbers` keeps of each question."""
+    if aggregate is bits_per_byte:
+        return Formula(f"{name}.nats", f"{name}.bytes", BITS_PER_NAT)
+    return Formula(name) if _is_mean(aggregate, values) else None
+
+
+def _is_mean(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> bool:
+    return aggregate in (mean, nanmean) and all(map(_is_number, values))
 
 
 def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Estimate:
-    if aggregate in (mean, nanmean) and all(map(_is_number, values)):
+    if _is_mean(aggregate, values):
         return intervals.mean([float(value) for value in values])
     if aggregate in (weighted_perplexity, bits_per_byte):
         nats, sizes = [-value for value, _ in values], [size for _, size in values]
@@ -153,7 +182,8 @@ def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:
             stderr = whole.get(f"{key[0]}_stderr,{key[1]}")
             size = sum(one.estimate.n_total for one in parts)
             estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
-            yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better)
+            uses_decoding = any(one.uses_decoding for one in parts)
+            yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better, uses_decoding)
 
 
 def _unit(metric: str, aggregate: Callable[[Sequence[Any]], Any]) -> str:

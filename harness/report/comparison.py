@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Baseline, Formula, Metric
 from harness.report.results import Results, Run, differing_settings
 from harness.report.samples import SampleTable, sample_tables
 from harness.statistics.derived import mean_of_seeds
@@ -36,6 +36,16 @@ class Measure:
     metric: str
     unit: str
     higher_is_better: bool | None
+    uses_decoding: bool
+    """Whether the decoding strategy can change it."""
+    baseline: Baseline | None
+    """Where no model made it: what it stands beside."""
+
+    @classmethod
+    def of(cls, metric: Metric) -> Measure:
+        """What a record's metric is one of."""
+        about = (metric.unit, metric.higher_is_better, metric.uses_decoding, metric.baseline)
+        return cls(metric.eval, metric.metric, *about)
 
     @property
     def name(self) -> str:
@@ -67,17 +77,24 @@ class LinedUp:
     tops: Floats
     """(S, N): a row a seed; NaN where missing."""
     bottoms: Floats
-    """(S, N)."""
-    scale: float
+    """(S, N); 1 where each sample counts once."""
+    formula: Formula
 
     @property
     def is_mean(self) -> bool:
-        return self.scale == 1.0
+        """Whether each sample counts once."""
+        return self.formula.per is None
+
+    @property
+    def denominators(self) -> Floats | None:
+        """(N,) what every seed divides by, NaN where none knows; None where they divide by different numbers."""
+        most, least = np.fmax.reduce(self.bottoms), np.fmin.reduce(self.bottoms)
+        return most if np.array_equal(most, least, equal_nan=True) else None
 
     def over_seeds(self) -> Estimate:
         """The mean over seeds, with an interval over seeds, clusters and samples."""
         denominators = None if self.is_mean else list(self.bottoms)
-        return over_seeds(list(self.tops), self.clusters, denominators, self.scale)
+        return over_seeds(list(self.tops), self.clusters, denominators, self.formula.scale)
 
 
 class Comparison:
@@ -85,11 +102,11 @@ class Comparison:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self._metrics = self._latest()
+        self._metrics = self._by_seed()
         self._cells: dict[tuple[str, str, str, str, str], Cell | None] = {}
         self._tables: dict[str, dict[str, SampleTable]] = {}
 
-    def _latest(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
+    def _by_seed(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
         """(system, decoding, eval, metric, slice) -> seed -> the record.
 
         Several runs of one fit and one decoding strategy hold the same numbers, so any of them will do. UserError where
@@ -114,7 +131,7 @@ class Comparison:
         for run in self.results.runs:
             for m in run.record.metrics:
                 if m.slice == "all":
-                    found.setdefault((m.eval, m.metric), Measure(m.eval, m.metric, m.unit, m.higher_is_better))
+                    found.setdefault((m.eval, m.metric), Measure.of(m))
         order = {name: place for place, name in enumerate(sorted({m.eval for m in found.values()}))}
         ladder = next((m.eval for m in found.values() if m.metric == LADDER_METRIC), None)
         return tuple(sorted(found.values(), key=lambda m: (m.eval != ladder, order[m.eval])))  # stable within an eval
@@ -159,22 +176,9 @@ class Comparison:
             found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
         return frozenset(found)
 
-    @cached_property
-    def needs_no_decoding(self) -> frozenset[str]:
-        """Evals that come out the same under every decoding strategy and hold no answers: likelihoods alone."""
-        values: dict[str, dict[tuple[str, str, str, int], set[str]]] = {}
-        for (system, decoding, eval_name, metric, part), seeds in self._metrics.items():
-            if decoding != ANY_DECODING:
-                for seed, (_, record) in seeds.items():
-                    values.setdefault(eval_name, {}).setdefault((system, metric, part, seed), set()).add(
-                        _rounded(record.value)
-                    )
-        alike = {name for name, cells in values.items() if all(len(found) == 1 for found in cells.values())}
-        return frozenset(alike - self.answered)
-
-    def decodings_of(self, measure: Measure) -> tuple[str, ...]:
-        """Those under which the measure is worth telling apart."""
-        return (ANY_DECODING,) if measure.eval in self.needs_no_decoding else self.decodings
+    def decodings_of(self, *measures: Measure) -> tuple[str, ...]:
+        """Those under which some of the measures are worth telling apart."""
+        return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)
 
     def cell(self, system: str, decoding: str, measure: Measure, part: str = "all") -> Cell | None:
         """The measure over seeds; None where no run was asked."""
@@ -214,22 +218,22 @@ class Comparison:
         return {seed: pair for seed, pair in sorted(found.items()) if pair[1].value is not None}
 
     def lined_up(self, system: str, decoding: str, measure: Measure, part: str = "all") -> LinedUp | None:
-        """The summands of the measure; None unless the kept samples give exactly the recorded values."""
-        tables: list[SampleTable] = []
+        """The summands of the measure; None where it has none, or the seeds' samples are missing or not the same."""
         known = self.records(system, decoding, measure, part)
+        formulas = {metric.formula for _, metric in known.values()}
+        formula = formulas.pop() if len(formulas) == 1 else None
+        if formula is None:
+            return None
+        tables: list[SampleTable] = []
         for run, _ in known.values():
             whole = self.tables_of(run).get(measure.eval)
             table = whole.part(part) if whole else None
-            table = table.asked_for(measure.metric) if table else None
+            table = table.asked_for(formula.sum_of) if table else None
             if table is None or set(table.ids) != set(tables[0].ids if tables else table.ids):
                 return None
             tables.append(table.take(tables[0].ids if tables else tuple(sorted(table.ids))))
-        recorded = [metric.value for _, metric in known.values()]
-        for ways in zip(*(table.summands(measure.metric, measure.unit) for table in tables), strict=False):
-            if all(_agree(way, value) for way, value in zip(ways, recorded, strict=True)):
-                tops, bottoms, scales = zip(*ways, strict=True)
-                return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), scales[0])
-        return None
+        tops, bottoms = zip(*(table.summands(formula) for table in tables), strict=True)
+        return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
     def tables_of(self, run: Run) -> dict[str, SampleTable]:
         """The run's samples by eval."""
@@ -268,22 +272,6 @@ def _check_alike(first: Run, second: Run) -> None:
         f"{first.folder} and {second.folder} would be one row of the report ({first.system}, {first.decoding}, seed "
         f"{one.seed}), but they differ in {', '.join([*settings, *data] or ids)}. Move one of them to an experiment of "
         "its own, or delete its folder."
-    )
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
-def _agree(way: tuple[Floats, Floats, float], recorded: float | None) -> bool:
-    """Whether scale * sum(tops) / sum(bottoms) is the recorded value."""
-    tops, bottoms, scale = way
-    kept = ~(np.isnan(tops) | np.isnan(bottoms))
-    total = bottoms[kept].sum()
-    return (
-        recorded is not None
-        and bool(total)
-        and math.isclose(scale * tops[kept].sum() / total, recorded, rel_tol=1e-6, abs_tol=1e-9)
     )
 
 

@@ -230,7 +230,7 @@ def _everything(comparison: Comparison) -> list[dict[str, Any]]:
     for eval_name in dict.fromkeys(m.eval for m in comparison.measures):
         measures = measures_of_models(comparison, eval_name)
         rows = []
-        for decoding in comparison.decodings_of(measures[0]):
+        for decoding in comparison.decodings_of(*measures):
             for system in comparison.systems:
                 if any(comparison.cell(system, decoding, m) for m in measures):
                     told = "" if decoding == ANY_DECODING else decoding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from harness.report.comparison import Comparison, LinedUp, Measure
@@ -108,15 +107,14 @@ def _paired_groups(
     """Paired differences of all systems that share their samples, each pair in the order of `sides`."""
     groups: dict[tuple[object, ...], list[tuple[str, LinedUp]]] = {}
     for system, (side, data) in sides.items():
-        if side is not None:
-            weights = b"" if side.is_mean else np.nanmax(side.bottoms, axis=0).tobytes()
-            groups.setdefault((side.ids, side.scale, weights, data), []).append((system, side))
+        if side is not None and (weights := side.denominators) is not None:
+            groups.setdefault((side.ids, side.formula, weights.tobytes(), data), []).append((system, side))
     found = {}
     for members in groups.values():
         first = members[0][1]
-        denominators = None if first.is_mean else np.nanmax(first.bottoms, axis=0)
+        denominators = None if first.is_mean else first.denominators
         tops = [list(side.tops) for _, side in members]
-        for (i, j), difference in paired_all(tops, first.clusters, denominators, first.scale).items():
+        for (i, j), difference in paired_all(tops, first.clusters, denominators, first.formula.scale).items():
             found[members[i][0], members[j][0]] = difference
     return found
 

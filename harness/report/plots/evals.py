@@ -44,7 +44,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     shown = [m for m in measures_of_models(comparison, eval_name) if _any_value(comparison, m)]
     if not shown:
         return None
-    decodings = comparison.decodings_of(shown[0])
+    decodings = comparison.decodings_of(*shown)
     systems = [s for s in comparison.systems if any(comparison.cell(s, ANY_DECODING, m) for m in shown)]
     beside = baselines(comparison, eval_name)
     style = looks(comparison.systems if len(decodings) == 1 else decodings)

@@ -31,7 +31,7 @@ def tradeoffs(comparison: Comparison) -> list[Plot | None]:
 def _tradeoff(comparison: Comparison, system: str, measures: list[Measure]) -> Plot | None:
     points: dict[str, tuple[float, float]] = {}
     real: float | None = None
-    for decoding in comparison.decodings_of(measures[0]):
+    for decoding in comparison.decodings_of(*measures):
         cells = [comparison.cell(system, decoding, measure) for measure in measures]
         values = [value_of(cell) for cell in cells if cell is not None and cell.estimate.value is not None]
         if len(values) == len(measures):

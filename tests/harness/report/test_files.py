@@ -163,11 +163,11 @@ def test_a_slice_of_parts_of_documents_has_the_hierarchical_bootstrap_of_the_par
         table[table["eval"] == "perplexity"].sort_values("sample_id")
         for table in (pd.read_parquet(three_seeds / f"families/gru-greedy-s{s}/samples.parquet") for s in range(3))
     ]
-    values = [[json.loads(text) for text in row["values"]] for row in rows]
-    long = [place for place, value in enumerate(values[0]) if "nats@position=16-31" in value]
-    assert 0 < len(long) < len(values[0])
+    parts = [[json.loads(text) for text in row["parts"]] for row in rows]
+    long = [place for place, part in enumerate(parts[0]) if "position" in part]
+    assert 0 < len(long) < len(parts[0])
     by_hand = over_seeds(
-        [[seed[place]["nats@position=16-31"] for place in long] for seed in values],
+        [[seed[place]["position"]["16-31"]["nats"] for place in long] for seed in parts],
         rows[0]["cluster"].iloc[long].to_list(),
         [[16.0] * len(long)] * 3,
         1 / math.log(2),
@@ -424,7 +424,7 @@ def test_unfinished_runs_are_counted_and_said(written: Written) -> None:
         (lambda results: _touch(results / "empty" / "notes.txt").parent, "holds no run"),
         (lambda results: _touch(results / "begun" / "run-1" / "config.yaml").parent.parent, "begun and not finished"),
         (lambda results: _spoilt(results, "run.json", b"{"), "not valid JSON"),
-        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 2}'), "is no run record"),
+        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 3}'), "is no run record"),
         (lambda results: _spoilt(results, "run.json", b'{"schema_version": 99}'), "schema version 99"),
         (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "cannot be read"),
         (lambda results: _spoilt(results, "curve.parquet", b""), "cannot be read"),
