@@ -20,7 +20,7 @@ from typing import ClassVar
 import pandas as pd
 
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, mean_metric, metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation
 from harness.evaluation.rows import slices_of
@@ -153,7 +153,7 @@ class Arithmetic(Eval):
             most_frequent = targets.value_counts().sort_index().idxmax()
             always = mean((targets == most_frequent).to_numpy(dtype=float))
             baseline = Baseline("exact_match", "most_frequent_answer")
-            found.append(metric(self, baseline.label, always, "share", None, name, baseline=baseline))
+            found.append(metric_of(self, baseline.label, always, "share", None, name, baseline=baseline))
         return found
 
     def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int:

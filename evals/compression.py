@@ -22,7 +22,7 @@ from typing import ClassVar
 import pandas as pd
 import pyarrow
 
-from harness.evaluation.eval import Eval, Material, mean_metric, metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Compress, Request, Sample, Score
 from harness.evaluation.rows import estimated, measured, slices_of
@@ -97,8 +97,8 @@ class Compression(Eval):
                 size = Estimate(None, 0, len(part), reason=refusal)
             decoder = 8 * float(measured(part, "decoder_bytes").iloc[0] / part["num_bytes"].sum())
             found += [
-                metric(self, _SIZE, size, "bits/byte", False, name, formed_by=per_byte),
-                metric(self, "with_decoder_bits_per_byte", shifted(size, decoder), "bits/byte", False, name),
+                metric_of(self, _SIZE, size, "bits/byte", False, name, formed_by=per_byte),
+                metric_of(self, "with_decoder_bits_per_byte", shifted(size, decoder), "bits/byte", False, name),
                 *(mean_metric(self, Measure(measure), part, name) for measure in ("restored", "as_claimed")),
             ]
             found += [self._baseline(compressor, part, name) for compressor in COMPRESSORS]
@@ -107,7 +107,7 @@ class Compression(Eval):
     def _baseline(self, compressor: str, part: pd.DataFrame, name: str) -> Metric:
         """What another compressor makes of the same bytes."""
         per_byte = Formula(f"{compressor}_bytes", "num_bytes", 8.0)
-        return metric(
+        return metric_of(
             self,
             f"{compressor}_{_SIZE}",
             estimated(part, per_byte),

@@ -27,7 +27,7 @@ from evals.generation_parts.copying import CopyFinder
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, mean_metric, metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import counted, estimated, measured, slices_of
@@ -128,7 +128,7 @@ class Generation(Eval):
         return [likelihood(model, nats(scored), len(scored)).nats for scored in after]
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found = []
+        found: list[Metric] = []
         for name, part in slices_of(rows):
             found += self._of_texts(name, part, "", "answer", Formula("nats", "num_bytes", BITS_PER_NAT))
             found.append(mean_metric(self, Measure("diversity", higher_is_better=None), part, name))
@@ -153,7 +153,9 @@ class Generation(Eval):
         ) -> Metric:
             """A measure of these texts; real ones are neither better nor worse, but stand beside the model's."""
             better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
-            return metric(self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline)
+            return metric_of(
+                self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline
+            )
 
         for measure, unit, better in _MEANS:
             formula = Formula(f"{who}{measure}")

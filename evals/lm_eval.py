@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation, ScoreText
 from harness.evaluation.rows import parsed
@@ -96,7 +96,7 @@ class LmEval(Eval):
             for name, values, answer in zip(rows["sample_id"], rows["values"], rows["answer"], strict=True)
         }
         return [
-            metric(
+            metric_of(
                 self,
                 one.name,
                 one.estimate,

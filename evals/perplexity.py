@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
 from harness.evaluation.rows import estimated, measures_of, slices_of
@@ -124,14 +124,14 @@ class Perplexity(Eval):
             if unit in per:
                 chance = 8.0 if whole and unit == "byte" else None
                 bits = f"bits_per_{unit}"
-                yield metric(self, bits, per[unit], f"bits/{unit}", False, name, chance, formed_by=formulas[unit])
+                yield metric_of(self, bits, per[unit], f"bits/{unit}", False, name, chance, formed_by=formulas[unit])
         for unit in ("token", "word", "byte"):
             if unit in per:
-                yield metric(self, f"{unit}_perplexity", _perplexity(per[unit]), f"per {unit}", False, name)
+                yield metric_of(self, f"{unit}_perplexity", _perplexity(per[unit]), f"per {unit}", False, name)
         ratio = mapped(per["byte"], lambda bits: 8 / bits, "nothing to divide by: no bits were needed")
-        yield metric(self, "compression_ratio", ratio, "bytes/byte", True, name)
+        yield metric_of(self, "compression_ratio", ratio, "bytes/byte", True, name)
         context = Formula("context_tokens", "num_tokens")
-        yield metric(self, context.sum_of, estimated(part, context), "tokens", None, name, formed_by=context)
+        yield metric_of(self, context.sum_of, estimated(part, context), "tokens", None, name, formed_by=context)
 
 
 @functools.lru_cache(maxsize=2)

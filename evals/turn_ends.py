@@ -22,7 +22,7 @@ import pandas as pd
 
 from evals.conversation_parts import turns
 from harness.common.seeds import seed_of
-from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreContinuation
 from harness.evaluation.rows import measured, slices_of
@@ -131,11 +131,11 @@ class TurnEnds(Eval):
             brier = mean(measured(rows, "turn_end_brier").to_numpy(), clusters)
         rate = base_rate.value
         constant = None if rate is None else rate * (1 - rate)
-        yield metric(self, "turn_end_auc", area, "area", True, name, 0.5)
-        yield metric(self, "turn_end_average_precision", precision, "area", True, name, rate)
+        yield metric_of(self, "turn_end_auc", area, "area", True, name, 0.5)
+        yield metric_of(self, "turn_end_average_precision", precision, "area", True, name, rate)
         of_brier, of_base_rate = Formula("turn_end_brier"), Formula("turn_end")
-        yield metric(self, "turn_end_brier", brier, "squared error", False, name, constant, formed_by=of_brier)
-        yield metric(self, "turn_end_base_rate", base_rate, "share", None, name, formed_by=of_base_rate)
+        yield metric_of(self, "turn_end_brier", brier, "squared error", False, name, constant, formed_by=of_brier)
+        yield metric_of(self, "turn_end_base_rate", base_rate, "share", None, name, formed_by=of_base_rate)
 
 
 def places(body: str, most: int, name: str) -> list[int]:

@@ -41,7 +41,7 @@ import pandas as pd
 from evals.conversation_parts import turns
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
@@ -187,7 +187,7 @@ class TurnTaking(Eval):
             if tokens.value is None:
                 tokens = dataclasses.replace(tokens, reason=_NO_TURNS)
             baseline = Baseline("turn_tokens", "real") if who else None
-            yield metric(self, f"{who}turn_tokens", tokens, "tokens", None, name, baseline=baseline)
+            yield metric_of(self, f"{who}turn_tokens", tokens, "tokens", None, name, baseline=baseline)
             in_time = measured(rows, f"{who}within_reason").to_numpy() == 1
             sides.append(
                 [length if ok and not math.isnan(length) else None for ok, length in zip(in_time, lengths, strict=True)]
@@ -195,4 +195,4 @@ class TurnTaking(Eval):
         pairs = list(zip(*sides, strict=True))
         distance = jackknife(turns.length_distance, pairs, clusters, _NO_TURNS, bounds=(0.0, 1.0))
         distance = dataclasses.replace(distance, n=sum(length is not None for length in sides[0]))
-        yield metric(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)
+        yield metric_of(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.evaluation.eval import FindReference as FindReference
     from harness.evaluation.eval import Material as Material
     from harness.evaluation.eval import mean_metric as mean_metric
-    from harness.evaluation.eval import metric as metric
+    from harness.evaluation.eval import metric_of as metric_of
     from harness.evaluation.metric import Baseline as Baseline
     from harness.evaluation.metric import Formula as Formula
     from harness.evaluation.metric import Measure as Measure
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__, __getattr__ = face(
     __name__,
     {
-        "harness.evaluation.eval": ["Eval", "FindReference", "Material", "mean_metric", "metric"],
+        "harness.evaluation.eval": ["Eval", "FindReference", "Material", "mean_metric", "metric_of"],
         "harness.evaluation.metric": ["Baseline", "Formula", "Measure", "Metric"],
         "harness.evaluation.requests": [
             "Answer",

@@ -12,7 +12,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -106,7 +106,7 @@ def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, ch
     estimate = estimated(rows, formula)
     if estimate.value is None and measure.why_missing:
         estimate = dataclasses.replace(estimate, reason=measure.why_missing)
-    return metric(
+    return metric_of(
         eval,
         measure.name,
         estimate,
@@ -120,7 +120,7 @@ def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, ch
     )
 
 
-def metric(
+def metric_of(
     eval: Eval,
     name: str,
     estimate: Estimate,
@@ -141,8 +141,11 @@ def metric(
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None
-    formula = {} if formed_by is None else dataclasses.asdict(formed_by)
-    beside = {} if baseline is None else {"baseline_of": baseline.of, "baseline_label": baseline.label}
+    about: dict[str, Any] = dataclasses.asdict(estimate)
+    if formed_by is not None:
+        about |= dataclasses.asdict(formed_by)
+    if baseline is not None:
+        about |= {"baseline_of": baseline.of, "baseline_label": baseline.label}
     return Metric(
         eval=eval.name,
         eval_version=eval.version,
@@ -152,7 +155,5 @@ def metric(
         higher_is_better=higher_is_better,
         chance=chance,
         uses_decoding=uses_decoding,
-        **dataclasses.asdict(estimate),
-        **formula,
-        **beside,
+        **about,
     )

@@ -67,10 +67,12 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> 
         if one.value is None and not one.reason:
             raise ValueError(f"the metric {one.metric} of {one.slice} has neither a value nor a reason why not")
         if one.baseline_of is not None and one.baseline_of not in names:
-            raise ValueError(f"the metric {one.metric} stands beside {one.baseline_of!r}, which is no metric here")
+            raise ValueError(
+                f"the metric {one.metric} stands beside {one.baseline_of!r}, which is no metric of {eval.name}"
+            )
         if one.formula is not None and one.value is not None:
             if one.slice not in slices:
-                raise ValueError(f"the metric {one.metric} says how it follows from samples of {one.slice}: none are")
+                raise ValueError(f"the metric {one.metric} is of {one.slice}, but no sample is of that slice")
             summed = estimated(slices[one.slice], one.formula).value
             if summed is None or not math.isclose(summed, one.value, rel_tol=1e-6, abs_tol=1e-9):
                 raise ValueError(

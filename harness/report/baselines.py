@@ -7,13 +7,13 @@ row for all of them: it stays a measure like any other.
 
 from __future__ import annotations
 
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 
 
-def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[Measure, Cell]]:
+def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[MeasureKey, Cell]]:
     """By label, in the records' order: what it has in the place of each measure."""
     measures = {measure.metric: measure for measure in comparison.measures if measure.eval == eval_name}
-    found: dict[str, dict[Measure, Cell]] = {}
+    found: dict[str, dict[MeasureKey, Cell]] = {}
     for measure in measures.values():
         baseline = measure.baseline
         if baseline is not None and baseline.of in measures and (cell := _same_for_all(comparison, measure)):
@@ -21,13 +21,13 @@ def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[Measure,
     return found
 
 
-def measures_of_models(comparison: Comparison, eval_name: str) -> list[Measure]:
+def measures_of_models(comparison: Comparison, eval_name: str) -> list[MeasureKey]:
     """The measures of an eval, without those that are a baseline's."""
     taken = {cell.measure for row in baselines(comparison, eval_name).values() for cell in row.values()}
     return [measure for measure in comparison.measures if measure.eval == eval_name and measure not in taken]
 
 
-def _same_for_all(comparison: Comparison, measure: Measure) -> Cell | None:
+def _same_for_all(comparison: Comparison, measure: MeasureKey) -> Cell | None:
     """What every system has, where that is the same; one without a value is no other."""
     cells = [cell for system in comparison.systems if (cell := comparison.cell(system, ANY_DECODING, measure))]
     values = {f"{cell.estimate.value:.9g}" for cell in cells if cell.estimate.value is not None}

@@ -29,7 +29,7 @@ ANY_DECODING = "any"
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureKey:
     """What is measured: the fields that all its records share."""
 
     eval: str
@@ -42,7 +42,7 @@ class Measure:
     """Where no model made it: what it stands beside."""
 
     @classmethod
-    def of(cls, metric: Metric) -> Measure:
+    def of(cls, metric: Metric) -> MeasureKey:
         """What a record's metric is one of."""
         about = (metric.unit, metric.higher_is_better, metric.uses_decoding, metric.baseline)
         return cls(metric.eval, metric.metric, *about)
@@ -60,7 +60,7 @@ class Measure:
 class Cell:
     """One measure of one system under one decoding strategy."""
 
-    measure: Measure
+    measure: MeasureKey
     estimate: Estimate
     seeds: tuple[int, ...]
     """Those that have a value."""
@@ -125,21 +125,21 @@ class Comparison:
         return found
 
     @cached_property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[MeasureKey, ...]:
         """All measures on the slice 'all', in the records' order, evals by name."""
-        found: dict[tuple[str, str], Measure] = {}
+        found: dict[tuple[str, str], MeasureKey] = {}
         for run in self.results.runs:
             for m in run.record.metrics:
                 if m.slice == "all":
-                    found.setdefault((m.eval, m.metric), Measure.of(m))
+                    found.setdefault((m.eval, m.metric), MeasureKey.of(m))
         order = {name: place for place, name in enumerate(sorted({m.eval for m in found.values()}))}
         ladder = next((m.eval for m in found.values() if m.metric == LADDER_METRIC), None)
         return tuple(sorted(found.values(), key=lambda m: (m.eval != ladder, order[m.eval])))  # stable within an eval
 
     @cached_property
-    def headlines(self) -> tuple[Measure, ...]:
+    def headlines(self) -> tuple[MeasureKey, ...]:
         """One measure an eval: bits per byte where it has them, else the first that can be better or worse."""
-        chosen: dict[str, Measure] = {}
+        chosen: dict[str, MeasureKey] = {}
         for measure in self.measures:
             if measure.metric == LADDER_METRIC:
                 chosen[measure.eval] = measure
@@ -148,7 +148,7 @@ class Comparison:
         return tuple(chosen.values())
 
     @property
-    def ladder(self) -> Measure | None:
+    def ladder(self) -> MeasureKey | None:
         """Bits per byte, where some run has measured them."""
         return next((m for m in self.headlines if m.metric == LADDER_METRIC), None)
 
@@ -176,11 +176,11 @@ class Comparison:
             found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
         return frozenset(found)
 
-    def decodings_of(self, *measures: Measure) -> tuple[str, ...]:
+    def decodings_of(self, *measures: MeasureKey) -> tuple[str, ...]:
         """Those under which some of the measures are worth telling apart."""
         return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)
 
-    def cell(self, system: str, decoding: str, measure: Measure, part: str = "all") -> Cell | None:
+    def cell(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> Cell | None:
         """The measure over seeds; None where no run was asked."""
         key = (system, decoding, measure.eval, measure.metric, part)
         if key not in self._cells:
@@ -188,14 +188,14 @@ class Comparison:
             self._cells[key] = None if not records else self._over_seeds(system, decoding, measure, part)
         return self._cells[key]
 
-    def values(self, measure: Measure, decoding: str) -> dict[str, float]:
+    def values(self, measure: MeasureKey, decoding: str) -> dict[str, float]:
         """The value of every system that has one, from gibberish upward."""
         cells = {system: self.cell(system, decoding, measure) for system in self.systems}
         return {
             system: cell.estimate.value for system, cell in cells.items() if cell and cell.estimate.value is not None
         }
 
-    def slices(self, measure: Measure) -> dict[str, list[str]]:
+    def slices(self, measure: MeasureKey) -> dict[str, list[str]]:
         """The measure's slices: name -> values, numbers in their order."""
         found: dict[str, set[str]] = {}
         for _, _, eval_name, metric, part in self._metrics:
@@ -212,12 +212,14 @@ class Comparison:
                 seen.add(run.record.fit_id)
                 yield run
 
-    def records(self, system: str, decoding: str, measure: Measure, part: str = "all") -> dict[int, tuple[Run, Metric]]:
+    def records(
+        self, system: str, decoding: str, measure: MeasureKey, part: str = "all"
+    ) -> dict[int, tuple[Run, Metric]]:
         """seed -> (run, its record of the measure), seeds in order, those without a value left out."""
         found = self._metrics.get((system, decoding, measure.eval, measure.metric, part), {})
         return {seed: pair for seed, pair in sorted(found.items()) if pair[1].value is not None}
 
-    def lined_up(self, system: str, decoding: str, measure: Measure, part: str = "all") -> LinedUp | None:
+    def lined_up(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> LinedUp | None:
         """The summands of the measure; None where it has none, or the seeds' samples are missing or not the same."""
         known = self.records(system, decoding, measure, part)
         formulas = {metric.formula for _, metric in known.values()}
@@ -241,7 +243,7 @@ class Comparison:
             self._tables[run.record.run_id] = sample_tables(run.samples)
         return self._tables[run.record.run_id]
 
-    def _over_seeds(self, system: str, decoding: str, measure: Measure, part: str) -> Cell:
+    def _over_seeds(self, system: str, decoding: str, measure: MeasureKey, part: str) -> Cell:
         asked = self._metrics[system, decoding, measure.eval, measure.metric, part].values()
         known = {seed: metric for seed, (_, metric) in self.records(system, decoding, measure, part).items()}
         n_total = sum(metric.n_total for _, metric in asked)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.comparison import Comparison, LinedUp, Measure
+from harness.report.comparison import Comparison, LinedUp, MeasureKey
 from harness.statistics.estimate import CONFIDENCE
 from harness.statistics.paired import PairedDifference, holm, paired_all
 
@@ -50,14 +50,14 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pairs_of(pairs: pd.DataFrame, measure: Measure, decoding: str) -> pd.DataFrame:
+def pairs_of(pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> pd.DataFrame:
     """The pairs compared on a measure under a decoding strategy."""
     return pairs[
         (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
     ]
 
 
-def _rows(comparison: Comparison, measure: Measure, decoding: str) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, measure: MeasureKey, decoding: str) -> list[dict[str, Any]]:
     cells = {system: comparison.cell(system, decoding, measure) for system in comparison.systems}
     told = {system: cell for system, cell in cells.items() if cell is not None}
     lined_up = {system: comparison.lined_up(system, decoding, measure) for system in told}

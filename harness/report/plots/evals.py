@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.comparison import ANY_DECODING, Comparison, Measure, beginning
+from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey, beginning
 from harness.report.plots.drawing import (
     beside_row,
     has_value,
@@ -89,7 +89,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
 def _measure_panel(
     axes: Axes,
     comparison: Comparison,
-    measure: Measure,
+    measure: MeasureKey,
     systems: Sequence[str],
     decodings: Sequence[str],
     style: dict[str, Look],
@@ -104,7 +104,7 @@ def _measure_panel(
             points(axes, [c for _, c in cells], [place + offset for place, _ in cells], look, across=True, size=3.6)
 
 
-def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows: int, narrow: bool) -> None:
+def _finish_panel(axes: Axes, comparison: Comparison, measure: MeasureKey, num_rows: int, narrow: bool) -> None:
     chance = _chance(comparison, measure)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
@@ -123,14 +123,14 @@ def _finish_panel(axes: Axes, comparison: Comparison, measure: Measure, num_rows
         axes.set_xlabel(words(measure.unit))
 
 
-def slices(comparison: Comparison, measure: Measure) -> list[Plot | None]:
+def slices(comparison: Comparison, measure: MeasureKey) -> list[Plot | None]:
     """The measure by each of its slices, as operation or digits: a group a value, a marker a system, chance as
     dashes."""
     decoding = telling_decoding(comparison, measure)
     return [_slice(comparison, measure, decoding, name, parts) for name, parts in comparison.slices(measure).items()]
 
 
-def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, parts: list[str]) -> Plot | None:
+def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str, parts: list[str]) -> Plot | None:
     style = looks(comparison.systems)
     cells = {
         system: [comparison.cell(system, decoding, measure, f"{name}={part}") for part in parts]
@@ -197,7 +197,7 @@ def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, p
     )
 
 
-def telling_decoding(comparison: Comparison, measure: Measure) -> str:
+def telling_decoding(comparison: Comparison, measure: MeasureKey) -> str:
     """The decoding strategy under which the models do best on average: where there is most to see."""
 
     def average(decoding: str) -> float:
@@ -207,15 +207,15 @@ def telling_decoding(comparison: Comparison, measure: Measure) -> str:
     return max(comparison.decodings_of(measure), key=average)
 
 
-def _any_value(comparison: Comparison, measure: Measure) -> bool:
+def _any_value(comparison: Comparison, measure: MeasureKey) -> bool:
     return bool(measured(comparison, ANY_DECODING, measure))
 
 
-def _chance(comparison: Comparison, measure: Measure) -> float | None:
+def _chance(comparison: Comparison, measure: MeasureKey) -> float | None:
     return next((c.chance for _, c in measured(comparison, ANY_DECODING, measure) if c.chance is not None), None)
 
 
-def _told(comparison: Comparison, measure: Measure, systems: Sequence[str], decodings: Sequence[str]) -> str:
+def _told(comparison: Comparison, measure: MeasureKey, systems: Sequence[str], decodings: Sequence[str]) -> str:
     parts = []
     for decoding in decodings:
         cells = [(s, comparison.cell(s, decoding, measure)) for s in systems]

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from harness.report.comparison import ANY_DECODING, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.plots.drawing import beside_row, label, measured, points, row_height, value_of
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.wording import estimate_text, quantity
@@ -137,7 +137,12 @@ def costs(comparison: Comparison) -> list[Plot | None]:
 
 
 def _cost(
-    comparison: Comparison, measure: Measure, by_system: dict[str, list[float]], name: str, title: str, words_for_x: str
+    comparison: Comparison,
+    measure: MeasureKey,
+    by_system: dict[str, list[float]],
+    name: str,
+    title: str,
+    words_for_x: str,
 ) -> Plot | None:
     rows = [
         (s, c, float(np.mean(by_system[s]))) for s, c in measured(comparison, ANY_DECODING, measure) if s in by_system

@@ -13,7 +13,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from harness.report.comparison import ANY_DECODING, LADDER_METRIC, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, LADDER_METRIC, Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import label, measured, value_of
 from harness.report.plots.evals import telling_decoding
 from harness.report.plots.learning import finish_right, plain_log_axis, quantity_axis
@@ -86,7 +86,7 @@ def sweeps(comparison: Comparison) -> list[Plot | None]:
     ]
 
 
-def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], measure: Measure) -> Plot | None:
+def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], measure: MeasureKey) -> Plot | None:
     ticks = {value: place for place, value in enumerate(found.values)}
     points = {
         name: [(float(ticks[value]), cells[line[value]]) for value in found.values if line.get(value) in cells]
@@ -122,11 +122,11 @@ def _by_option(comparison: Comparison, found: Swept, cells: Mapping[str, Cell], 
     return drawn(figure, f"by_{found.option}", "learning", title, caption, f"{title}. {told}.")
 
 
-def _quality(measure: Measure) -> str:
+def _quality(measure: MeasureKey) -> str:
     return "test bits per byte" if measure.metric == LADDER_METRIC else words(measure.metric)
 
 
-def _quality_axis(axes: Axes, measure: Measure) -> None:
+def _quality_axis(axes: Axes, measure: MeasureKey) -> None:
     """Of plots whose points are drawn: shares from none to all, everything else on a logarithmic scale."""
     if measure.unit == "share":
         axes.set_ylim(-0.03, 1.03)
@@ -144,7 +144,7 @@ def _span(cell: Cell) -> tuple[float, float]:
 
 
 def _by_cost(
-    found: Swept, cells: Mapping[str, Cell], measure: Measure, cost_name: str, by_system: Mapping[str, float]
+    found: Swept, cells: Mapping[str, Cell], measure: MeasureKey, cost_name: str, by_system: Mapping[str, float]
 ) -> Plot | None:
     points = {
         name: [

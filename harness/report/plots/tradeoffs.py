@@ -6,7 +6,7 @@ Real text has no diversity of its own: there is one continuation of each prompt.
 
 from __future__ import annotations
 
-from harness.report.comparison import Comparison, Measure
+from harness.report.comparison import Comparison, MeasureKey
 from harness.report.plots.drawing import label, value_of
 from harness.report.plots.learning import finish_right
 from harness.report.plots.style import INK, Plot, drawn, looks, new_figure
@@ -28,7 +28,7 @@ def tradeoffs(comparison: Comparison) -> list[Plot | None]:
     return plots
 
 
-def _tradeoff(comparison: Comparison, system: str, measures: list[Measure]) -> Plot | None:
+def _tradeoff(comparison: Comparison, system: str, measures: list[MeasureKey]) -> Plot | None:
     points: dict[str, tuple[float, float]] = {}
     real: float | None = None
     for decoding in comparison.decodings_of(*measures):
