@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from harness.common.options import check_least
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
@@ -90,10 +91,7 @@ class Arithmetic(Eval):
     """Of the choice of problems."""
 
     def __post_init__(self) -> None:
-        least = {"num_samples": 1, "max_new_tokens": 1, "num_shots": 0, "num_votes": 0, "seed": 0}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+        check_least(self, num_samples=1, max_new_tokens=1, num_shots=0, num_votes=0, seed=0)
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
             raise ValueError(
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} are not allowed: "

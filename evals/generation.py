@@ -25,6 +25,7 @@ import pandas as pd
 
 from evals.generation_parts.copying import CopyFinder
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
@@ -74,10 +75,7 @@ class Generation(Eval):
     """Characters of the real continuation; a completion may take as many tokens as it."""
 
     def __post_init__(self) -> None:
-        least = {"num_prompts": 1, "num_completions": 2, "prompt_chars": 1, "continuation_chars": 1}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+        check_least(self, num_prompts=1, num_completions=2, prompt_chars=1, continuation_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         length = self.prompt_chars + self.continuation_chars

@@ -23,6 +23,7 @@ import pandas as pd
 
 from evals.conversation_parts import turns
 from evals.conversation_parts.speakers import FEWEST_SPEAKERS, Change, change, changes
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.evaluation.eval import Eval, Material, mean_metric
 from harness.evaluation.metric import Baseline, Measure, Metric
@@ -76,9 +77,7 @@ class NextSpeaker(Eval):
     """As much of the scene is read before the change, in whole turns: characters."""
 
     def __post_init__(self) -> None:
-        for name in ("num_scenes", "changes_per_scene", "max_history_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_scenes=1, changes_per_scene=1, max_history_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         return [question.sample for question in _questions(self, material.corpus).values()]

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.common.options import check_least
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
@@ -59,8 +60,7 @@ class Perplexity(Eval):
             raise ValueError(
                 f"max_documents={self.max_documents} is not allowed: it must be 1 or more, or null for all"
             )
-        if self.curve_bytes < _FIRST_PLACES:
-            raise ValueError(f"curve_bytes={self.curve_bytes} is not allowed: it must be {_FIRST_PLACES} or more")
+        check_least(self, curve_bytes=_FIRST_PLACES)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         for document in material.corpus.test[: self.max_documents]:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from evals.conversation_parts import turns
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
@@ -59,9 +60,7 @@ class TurnEnds(Eval):
     """As much of the transcript is read before it, in whole turns: characters."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "max_places", "max_history_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_samples=1, max_places=1, max_history_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         """The target is what really comes: the rest of the turn and what ends it."""

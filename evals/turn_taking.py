@@ -39,6 +39,7 @@ from typing import ClassVar
 import pandas as pd
 
 from evals.conversation_parts import turns
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, metric_of
@@ -91,9 +92,7 @@ class TurnTaking(Eval):
     """Tokens that the model may write before its turn counts as never ended; also the length of the free run."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "max_history_turns", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_samples=1, max_history_turns=1, max_new_tokens=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format
