@@ -81,7 +81,7 @@ class Eval(ABC):
         return scores
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        """All metrics from the scored rows of `table`; sees all samples, and not the model.
+        """All metrics from the scored rows of `table`; sees all samples, and not the model. Each says how it is formed.
 
         The mean of each of `measures` over every slice, unless an eval knows better.
         """

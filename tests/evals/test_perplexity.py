@@ -20,6 +20,7 @@ from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Sample
 from harness.evaluation.rows import parts_of, table
+from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
@@ -132,6 +133,7 @@ def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
         nats = parts[name]["nats"].sum()
         assert found["token_perplexity"].value == pytest.approx(math.exp(nats / tokens))
     assert whole["bits_per_byte"].n == len(TEXTS)
+    check_metrics(PERPLEXITY, PERPLEXITY.metrics(rows), rows)
 
 
 def test_the_curve_by_position_rests_on_the_same_documents_at_every_place() -> None:
