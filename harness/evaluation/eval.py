@@ -136,8 +136,8 @@ def metric_of(
     """A `Metric` of this eval from an estimate.
 
     formed_by: how the value follows from the samples of the slice, so that the report can compare sample by sample;
-    None: in another way. uses_decoding: None: as the eval says, and never
-    for a baseline. baseline: of a figure that no model made, what it stands beside.
+    None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: of a figure that no
+    model made, what it stands beside.
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None

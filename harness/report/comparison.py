@@ -220,7 +220,8 @@ class Comparison:
         return {seed: pair for seed, pair in sorted(found.items()) if pair[1].value is not None}
 
     def lined_up(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> LinedUp | None:
-        """The summands of the measure; None where it has none, or the seeds' samples are missing or not the same."""
+        """The summands of the measure; None where it has none, or a seed's samples are missing, are not
+        the same, or lack what is summed up."""
         known = self.records(system, decoding, measure, part)
         formulas = {metric.formula for _, metric in known.values()}
         formula = formulas.pop() if len(formulas) == 1 else None
@@ -235,6 +236,8 @@ class Comparison:
                 return None
             tables.append(table.take(tables[0].ids if tables else tuple(sorted(table.ids))))
         tops, bottoms = zip(*(table.summands(formula) for table in tables), strict=True)
+        if any(np.isnan(column).all() for column in tops + bottoms):
+            return None
         return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
     def tables_of(self, run: Run) -> dict[str, SampleTable]:

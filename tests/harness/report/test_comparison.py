@@ -101,6 +101,17 @@ def test_a_metric_that_is_no_sum_is_not_paired_though_a_mean_of_its_samples_give
     assert comparison.lined_up("gru", "greedy", measure(comparison)) is None
 
 
+def test_where_the_samples_lack_what_is_summed_up_the_recorded_values_stand(
+    seeds: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    add(seeds, Formula("won", "num_tokens"), {"lost": [[1.0, 1.0]] * 3}, value=0.75)
+    comparison = compare(seeds)
+    cell = comparison.cell("gru", "greedy", measure(comparison))
+    assert cell is not None
+    assert cell.estimate.value == 0.75
+    assert "summaries" in str(cell.estimate.reason)
+
+
 def test_whether_decoding_has_a_say_is_read_from_each_metric_and_not_from_equal_values(
     small: Path, compare: Callable[[Path], Comparison]
 ) -> None:
