@@ -19,11 +19,12 @@ from typing import ClassVar
 
 import pandas as pd
 
+from harness.common.options import check_least
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
+from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation
-from harness.evaluation.rows import measured, slices_of
+from harness.evaluation.rows import slices_of
 from harness.scoring.answers import Likelihood
 from harness.statistics.intervals import mean
 from harness.text.data.arithmetic_problems import MAX_DIGITS, Operation, Problem, problems
@@ -49,14 +50,14 @@ def _places(number: int) -> str:
     return str(number)[::-1]
 
 
-# (measure, unit, higher is better, guessing an answer has a chance)
 _MEANS = (
-    ("exact_match", "share", True, True),
-    ("target_greedy", "share", True, True),
-    ("target_nats", "nats", False, False),
-    ("answered", "share", True, False),
-    ("digit_accuracy", "share", True, False),
+    Measure("exact_match"),
+    Measure("target_greedy", uses_decoding=False),
+    Measure("target_nats", "nats", higher_is_better=False, uses_decoding=False),
+    Measure("answered"),
+    Measure("digit_accuracy"),
 )
+_NOT_GUESSED = ("target_nats", "answered", "digit_accuracy")
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,7 @@ class Arithmetic(Eval):
     """Of the choice of problems."""
 
     def __post_init__(self) -> None:
-        least = {"num_samples": 1, "max_new_tokens": 1, "num_shots": 0, "num_votes": 0, "seed": 0}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+        check_least(self, num_samples=1, max_new_tokens=1, num_shots=0, num_votes=0, seed=0)
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
             raise ValueError(
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} are not allowed: "
@@ -129,7 +127,7 @@ class Arithmetic(Eval):
         return Score(
             values={
                 "exact_match": numbers[0] == right,
-                **{measure: voted for measure, *_ in self._votes},
+                **{measure.name: voted for measure in self._votes},
                 "target_greedy": target.is_greedy,
                 "target_nats": target.nats,
                 "answered": numbers[0] is not None,
@@ -147,13 +145,13 @@ class Arithmetic(Eval):
         for name, part in slices_of(rows):
             targets = part["target"]
             chance = 1 / targets.nunique()
-            for measure, unit, higher_is_better, can_be_guessed in (*_MEANS, *self._votes):
-                estimate = mean(measured(part, measure).to_numpy())
-                guessing = chance if can_be_guessed else None
-                found.append(metric(self, measure, estimate, unit, higher_is_better, name, guessing))
+            for measure in (*_MEANS, *self._votes):
+                guessing = None if measure.name in _NOT_GUESSED else chance
+                found.append(mean_metric(self, measure, part, name, guessing))
             most_frequent = targets.value_counts().sort_index().idxmax()
             always = mean((targets == most_frequent).to_numpy(dtype=float))
-            found.append(metric(self, "most_frequent_answer", always, "share", None, name))
+            baseline = Baseline("exact_match", "most_frequent_answer")
+            found.append(metric_of(self, baseline.label, always, "share", None, name, baseline=baseline))
         return found
 
     def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int:
@@ -161,9 +159,9 @@ class Arithmetic(Eval):
         return count_problems_in_text((document.text for document in material.corpus.train), asked)
 
     @property
-    def _votes(self) -> tuple[tuple[str, str, bool, bool], ...]:
+    def _votes(self) -> tuple[Measure, ...]:
         """The vote as one more of `_MEANS`, where there is one."""
-        return ((f"majority_of_{self.num_votes}", "share", True, True),) if self.num_votes > 1 else ()
+        return (Measure(f"majority_of_{self.num_votes}"),) if self.num_votes > 1 else ()
 
     def _wording(self, material: Material) -> Wording:
         return Wording(self.style, material.corpus.chat_format, self.reversed_answers)

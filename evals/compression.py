@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import bisect
 import bz2
-import dataclasses
 import gzip
 import lzma
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,17 +22,17 @@ from typing import ClassVar
 import pandas as pd
 import pyarrow
 
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
+from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Compress, Request, Sample, Score
-from harness.evaluation.rows import measured, slices_of
-from harness.scoring.answers import Compressed
+from harness.evaluation.rows import estimated, measured, slices_of
+from harness.scoring.answers import BITS_PER_NAT, Compressed
+from harness.statistics.derived import shifted
 from harness.statistics.estimate import Estimate
-from harness.statistics.intervals import mean, ratio_of_totals
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 
-BITS_PER_NAT = 1 / math.log(2)
+_SIZE = "compressed_bits_per_byte"
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, 9, mtime=0),
     "bzip2": lambda data: bz2.compress(data, 9),
@@ -92,28 +90,33 @@ class Compression(Eval):
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
         found = []
+        per_byte = Formula("file_bytes", "num_bytes", 8.0)
         for name, part in slices_of(rows):
-            size = _per_byte(part, "file_bytes")
+            size = estimated(part, per_byte)
             if refusal := _refusal(part):
                 size = Estimate(None, 0, len(part), reason=refusal)
             decoder = 8 * float(measured(part, "decoder_bytes").iloc[0] / part["num_bytes"].sum())
-            restored, as_claimed = (mean(measured(part, measure).to_numpy()) for measure in ("restored", "as_claimed"))
             found += [
-                metric(self, "compressed_bits_per_byte", size, "bits/byte", False, name),
-                metric(self, "with_decoder_bits_per_byte", _raised(size, decoder), "bits/byte", False, name),
-                metric(self, "restored", restored, "share", True, name),
-                metric(self, "as_claimed", as_claimed, "share", True, name),
+                metric_of(self, _SIZE, size, "bits/byte", False, name, formed_by=per_byte),
+                metric_of(self, "with_decoder_bits_per_byte", shifted(size, decoder), "bits/byte", False, name),
+                *(mean_metric(self, Measure(measure), part, name) for measure in ("restored", "as_claimed")),
             ]
-            for compressor in COMPRESSORS:
-                size = _per_byte(part, f"{compressor}_bytes")
-                found.append(metric(self, f"{compressor}_compressed_bits_per_byte", size, "bits/byte", None, name))
+            found += [self._baseline(compressor, part, name) for compressor in COMPRESSORS]
         return found
 
-
-def _per_byte(rows: pd.DataFrame, measure: str) -> Estimate:
-    """Bits a byte of text, from totals."""
-    sizes, texts = measured(rows, measure).to_numpy(), rows["num_bytes"].to_numpy(dtype=float)
-    return ratio_of_totals(sizes, texts, rows["cluster"].to_numpy(), 8.0)
+    def _baseline(self, compressor: str, part: pd.DataFrame, name: str) -> Metric:
+        """What another compressor makes of the same bytes."""
+        per_byte = Formula(f"{compressor}_bytes", "num_bytes", 8.0)
+        return metric_of(
+            self,
+            f"{compressor}_{_SIZE}",
+            estimated(part, per_byte),
+            "bits/byte",
+            None,
+            name,
+            formed_by=per_byte,
+            baseline=Baseline(_SIZE, compressor),
+        )
 
 
 def _beginning(text: str, max_bytes: int) -> str:
@@ -138,11 +141,3 @@ def _refusal(rows: pd.DataFrame) -> str | None:
         "files are not as long as scoring their texts claims": (measured(rows, "as_claimed") == 0).sum(),
     }
     return "; ".join(f"{count} of {len(rows)} {what}" for what, count in found.items() if count) or None
-
-
-def _raised(estimate: Estimate, amount: float) -> Estimate:
-    """An estimate plus a known amount."""
-    value, low, high = (
-        None if number is None else number + amount for number in (estimate.value, estimate.ci_low, estimate.ci_high)
-    )
-    return dataclasses.replace(estimate, value=value, ci_low=low, ci_high=high)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from evals.conversation_parts import turns
+from harness.common.options import check_least
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Measure
@@ -64,8 +65,7 @@ class FormatQuestions(Eval):
     """Data sets whose conversations don't count: with none but those, nothing is asked."""
 
     def __post_init__(self) -> None:
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens={self.max_new_tokens} is not allowed: it must be 1 or more")
+        check_least(self, max_new_tokens=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format

@@ -14,10 +14,9 @@ for held-out text; gibberish has more, and what a strategy that plays safe write
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,21 +25,21 @@ import pandas as pd
 
 from evals.generation_parts.copying import CopyFinder
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Metric
+from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
+from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
-from harness.evaluation.rows import measured, slices_of
+from harness.evaluation.rows import counted, estimated, measured, slices_of
+from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from harness.statistics.estimate import Estimate
-from harness.statistics.intervals import mean, ratio_of_totals
 from harness.statistics.jackknife import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig
 
-BITS_PER_NAT = 1 / math.log(2)
 NGRAM = 4
 SHORTEST_COPY = 50
 # (measure, unit, higher is better): means over prompts, of completions and of real continuations alike.
@@ -76,10 +75,7 @@ class Generation(Eval):
     """Characters of the real continuation; a completion may take as many tokens as it."""
 
     def __post_init__(self) -> None:
-        least = {"num_prompts": 1, "num_completions": 2, "prompt_chars": 1, "continuation_chars": 1}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be {number} or more")
+        check_least(self, num_prompts=1, num_completions=2, prompt_chars=1, continuation_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         length = self.prompt_chars + self.continuation_chars
@@ -130,53 +126,51 @@ class Generation(Eval):
         return [likelihood(model, nats(scored), len(scored)).nats for scored in after]
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found = []
+        found: list[Metric] = []
         for name, part in slices_of(rows):
-            found += self._of_texts(name, part, "", "answer", part["nats"], part["num_bytes"].astype(float))
-            diversity = mean(measured(part, "diversity").to_numpy(), part["cluster"].to_numpy())
-            found.append(metric(self, "diversity", diversity, "share", None, name))
-            real_nats, real_bytes = measured(part, "real_nats"), measured(part, "real_completion_bytes")
-            found += self._of_texts(name, part, "real_", "target", real_nats, real_bytes)
+            found += self._of_texts(name, part, "", "answer", Formula("nats", "num_bytes", BITS_PER_NAT))
+            found.append(mean_metric(self, Measure("diversity", higher_is_better=None), part, name))
+            real_bits = Formula("real_nats", "real_completion_bytes", BITS_PER_NAT)
+            found += self._of_texts(name, part, "real_", "target", real_bits)
         return found
 
     def perfect_answer(self, sample: Sample) -> str:
         """There is none: even what people wrote repeats and copies here and there."""
         return ""
 
-    def _of_texts(
-        self, name: str, part: pd.DataFrame, who: str, column: str, nats: pd.Series[float], sizes: pd.Series[float]
-    ) -> list[Metric]:
-        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'."""
-        clusters = part["cluster"].to_numpy()
-        bits = ratio_of_totals(nats.to_numpy(), sizes.to_numpy(), clusters, BITS_PER_NAT)
-        if refused := nats.isna().sum():
-            reason = f"the reference model gives {refused} of {len(part)} prompts' texts no probability"
-            bits = Estimate(None, 0, len(part), reason=reason)
-        found = [
-            metric(
-                self,
-                f"{who}{measure}",
-                mean(measured(part, f"{who}{measure}").to_numpy(), clusters),
-                unit,
-                better,
-                name,
+    def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
+        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: how many
+        a byte the reference model needs for them."""
+
+        def of(
+            measure: str,
+            unit: str,
+            estimate: Estimate,
+            higher_is_better: bool | None = None,
+            formed_by: Formula | None = None,
+        ) -> Metric:
+            """A measure of these texts; real ones are neither better nor worse, but stand beside the model's."""
+            better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
+            return metric_of(
+                self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline
             )
-            for measure, unit, better in _MEANS
-        ]
+
+        for measure, unit, better in _MEANS:
+            formula = Formula(f"{who}{measure}")
+            yield of(measure, unit, estimated(part, formula), better, formula)
         longest = measured(part, f"{who}longest_copied").max()
         most = Estimate(None, 0, len(part), reason="no text was looked at")
         if not math.isnan(longest):
             most = Estimate(float(longest), len(part), len(part), reason="a maximum: no interval")
-        found += [
-            metric(self, f"{who}longest_copied", most, "bytes", None, name),
-            metric(self, f"{who}reference_bits_per_byte", bits, "bits/byte", None, name),
-        ]
-        texts = [words(text) for text in part[column]]
+        yield of("longest_copied", "bytes", most)
+        expected = estimated(part, bits)
+        if refused := counted(part, bits.sum_of).isna().sum():
+            reason = f"the reference model gives {refused} of {len(part)} prompts' texts no probability"
+            expected = Estimate(None, 0, len(part), reason=reason)
+        yield of("reference_bits_per_byte", "bits/byte", expected, formed_by=bits)
+        texts, clusters = [words(text) for text in part[column]], part["cluster"].to_numpy()
         for measure, (unit, statistic, nothing) in _POOLED.items():
-            found.append(
-                metric(self, f"{who}{measure}", jackknife(statistic, texts, clusters, nothing), unit, None, name)
-            )
-        return found if not who else [dataclasses.replace(one, higher_is_better=None) for one in found]
+            yield of(measure, unit, jackknife(statistic, texts, clusters, nothing))
 
 
 def _measures(texts: Sequence[str], material: Material) -> dict[str, float | None]:

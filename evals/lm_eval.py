@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
+from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation, ScoreText
+from harness.evaluation.rows import parsed
 from harness.lm_eval import prepare
 from harness.scoring.answers import Likelihood
 from harness.text.utf8 import encode_utf8
@@ -93,11 +94,20 @@ class LmEval(Eval):
 
         questions = self._questions
         responses = {
-            name: _restored(questions.by_id[name].requests, json.loads(values), answer)
+            name: _restored(questions.by_id[name].requests, parsed(values), answer)
             for name, values, answer in zip(rows["sample_id"], rows["values"], rows["answer"], strict=True)
         }
         return [
-            metric(self, one.name, one.estimate, one.unit, one.higher_is_better, chance=one.chance)
+            metric_of(
+                self,
+                one.name,
+                one.estimate,
+                one.unit,
+                one.higher_is_better,
+                chance=one.chance,
+                formed_by=one.formed_by,
+                uses_decoding=one.uses_decoding,
+            )
             for one in findings(questions, responses)
         ]
 

@@ -23,13 +23,13 @@ import pandas as pd
 
 from evals.conversation_parts import turns
 from evals.conversation_parts.speakers import FEWEST_SPEAKERS, Change, change, changes
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.eval import Eval, Material, mean_metric
+from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreContinuation
 from harness.evaluation.rows import measured, slices_of
 from harness.scoring.answers import Likelihood
-from harness.statistics.intervals import mean
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript import Transcript
 from harness.text.transcript_format import TranscriptFormat
@@ -62,10 +62,11 @@ class NextSpeaker(Eval):
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("next_speaker_accuracy"),
         Measure("next_speaker_mrr", "reciprocal rank"),
-        Measure("before_last_next_speaker_accuracy", higher_is_better=None),
-        Measure("before_last_next_speaker_mrr", "reciprocal rank", None),
-        Measure("most_frequent_next_speaker_accuracy", higher_is_better=None),
-        Measure("most_frequent_next_speaker_mrr", "reciprocal rank", None),
+        *(
+            Measure(f"{who}_{measure}", unit, None, baseline=Baseline(measure, who))
+            for who in ("before_last", "most_frequent")
+            for measure, unit in (("next_speaker_accuracy", "share"), ("next_speaker_mrr", "reciprocal rank"))
+        ),
     )
 
     num_scenes: int = 30
@@ -76,9 +77,7 @@ class NextSpeaker(Eval):
     """As much of the scene is read before the change, in whole turns: characters."""
 
     def __post_init__(self) -> None:
-        for name in ("num_scenes", "changes_per_scene", "max_history_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_scenes=1, changes_per_scene=1, max_history_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         return [question.sample for question in _questions(self, material.corpus).values()]
@@ -107,13 +106,9 @@ class NextSpeaker(Eval):
         """The means, and beside the model's what guessing scores at the same changes."""
         metrics = []
         for name, part in slices_of(rows):
-            clusters = part["cluster"].to_numpy()
             candidates = [int(count) for count in measured(part, "next_speaker_candidates").dropna()]
             chances = _chances(candidates) if candidates else {}
-            for one in self.measures:
-                estimate = mean(measured(part, one.name).to_numpy(), clusters)
-                chance = chances.get(one.name)
-                metrics.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, chance))
+            metrics += [mean_metric(self, one, part, name, chances.get(one.name)) for one in self.measures]
         return metrics
 
 

@@ -11,7 +11,6 @@ budget lets a model read.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import re
@@ -23,13 +22,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Metric
+from harness.common.options import check_least
+from harness.evaluation.eval import Eval, Material, metric_of
+from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
-from harness.evaluation.rows import measured, measures_of, slices_of
-from harness.scoring.answers import Likelihood, TokenScores
+from harness.evaluation.rows import estimated, measures_of, slices_of
+from harness.scoring.answers import BITS_PER_NAT, Likelihood, TokenScores
+from harness.statistics.derived import mapped
 from harness.statistics.estimate import Estimate
-from harness.statistics.intervals import ratio_of_totals
 from harness.text.data.corpus import Corpus
 from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.token_sizes import token_sizes
@@ -37,7 +37,6 @@ from harness.text.tokenizers.tokenizer import Ids, Tokenizer
 from harness.text.utf8 import encode_utf8
 
 Flags = NDArray[np.bool_]
-BITS_PER_NAT = 1 / math.log(2)
 _FIRST_PLACES = 16
 
 
@@ -61,8 +60,7 @@ class Perplexity(Eval):
             raise ValueError(
                 f"max_documents={self.max_documents} is not allowed: it must be 1 or more, or null for all"
             )
-        if self.curve_bytes < _FIRST_PLACES:
-            raise ValueError(f"curve_bytes={self.curve_bytes} is not allowed: it must be {_FIRST_PLACES} or more")
+        check_least(self, curve_bytes=_FIRST_PLACES)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         for document in material.corpus.test[: self.max_documents]:
@@ -80,69 +78,60 @@ class Perplexity(Eval):
             "num_chars": len(sample.prompt),
             "num_words": len(re.split(r"\s+", sample.prompt)),  # as lm-evaluation-harness counts words
         }
+        parts = {}
         if answer.by_token is not None:
             values["context_tokens"] = int(answer.by_token.num_context_tokens.sum())
-            values |= self._parts(sample.prompt, answer.by_token, material)
-        return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=num_bytes)
+            parts = self._parts(sample.prompt, answer.by_token, material)
+        return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=num_bytes, parts=parts)
 
-    def _parts(self, text: str, scores: TokenScores, material: Material) -> dict[str, float]:
-        """What of a document belongs to each slice of tokens, as 'nats@times_seen=10-99'."""
+    def _parts(self, text: str, scores: TokenScores, material: Material) -> dict[str, dict[str, Score]]:
+        """What of a document belongs to each slice of tokens."""
         tokens = material.tokenizer.encode(text)
         sizes = token_sizes(material.tokenizer, text, tokens)
         counts = training_counts(material.corpus, material.tokenizer)[tokens]
-        slices = dict(_buckets("times_seen", counts, 1, 10))
+        slices = {"times_seen": _buckets(counts, 1, 10)}
         if sizes.sum() >= self.curve_bytes:
-            slices |= _buckets("position", np.cumsum(sizes) - sizes, _FIRST_PLACES, 2, self.curve_bytes)
-        found: dict[str, float] = {}
-        for name, chosen in slices.items():
-            found |= {
-                f"nats@{name}": math.fsum(scores.nats[chosen]),
-                f"bytes@{name}": int(sizes[chosen].sum()),
-                f"tokens@{name}": int(chosen.sum()),
-                f"context_tokens@{name}": int(scores.num_context_tokens[chosen].sum()),
+            slices["position"] = _buckets(np.cumsum(sizes) - sizes, _FIRST_PLACES, 2, self.curve_bytes)
+        return {
+            name: {
+                value: Score(
+                    {"context_tokens": int(scores.num_context_tokens[chosen].sum())},
+                    nats=math.fsum(scores.nats[chosen]),
+                    num_tokens=int(chosen.sum()),
+                    num_bytes=int(sizes[chosen].sum()),
+                )
+                for value, chosen in buckets
             }
-        return found
+            for name, buckets in slices.items()
+        }
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found = []
-        for name, part in slices_of(rows):
-            sizes = {
-                "byte": part["num_bytes"].to_numpy(dtype=float),
-                "char": measured(part, "num_chars").to_numpy(),
-                "token": part["num_tokens"].to_numpy(dtype=float),
-                "word": measured(part, "num_words").to_numpy(),
-            }
-            context = measured(part, "context_tokens").to_numpy()
-            found += list(self._of_slice(name, part, part["nats"].to_numpy(), sizes, context))
-        of_tokens = [key.removeprefix("nats@") for key in measures_of(rows) if key.startswith("nats@")]
-        for name in sorted(of_tokens, key=_beginning):
-            part = rows[measured(rows, f"nats@{name}").notna()]
-            nats, num_bytes, num_tokens, context = (
-                measured(part, f"{total}@{name}").to_numpy() for total in ("nats", "bytes", "tokens", "context_tokens")
-            )
-            found += list(self._of_slice(name, part, nats, {"byte": num_bytes, "token": num_tokens}, context))
-        return found
+        return [one for name, part in slices_of(rows) for one in self._of_slice(name, part)]
 
-    def _of_slice(
-        self, name: str, part: pd.DataFrame, nats: np.ndarray, sizes: dict[str, np.ndarray], context: np.ndarray
-    ) -> Iterator[Metric]:
-        """The measures of a slice from the totals of its documents: nats, sizes by unit, and tokens of context."""
-        clusters = part["cluster"].to_numpy()
-        per = {unit: ratio_of_totals(nats, size, clusters, BITS_PER_NAT) for unit, size in sizes.items()}
-        if refused := np.isnan(nats).sum():
+    def _of_slice(self, name: str, part: pd.DataFrame) -> Iterator[Metric]:
+        """The measures of a slice from the totals of its documents; tokens of one kind have no words, and no chance."""
+        sizes = {"byte": "num_bytes", "token": "num_tokens"}
+        whole = "num_words" in measures_of(part)
+        if whole:
+            sizes |= {"char": "num_chars", "word": "num_words"}
+        formulas = {unit: Formula("nats", size, BITS_PER_NAT) for unit, size in sizes.items()}
+        per = {unit: estimated(part, formula) for unit, formula in formulas.items()}
+        if refused := part["nats"].isna().sum():
             # The rest would be the documents that the model likes.
             reason = f"the model gives {refused} of {len(part)} documents no probability"
             per = dict.fromkeys(sizes, Estimate(None, 0, len(part), reason=reason))
-        # What guessing scores says nothing of tokens of one kind.
-        chance = 8.0 if "char" in per else None
-        yield metric(self, "bits_per_byte", per["byte"], "bits/byte", False, name, chance=chance)
-        if "char" in per:
-            yield metric(self, "bits_per_char", per["char"], "bits/char", False, name)
+        for unit in ("byte", "char"):
+            if unit in per:
+                chance = 8.0 if whole and unit == "byte" else None
+                bits = f"bits_per_{unit}"
+                yield metric_of(self, bits, per[unit], f"bits/{unit}", False, name, chance, formed_by=formulas[unit])
         for unit in ("token", "word", "byte"):
             if unit in per:
-                yield metric(self, f"{unit}_perplexity", _power(per[unit]), f"per {unit}", False, name)
-        yield metric(self, "compression_ratio", _inverse(per["byte"], 8.0), "bytes/byte", True, name)
-        yield metric(self, "context_tokens", ratio_of_totals(context, sizes["token"], clusters), "tokens", None, name)
+                yield metric_of(self, f"{unit}_perplexity", _perplexity(per[unit]), f"per {unit}", False, name)
+        ratio = mapped(per["byte"], lambda bits: 8 / bits, "nothing to divide by: no bits were needed")
+        yield metric_of(self, "compression_ratio", ratio, "bytes/byte", True, name)
+        context = Formula("context_tokens", "num_tokens")
+        yield metric_of(self, context.sum_of, estimated(part, context), "tokens", None, name, formed_by=context)
 
 
 @functools.lru_cache(maxsize=2)
@@ -151,10 +140,10 @@ def training_counts(corpus: Corpus, tokenizer: Tokenizer) -> Ids:
     return np.bincount(token_stream(corpus, "train", tokenizer), minlength=tokenizer.vocab_size)
 
 
-def _buckets(name: str, numbers: Ids, first: int, factor: int, end: int | None = None) -> Iterator[tuple[str, Flags]]:
+def _buckets(numbers: Ids, first: int, factor: int, end: int | None = None) -> Iterator[tuple[str, Flags]]:
     """Where numbers (N,) lie in each bucket that holds some of them: 0 to first - 1, to first x factor - 1, and so on.
 
-    Named as 'times_seen=10-99'. end: numbers from there up are in none.
+    Named as '10-99'. end: numbers from there up are in none.
     """
     low, high = 0, first
     stop = int(numbers.max(initial=-1)) + 1 if end is None else end
@@ -162,34 +151,10 @@ def _buckets(name: str, numbers: Ids, first: int, factor: int, end: int | None =
         high = high if end is None else min(high, end)
         chosen = (numbers >= low) & (numbers < high)
         if chosen.any():
-            yield f"{name}={low}-{high - 1}" if high - 1 > low else f"{name}={low}", chosen
+            yield f"{low}-{high - 1}" if high - 1 > low else f"{low}", chosen
         low, high = high, high * factor
 
 
-def _beginning(name: str) -> tuple[str, int]:
-    """'times_seen=10-99' as ('times_seen', 10), to sort by."""
-    what, _, numbers = name.partition("=")
-    return what, int(numbers.partition("-")[0])
-
-
-def _power(bits: Estimate) -> Estimate:
-    """2 ** bits: a perplexity from bits a unit; a word's may be beyond what a float holds."""
-    if bits.value is None:
-        return bits
-    if max(bits.value, bits.ci_high or 0.0) > 1000:
-        return Estimate(None, bits.n, bits.n_total, reason=f"2 ** {bits.value:.0f} is too large to write down")
-    return _mapped(bits, 2**bits.value, *(None if end is None else 2**end for end in (bits.ci_low, bits.ci_high)))
-
-
-def _inverse(bits: Estimate, top: float) -> Estimate:
-    """top / bits; a model that needs no bits at all has no ratio."""
-    if bits.value is None:
-        return bits
-    if not min(bits.value, bits.ci_low if bits.ci_low is not None else bits.value) > 0:
-        return Estimate(None, bits.n, bits.n_total, reason="nothing to divide by: no bits were needed")
-    return _mapped(bits, top / bits.value, *(None if end is None else top / end for end in (bits.ci_high, bits.ci_low)))
-
-
-def _mapped(source: Estimate, value: float, low: float | None, high: float | None) -> Estimate:
-    """A monotone function of an estimate: its interval's ends are mapped, its standard error isn't known."""
-    return dataclasses.replace(source, value=value, stderr=None, ci_low=low, ci_high=high)
+def _perplexity(bits: Estimate) -> Estimate:
+    """2 ** bits, from bits a unit; a word's may be beyond what a float holds."""
+    return mapped(bits, lambda bits: 2**bits, f"2 ** {bits.value or 0:.0f} is too large to write down")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.options import check_least
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
@@ -32,8 +33,7 @@ class Showcase(Eval):
             raise ValueError(
                 "prompts=[] is not allowed: name at least one prompt, or leave 'showcase' out of evals=[...]"
             )
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens={self.max_new_tokens} is not allowed: it must be 1 or more")
+        check_least(self, max_new_tokens=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format

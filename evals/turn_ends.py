@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 
 from evals.conversation_parts import turns
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Metric
+from harness.evaluation.eval import Eval, Material, metric_of
+from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreContinuation
 from harness.evaluation.rows import measured, slices_of
 from harness.scoring.answers import Likelihood
@@ -59,9 +60,7 @@ class TurnEnds(Eval):
     """As much of the transcript is read before it, in whole turns: characters."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "max_places", "max_history_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_samples=1, max_places=1, max_history_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         """The target is what really comes: the rest of the turn and what ends it."""
@@ -131,10 +130,11 @@ class TurnEnds(Eval):
             brier = mean(measured(rows, "turn_end_brier").to_numpy(), clusters)
         rate = base_rate.value
         constant = None if rate is None else rate * (1 - rate)
-        yield metric(self, "turn_end_auc", area, "area", True, name, 0.5)
-        yield metric(self, "turn_end_average_precision", precision, "area", True, name, rate)
-        yield metric(self, "turn_end_brier", brier, "squared error", False, name, constant)
-        yield metric(self, "turn_end_base_rate", base_rate, "share", None, name)
+        yield metric_of(self, "turn_end_auc", area, "area", True, name, 0.5)
+        yield metric_of(self, "turn_end_average_precision", precision, "area", True, name, rate)
+        of_brier, of_base_rate = Formula("turn_end_brier"), Formula("turn_end")
+        yield metric_of(self, "turn_end_brier", brier, "squared error", False, name, constant, formed_by=of_brier)
+        yield metric_of(self, "turn_end_base_rate", base_rate, "share", None, name, formed_by=of_base_rate)
 
 
 def places(body: str, most: int, name: str) -> list[int]:

@@ -39,10 +39,11 @@ from typing import ClassVar
 import pandas as pd
 
 from evals.conversation_parts import turns
+from harness.common.options import check_least
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
-from harness.evaluation.eval import Eval, Material, metric
-from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.eval import Eval, Material, metric_of
+from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
 from harness.statistics.intervals import median
@@ -75,10 +76,10 @@ class TurnTaking(Eval):
         Measure("wrote_for_the_other", higher_is_better=False),
         Measure("alternation", why_missing="nobody took over in any free run"),
         Measure("wellformed_labels", why_missing="no free run has anything that looks like a label"),
-        Measure("real_took_its_turn", higher_is_better=None),
-        Measure("real_within_reason", higher_is_better=None),
-        Measure("real_echoed", higher_is_better=None),
-        Measure("real_same_reply", higher_is_better=None),
+        *(
+            Measure(f"real_{measure}", higher_is_better=None, baseline=Baseline(measure, "real"))
+            for measure in ("took_its_turn", "within_reason", "echoed", "same_reply")
+        ),
     )
 
     num_samples: int = 100
@@ -91,9 +92,7 @@ class TurnTaking(Eval):
     """Tokens that the model may write before its turn counts as never ended; also the length of the free run."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "max_history_turns", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, num_samples=1, max_history_turns=1, max_new_tokens=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format
@@ -186,7 +185,8 @@ class TurnTaking(Eval):
             tokens = median(lengths, clusters)
             if tokens.value is None:
                 tokens = dataclasses.replace(tokens, reason=_NO_TURNS)
-            yield metric(self, f"{who}turn_tokens", tokens, "tokens", None, name)
+            baseline = Baseline("turn_tokens", "real") if who else None
+            yield metric_of(self, f"{who}turn_tokens", tokens, "tokens", None, name, baseline=baseline)
             in_time = measured(rows, f"{who}within_reason").to_numpy() == 1
             sides.append(
                 [length if ok and not math.isnan(length) else None for ok, length in zip(in_time, lengths, strict=True)]
@@ -194,4 +194,4 @@ class TurnTaking(Eval):
         pairs = list(zip(*sides, strict=True))
         distance = jackknife(turns.length_distance, pairs, clusters, _NO_TURNS, bounds=(0.0, 1.0))
         distance = dataclasses.replace(distance, n=sum(length is not None for length in sides[0]))
-        yield metric(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)
+        yield metric_of(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)

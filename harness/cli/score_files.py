@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import UserError
+from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, nats
 from harness.text.utf8 import encode_utf8
 from harness.training.fits import Fit
@@ -59,7 +60,7 @@ def row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: 
         "num_chars": num_chars,
         "num_tokens": num_tokens,
         "nats": _finite(total_nats),
-        "bits_per_byte": _finite(total_nats / math.log(2) / num_bytes) if num_bytes else None,
+        "bits_per_byte": _finite(total_nats * BITS_PER_NAT / num_bytes) if num_bytes else None,
         "byte_perplexity": _power(total_nats, num_bytes),
         "token_perplexity": _power(total_nats, num_tokens),
     }

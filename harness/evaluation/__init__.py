@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from harness.evaluation.eval import Eval as Eval
     from harness.evaluation.eval import FindReference as FindReference
     from harness.evaluation.eval import Material as Material
-    from harness.evaluation.eval import metric as metric
+    from harness.evaluation.eval import mean_metric as mean_metric
+    from harness.evaluation.eval import metric_of as metric_of
+    from harness.evaluation.metric import Baseline as Baseline
+    from harness.evaluation.metric import Formula as Formula
     from harness.evaluation.metric import Measure as Measure
     from harness.evaluation.metric import Metric as Metric
     from harness.evaluation.requests import Answer as Answer
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from harness.evaluation.requests import Score as Score
     from harness.evaluation.requests import ScoreContinuation as ScoreContinuation
     from harness.evaluation.requests import ScoreText as ScoreText
+    from harness.evaluation.rows import estimated as estimated
     from harness.evaluation.rows import measured as measured
     from harness.evaluation.rows import measures_of as measures_of
     from harness.evaluation.rows import slices_of as slices_of
@@ -31,8 +35,8 @@ if TYPE_CHECKING:
 __all__, __getattr__ = face(
     __name__,
     {
-        "harness.evaluation.eval": ["Eval", "FindReference", "Material", "metric"],
-        "harness.evaluation.metric": ["Measure", "Metric"],
+        "harness.evaluation.eval": ["Eval", "FindReference", "Material", "mean_metric", "metric_of"],
+        "harness.evaluation.metric": ["Baseline", "Formula", "Measure", "Metric"],
         "harness.evaluation.requests": [
             "Answer",
             "Complete",
@@ -43,7 +47,7 @@ __all__, __getattr__ = face(
             "ScoreContinuation",
             "ScoreText",
         ],
-        "harness.evaluation.rows": ["measured", "measures_of", "slices_of"],
+        "harness.evaluation.rows": ["estimated", "measured", "measures_of", "slices_of"],
         "harness.scoring.answers": ["Compressed", "Likelihood"],
         "harness.completion.sequence": ["Completion"],
     },

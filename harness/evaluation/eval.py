@@ -12,16 +12,15 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import Measure, Metric
+from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score
-from harness.evaluation.rows import measured, slices_of
+from harness.evaluation.rows import estimated, slices_of
 from harness.statistics.estimate import Estimate
-from harness.statistics.intervals import mean
 from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer
 
@@ -82,19 +81,15 @@ class Eval(ABC):
         return scores
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        """All metrics from the scored rows of `table`; sees all samples, and not the model.
+        """All metrics from the scored rows of `table`; sees all samples, and not the model. Each says how it is formed.
 
         The mean of each of `measures` over every slice, unless an eval knows better.
         """
-        found = []
-        for name, part in slices_of(rows):
-            clusters = part["cluster"].to_numpy()
-            for one in self.measures:
-                estimate = mean(measured(part, one.name).to_numpy(), clusters)
-                if estimate.value is None and one.why_missing:
-                    estimate = dataclasses.replace(estimate, reason=one.why_missing)
-                found.append(metric(self, one.name, estimate, one.unit, one.higher_is_better, name, one.chance))
-        return found
+        return [
+            mean_metric(self, measure, part, name, measure.chance)
+            for name, part in slices_of(rows)
+            for measure in self.measures
+        ]
 
     def seen_in_training(self, samples: Sequence[Sample], material: Material) -> int | None:
         """How many of the samples occur in the training text; None where this eval does not look."""
@@ -105,7 +100,27 @@ class Eval(ABC):
         return sample.target
 
 
-def metric(
+def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, chance: float | None = None) -> Metric:
+    """The mean of a measure over the rows of a slice, as the record has it."""
+    formula = Formula(measure.name)
+    estimate = estimated(rows, formula)
+    if estimate.value is None and measure.why_missing:
+        estimate = dataclasses.replace(estimate, reason=measure.why_missing)
+    return metric_of(
+        eval,
+        measure.name,
+        estimate,
+        measure.unit,
+        measure.higher_is_better,
+        slice,
+        chance,
+        formed_by=formula,
+        uses_decoding=measure.uses_decoding,
+        baseline=measure.baseline,
+    )
+
+
+def metric_of(
     eval: Eval,
     name: str,
     estimate: Estimate,
@@ -113,8 +128,24 @@ def metric(
     higher_is_better: bool | None,
     slice: str = "all",
     chance: float | None = None,
+    *,
+    formed_by: Formula | None = None,
+    uses_decoding: bool | None = None,
+    baseline: Baseline | None = None,
 ) -> Metric:
-    """A `Metric` of this eval from an estimate."""
+    """A `Metric` of this eval from an estimate.
+
+    formed_by: how the value follows from the samples of the slice, so that the report can compare sample by sample;
+    None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: of a figure that no
+    model made, what it stands beside.
+    """
+    if uses_decoding is None:
+        uses_decoding = eval.uses_decoding and baseline is None
+    about: dict[str, Any] = dataclasses.asdict(estimate)
+    if formed_by is not None:
+        about |= dataclasses.asdict(formed_by)
+    if baseline is not None:
+        about |= {"baseline_of": baseline.of, "baseline_label": baseline.label}
     return Metric(
         eval=eval.name,
         eval_version=eval.version,
@@ -123,5 +154,6 @@ def metric(
         unit=unit,
         higher_is_better=higher_is_better,
         chance=chance,
-        **dataclasses.asdict(estimate),
+        uses_decoding=uses_decoding,
+        **about,
     )

@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.statistics.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a metric follows from its samples: scale x sum(sum_of) / sum(per), over the samples that have both.
+
+    With it seeds and models are compared sample by sample. A metric that follows in another way (a median, an area, a
+    count of different words) has none.
+    """
+
+    sum_of: str
+    """A measure in the samples' `values`; else their `nats`, `num_tokens` or `num_bytes`."""
+    per: str | None = None
+    """Likewise. None: each sample counts once, so that the metric is a mean."""
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a figure stands beside that no model made: what people wrote, other compressors, a fixed rule."""
+
+    of: str
+    """The metric of the same eval."""
+    label: str
+    """Who or what made the figure: 'real', 'gzip'."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -19,6 +46,10 @@ class Measure:
     """What guessing scores, where that is known."""
     why_missing: str = ""
     """The reason in the record where no sample has a value; '': that every value is missing."""
+    uses_decoding: bool | None = None
+    """Whether the decoding strategy can change it; None: as `Eval.uses_decoding` says."""
+    baseline: Baseline | None = None
+    """Where no model made it: what it stands beside."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +77,29 @@ class Metric:
     chance: float | None = None
     """What guessing scores, where that is known."""
     reason: str | None = None
+    sum_of: str | None = None
+    """With `per` and `scale` how the value follows from the slice's samples (see Formula); None: in another way."""
+    per: str | None = None
+    scale: float = 1.0
+    uses_decoding: bool = True
+    """Whether the decoding strategy can change it."""
+    baseline_of: str | None = None
+    """Of a figure that no model made: the metric that it stands beside (see Baseline)."""
+    baseline_label: str | None = None
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its interval."""
+        return Estimate(self.value, self.n, self.n_total, self.stderr, self.ci_low, self.ci_high, self.reason)
+
+    @property
+    def formula(self) -> Formula | None:
+        """How the value follows from the samples; None: in another way than by sums."""
+        return None if self.sum_of is None else Formula(self.sum_of, self.per, self.scale)
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """Where no model made the figure: what it stands beside."""
+        if self.baseline_of is None or self.baseline_label is None:
+            return None
+        return Baseline(self.baseline_of, self.baseline_label)

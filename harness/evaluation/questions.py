@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pandas as pd
-
 from harness.common.seeds import seed_of
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.requests import Answer, Request, Sample, Score
 from harness.evaluation.rows import table
+from harness.evaluation.scored import Scored
 from harness.evaluation.validity import check_requests, check_samples, check_score
 
 
@@ -43,8 +42,8 @@ def questions(eval: Eval, material: Material, seed: int) -> Questions:
     return Questions(samples, requests, seeds)
 
 
-def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], material: Material) -> pd.DataFrame:
-    """The scored rows of an eval's samples, from the answers to their requests."""
+def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], material: Material) -> Scored:
+    """What an eval finds of its samples, from the answers to their requests."""
     scores: list[Score] = []
     for sample, given in zip(asked.samples, answers, strict=True):
         with noted(f"in score of {eval.name}, sample {sample.id!r}"):
@@ -54,9 +53,7 @@ def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], ma
         together = eval.score_together(asked.samples, scores, material)
         for score in together:
             check_score(score)
-    rows = table(eval.name, asked.samples, together)
-    rows.attrs["seen_in_training"] = eval.seen_in_training(asked.samples, material)
-    return rows
+    return Scored(table(eval.name, asked.samples, together), eval.seen_in_training(asked.samples, material))
 
 
 @contextmanager

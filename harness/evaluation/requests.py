@@ -65,11 +65,13 @@ class Score:
     """What an eval found about one sample."""
 
     values: Mapping[str, float | None]
-    """Measures by name; None: could not be measured. Where part of a sample belongs to a slice, its totals there have
-    the slice's name behind an @, as 'nats@position=16-31'."""
+    """Measures by name; None: could not be measured."""
     answer: str = ""
     """What the model said, where it said something. Hostile text: escape it wherever it is shown."""
     finish_reason: str | None = None
     nats: float | None = None
     num_tokens: int | None = None
     num_bytes: int | None = None
+    parts: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    """Where only parts of a sample belong to slices, as its tokens by their position: each part's own values, nats,
+    tokens and bytes, by the slice's name and value, as parts["position"]["16-31"]."""

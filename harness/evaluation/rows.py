@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from harness.evaluation.metric import Formula
 from harness.evaluation.requests import Sample, Score
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean, ratio_of_totals
+
+TOTALS = ("nats", "num_tokens", "num_bytes")
+"""What is counted of every sample in a column of its own."""
 
 
 def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.DataFrame:
@@ -31,37 +37,93 @@ def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.D
             "slices": pd.Series(
                 [json.dumps(dict(sample.slices), ensure_ascii=False) for sample in samples], dtype="str"
             ),
+            "parts": pd.Series([_parts_as_text(score) for score in scores], dtype="str"),
         }
     )
 
 
+def _parts_as_text(score: Score) -> str:
+    """{slice's name: {its value: {'values': ..., 'nats': ..., ...}}} as JSON."""
+    parts = {
+        name: {
+            value: {"values": dict(part.values), **{total: getattr(part, total) for total in TOTALS}}
+            for value, part in by_value.items()
+        }
+        for name, by_value in score.parts.items()
+    }
+    return json.dumps(parts, ensure_ascii=False)
+
+
+@lru_cache(maxsize=65_536)
+def parsed(cell: Any) -> Mapping[str, Any]:
+    """A row's `values`, `slices` or `parts`; empty where the cell is."""
+    return json.loads(cell) if isinstance(cell, str) else {}
+
+
 def measures_of(rows: pd.DataFrame) -> list[str]:
     """The names of all measures that some row has, sorted."""
-    return sorted({name for values in rows["values"] for name in _parsed(values)})
+    return sorted({name for values in rows["values"] for name in parsed(values)})
 
 
 def measured(rows: pd.DataFrame, measure: str) -> pd.Series[float]:
     """One measure of every row, NaN where it is missing."""
-    found = [_parsed(values).get(measure) for values in rows["values"]]
-    return pd.Series(
-        [math.nan if value is None else float(value) for value in found], index=rows.index, dtype="float64"
-    )
+    numbers = [number(parsed(values).get(measure)) for values in rows["values"]]
+    return pd.Series(numbers, index=rows.index, dtype="float64")
+
+
+def number(value: object) -> float:
+    """A measure as a float; NaN where it is none."""
+    return float(value) if isinstance(value, int | float) else np.nan
+
+
+def counted(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    """What a formula sums up: the measure of that name, or where no row has one, the column. NaN where missing."""
+    if name in TOTALS and not any(name in parsed(values) for values in rows["values"]):
+        return pd.Series(rows[name].to_numpy(dtype=np.float64, na_value=np.nan), index=rows.index)
+    return measured(rows, name)
+
+
+def estimated(rows: pd.DataFrame, formula: Formula) -> Estimate:
+    """What a formula gives for these rows, with its interval over their clusters."""
+    tops, clusters = counted(rows, formula.sum_of).to_numpy(), rows["cluster"].to_numpy()
+    if formula.per is None:
+        return mean(formula.scale * tops, clusters)
+    return ratio_of_totals(tops, counted(rows, formula.per).to_numpy(), clusters, formula.scale)
 
 
 def slices_of(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """('all', every row), then ('name=value', its rows) for every slice, by name and value."""
-    found: dict[str, list[Any]] = {}
-    for index, text in zip(rows.index, rows["slices"], strict=True):
-        for key, value in json.loads(text).items():
-            found.setdefault(f"{key}={value}", []).append(index)
-    return [("all", rows), *((name, rows.loc[found[name]]) for name in sorted(found))]
+    """('all', every row), then ('name=value', its rows) for every slice, by name and value.
+
+    Of a slice to which parts of samples belong, as tokens at a position, the rows are those parts: their values, nats,
+    tokens and bytes.
+    """
+    members: dict[str, list[Any]] = {}
+    for index, cell in zip(rows.index, rows["slices"], strict=True):
+        for name, value in parsed(cell).items():
+            members.setdefault(f"{name}={value}", []).append(index)
+    slices = {name: rows.loc[indices] for name, indices in members.items()} | parts_of(rows)
+    return [("all", rows), *((name, slices[name]) for name in sorted(slices))]
 
 
-@lru_cache(maxsize=65_536)
-def _parsed(values: str) -> Mapping[str, float | None]:
-    """A row's measures."""
-    found: Mapping[str, float | None] = json.loads(values)
-    return found
+def parts_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By slice, 'name=value': the parts of samples that belong to it, as rows."""
+    parts: dict[str, dict[Any, Mapping[str, Any]]] = {}
+    for index, cell in zip(rows.index, rows["parts"], strict=True):
+        for name, by_value in parsed(cell).items():
+            for value, part in by_value.items():
+                parts.setdefault(f"{name}={value}", {})[index] = part
+    return {name: _as_rows(rows, by_index) for name, by_index in parts.items()}
+
+
+def _as_rows(rows: pd.DataFrame, parts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of these parts' samples, with what is the parts' own."""
+    whole = rows.loc[list(parts)]
+    values = [json.dumps(part["values"]) for part in parts.values()]
+    totals = {
+        total: pd.Series([part[total] for part in parts.values()], index=whole.index, dtype=whole[total].dtype)
+        for total in TOTALS
+    }
+    return whole.assign(values=values, parts="{}", **totals)
 
 
 def _storable(text: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+
+import pandas as pd
 
 from harness.evaluation.eval import Eval
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Request, Sample, Score
+from harness.evaluation.rows import estimated, slices_of
 
 
 def check_samples(samples: Sequence[Sample]) -> None:
@@ -31,17 +34,24 @@ def check_requests(requests: Sequence[Request]) -> None:
 
 
 def check_score(score: Score) -> None:
-    """ValueError unless this is a score that can be stored, where a number is a finite one or None."""
+    """ValueError unless this is a score that can be stored, where a number is a finite one or None; its parts too."""
     if not isinstance(score, Score):
         raise ValueError(f"score gave {score!r}, which is no Score")
-    numbers = {**score.values, "nats": score.nats, "num_tokens": score.num_tokens, "num_bytes": score.num_bytes}
+    measures: Mapping[str, float | None] = score.values  # noqa: PD011 (no data frame)
+    numbers = {**measures, "nats": score.nats, "num_tokens": score.num_tokens, "num_bytes": score.num_bytes}
     for name, value in numbers.items():
         if value is not None and not math.isfinite(value):
             raise ValueError(f"the measure {name!r} is {value}: give None where a value could not be had")
+    for by_value in score.parts.values():
+        for part in by_value.values():
+            check_score(part)
 
 
-def check_metrics(eval: Eval, metrics: Sequence[Metric]) -> None:
-    """ValueError unless these are metrics of the eval, each once, where a missing value is None and says why."""
+def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> None:
+    """ValueError unless these are metrics of the eval from its scored rows, each once, where a missing value is None
+    and says why, and the others are what they say they are."""
+    slices = dict(slices_of(rows))
+    names = {one.metric for one in metrics}
     seen = set()
     for one in metrics:
         if not isinstance(one, Metric) or (one.eval, one.eval_version) != (eval.name, eval.version):
@@ -56,3 +66,16 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric]) -> None:
         json.dumps(asdict(one), ensure_ascii=False).encode()  # the record is UTF-8
         if one.value is None and not one.reason:
             raise ValueError(f"the metric {one.metric} of {one.slice} has neither a value nor a reason why not")
+        if one.baseline_of is not None and one.baseline_of not in names:
+            raise ValueError(
+                f"the metric {one.metric} stands beside {one.baseline_of!r}, which is no metric of {eval.name}"
+            )
+        if one.formula is not None and one.value is not None:
+            if one.slice not in slices:
+                raise ValueError(f"the metric {one.metric} is of {one.slice}, but no sample is of that slice")
+            summed = estimated(slices[one.slice], one.formula).value
+            if summed is None or not math.isclose(summed, one.value, rel_tol=1e-6, abs_tol=1e-9):
+                raise ValueError(
+                    f"the metric {one.metric} of {one.slice} is {one.value}, but its samples give {summed} by "
+                    f"{one.formula}"
+                )

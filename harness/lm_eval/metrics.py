@@ -16,9 +16,12 @@ from typing import Any
 from lm_eval.api.group import Group
 from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
 
+from harness.evaluation.metric import Formula
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
+from harness.scoring.answers import BITS_PER_NAT
 from harness.statistics import intervals
-from harness.statistics.estimate import Estimate, Z
+from harness.statistics.derived import from_standard_error, mapped
+from harness.statistics.estimate import Estimate
 
 # Where lm_eval resamples, so often: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
 _RESAMPLES = 200
@@ -37,7 +40,9 @@ class Finding:
     estimate: Estimate
     unit: str
     higher_is_better: bool | None
+    uses_decoding: bool
     chance: float | None = None
+    formed_by: Formula | None = None
 
     @property
     def name(self) -> str:
@@ -52,10 +57,17 @@ def measure(task: str, key: tuple[str, str]) -> str:
 
 @lm_eval_seeds()
 def numbers(question: Question, responses: Sequence[Response]) -> dict[str, float]:
-    """A question's values that are numbers by themselves, by measure."""
-    task = question.task.task_name
-    values = question.values(responses)
-    return {measure(task, key): float(value) for key, value in values.items() if _is_number(value)}
+    """A question's values by measure, as far as they are numbers, or the nats and bytes of bits per byte."""
+    task = question.task
+    found: dict[str, float] = {}
+    for key, value in question.values(responses).items():
+        name = measure(task.task_name, key)
+        if _is_number(value):
+            found[name] = float(value)
+        elif task.aggregation().get(key[0]) is bits_per_byte:
+            loglikelihood, num_bytes = value
+            found |= {f"{name}.nats": -loglikelihood, f"{name}.bytes": num_bytes}
+    return found
 
 
 @lm_eval_seeds()
@@ -93,17 +105,36 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
             estimate = Estimate(None, 0, len(questions), reason=reason)
         else:
             estimate = dataclasses.replace(_estimate(aggregate, values), n_total=len(questions))
-        better = task.higher_is_better().get(metric)
-        yield Finding(task.task_name, key, estimate, _unit(metric, aggregate), better, _chance(questions, metric))
+        yield Finding(
+            task.task_name,
+            key,
+            estimate,
+            _unit(metric, aggregate),
+            task.higher_is_better().get(metric),
+            any(question.generates for question in questions),
+            _chance(questions, metric),
+            _formula(measure(task.task_name, key), aggregate, values),
+        )
+
+
+def _formula(name: str, aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Formula | None:
+    """How a metric follows from what `numbers` keeps of each question."""
+    if aggregate is bits_per_byte:
+        return Formula(f"{name}.nats", f"{name}.bytes", BITS_PER_NAT)
+    return Formula(name) if _is_mean(aggregate, values) else None
+
+
+def _is_mean(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> bool:
+    return aggregate in (mean, nanmean) and all(map(_is_number, values))
 
 
 def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Estimate:
-    if aggregate in (mean, nanmean) and all(map(_is_number, values)):
+    if _is_mean(aggregate, values):
         return intervals.mean([float(value) for value in values])
     if aggregate in (weighted_perplexity, bits_per_byte):
         nats, sizes = [-value for value, _ in values], [size for _, size in values]
         if aggregate is bits_per_byte:
-            return intervals.ratio_of_totals(nats, sizes, scale=1 / math.log(2))
+            return intervals.ratio_of_totals(nats, sizes, scale=BITS_PER_NAT)
         return _exponential(intervals.ratio_of_totals(nats, sizes))
     if aggregate is perplexity:
         return _exponential(intervals.mean([-value for value in values]))
@@ -111,13 +142,8 @@ def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) 
 
 
 def _exponential(nats: Estimate) -> Estimate:
-    """exp of an estimate: its interval's ends are mapped, its standard error isn't known."""
-    if nats.value is None:
-        return nats
-    if max(nats.value, nats.ci_high or 0.0) > 700:
-        return Estimate(None, nats.n, nats.n_total, reason=f"exp({nats.value:.0f}) is too large to write down")
-    low, high = (None if end is None else math.exp(end) for end in (nats.ci_low, nats.ci_high))
-    return dataclasses.replace(nats, value=math.exp(nats.value), stderr=None, ci_low=low, ci_high=high)
+    """A perplexity, from nats a unit."""
+    return mapped(nats, math.exp, f"exp({nats.value or 0:.0f}) is too large to write down")
 
 
 def _stderr(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> float | None:
@@ -135,7 +161,7 @@ def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
         return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
     if stderr is None or not math.isfinite(stderr):
         return Estimate(value, n, n, reason="lm_eval knows no standard error of this metric")
-    return Estimate(value, n, n, stderr, value - Z * stderr, value + Z * stderr, "lm_eval's own standard error")
+    return from_standard_error(value, stderr, n, "lm_eval's own standard error")
 
 
 def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:
@@ -156,7 +182,8 @@ def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:
             stderr = whole.get(f"{key[0]}_stderr,{key[1]}")
             size = sum(one.estimate.n_total for one in parts)
             estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
-            yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better)
+            uses_decoding = any(one.uses_decoding for one in parts)
+            yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better, uses_decoding)
 
 
 def _unit(metric: str, aggregate: Callable[[Sequence[Any]], Any]) -> str:

@@ -103,6 +103,11 @@ class Question:
                 responses.append(-answer.nats if answer.is_greedy is None else (-answer.nats, answer.is_greedy))
         return responses
 
+    @property
+    def generates(self) -> bool:
+        """Whether any text is to be written."""
+        return any(instance.request_type == "generate_until" for instance in self.instances)
+
     def values(self, responses: Sequence[Response]) -> dict[tuple[str, str], Any]:
         """The task's values for the responses, by metric and filter: numbers, or whatever its aggregation takes."""
         rest = iter(responses)
@@ -150,11 +155,7 @@ class Questions:
     @property
     def generates(self) -> bool:
         """Whether any text is to be written."""
-        return any(
-            instance.request_type == "generate_until"
-            for question in self.by_id.values()
-            for instance in question.instances
-        )
+        return any(question.generates for question in self.by_id.values())
 
 
 @functools.lru_cache(maxsize=8)

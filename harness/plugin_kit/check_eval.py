@@ -34,6 +34,7 @@ from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, questions, scored
 from harness.evaluation.requests import Answer, Complete, Request, Sample
+from harness.evaluation.rows import parsed
 from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.actor import Actor
 from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
@@ -105,7 +106,7 @@ class EvalOnTrial:
 
     def rows(self, model: Actor) -> pd.DataFrame:
         """What the eval finds of each sample when it is put to a model."""
-        return scored(self.new(), self.asked, self.answers(model), self.material)
+        return scored(self.new(), self.asked, self.answers(model), self.material).rows
 
     def answers(self, model: Actor) -> list[list[Answer]]:
         """What a model says to everything that is asked."""
@@ -130,7 +131,7 @@ class EvalOnTrial:
         """Those of every slice, each of them looked at."""
         eval = self.new()
         found = list(eval.metrics(rows))
-        check_metrics(eval, found)
+        check_metrics(eval, found, rows)
         return found
 
     def digest(self) -> str:
@@ -211,7 +212,7 @@ def missing_is_never_zero(of: EvalOnTrial) -> None:
     rows = of.perfect_rows
     blank = rows.assign(
         nats=np.nan,
-        values=[json.dumps(dict.fromkeys(json.loads(values))) for values in rows["values"]],
+        values=[json.dumps(dict.fromkeys(parsed(values))) for values in rows["values"]],
     )
     known = of.metrics(rows)
     for name, one in of.metrics(blank).items():
@@ -235,7 +236,7 @@ def every_metric_is_there_whatever_the_model_says(of: EvalOnTrial) -> None:
             absent = [
                 name
                 for name, values in zip(rows["sample_id"], rows["values"], strict=True)
-                if one.name not in json.loads(values)
+                if one.name not in parsed(values)
             ]
             hold(not absent, f"the measure {one.name!r} is not among the values of sample {absent[:1]}")
 
@@ -243,7 +244,7 @@ def every_metric_is_there_whatever_the_model_says(of: EvalOnTrial) -> None:
 def each_sample_is_scored_by_itself(of: EvalOnTrial) -> None:
     asked, answers = of.asked, of.answers(of.perfect)
     backwards = Questions(asked.samples[::-1], asked.requests[::-1], asked.seeds[::-1])
-    turned = scored(of.new(), backwards, answers[::-1], of.material)[::-1].reset_index(drop=True)
+    turned = scored(of.new(), backwards, answers[::-1], of.material).rows[::-1].reset_index(drop=True)
     hold(turned.equals(of.perfect_rows), "scores change with the order of the samples")
 
 
@@ -263,7 +264,7 @@ def no_global_random_state_is_touched(of: EvalOnTrial) -> None:
     answers = of.answers(of.perfect)
     before = states()
     asked = questions(of.new(), of.material, seed=0)
-    of.every_metric(scored(of.new(), asked, answers, of.material))
+    of.every_metric(scored(of.new(), asked, answers, of.material).rows)
     drawn = [name for name, one, two in zip(("random", "numpy", "torch"), before, states(), strict=True) if one != two]
     hold(not drawn, f"it draws from {', '.join(drawn)}'s global generator: make one of your own from a seed")
 

@@ -1,42 +1,35 @@
 """What stands beside the models' figures and is no model's: the text that people wrote, other compressors.
 
-An eval has such a figure as a measure LABEL_NAME beside its measure NAME, as gzip_compressed_bits_per_byte or
-real_repetition: of the same unit, neither better nor worse, and the same in every run. In tables and plots each LABEL
-is a row of its own, below the models.
+A metric's record says so (harness/evaluation/metric.py, Baseline). In tables and plots each label is a row of its own,
+below the models. A figure that differs between the models, as one that is counted in each model's own tokens, is no
+row for all of them: it stays a measure like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 
 
-def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[Measure, Cell]]:
+def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[MeasureKey, Cell]]:
     """By label, in the records' order: what it has in the place of each measure."""
-    own = [measure for measure in comparison.measures if measure.eval == eval_name]
-    found: dict[str, dict[Measure, Cell]] = {}
-    for beside in own:
-        for measure in own:
-            label = beside.metric.removesuffix(f"_{measure.metric}")
-            if label != beside.metric and _is_baseline(comparison, beside, measure):
-                cell = next(filter(None, (comparison.cell(s, ANY_DECODING, beside) for s in comparison.systems)))
-                found.setdefault(label, {})[measure] = cell
+    measures = {measure.metric: measure for measure in comparison.measures if measure.eval == eval_name}
+    found: dict[str, dict[MeasureKey, Cell]] = {}
+    for measure in measures.values():
+        baseline = measure.baseline
+        if baseline is not None and baseline.of in measures and (cell := _same_for_all(comparison, measure)):
+            found.setdefault(baseline.label, {})[measures[baseline.of]] = cell
     return found
 
 
-def measures_of_models(comparison: Comparison, eval_name: str) -> list[Measure]:
+def measures_of_models(comparison: Comparison, eval_name: str) -> list[MeasureKey]:
     """The measures of an eval, without those that are a baseline's."""
-    beside: Mapping[str, Mapping[Measure, Cell]] = baselines(comparison, eval_name)
-    taken = {cell.measure for row in beside.values() for cell in row.values()}
+    taken = {cell.measure for row in baselines(comparison, eval_name).values() for cell in row.values()}
     return [measure for measure in comparison.measures if measure.eval == eval_name and measure not in taken]
 
 
-def _is_baseline(comparison: Comparison, beside: Measure, measure: Measure) -> bool:
-    values = {
-        None if metric.value is None else f"{metric.value:.9g}"
-        for run in comparison.results.runs
-        for metric in run.record.metrics
-        if (metric.eval, metric.metric, metric.slice) == (beside.eval, beside.metric, "all")
-    }
-    return beside.unit == measure.unit and beside.higher_is_better is None and len(values) == 1
+def _same_for_all(comparison: Comparison, measure: MeasureKey) -> Cell | None:
+    """What every system has, where that is the same; one without a value is no other."""
+    cells = [cell for system in comparison.systems if (cell := comparison.cell(system, ANY_DECODING, measure))]
+    values = {f"{cell.estimate.value:.9g}" for cell in cells if cell.estimate.value is not None}
+    known = [cell for cell in cells if cell.estimate.value is not None]
+    return next(iter([*known, *cells]), None) if len(values) <= 1 else None

@@ -16,27 +16,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Baseline, Formula, Metric
 from harness.report.results import Results, Run, differing_settings
 from harness.report.samples import SampleTable, sample_tables
+from harness.statistics.derived import mean_of_seeds
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
 
 Floats = NDArray[np.float64]
 LADDER_METRIC = "bits_per_byte"
 ANY_DECODING = "any"
-# Two-sided 95 % points of Student's t with 1, 2, ... degrees of freedom, for the spread between few seeds.
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureKey:
     """What is measured: the fields that all its records share."""
 
     eval: str
     metric: str
     unit: str
     higher_is_better: bool | None
+    uses_decoding: bool
+    """Whether the decoding strategy can change it."""
+    baseline: Baseline | None
+    """Where no model made it: what it stands beside."""
+
+    @classmethod
+    def of(cls, metric: Metric) -> MeasureKey:
+        """What a record's metric is one of."""
+        about = (metric.unit, metric.higher_is_better, metric.uses_decoding, metric.baseline)
+        return cls(metric.eval, metric.metric, *about)
 
     @property
     def name(self) -> str:
@@ -51,7 +60,7 @@ class Measure:
 class Cell:
     """One measure of one system under one decoding strategy."""
 
-    measure: Measure
+    measure: MeasureKey
     estimate: Estimate
     seeds: tuple[int, ...]
     """Those that have a value."""
@@ -68,17 +77,24 @@ class LinedUp:
     tops: Floats
     """(S, N): a row a seed; NaN where missing."""
     bottoms: Floats
-    """(S, N)."""
-    scale: float
+    """(S, N); 1 where each sample counts once."""
+    formula: Formula
 
     @property
     def is_mean(self) -> bool:
-        return self.scale == 1.0
+        """Whether each sample counts once."""
+        return self.formula.per is None
+
+    @property
+    def denominators(self) -> Floats | None:
+        """(N,) what every seed divides by, NaN where none knows; None where they divide by different numbers."""
+        most, least = np.fmax.reduce(self.bottoms), np.fmin.reduce(self.bottoms)
+        return most if np.array_equal(most, least, equal_nan=True) else None
 
     def over_seeds(self) -> Estimate:
         """The mean over seeds, with an interval over seeds, clusters and samples."""
         denominators = None if self.is_mean else list(self.bottoms)
-        return over_seeds(list(self.tops), self.clusters, denominators, self.scale)
+        return over_seeds(list(self.tops), self.clusters, denominators, self.formula.scale)
 
 
 class Comparison:
@@ -86,11 +102,11 @@ class Comparison:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self._metrics = self._latest()
+        self._metrics = self._by_seed()
         self._cells: dict[tuple[str, str, str, str, str], Cell | None] = {}
         self._tables: dict[str, dict[str, SampleTable]] = {}
 
-    def _latest(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
+    def _by_seed(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
         """(system, decoding, eval, metric, slice) -> seed -> the record.
 
         Several runs of one fit and one decoding strategy hold the same numbers, so any of them will do. UserError where
@@ -109,21 +125,21 @@ class Comparison:
         return found
 
     @cached_property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[MeasureKey, ...]:
         """All measures on the slice 'all', in the records' order, evals by name."""
-        found: dict[tuple[str, str], Measure] = {}
+        found: dict[tuple[str, str], MeasureKey] = {}
         for run in self.results.runs:
             for m in run.record.metrics:
                 if m.slice == "all":
-                    found.setdefault((m.eval, m.metric), Measure(m.eval, m.metric, m.unit, m.higher_is_better))
+                    found.setdefault((m.eval, m.metric), MeasureKey.of(m))
         order = {name: place for place, name in enumerate(sorted({m.eval for m in found.values()}))}
         ladder = next((m.eval for m in found.values() if m.metric == LADDER_METRIC), None)
         return tuple(sorted(found.values(), key=lambda m: (m.eval != ladder, order[m.eval])))  # stable within an eval
 
     @cached_property
-    def headlines(self) -> tuple[Measure, ...]:
+    def headlines(self) -> tuple[MeasureKey, ...]:
         """One measure an eval: bits per byte where it has them, else the first that can be better or worse."""
-        chosen: dict[str, Measure] = {}
+        chosen: dict[str, MeasureKey] = {}
         for measure in self.measures:
             if measure.metric == LADDER_METRIC:
                 chosen[measure.eval] = measure
@@ -132,7 +148,7 @@ class Comparison:
         return tuple(chosen.values())
 
     @property
-    def ladder(self) -> Measure | None:
+    def ladder(self) -> MeasureKey | None:
         """Bits per byte, where some run has measured them."""
         return next((m for m in self.headlines if m.metric == LADDER_METRIC), None)
 
@@ -160,24 +176,11 @@ class Comparison:
             found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
         return frozenset(found)
 
-    @cached_property
-    def needs_no_decoding(self) -> frozenset[str]:
-        """Evals that come out the same under every decoding strategy and hold no answers: likelihoods alone."""
-        values: dict[str, dict[tuple[str, str, str, int], set[str]]] = {}
-        for (system, decoding, eval_name, metric, part), seeds in self._metrics.items():
-            if decoding != ANY_DECODING:
-                for seed, (_, record) in seeds.items():
-                    values.setdefault(eval_name, {}).setdefault((system, metric, part, seed), set()).add(
-                        _rounded(record.value)
-                    )
-        alike = {name for name, cells in values.items() if all(len(found) == 1 for found in cells.values())}
-        return frozenset(alike - self.answered)
+    def decodings_of(self, *measures: MeasureKey) -> tuple[str, ...]:
+        """Those under which some of the measures are worth telling apart."""
+        return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)
 
-    def decodings_of(self, measure: Measure) -> tuple[str, ...]:
-        """Those under which the measure is worth telling apart."""
-        return (ANY_DECODING,) if measure.eval in self.needs_no_decoding else self.decodings
-
-    def cell(self, system: str, decoding: str, measure: Measure, part: str = "all") -> Cell | None:
+    def cell(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> Cell | None:
         """The measure over seeds; None where no run was asked."""
         key = (system, decoding, measure.eval, measure.metric, part)
         if key not in self._cells:
@@ -185,14 +188,14 @@ class Comparison:
             self._cells[key] = None if not records else self._over_seeds(system, decoding, measure, part)
         return self._cells[key]
 
-    def values(self, measure: Measure, decoding: str) -> dict[str, float]:
+    def values(self, measure: MeasureKey, decoding: str) -> dict[str, float]:
         """The value of every system that has one, from gibberish upward."""
         cells = {system: self.cell(system, decoding, measure) for system in self.systems}
         return {
             system: cell.estimate.value for system, cell in cells.items() if cell and cell.estimate.value is not None
         }
 
-    def slices(self, measure: Measure) -> dict[str, list[str]]:
+    def slices(self, measure: MeasureKey) -> dict[str, list[str]]:
         """The measure's slices: name -> values, numbers in their order."""
         found: dict[str, set[str]] = {}
         for _, _, eval_name, metric, part in self._metrics:
@@ -209,28 +212,33 @@ class Comparison:
                 seen.add(run.record.fit_id)
                 yield run
 
-    def records(self, system: str, decoding: str, measure: Measure, part: str = "all") -> dict[int, tuple[Run, Metric]]:
+    def records(
+        self, system: str, decoding: str, measure: MeasureKey, part: str = "all"
+    ) -> dict[int, tuple[Run, Metric]]:
         """seed -> (run, its record of the measure), seeds in order, those without a value left out."""
         found = self._metrics.get((system, decoding, measure.eval, measure.metric, part), {})
         return {seed: pair for seed, pair in sorted(found.items()) if pair[1].value is not None}
 
-    def lined_up(self, system: str, decoding: str, measure: Measure, part: str = "all") -> LinedUp | None:
-        """The summands of the measure; None unless the kept samples give exactly the recorded values."""
-        tables: list[SampleTable] = []
+    def lined_up(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> LinedUp | None:
+        """The summands of the measure; None where it has none, or a seed's samples are missing, are not
+        the same, or lack what is summed up."""
         known = self.records(system, decoding, measure, part)
+        formulas = {metric.formula for _, metric in known.values()}
+        formula = formulas.pop() if len(formulas) == 1 else None
+        if formula is None:
+            return None
+        tables: list[SampleTable] = []
         for run, _ in known.values():
             whole = self.tables_of(run).get(measure.eval)
             table = whole.part(part) if whole else None
-            table = table.asked_for(measure.metric) if table else None
+            table = table.asked_for(formula.sum_of) if table else None
             if table is None or set(table.ids) != set(tables[0].ids if tables else table.ids):
                 return None
             tables.append(table.take(tables[0].ids if tables else tuple(sorted(table.ids))))
-        recorded = [metric.value for _, metric in known.values()]
-        for ways in zip(*(table.summands(measure.metric, measure.unit) for table in tables), strict=False):
-            if all(_agree(way, value) for way, value in zip(ways, recorded, strict=True)):
-                tops, bottoms, scales = zip(*ways, strict=True)
-                return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), scales[0])
-        return None
+        tops, bottoms = zip(*(table.summands(formula) for table in tables), strict=True)
+        if any(np.isnan(column).all() for column in tops + bottoms):
+            return None
+        return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
     def tables_of(self, run: Run) -> dict[str, SampleTable]:
         """The run's samples by eval."""
@@ -238,7 +246,7 @@ class Comparison:
             self._tables[run.record.run_id] = sample_tables(run.samples)
         return self._tables[run.record.run_id]
 
-    def _over_seeds(self, system: str, decoding: str, measure: Measure, part: str) -> Cell:
+    def _over_seeds(self, system: str, decoding: str, measure: MeasureKey, part: str) -> Cell:
         asked = self._metrics[system, decoding, measure.eval, measure.metric, part].values()
         known = {seed: metric for seed, (_, metric) in self.records(system, decoding, measure, part).items()}
         n_total = sum(metric.n_total for _, metric in asked)
@@ -247,11 +255,11 @@ class Comparison:
             reasons = sorted({metric.reason or "no value" for _, metric in asked})
             estimate = Estimate(None, 0, n_total, reason="; ".join(reasons))
         elif len(known) == 1:
-            only = next(iter(known.values()))
-            estimate = Estimate(only.value, only.n, n_total, only.stderr, only.ci_low, only.ci_high, only.reason)
+            [only] = known.values()
+            estimate = replace(only.estimate, n_total=n_total)
         else:
             lined_up = self.lined_up(system, decoding, measure, part)
-            estimate = lined_up.over_seeds() if lined_up else _from_summaries(list(known.values()))
+            estimate = lined_up.over_seeds() if lined_up else _from_summaries(known.values())
             estimate = replace(estimate, n_total=n_total)
         values = tuple(metric.value for metric in known.values() if metric.value is not None)
         return Cell(measure, estimate, tuple(known), values, chances.pop() if len(chances) == 1 else None)
@@ -272,35 +280,10 @@ def _check_alike(first: Run, second: Run) -> None:
     )
 
 
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
-def _agree(way: tuple[Floats, Floats, float], recorded: float | None) -> bool:
-    """Whether scale * sum(tops) / sum(bottoms) is the recorded value."""
-    tops, bottoms, scale = way
-    kept = ~(np.isnan(tops) | np.isnan(bottoms))
-    total = bottoms[kept].sum()
-    return (
-        recorded is not None
-        and bool(total)
-        and math.isclose(scale * tops[kept].sum() / total, recorded, rel_tol=1e-6, abs_tol=1e-9)
-    )
-
-
-def _from_summaries(metrics: list[Metric]) -> Estimate:
-    """The mean of the seeds' values where their samples can't be had (a median, say, or a file that is gone).
-
-    Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away.
-    """
-    values = np.array([metric.value for metric in metrics], dtype=np.float64)
-    errors = np.array([metric.stderr or 0.0 for metric in metrics])
-    between = float(values.std(ddof=1)) / math.sqrt(len(values))
-    within = math.sqrt(float((errors**2).mean()))
-    half_width = math.hypot(_T_95[min(len(values) - 2, len(_T_95) - 1)] * between, 1.96 * within)
-    value, n = float(values.mean()), sum(metric.n for metric in metrics)
+def _from_summaries(metrics: Iterable[Metric]) -> Estimate:
+    """The mean over seeds where their samples can't be had: of a median, say, or of a file that is gone."""
     reason = "from the seeds' summaries: their samples do not give this measure"
-    return Estimate(value, n, n, math.hypot(between, within), value - half_width, value + half_width, reason)
+    return mean_of_seeds([metric.estimate for metric in metrics], reason)
 
 
 def beginning(part: str) -> float | None:

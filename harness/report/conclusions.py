@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.pairs import pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.wording import estimate_text, joined, number, p_text, words
@@ -26,7 +26,7 @@ def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
     return told
 
 
-def _best_decoding(comparison: Comparison, measure: Measure) -> str | None:
+def _best_decoding(comparison: Comparison, measure: MeasureKey) -> str | None:
     """The decoding strategy under which the best value of all stands."""
     best = {
         decoding: max(measure.goodness(value) for value in values.values())
@@ -36,7 +36,7 @@ def _best_decoding(comparison: Comparison, measure: Measure) -> str | None:
     return max(best, key=lambda decoding: best[decoding]) if best else None
 
 
-def _finding(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> str:
+def _finding(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
     values = comparison.values(measure, decoding)
     top = max(values.values(), key=measure.goodness)
     best = [system for system, value in values.items() if value == top]
@@ -91,11 +91,11 @@ def _with_unit(cell: Cell | None) -> str:
     return f"{value}{sign} {interval}".rstrip()
 
 
-def _sign(measure: Measure) -> str:
+def _sign(measure: MeasureKey) -> str:
     return " %" if measure.unit == "share" else ""
 
 
-def _chance_text(comparison: Comparison, measure: Measure, decoding: str) -> str:
+def _chance_text(comparison: Comparison, measure: MeasureKey, decoding: str) -> str:
     """Who is clearly better than guessing: those whose whole interval is. Ends in a space, or is empty."""
     cells = [(s, c) for s in comparison.systems if (c := comparison.cell(s, decoding, measure)) and c.seeds]
     chance = next((cell.chance for _, cell in cells if cell.chance is not None), None)

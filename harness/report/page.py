@@ -17,7 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.conclusions import difference_text, findings
 from harness.report.facts import facts, warnings
 from harness.report.pairs import pairs_of
@@ -121,11 +121,11 @@ def _numbered(palette: tuple[str, ...]) -> dict[str, str]:
     return {f"c{place}": colour for place, colour in enumerate(palette)}
 
 
-def _arrow(measure: Measure) -> str:
+def _arrow(measure: MeasureKey) -> str:
     return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
 
 
-def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[Measure], own: list[Measure]) -> list[Row]:
+def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[MeasureKey], own: list[MeasureKey]) -> list[Row]:
     style = looks(comparison.systems)
     lead = {(m, d): _leaders(comparison, pairs, m, d) for m in shared + own for d in comparison.decodings_of(m)}
     lines = rows_of(comparison)
@@ -153,11 +153,11 @@ def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[Measure], ow
     return rows
 
 
-def _column(comparison: Comparison, measure: Measure) -> Column:
+def _column(comparison: Comparison, measure: MeasureKey) -> Column:
     return Column(heading(measure.metric, measure.unit), _arrow(measure), _usual_counts(comparison, measure))
 
 
-def _usual_counts(comparison: Comparison, measure: Measure) -> str:
+def _usual_counts(comparison: Comparison, measure: MeasureKey) -> str:
     """The counts that most cells of the measure share."""
     found = [
         _counts(cell)
@@ -172,11 +172,13 @@ def _counts(cell: Cell) -> str:
     return f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
 
 
-def _table_cell(comparison: Comparison, measure: Measure, system: str, decoding: str, leads: bool = False) -> TableCell:
+def _table_cell(
+    comparison: Comparison, measure: MeasureKey, system: str, decoding: str, leads: bool = False
+) -> TableCell:
     return _shown(comparison, measure, comparison.cell(system, decoding, measure), leads)
 
 
-def _shown(comparison: Comparison, measure: Measure, cell: Cell | None, leads: bool = False) -> TableCell:
+def _shown(comparison: Comparison, measure: MeasureKey, cell: Cell | None, leads: bool = False) -> TableCell:
     if cell is None:
         return TableCell("–", "", "", "not measured", False)
     value, _, interval = estimate_text(cell).partition(" ")
@@ -185,7 +187,7 @@ def _shown(comparison: Comparison, measure: Measure, cell: Cell | None, leads: b
     return TableCell(value, interval, told, cell.estimate.reason or "", leads)
 
 
-def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> set[str]:
+def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> set[str]:
     """The best system and those not clearly worse; empty where that is everybody."""
     values = comparison.values(measure, decoding)
     if not values:
@@ -197,7 +199,7 @@ def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, deco
     return leaders if len(leaders) < len(values) else set()
 
 
-def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, decoding: str) -> dict[str, Any]:
+def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> dict[str, Any]:
     """Each system beside the next better one on this measure."""
     values = comparison.values(measure, decoding)
     order = sorted(values, key=lambda system: measure.goodness(values[system]))
@@ -213,7 +215,7 @@ def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: Measure, d
     return {"name": heading(measure.metric, measure.unit), "under": under, "rows": rows}
 
 
-def _pair_texts(pair: Any, measure: Measure) -> dict[str, str]:
+def _pair_texts(pair: Any, measure: MeasureKey) -> dict[str, str]:
     if pd.isna(pair["difference"]):
         return {"difference": "–", "p": "–", "detectable": "–", "n": "–", "verdict": str(pair["reason"])}
     detectable = pair["smallest_detectable_difference"]
@@ -233,7 +235,7 @@ def _everything(comparison: Comparison) -> list[dict[str, Any]]:
     for eval_name in dict.fromkeys(m.eval for m in comparison.measures):
         measures = measures_of_models(comparison, eval_name)
         rows = []
-        for decoding in comparison.decodings_of(measures[0]):
+        for decoding in comparison.decodings_of(*measures):
             for system in comparison.systems:
                 if any(comparison.cell(system, decoding, m) for m in measures):
                     told = "" if decoding == ANY_DECODING else decoding

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from harness.report.comparison import Comparison, LinedUp, Measure
+from harness.report.comparison import Comparison, LinedUp, MeasureKey
 from harness.statistics.estimate import CONFIDENCE
 from harness.statistics.paired import PairedDifference, holm, paired_all
 
@@ -51,14 +50,14 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pairs_of(pairs: pd.DataFrame, measure: Measure, decoding: str) -> pd.DataFrame:
+def pairs_of(pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> pd.DataFrame:
     """The pairs compared on a measure under a decoding strategy."""
     return pairs[
         (pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric) & (pairs["decoding"] == decoding)
     ]
 
 
-def _rows(comparison: Comparison, measure: Measure, decoding: str) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, measure: MeasureKey, decoding: str) -> list[dict[str, Any]]:
     cells = {system: comparison.cell(system, decoding, measure) for system in comparison.systems}
     told = {system: cell for system, cell in cells.items() if cell is not None}
     lined_up = {system: comparison.lined_up(system, decoding, measure) for system in told}
@@ -108,15 +107,14 @@ def _paired_groups(
     """Paired differences of all systems that share their samples, each pair in the order of `sides`."""
     groups: dict[tuple[object, ...], list[tuple[str, LinedUp]]] = {}
     for system, (side, data) in sides.items():
-        if side is not None:
-            weights = b"" if side.is_mean else np.nanmax(side.bottoms, axis=0).tobytes()
-            groups.setdefault((side.ids, side.scale, weights, data), []).append((system, side))
+        if side is not None and (weights := side.denominators) is not None:
+            groups.setdefault((side.ids, side.formula, weights.tobytes(), data), []).append((system, side))
     found = {}
     for members in groups.values():
         first = members[0][1]
-        denominators = None if first.is_mean else np.nanmax(first.bottoms, axis=0)
+        denominators = None if first.is_mean else first.denominators
         tops = [list(side.tops) for _, side in members]
-        for (i, j), difference in paired_all(tops, first.clusters, denominators, first.scale).items():
+        for (i, j), difference in paired_all(tops, first.clusters, denominators, first.formula.scale).items():
             found[members[i][0], members[j][0]] = difference
     return found
 

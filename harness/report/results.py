@@ -63,6 +63,7 @@ _SAMPLE_COLUMNS = [
     "num_tokens",
     "num_bytes",
     "slices",
+    "parts",
 ]
 
 _NUMBERS = [

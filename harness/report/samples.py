@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.evaluation.metric import Formula
+from harness.evaluation.rows import TOTALS, number, parsed, parts_of
+
 Floats = NDArray[np.float64]
-_LN_2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,16 @@ class SampleTable:
 
     ids: tuple[str, ...]
     clusters: tuple[str, ...]
-    nats: Floats
-    num_bytes: Floats
+    totals: dict[str, Floats]
+    """'nats', 'num_tokens' and 'num_bytes'."""
     values: dict[str, Floats]
     """By measure."""
     slices: dict[str, NDArray[np.object_]]
     """By the slice's name, the value of each sample as text ('' where it has none)."""
     asked: dict[str, NDArray[np.bool_]]
     """By measure: whether it is one of each sample at all, measured or missing. An eval may ask different things."""
+    parts: dict[str, SampleTable] = field(default_factory=dict)
+    """By slice, 'name=value': the parts of samples that belong to it."""
 
     @property
     def index(self) -> dict[str, int]:
@@ -43,16 +44,11 @@ class SampleTable:
         return self._at(np.array([index[sample_id] for sample_id in ids], dtype=np.int64))
 
     def part(self, name: str) -> SampleTable | None:
-        """The samples of a slice: 'all', or 'name=value'. None where no sample says that it belongs to it.
-
-        Of a slice to which parts of samples belong, as tokens at a position, those parts: nats and bytes are theirs.
-        """
+        """The samples, or parts of samples, of a slice: 'all', or 'name=value'. None where there are none."""
         if name == "all":
             return self
-        if f"nats@{name}" in self.values:
-            nats, num_bytes = (self.values[f"{total}@{name}"] for total in ("nats", "bytes"))
-            places = np.flatnonzero(~np.isnan(nats))
-            return replace(self._at(places), nats=nats[places], num_bytes=num_bytes[places])
+        if name in self.parts:
+            return self.parts[name]
         key, _, value = name.partition("=")
         chosen = np.flatnonzero(self.slices[key] == value) if key in self.slices else np.empty(0, np.int64)
         return self._at(chosen) if len(chosen) else None
@@ -67,66 +63,43 @@ class SampleTable:
             self,
             ids=tuple(self.ids[place] for place in places),
             clusters=tuple(self.clusters[place] for place in places),
-            nats=self.nats[places],
-            num_bytes=self.num_bytes[places],
+            totals={name: column[places] for name, column in self.totals.items()},
             values={name: column[places] for name, column in self.values.items()},
             slices={name: column[places] for name, column in self.slices.items()},
             asked={name: column[places] for name, column in self.asked.items()},
+            parts={},
         )
 
-    def summands(self, metric: str, unit: str) -> list[tuple[Floats, Floats, float]]:
-        """Ways in which the metric may follow from these samples, as (tops, bottoms, scale): scale * sum / sum.
+    def summands(self, formula: Formula) -> tuple[Floats, Floats]:
+        """(N,) each: what the formula sums up, and what it divides that by."""
+        tops = self._counted(formula.sum_of)
+        return tops, np.ones(len(tops)) if formula.per is None else self._counted(formula.per)
 
-        A mean of the measure of that name; or (first for bits per byte) the total of bits over the total of bytes.
-        Which of them a metric is, its recorded value tells: the caller compares.
-        """
-        ways = []
-        if metric in self.values:
-            tops = self.values[metric]
-            ways.append((tops, np.where(np.isnan(tops), np.nan, 1.0), 1.0))
-        if not np.isnan(self.nats).all():
-            totals = (self.nats, self.num_bytes, 1 / _LN_2)
-            ways.insert(0 if unit == "bits/byte" else len(ways), totals)
-        return ways
+    def _counted(self, name: str) -> Floats:
+        """A measure, or where none has that name, a total; NaN throughout where there is neither."""
+        column = self.values.get(name, self.totals.get(name))
+        return np.full(len(self.ids), np.nan) if column is None else column
 
 
 def sample_tables(samples: pd.DataFrame) -> dict[str, SampleTable]:
     """A run's samples by eval. An eval whose sample ids repeat is left out: its samples can't be paired."""
-    tables = {}
-    for name, rows in samples.groupby("eval", sort=True):
-        ids = tuple(rows["sample_id"].astype(str))
-        if len(set(ids)) != len(ids):
-            continue
-        clusters = rows["cluster"].where(rows["cluster"].notna(), rows["sample_id"]).astype(str)
-        values = [_parse(text) for text in rows["values"]]
-        slices = [_parse(text) for text in rows["slices"]]
-        tables[str(name)] = SampleTable(
-            ids,
-            tuple(clusters),
-            rows["nats"].to_numpy(dtype=np.float64, na_value=np.nan),
-            rows["num_bytes"].to_numpy(dtype=np.float64, na_value=np.nan),
-            {key: np.array([_number(row.get(key)) for row in values]) for key in _keys(values)},
-            {key: np.array([str(row.get(key, "")) for row in slices], dtype=object) for key in _keys(slices)},
-            {key: np.array([key in row for row in values], dtype=bool) for key in _keys(values)},
-        )
-    return tables
+    return {
+        str(name): replace(_table(rows), parts={slice: _table(part) for slice, part in parts_of(rows).items()})
+        for name, rows in samples.groupby("eval", sort=True)
+        if rows["sample_id"].is_unique
+    }
 
 
-@lru_cache(maxsize=65_536)
-def _parse(text: Any) -> dict[str, Any]:
-    """A dict from JSON text; empty where there is none, or something else."""
-    if not isinstance(text, str):
-        return {}
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _keys(rows: list[dict[str, Any]]) -> list[str]:
-    return sorted({key for row in rows for key in row})
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
+def _table(rows: pd.DataFrame) -> SampleTable:
+    clusters = rows["cluster"].where(rows["cluster"].notna(), rows["sample_id"]).astype(str)
+    values = [parsed(cell) for cell in rows["values"]]
+    slices = [parsed(cell) for cell in rows["slices"]]
+    measures, names = ({key: None for row in cells for key in row} for cells in (values, slices))
+    return SampleTable(
+        tuple(rows["sample_id"].astype(str)),
+        tuple(clusters),
+        {total: rows[total].to_numpy(dtype=np.float64, na_value=np.nan) for total in TOTALS},
+        {key: np.array([number(row.get(key)) for row in values]) for key in measures},
+        {key: np.array([str(row.get(key, "")) for row in slices], dtype=object) for key in names},
+        {key: np.array([key in row for row in values], dtype=bool) for key in measures},
+    )

@@ -6,13 +6,13 @@ leaves this module as pieces (see untrusted), which the page's template escapes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from harness.report.comparison import Comparison
+from harness.evaluation.rows import parsed
+from harness.report.comparison import ANY_DECODING, Comparison
 from harness.report.results import Run
 from harness.report.untrusted import Piece, pieces, visible
 
@@ -70,12 +70,13 @@ class ShownSample:
 
 @dataclass(frozen=True)
 class ShownEval:
-    """Some samples of an eval, under one decoding strategy."""
+    """Some samples of an eval, with the answers under one decoding strategy."""
 
     eval: str
     measure: str
     """What right and wrong mean here."""
     decoding: str
+    """'': the measure is the same under each."""
     questions: list[ShownSample]
 
 
@@ -113,15 +114,15 @@ def questions(comparison: Comparison, telling: dict[str, str]) -> list[ShownEval
     told = []
     for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
         decoding = telling[measure.eval]
-        asked: dict[str, list[tuple[str, Any]]] = {}
+        asked: dict[str, dict[str, Any]] = {}
         for run in _first_seeds(comparison):
-            if run.decoding == decoding:
+            if decoding in (run.decoding, ANY_DECODING):
                 rows = run.samples
                 for row in rows[rows["eval"] == measure.eval].head(_NUM_QUESTIONS).itertuples(index=False):
-                    asked.setdefault(str(row.sample_id), []).append((run.system, row))
+                    asked.setdefault(str(row.sample_id), {}).setdefault(run.system, row)
         shown = [_question(comparison, answers, measure.metric) for answers in list(asked.values())[:_NUM_QUESTIONS]]
         if shown:
-            told.append(ShownEval(measure.eval, measure.metric, decoding, shown))
+            told.append(ShownEval(measure.eval, measure.metric, "" if decoding == ANY_DECODING else decoding, shown))
     return told
 
 
@@ -134,25 +135,22 @@ def _first_seeds(comparison: Comparison) -> list[Run]:
     return list(first.values())
 
 
-def _question(comparison: Comparison, answers: list[tuple[str, Any]], metric: str) -> ShownSample:
-    by_system = dict(answers)
-    any_row = answers[0][1]
+def _question(comparison: Comparison, answers: dict[str, Any], metric: str) -> ShownSample:
+    """A sample with its rows by system."""
+    any_row = next(iter(answers.values()))
     return ShownSample(
         prompt=_text(_string(any_row.prompt), _SHOWN_CHARACTERS, ""),
         target=pieces(_string(any_row.target)),
         answers=[
-            ShownAnswer(s, _text(_string(by_system[s].answer), _SHOWN_ANSWER, ""), _score(by_system[s].values, metric))
+            ShownAnswer(s, _text(_string(answers[s].answer), _SHOWN_ANSWER, ""), _score(answers[s].values, metric))
             for s in comparison.systems
-            if s in by_system
+            if s in answers
         ],
     )
 
 
 def _score(values: object, metric: str) -> str:
-    try:
-        value = json.loads(values)[metric] if isinstance(values, str) else None
-    except (ValueError, KeyError, TypeError):
-        return ""
+    value = parsed(values).get(metric)
     if not isinstance(value, int | float):
         return ""
     return {0.0: "no", 1.0: "yes"}.get(float(value), f"{value:.3g}")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from harness.common.files import write_bytes
-from harness.report.comparison import Comparison, Measure
+from harness.report.comparison import Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.wording import estimate_text, heading, quantity, words
@@ -89,7 +89,7 @@ def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
     return [(system, decoding, by_row[system, decoding]) for system, decoding in keys if (system, decoding) in by_row]
 
 
-def column_names(comparison: Comparison) -> dict[Measure, str]:
+def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
     """The metric's name, or eval.metric where several evals have a metric of that name."""
     uses = Counter(measure.metric for measure in comparison.measures)
     return {m: m.metric if uses[m.metric] == 1 else m.name for m in comparison.measures}

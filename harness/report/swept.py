@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.results import Run, labels
 from harness.report.wording import words
 
@@ -54,11 +54,11 @@ class Option:
         """Its full name in plain words."""
         return in_words(self.key)
 
-    def changes(self, comparison: Comparison, measure: Measure) -> bool:
+    def changes(self, comparison: Comparison, measure: MeasureKey) -> bool:
         """Whether the measure can depend on it."""
         if self.key.startswith("evals."):
             return any(key.startswith(f"evals.{measure.eval}.") for key in (self.key, *self.together))
-        return not self.is_decoding or measure.eval not in comparison.needs_no_decoding
+        return not self.is_decoding or measure.uses_decoding
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ def swept(comparison: Comparison) -> list[Option]:
     return sorted(options, key=lambda option: (-len(option.values), option.key))
 
 
-def lines(comparison: Comparison, option: Option, measure: Measure, decoding: str | None = None) -> list[Line]:
+def lines(comparison: Comparison, option: Option, measure: MeasureKey, decoding: str | None = None) -> list[Line]:
     """A line for each combination of the other settings, those of fewer than two values left out.
 
     decoding: the one strategy whose lines are wanted; None: those of each.
     """
-    decoded = measure.eval not in comparison.needs_no_decoding
+    decoded = measure.uses_decoding
     grouped: dict[str, tuple[Settings, dict[float, tuple[str, Cell]]]] = {}
     for run in comparison.results.runs:
         value = number_of(run.settings.get(option.key))
@@ -186,7 +186,7 @@ def _rest_of_row(row: Settings, without: set[str]) -> str:
     return repr([(name, value) for name, value in row.items() if name not in without])
 
 
-def _rest(run: Run, option: Option, measure: Measure, decoded: bool) -> dict[str, Any]:
+def _rest(run: Run, option: Option, measure: MeasureKey, decoded: bool) -> dict[str, Any]:
     """The settings that a measure can depend on, without the option."""
     own_eval = f"evals.{measure.eval}."
     return {

@@ -21,6 +21,7 @@ from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, noted, questions, scored
 from harness.evaluation.requests import Answer
 from harness.evaluation.rows import table
+from harness.evaluation.scored import Scored
 from harness.evaluation.validity import check_metrics
 from harness.runs.plan import EvalPlan
 from harness.runs.record import Failure
@@ -38,7 +39,7 @@ class Findings:
     """What the evals found, and what went wrong in them."""
 
     metrics: list[Metric] = field(default_factory=list)
-    tables: list[pd.DataFrame] = field(default_factory=list)
+    scored: list[Scored] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @classmethod
@@ -49,11 +50,11 @@ class Findings:
             findings._note(f"eval {name}", error)
         return findings
 
-    def ask(self, plan: EvalPlan, rows_of: Callable[[Eval], pd.DataFrame]) -> None:
-        """Take in every eval of a plan, one after another. rows_of: an eval's scored rows."""
+    def ask(self, plan: EvalPlan, scored_of: Callable[[Eval], Scored]) -> None:
+        """Take in every eval of a plan, one after another."""
         for eval in plan.evals.values():
             with self.surviving(f"eval {eval.name}"):
-                self.add(eval, rows_of(eval))
+                self.add(eval, scored_of(eval))
 
     @contextmanager
     def surviving(self, where: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -73,13 +74,14 @@ class Findings:
         log.error("%s failed: %s\n%s", where, failure.error, failure.traceback)
         self.failures.append(failure)
 
-    def add(self, eval: Eval, rows: pd.DataFrame) -> None:
-        """Take in an eval's scored rows, and sum them up."""
+    def add(self, eval: Eval, scored: Scored) -> None:
+        """Take in what an eval found of its samples, and sum it up."""
+        rows = scored.rows
         with noted(f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
-            check_metrics(eval, metrics)
+            check_metrics(eval, metrics, rows)
         self.metrics += metrics
-        self.tables.append(rows)
+        self.scored.append(scored)
 
     @property
     def status(self) -> str:
@@ -93,26 +95,27 @@ class Findings:
 
     def seen_in_training(self) -> int | None:
         """Test problems that occur in the training text; None where no eval looked."""
-        seen = [rows.attrs["seen_in_training"] for rows in self.tables]
-        return sum(number for number in seen if number is not None) if any(n is not None for n in seen) else None
+        seen = [scored.seen_in_training for scored in self.scored if scored.seen_in_training is not None]
+        return sum(seen) if seen else None
 
     def write(self, folder: Path, run_id: str) -> None:
         """samples.parquet, and the first few answers of each eval to read."""
-        samples = pd.concat(self.tables, ignore_index=True) if self.tables else table("", [], [])
+        tables = [scored.rows for scored in self.scored]
+        samples = pd.concat(tables, ignore_index=True) if tables else table("", [], [])
         samples.insert(0, "run_id", run_id)
         write_bytes(folder / SAMPLES_FILE, samples.to_parquet())
-        for rows in self.tables:
+        for rows in tables:
             _write_texts(rows, folder / TEXT_FOLDER)
 
 
-def score_rows(
+def score_and_keep(
     plan: EvalPlan, eval: Eval, material: Material, answer: Callable[[Questions], Iterable[Sequence[Answer]]]
-) -> pd.DataFrame:
-    """The scored rows of an eval, made and kept for all runs that share them. answer: each sample's answers."""
+) -> Scored:
+    """What an eval finds of its samples, kept for all runs that share it. answer: each sample's answers."""
     asked = questions(eval, material, plan.seed)
-    rows = scored(eval, asked, answer(asked), material)
-    write_bytes(plan.scores_path(eval), rows.to_parquet())
-    return rows
+    found = scored(eval, asked, answer(asked), material)
+    found.write(plan.scores_path(eval))
+    return found
 
 
 def _nothing_measured(eval: Eval) -> Metric:

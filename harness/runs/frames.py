@@ -5,7 +5,6 @@ Needs no torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pandas as pd
 
 from harness.common.errors import UserError
 from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE, ResultsFolder, is_finished
+from harness.evaluation.rows import parsed
 from harness.runs.record import RunRecord
 
 _SETTINGS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals")
@@ -44,12 +44,12 @@ def samples_frame(results: str | Path = "results") -> pd.DataFrame:
         if not (folder / SAMPLES_FILE).is_file():
             continue
         rows = pd.read_parquet(folder / SAMPLES_FILE)
-        plain = rows.drop(columns=["values", "slices", "run_id"], errors="ignore")
+        plain = rows.drop(columns=["values", "slices", "parts", "run_id"], errors="ignore")
         measures = [
-            {f"{name}.{measure}": value for measure, value in json.loads(values).items()}
+            {f"{name}.{measure}": value for measure, value in parsed(values).items()}
             for name, values in zip(rows["eval"], rows["values"], strict=True)
         ]
-        slices = [{f"slice.{name}": value for name, value in json.loads(text).items()} for text in rows["slices"]]
+        slices = [{f"slice.{name}": value for name, value in parsed(text).items()} for text in rows["slices"]]
         parts = [plain, pd.DataFrame(measures, index=rows.index), pd.DataFrame(slices, index=rows.index)]
         frames.append(_with_run(record, pd.concat(parts, axis=1)))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

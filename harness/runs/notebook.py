@@ -5,7 +5,6 @@ Nothing global is left behind: no logging handler, no environment variable, no r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
-from harness.scoring.answers import Likelihood
+from harness.scoring.answers import BITS_PER_NAT, Likelihood
 from harness.scoring.likelihood import document_likelihood, document_logprobs
 from harness.text.utf8 import encode_utf8
 from harness.training.fits import Fit, load_fit, pick_device
@@ -77,4 +76,4 @@ class OpenFit:
     def bits_per_byte(self, text: str) -> float | None:
         """What a text costs, in bits a byte of UTF-8; None where the model gives it no probability, or it is empty."""
         nats, num_bytes = self.score(text).nats, len(encode_utf8(text))
-        return None if nats is None or not num_bytes else nats / math.log(2) / num_bytes
+        return None if nats is None or not num_bytes else nats * BITS_PER_NAT / num_bytes

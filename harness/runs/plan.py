@@ -17,6 +17,7 @@ from harness.common.results_folder import ResultsFolder
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval
+from harness.runs.record import SCHEMA_VERSION
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
 
@@ -72,7 +73,7 @@ class EvalPlan:
 
     def scores_path(self, eval: Eval) -> Path:
         """Where the scored rows of an eval are kept, for all runs that share them."""
-        depends_on = {"fit": self.fit_id, "eval": identity(eval)}
+        depends_on = {"schema": SCHEMA_VERSION, "fit": self.fit_id, "eval": identity(eval)}
         if eval.uses_decoding:
             depends_on["decoding"] = self.decoding_id
         return self.results.scores(content_hash(depends_on))

@@ -18,7 +18,7 @@ from harness.common.files import write_json
 from harness.common.results_folder import RUN_FILE
 from harness.evaluation.metric import Metric
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from harness.common.errors import UserError
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, ResultsFolder
 from harness.config.compose import from_saved
@@ -26,7 +24,8 @@ from harness.config.tokenizer_file import load_tokenizer
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
-from harness.runs.findings import Findings, score_rows
+from harness.evaluation.scored import Scored
+from harness.runs.findings import Findings, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
@@ -59,7 +58,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
         log.info("scoring the answers of %s again", record.run_id)
         write_config(plan)
         findings = Findings.before(plan)
-        findings.ask(plan, lambda eval: _rows(plan, eval, material))
+        findings.ask(plan, lambda eval: _scored(plan, eval, material))
         findings.write(plan.folder, plan.run_id)
         if plan.folder != folder:
             shutil.copyfile(folder / CURVE_FILE, plan.folder / CURVE_FILE)
@@ -122,9 +121,9 @@ def _material(plan: EvalPlan) -> Material:
     return Material(plan.corpus, tokenizer, reference_model)
 
 
-def _rows(plan: EvalPlan, eval: Eval, material: Material) -> pd.DataFrame:
-    """An eval's rows, scored again whether they have been scored before or not."""
-    return score_rows(plan, eval, material, lambda asked: _answers(plan, eval, asked))
+def _scored(plan: EvalPlan, eval: Eval, material: Material) -> Scored:
+    """What an eval finds, scored again whether they have been scored before or not."""
+    return score_and_keep(plan, eval, material, lambda asked: _answers(plan, eval, asked))
 
 
 def _answers(plan: EvalPlan, eval: Eval, asked: Questions) -> Sequence[Sequence[Answer]]:

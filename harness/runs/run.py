@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from harness.common import environment
@@ -24,7 +23,8 @@ from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
-from harness.runs.findings import Findings, score_rows
+from harness.evaluation.scored import Scored
+from harness.runs.findings import Findings, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.lookup import find_fit, recipe_of
 from harness.runs.other_models import OtherModels
@@ -130,16 +130,16 @@ def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
     material = Material(plan.corpus, fit.tokenizer, ReferenceModels(plan.corpus, plan.workshop))
     respondent = Respondent(fit.model, fit.tokenizer, plan.settings.decoding, OtherModels(plan.workshop))
 
-    def rows_of(eval: Eval) -> pd.DataFrame:
+    def scored_of(eval: Eval) -> Scored:
         if (path := plan.scores_path(eval)).exists():
-            return pd.read_parquet(path)
+            return Scored.read(path)
 
         def answer(asked: Questions) -> list[list[Answer]]:
             return ask(respondent, asked.requests, asked.seeds, f"eval {eval.name}", plan.answers)
 
-        return score_rows(plan, eval, material, answer)
+        return score_and_keep(plan, eval, material, answer)
 
-    findings.ask(plan, rows_of)
+    findings.ask(plan, scored_of)
 
 
 def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str) -> RunRecord:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.common.face import face
 
 if TYPE_CHECKING:
+    from harness.scoring.answers import BITS_PER_NAT as BITS_PER_NAT
     from harness.scoring.answers import Compressed as Compressed
     from harness.scoring.answers import Likelihood as Likelihood
     from harness.scoring.answers import TokenScores as TokenScores
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__, __getattr__ = face(
     __name__,
     {
-        "harness.scoring.answers": ["Compressed", "Likelihood", "TokenScores"],
+        "harness.scoring.answers": ["BITS_PER_NAT", "Compressed", "Likelihood", "TokenScores"],
         "harness.scoring.likelihood": [
             "document_likelihood",
             "document_logprobs",

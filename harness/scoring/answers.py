@@ -5,9 +5,12 @@ A number that cannot be computed is None, and `reason` says why.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+BITS_PER_NAT = 1 / math.log(2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from harness.common.face import face
 
 if TYPE_CHECKING:
+    from harness.statistics.derived import from_standard_error as from_standard_error
+    from harness.statistics.derived import mapped as mapped
+    from harness.statistics.derived import mean_of_seeds as mean_of_seeds
+    from harness.statistics.derived import shifted as shifted
     from harness.statistics.estimate import Estimate as Estimate
     from harness.statistics.intervals import mean as mean
     from harness.statistics.intervals import median as median
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 __all__, __getattr__ = face(
     __name__,
     {
+        "harness.statistics.derived": ["from_standard_error", "mapped", "mean_of_seeds", "shifted"],
         "harness.statistics.estimate": ["Estimate"],
         "harness.statistics.intervals": ["mean", "median", "over_seeds", "quantile", "ratio_of_totals"],
         "harness.statistics.jackknife": ["jackknife"],

@@ -31,6 +31,7 @@ from harness.statistics.arrays import (
     refusal,
     seed_matrix,
 )
+from harness.statistics.derived import from_standard_error
 from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution, no_interval
 from harness.statistics.resampling import GENERATOR_SEED, cluster_counts, sample_weights
 
@@ -170,7 +171,7 @@ def ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: float
     residuals = scale * top_sums - value * bottom_sums
     stderr = math.sqrt(num_clusters / (num_clusters - 1) * float(residuals @ residuals)) / abs(total)
     if num_clusters > _MAX_CLUSTERS_RESAMPLED:
-        return Estimate(value, n, n_total, stderr, value - Z * stderr, value + Z * stderr)
+        return replace(from_standard_error(value, stderr, n), n_total=n_total)
     drawn = np.concatenate([divided(scale * (c @ top_sums), c @ bottom_sums) for c in cluster_counts(num_clusters)])
     return Estimate(value, n, n_total, stderr, *percentile_interval(drawn), reason=caution(num_clusters))
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from models.language_model import LanguageModel
 
@@ -47,7 +48,7 @@ class Validation:
         """NaN where the model gives no probabilities, or a zero."""
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
         found = likelihood(model, total, 0).nats
-        return math.nan if found is None else found / math.log(2) / self.num_bytes
+        return math.nan if found is None else found * BITS_PER_NAT / self.num_bytes
 
 
 def curve_row(spent: Spent, **measured: float) -> dict[str, Any]:

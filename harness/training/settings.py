@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.common.options import check_least
+
 
 @dataclass(frozen=True)
 class Training:
@@ -39,9 +41,7 @@ class Training:
     None: from nothing."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_tokens", "num_validations", "num_curve_rows", "validation_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not allowed: it must be 1 or more")
+        check_least(self, batch_tokens=1, num_validations=1, num_curve_rows=1, validation_bytes=1)
         for name in ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2", "carry_reset_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(

@@ -134,7 +134,7 @@ def table(speaker: Speaker, form: TranscriptFormat, eval: Eval, held: Corpus | N
     known = script(speaker, eval, asked.samples, form)
     model = ScriptedModel(TOKENIZER, lambda text: known.get(text, ""))
     answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
-    return scored(eval, asked, answers, material)
+    return scored(eval, asked, answers, material).rows
 
 
 def judged(

@@ -19,9 +19,10 @@ from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Baseline, Metric
 from harness.evaluation.requests import Compress
 from harness.evaluation.rows import measured, table
+from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Compressed
 from harness.text.data.corpus import Corpus, Document
@@ -86,6 +87,8 @@ def test_sizes_come_from_totals() -> None:
     bits = rows["nats"].sum() / math.log(2)
     assert metrics["compressed_bits_per_byte"].value == pytest.approx(8 * sizes / rows["num_bytes"].sum())
     assert metrics["compressed_bits_per_byte"].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
+    assert metrics["zstd_compressed_bits_per_byte"].baseline == Baseline("compressed_bits_per_byte", "zstd")
+    check_metrics(eval, eval.metrics(rows), rows)
     only_plays = found(eval, rows, "source=plays")
     assert only_plays["compressed_bits_per_byte"].n == 1
 

@@ -21,7 +21,7 @@ from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Baseline, Metric
 from harness.evaluation.requests import Complete, Sample
 from harness.evaluation.rows import table
 from harness.plugin_kit.chain import TableModel
@@ -125,6 +125,8 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
         assert (metric.ci_low, metric.ci_high) == pytest.approx((own.ci_low, own.ci_high)), name
         assert metric.higher_is_better is None
         assert metric.value is not None, name
+        assert metric.baseline == Baseline(name, "real")
+        assert (metric.uses_decoding, own.uses_decoding, own.baseline) == (False, True, None)
     assert metrics["diversity"].value == 0
 
 

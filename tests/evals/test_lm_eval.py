@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from harness.completion.engine import DecodingStrategy
 from harness.config.identity import identity
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.rows import table
+from harness.evaluation.validity import check_metrics
 from harness.lm_eval import questions
 from harness.lm_eval.model import BakeoffLM
 from harness.plugin_kit.chain import TableModel
@@ -70,7 +72,9 @@ def scored(eval: Eval, model: LanguageModel, seed: int = 0) -> tuple[pd.DataFram
     answers = ask(Respondent(model, BYTES, DecodingStrategy(Greedy())), requests, seeds, "test")
     scores = [eval.score(sample, given, MATERIAL) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
-    return rows, {metric.metric: metric for metric in eval.metrics(rows) if metric.slice == "all"}
+    metrics = eval.metrics(rows)
+    check_metrics(eval, metrics, rows)
+    return rows, {metric.metric: metric for metric in metrics if metric.slice == "all"}
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +160,19 @@ def test_a_model_without_probabilities_has_no_numbers_and_a_reason(tasks: str) -
     assert metrics["toy_sums.acc"].value is None
     assert metrics["toy_sums.acc"].reason == f"the model gives {len(SUMS)} of {len(SUMS)} documents no probability"
     assert metrics["toy_written.exact_match"].n == 12
+
+
+def test_each_metric_says_how_it_follows_from_the_rows_and_whether_text_was_written(
+    tasks: str, model: LanguageModel
+) -> None:
+    _, metrics = scored(LmEval(list(NAMES), tasks), model)
+    bits = Formula("toy_texts.bits_per_byte.nats", "toy_texts.bits_per_byte.bytes", 1 / math.log(2))
+    assert metrics["toy_texts.bits_per_byte"].formula == bits
+    assert metrics["toy_sums.acc"].formula == Formula("toy_sums.acc")
+    for name in ("toy_texts.word_perplexity", "toy_choices.mcc", "toy_group.acc"):
+        assert metrics[name].formula is None
+    assert not metrics["toy_sums.acc"].uses_decoding
+    assert metrics["toy_written.exact_match"].uses_decoding
 
 
 def test_likelihoods_do_not_depend_on_decoding(tasks: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from evals.next_speaker import NextSpeaker
 from harness.evaluation.eval import Material
+from harness.evaluation.metric import Baseline
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY
 from tests.evals.speakers import TOKENIZER, Speaker, changed, corpus, judged, knows_second_best, table
@@ -24,6 +25,7 @@ def test_what_guessing_gets_stands_beside_each_measure() -> None:
     assert metrics["next_speaker_accuracy"].chance == pytest.approx(1 / 3)
     assert metrics["next_speaker_mrr"].chance == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
     assert metrics["before_last_next_speaker_mrr"].chance is None
+    assert metrics["before_last_next_speaker_mrr"].baseline == Baseline("next_speaker_mrr", "before_last")
 
 
 def test_the_headline_comes_first_in_every_slice() -> None:

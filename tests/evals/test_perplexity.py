@@ -19,7 +19,8 @@ from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Sample
-from harness.evaluation.rows import measured, table
+from harness.evaluation.rows import parts_of, table
+from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
@@ -122,15 +123,17 @@ def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
     assert max(counts.values()) < 10
     slices = {name: found for name, found in by_slice(PERPLEXITY, rows).items() if name.startswith("times_seen=")}
     assert slices.keys() == {"times_seen=0", "times_seen=1-9"}
-    totals = {total: sum(measured(rows, f"{total}@{name}").sum() for name in slices) for total in ("nats", "bytes")}
+    parts = parts_of(rows)
+    totals = {total: sum(parts[name][total].sum() for name in slices) for total in ("nats", "num_bytes")}
     assert totals["nats"] == pytest.approx(rows["nats"].sum())
-    assert totals["bytes"] == rows["num_bytes"].sum()
+    assert totals["num_bytes"] == rows["num_bytes"].sum()
     for name, found in slices.items():
-        tokens = measured(rows, f"tokens@{name}").sum()
+        tokens = parts[name]["num_tokens"].sum()
         assert tokens == expected[name]
-        nats = measured(rows, f"nats@{name}").sum()
+        nats = parts[name]["nats"].sum()
         assert found["token_perplexity"].value == pytest.approx(math.exp(nats / tokens))
     assert whole["bits_per_byte"].n == len(TEXTS)
+    check_metrics(PERPLEXITY, PERPLEXITY.metrics(rows), rows)
 
 
 def test_the_curve_by_position_rests_on_the_same_documents_at_every_place() -> None:

@@ -128,7 +128,9 @@ def test_a_model_that_gives_a_place_no_probability_has_no_forecasts_to_be_judged
     asked = questions(EVAL, MATERIAL, seed=0)
     model = ScriptedModel(TOKENIZER, lambda text: "x")
     answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
-    metrics = {one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, MATERIAL)) if one.slice == "all"}
+    metrics = {
+        one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, MATERIAL).rows) if one.slice == "all"
+    }
     for name in ("turn_end_auc", "turn_end_average_precision", "turn_end_brier"):
         assert metrics[name].value is None
         assert "no probability" in (metrics[name].reason or "")

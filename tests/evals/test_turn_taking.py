@@ -192,6 +192,9 @@ def test_what_stands_beside_the_measures_is_that_of_real_turns() -> None:
     shares = ("real_took_its_turn", "real_within_reason", "real_echoed")
     assert [metrics[name].value for name in shares] == [1.0, 1.0, 0.0]
     assert metrics["real_same_reply"].value == 1 / 8
+    assert {name for name, metric in metrics.items() if metric.baseline} == {
+        name for name in metrics if name.startswith("real_")
+    }
 
 
 def test_of_three_ways_to_end_each_is_counted_apart() -> None:

@@ -7,15 +7,13 @@ those with the lowest ids, where theirs depends on the sorting; and no transform
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.completion.decoding.transform import Rows, Transform
-
-_LN_2 = math.log(2)
+from harness.scoring.answers import BITS_PER_NAT
 
 
 class PlainTransform(Transform):
@@ -170,14 +168,14 @@ class Mirostat(Transform):
 
     def __call__(self, logprobs: Tensor, rows: Rows | None, memory: Tensor | None) -> Tensor:
         assert memory is not None
-        surprise = -logprobs / _LN_2
+        surprise = -logprobs * BITS_PER_NAT
         most = memory[:, None].to(surprise)
         highest = logprobs.max(dim=-1, keepdim=True).values
         return without(logprobs, (surprise > most) & (logprobs < highest))
 
     def remember(self, memory: Tensor, chosen: Tensor, logprobs: Tensor, rows: Rows | None) -> Tensor:
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].cpu().double()
-        return memory - self.learning_rate * (-picked / _LN_2 - self.target_bits)
+        return memory - self.learning_rate * (-picked * BITS_PER_NAT - self.target_bits)
 
 
 def entropy(logprobs: Tensor) -> Tensor:

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.ticker import MaxNLocator
 
-from harness.report.comparison import Cell, Comparison, Measure
+from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
 
 _MAX_LABEL = 26
 
 
-def measured(comparison: Comparison, decoding: str, measure: Measure) -> list[tuple[str, Cell]]:
+def measured(comparison: Comparison, decoding: str, measure: MeasureKey) -> list[tuple[str, Cell]]:
     cells = [(system, comparison.cell(system, decoding, measure)) for system in comparison.systems]
     return [(system, cell) for system, cell in cells if cell is not None and has_value(cell)]
 

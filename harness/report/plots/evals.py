@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, Measure, beginning
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey, beginning
 from harness.report.plots.drawing import (
     banded_line,
     beside_row,
@@ -50,9 +50,9 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     shown.sort(key=lambda measure: not any(measure in row for row in beside.values()))
     if not shown:
         return None
-    decodings = comparison.decodings_of(shown[0])
+    decodings = comparison.decodings_of(*shown)
     systems = [s for s in comparison.systems if any(comparison.cell(s, ANY_DECODING, m) for m in shown)]
-    decodings_in = {m: decodings if _differs(comparison, m, systems, decodings) else (ANY_DECODING,) for m in shown}
+    decodings_in = {m: comparison.decodings_of(m) for m in shown}
     style = looks(comparison.systems if len(decodings) == 1 else decodings)
     names_of_decodings = [beside_row(decoding) for decoding in decodings]
     num_legend_rows = math.ceil(len(decodings) / legend_columns(names_of_decodings))
@@ -97,19 +97,10 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     return drawn(figure, f"{file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {told}.")
 
 
-def _differs(comparison: Comparison, measure: Measure, systems: Sequence[str], decodings: Sequence[str]) -> bool:
-    """Whether decoding changes the measure of some system."""
-    for system in systems:
-        cells = [cell for decoding in decodings if (cell := comparison.cell(system, decoding, measure))]
-        if len({None if cell.estimate.value is None else f"{cell.estimate.value:.6g}" for cell in cells}) > 1:
-            return True
-    return False
-
-
 def _measure_panel(
     axes: Axes,
     comparison: Comparison,
-    measure: Measure,
+    measure: MeasureKey,
     systems: Sequence[str],
     decodings: Sequence[str],
     style: dict[str, Look],
@@ -126,7 +117,7 @@ def _measure_panel(
     return shown
 
 
-def _finish_panel(axes: Axes, measure: Measure, cells: Sequence[Cell], num_rows: int, narrow: bool) -> None:
+def _finish_panel(axes: Axes, measure: MeasureKey, cells: Sequence[Cell], num_rows: int, narrow: bool) -> None:
     chance = next((cell.chance for cell in cells if cell.chance is not None), None)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
@@ -144,14 +135,14 @@ def _finish_panel(axes: Axes, measure: Measure, cells: Sequence[Cell], num_rows:
         axes.set_xlabel(words(measure.unit))
 
 
-def slices(comparison: Comparison, measure: Measure) -> list[Plot | None]:
+def slices(comparison: Comparison, measure: MeasureKey) -> list[Plot | None]:
     """The measure by each of its slices, as operation or digits: a group a value, a marker a system, chance as
     dashes."""
     decoding = telling_decoding(comparison, measure)
     return [_slice(comparison, measure, decoding, name, parts) for name, parts in comparison.slices(measure).items()]
 
 
-def _slice(comparison: Comparison, measure: Measure, decoding: str, name: str, parts: list[str]) -> Plot | None:
+def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str, parts: list[str]) -> Plot | None:
     cells = {
         system: [comparison.cell(system, decoding, measure, f"{name}={part}") for part in parts]
         for system in comparison.systems
@@ -217,7 +208,7 @@ def _draw_chances(axes: Axes, places: Sequence[float], chances: Sequence[float |
         axes.plot(*zip(*part, strict=True), color=MUTED, linewidth=1.4, linestyle=(0, (1, 1)), zorder=2)
 
 
-def telling_decoding(comparison: Comparison, measure: Measure) -> str:
+def telling_decoding(comparison: Comparison, measure: MeasureKey) -> str:
     """The decoding strategy under which the models do best on average: where there is most to see."""
 
     def average(decoding: str) -> float:
@@ -227,15 +218,15 @@ def telling_decoding(comparison: Comparison, measure: Measure) -> str:
     return max(comparison.decodings_of(measure), key=average)
 
 
-def _any_value(comparison: Comparison, measure: Measure) -> bool:
+def _any_value(comparison: Comparison, measure: MeasureKey) -> bool:
     return bool(measured(comparison, ANY_DECODING, measure))
 
 
-def _chance(comparison: Comparison, measure: Measure) -> float | None:
+def _chance(comparison: Comparison, measure: MeasureKey) -> float | None:
     return next((c.chance for _, c in measured(comparison, ANY_DECODING, measure) if c.chance is not None), None)
 
 
-def _told(comparison: Comparison, measure: Measure, systems: Sequence[str], decodings: Sequence[str]) -> str:
+def _told(comparison: Comparison, measure: MeasureKey, systems: Sequence[str], decodings: Sequence[str]) -> str:
     parts = []
     for decoding in decodings:
         cells = [(s, comparison.cell(s, decoding, measure)) for s in systems]

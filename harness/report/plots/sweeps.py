@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from harness.report.comparison import LADDER_METRIC, Cell, Comparison, Measure
+from harness.report.comparison import LADDER_METRIC, Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
     banded_line,
     beside_row,
@@ -48,7 +48,7 @@ def sweeps(comparison: Comparison) -> list[Plot | None]:
     ]
 
 
-def _sweep(comparison: Comparison, option: Option, measure: Measure, name: str) -> Plot | None:
+def _sweep(comparison: Comparison, option: Option, measure: MeasureKey, name: str) -> Plot | None:
     along, under = _lines(comparison, option, measure)
     if not along:
         return None
@@ -81,7 +81,7 @@ def _sweep(comparison: Comparison, option: Option, measure: Measure, name: str) 
     return drawn(figure, file, "sweeps", title, caption, f"{title}. {told}.")
 
 
-def _lines(comparison: Comparison, option: Option, measure: Measure) -> tuple[list[Line], str]:
+def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple[list[Line], str]:
     """The lines to draw, and what the caption adds: of many only those of one decoding strategy."""
     along = lines(comparison, option, measure)
     if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
@@ -164,7 +164,7 @@ def _that_cost(line: Line, of_system: Mapping[str, float]) -> Line:
     return replace(line, points=tuple(point for point in line.points if of_system.get(point[1])))
 
 
-def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], measure: Measure, kind: str) -> Plot:
+def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], measure: MeasureKey, kind: str) -> Plot:
     of_system = cost_of_systems(comparison, kind)
     style = _style(comparison, along)
     labels = [beside_row(line.name) for line in along]
@@ -204,11 +204,11 @@ def _style(comparison: Comparison, along: Sequence[Line]) -> dict[str, Look]:
     return looks(comparison.systems if set(names) <= set(comparison.systems) else names)
 
 
-def _quality(measure: Measure) -> str:
+def _quality(measure: MeasureKey) -> str:
     return "test bits per byte" if measure.metric == LADDER_METRIC else words(measure.metric)
 
 
-def _quality_axis(axes: Axes, measure: Measure, cells: Sequence[Cell]) -> None:
+def _quality_axis(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None:
     ends = [end for cell in cells for end in ends_of(cell)]
     if measure.unit == "share":
         share_axis(axes.yaxis, top_of(cells))

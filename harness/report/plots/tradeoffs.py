@@ -6,7 +6,7 @@ Real text has no diversity of its own: there is one continuation of each prompt.
 
 from __future__ import annotations
 
-from harness.report.comparison import Comparison, Measure
+from harness.report.comparison import Comparison, MeasureKey
 from harness.report.plots.drawing import beside_row, file_name, label, right_height, value_of
 from harness.report.plots.learning import finish_right
 from harness.report.plots.style import INK, Plot, drawn, looks, new_figure
@@ -28,10 +28,10 @@ def tradeoffs(comparison: Comparison) -> list[Plot | None]:
     return plots
 
 
-def _tradeoff(comparison: Comparison, system: str, measures: list[Measure]) -> Plot | None:
+def _tradeoff(comparison: Comparison, system: str, measures: list[MeasureKey]) -> Plot | None:
     points: dict[str, tuple[float, float]] = {}
     real: float | None = None
-    for decoding in comparison.decodings_of(measures[0]):
+    for decoding in comparison.decodings_of(*measures):
         cells = [comparison.cell(system, decoding, measure) for measure in measures]
         values = [value_of(cell) for cell in cells if cell is not None and cell.estimate.value is not None]
         if len(values) == len(measures):

@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.common.errors import UserError
-from harness.evaluation.eval import metric, no_reference_models
+from harness.evaluation.eval import metric_of, no_reference_models
 from harness.evaluation.requests import Sample, Score
 from harness.evaluation.rows import table
 from harness.plugin_kit.chain import ChainConfig
@@ -41,7 +41,7 @@ def test_what_no_sample_has_is_missing_with_a_reason_and_never_zero() -> None:
 
 
 def test_a_metric_carries_its_estimate_whole() -> None:
-    made = metric(Counting(), "x", Estimate(1.5, 2, 3, 0.1, 1.3, 1.7, "few"), "nats", False, "a=b", 2.0)
+    made = metric_of(Counting(), "x", Estimate(1.5, 2, 3, 0.1, 1.3, 1.7, "few"), "nats", False, "a=b", 2.0)
     assert (made.eval, made.metric, made.slice, made.unit, made.higher_is_better) == (
         "counting",
         "x",

@@ -41,10 +41,11 @@ def test_samples_are_scored_in_their_order() -> None:
     eval = Measuring()
     made = questions(eval, MATERIAL, 0)
     answers: Any = [[SimpleNamespace(text="x" * length)] for length in (3, 1, 2)]
-    rows = scored(eval, made, answers, MATERIAL)
+    of_eval = scored(eval, made, answers, MATERIAL)
+    rows = of_eval.rows
     assert measured(rows, "length").tolist() == [3.0, 1.0, 2.0]
     assert rows["sample_id"].tolist() == ["a", "b", "c"]
-    assert rows.attrs["seen_in_training"] is None
+    assert of_eval.seen_in_training is None
 
 
 def test_whatever_goes_wrong_says_in_which_sample() -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Complete, Sample, Score, ScoreText
+from harness.evaluation.rows import table
 from harness.evaluation.validity import check_metrics, check_requests, check_samples, check_score
 from tests.harness.evaluation.counting import Counting
 
-METRIC = Metric("counting", 2, "right", "all", 0.5, "share", True, 3, 3)
+METRIC = Metric("counting", 2, "right", "all", 0.5, "share", True, 2, 2)
+ROWS = table("counting", [Sample("a", "p"), Sample("b", "p")], [Score({"right": 1.0}), Score({"right": 0.0})])
 
 
 @pytest.mark.parametrize(
@@ -54,19 +56,22 @@ def test_a_score_s_numbers_are_finite_or_none(value: float) -> None:
         ({"value": math.nan}, "the value of the metric right of all is nan"),
         ({"ci_high": math.inf}, "the ci_high"),
         ({"value": None}, "neither a value nor a reason"),
+        ({"baseline_of": "left", "baseline_label": "guessing"}, "stands beside 'left', which is no metric"),
+        ({"sum_of": "right", "value": 0.6}, "is 0.6, but its samples give 0.5"),
+        ({"sum_of": "right", "slice": "a=b"}, "no sample is of that slice"),
     ],
 )
 def test_a_metric_that_could_not_be_believed_is_refused(changes: dict[str, Any], words: str) -> None:
-    check_metrics(Counting(), [METRIC, dataclasses.replace(METRIC, slice="a=b", value=None, reason="none")])
+    check_metrics(Counting(), [METRIC, dataclasses.replace(METRIC, slice="a=b", value=None, reason="none")], ROWS)
     with pytest.raises(ValueError, match=words):
-        check_metrics(Counting(), [dataclasses.replace(METRIC, **changes)])
+        check_metrics(Counting(), [dataclasses.replace(METRIC, **changes)], ROWS)
 
 
 def test_a_metric_is_given_once() -> None:
     with pytest.raises(ValueError, match="right of all twice"):
-        check_metrics(Counting(), [METRIC, METRIC])
+        check_metrics(Counting(), [METRIC, METRIC], ROWS)
 
 
 def test_a_metric_that_utf8_can_not_hold_is_refused() -> None:
     with pytest.raises(UnicodeEncodeError):
-        check_metrics(Counting(), [dataclasses.replace(METRIC, slice="a=\ud800")])
+        check_metrics(Counting(), [dataclasses.replace(METRIC, slice="a=\ud800")], ROWS)

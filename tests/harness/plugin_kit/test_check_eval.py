@@ -51,10 +51,10 @@ class Echo(Eval):
 """
 OWN_METRICS = """
     def metrics(self, rows):
-        from harness.evaluation import measured, metric
+        from harness.evaluation import measured, metric_of
         from harness.statistics import mean
         found = mean(measured(rows, "right").fillna(0).to_numpy())
-        return [metric(self, "right", found, "share", True)]
+        return [metric_of(self, "right", found, "share", True)]
 
     def score"""
 NO_METRICS = """

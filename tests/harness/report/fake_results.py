@@ -9,7 +9,7 @@ import json
 import math
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from harness.common.results_folder import CURVE_FILE, RUN_FILE, SAMPLES_FILE
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Formula, Metric
 from harness.runs.record import RunRecord
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, median, ratio_of_totals
@@ -216,7 +216,7 @@ def _perplexity(fake: Fake, seed: int, num_documents: int, metrics: list[Metric]
     clusters = [f"doc-{i}" for i in range(num_documents)]
     scale = 1 / math.log(2)
     estimate = ratio_of_totals(nats, num_bytes, clusters, scale)
-    metrics.append(_metric("perplexity", "bits_per_byte", "all", estimate, "bits/byte", False, 8.0))
+    metrics.append(_bits_per_byte("all", estimate, 8.0))
     assert estimate.value is not None
     for name, value, unit in (
         ("bits_per_char", estimate.value * 1.01, "bits/char"),
@@ -224,27 +224,33 @@ def _perplexity(fake: Fake, seed: int, num_documents: int, metrics: list[Metric]
         ("word_perplexity", 2 ** (estimate.value * 5.7), "perplexity"),
         ("byte_perplexity", 2**estimate.value, "perplexity"),
     ):
-        metrics.append(_metric("perplexity", name, "all", Estimate(value, num_documents, num_documents), unit, False))
+        estimate_of = Estimate(value, num_documents, num_documents)
+        metrics.append(_metric("perplexity", name, "all", estimate_of, unit, False, uses_decoding=False))
     ratio = Estimate(8 / estimate.value, num_documents, num_documents)
-    metrics.append(_metric("perplexity", "compression_ratio", "all", ratio, "ratio", True))
+    metrics.append(_metric("perplexity", "compression_ratio", "all", ratio, "ratio", True, uses_decoding=False))
     for source in ("chat", "shakespeare"):
         chosen = [i for i in range(num_documents) if sources[i] == source]
         part = ratio_of_totals(nats[chosen], num_bytes[chosen], [clusters[i] for i in chosen], scale)
-        metrics.append(_metric("perplexity", "bits_per_byte", f"source={source}", part, "bits/byte", False))
-    parts: list[dict[str, float | None]] = [{} for _ in range(num_documents)]
-    for place, name in enumerate(("position=0-15", "position=16-31", "position=32-63", "position=64-127")):
+        metrics.append(_bits_per_byte(f"source={source}", part))
+    parts: list[dict[str, dict[str, Any]]] = [{} for _ in range(num_documents)]
+    for place, name in enumerate(("0-15", "16-31", "32-63", "64-127")):
         long = [i for i in range(num_documents) if num_bytes[i] > 8_000]
         sizes = np.full(len(long), 16.0 if place < 2 else 2.0 ** (place + 3))
         own = bits[long] * (1 + 0.4 / (place + 1)) * sizes * math.log(2)
         whole = ratio_of_totals(own, sizes, [clusters[i] for i in long], scale)
-        metrics.append(_metric("perplexity", "bits_per_byte", name, whole, "bits/byte", False))
+        metrics.append(_bits_per_byte(f"position={name}", whole))
         for i, nats_here, size in zip(long, own, sizes, strict=True):
-            parts[i] |= {f"nats@{name}": float(nats_here), f"bytes@{name}": float(size)}
+            totals = {"nats": float(nats_here), "num_tokens": int(size), "num_bytes": int(size)}
+            parts[i].setdefault("position", {})[name] = {"values": {}, **totals}
     for i in range(num_documents):
-        values = {"bits_per_byte": float(bits[i]), **parts[i]}
         rows.append(
-            _row("perplexity", f"d{i}", clusters[i], values, {"source": sources[i]})
-            | {"nats": float(nats[i]), "num_tokens": int(num_bytes[i]), "num_bytes": int(num_bytes[i])}
+            _row("perplexity", f"d{i}", clusters[i], {"bits_per_byte": float(bits[i])}, {"source": sources[i]})
+            | {
+                "parts": json.dumps(parts[i]),
+                "nats": float(nats[i]),
+                "num_tokens": int(num_bytes[i]),
+                "num_bytes": int(num_bytes[i]),
+            }
         )
 
 
@@ -288,12 +294,15 @@ def _arithmetic(
         )
     for name, values_of in columns.items():
         chance = {"exact_match": 0.004, "digit_accuracy": 0.1}.get(name)
-        metrics.append(_metric("arithmetic", name, "all", mean(values_of), "share", True, chance))
+        metrics.append(_metric("arithmetic", name, "all", mean(values_of), "share", True, chance, Formula(name)))
     for key in ("operation", "digits"):
         for value in sorted({s[key] for s in slices}):
             part = [columns["exact_match"][i] for i in range(num_problems) if slices[i][key] == value]
             chance = 0.1 if value == "1" else 0.01 if key == "digits" else 0.004
-            metrics.append(_metric("arithmetic", "exact_match", f"{key}={value}", mean(part), "share", True, chance))
+            formula = Formula("exact_match")
+            metrics.append(
+                _metric("arithmetic", "exact_match", f"{key}={value}", mean(part), "share", True, chance, formula)
+            )
 
 
 def _turn_taking(
@@ -336,7 +345,8 @@ def _turn_taking(
         if name == "turn_tokens":
             metrics.append(_metric("turn_taking", name, "all", median(column, clusters), "tokens", None))
         else:
-            metrics.append(_metric("turn_taking", name, "all", mean(column, clusters), "share", better[name]))
+            share = mean(column, clusters)
+            metrics.append(_metric("turn_taking", name, "all", share, "share", better[name], formula=Formula(name)))
 
 
 def _showcase(fake: Fake, decoding: str, rows: list[dict[str, Any]], mishaps: bool) -> None:
@@ -366,7 +376,13 @@ def _row(
         "num_tokens": None,
         "num_bytes": None,
         "slices": json.dumps(slices),
+        "parts": "{}",
     }
+
+
+def _bits_per_byte(part: str, estimate: Estimate, chance: float | None = None) -> Metric:
+    formula = Formula("nats", "num_bytes", 1 / math.log(2))
+    return _metric("perplexity", "bits_per_byte", part, estimate, "bits/byte", False, chance, formula, False)
 
 
 def _metric(
@@ -377,6 +393,8 @@ def _metric(
     unit: str,
     higher: bool | None,
     chance: float | None = None,
+    formula: Formula | None = None,
+    uses_decoding: bool = True,
 ) -> Metric:
     return Metric(
         eval=eval_name,
@@ -393,6 +411,8 @@ def _metric(
         ci_high=estimate.ci_high,
         chance=chance,
         reason=estimate.reason,
+        uses_decoding=uses_decoding,
+        **({} if formula is None else asdict(formula)),
     )
 
 

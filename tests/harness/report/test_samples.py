@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.evaluation.rows import TOTALS
 from harness.report import write_report
 from harness.report.samples import SampleTable, sample_tables
 from tests.harness.report.forecasts import add
@@ -25,7 +26,7 @@ def test_samples_that_are_asked_something_else_count_in_no_total(small: Path, no
 
 def table(rows: list[dict[str, Any]]) -> SampleTable:
     """Samples of one eval as they are read from a run's file; what a row does not say is missing."""
-    empty = {"eval": "riddles", "cluster": None, "nats": None, "num_bytes": None, "values": "{}", "slices": "{}"}
+    empty = {"eval": "riddles", "cluster": None, "values": "{}", "slices": "{}", "parts": "{}"} | dict.fromkeys(TOTALS)
     return sample_tables(pd.DataFrame([empty | row for row in rows]))["riddles"]
 
 

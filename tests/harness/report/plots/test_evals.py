@@ -107,7 +107,8 @@ def test_a_measure_that_no_strategy_changes_is_drawn_once(small: Path, compare: 
 def test_baselines_have_rows_only_beside_the_measures_that_they_have(small: Path, compare: Compare) -> None:
     def with_baseline(metrics: list[dict[str, Any]]) -> None:
         [answered] = [m for m in metrics if m["metric"] == "answered" and m["slice"] == "all"]
-        metrics.append(answered | {"metric": "real_answered", "value": 0.9, "higher_is_better": None})
+        beside = {"baseline_of": "answered", "baseline_label": "real"}
+        metrics.append(answered | beside | {"metric": "real_answered", "value": 0.9, "higher_is_better": None})
 
     rewrite(small, with_baseline)
     with plotting():

@@ -1,0 +1,115 @@
+"""A metric says how it follows from its samples, whether decoding can change it, and what it stands beside."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+import pytest
+
+from harness.evaluation import Baseline, Eval, Formula, Material, Measure, Metric, Sample, Score, estimated, metric_of
+from harness.evaluation.requests import Answer, Request
+from harness.evaluation.rows import table
+from harness.evaluation.validity import check_metrics
+
+
+@dataclass(frozen=True)
+class Riddles(Eval):
+    """An eval that only lists its measures."""
+
+    name: ClassVar[str] = "riddles"
+    version: ClassVar[int] = 1
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("solved"),
+        Measure("hardness", "nats", higher_is_better=False, uses_decoding=False),
+        Measure("by_people", higher_is_better=None, baseline=Baseline("solved", "people")),
+    )
+
+    def samples(self, material: Material) -> Iterable[Sample]:
+        return ()
+
+    def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
+        return ()
+
+    def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    """Three samples: two of the sea, one of the land and without a measure."""
+    samples = [Sample(f"r{place}", "?", slices={"of": of}) for place, of in enumerate(("sea", "sea", "land"))]
+    scores = [
+        Score({"solved": True, "hardness": 4.0, "by_people": 1}, nats=3.0, num_tokens=2, num_bytes=4),
+        Score({"solved": False, "hardness": 1.0, "by_people": 1}, nats=5.0, num_tokens=6, num_bytes=12),
+        Score({"solved": None, "hardness": None, "by_people": 0}, nats=None, num_tokens=1, num_bytes=9),
+    ]
+    return table("riddles", samples, scores)
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        (Formula("solved"), 1 / 2),
+        (Formula("hardness", scale=2.0), 2 * (4 + 1) / 2),
+        (Formula("nats", "num_bytes", 1 / math.log(2)), (3 + 5) / (4 + 12) / math.log(2)),
+        (Formula("hardness", "num_tokens"), (4 + 1) / (2 + 6)),
+    ],
+)
+def test_a_formula_sums_measures_and_totals_over_the_samples_that_have_both(
+    rows: pd.DataFrame, formula: Formula, value: float
+) -> None:
+    estimate = estimated(rows, formula)
+    assert estimate.value == pytest.approx(value)
+    assert (estimate.n, estimate.n_total) == (2, 3)
+
+
+def test_a_measure_goes_before_a_total_of_its_name() -> None:
+    rows = table("riddles", [Sample("a", "?")], [Score({"nats": 7.0}, nats=3.0)])
+    assert estimated(rows, Formula("nats")).value == 7.0
+
+
+def test_an_eval_that_lists_its_measures_says_all_of_it_without_a_word(rows: pd.DataFrame) -> None:
+    found = {(one.metric, one.slice): one for one in Riddles().metrics(rows)}
+    assert len(found) == 9
+    check_metrics(Riddles(), list(found.values()), rows)
+    solved, hardness, people = (found[name, "all"] for name in ("solved", "hardness", "by_people"))
+    assert [one.formula for one in (solved, hardness, people)] == [
+        Formula("solved"),
+        Formula("hardness"),
+        Formula("by_people"),
+    ]
+    assert [one.uses_decoding for one in (solved, hardness, people)] == [True, False, False]
+    assert [one.baseline for one in (solved, hardness, people)] == [None, None, Baseline("solved", "people")]
+
+
+def test_the_record_s_entry_is_flat_and_is_read_back_as_it_was(rows: pd.DataFrame) -> None:
+    for one in Riddles().metrics(rows):
+        entry = dataclasses.asdict(one)
+        assert not any(isinstance(value, dict | list) for value in entry.values())
+        assert Metric(**entry) == one
+
+
+def test_a_metric_that_says_nothing_has_no_formula(rows: pd.DataFrame) -> None:
+    one = metric_of(Riddles(), "median", estimated(rows, Formula("hardness")), "nats", None)
+    assert (one.formula, one.uses_decoding, one.baseline) == (None, True, None)
+    check_metrics(Riddles(), [one], rows)
+
+
+def test_a_formula_that_gives_another_value_is_named_before_it_is_stored(rows: pd.DataFrame) -> None:
+    [first, *_] = Riddles().metrics(rows)
+    wrong = dataclasses.replace(first, sum_of="hardness")
+    with pytest.raises(ValueError, match=r"the metric solved of all is 0.5, but its samples give 2.5 by Formula"):
+        check_metrics(Riddles(), [wrong], rows)
+    with pytest.raises(ValueError, match="of nowhere, but no sample is of that slice"):
+        check_metrics(Riddles(), [dataclasses.replace(first, slice="nowhere")], rows)
+
+
+def test_a_baseline_of_a_metric_that_is_not_there_is_named(rows: pd.DataFrame) -> None:
+    alone = [one for one in Riddles().metrics(rows) if one.metric == "by_people"]
+    with pytest.raises(ValueError, match="by_people stands beside 'solved', which is no metric of riddles"):
+        check_metrics(Riddles(), alone, rows)
