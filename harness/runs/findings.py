@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.common.files import write_bytes
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
+from harness.common.sealed import Damaged, read_sealed, write_sealed
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, noted, questions, scored
@@ -30,6 +31,7 @@ log = logging.getLogger("bakeoff")
 
 _TEXTS_AN_EVAL = 20
 
+_SEAL = ".json"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -49,10 +51,13 @@ class Findings:
             findings._note(f"eval {name}", error)
         return findings
 
-    def ask(self, plan: EvalPlan, rows_of: Callable[[Eval], pd.DataFrame]) -> None:
-        """Take in every eval of a plan, one after another. rows_of: an eval's scored rows."""
+    def ask(
+        self, plan: EvalPlan, rows_of: Callable[[Eval], pd.DataFrame], but: type[Exception] | tuple[()] = ()
+    ) -> None:
+        """Take in every eval of a plan, one after another. rows_of: an eval's scored rows; `but`, which it may raise,
+        is not survived."""
         for eval in plan.evals.values():
-            with self.surviving(f"eval {eval.name}"):
+            with self.surviving(f"eval {eval.name}", but):
                 self.add(eval, rows_of(eval))
 
     @contextmanager
@@ -70,7 +75,7 @@ class Findings:
 
     def _note(self, where: str, error: BaseException) -> None:
         failure = Failure.of(where, error)
-        log.error("%s failed: %s\n%s", where, failure.error, failure.traceback)
+        log.error("%s", "\n".join(filter(None, [f"{where} failed: {failure.error}", failure.traceback])))
         self.failures.append(failure)
 
     def add(self, eval: Eval, rows: pd.DataFrame) -> None:
@@ -111,8 +116,23 @@ def score_rows(
     """The scored rows of an eval, made and kept for all runs that share them. answer: each sample's answers."""
     asked = questions(eval, material, plan.seed)
     rows = scored(eval, asked, answer(asked), material)
-    write_bytes(plan.scores_path(eval), rows.to_parquet())
+    path = plan.scores_path(eval)
+    write_bytes(path, rows.to_parquet())
+    write_sealed(path.with_suffix(_SEAL), {"fit": plan.fit_digest}, (path.name,))
     return rows
+
+
+def kept_rows(plan: EvalPlan, eval: Eval) -> pd.DataFrame | None:
+    """The scored rows of an eval that were kept; None where there are none, or they are damaged or another fit's."""
+    path = plan.scores_path(eval)
+    try:
+        about = read_sealed(path.with_suffix(_SEAL), f"the scores of {eval.name}")
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        log.warning("%s. %s are made anew", error.damage, error.part_of)
+        return None
+    return pd.read_parquet(path) if about.get("fit") == plan.fit_digest else None
 
 
 def _nothing_measured(eval: Eval) -> Metric:

@@ -11,13 +11,13 @@ import hashlib
 import inspect
 import json
 import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import Any
+
+from harness.common.files import write_bytes
 
 CACHE_VARIABLE = "BAKEOFF_CACHE"
 
@@ -30,25 +30,6 @@ def cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("bakeoff", appauthor=False)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write to, which takes its place at `path` when the block ends without an error, and else
-    vanishes.
-
-    Raises OSError where the folder can't be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: Callable[[], Any]) -> Any:
@@ -67,8 +48,7 @@ def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: 
         pass
     content = make()
     try:
-        with writing(path) as file:
-            file.write(json.dumps(content).encode())
+        write_bytes(path, json.dumps(content).encode())
     except OSError as error:
         warn_unwritable(error)
     return content

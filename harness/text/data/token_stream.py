@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.common.files import writing
 from harness.text.data.corpus import Corpus
-from harness.text.data.disk_cache import cache_folder, warn_unwritable, writing
+from harness.text.data.disk_cache import cache_folder, warn_unwritable
 from harness.text.tokenizers.tokenizer import Tokenizer
 
 # Raised when the layout of a stream changes, so that old files aren't read as new ones.

@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 
 from harness.common.errors import UserError
 from harness.common.results_folder import FIT_FILE, ResultsFolder
+from harness.common.sealed import write_sealed
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
 from harness.completion.decoding.transform import Chooser, Transform
@@ -186,8 +187,7 @@ def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(loading, "load_fit", load_fit)
     for name in ("draft", "other"):
-        results.fit(name).mkdir(parents=True)
-        (results.fit(name) / FIT_FILE).touch()
+        write_sealed(results.fit(name) / FIT_FILE, {"fit_id": name})
     find_model = loading.OtherModels(Workshop(results, torch.device("cpu")))
     requests = [[Complete("ab", 3)] for _ in range(300)]
     seeds = [[seed] for seed in range(300)]

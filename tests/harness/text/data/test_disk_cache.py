@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from harness.text.data import disk_cache as cache_module
-from harness.text.data.disk_cache import CACHE_VARIABLE, cache_folder, cached_json, writing
+from harness.text.data.disk_cache import CACHE_VARIABLE, cache_folder, cached_json
 
 THIS = sys.modules[__name__]
 
@@ -54,17 +54,3 @@ def test_a_cache_that_can_not_be_written_does_no_harm(tmp_path: Path, monkeypatc
         warnings.simplefilter("always")
         assert [cached_json("kind", "source", [THIS], lambda: 1) for _ in range(2)] == [1, 1]
     assert len(caught) == 1
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    def half() -> None:
-        with writing(tmp_path / "folder" / "file") as file:
-            file.write(b"half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        half()
-    assert list((tmp_path / "folder").iterdir()) == []
-    with writing(tmp_path / "folder" / "file") as file:
-        file.write(b"whole")
-    assert [(path.name, path.read_bytes()) for path in (tmp_path / "folder").iterdir()] == [("file", b"whole")]
