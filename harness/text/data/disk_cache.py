@@ -36,22 +36,30 @@ def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: 
     """What `make()` gives (JSON: lists, dictionaries with string keys, strings, numbers, None), made only once.
 
     It is kept under the folder `kind`, by the hash of `made_from` (what its sources are) and of the text of the modules
-    that make it: when those change, it is made again. A cache that can't be written costs one warning.
+    that make it: when those change, it is made again; so it is when the file isn't what was written (it begins with a
+    digest of the rest). A cache that can't be written costs one warning.
     """
     key = hashlib.sha256(made_from.encode())
     for module in made_by:
         key.update(inspect.getsource(module).encode())
     path = cache_folder() / kind / f"{key.hexdigest()}.json"
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        digest, _, kept = path.read_bytes().partition(b"\n")
+        if digest == _digest(kept):
+            return json.loads(kept)
+    except OSError:
         pass
     content = make()
     try:
-        write_bytes(path, json.dumps(content).encode())
+        kept = json.dumps(content).encode()
+        write_bytes(path, _digest(kept) + b"\n" + kept)
     except OSError as error:
         warn_unwritable(error)
     return content
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 _warned_of: set[Path] = set()

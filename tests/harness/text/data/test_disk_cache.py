@@ -42,8 +42,10 @@ def test_another_source_or_module_is_made_anew(empty_cache: Path) -> None:
 def test_a_damaged_file_is_made_anew(empty_cache: Path) -> None:
     cached_json("kind", "source", [THIS], lambda: 1)
     (file,) = (empty_cache / "kind").iterdir()
-    file.write_text("{")
-    assert cached_json("kind", "source", [THIS], lambda: 2) == 2
+    whole = file.read_bytes()
+    for damage, value in ((b"{", 2), (b"", 3), (whole[:-1], 4), (whole[:-1] + b"7", 5), (bytes(len(whole)), 6)):
+        file.write_bytes(damage)
+        assert cached_json("kind", "source", [THIS], lambda value=value: value) == value
 
 
 def test_a_cache_that_can_not_be_written_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
