@@ -1,9 +1,9 @@
 """Ctrl-C and SIGTERM end the program within two seconds, with status 130 and 143, whatever it is doing.
 
 The first signal raises an exception, so that the program ends in good order. That may not be enough: compiled code sees
-no exception until it returns, some libraries swallow it, and threads may go on. So a thread of ours waits a moment, and
-then ends the process. Nothing finished is lost by that: files are written whole or not at all, and the mirror into
-wandb ends with its input.
+no exception until it returns, and some libraries swallow it or make another one of it. So a thread of ours waits a
+moment, and then ends the process. Nothing finished is lost by that: files are written whole or not at all, and the
+mirror into wandb ends with its input.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 _SECONDS_TO_END = 1.0
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
@@ -33,7 +34,8 @@ _SAID = {
 
 
 def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
-    """What `do` returns, or the status of the signal that ended it. Only for the main thread of a process of ours.
+    """What `do` returns; a signal that comes before that ends the process. Only for the main thread of a process of
+    ours.
 
     handles_interrupts: whether `do` knows what to do on Ctrl-C, and may go on after it.
     """
@@ -58,8 +60,9 @@ def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
             raise
     if not received:
         return status
-    _say(received[0])
-    return 128 + received[0]
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    _end(received[0])
 
 
 def _watch(numbers: list[signal.Signals]) -> None:
@@ -72,17 +75,18 @@ def _watch(numbers: list[signal.Signals]) -> None:
         while (number := arriving.recv(1)[0]) not in numbers:
             pass
         time.sleep(_SECONDS_TO_END)
-        _say(number)
-        os._exit(128 + number)
+        _end(number)
 
     threading.Thread(target=wait_and_end, daemon=True).start()
 
 
-def _say(number: int) -> None:
-    """Tell the user, past whatever holds sys.stderr."""
+def _end(number: int) -> NoReturn:
+    """Tell the user, past whatever holds sys.stderr, and end the process: taking the interpreter down may last seconds,
+    and waits for threads."""
     shown = _SHOW_CURSOR if os.isatty(2) else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{shown}\nbakeoff: {_SAID[signal.Signals(number)]}\n".encode())
+    os._exit(128 + number)
 
 
 def open_closed_streams() -> None:

@@ -85,6 +85,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             plugins=dict(config["plugins"]),
             finished_at=now(),
             rescored_from=record.run_id,
+            fit_digest=plan.fit_digest,
         )
         return finish(plan, rescored, mirror)
 

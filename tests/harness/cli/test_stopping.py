@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -121,3 +122,45 @@ def test_a_closed_stream_takes_no_file_s_place(tmp_path: Path, closed: str) -> N
     done = subprocess.run(words, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, timeout=60)
     assert done.returncode == 0
     assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+RUN = ("run", "data=chatterbot", "tracking=none", "evals=[perplexity]")
+
+
+def bakeoff(folder: Path, *words: str, redirected: str = "") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["sh", "-c", f'exec "$0" -m harness.cli.main "$@" {redirected}', sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("until", ["importing", "fitting"])
+def test_a_run_ends_at_once_and_the_same_command_goes_on(
+    tmp_path: Path, until: str, number: signal.Signals, status: int
+) -> None:
+    running = bakeoff(tmp_path, *RUN, "model=lstm", "budget.tokens=100_000_000")
+    if until == "importing":
+        mapped = Path(f"/proc/{running.pid}/maps")  # our own handlers are there long before
+        while "numpy" not in mapped.read_text():
+            time.sleep(0.01)
+    else:
+        while not any("fitting" in log.read_text() for log in tmp_path.glob("results/*/*/log.txt")):
+            time.sleep(0.05)
+    began = time.monotonic()
+    running.send_signal(number)
+    assert running.wait(timeout=30) == status
+    assert time.monotonic() - began < 2
+    assert not list(tmp_path.rglob("run.json"))
+
+
+@pytest.mark.parametrize("redirected", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_a_run_with_closed_streams_is_complete(tmp_path: Path, redirected: str) -> None:
+    words = (*RUN, "model=bigram", "evals.perplexity.max_documents=3")
+    assert bakeoff(tmp_path, *words, redirected=redirected).wait(timeout=300) == 0
+    [record] = tmp_path.glob("results/*/*/run.json")
+    assert json.loads(record.read_text())["status"] == "complete"

@@ -13,6 +13,7 @@ import pytest
 from harness.cli.main import status_of
 from harness.common.errors import UserError
 from harness.config.compose import compose
+from harness.runs.frames import runs_frame
 from harness.runs.lookup import all_runs, find_fit
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
@@ -221,6 +222,20 @@ def test_the_files_of_two_fits_swapped_are_found_out(copied: Path, undisturbed: 
 def test_a_damaged_run_is_done_again(copied: Path, undisturbed: Path, name: str, content: bytes) -> None:
     (copied / name).write_bytes(content)
     assert len(list(all_runs(copied.parent.parent))) == 1  # it stops no list
+    done(copied.parent.parent, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+def test_a_changed_number_in_a_record_is_told_of_and_the_run_is_done_again(
+    copied: Path, undisturbed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.loads((copied / "run.json").read_text())
+    content["metrics"][0]["value"] = 0.5
+    (copied / "run.json").write_text(json.dumps(content))
+    with caplog.at_level("WARNING", logger="bakeoff"):
+        runs_frame(copied.parent.parent)
+    assert f"{copied / 'run.json'} is damaged: its content is not what was written" in caplog.text
+    assert f"bakeoff run --config-from {copied}" in caplog.text
     done(copied.parent.parent, *TINY, TOKENS)
     assert values(copied) == values(undisturbed)
 
