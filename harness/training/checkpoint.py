@@ -62,5 +62,5 @@ def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
     for name in sorted(tensors):
         value = tensors[name]
         total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        total.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()

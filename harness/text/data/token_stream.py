@@ -71,7 +71,7 @@ def _read(path: Path) -> np.ndarray | None:
 def _digest(tokens: np.ndarray) -> bytes:
     """What ends the file: a hash of the ids and of how they are stored."""
     total = hashlib.sha256(str(tokens.dtype).encode())
-    total.update(memoryview(tokens))
+    total.update(tokens.data)
     return total.hexdigest().encode()
 
 
