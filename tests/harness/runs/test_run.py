@@ -318,3 +318,42 @@ def test_what_says_finished_is_written_last(undisturbed: Path, tmp_path: Path, m
     assert of_run.index("run.json") == len(of_run) - 1
     of_scores = [path.suffix for path in named if path.parent.name == "scores"]
     assert of_scores == [".parquet", ".json"] * 2
+
+
+def test_a_run_cut_off_at_any_write_is_finished_by_the_same_command(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    replace = os.replace
+
+    def cut_off_after(allowed: int) -> bool:
+        """Whether a run that may rename so many files came to its end."""
+        left = iter(range(allowed))
+
+        def replace_or_die(source: Path, target: Path) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", replace_or_die)
+        try:
+            done(results, *TINY, TOKENS)
+        except KeyboardInterrupt:
+            assert not list(results.glob("default/*/run.json"))
+            return False
+        return True
+
+    attempts = next(allowed for allowed in range(20) if cut_off_after(allowed))
+    assert attempts >= 4
+    [record] = results.glob("default/*/run.json")
+    assert values(record.parent) == values(undisturbed)
+
+
+def test_a_changed_configuration_is_not_what_completions_are_written_by(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = copied / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+    for words in (["complete", str(copied), "Human: "], ["run", "--config-from", str(copied)]):
+        assert status_of(words) == 2
+        assert f"{path} is damaged" in capsys.readouterr().err
