@@ -191,3 +191,36 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
 
 def test_conf_holds_no_python() -> None:
     assert not list((ROOT / "conf").rglob("*.py"))
+
+
+# Each writes something else than a file that lasts.
+WRITERS = {
+    "harness.common.files": "the door itself",
+    "harness.common.environment": "a switch of the kernel's",
+    "harness.cli.stopping": "standard streams",
+    "harness.lm_eval.questions": "os.devnull",
+}
+BY_NAME = {"write_text", "write_bytes", "save_file", "savez", "savez_compressed", "copyfile", "copy2"}
+BY_PATH = {"to_parquet", "to_csv", "to_json", "to_pickle", "to_feather", "to_html"}
+
+
+def opens_to_write(call: ast.Call) -> bool:
+    """Whether a call of `open(path, mode)` or `path.open(mode)` has a mode that writes."""
+    modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
+    modes += call.args[0 if isinstance(call.func, ast.Attribute) else 1 :][:1]
+    return any(isinstance(mode, ast.Constant) and set(str(mode.value)) & set("wax+") for mode in modes)
+
+
+def test_every_file_is_written_through_one_door() -> None:
+    for name, path in MODULES.items():
+        if room(name) in ("models", "evals") or name in WRITERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            is_method = isinstance(node.func, ast.Attribute)
+            where = f"{path}:{node.lineno}: write through harness.common.files"
+            assert not (called == "open" and opens_to_write(node)), where
+            assert not (is_method and called in BY_NAME), where
+            assert not (called in BY_PATH and node.args), where

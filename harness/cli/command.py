@@ -21,6 +21,8 @@ class Command:
     """Does it with what was given; returns the exit status."""
     passes_on: bool = False
     """Whether flags that it doesn't know are another program's: they come as `arguments.rest`."""
+    handles_interrupts: bool = False
+    """Whether Ctrl-C has a meaning of its own while it runs."""
 
 
 def add_overrides(parser: ArgumentParser) -> None:

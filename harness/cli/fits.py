@@ -310,7 +310,9 @@ def _saved(run: Path, part: str) -> dict[str, Any]:
     """A part of the configuration that a run was made with."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
+    from harness.runs.record import check_config
 
+    check_config(run)
     saved: dict[str, Any] = config.from_saved(run / CONFIG_FILE, (part,))[part]
     return saved
 
@@ -323,7 +325,7 @@ def _at_least(name: str, value: int, least: int) -> None:
 COMMANDS = (
     Command("score", "log-likelihood, bits per byte and perplexity of any text", _score_arguments, score),
     Command("complete", "let a fitted model go on from a prompt", _complete_arguments, complete),
-    Command("chat", "talk with a fitted model", _chat_arguments, chat),
+    Command("chat", "talk with a fitted model", _chat_arguments, chat, handles_interrupts=True),
     Command(
         "lm-eval",
         "ask a fitted model lm-evaluation-harness's tasks, by its own command",

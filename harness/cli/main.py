@@ -1,7 +1,7 @@
 """The command `bakeoff`: reads the command line and hands over to one of `harness.cli`.
 
 Exit status: 0 done; 1 the run or part of it failed (its record says what); 2 the user's input is wrong (one message, no
-traceback). Heavy libraries are imported only by the commands that need them.
+traceback); 130 Ctrl-C; 143 SIGTERM. Heavy libraries are imported only by the commands that need them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli import COMMANDS
+from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common.environment import check_packages
 from harness.common.errors import PluginError, UserError
 
@@ -31,11 +32,15 @@ examples:
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(status_of(sys.argv[1:]))
+    open_closed_streams()
+    words = sys.argv[1:]
+    command = COMMANDS.get(words[0]) if words else None
+    handles_interrupts = command is not None and command.handles_interrupts
+    sys.exit(ending_on_signals(lambda: status_of(words), handles_interrupts))
 
 
 def status_of(words: Sequence[str]) -> int:
-    """Run the command line; its exit status."""
+    """Run the command line; its exit status. What a signal raises passes through."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(_overrides_last(words))
     command = COMMANDS[arguments.command]
@@ -67,9 +72,6 @@ def status_of(words: Sequence[str]) -> int:
             print(error.details, file=sys.stderr)
         print(f"bakeoff: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nbakeoff: interrupted. Nothing finished is lost; the same command goes on from here.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -60,6 +60,7 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.lookup import find_run
+    from harness.runs.record import check_config
 
     others = [override for override in arguments.overrides if not override.startswith("results_dir=")]
     if others or arguments.multirun:
@@ -68,7 +69,9 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
             f"-m nor overrides but results_dir= (got {' '.join(others) or '-m'}). Leave them out."
         )
     results_dir = config.compose(arguments.overrides)["results_dir"]
-    saved = config.from_saved(find_run(arguments.config_from, Path(results_dir).expanduser()) / CONFIG_FILE)
+    run = find_run(arguments.config_from, Path(results_dir).expanduser())
+    check_config(run)
+    saved = config.from_saved(run / CONFIG_FILE)
     return {**saved, "results_dir": results_dir} if arguments.overrides else saved
 
 

@@ -1,28 +1,93 @@
-"""Files written whole or not at all."""
+"""The one door through which files are written: whole or not at all, and on disk before anything relies on them.
+
+Content goes to a temporary file in the same folder and is flushed to disk; then the file is renamed and the folder
+flushed. So a reader sees the old file or the new one, never half of one, also after a loss of power. What says that
+something is finished is written last.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+_SUFFIX = ".tmp"
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of one. Refuses NaN and infinities."""
+    """Write JSON. Refuses NaN and infinities."""
     write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: a temporary file beside it, flushed to disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a file."""
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file to write to, which takes its place at `path` when the block ends without an error, and else
+    vanishes.
+
+    Raises OSError where the folder can't be written.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{secrets.token_hex(8)}{_SUFFIX}")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
+        with temporary.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _flush(path.parent)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Flush a file that other code wrote in the same file system, and rename it."""
+    _flush(source)
+    os.replace(source, target)
+    _flush(target.parent)
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Add to the end of a file, in one write: two processes may append at once, and one that dies leaves its last
+    piece cut short at worst."""
+    make_folder(path.parent)
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they aren't there, and flush the ones that they are listed in."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _flush(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files of processes that died. Only for who holds the folder: nobody else may be writing."""
+    for path in folder.glob(f".*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Flush a file's content, or the names in a folder, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems flush no folders
+            raise
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,8 @@ before, and a changed scorer needs no model at all.
 
 A file holds JSON lines: `likelihoods.jsonl` what no decoding has a say in, `<decoding_id>.jsonl` what one strategy
 wrote. A batch is appended by one write that begins and ends with a line break: two processes may write at once, and a
-process that dies leaves at most one torn line, which is not read.
+process that dies leaves at most one torn line. A line ends with a digest of its content, of the fit's weights and of
+the file's name: a line that is torn, was changed since, or is another fit's is not read, so its request is asked again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,29 +24,32 @@ from typing import Any, get_args
 
 import numpy as np
 
+from harness.common.files import append_bytes, write_bytes
 from harness.common.results_folder import ResultsFolder
 from harness.evaluation.requests import Answer, Complete, Request
 from harness.scoring.answers import TokenScores
 
+log = logging.getLogger("bakeoff")
+
 FORMAT_VERSION = 1
 """Raised when the same request comes to be answered otherwise."""
+_DIGEST = b', "sha256": "'
 _CLASSES = {kind.__name__: kind for kind in (*get_args(Answer), TokenScores)}
 
 
 class AnswerStore:
     """What a fit has answered under one decoding strategy."""
 
-    def __init__(self, results_dir: Path, fit_id: str, decoding_id: str) -> None:
+    def __init__(self, results_dir: Path, fit_id: str, decoding_id: str, fit_digest: str) -> None:
+        """fit_digest: of what the answers follow from (harness/training/fit_folder.py)."""
         self._folder = ResultsFolder(results_dir).answers(fit_id)
-        self._decoding_id = decoding_id
-        self._found: dict[Path, dict[str, Any]] = {}
+        self._decoding_id, self._fit_digest = decoding_id, fit_digest
+        self._rows: dict[Path, dict[str, Any]] = {}
+        self._damaged: set[Path] = set()
 
     def find(self, request: Request, seed: int) -> Answer | None:
         """The answer to a request, None where there is none yet. seed: of what is drawn where it is decoded."""
-        path = self._path(request)
-        if path not in self._found:
-            self._found[path] = dict(_read(path))
-        row = self._found[path].get(address(request, seed))
+        row = self._kept(self._path(request)).get(address(request, seed))
         if row is None:
             return None
         answer: Answer = _unpacked(row["answer"])
@@ -52,16 +57,51 @@ class AnswerStore:
 
     def add(self, answered: Iterable[tuple[Request, int, Answer]]) -> None:
         """Keep answers, each with its request and seed."""
-        lines: dict[Path, list[str]] = {}
+        batches: dict[Path, list[dict[str, Any]]] = {}
         for request, seed, answer in answered:
             path, name = self._path(request), address(request, seed)
             row = {"request": name, "answer": _packed(answer)}
-            lines.setdefault(path, []).append(json.dumps(row))
-            self._found.setdefault(path, {})[name] = row
-        for path, batch in lines.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
-                file.write("\n".join(["", *batch, ""]).encode())
+            batches.setdefault(path, []).append(row)
+            self._kept(path)[name] = row
+        for path, batch in batches.items():
+            if path in self._damaged:
+                write_bytes(path, self._lines(path, self._rows[path].values()))
+                self._damaged.remove(path)
+            else:
+                append_bytes(path, b"\n" + self._lines(path, batch))
+
+    def _kept(self, path: Path) -> dict[str, Any]:
+        """The rows of a file, by their requests' addresses, without those that can't be trusted."""
+        if path not in self._rows:
+            lines = [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
+            rows = [row for line in lines if (row := self._row(path, line)) is not None]
+            self._rows[path] = {row["request"]: row for row in rows}
+            if bad := len(lines) - len(rows):
+                self._damaged.add(path)
+                log.warning(
+                    "%s: %d of %d answers are cut short, damaged or another fit's; they are asked again",
+                    path,
+                    bad,
+                    len(lines),
+                )
+        return self._rows[path]
+
+    def _lines(self, path: Path, rows: Iterable[dict[str, Any]]) -> bytes:
+        """Rows as lines of a file, each with its digest."""
+        contents = [json.dumps(row).encode().removesuffix(b"}") for row in rows]
+        return b"".join(content + _DIGEST + self._digest(path, content) + b'"}\n' for content in contents)
+
+    def _row(self, path: Path, line: bytes) -> dict[str, Any] | None:
+        """The row in a line; None where the line isn't what was written for this fit in this file."""
+        content, _, digest = line.rpartition(_DIGEST)
+        if digest != self._digest(path, content) + b'"}':
+            return None
+        row: dict[str, Any] = json.loads(content + b"}")
+        return row
+
+    def _digest(self, path: Path, content: bytes) -> bytes:
+        written_for = f"{self._fit_digest} {path.stem} ".encode()
+        return hashlib.sha256(written_for + content).hexdigest().encode()
 
     def _path(self, request: Request) -> Path:
         name = self._decoding_id if isinstance(request, Complete) else "likelihoods"
@@ -74,18 +114,6 @@ def address(request: Request, seed: int) -> str:
     if isinstance(request, Complete):
         content["seed"] = seed
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _read(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The rows of a file, each with its request's address; torn lines are left out."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        yield row["request"], row
 
 
 def _packed(value: Any) -> Any:

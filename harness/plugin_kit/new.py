@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from harness.common.errors import UserError
+from harness.common.files import write_bytes
 from harness.config.options import options
 from harness.config.plugins import SUFFIX
 
@@ -34,10 +35,9 @@ def start(kind: str, name: str, folder: Path) -> list[Path]:
     _check_name(kind, name)
     words = {"name": name, "class_name": "".join(part.capitalize() for part in name.split("_"))}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for part, path in paths.items():
             template = _TEMPLATES / (f"{kind}_test.py.txt" if part == "test" else f"{kind}.{part}.txt")
-            path.write_text(Template(template.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
+            write_bytes(path, Template(template.read_text(encoding="utf-8")).substitute(words).encode())
     except OSError as error:
         raise UserError(f"{folder} can't be written to ({error.strerror}). Name another one with --folder.") from None
     return list(paths.values())

@@ -210,11 +210,7 @@ def _nothing_there(results: Path, unfinished: list[Path]) -> str:
 
 def _read_record(folder: Path) -> RunRecord:
     try:
-        return RunRecord.read(folder)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{folder / RUN_FILE} is no run record ({error}). Delete the folder and run the same command again."
-        ) from error
+        return RunRecord.read_noting_damage(folder)
     except OSError as error:
         raise UserError(f"{folder / RUN_FILE} cannot be read ({error}). Check its permissions.") from error
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.common.files import write_bytes
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
+from harness.common.sealed import Damaged, read_sealed, write_sealed
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, noted, questions, scored
@@ -31,6 +32,7 @@ log = logging.getLogger("bakeoff")
 
 _TEXTS_AN_EVAL = 20
 
+_SEAL = ".json"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -50,10 +52,11 @@ class Findings:
             findings._note(f"eval {name}", error)
         return findings
 
-    def ask(self, plan: EvalPlan, scored_of: Callable[[Eval], Scored]) -> None:
-        """Take in every eval of a plan, one after another."""
+    def ask(self, plan: EvalPlan, scored_of: Callable[[Eval], Scored], but: type[Exception] | tuple[()] = ()) -> None:
+        """Take in every eval of a plan, one after another. scored_of: what an eval finds; `but`, which it may raise,
+        is not survived."""
         for eval in plan.evals.values():
-            with self.surviving(f"eval {eval.name}"):
+            with self.surviving(f"eval {eval.name}", but):
                 self.add(eval, scored_of(eval))
 
     @contextmanager
@@ -71,7 +74,7 @@ class Findings:
 
     def _note(self, where: str, error: BaseException) -> None:
         failure = Failure.of(where, error)
-        log.error("%s failed: %s\n%s", where, failure.error, failure.traceback)
+        log.error("%s", "\n".join(filter(None, [f"{where} failed: {failure.error}", failure.traceback])))
         self.failures.append(failure)
 
     def add(self, eval: Eval, scored: Scored) -> None:
@@ -114,8 +117,23 @@ def score_and_keep(
     """What an eval finds of its samples, kept for all runs that share it. answer: each sample's answers."""
     asked = questions(eval, material, plan.seed)
     found = scored(eval, asked, answer(asked), material)
-    found.write(plan.scores_path(eval))
+    path = plan.scores_path(eval)
+    found.write(path)
+    write_sealed(path.with_suffix(_SEAL), {"fit": plan.fit_digest}, (path.name,))
     return found
+
+
+def kept_scores(plan: EvalPlan, eval: Eval) -> Scored | None:
+    """What an eval found, as it was kept; None where nothing is kept, or it is damaged or another fit's."""
+    path = plan.scores_path(eval)
+    try:
+        about = read_sealed(path.with_suffix(_SEAL), f"the scores of {eval.name}")
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        log.warning("%s. %s are made anew", error.damage, error.part_of)
+        return None
+    return Scored.read(path) if about.get("fit") == plan.fit_digest else None
 
 
 def _nothing_measured(eval: Eval) -> Metric:

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
-from harness.common.files import write_bytes
+from harness.common.files import make_folder, remove_leftovers, write_bytes
 from harness.common.results_folder import CONFIG_FILE, LOG_FILE
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
@@ -29,7 +29,7 @@ def now() -> str:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a run's folder; another process that does the same run waits, and then finds it done."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -37,6 +37,7 @@ def alone(folder: Path) -> Iterator[None]:
         log.info("%s is being done by another process; waiting for it", folder.name)
         lock.acquire()
     try:
+        remove_leftovers(folder)
         yield
     finally:
         lock.release()

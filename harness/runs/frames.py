@@ -82,7 +82,7 @@ def _finished(results: str | Path) -> Iterator[tuple[Path, RunRecord]]:
         raise UserError(f"there is no folder {folder.resolve()}. Name the results folder that holds your runs.")
     for run in ResultsFolder(folder).runs():
         if is_finished(run):
-            yield run, RunRecord.read(run)
+            yield run, RunRecord.read_noting_damage(run)
 
 
 def _about(record: RunRecord) -> dict[str, Any]:

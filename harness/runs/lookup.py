@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.common.errors import UserError, closest
-from harness.common.results_folder import FIT_FILE, RUN_FILE, ResultsFolder, is_run
-from harness.runs.record import RunRecord
+from harness.common.results_folder import FIT_FILE, ResultsFolder, is_finished, is_run
+from harness.common.sealed import Damaged
+from harness.runs.record import RunRecord, command_again
+from harness.training.fit_folder import fit_facts
 
 
 def find_run(name: str, results: Path) -> Path:
@@ -37,24 +38,31 @@ def find_run(name: str, results: Path) -> Path:
 
 
 def find_fit(name: str, results: Path) -> Path:
-    """The folder of a fit: of the one with that id, else of the one that the run of that id, unique prefix or path
-    scored, beside the run in whatever results folder it lies. UserError where there is no such run."""
+    """The folder of a fit, with nothing missing or damaged: of the one with that id, else of the one that the run of
+    that id, unique prefix or path scored, beside the run in whatever results folder it lies.
+
+    UserError where there is no such run, or the fit is damaged: it names the command that makes it anew.
+    """
     by_id = ResultsFolder(results).fit(name)
-    if name and (by_id / FIT_FILE).is_file():
-        return by_id
-    run = find_run(name, results)
-    return ResultsFolder.around(run).fit(RunRecord.read(run).fit_id)
-
-
-def recipe_of(fit: Path) -> str:
-    """What the fit in a folder is but for its seed. UserError where the folder does not say it."""
+    run = None if name and (by_id / FIT_FILE).is_file() else find_run(name, results)
+    folder = by_id if run is None else ResultsFolder.around(run).fit(RunRecord.read(run).fit_id)
     try:
-        return str(json.loads((fit / FIT_FILE).read_text(encoding="utf-8"))["recipe"])
-    except (KeyError, ValueError):
-        raise UserError(
-            f"{fit / FIT_FILE} does not say what was fitted: it is damaged, or an earlier bakeoff wrote it. Delete the "
-            "folder, and run the command again that made it."
-        ) from None
+        fit_facts(folder)
+    except Damaged as error:
+        run = run or _run_over(name, results)
+        raise error if run is None else error.mended_by(command_again(run)) from None
+    return folder
+
+
+def _run_over(fit_id: str, results: Path) -> Path | None:
+    """The folder of some run that scored a fit."""
+    for run in ResultsFolder(results).runs():
+        try:
+            if RunRecord.read(run).fit_id == fit_id:
+                return run
+        except UserError:
+            continue
+    return None
 
 
 def all_runs(results: Path) -> Iterator[tuple[str, str, str, str]]:
@@ -62,10 +70,11 @@ def all_runs(results: Path) -> Iterator[tuple[str, str, str, str]]:
     if not results.is_dir():
         raise UserError(f"there is no folder {results.resolve()}. Name the one that holds your runs with --results.")
     for folder in ResultsFolder(results).runs():
-        try:
-            record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            record = {}
-        except ValueError:
-            record = {"status": "damaged"}
-        yield folder.name, folder.parent.name, record.get("status", "unfinished"), record.get("finished_at", "-")
+        status, finished_at = "unfinished", "-"
+        if is_finished(folder):
+            try:
+                record = RunRecord.read(folder)
+                status, finished_at = record.status, record.finished_at
+            except UserError:
+                status = "damaged"
+        yield folder.name, folder.parent.name, status, finished_at

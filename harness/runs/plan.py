@@ -20,6 +20,7 @@ from harness.evaluation.eval import Eval
 from harness.runs.record import SCHEMA_VERSION
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
+from harness.training.fit_folder import fit_digest
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,18 @@ class EvalPlan:
         return self.results.run(self.experiment, self.run_id)
 
     @property
+    def fit_digest(self) -> str:
+        """Of what answers and scores follow from; Damaged where there is no fit."""
+        return fit_digest(self.results.fit(self.fit_id))
+
+    @property
     def answers(self) -> AnswerStore:
         """What the fit has answered under this decoding strategy."""
-        return AnswerStore(self.results.path, self.fit_id, self.decoding_id)
+        return AnswerStore(self.results.path, self.fit_id, self.decoding_id, self.fit_digest)
 
     def scores_path(self, eval: Eval) -> Path:
-        """Where the scored rows of an eval are kept, for all runs that share them."""
+        """Where the scored rows of an eval are kept, for all runs that share them. Beside it lies a sealed file of the
+        same name, which says of which fit they are."""
         depends_on = {"schema": SCHEMA_VERSION, "fit": self.fit_id, "eval": identity(eval)}
         if eval.uses_decoding:
             depends_on["decoding"] = self.decoding_id

@@ -1,22 +1,41 @@
 """The run record: everything that a run was and found, as plain files.
 
-`run.json` is written last and atomically: a folder without it is an unfinished run. Reports, the dashboard and wandb
-read nothing but these files. This module needs neither torch nor Hydra.
+`run.json` is written last and atomically: a folder without it is an unfinished run. It holds the SHA-256 of the run's
+other files and of itself (harness/common/sealed.py). Reports, the dashboard and wandb read nothing but these files.
+This module needs neither torch nor Hydra.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import logging
+import shlex
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.common.errors import PluginError, UserError, told
-from harness.common.files import write_json
-from harness.common.results_folder import RUN_FILE
+from harness.common.results_folder import (
+    CONFIG_FILE,
+    CURVE_FILE,
+    RUN_FILE,
+    SAMPLES_FILE,
+    TEXT_FOLDER,
+    ResultsFolder,
+)
+from harness.common.sealed import (
+    Damaged,
+    check_file,
+    check_itself,
+    read_object,
+    read_sealed,
+    without_seal,
+    write_sealed,
+)
 from harness.evaluation.metric import Metric
+
+log = logging.getLogger("bakeoff")
 
 SCHEMA_VERSION = 3
 
@@ -30,12 +49,15 @@ class Failure:
     error: str
     """The exception's class and what it said."""
     traceback: str
+    """'' where the message is for the user and says all there is."""
 
     @classmethod
     def of(cls, where: str, error: BaseException) -> Failure:
         """What an exception says, its notes included, and its traceback; a plugin's own where it couldn't be loaded."""
         said = [str(error) if isinstance(error, UserError) else told(error), *getattr(error, "__notes__", ())]
-        details = error.details if isinstance(error, PluginError) else "".join(traceback.format_exception(error))
+        details = "" if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+        if isinstance(error, PluginError):
+            details = error.details
         return cls(where, *(text.encode("utf-8", "backslashreplace").decode() for text in ("; ".join(said), details)))
 
 
@@ -94,30 +116,81 @@ class RunRecord:
     with seed 0, so the same for every seed of one fit."""
     rescored_from: str | None = None
     """The run whose answers were scored again to make this one."""
+    fit_digest: str | None = None
+    """Of the fit's weights, settings and tokenizer: a fit that was made again may be another one. None: there was no
+    fit."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def write(self, folder: Path) -> None:
-        """Write run.json, atomically."""
-        write_json(folder / RUN_FILE, dataclasses.asdict(self))
+        """Write run.json, sealed over the run's other files."""
+        texts = sorted(path.relative_to(folder).as_posix() for path in (folder / TEXT_FOLDER).glob("*.txt"))
+        files = [name for name in (CONFIG_FILE, SAMPLES_FILE, CURVE_FILE) if (folder / name).is_file()]
+        write_sealed(folder / RUN_FILE, dataclasses.asdict(self), [*files, *texts])
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
-        """Read run.json. UserError where the folder holds none, or one of another schema."""
+        """Read run.json. UserError where the folder holds none that can be read, or one of another schema.
+
+        What it says is not held to its digest: see `check_run`.
+        """
         path = folder / RUN_FILE
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_object(path, _named(folder))
         except FileNotFoundError:
             raise UserError(
                 f"{folder} holds no finished run (no {RUN_FILE}). Run the same command again to finish it."
             ) from None
-        except ValueError as error:
-            raise UserError(
-                f"{path} is not valid JSON ({error}). Delete the folder and run the same command again."
-            ) from None
+        except Damaged as error:
+            raise error.mended_by(command_again(folder)) from None
         if raw.get("schema_version") != SCHEMA_VERSION:
             raise UserError(
                 f"{path} has schema version {raw.get('schema_version')}; this bakeoff reads {SCHEMA_VERSION}. "
                 "Run it again with this version, or read it with the version that wrote it."
             )
-        metrics = [Metric(**metric) for metric in raw["metrics"]]
-        return cls(**{**raw, "metrics": metrics, "errors": [Failure(**one) for one in raw.get("errors", [])]})
+        try:
+            metrics = [Metric(**metric) for metric in raw["metrics"]]
+            errors = [Failure(**failure) for failure in raw.get("errors", [])]
+            return cls(**{**without_seal(raw), "metrics": metrics, "errors": errors})
+        except (TypeError, KeyError, AttributeError) as error:
+            damaged = Damaged(path, _named(folder), f"it is no run record ({error})")
+            raise damaged.mended_by(command_again(folder)) from None
+
+    @classmethod
+    def read_noting_damage(cls, folder: Path) -> RunRecord:
+        """As `read`; with a warning where a file of the run isn't what was written."""
+        record = cls.read(folder)
+        try:
+            check_run(folder)
+        except Damaged as error:
+            log.warning("%s", error)
+        return record
+
+
+def check_run(folder: Path) -> None:
+    """Damaged where a file of a finished run is missing, or isn't what was written."""
+    try:
+        read_sealed(folder / RUN_FILE, _named(folder))
+    except Damaged as error:
+        raise error if error.path.name == CONFIG_FILE else error.mended_by(command_again(folder)) from None
+
+
+def check_config(folder: Path) -> None:
+    """Damaged where a run's config.yaml isn't what was written. Of a run that isn't finished, or whose record is
+    damaged itself, that isn't known."""
+    path = folder / RUN_FILE
+    try:
+        content = read_object(path, _named(folder))
+        check_itself(path, content, _named(folder))
+    except (FileNotFoundError, Damaged):
+        return
+    check_file(path, content, CONFIG_FILE, _named(folder))
+
+
+def command_again(folder: Path) -> str:
+    """The command line that makes a run again, with whatever is missing or damaged of its fit."""
+    results = ResultsFolder.around(folder).path
+    return shlex.join(["bakeoff", "run", "--config-from", str(folder.resolve()), f"results_dir={results}"])
+
+
+def _named(folder: Path) -> str:
+    return f"run {folder.name}"

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
-from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, ResultsFolder
+from harness.common.files import write_bytes
+from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, RUN_FILE, ResultsFolder
 from harness.config.compose import from_saved
 from harness.config.settings import build
 from harness.config.tokenizer_file import load_tokenizer
@@ -28,11 +28,12 @@ from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.plan import EvalPlan
-from harness.runs.record import RunRecord
+from harness.runs.record import RunRecord, check_run
 from harness.runs.settings import built_evals
 from harness.runs.tracking import Mirror, Tracking
 from harness.text.data.corpus import Corpus, DataSource
 from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training.fit_folder import fit_facts
 
 if TYPE_CHECKING:
     from models.language_model import LanguageModel, ModelConfig
@@ -42,26 +43,35 @@ log = logging.getLogger("bakeoff")
 _NEEDED = ("evals", "data", "tracking")
 
 
+class Unanswered(UserError):
+    """An eval asks what was never answered, or the answer is damaged."""
+
+
 def rescore(folder: Path, mirror: Mirror) -> RunRecord:
     """Score the answers of the run in a folder again, and write the record of the run that this gives.
 
-    UserError where the folder holds no finished run, or its data set isn't what it was.
+    UserError where the folder holds no finished run, a file of it or of its fit is damaged, its data set isn't what it
+    was, or the same run's answers are missing.
     """
     folder = folder.resolve()
     record = RunRecord.read(folder)
+    check_run(folder)
     config = from_saved(folder / CONFIG_FILE, _NEEDED, renew=True)
     if record.status == "failed":
         raise UserError(f"{record.run_id} failed before anything was asked, so there are no answers to score.")
+    curve = (folder / CURVE_FILE).read_bytes()
     plan = _plan(record, config, ResultsFolder.around(folder), folder.parent.name)
     material = _material(plan)
     with alone(plan.folder), logged(plan.folder):
         log.info("scoring the answers of %s again", record.run_id)
-        write_config(plan)
         findings = Findings.before(plan)
-        findings.ask(plan, lambda eval: _scored(plan, eval, material))
+        # the record of the same run isn't replaced by one that says less
+        but = Unanswered if plan.folder == folder else ()
+        findings.ask(plan, lambda eval: _scored(plan, eval, material), but)
+        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # it stands for the files that are about to be replaced
+        write_config(plan)
         findings.write(plan.folder, plan.run_id)
-        if plan.folder != folder:
-            shutil.copyfile(folder / CURVE_FILE, plan.folder / CURVE_FILE)
+        write_bytes(plan.folder / CURVE_FILE, curve)
         rescored = dataclasses.replace(
             record,
             run_id=plan.run_id,
@@ -74,6 +84,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             plugins=dict(config["plugins"]),
             finished_at=now(),
             rescored_from=record.run_id,
+            fit_digest=plan.fit_digest,
         )
         return finish(plan, rescored, mirror)
 
@@ -117,7 +128,9 @@ def _material(plan: EvalPlan) -> Material:
 
         return ReferenceModels(plan.corpus, Workshop(plan.results, pick_device("auto")))(config)
 
-    tokenizer = load_tokenizer(plan.results.fit(plan.fit_id))
+    folder = plan.results.fit(plan.fit_id)
+    fit_facts(folder)
+    tokenizer = load_tokenizer(folder)
     return Material(plan.corpus, tokenizer, reference_model)
 
 
@@ -127,7 +140,7 @@ def _scored(plan: EvalPlan, eval: Eval, material: Material) -> Scored:
 
 
 def _answers(plan: EvalPlan, eval: Eval, asked: Questions) -> Sequence[Sequence[Answer]]:
-    """Each sample's answers. UserError where some were never given."""
+    """Each sample's answers."""
     store = plan.answers
     answers = [
         [store.find(*pair) for pair in zip(requests, seeds, strict=True)]
@@ -136,7 +149,7 @@ def _answers(plan: EvalPlan, eval: Eval, asked: Questions) -> Sequence[Sequence[
     missing = sum(answer is None for of_sample in answers for answer in of_sample)
     if missing:
         total = sum(map(len, answers))
-        raise UserError(
+        raise Unanswered(
             f"{missing} of the {total} things that {eval.name} asks were never answered, so the model is needed: run "
             "the same command again."
         )

@@ -1,7 +1,8 @@
 """One run: fit, ask every eval, write the record.
 
 What is finished is not done again: a complete run is returned as it is; fits, answers and scores are looked up by
-content. Scores are kept by what they depend on, so that runs over one fit share whatever does not depend on decoding.
+content. What is damaged or missing, of the run or of its fit, is made again. Scores are kept by what they depend on, so
+that runs over one fit share whatever does not depend on decoding.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ import torch
 from harness.common import environment
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import CURVE_FILE, ResultsFolder, is_finished
+from harness.common.results_folder import CURVE_FILE, RUN_FILE, ResultsFolder, is_finished
+from harness.common.sealed import Damaged
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
-from harness.runs.findings import Findings, score_and_keep
+from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import find_fit, recipe_of
+from harness.runs.lookup import find_fit
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import EvalPlan
-from harness.runs.record import RunRecord
+from harness.runs.record import RunRecord, check_run
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
+from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, pick_device
 from harness.training.fitting import obtain
 from harness.training.references import ReferenceModels
@@ -75,7 +78,7 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
         settings=settings,
         fit_settings=fit_settings,
         workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
-        recipes={name: recipe_of(folder) for name, folder in elsewhere.items()},
+        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
     )
 
 
@@ -98,13 +101,31 @@ def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
     """Do one run, or what is left of it, and return its record. UserErrors come before anything is written."""
     with alone(plan.folder):
-        if is_finished(plan.folder):
-            finished = RunRecord.read(plan.folder)
-            if finished.status == "complete":
-                log.info("%s is complete; nothing to do", plan.run_id)
-                return finished
+        if (finished := _complete(plan)) is not None:
+            log.info("%s is complete; nothing to do", plan.run_id)
+            return finished
         with logged(plan.folder):
             return _do(plan, mirror)
+
+
+def _complete(plan: RunPlan) -> RunRecord | None:
+    """The record of a run that is complete; None where it isn't, or a file of it or of its fit is missing or
+    damaged."""
+    if not is_finished(plan.folder):
+        return None
+    try:
+        record = RunRecord.read(plan.folder)
+        if record.status != "complete":
+            return None
+        check_run(plan.folder)
+        fit_facts(plan.results.fit(plan.fit_id))
+        if record.fit_digest != plan.fit_digest:
+            raise UserError(f"fit {plan.fit_id} was made again and came out otherwise")
+    except UserError as error:
+        why = error.damage if isinstance(error, Damaged) else error
+        log.warning("%s is not complete any more, and is done again: %s", plan.run_id, why)
+        return None
+    return record
 
 
 def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
@@ -118,6 +139,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
     if fit is not None:
         environment.start_measuring_memory()
         _ask_evals(plan, fit, findings)
+        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # it stands for the files that are about to be replaced
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())
     record = finish(plan, _record(plan, fit, findings, started_at), mirror)
@@ -131,8 +153,8 @@ def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
     respondent = Respondent(fit.model, fit.tokenizer, plan.settings.decoding, OtherModels(plan.workshop))
 
     def scored_of(eval: Eval) -> Scored:
-        if (path := plan.scores_path(eval)).exists():
-            return Scored.read(path)
+        if (kept := kept_scores(plan, eval)) is not None:
+            return kept
 
         def answer(asked: Questions) -> list[list[Answer]]:
             return ask(respondent, asked.requests, asked.seeds, f"eval {eval.name}", plan.answers)
@@ -188,4 +210,5 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=plan.decoding_id,
         recipes=dict(plan.recipes),
+        fit_digest=plan.fit_digest if fit is not None else None,
     )

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from harness.common.errors import UserError
-from harness.common.results_folder import CURVE_FILE, FIT_FILE, MODEL_FILE
+from harness.common.results_folder import CURVE_FILE, MODEL_FILE
 from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
 from harness.config.options import relocated
@@ -28,6 +28,7 @@ from harness.config.tokenizer_file import TOKENIZER_FILE, load_tokenizer
 from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
+from harness.training.fit_folder import fit_facts
 from harness.training.settings import Training
 from models.checks import BadWeights, Impossible
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig
@@ -96,18 +97,10 @@ def pick_device(name: str) -> torch.device:
 
 
 def load_fit(folder: Path, device: torch.device) -> Fit:
-    """A finished fit from its folder. UserError where it isn't one."""
-    try:
-        facts = json.loads((folder / FIT_FILE).read_text(encoding="utf-8"))
-        described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{folder} is not a finished fit ({Path(str(error.filename)).name} is missing). Run its "
-            "command again to finish it."
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{folder} is damaged ({error}). Delete the folder and run its command again.") from None
+    """A finished fit from its folder. UserError where it isn't one, or a file of it is damaged."""
+    facts = fit_facts(folder)
+    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
     saved = relocated(described["config"])
     refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
     config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]

@@ -1,4 +1,4 @@
-"""Making a fit: found, waited for, continued, or trained."""
+"""Making a fit: found, waited for, continued, or trained. One with a damaged file is trained again."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 
 from harness.common import environment
 from harness.common.errors import UserError
-from harness.common.files import write_bytes, write_json
+from harness.common.files import make_folder, move_into_place, remove_leftovers, write_bytes, write_json
 from harness.common.results_folder import CURVE_FILE, FIT_FILE, MODEL_FILE
+from harness.common.sealed import Damaged, write_sealed
 from harness.common.seeds import seed_of
 from harness.config.identity import plain
 from harness.config.options import files_of
@@ -27,6 +28,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.curve import Spent, Validation
+from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
@@ -39,8 +41,8 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
     """The fit that these settings describe: found, waited for, gone on with, or made."""
     name = fit_id(settings, corpus)
     folder = workshop.results.fit(name)
-    if not (folder / FIT_FILE).exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    if not _is_whole(folder):
+        make_folder(folder)
         lock = FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -48,11 +50,25 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
             log.info("fit %s is being made by another process; waiting for it", name)
             lock.acquire()
         try:
-            if not (folder / FIT_FILE).exists():
+            if not _is_whole(folder):
+                (folder / FIT_FILE).unlink(missing_ok=True)
+                remove_leftovers(folder)
                 _make(settings, corpus, folder, workshop)
         finally:
             lock.release()
     return load_fit(folder, workshop.device)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a fit is finished and none of its files is damaged."""
+    if not (folder / FIT_FILE).exists():
+        return False
+    try:
+        fit_facts(folder)
+    except Damaged as error:
+        log.warning("%s. %s is made anew", error.damage, error.part_of)
+        return False
+    return True
 
 
 def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> None:
@@ -83,11 +99,11 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
     }
     write_json(folder / MODEL_FILE, described)
     unfinished = folder / "unfinished"
-    unfinished.mkdir(exist_ok=True)
+    make_folder(unfinished)
     model.save(unfinished)
-    (unfinished / WEIGHTS_FILE).replace(folder / WEIGHTS_FILE)
+    move_into_place(unfinished / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     shutil.rmtree(unfinished)
-    pd.DataFrame(curve).to_parquet(folder / CURVE_FILE)
+    write_bytes(folder / CURVE_FILE, pd.DataFrame(curve).to_parquet())
     facts = {
         "fit_id": folder.name,
         "recipe": recipe(settings, corpus, earlier),
@@ -99,7 +115,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         "num_threads": torch.get_num_threads(),
         "peak_memory_bytes": environment.peak_memory_bytes(),
     }
-    write_json(folder / FIT_FILE, facts)
+    write_sealed(folder / FIT_FILE, facts, (TOKENIZER_FILE, MODEL_FILE, WEIGHTS_FILE, CURVE_FILE))
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
 
 

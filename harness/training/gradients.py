@@ -91,8 +91,7 @@ class GradientFit:
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
-        if self.checkpoint.exists():
-            self._resume()
+        if self._resume():
             say(f"going on from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         saved = time.perf_counter()
         with Progress("training", 100, "%") as progress, torch.random.fork_rng():
@@ -186,8 +185,12 @@ class GradientFit:
             },
         )
 
-    def _resume(self) -> None:
-        parts, facts = self.checkpoint.read()
+    def _resume(self) -> bool:
+        """Go on from the checkpoint; False where there is none that can be read."""
+        kept = self.checkpoint.read()
+        if kept is None:
+            return False
+        parts, facts = kept
         self.spent, self.curve = Spent(**facts["spent"]), facts["curve"]
         self.model.load_tensors(parts["model"])
         self.best.tensors, self.best.bits_per_byte = parts["best"], facts["best_bits_per_byte"]
@@ -200,6 +203,7 @@ class GradientFit:
             index, _, name = key.partition(".")
             moments[int(index)][name] = value
         self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        return True
 
 
 def _optimizer(model: NeuralModel, training: Training) -> torch.optim.AdamW:

@@ -149,7 +149,7 @@ def test_another_strategy_over_the_same_fit_scores_no_likelihood_again(tmp_path:
     assert len(asked.requests) > 50
 
     def answers(model: ScriptedModel, decoding_id: str) -> object:
-        store = AnswerStore(tmp_path, "fit", decoding_id)
+        store = AnswerStore(tmp_path, "fit", decoding_id, "weights")
         strategy = DecodingStrategy(Greedy())
         return ask(Respondent(model, TOKENIZER, strategy), asked.requests, asked.seeds, "test", store)
 

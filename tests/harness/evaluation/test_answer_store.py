@@ -27,29 +27,29 @@ def model() -> TableModel:
 
 def test_answers_come_back_as_they_were_given(model: TableModel, tmp_path: Path) -> None:
     expected = put(model, None)
-    assert put(model, AnswerStore(tmp_path, "fit", "draw")) == expected
-    assert put(model, AnswerStore(tmp_path, "fit", "draw")) == expected
+    assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights")) == expected
+    assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights")) == expected
 
 
 def test_nothing_is_asked_twice(model: TableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = count_asked(monkeypatch)
-    put(model, AnswerStore(tmp_path, "fit", "draw"), REQUESTS[:150])
+    put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:150])
     # of 150 samples: 150 completions, each with a seed of its own; five continuations; one text
     assert len(asked) == 150 + LETTERS + 1
     asked.clear()
-    put(model, AnswerStore(tmp_path, "fit", "draw"))
+    put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
     assert len(asked) == 50
 
 
 def test_another_strategy_shares_what_does_not_depend_on_it(
     model: TableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(model, AnswerStore(tmp_path, "fit", "draw"))
+    put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
     asked = count_asked(monkeypatch)
-    put(model, AnswerStore(tmp_path, "fit", "other"))
+    put(model, AnswerStore(tmp_path, "fit", "other", "weights"))
     assert {type(request) for request in asked} == {Complete}
     asked.clear()
-    put(model, AnswerStore(tmp_path, "another fit", "draw"))
+    put(model, AnswerStore(tmp_path, "another fit", "draw", "weights"))
     assert {type(request) for request in asked} == {Complete, ScoreContinuation, ScoreText}
 
 
@@ -61,31 +61,31 @@ def test_a_crash_loses_the_batch_in_flight_and_no_more(
     with monkeypatch.context() as patched:
         asked = count_asked(patched, break_after=2)
         with pytest.raises(RuntimeError, match="the power failed"):
-            put(model, AnswerStore(tmp_path, "fit", "draw"))
+            put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
         assert len(asked) == 2 * 64
     asked = count_asked(monkeypatch)
-    assert put(model, AnswerStore(tmp_path, "fit", "draw")) == expected
+    assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights")) == expected
     assert len([request for request in asked if isinstance(request, Complete)]) == 200 - 2 * 64
 
 
 def test_a_torn_line_is_asked_again_and_what_comes_after_it_is_read(
     model: TableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = put(model, AnswerStore(tmp_path, "fit", "draw"), REQUESTS[:100])
+    expected = put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:100])
     path = tmp_path / "answers" / "fit" / "draw.jsonl"
     whole = path.read_bytes()
     for cut in (1, 2, 50, 200):
         path.write_bytes(whole[:-cut])
         asked = count_asked(monkeypatch)
-        assert put(model, AnswerStore(tmp_path, "fit", "draw"), REQUESTS[:100]) == expected
+        assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:100]) == expected
         assert len(asked) == (cut > 1)
         asked.clear()
-        put(model, AnswerStore(tmp_path, "fit", "draw"), REQUESTS[:100])
+        put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:100])
         assert asked == []
 
 
 def _add(folder: Path, who: int) -> None:
-    store = AnswerStore(folder, "fit", "draw")
+    store = AnswerStore(folder, "fit", "draw", "weights")
     for number in range(200):
         request = Complete(f"{who}-{number}", 4000)
         answer = Completion("x" * 3000, tuple(range(500)), (-0.5,) * 500, (-0.25,) * 500, "length", None)
@@ -98,7 +98,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    store = AnswerStore(tmp_path, "fit", "draw")
+    store = AnswerStore(tmp_path, "fit", "draw", "weights")
     assert all(store.find(Complete(f"{who}-{number}", 4000), number) for who in range(2) for number in range(200))
     lines = (tmp_path / "answers" / "fit" / "draw.jsonl").read_text().splitlines()
     assert all(json.loads(line)["answer"]["class"] == "Completion" for line in lines if line)
@@ -113,13 +113,13 @@ def test_any_answer_survives_storage(
     scores = TokenScores(np.array([nats or 0.0, 0.1]), np.array([1, 2]))
     likelihood = Likelihood(nats, 3, None, text, scores)
     pairs: list[tuple[Request, Answer]] = [(Complete(text, 2), completion), (ScoreText(text), likelihood)]
-    AnswerStore(folder, "fit", "draw").add((request, 1, answer) for request, answer in pairs)
-    store = AnswerStore(folder, "fit", "draw")
+    AnswerStore(folder, "fit", "draw", "weights").add((request, 1, answer) for request, answer in pairs)
+    store = AnswerStore(folder, "fit", "draw", "weights")
     for request, answer in pairs:
         assert plain(store.find(request, 1)) == plain(answer)
     assert store.find(Complete(text, 2), 2) is None
     assert plain(store.find(ScoreText(text), 2)) == plain(likelihood)
     compressed = Compressed(3, True, nats, 4, 5, text)
     store.add([(Compress((text, "b")), 1, compressed)])
-    assert AnswerStore(folder, "fit", "draw").find(Compress((text, "b")), 1) == compressed
+    assert AnswerStore(folder, "fit", "draw", "weights").find(Compress((text, "b")), 1) == compressed
     assert store.find(ScoreContinuation("", text), 1) is None

@@ -15,6 +15,7 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.common.results_folder import CONFIG_FILE, FIT_FILE
+from harness.common.sealed import write_sealed
 from harness.config.compose import compose
 from harness.config.identity import content_hash
 from harness.evaluation.metric import Metric
@@ -117,9 +118,7 @@ def write(config: dict[str, Any], results: Path, value: float, finished_at: str)
     """A run of the configuration as `run` records it, but that nothing is trained: its one metric is made up."""
     settings = typed({**config, "results_dir": str(results)})
     findings = Findings(metrics=[Metric("arithmetic", 1, "exact_match", "all", value, "share", True, 10, 10)])
-    another_fit = results / "fits" / "a-fit"
-    another_fit.mkdir(parents=True, exist_ok=True)
-    (another_fit / FIT_FILE).write_text('{"recipe": "another"}')
+    write_sealed(results / "fits" / "a-fit" / FIT_FILE, {"fit_id": "a-fit", "recipe": "another"})
     plan = runs.plan(settings, Loaded())
     record = runs._record(plan, None, findings, finished_at)
     name = content_hash([plan.run_id, value])

@@ -11,6 +11,7 @@ import pytest
 from harness.common.errors import UserError
 from harness.evaluation import Sample, Score
 from harness.evaluation.rows import table
+from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings
 from tests.commands import bakeoff
 from tests.harness.runs.plugin_runs import EVAL, RUN, record_of, runs_in
@@ -97,7 +98,7 @@ def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error:
 def test_answers_are_written_to_read_with_what_could_move_a_terminal_spelled_out(tmp_path: Path) -> None:
     spoken = [Sample(f"s{place}", "Say:") for place in range(25)]
     texts = ["\x1b[31mred", "", *["plain"] * 23]
-    findings = Findings(tables=[table("talk", spoken, [Score({}, text, "stop") for text in texts])])
+    findings = Findings(scored=[Scored(table("talk", spoken, [Score({}, text, "stop") for text in texts]), None)])
     findings.write(tmp_path, "run-1")
     samples = pd.read_parquet(tmp_path / "samples.parquet")
     assert list(samples["answer"]) == texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,15 @@ def test_a_fit_is_found_by_its_id_by_a_run_s_id_and_by_a_run_s_folder(
         find_fit(fit_id, tmp_path)
 
 
-def test_unfinished_and_damaged_runs_are_listed_as_such(tmp_path: Path) -> None:
+def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_path: Path) -> None:
     for name, file, content in (
         ("begun", "config.yaml", ""),
         ("damaged", "run.json", "{"),
-        ("done", "run.json", '{"status": "partial", "finished_at": "2025-11-22"}'),
     ):
         (tmp_path / "first" / name).mkdir(parents=True)
         (tmp_path / "first" / name / file).write_text(content)
+    (tmp_path / "first" / "done").mkdir()
+    replace(record, status="partial", finished_at="2025-11-22").write(tmp_path / "first" / "done")
     assert list(all_runs(tmp_path)) == [
         ("begun", "first", "unfinished", "-"),
         ("damaged", "first", "damaged", "-"),

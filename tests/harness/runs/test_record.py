@@ -34,7 +34,7 @@ def test_a_record_comes_back_as_it_was_written(folder: Path, tmp_path: Path) -> 
     ("content", "said"),
     [
         (None, r"holds no finished run \(no run\.json\)\. Run the same command again"),
-        ("{", r"run\.json is not valid JSON"),
+        ("{", r"run\.json is damaged: it is not valid JSON"),
         ('{"schema_version": 99}', f"has schema version 99; this bakeoff reads {SCHEMA_VERSION}"),
         ("{}", "has schema version None"),
     ],

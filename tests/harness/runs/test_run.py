@@ -1,8 +1,11 @@
-"""Runs that name other runs, wherever those lie."""
+"""Runs that name other runs, wherever those lie; and runs with damaged files."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.report.comparison import Comparison
 from harness.report.results import load
+from harness.runs.frames import runs_frame
+from harness.runs.lookup import all_runs, find_fit
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed
@@ -70,12 +75,12 @@ def test_what_a_run_goes_on_from_is_recorded_the_same_for_every_seed(tmp_path: P
     assert len(Comparison(load(results / "default")[0]).systems) == 6  # parent, child and grandchild of each order
 
 
-def test_a_fit_that_does_not_say_what_it_is_is_refused(first: Path, tmp_path: Path) -> None:
+def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(first.parent.parent, results)
     fit = results / "fits" / RunRecord.read(first).fit_id / "fit.json"
     fit.write_text("{}")
-    with pytest.raises(UserError, match="does not say what was fitted"):
+    with pytest.raises(UserError, match=r"fit\.json is damaged: .* bakeoff run --config-from "):
         done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
@@ -119,3 +124,288 @@ def test_a_model_that_raises_while_it_is_fitted_is_a_failed_run_among_others(tmp
     assert failure["where"] == "fit"
     assert "FileNotFoundError" in failure["error"]
     assert "my_model.py" in failure["traceback"]
+
+
+def test_an_earlier_run_s_configuration_is_taken_from_the_results_folder_that_is_named(
+    first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = first.parent.parent
+    before = sorted(path for path in results.rglob("*") if path.is_dir())
+    assert status_of(["run", "--config-from", first.name, f"results_dir={results}"]) == 0
+    assert first.name in capsys.readouterr().out
+    assert sorted(path for path in results.rglob("*") if path.is_dir()) == before
+    assert status_of(["run", "--config-from", first.name, f"results_dir={results}", "seed=1"]) == 2
+    assert "results_dir= (got seed=1)" in capsys.readouterr().err
+
+
+# --- what is damaged is named, and made again by the same command
+
+TINY = (
+    "data=chatterbot",
+    "tracking=none",
+    "model=bigram",
+    "evals=[perplexity,arithmetic]",
+    "evals.arithmetic.num_samples=3",
+    "evals.arithmetic.max_new_tokens=4",
+    "evals.perplexity.max_documents=3",
+)
+TOKENS = "budget.tokens=3000"
+
+Damage = Callable[[bytes], bytes | None]
+DAMAGES: dict[str, Damage] = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "cut at the end": lambda content: content[:-2],
+    "zeros": lambda content: bytes(len(content)),
+    "a bit": lambda content: content[:-20] + bytes([content[-20] ^ 1]) + content[-19:],
+    "missing": lambda content: None,
+}
+FILES = ("weights.safetensors", "tokenizer.json", "model.json", "curve.parquet", "fit.json")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run that nobody changes."""
+    return done(tmp_path_factory.mktemp("undisturbed") / "results", *TINY, TOKENS)[1]
+
+
+@pytest.fixture
+def copied(undisturbed: Path, tmp_path: Path) -> Path:
+    """The folder of a run in a results folder of its own."""
+    shutil.copytree(undisturbed.parent.parent, tmp_path / "results")
+    return tmp_path / "results" / undisturbed.parent.name / undisturbed.name
+
+
+def fit_of(run: Path) -> Path:
+    return run.parent.parent / "fits" / json.loads((run / "run.json").read_text())["fit_id"]
+
+
+def spoil(path: Path, damage: Damage) -> None:
+    content = damage(path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+
+def values(run: Path) -> dict[str, object]:
+    """What a run found, and what it found it with."""
+    record = RunRecord.read(run)
+    return {
+        "metrics": record.metrics,
+        "status": record.status,
+        "fit": record.fit_digest,
+        "samples": (run / "samples.parquet").read_bytes(),
+        "weights": (fit_of(run) / "weights.safetensors").read_bytes(),
+        "tokenizer": (fit_of(run) / "tokenizer.json").read_bytes(),
+    }
+
+
+def test_a_complete_run_is_sealed_and_not_done_again(copied: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = (copied / "run.json").read_bytes()
+    assert {"config.yaml", "samples.parquet", "curve.parquet"} < set(json.loads(before)["files"])
+    with caplog.at_level("INFO", logger="bakeoff"):
+        done(copied.parent.parent, *TINY, TOKENS)
+    assert (copied / "run.json").read_bytes() == before
+    assert "nothing to do" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [*(("weights.safetensors", damage) for damage in DAMAGES), *((name, "a bit") for name in FILES[1:])],
+)
+def test_a_damaged_fit_is_refused_by_name_and_made_again_by_the_same_command(
+    copied: Path, undisturbed: Path, name: str, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit = fit_of(copied)
+    spoil(fit / name, DAMAGES[damage])
+    (copied / "some.txt").write_text("Hello")
+    results = f"--results={copied.parent.parent}"
+    for words in (["complete", copied.name, "Human: "], ["score", copied.name, str(copied / "some.txt")]):
+        assert status_of([*words, results]) == 2
+        said = capsys.readouterr().err
+        assert f"{fit / name} is damaged" in said
+        assert f"bakeoff run --config-from {copied} results_dir={copied.parent.parent}" in said
+        assert "Traceback" not in said
+    assert status_of(["run", "--config-from", str(copied), f"results_dir={copied.parent.parent}"]) == 0
+    assert values(copied) == values(undisturbed)
+    assert status_of(["complete", copied.name, "Human: ", "--max-new-tokens", "2", results]) == 0
+
+
+def test_fits_that_were_deleted_are_made_again(copied: Path, undisturbed: Path) -> None:
+    shutil.rmtree(copied.parent.parent / "fits")
+    assert status_of(["complete", str(copied), "Human: "]) == 2
+    done(copied.parent.parent, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+    assert status_of(["complete", str(copied), "Human: ", "--max-new-tokens", "2"]) == 0
+
+
+def test_the_files_of_two_fits_swapped_are_found_out(copied: Path, undisturbed: Path) -> None:
+    results = copied.parent.parent
+    _, other = done(results, *TINY, "budget.tokens=2000")
+    fits = fit_of(copied), fit_of(other)
+
+    def swap(*names: str) -> None:
+        for name in names:
+            mine, theirs = ((fit / name).read_bytes() for fit in fits)
+            assert mine != theirs or name in ("model.json", "tokenizer.json")
+            (fits[0] / name).write_bytes(theirs)
+            (fits[1] / name).write_bytes(mine)
+
+    swap("weights.safetensors")
+    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
+        find_fit(copied.name, results)
+    swap(*FILES[1:])
+    with pytest.raises(UserError, match=rf"fit\.json is damaged: it is of fit {fits[1].name}"):
+        find_fit(copied.name, results)
+    done(results, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b"[1,2]"),
+        ("run.json", b""),
+        ("samples.parquet", b""),
+        ("curve.parquet", b"PAR1"),
+        ("config.yaml", b"a: 1"),
+    ],
+)
+def test_a_damaged_run_is_done_again(copied: Path, undisturbed: Path, name: str, content: bytes) -> None:
+    (copied / name).write_bytes(content)
+    assert len(list(all_runs(copied.parent.parent))) == 1  # it stops no list
+    done(copied.parent.parent, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+def test_a_changed_number_in_a_record_is_told_of_and_the_run_is_done_again(
+    copied: Path, undisturbed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.loads((copied / "run.json").read_text())
+    content["metrics"][0]["value"] = 0.5
+    (copied / "run.json").write_text(json.dumps(content))
+    with caplog.at_level("WARNING", logger="bakeoff"):
+        runs_frame(copied.parent.parent)
+    assert f"{copied / 'run.json'} is damaged: its content is not what was written" in caplog.text
+    assert f"bakeoff run --config-from {copied}" in caplog.text
+    done(copied.parent.parent, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [*(("answers/*/*.jsonl", damage) for damage in DAMAGES), ("scores/*.parquet", "a bit"), ("scores/*.json", "a bit")],
+)
+def test_damaged_answers_are_asked_again_and_damaged_scores_made_again(
+    copied: Path, undisturbed: Path, part: str, damage: str
+) -> None:
+    results = copied.parent.parent
+    if part.startswith("answers"):
+        shutil.rmtree(results / "scores")
+    for path in results.glob(part):
+        spoil(path, DAMAGES[damage])
+    (copied / "run.json").unlink()
+    done(results, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+def test_a_digit_changed_in_the_answers_changes_no_metric(
+    copied: Path, undisturbed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = copied.parent.parent
+    [kept] = results.glob("answers/*/likelihoods.jsonl")
+    changed = kept.read_bytes().replace(b'"nats": 1', b'"nats": 2').replace(b'"nats": 3', b'"nats": 4')
+    assert changed != kept.read_bytes()
+    kept.write_bytes(changed)
+    shutil.rmtree(results / "scores")
+    (copied / "run.json").unlink()
+    with caplog.at_level("WARNING", logger="bakeoff"):
+        done(results, *TINY, TOKENS)
+    assert "they are asked again" in caplog.text
+    assert values(copied) == values(undisturbed)
+    caplog.clear()
+    with caplog.at_level("WARNING", logger="bakeoff"):
+        assert status_of(["rescore", str(copied)]) == 0
+    assert not caplog.text  # the damaged lines are gone
+
+
+def test_the_answers_and_scores_of_another_fit_are_refused(copied: Path, undisturbed: Path) -> None:
+    results = copied.parent.parent
+    _, other = done(results, *TINY, "budget.tokens=2000")
+    shutil.rmtree(results / "answers" / fit_of(copied).name)
+    shutil.copytree(results / "answers" / fit_of(other).name, results / "answers" / fit_of(copied).name)
+    shutil.rmtree(results / "scores")
+    (copied / "run.json").unlink()
+    done(results, *TINY, TOKENS)
+    assert values(copied) == values(undisturbed)
+
+
+def test_rescoring_without_the_answers_says_so_and_leaves_the_run_as_it_was(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file() and path.name != "log.txt"}
+    shutil.rmtree(copied.parent.parent / "answers")
+    assert status_of(["rescore", str(copied)]) == 2
+    said = capsys.readouterr().err
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    assert before == {path: path.read_bytes() for path in before}
+    shutil.rmtree(copied.parent.parent / "fits")
+    assert status_of(["rescore", str(copied)]) == 2
+    said = capsys.readouterr().err
+    assert "fit.json is damaged" in said
+    assert "Traceback" not in said
+
+
+def test_what_says_finished_is_written_last(undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[Path] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: (named.append(Path(target)), replace(source, target)))
+    _, run = done(tmp_path / "results", *TINY, TOKENS)
+    of_fit = [path.name for path in named if path.parent == fit_of(run)]
+    assert set(of_fit) == set(FILES)
+    assert of_fit[-1] == "fit.json"
+    of_run = [path.name for path in named if path.is_relative_to(run)]
+    assert {"config.yaml", "samples.parquet", "curve.parquet", "arithmetic.txt"} <= set(of_run)
+    assert of_run.index("run.json") == len(of_run) - 1
+    of_scores = [path.suffix for path in named if path.parent.name == "scores"]
+    assert of_scores == [".parquet", ".json"] * 2
+
+
+def test_a_run_cut_off_at_any_write_is_finished_by_the_same_command(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    replace = os.replace
+
+    def cut_off_after(allowed: int) -> bool:
+        """Whether a run that may rename so many files came to its end."""
+        left = iter(range(allowed))
+
+        def replace_or_die(source: Path, target: Path) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", replace_or_die)
+        try:
+            done(results, *TINY, TOKENS)
+        except KeyboardInterrupt:
+            assert not list(results.glob("default/*/run.json"))
+            return False
+        return True
+
+    attempts = next(allowed for allowed in range(20) if cut_off_after(allowed))
+    assert attempts >= 4
+    [record] = results.glob("default/*/run.json")
+    assert values(record.parent) == values(undisturbed)
+
+
+def test_a_changed_configuration_is_not_what_completions_are_written_by(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = copied / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+    for words in (["complete", str(copied), "Human: "], ["run", "--config-from", str(copied)]):
+        assert status_of(words) == 2
+        assert f"{path} is damaged" in capsys.readouterr().err

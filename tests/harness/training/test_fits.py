@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from harness.cli.score_files import score_files
 from harness.common.errors import UserError
-from harness.common.results_folder import ResultsFolder
+from harness.common.results_folder import FIT_FILE, ResultsFolder
+from harness.common.sealed import without_seal, write_sealed
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Prompt
@@ -280,7 +281,7 @@ def test_what_is_no_finished_fit_is_told_with_what_is_missing(corpus, tmp_path: 
     with pytest.raises(UserError, match="is damaged"):
         load_fit(fit.folder, CPU)
     (fit.folder / "fit.json").unlink()
-    with pytest.raises(UserError, match=r"not a finished fit \(fit\.json is missing\)"):
+    with pytest.raises(UserError, match=r"fit\.json is damaged: it is missing"):
         load_fit(fit.folder, CPU)
 
 
@@ -303,5 +304,9 @@ def test_n_gram_weights_that_point_outside_their_arrays_are_refused_by_name(corp
     folder = fit_of(corpus, tmp_path, *COMMON, "model=ngram", "model.order=2", "tokenizer=byte").folder
     weights = load_file(folder / WEIGHTS_FILE)
     save_file({**weights, "tokens": torch.full_like(weights["tokens"], 715827882)}, folder / WEIGHTS_FILE)
+    with pytest.raises(UserError, match="its content is not what was written"):
+        load_fit(folder, CPU)
+    sealed = json.loads((folder / FIT_FILE).read_text())
+    write_sealed(folder / FIT_FILE, without_seal(sealed), sealed["files"])
     with pytest.raises(UserError, match=f"{re.escape(str(folder / WEIGHTS_FILE))} can't be used: the array 'tokens'"):
         load_fit(folder, CPU)

@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 
 from harness.common.errors import UserError
 from harness.common.results_folder import FIT_FILE, ResultsFolder
+from harness.common.sealed import write_sealed
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.decoding.penalties import CountPenalty, NoRepeatNGram
 from harness.completion.decoding.transform import Chooser, Transform
@@ -172,7 +173,7 @@ def test_a_transform_that_remembers_is_refused() -> None:
 def test_a_draft_of_other_tokens_is_refused() -> None:
     strategy = DecodingStrategy(Draw(), {}, Speculative("other"))
     engine = Engine(table(0), LETTERS, strategy, find_model=lambda name: (table(1), LetterTokenizer(9)))
-    with pytest.raises(UserError, match="other tokens"):
+    with pytest.raises(UserError, match="another tokenizer than the model it drafts for"):
         engine.complete([Prompt("a", 3)])
 
 
@@ -186,8 +187,7 @@ def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(other_models, "load_fit", load_fit)
     for name in ("draft", "other"):
-        results.fit(name).mkdir(parents=True)
-        (results.fit(name) / FIT_FILE).touch()
+        write_sealed(results.fit(name) / FIT_FILE, {"fit_id": name})
     find_model = other_models.OtherModels(Workshop(results, torch.device("cpu")))
     requests = [[Complete("ab", 3)] for _ in range(300)]
     seeds = [[seed] for seed in range(300)]

@@ -81,6 +81,25 @@ def test_a_damaged_file_is_made_again(empty_cache: Path, damage: bytes) -> None:
     assert np.load(file).tolist() == expected
 
 
+def test_a_file_with_another_id_is_made_again(empty_cache: Path) -> None:
+    expected = _tokens(CORPUS)
+    (file,) = (empty_cache / "tokens").iterdir()
+    whole = file.read_bytes()
+    ab, ax = (np.array([ord("a"), ord(letter)], np.uint16).tobytes() for letter in "bx")
+    assert whole.count(ab) == 1
+    file.write_bytes(whole.replace(ab, ax))
+    assert _tokens(CORPUS) == expected
+
+
+def test_any_bit_of_a_file_counts(empty_cache: Path) -> None:
+    expected = _tokens(CORPUS)
+    (file,) = (empty_cache / "tokens").iterdir()
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 5):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        assert _tokens(CORPUS) == expected, place
+
+
 def test_a_cut_off_file_is_made_again(empty_cache: Path) -> None:
     expected = _tokens(CORPUS)
     (file,) = (empty_cache / "tokens").iterdir()

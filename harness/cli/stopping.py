@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM end the program within two seconds, with status 130 and 143, whatever it is doing.
+
+The first signal raises an exception, so that the program ends in good order. That may not be enough: compiled code sees
+no exception until it returns, and some libraries swallow it or make another one of it. So a thread of ours waits a
+moment, and then ends the process. Nothing finished is lost by that: files are written whole or not at all, and the
+mirror into wandb ends with its input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+_SECONDS_TO_END = 1.0
+_SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
+
+
+class Terminated(BaseException):
+    """SIGTERM."""
+
+
+_SAID = {
+    signal.SIGINT: "interrupted. Nothing finished is lost; the same command goes on from here.",
+    signal.SIGTERM: "terminated. Nothing finished is lost; the same command goes on from here.",
+}
+
+
+def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
+    """What `do` returns; a signal that comes before that ends the process. Only for the main thread of a process of
+    ours.
+
+    handles_interrupts: whether `do` knows what to do on Ctrl-C, and may go on after it.
+    """
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if not received:  # the second one finds the program ending already
+            received.append(number)
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    watched = [signal.SIGTERM] if handles_interrupts else [signal.SIGTERM, signal.SIGINT]
+    _watch(watched)
+    for number in watched:
+        signal.signal(number, stop)
+    status = 0
+    try:
+        status = do()
+    except KeyboardInterrupt:
+        received.append(signal.SIGINT)
+    except BaseException:  # whatever a library made of it
+        if not received:
+            raise
+    if not received:
+        return status
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    _end(received[0])
+
+
+def _watch(numbers: list[signal.Signals]) -> None:
+    """Start a thread that ends the process a while after one of these signals has come."""
+    arriving, written_by_python = socket.socketpair()
+    written_by_python.setblocking(False)
+    signal.set_wakeup_fd(written_by_python.detach(), warn_on_full_buffer=False)
+
+    def wait_and_end() -> None:
+        while (number := arriving.recv(1)[0]) not in numbers:
+            pass
+        time.sleep(_SECONDS_TO_END)
+        _end(number)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
+
+
+def _end(number: int) -> NoReturn:
+    """Tell the user, past whatever holds sys.stderr, and end the process: taking the interpreter down may last seconds,
+    and waits for threads."""
+    shown = _SHOW_CURSOR if os.isatty(2) else ""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{shown}\nbakeoff: {_SAID[signal.Signals(number)]}\n".encode())
+    os._exit(128 + number)
+
+
+def open_closed_streams() -> None:
+    """Give standard streams that were closed when the process began an end that takes everything and gives nothing.
+
+    Without it the next file that is opened would stand for them, and take in what libraries say.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
