@@ -133,7 +133,6 @@ def test_data_that_fail_to_load_end_the_command_and_name_it(tmp_path: Path) -> N
     ("error", "status", "said"),
     [
         (UserError("give more text"), 2, "bakeoff: give more text\n"),
-        (KeyboardInterrupt(), 130, "the same command goes on from here"),
         (OSError(errno.ENOSPC, "No space left on device", "a.txt"), 1, "(a.txt): No space left on device. Nothing"),
         (PermissionError(errno.EACCES, "Permission denied"), 1, "refused to write or read: Permission denied"),
     ],
