@@ -39,6 +39,16 @@ def main() -> None:
     sys.exit(ending_on_signals(lambda: status_of(words), handles_interrupts))
 
 
+class _ToStderr(logging.Handler):
+    """Writes to what sys.stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr)
+        except Exception:
+            self.handleError(record)
+
+
 def status_of(words: Sequence[str]) -> int:
     """Run the command line; its exit status. What a signal raises passes through."""
     parser = _parser()
@@ -49,7 +59,7 @@ def status_of(words: Sequence[str]) -> int:
     arguments.rest = rest
     log = logging.getLogger("bakeoff")
     if not log.handlers:
-        log.addHandler(logging.StreamHandler())
+        log.addHandler(_ToStderr())
     log.setLevel(logging.INFO)
     log.propagate = False
     # Nothing is looked for on a network at run time; the libraries read these when they load.

@@ -90,7 +90,9 @@ def test_a_group_weighs_its_tasks_by_their_size_and_chance_is_that_of_the_choice
     assert (group.estimate.n_total, group.estimate.reason) == (43, "lm_eval's own standard error")
 
 
-def test_a_question_s_numbers_are_those_that_stand_alone(tasks: Path) -> None:
+def test_a_question_s_numbers_and_of_bits_per_byte_its_nats_and_bytes(tasks: Path) -> None:
     asked = questions(tasks, "toy_sums", "toy_texts", limit=1)
     assert numbers(asked.by_id["toy_sums/0"], [(-1.5, True)]) == {"toy_sums.acc": 1.0, "toy_sums.perplexity": -1.5}
-    assert numbers(asked.by_id["toy_texts/0"], [-1.5]) == {}  # each is a pair: nats and a size
+    [nats, num_bytes] = numbers(asked.by_id["toy_texts/0"], [-1.5]).items()
+    assert nats == ("toy_texts.bits_per_byte.nats", 1.5)
+    assert num_bytes == ("toy_texts.bits_per_byte.bytes", len(TEXTS[0].encode()))

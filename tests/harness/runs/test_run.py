@@ -80,7 +80,7 @@ def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> Non
     shutil.copytree(first.parent.parent, results)
     fit = results / "fits" / RunRecord.read(first).fit_id / "fit.json"
     fit.write_text("{}")
-    with pytest.raises(UserError, match=r"fit\.json is damaged: .* bakeoff run --config-from "):
+    with pytest.raises(UserError, match=r"fit\.json is damaged: .*`bakeoff run --config-from "):
         done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
