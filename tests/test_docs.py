@@ -22,7 +22,6 @@ from harness.cli.main import status_of
 from harness.config.compose import compose
 from harness.runs import settings as run_settings
 from harness.runs import sweep as sweeps
-from harness.text.data.disk_cache import CACHE_VARIABLE
 from tests.conftest import ROOT
 from tests.harness.lm_eval.tasks import SUMS, write_tasks
 from tests.peers import write_gpt2, write_tokenizer

@@ -13,25 +13,30 @@ from harness.training.fit_folder import fit_facts
 
 
 def find_run(name: str, results: Path) -> Path:
-    """The folder of the run with that id, unique prefix or path. UserError where there is none, or more than one."""
+    """The folder of a run. name: its path, its id, or the beginning of its id; the last two also as EXPERIMENT/ID.
+
+    UserError where there is no such run, or more than one.
+    """
     if name and is_run(Path(name)):
         return Path(name)
     folders = ResultsFolder(results).runs() if results.is_dir() else []
-    exact = [folder for folder in folders if folder.name == name]
-    matching = exact or [folder for folder in folders if folder.name.startswith(name)]
+    experiment, _, run_id = name.rpartition("/")
+    candidates = [folder for folder in folders if folder.parent.name == experiment] if experiment else folders
+    exact = [folder for folder in candidates if folder.name == run_id]
+    matching = exact or [folder for folder in candidates if folder.name.startswith(run_id)]
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise UserError(
             f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more "
-            "of the id, or the folder."
+            f"of the id, the experiment too ({matching[0].parent.name}/{run_id}), or the folder."
         )
     if not folders:
         raise UserError(
             f"no run {name!r}: {results.resolve()} holds no runs. Make one with `bakeoff run`, or name "
             "the folder with --results."
         )
-    names = [folder.name for folder in folders]
+    names = [f"{folder.parent.name}/{folder.name}" if experiment else folder.name for folder in folders]
     raise UserError(
         f"no run {name!r} in {results.resolve()}.{closest(name, names)} `bakeoff list runs` shows all {len(names)}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,20 @@ def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: P
     assert find_run(record.run_id, results) == folder
     assert find_run(record.run_id[:-1], results) == folder
     assert find_run(str(folder), results / "nowhere") == folder
+
+
+def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
+    results: Path, record: RunRecord, tmp_path: Path
+) -> None:
+    for experiment in ("first", "second"):
+        shutil.copytree(results / "default" / record.run_id, tmp_path / experiment / record.run_id)
+    for experiment in ("first", "second"):
+        folder = tmp_path / experiment / record.run_id
+        assert find_run(f"{experiment}/{record.run_id}", tmp_path) == folder
+        assert find_run(f"{experiment}/bigram", tmp_path) == folder
+    for name, said in ((record.run_id, "fits 2 runs.*first/bigram"), ("third/bigram", "no run 'third/bigram'.*all 2")):
+        with pytest.raises(UserError, match=said):
+            find_run(name, tmp_path)
 
 
 @pytest.mark.parametrize(
