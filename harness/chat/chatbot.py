@@ -100,6 +100,20 @@ class Chatbot:
         """From now on decode by this strategy."""
         self.engine = dataclasses.replace(self.engine, strategy=strategy)
 
+    def load(self, engine: Engine, form: TranscriptFormat) -> None:
+        """From now on another model answers, in its own format; the conversation goes on.
+
+        UserError, and all stays as it was, where its format refuses what was said, or doesn't have the speakers.
+        """
+        before = self.engine, self.form
+        self.engine, self.form = engine, form
+        try:
+            form.render(self.transcript)
+            self.talk_as(self.person, self.partner)
+        except UserError:
+            self.engine, self.form = before
+            raise
+
     def say(self, text: str) -> Iterator[str]:
         """Add the person's line; yields the reply in pieces. The pieces so far are in the transcript, even if the
         caller never takes the rest.

@@ -33,7 +33,7 @@ from harness.common.sealed import (
     without_seal,
     write_sealed,
 )
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import LADDER_METRIC, Metric
 
 log = logging.getLogger("bakeoff")
 
@@ -120,6 +120,18 @@ class RunRecord:
     """Of the fit's weights, settings and tokenizer: a fit that was made again may be another one. None: there was no
     fit."""
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    def headlines(self) -> list[Metric]:
+        """One metric of each eval: bits per byte where it has them, else the first that can be better or worse."""
+        chosen: dict[str, Metric] = {}
+        for metric in self.metrics:
+            if metric.slice != "all":
+                continue
+            if metric.metric == LADDER_METRIC:
+                chosen[metric.eval] = metric
+            elif metric.higher_is_better is not None:
+                chosen.setdefault(metric.eval, metric)
+        return list(chosen.values())
 
     def write(self, folder: Path) -> None:
         """Write run.json, sealed over the run's other files."""
