@@ -1,6 +1,6 @@
 """Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
 
-What a step of the first loop reads, and what is learnt from it, is for a stage to say (harness/training/stages.py).
+A stage decides what a step of the first loop reads and which loss it lowers (harness/training/stages.py).
 Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),
 and a checkpoint holds all that the next step needs: so a fit that was killed and started again ends with the same
 weights as one that was not.
@@ -45,14 +45,14 @@ def fit(
     unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
     """
     if isinstance(model, NeuralModel):
-        # more text than the budget has tokens is never read
+        # text beyond the token budget is never read
         stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
         return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)
     if isinstance(model, CountingModel):
         return _fit_by_counting(model, stream, validation, budget, folder)
     raise UserError(
         f"model={model.config.family} can't be fitted: {type(model).__name__} is neither a CountingModel nor a "
-        "NeuralModel. Derive it from one of them, or set is_fitted in its config where its weights are there already."
+        "NeuralModel. Derive it from one of them, or set is_fitted in its config if it comes with its weights."
     )
 
 
@@ -69,7 +69,7 @@ def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dic
 
 
 def take(model: LanguageModel, validation: Validation) -> tuple[Spent, list[dict[str, Any]]]:
-    """A model whose weights were there already: nothing is spent on it here, and its curve is one row."""
+    """A model that comes with its weights: nothing is spent on it here, and its curve is one row."""
     spent = Spent()
     return spent, [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 
