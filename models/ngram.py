@@ -1,4 +1,4 @@
-"""N-grams: the next token depends on the last few, by counts of what followed them in training.
+"""N-grams: the next token depends on the last few, by counts of the tokens that followed them in training.
 
 A model is a back-off model over a trie of n-grams, and what it remembers of the past is one node of it
 (models/ngrams/trie.py): the longest end of the text that is a context. Training counts (models/ngrams/counting.py),
@@ -269,8 +269,12 @@ class NGram(CountingModel):
             "parameters": self.parameters,
         }
         if self._counts is not None:
-            kept = self._counts
-            arrays |= {"counts": kept.counts, "tail": kept.tail, "num_tokens": np.array([kept.num_tokens])}
+            counted = self._counts
+            arrays |= {
+                "counts": counted.counts,
+                "tail": counted.tail,
+                "num_tokens": np.array([counted.num_tokens]),
+            }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
