@@ -281,7 +281,7 @@ class TorchModel(LanguageModel, nn.Module):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that the optimizer treats alike."""
+    """Parameters that the optimizer treats in the same way."""
 
     parameters: Sequence[nn.Parameter]
     is_decayed: bool

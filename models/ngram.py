@@ -62,14 +62,14 @@ class NGramConfig(ModelConfig):
     backoff_factor: float = 0.4
     """Of stupid_backoff: what a shorter context's score is multiplied by; above 0, up to 1."""
     cutoffs: list[int] = field(default_factory=lambda: [0])
-    """By n-gram length from 1 up: n-grams that occur at most so often are left out; the last holds for all longer ones.
-    0 first (single tokens stay), and never falling."""
+    """By n-gram length from 1 up: n-grams that occur at most this often are left out; the last holds for all longer
+    ones. It begins with 0 (single tokens stay), and never falls."""
     prune_threshold: float = 0.0
     """N-grams that raise the perplexity by less than this share of it are left out (Stolcke 1998); 0 or more."""
     keep_counts: bool = False
     """Whether the fit keeps its counts, so that it can be continued with more text."""
     counting_megabytes: int = field(default=1024, metadata={"changes_results": False})
-    """Most memory for counting, the finished model apart; above it, sorted runs go to disk. 1 or more."""
+    """Most memory for counting, without the finished model; above it, sorted runs go to disk. 1 or more."""
 
     def __post_init__(self) -> None:
         check_option(self, "order", self.order == "inf" or 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}, or inf")

@@ -250,8 +250,8 @@ def _append(window: Tensor, held: Sequence[int], tokens: Tensor, done: Sequence[
     """Each row's window (B, at least held), and after it tokens[b, done[b] :][: counts[b]]."""
     longest = max(before + count for before, count in zip(held, counts, strict=True))
     appended = window.new_zeros(len(held), longest)
-    kept = min(longest, window.shape[1])
-    appended[:, :kept] = window[:, :kept]
+    num_copied = min(longest, window.shape[1])
+    appended[:, :num_copied] = window[:, :num_copied]
     if all(len(set(values)) == 1 for values in (held, done, counts)):
         appended[:, held[0] :] = tokens[:, done[0] : done[0] + counts[0]]
         return appended

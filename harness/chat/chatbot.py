@@ -25,7 +25,7 @@ MOST_NEW_TOKENS = 300
 
 @dataclass
 class Exchange:
-    """What the person said, and what the model answers."""
+    """A line of the person, and the model's answer."""
 
     said: Turn
     partner: str
@@ -59,8 +59,8 @@ class Chatbot:
     ) -> None:
         """person, partner: who speaks, by the format's names. system: what a system turn says at the beginning; '':
         there is none. max_new_tokens: of each reply; None: MOST_NEW_TOKENS, or half of the model's window if that is
-        less. stops: whether a reply ends where the model hands over; otherwise it goes on to its length, and the model
-        writes the person's lines too.
+        less. stops: whether a reply ends where the model hands over; otherwise it continues to its length, and the
+        model writes the person's lines too.
 
         UserError for a speaker that the format doesn't have, and for replies as long as the model's window.
         """

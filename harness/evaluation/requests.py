@@ -67,7 +67,7 @@ class Score:
     values: Mapping[str, float | None]
     """Measures by name; None: it could not be measured."""
     answer: str = ""
-    """What the model said, where it said something. Hostile text: escape it wherever it is shown."""
+    """The model's text, where it wrote one. It is untrusted: escape it where it is shown."""
     finish_reason: str | None = None
     nats: float | None = None
     num_tokens: int | None = None

@@ -70,7 +70,8 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> 
             raise ValueError(f"the metric {metric.metric} of {metric.slice} has neither a value nor a reason why not")
         if metric.baseline_of is not None and metric.baseline_of not in names:
             raise ValueError(
-                f"the metric {metric.metric} stands beside {metric.baseline_of!r}, which is no metric of {eval.name}"
+                f"the metric {metric.metric} is shown beside {metric.baseline_of!r}, which is not a metric "
+                f"of {eval.name}"
             )
         if metric.formula is not None and metric.value is not None:
             if metric.slice not in slices:

@@ -23,7 +23,7 @@ TRAIN_STATE_FILE = "train_state.safetensors"
 
 
 class Checkpoint:
-    """The file from which an unfinished fit goes on: tensors in named parts, facts, and a digest of both."""
+    """The file from which an unfinished fit continues: tensors in named parts, facts, and a digest of both."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -2,7 +2,7 @@
 
 A fit is a model with its weights, its tokenizer and its training curve, under results/fits/<fit_id>. The id is a hash
 of everything that the weights depend on. Two processes that want the same fit: one makes it, the other waits for it. A
-fit that was killed goes on from its checkpoint.
+fit that was killed continues from its checkpoint.
 """
 
 from __future__ import annotations

@@ -126,14 +126,14 @@ def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
     if settings.model.is_fitted:
         raise UserError(
             f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
-            "already and isn't trained here, so it can't go on from a fit. Leave training.continue_from out."
+            "already and isn't trained here, so it can't continue a fit. Leave training.continue_from out."
         )
     earlier = load_fit(workshop.folder(settings.training.continue_from), workshop.device)
     config = solve_width(settings.model, settings.budget.num_params, earlier.tokenizer.vocab_size)
     if earlier.model.config != config or isinstance(config, CombinedConfig):
         raise UserError(
-            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't go on as {config}. "
-            "Give this run the same model options, or continue from another run."
+            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't be continued "
+            f"as {config}. Give this run the same model options, or continue from another run."
         )
     return earlier
 
@@ -150,7 +150,7 @@ def _train(
     """A model of a family that learns from text itself, fitted."""
     if earlier is not None:
         model = earlier.model
-        log.info("going on from fit %s", earlier.id)
+        log.info("continuing fit %s", earlier.id)
     else:
         model = _build(settings, tokenizer, device)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)

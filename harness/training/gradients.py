@@ -92,7 +92,7 @@ class GradientFit:
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
         if self._resume():
-            say(f"going on from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+            say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         saved = time.perf_counter()
         with Progress("training", 100, "%") as progress, torch.random.fork_rng():
             while self.fraction < 1:

@@ -37,7 +37,7 @@ class Training:
     checkpoint_seconds: float = 10.0
     """A checkpoint for resuming is written when this many seconds have passed since the last."""
     continue_from: str | None = None
-    """A run whose fit this one goes on from, with its tokenizer: more text is counted, or its weights are trained on.
+    """A run whose fit this one continues, with its tokenizer: more text is counted, or its weights are trained on.
     None: from nothing."""
 
     def __post_init__(self) -> None:

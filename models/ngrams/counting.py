@@ -87,7 +87,7 @@ class Counter:
     def __init__(
         self, order: int, vocab_size: int, start_token: int, memory_bytes: int, scratch: Path | None = None
     ) -> None:
-        """memory_bytes: the most that tables and sorting may take, the trie apart. scratch: the folder below which
+        """memory_bytes: the most that tables and sorting may take, without the trie. scratch: the folder below which
         sorted runs are written; None: the system's for temporary files.
         """
         self.layout = Layout.of(order, vocab_size)
@@ -141,7 +141,7 @@ class Counter:
         self._runs.append((keys, -counts))
 
     def counts(self) -> Counts:
-        """All that was counted, as a trie. Called once, at the end: `go_on_from` continues from it."""
+        """All counts, as a trie. Called once, at the end: `go_on_from` continues from it."""
         self._count(self._pending, len(self._pending))
         if self._runs:
             self._write_run()

@@ -69,7 +69,7 @@ class KeyValueCache(StoredCache[Tensor]):
         return stored[0], stored[1]
 
     def places(self) -> NDArray[np.float32]:
-        """All that is stored, as an array of the storage's own shape, to be written into as `write` does."""
+        """All that is stored, as an array in the storage's shape, to be written into as `write` does."""
         stored: NDArray[np.float32] = self._storage.data.numpy()
         return stored
 
