@@ -45,9 +45,9 @@ class Budget:
         return max(used / limit for used, limit in spent if limit is not None)
 
 
-def missed_by(config: ModelConfig, wanted: int | None, actual: int) -> float | None:
-    """(actual - wanted) / wanted parameters; None where no number was set, or the family has no use for it."""
-    return None if wanted is None or not config.uses_num_params else actual / wanted - 1
+def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
+    """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
+    return None if asked is None or not config.uses_num_params else got / asked - 1
 
 
 def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:

@@ -45,7 +45,7 @@ def fit(
     unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
     """
     if isinstance(model, NeuralModel):
-        # text beyond the token budget is never read
+        # more text than the budget has tokens is never read
         stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
         return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)
     if isinstance(model, CountingModel):
