@@ -1,12 +1,12 @@
 """Compression: the proof that bits per byte are honest. No decoding strategy is involved.
 
-Held-out text is really written to a file with an entropy coder that the model's next-token distributions drive, and
+Held-out text is actually written to a file with an entropy coder that the model's next-token distributions drive, and
 read again by a fresh copy of the model (harness/scoring/compression.py). The text must come back, and the file must be
-as long as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; else there is no size to report. A model that
-peeks ahead when it scores, or whose probabilities add up to more than one, fails.
+as long as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; otherwise no size is reported. A model that
+looks ahead when it scores, or whose probabilities add up to more than one, fails.
 
-The same bytes by gzip, bzip2, xz and zstd at their strongest stand beside it. They carry no model: so the size with
-everything that reading takes, the model's weights and the tokenizer, is there as well.
+The same bytes by gzip, bzip2, xz and zstd at their strongest are reported for comparison. Those files need no model,
+so the size that includes the model's weights and the tokenizer is reported too.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Compression(Eval):
     why_no_samples: ClassVar[str] = "the data set has no test documents"
 
     max_bytes: int = 10_000
-    """The first so many bytes of each source's test documents are compressed; 4 or more."""
+    """How many bytes of each source's test documents are compressed, from the first on; 4 or more."""
 
     def __post_init__(self) -> None:
         if self.max_bytes < 4:
@@ -63,14 +63,14 @@ class Compression(Eval):
 
     def _texts(self, corpus: Corpus) -> dict[str, tuple[str, ...]]:
         """By source, the documents to compress; the last may be cut short."""
-        found: dict[str, tuple[str, ...]] = {}
+        texts: dict[str, tuple[str, ...]] = {}
         left: dict[str, int] = {}
         for document in corpus.test:
             room = left.get(document.source, self.max_bytes)
             if text := _beginning(document.text, room):
-                found[document.source] = (*found.get(document.source, ()), text)
+                texts[document.source] = (*texts.get(document.source, ()), text)
             left[document.source] = max(0, room - document.num_bytes)
-        return found
+        return texts
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         return [Compress(self._texts(material.corpus)[sample.id])]
@@ -89,23 +89,23 @@ class Compression(Eval):
         return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=len(data))
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found = []
+        metrics = []
         per_byte = Formula("file_bytes", "num_bytes", 8.0)
         for name, part in slices_of(rows):
             size = estimated(part, per_byte)
             if refusal := _refusal(part):
                 size = Estimate(None, 0, len(part), reason=refusal)
             decoder = 8 * float(measured(part, "decoder_bytes").iloc[0] / part["num_bytes"].sum())
-            found += [
+            metrics += [
                 metric_of(self, _SIZE, size, "bits/byte", False, name, formed_by=per_byte),
                 metric_of(self, "with_decoder_bits_per_byte", shifted(size, decoder), "bits/byte", False, name),
                 *(mean_metric(self, Measure(measure), part, name) for measure in ("restored", "as_claimed")),
             ]
-            found += [self._baseline(compressor, part, name) for compressor in COMPRESSORS]
-        return found
+            metrics += [self._baseline(compressor, part, name) for compressor in COMPRESSORS]
+        return metrics
 
     def _baseline(self, compressor: str, part: pd.DataFrame, name: str) -> Metric:
-        """What another compressor makes of the same bytes."""
+        """The size of the same bytes under another compressor."""
         per_byte = Formula(f"{compressor}_bytes", "num_bytes", 8.0)
         return metric_of(
             self,
@@ -120,7 +120,7 @@ class Compression(Eval):
 
 
 def _beginning(text: str, max_bytes: int) -> str:
-    """As many characters of a text as fit into so many bytes."""
+    """As many characters of a text as fit into `max_bytes`."""
     sizes = range(len(text) + 1)
     return text[: bisect.bisect_right(sizes, max_bytes, key=lambda size: len(encode_utf8(text[:size]))) - 1]
 
@@ -135,9 +135,9 @@ def _as_claimed(answer: Compressed) -> bool | None:
 
 def _refusal(rows: pd.DataFrame) -> str | None:
     """Why files of these sizes prove nothing; None where they do."""
-    found = {
+    problems = {
         "texts have no probability under the model": measured(rows, "file_bytes").isna().sum(),
         "texts did not come back": (measured(rows, "restored") == 0).sum(),
         "files are not as long as scoring their texts claims": (measured(rows, "as_claimed") == 0).sum(),
     }
-    return "; ".join(f"{count} of {len(rows)} {what}" for what, count in found.items() if count) or None
+    return "; ".join(f"{count} of {len(rows)} {problem}" for problem, count in problems.items() if count) or None

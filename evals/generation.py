@@ -1,15 +1,15 @@
 """Generation: what the decoding strategy does to the text.
 
-Hardly any of it is good or bad by itself, so the same figures of the real continuations stand beside it, as real_NAME.
-Prompts are stretches of held-out documents; the model goes on from each several times, for as many tokens as the real
+Few of these figures are good or bad by themselves, so those of the real continuations are given too, as real_NAME.
+Prompts are stretches of held-out documents; the model continues each several times, for as many tokens as the real
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
 are of the words of all texts together, one completion a prompt, as there is one real continuation.
-evals/generation_parts/variety.py and evals/generation_parts/copying.py say what each of them is.
+evals/generation_parts/variety.py and evals/generation_parts/copying.py define them.
 
-`reference_bits_per_byte` is how well the texts are expected by a model that is the same for all runs of a comparison:
-an option of this eval, and so a part of what its scores depend on. Real text has about the bits that this model needs
-for held-out text; gibberish has more, and what a strategy that plays safe writes has far fewer.
+`reference_bits_per_byte` is how many bits a reference model needs for the texts. It is the same model for all runs of a
+comparison, and an option of this eval. Real text needs about as many bits as held-out text does; gibberish needs more,
+and the text of a cautious strategy far fewer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MEANS = (
     ("copied", "share", False),
     ("completion_bytes", "bytes", None),
 )
-# Of all texts' words together: the unit, the statistic, and why there may be none.
+# Of all texts' words together: the unit, the statistic, and the reason where it has no value.
 _POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
     **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
     "zipf_exponent": ("exponent", zipf_exponent, "fewer than 10 words occur 5 times"),
@@ -66,9 +66,9 @@ class Generation(Eval):
     reference: ModelConfig
     """The model that all texts are measured against: fitted to the bytes of the training text, once through."""
     num_prompts: int = 64
-    """Stretches of held-out documents to go on from."""
+    """Stretches of held-out documents to continue."""
     num_completions: int = 4
-    """Completions of each prompt; 2 or more, for what they share is measured."""
+    """Completions of each prompt; 2 or more, because what they share is measured."""
     prompt_chars: int = 200
     """Characters of each prompt."""
     continuation_chars: int = 240
@@ -79,7 +79,7 @@ class Generation(Eval):
 
     def samples(self, material: Material) -> Iterable[Sample]:
         length = self.prompt_chars + self.continuation_chars
-        found = []
+        drawn = []
         for document in material.corpus.test:
             for begin in range(0, len(document.text) - length + 1, length):
                 cut, end = begin + self.prompt_chars, begin + length
@@ -90,9 +90,9 @@ class Generation(Eval):
                     cluster=document.cluster,
                     slices={"source": document.source},
                 )
-                found.append((seed_of(self.name, sample.id), sample))
-        # the draws shuffle, so that a smaller eval asks part of what a larger one asks
-        return [sample for _, sample in sorted(found, key=lambda pair: pair[0])[: self.num_prompts]]
+                drawn.append((seed_of(self.name, sample.id), sample))
+        # sorted by hashes: a smaller eval asks a part of what a larger one asks
+        return [sample for _, sample in sorted(drawn, key=lambda pair: pair[0])[: self.num_prompts]]
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         length = len(material.tokenizer.encode(sample.target))
@@ -118,7 +118,7 @@ class Generation(Eval):
         )
 
     def _reference_nats(self, prompt: str, texts: Sequence[str], material: Material) -> list[float | None]:
-        """What each text costs the reference model after the prompt; None where it has no probability."""
+        """The nats of each text after the prompt under the reference model; None where it has no probability."""
         model, tokenizer = material.reference_model(self.reference)
         before = tokenizer.encode(prompt)
         logprobs = document_logprobs(model, [np.concatenate([before, tokenizer.encode(text)]) for text in texts])
@@ -126,16 +126,16 @@ class Generation(Eval):
         return [likelihood(model, nats(scored), len(scored)).nats for scored in after]
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        found: list[Metric] = []
+        metrics: list[Metric] = []
         for name, part in slices_of(rows):
-            found += self._of_texts(name, part, "", "answer", Formula("nats", "num_bytes", BITS_PER_NAT))
-            found.append(mean_metric(self, Measure("diversity", higher_is_better=None), part, name))
+            metrics += self._of_texts(name, part, "", "answer", Formula("nats", "num_bytes", BITS_PER_NAT))
+            metrics.append(mean_metric(self, Measure("diversity", higher_is_better=None), part, name))
             real_bits = Formula("real_nats", "real_completion_bytes", BITS_PER_NAT)
-            found += self._of_texts(name, part, "real_", "target", real_bits)
-        return found
+            metrics += self._of_texts(name, part, "real_", "target", real_bits)
+        return metrics
 
     def perfect_answer(self, sample: Sample) -> str:
-        """There is none: even what people wrote repeats and copies here and there."""
+        """There is none: even people's texts repeat and copy at times."""
         return ""
 
     def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
@@ -149,7 +149,7 @@ class Generation(Eval):
             higher_is_better: bool | None = None,
             formed_by: Formula | None = None,
         ) -> Metric:
-            """A measure of these texts; real ones are neither better nor worse, but stand beside the model's."""
+            """A measure of these texts; for real texts, the baseline of the model's."""
             better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
             return metric_of(
                 self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline

@@ -4,7 +4,7 @@ Each held-out document is scored whole, from its first token. Numbers come from 
 (MacKay 2003, chapter 6, on code lengths; the word and byte perplexities as lm-evaluation-harness defines them).
 
 Two slices are of tokens rather than of documents. `position`: where in its document a token begins, in bytes, over the
-same documents at every place (those of at least `curve_bytes`), so that the curve shows what more context is worth and
+same documents at every position (those of at least `curve_bytes`), so that the curve shows what more context is worth,
 not which documents are long. `times_seen`: how often the token occurs in the training text, whatever part of it a
 budget lets a model read.
 """
@@ -50,9 +50,9 @@ class Perplexity(Eval):
     why_no_samples: ClassVar[str] = "the data set has no test documents"
 
     max_documents: int | None = None
-    """Score only the first so many test documents; None: all."""
+    """How many test documents are scored, from the first on; None: all."""
     curve_bytes: int = 2048
-    """How far into a document the curve by position goes; it rests on the documents of at least that length. 16 or
+    """How far into a document the curve by position goes; it is over the documents of at least that length. 16 or
     more."""
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Perplexity(Eval):
         return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=num_bytes, parts=parts)
 
     def _parts(self, text: str, scores: TokenScores, material: Material) -> dict[str, dict[str, Score]]:
-        """What of a document belongs to each slice of tokens."""
+        """The parts of a document that belong to each slice of tokens."""
         tokens = material.tokenizer.encode(text)
         sizes = token_sizes(material.tokenizer, text, tokens)
         counts = training_counts(material.corpus, material.tokenizer)[tokens]
@@ -106,23 +106,23 @@ class Perplexity(Eval):
         }
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        return [one for name, part in slices_of(rows) for one in self._of_slice(name, part)]
+        return [metric for name, part in slices_of(rows) for metric in self._of_slice(name, part)]
 
     def _of_slice(self, name: str, part: pd.DataFrame) -> Iterator[Metric]:
-        """The measures of a slice from the totals of its documents; tokens of one kind have no words, and no chance."""
+        """The measures of a slice from the totals of its documents; slices of tokens have no words and no chance."""
         sizes = {"byte": "num_bytes", "token": "num_tokens"}
-        whole = "num_words" in measures_of(part)
-        if whole:
+        is_of_documents = "num_words" in measures_of(part)
+        if is_of_documents:
             sizes |= {"char": "num_chars", "word": "num_words"}
         formulas = {unit: Formula("nats", size, BITS_PER_NAT) for unit, size in sizes.items()}
         per = {unit: estimated(part, formula) for unit, formula in formulas.items()}
         if refused := part["nats"].isna().sum():
-            # The rest would be the documents that the model likes.
+            # The others alone would be the documents that suit the model.
             reason = f"the model gives {refused} of {len(part)} documents no probability"
             per = dict.fromkeys(sizes, Estimate(None, 0, len(part), reason=reason))
         for unit in ("byte", "char"):
             if unit in per:
-                chance = 8.0 if whole and unit == "byte" else None
+                chance = 8.0 if is_of_documents and unit == "byte" else None
                 bits = f"bits_per_{unit}"
                 yield metric_of(self, bits, per[unit], f"bits/{unit}", False, name, chance, formed_by=formulas[unit])
         for unit in ("token", "word", "byte"):
@@ -141,9 +141,9 @@ def training_counts(corpus: Corpus, tokenizer: Tokenizer) -> Ids:
 
 
 def _buckets(numbers: Ids, first: int, factor: int, end: int | None = None) -> Iterator[tuple[str, Flags]]:
-    """Where numbers (N,) lie in each bucket that holds some of them: 0 to first - 1, to first x factor - 1, and so on.
+    """Flags (N,) for each bucket that isn't empty: numbers from 0 to first - 1, to first x factor - 1, and so on.
 
-    Named as '10-99'. end: numbers from there up are in none.
+    Named as '10-99'. Numbers from `end` on are in no bucket.
     """
     low, high = 0, first
     stop = int(numbers.max(initial=-1)) + 1 if end is None else end

@@ -1,8 +1,8 @@
 """What families with a carried state share: all that a row has read is in a few tensors of a fixed size.
 
-A recurrent network is one, a state-space model another. A family says how it runs over a stretch of tokens from what it
-carries; reading, ragged rows and the state are here. Rows of several lengths are never padded: all rows are read
-until the shortest ends, then the others continue without it.
+Recurrent networks and state-space models are of this kind. A family says how it runs over a stretch of tokens from its
+carried state; reading and the state are here. Rows of several lengths are never padded: all rows are read until the
+shortest ends, then the others continue without it.
 
 Shape legend: B rows, T tokens, V vocabulary size, D width of the hidden values.
 """
@@ -84,7 +84,7 @@ class CarriedModel(NeuralModel):
         for begin, end, rows in self._segments(tokens, lengths):
             part, before = tokens[:, begin:end], carry
             if rows is not None:
-                part, before = part[rows], tuple(whole[:, rows] for whole in carry)
+                part, before = part[rows], tuple(tensor[:, rows] for tensor in carry)
             hidden, carried = self.run(part, before, training=False)
             expected = self._expect(hidden)
             if rows is None:
@@ -93,7 +93,7 @@ class CarriedModel(NeuralModel):
             else:
                 after[rows, begin:end] = expected
                 logprobs = logprobs.index_copy(0, rows, expected[:, -1])
-                carry = tuple(whole.index_copy(1, rows, some) for whole, some in zip(carry, carried, strict=True))
+                carry = tuple(tensor.index_copy(1, rows, new) for tensor, new in zip(carry, carried, strict=True))
         return after, CarriedState(logprobs, carry)
 
     def _segments(self, tokens: Tensor, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:

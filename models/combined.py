@@ -26,7 +26,7 @@ _MAX_VALUES = 1 << 26
 
 @dataclass(frozen=True)
 class CombinedConfig(ModelConfig):
-    """The members of a combination, by name; what is fitted of each is decided by its own options."""
+    """The members of a combination, by name; each member is fitted by its own options."""
 
     members: dict[str, ModelConfig] = field(default_factory=dict)
     """The families that are combined, each with its options."""
@@ -71,7 +71,7 @@ class CombinedModel(LanguageModel):
     def tune(self, held_out: Sequence[Tensor]) -> None:
         """Choose the parameters of the combination. held_out: documents that no member was fitted to, (N,) int64 each.
 
-        Raises Impossible where they don't allow it.
+        Raises Impossible where that can't be done with these documents.
         """
 
     @abstractmethod
@@ -80,7 +80,7 @@ class CombinedModel(LanguageModel):
 
     @abstractmethod
     def load_own_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `own_tensors` gave."""
+        """Use the values that `own_tensors` returned."""
 
     @property
     def window_length(self) -> int | None:
@@ -109,10 +109,10 @@ class CombinedModel(LanguageModel):
 
     def tensors(self) -> dict[str, Tensor]:
         """The members' tensors as well: a combination does not need its members' fits any more."""
-        of_members = {
+        member_tensors = {
             f"{name}/{key}": tensor for name, member in self.members.items() for key, tensor in member.tensors().items()
         }
-        return of_members | self.own_tensors()
+        return member_tensors | self.own_tensors()
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         for name, member in self.members.items():
@@ -132,7 +132,7 @@ class CombinedModel(LanguageModel):
                 )
 
     def held_out_distributions(self, held_out: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """(the members' distributions (M, N, V), the tokens that came (N,)) of held-out documents, one after another,
+        """(the members' distributions (M, N, V), the tokens after them (N,)) of held-out documents, one after another,
         up to about 2 ** 26 numbers in memory; the last document may be cut.
         """
         left = _MAX_VALUES // (self.vocab_size * len(self.members))
@@ -170,12 +170,12 @@ class PointwiseCombination(CombinedModel):
 
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, CombinedState)
-        read = [
+        results = [
             member.read(member_state, tokens, lengths)
             for member, member_state in zip(self.members.values(), state.members, strict=True)
         ]
-        states = tuple(after for _, after in read)
-        after = self._combined([logprobs for logprobs, _ in read])
+        states = tuple(after for _, after in results)
+        after = self._combined([logprobs for logprobs, _ in results])
         return after, CombinedState(self._combined([member_state.logprobs for member_state in states]), states)
 
     def _combined(self, logprobs: Sequence[Tensor]) -> Tensor:

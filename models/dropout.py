@@ -1,4 +1,4 @@
-"""Dropout that asks nothing of torch where there is none."""
+"""Dropout that doesn't call torch where its rate is 0."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 On a processor torch's nn.GRU has no fast kernel, so the recurrence there is our own: what the inputs contribute comes
 from one matrix product for the whole stretch, each step is one product and a few operations in place, and the
 gradient of U is one product at the end. It is equal to nn.GRU (tests/models/test_gru.py). On a graphics card it is
-torch's. models/recurrent.py says the rest.
+torch's. The rest is explained in models/recurrent.py.
 
 Shape legend: B rows, T tokens, D d_model.
 """
@@ -69,9 +69,9 @@ class GatedRecurrence(torch.autograd.Function):
         hidden[0] = first
         h = hidden.unbind()
         # What the backward pass needs of each step, side by side: r, z, n, and U_n h + c_n.
-        kept = drive.new_empty(len(drive), num_rows, 4 * d_model)
-        r, z, n, pulled = (part.unbind() for part in kept.chunk(4, dim=2))
-        rz = kept[:, :, : 2 * d_model].unbind()
+        saved = drive.new_empty(len(drive), num_rows, 4 * d_model)
+        r, z, n, pulled = (part.unbind() for part in saved.chunk(4, dim=2))
+        rz = saved[:, :, : 2 * d_model].unbind()
         drive_rz, drive_n = drive[:, :, : 2 * d_model].unbind(), drive[:, :, 2 * d_model :].unbind()
         product = drive.new_empty(num_rows, 3 * d_model)
         product_rz, product_n = product[:, : 2 * d_model], product[:, 2 * d_model :]
@@ -82,17 +82,17 @@ class GatedRecurrence(torch.autograd.Function):
             pulled[t].copy_(product_n)
             torch.addcmul(drive_n[t], r[t], product_n, out=n[t]).tanh_()
             torch.lerp(n[t], h[t], z[t], out=h[t + 1])
-        ctx.save_for_backward(hidden, kept, weight)
+        ctx.save_for_backward(hidden, saved, weight)
         return hidden[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        hidden, kept, weight = ctx.saved_tensors
+        hidden, saved, weight = ctx.saved_tensors
         num_tokens, num_rows, d_model = grad_outputs.shape
         h = hidden.unbind()
-        r, z, n, pulled = (part.unbind() for part in kept.chunk(4, dim=2))
-        rz = kept[:, :, : 2 * d_model].unbind()
+        r, z, n, pulled = (part.unbind() for part in saved.chunk(4, dim=2))
+        rz = saved[:, :, : 2 * d_model].unbind()
         # Gradients of the sums inside the gates. Laid out n through U, r, z, n through W: the first three are what
         # flows back through U, the last three what flows into the drive, and neither needs a copy.
         grads = grad_outputs.new_empty(num_tokens, num_rows, 4 * d_model)

@@ -5,9 +5,9 @@ model isn't trained here, and a fit of it holds no copy of its weights: only the
 they have changed. Windows slide as in models/windowed.py.
 
 Three things differ from the usual use of transformers. A start token (the folder's bos, or its eos) opens every
-text. Where documents end with another token than they open with, the two change places in what is expected next, so
-that here, too, giving the start token a probability says 'the document ends'. And tokens that the model has and the
-tokenizer hasn't (vocabularies are padded) are left out: those of the tokenizer sum to one.
+text. Where documents end with another token than they open with, the two tokens' logits are swapped, so that the start
+token's probability is that of the document's end here too. And tokens that the model has and the tokenizer hasn't
+(vocabularies are padded) are left out: the tokenizer's tokens sum to one.
 
 Shape legend: B rows, T new tokens, V vocabulary size, L layers, H heads of keys, E width of a head.
 """
@@ -33,8 +33,8 @@ from models.windowed import WindowCache, WindowedModel
 _LEAST_SHARE = 0.9
 # A longer window than this many float32 values is scored in pieces.
 _MAX_VALUES_AT_ONCE = 1 << 26
-# How a few tokens are read by two rows to see whether a model does it right, and how far apart, in nats, is too far:
-# float32 is a thousand times closer, and a misunderstanding is seldom as close.
+# To check that a model is read correctly, two rows read a few tokens in these pieces. Then the largest difference
+# allowed, in nats: rounding in float32 is a thousand times smaller, and an error in reading is rarely as small.
 _PIECES, _TOO_FAR = ([1, 1], [3, 1], [0, 2], [1, 1], [1, 1]), 1e-2
 
 
@@ -66,7 +66,7 @@ class HFConfig(ModelConfig):
 
     @property
     def content_sha256(self) -> str:
-        """SHA-256 (hex) of the folder's configuration and weights: others in the same place make another fit."""
+        """SHA-256 (hex) of the folder's configuration and weights: other content at the same path makes another fit."""
         return content_sha256(model_files(self.path))
 
     def build(self, vocab_size: int, start_token: int) -> HFModel:
@@ -123,7 +123,8 @@ class HFModel(WindowedModel):
         if known and self.start_token not in known:
             raise Impossible(
                 f"the tokenizer opens documents with token {self.start_token}, but the model in {self.config.path} "
-                f"with {' or '.join(map(str, dict.fromkeys(known)))}: it is another one's. {self._own_tokenizer}"
+                f"with {' or '.join(map(str, dict.fromkeys(known)))}: it belongs to another model. "
+                f"{self._own_tokenizer}"
             )
         return self.start_token if not ends or self.start_token in ends else ends[0]
 
@@ -138,26 +139,26 @@ class HFModel(WindowedModel):
         if not _LEAST_SHARE * known <= self.vocab_size <= known:
             raise Impossible(
                 f"the tokenizer has {self.vocab_size:,} tokens, but the model in {self.config.path} has {known:,}: it "
-                f"is another one's. {self._own_tokenizer}"
+                f"belongs to another model. {self._own_tokenizer}"
             )
 
     @torch.no_grad()
     def _check_reading(self) -> None:
-        """Impossible where a text read in pieces, on rows of several lengths, isn't the same text read at once."""
+        """Impossible where a text gets other probabilities when it is read in pieces, on rows of several lengths."""
         length = max(sum(counts) for counts in zip(*_PIECES, strict=True))
         text = torch.tensor([self.start_token, *range(1, length)]) % self.vocab_size
-        whole, _ = self.run_window(text[None, : self.context_length], [min(length, self.context_length)], None)
-        expected = self._expect(whole[0])
+        hidden, _ = self.run_window(text[None, : self.context_length], [min(length, self.context_length)], None)
+        expected = self._expect(hidden[0])
         cache: WindowCache | None = self.new_cache(2)
         done = [0, 0]
         for counts in _PIECES:
-            ends = [at + count for at, count in zip(done, counts, strict=True)]
+            ends = [begin + count for begin, count in zip(done, counts, strict=True)]
             if max(ends) > self.context_length:
                 return
-            tokens = torch.stack([text.roll(-at)[: max(counts)] for at in done])
-            read, cache = self.run_window(tokens, counts, cache)
-            for at, end, row in zip(done, ends, self._expect(read), strict=True):
-                if not torch.allclose(row[: end - at], expected[at:end], rtol=0, atol=_TOO_FAR):
+            tokens = torch.stack([text.roll(-begin)[: max(counts)] for begin in done])
+            piece, cache = self.run_window(tokens, counts, cache)
+            for begin, end, row in zip(done, ends, self._expect(piece), strict=True):
+                if not torch.allclose(row[: end - begin], expected[begin:end], rtol=0, atol=_TOO_FAR):
                     raise Impossible(
                         f"the {type(self.model).__name__} in {self.config.path} can't be read here: a text read in "
                         "pieces gets other probabilities than the same text read at once. Use another."
@@ -180,8 +181,8 @@ class HFModel(WindowedModel):
     ) -> tuple[Tensor, WindowCache | None]:
         with self._in_evaluation():
             if cache is None:
-                # What doesn't count is at the end, where nothing that counts can see it.
-                return self._own(self.model(input_ids=tokens, use_cache=False).logits), None
+                # Padding is at the end, where no token that counts can attend to it.
+                return self._adapted(self.model(input_ids=tokens, use_cache=False).logits), None
             assert isinstance(cache, LeftPaddedCache)
             grown = cache.grow(counts)
             rows: dict[str, Tensor] = {}
@@ -195,10 +196,10 @@ class HFModel(WindowedModel):
                 use_cache=True,
                 **rows,
             )
-            return self._own(rolled(output.logits, [count - max(counts) for count in counts])), grown
+            return self._adapted(rolled(output.logits, [count - max(counts) for count in counts])), grown
 
-    def _own(self, logits: Tensor) -> Tensor:
-        """The tokenizer's part of what the model expects next, the end of a document where the contract has it."""
+    def _adapted(self, logits: Tensor) -> Tensor:
+        """The logits of the tokenizer's tokens, with the end of a document at the start token."""
         if self._end_token != self.start_token:
             both = [self.start_token, self._end_token]
             logits[..., both] = logits[..., both[::-1]]
@@ -232,7 +233,7 @@ class HFModel(WindowedModel):
         return {"content_sha256": torch.frombuffer(bytearray.fromhex(self.config.content_sha256), dtype=torch.uint8)}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """The weights were read when the model was built; that they are the same ones is checked."""
+        """The weights were read when the model was built; here they are checked to be the same."""
         if not torch.equal(tensors["content_sha256"], self.tensors()["content_sha256"]):
             raise Impossible(
                 f"what is in {self.config.path} has changed since it was scored. Put the old weights back, or run the "

@@ -72,7 +72,7 @@ class ModelConfig(ABC):
     family: ClassVar[str]
     """The family's name, as in `model=`."""
     version: ClassVar[int] = 1
-    """Raised when the same options come to mean another model, so that old fits aren't taken for new ones."""
+    """Incremented when the same options give another model than before, so that an old fit isn't reused."""
     width_field: ClassVar[str | None] = None
     """The option that a parameter budget solves for; None where a family has no width."""
     width_step: ClassVar[int] = 1
@@ -81,7 +81,7 @@ class ModelConfig(ABC):
     prunes: ClassVar[bool] = False
     """Whether a parameter budget is met by leaving parameters out once the model is fitted."""
     is_fitted: ClassVar[bool] = False
-    """Whether the weights are there already, so that there is nothing to train."""
+    """Whether the family comes with its weights, so that there is nothing to train."""
 
     @property
     def width_multiple(self) -> int:
@@ -139,15 +139,15 @@ class LanguageModel(ABC):
 
     @property
     def why_no_distribution(self) -> str | None:
-        """Why what this model gives can't be taken for log-probabilities; None where it can, as in nearly every family.
+        """Why this model's scores aren't log-probabilities; None where they are, as in nearly every family.
 
-        Where it can't, text can be generated (the engine makes each row sum to one), but not scored.
+        Without log-probabilities text can be generated (the engine makes each row sum to one), but not scored.
         """
         return None
 
     @property
     def context_length(self) -> int | None:
-        """The most tokens that a prediction can depend upon; None where that is unbounded."""
+        """The most tokens that a prediction can depend on; None where that is unbounded."""
         return None
 
     @property
@@ -157,8 +157,8 @@ class LanguageModel(ABC):
 
     def num_context_tokens(self, num_tokens: int) -> Tensor:
         """How many tokens before it, the start token included, each token of a document can depend on: (T,) int64."""
-        read = torch.arange(1, num_tokens + 1)
-        return read if self.context_length is None else read.clamp(max=self.context_length)
+        num_before = torch.arange(1, num_tokens + 1)
+        return num_before if self.context_length is None else num_before.clamp(max=self.context_length)
 
     @abstractmethod
     def start(self, num_rows: int = 1) -> State:
@@ -177,7 +177,7 @@ class LanguageModel(ABC):
 
     def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
         """The state after only the first `counts[b]` of the tokens that took each row from `before` to `after`, where a
-        family can have it for less than reading again; None where it can't.
+        family can get it more cheaply than by reading again; None where it can't.
 
         logprobs: (B, T, V), what `read` gave for these T tokens.
         """
@@ -193,7 +193,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `tensors()` gave."""
+        """Use the values that `tensors()` returned."""
 
     def logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """All distributions at once. tokens: (B, T) int64. Returns (B, T + 1, V); see the module's drawing."""
@@ -227,10 +227,10 @@ class LanguageModel(ABC):
     def save(self, folder: Path) -> None:
         """Write the weights into a folder (safetensors)."""
         packed = save({name: value.contiguous() for name, value in self.tensors().items()})
-        (folder / WEIGHTS_FILE).write_bytes(packed)  # not save_file: a full disk is to be an OSError
+        (folder / WEIGHTS_FILE).write_bytes(packed)  # not save_file, so that a full disk raises OSError
 
     def load(self, folder: Path) -> Self:
-        """Take up the weights that `save` wrote; the same bits come back."""
+        """Load the weights that `save` wrote, bit for bit."""
         self.load_tensors(load_file(folder / WEIGHTS_FILE))
         return self
 
@@ -281,7 +281,7 @@ class TorchModel(LanguageModel, nn.Module):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that the optimizer treats alike."""
+    """Parameters that the optimizer treats in the same way."""
 
     parameters: Sequence[nn.Parameter]
     is_decayed: bool
@@ -293,9 +293,9 @@ class ParameterGroup:
 class NeuralModel(TorchModel):
     """A family that is trained by gradients.
 
-    A subclass writes `forward` and `training_length`, and `parameter_groups` where matrices alone are not what should
-    be decayed; training asks for nothing else. Whether documents' ends break the memory is left to the model to learn:
-    the start token separates documents in the training stream.
+    A subclass implements `forward` and `training_length`, and `parameter_groups` where the decayed parameters are not
+    exactly the matrices; training needs nothing else. The model has to learn by itself that a document's end breaks the
+    context: the start token separates documents in the training stream.
     """
 
     config: NeuralModelConfig

@@ -2,7 +2,7 @@
 
 The layers are torch's nn.LSTM: it has a fast kernel on processors (oneDNN) and on graphics cards (cuDNN). Each forget
 gate starts with a bias of 1 (Gers et al. 2000; Jozefowicz, Zaremba and Sutskever 2015), so that memory lasts from the
-first step of training; models/recurrent.py says the rest.
+first step of training; the rest is explained in models/recurrent.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LSTM(RecurrentModel):
     @torch.no_grad()
     def initialise(self, layer: nn.RNNBase) -> None:
         super().initialise(layer)
-        # torch's order of gates: input, forget, cell, output. Of its two biases, which are added, one gets it.
+        # torch's order of gates: input, forget, cell, output. It has two biases, which are added; only one is set.
         _, _, input_bias, _ = weights_of(layer)
         input_bias.chunk(self.num_gates)[1].fill_(1.0)
 

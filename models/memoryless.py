@@ -17,7 +17,7 @@ from models.language_model import Cost, CountingModel, ModelConfig, State
 
 @dataclass(frozen=True, eq=False)
 class MemorylessState(State):
-    """Nothing is remembered but what is expected next, which is always the same."""
+    """Only the distribution of the next token, which is always the same."""
 
     logprobs: Tensor
 

@@ -1,4 +1,4 @@
-"""N-grams: the next token depends on the last few, by counts of what followed them in training.
+"""N-grams: the next token depends on the last few, by counts of the tokens that followed them in training.
 
 A model is a back-off model over a trie of n-grams, and what it remembers of the past is one node of it
 (models/ngrams/trie.py): the longest end of the text that is a context. Training counts (models/ngrams/counting.py),
@@ -62,14 +62,14 @@ class NGramConfig(ModelConfig):
     backoff_factor: float = 0.4
     """Of stupid_backoff: what a shorter context's score is multiplied by; above 0, up to 1."""
     cutoffs: list[int] = field(default_factory=lambda: [0])
-    """By n-gram length from 1 up: n-grams that occur at most so often are left out; the last holds for all longer ones.
-    0 first (single tokens stay), and never falling."""
+    """By n-gram length from 1 up: n-grams that occur at most this often are left out; the last holds for all longer
+    ones. It begins with 0 (single tokens stay), and never falls."""
     prune_threshold: float = 0.0
     """N-grams that raise the perplexity by less than this share of it are left out (Stolcke 1998); 0 or more."""
     keep_counts: bool = False
     """Whether the fit keeps its counts, so that it can be continued with more text."""
     counting_megabytes: int = field(default=1024, metadata={"changes_results": False})
-    """Most memory for counting, the finished model apart; above it, sorted runs go to disk. 1 or more."""
+    """Most memory for counting, without the finished model; above it, sorted runs go to disk. 1 or more."""
 
     def __post_init__(self) -> None:
         check_option(self, "order", self.order == "inf" or 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}, or inf")
@@ -269,8 +269,12 @@ class NGram(CountingModel):
             "parameters": self.parameters,
         }
         if self._counts is not None:
-            kept = self._counts
-            arrays |= {"counts": kept.counts, "tail": kept.tail, "num_tokens": np.array([kept.num_tokens])}
+            counted = self._counts
+            arrays |= {
+                "counts": counted.counts,
+                "tail": counted.tail,
+                "num_tokens": np.array([counted.num_tokens]),
+            }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:

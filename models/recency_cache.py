@@ -1,4 +1,4 @@
-"""A model with a cache of what its own document has just said: a word that came up is likely to come up again.
+"""A model with a cache of its document's last tokens: a word that was used is likely to be used again.
 
 After Grave, Joulin and Usunier (2017), "Improving neural language models with a continuous cache": each of the last
 `size` tokens votes for itself, the more strongly the more its past was like the present,
@@ -6,10 +6,10 @@ After Grave, Joulin and Usunier (2017), "Improving neural language models with a
     p_cache(w | h) is proportional to the sum over remembered places i with token w of exp(sharpness x match_i)
     p(w | h) = (1 - weight) p_base(w | h) + weight p_cache(w | h)
 
-Theirs compares hidden states by their product. Here a match is the number of last tokens, up to `longest_match`, that
+They compare hidden states by their product. Here a match is the number of last tokens, up to `longest_match`, that
 the past of place i and the present have in common, so any family can have a cache; with a sharpness of 0 it is the
-recent past's counts (Kuhn and De Mori 1990). The weight depends on the longest match that there is: where nothing in
-the cache fits the present, it says little. Held-out text chooses the weights (by expectation maximisation) and the
+recent past's counts (Kuhn and De Mori 1990). The weight depends on the longest match in the cache: where nothing
+matches well, the cache has little weight. Held-out text chooses the weights (by expectation maximisation) and the
 sharpness (of a few values). A document begins with an empty cache, which has no weight.
 
 Shape legend: B rows, T tokens, V vocabulary size, S size of the cache, L longest match.

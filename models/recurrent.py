@@ -1,14 +1,14 @@
 """What the recurrent families share: embedding -> recurrent layers -> output, with a state that is carried on.
 
-A family says what one layer is, as torch's own module, and how it runs. How texts are read with a carried state is in
+A family defines one layer, as torch's own module, and how it runs. How texts are read with a carried state is in
 models/carried.py; all else (embedding, first weights, dropout, cost) is here. Dropout is on what goes into each layer
-and into the output, never on the way from one step to the next (Zaremba, Sutskever and Vinyals 2014). With
+and into the output, never between one step and the next (Zaremba, Sutskever and Vinyals 2014). With
 `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017; Inan et al. 2017).
 
 Initialisation: matrices from the input uniform as Glorot and Bengio (2010), recurrent matrices orthogonal (Saxe,
 McClelland and Ganguli 2014), each gate by itself; biases 0. Embeddings are normal; the layers see them with a
-standard deviation of 1, the output with 1 / sqrt(d_model), so a tied matrix is multiplied by sqrt(d_model) on its way
-in (Vaswani et al. 2017, section 3.4). Smaller inputs let a network settle in states that no input moves it out of.
+standard deviation of 1, the output with 1 / sqrt(d_model), so a tied matrix is multiplied by sqrt(d_model) at the
+input (Vaswani et al. 2017, section 3.4). Smaller inputs let a network settle in states that no input moves it out of.
 
 Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates of a layer.
 """
@@ -37,7 +37,7 @@ class RecurrentConfig(NeuralModelConfig):
     width_step: ClassVar[int] = 8
 
     num_layers: int = 1
-    """Recurrent layers, one on the other; 1 or more."""
+    """Recurrent layers, stacked; 1 or more."""
     d_model: int = 256
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
     dropout: float = 0.0

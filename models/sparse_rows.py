@@ -1,4 +1,4 @@
-"""A wide table that stores only its few entries, as sorted keys: where counting families look things up.
+"""A wide table that stores only its few entries, as sorted keys: the counts of the families that count.
 
 A table of R rows and C columns holds entries 0 to n-1, sorted by (row, column); the value of an entry is kept beside
 it, in arrays of length n. Memory is that of the entries, so a vocabulary of 32,000 costs no 32,000 x 32,000 table.
@@ -39,11 +39,11 @@ class SparseRows:
         """The entry of each (row, column) pair, -1 where there is none. All (N,)."""
         if not len(self.keys):
             return np.full(len(rows), -1)
-        wanted = rows * self.num_columns + columns
-        entries = np.searchsorted(self.keys, wanted)
+        target_keys = rows * self.num_columns + columns
+        entries = np.searchsorted(self.keys, target_keys)
         # A key past the last one is sent to the last one, which it can't equal.
         entries = np.minimum(entries, len(self.keys) - 1)
-        return np.where(self.keys[entries] == wanted, entries, -1)
+        return np.where(self.keys[entries] == target_keys, entries, -1)
 
     def entries_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """All entries of the given rows: (index into `rows` of each entry's row, entry), one after the other."""

@@ -198,16 +198,16 @@ class Transformer(WindowedModel, NeuralModel):
             reading = _Reading(self.cos[:num_tokens], self.sin[:num_tokens], None, True, None, 0.0)
             return self._run(tokens, reading), None
         assert isinstance(cache, KeyValueCache)
-        held, grown = cache.lengths, cache.grow(counts)
+        lengths, grown = cache.lengths, cache.grow(counts)
         if num_tokens == 1 and all(counts) and tokens.device.type == "cpu" and self.embedding.dtype == torch.float32:
-            positions = np.array(held, dtype=np.int64)
+            positions = np.array(lengths, dtype=np.int64)
             hidden = step(self._gathered_weights(), tokens[:, 0].numpy(), positions, grown.places())
             return torch.from_numpy(hidden)[:, None], grown
         position = torch.arange(num_tokens, device=tokens.device)
         position = position + (
-            held[0] if len(set(held)) == 1 else torch.tensor(held, device=tokens.device)[:, None, None]
+            lengths[0] if len(set(lengths)) == 1 else torch.tensor(lengths, device=tokens.device)[:, None, None]
         )
-        causal, mask = not any(held), None
+        causal, mask = not any(lengths), None
         if not causal and position.shape != (1,):
             mask = torch.arange(max(grown.lengths), device=tokens.device) <= position[..., None]
         # Positions past the end of a row are meaningless, but must have a rotation.
@@ -216,8 +216,8 @@ class Transformer(WindowedModel, NeuralModel):
         return self._run(tokens, reading), grown
 
     def _gathered_weights(self) -> StepWeights:
-        """The weights as single steps take them. They are kept until they may change: in training mode an optimizer
-        may write into them at any time, so that they are gathered for every step.
+        """The weights in the form that `step` needs. They are kept until they may change: in training mode an optimizer
+        may write into them at any time, so they are gathered for every step.
         """
         if self._step_weights is None or self.training:
             blocks = [self.get_submodule(f"blocks.{layer}") for layer in range(self.config.num_layers)]
@@ -248,7 +248,7 @@ class Transformer(WindowedModel, NeuralModel):
         return super().load_state_dict(state_dict, strict, assign)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """What `to` and its kind call: weights move to another device or type."""
+        """Called by `to`, `float` and the like: weights move to another device or type."""
         self._step_weights = None
         moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return moved

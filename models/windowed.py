@@ -35,7 +35,7 @@ _MAX_VALUES_AT_ONCE = 1 << 24
 
 
 class WindowCache(ABC):
-    """What a model keeps of the tokens in each row's window: a value, never changed once handed out."""
+    """What a model keeps for the tokens in each row's window: a value, never changed once returned."""
 
     lengths: tuple[int, ...]
     """By row: how many tokens are in its window."""
@@ -113,7 +113,7 @@ class WindowedModel(TorchModel):
         """Read tokens into windows, without dropout.
 
         tokens: (B, T); of row b the first `counts[b]` count, and they fit into its window. cache: what is in the
-        windows already; None: nothing, and nothing need be kept. Returns hidden values (B, T, D), and the cache with
+        windows already; None: nothing, and no cache is needed. Returns hidden values (B, T, D), and the cache with
         the tokens.
         """
 
@@ -141,14 +141,14 @@ class WindowedModel(TorchModel):
         done = [0] * num_rows
         while done != ends:
             state = self._slide(state, [row for row in range(num_rows) if done[row] < ends[row]])
-            room = [self.context_length - held for held in state.cache.lengths]
-            counts = [min(end - at, space) for end, at, space in zip(ends, done, room, strict=True)]
+            room = [self.context_length - length for length in state.cache.lengths]
+            counts = [min(end - begin, space) for end, begin, space in zip(ends, done, room, strict=True)]
             state = self._read_piece(state, tokens, done, counts, after)
-            done = [at + count for at, count in zip(done, counts, strict=True)]
+            done = [begin + count for begin, count in zip(done, counts, strict=True)]
         return after, state
 
     def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
-        """Tokens are taken out of the windows again, where none has slid meanwhile."""
+        """Tokens are removed from the windows again, where no window has slid meanwhile."""
         assert isinstance(before, WindowedState)
         assert isinstance(after, WindowedState)
         grown = zip(before.cache.lengths, after.cache.lengths, strict=True)
@@ -164,7 +164,7 @@ class WindowedModel(TorchModel):
         self, state: WindowedState, tokens: Tensor, done: list[int], counts: list[int], after: Tensor
     ) -> WindowedState:
         """Read the next `counts` tokens of each row, which fit into its window. Fills `after` with what follows."""
-        held = state.cache.lengths
+        lengths = state.cache.lengths
         if len(set(done)) == 1 and len(set(counts)) == 1:
             piece = slice(done[0], done[0] + counts[0])
             hidden, cache = self.run_window(tokens[:, piece], counts, state.cache)
@@ -182,24 +182,24 @@ class WindowedModel(TorchModel):
             last = expected[torch.arange(len(counts), device=self.device), count[:, 0].clamp(min=1) - 1]
             logprobs = torch.where(count > 0, last, state.logprobs)
         assert cache is not None
-        return WindowedState(logprobs, _append(state.tokens, held, tokens, done, counts), cache)
+        return WindowedState(logprobs, _append(state.tokens, lengths, tokens, done, counts), cache)
 
     def _slide(self, state: WindowedState, rows: Sequence[int]) -> WindowedState:
         """Open a new window for those of `rows` whose window is full."""
         full = [row for row in rows if state.cache.lengths[row] == self.context_length]
         if not full:
             return state
-        kept = self.context_length - self.stride
+        num_again = self.context_length - self.stride
         index = torch.tensor(full, device=self.device)
         again = state.tokens[index, self.stride :]
         fresh: WindowCache | None = self.new_cache(len(full))
-        if kept:
-            _, fresh = self.run_window(again, [kept] * len(full), fresh)
+        if num_again:
+            _, fresh = self.run_window(again, [num_again] * len(full), fresh)
         assert fresh is not None
         if len(full) == state.num_rows:
             return WindowedState(state.logprobs, again, fresh)
         tokens = state.tokens.clone()
-        tokens[index, :kept] = again
+        tokens[index, :num_again] = again
         return WindowedState(state.logprobs, tokens, state.cache.replace(full, fresh))
 
     @torch.no_grad()
@@ -250,8 +250,8 @@ def _append(window: Tensor, held: Sequence[int], tokens: Tensor, done: Sequence[
     """Each row's window (B, at least held), and after it tokens[b, done[b] :][: counts[b]]."""
     longest = max(before + count for before, count in zip(held, counts, strict=True))
     appended = window.new_zeros(len(held), longest)
-    kept = min(longest, window.shape[1])
-    appended[:, :kept] = window[:, :kept]
+    num_copied = min(longest, window.shape[1])
+    appended[:, :num_copied] = window[:, :num_copied]
     if all(len(set(values)) == 1 for values in (held, done, counts)):
         appended[:, held[0] :] = tokens[:, done[0] : done[0] + counts[0]]
         return appended

@@ -1,9 +1,9 @@
-"""How much of a text stands word for word, byte for byte in the training text.
+"""How much of a text was copied from the training text, byte for byte.
 
 Every stretch of `shortest` or more bytes that occurs in both is found, and nothing else. The training text is cut into
-blocks of half that length, of which a hash is kept: a stretch that long holds one of them whole. So only where the
-other text holds a block too need the two be compared, byte by byte, as far to both sides as they agree (as rsync does:
-Tridgell and Mackerras 1996). A training text that says one short thing over and over makes that slow, never wrong.
+blocks of half that length, of which a hash is kept: a stretch that long contains a complete block. So the two texts
+are compared only around blocks that both contain, byte by byte, as far to both sides as they agree (as rsync does:
+Tridgell and Mackerras 1996). A training text that repeats a short passage many times makes this slow, never wrong.
 
 Shape legend: N bytes of the training text, T of the other, K blocks.
 """
@@ -17,10 +17,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# Between documents: no text has it in its bytes, so no stretch goes over a document's end.
+# Between documents: UTF-8 never contains this byte, so no stretch goes over a document's end.
 _BETWEEN = b"\xff"
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-# Blocks are hashed so many at a time.
+# This many blocks are hashed at a time.
 _AT_ONCE = 1 << 20
 
 Bytes = NDArray[np.uint8]
@@ -30,7 +30,7 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Copied:
-    """What of a text was copied."""
+    """How much of a text was copied."""
 
     num_bytes: int
     """Bytes that lie in a stretch of `shortest` bytes or more that occurs in the training text."""
@@ -39,7 +39,7 @@ class Copied:
 
 
 class CopyFinder:
-    """Knows a training text, and finds what was copied from it."""
+    """Finds what a text copied from a training text."""
 
     def __init__(self, documents: Iterable[bytes], shortest: int) -> None:
         """documents: UTF-8. shortest: bytes of the shortest stretch that counts as copied; 2 or more."""
@@ -54,7 +54,7 @@ class CopyFinder:
         self._sorted: Hashes = hashes[self._order]
 
     def find(self, text: bytes) -> Copied:
-        """What of a text was copied."""
+        """How much of a text was copied."""
         if len(text) < self.shortest:
             return Copied(0, 0)
         array = np.frombuffer(text, dtype=np.uint8)

@@ -1,6 +1,6 @@
 """How varied texts are: what they repeat, what they share, and how their words are spread.
 
-Works on sequences of anything, tokens or words. What can't be had of too little text is None, never 0.
+Works on sequences of anything, tokens or words. What can't be measured on too little text is None, never 0.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ def ngrams(sequence: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
 
 
 def repetition(sequence: Sequence[Hashable], n: int) -> float | None:
-    """The share of n-grams that stand earlier in the same sequence already (seq-rep-n of Welleck et al. 2020)."""
-    found = ngrams(sequence, n)
-    return 1 - len(set(found)) / len(found) if found else None
+    """The share of n-grams that occur earlier in the same sequence already (seq-rep-n of Welleck et al. 2020)."""
+    all_ngrams = ngrams(sequence, n)
+    return 1 - len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else None
 
 
 def distinct(sequences: Sequences, n: int) -> float | None:
     """Different n-grams of all sequences together, as a share of all n-grams (distinct-n of Li et al. 2016).
 
-    It falls as there is more text: compare texts of like number and length.
+    It falls as there is more text: compare equally many texts of similar length.
     """
-    found = [ngram for sequence in sequences for ngram in ngrams(sequence, n)]
-    return len(set(found)) / len(found) if found else None
+    all_ngrams = [ngram for sequence in sequences for ngram in ngrams(sequence, n)]
+    return len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else None
 
 
 def overlap(sequences: Sequences, n: int) -> float | None:
@@ -48,8 +48,8 @@ def overlap(sequences: Sequences, n: int) -> float | None:
 
     1 for sequences that are the same. None for fewer than two that have n-grams.
     """
-    sets = [found for sequence in sequences if (found := set(ngrams(sequence, n)))]
-    shared = [len(one & other) / len(one) for i, one in enumerate(sets) for j, other in enumerate(sets) if i != j]
+    sets = [grams for sequence in sequences if (grams := set(ngrams(sequence, n)))]
+    shared = [len(a & b) / len(a) for i, a in enumerate(sets) for j, b in enumerate(sets) if i != j]
     return float(np.mean(shared)) if shared else None
 
 
@@ -66,10 +66,10 @@ def zipf_exponent(sequences: Sequences) -> float | None:
     if len(often) < _FEWEST_WORDS:
         return None
     log_ranks = np.log(np.arange(1, len(often) + 1))
-    seen = float(often @ log_ranks / often.sum())
+    observed = float(often @ log_ranks / often.sum())
 
     def too_much(exponent: float) -> float:
         law = np.exp(-exponent * log_ranks)
-        return float(law @ log_ranks / law.sum()) - seen
+        return float(law @ log_ranks / law.sum()) - observed
 
     return float(brentq(too_much, -1.0, 50.0))

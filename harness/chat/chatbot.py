@@ -1,7 +1,7 @@
 """The chatbot: a person and a completion engine co-author one transcript.
 
 The person's line becomes a turn; the engine continues the partner's turn until it starts the person's label or ends its
-turn: there it hands back. The engine reads the transcript in the run's format: the system turn, then as many of the
+turn; then the person is next. The engine reads the transcript in the run's format: the system turn, then as many of the
 latest turns as leave room for a reply in the model's window. The transcript itself keeps all turns.
 """
 
@@ -20,12 +20,12 @@ from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
 
 MOST_NEW_TOKENS = 300
-"""Of a reply, by default and where the model's window is large enough."""
+"""The limit of a reply by default, where the model's window is large enough."""
 
 
 @dataclass
 class Exchange:
-    """What the person said, and what the model answers."""
+    """A line of the person, and the model's answer."""
 
     said: Turn
     partner: str
@@ -60,9 +60,9 @@ class Chatbot:
         seed: int = 0,
     ) -> None:
         """person, partner: who speaks, by the format's names. system: what a system turn says at the beginning; '':
-        there is none. max_new_tokens: of each reply; None: MOST_NEW_TOKENS, or half of the model's window where that is
-        less. stops: whether a reply ends where the model hands over; otherwise it goes on to its length, and the model
-        writes the person's lines too.
+        there is none. max_new_tokens: of each reply; None: MOST_NEW_TOKENS, or half of the model's window if that is
+        less. stops: whether a reply ends where the model hands over; otherwise it continues to its length, and the
+        model writes the person's lines too.
 
         UserError for a speaker that the format doesn't have, and for replies as long as the model's window.
         """
@@ -83,7 +83,7 @@ class Chatbot:
 
     @property
     def transcript(self) -> Transcript:
-        """All that was said, also what the model's window has no room for."""
+        """All that was said, including what doesn't fit into the model's window."""
         return Transcript((*self.system, *_turns(self.exchanges)))
 
     @property

@@ -64,7 +64,7 @@ class Talk:
     def run(self) -> None:
         """Talk until the person ends it. No mistake and no Ctrl-C ends it, or loses a line."""
         with contextlib.suppress(ImportError):
-            importlib.import_module("readline")  # lines can be edited, and called back
+            importlib.import_module("readline")  # lines can be edited, and earlier ones recalled
         # A process that was started in the background begins with Ctrl-C ignored, and passes that on to what it starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if isinstance(sys.stdin, io.TextIOWrapper):

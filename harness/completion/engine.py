@@ -45,17 +45,17 @@ class Search(ABC):
         return self
 
     def draws(self, chooser: Chooser) -> bool:
-        """Whether what it writes with this chooser is random. A search that draws by itself overrides this."""
+        """Whether what it writes with this chooser is random. A search with draws of its own overrides this."""
         return chooser.draws
 
     def steps(self, engine: Engine, writing: Writing, tokens: np.ndarray) -> Iterator[Step]:
-        """Write one sequence to its end and yield every step. tokens: the prompt's.
+        """Write one sequence to its end and yield every step. tokens: those of the prompt.
 
         UserError for a search over whole sequences, which has no such steps.
         """
         raise UserError(
             f"a search ({type(self).__name__}) compares whole sequences, so its tokens can't be explained one by one. "
-            "Explain a strategy without one, as --decoding top_p."
+            "Explain a strategy without one, such as --decoding top_p."
         )
 
     def stream(self, engine: Engine, prompt: Prompt) -> Iterator[str | Completion]:
@@ -185,7 +185,7 @@ class Engine:
         return encoded
 
     def open(self, prompt: Prompt, tokens: np.ndarray) -> Writing:
-        """A new sequence after a prompt. tokens: the prompt's."""
+        """A new sequence after a prompt. tokens: those of the prompt."""
         window = self.model.window_length
         if self.strategy.at_context_limit != "stop" or window is None:
             return Writing(prompt, self.tokenizer)

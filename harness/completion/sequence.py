@@ -22,8 +22,8 @@ class Prompt:
     text: str
     max_new_tokens: int
     stop: tuple[str, ...] = ()
-    """The completion ends before the first of these to end in it, even if it begins in the prompt; none may be
-    empty."""
+    """The completion ends before the first of these texts that is complete in it, even if that begins in the prompt;
+    none may be empty."""
     seed: int = 0
     """Of this sequence's random numbers."""
 
@@ -39,7 +39,7 @@ class Completion:
     text: str
     """Without the stop text."""
     tokens: tuple[int, ...]
-    """Every token that was chosen, those of the stop text included."""
+    """Every token that was chosen, including those of the stop text."""
     logprobs: tuple[float, ...]
     """Natural logarithm of each chosen token's probability under the model."""
     sampler_logprobs: tuple[float, ...]
@@ -70,11 +70,11 @@ class Writing:
 
     def fork(self) -> Writing:
         """An independent copy, except that both share the random generator."""
-        other = copy.copy(self)
-        other.tokens, other.logprobs = self.tokens.copy(), self.logprobs.copy()
-        other.sampler_logprobs = self.sampler_logprobs.copy()
-        other._detokenizer, other._stops = copy.copy(self._detokenizer), copy.copy(self._stops)
-        return other
+        forked = copy.copy(self)
+        forked.tokens, forked.logprobs = self.tokens.copy(), self.logprobs.copy()
+        forked.sampler_logprobs = self.sampler_logprobs.copy()
+        forked._detokenizer, forked._stops = copy.copy(self._detokenizer), copy.copy(self._stops)
+        return forked
 
     def uniform(self) -> float:
         """This sequence's next random number, in [0, 1)."""
@@ -135,36 +135,36 @@ class StopFinder:
         self._searched = 0
 
     def find(self, text: str) -> tuple[int, str] | None:
-        """(where to cut the text, the stop text), once one has ended in it. Of several that end at the same place, the
-        longest."""
+        """(where to cut the text, the stop text), once one has ended in it. Of several that end at the same
+        position, the longest."""
         if not self._stops:
             return None
-        whole = self._before + text
-        # The text searched before holds none; a new one ends later.
+        searched_text = self._before + text
+        # The text that was searched before has no stop text; a new one ends later.
         begin = max(0, len(self._before) + self._searched - self._longest + 1)
-        met = [
+        matches = [
             (start + len(stop), -len(stop), stop)
             for stop in self._stops
-            if (start := self._first(whole, stop, begin)) is not None
+            if (start := self._first(searched_text, stop, begin)) is not None
         ]
         self._searched = len(text.rstrip("�"))
-        if not met:
+        if not matches:
             return None
-        end, _, stop = min(met)
+        end, _, stop = min(matches)
         return max(0, end - len(stop) - len(self._before)), stop
 
-    def _first(self, whole: str, stop: str, begin: int) -> int | None:
-        start = whole.find(stop, begin)
-        # One that ends within the prompt doesn't count.
+    def _first(self, searched_text: str, stop: str, begin: int) -> int | None:
+        start = searched_text.find(stop, begin)
+        # A stop text that ends within the prompt doesn't count.
         while 0 <= start <= len(self._before) - len(stop):
-            start = whole.find(stop, start + 1)
+            start = searched_text.find(stop, start + 1)
         return None if start < 0 else start
 
     def safe_length(self, text: str) -> int:
         """The number of characters of a text before any stop text that has begun but not ended in it."""
-        whole = self._before + text
+        searched_text = self._before + text
         begun = 0
         for stop in self._stops:
-            longest = min(len(stop) - 1, len(whole))
-            begun = max(begun, next((size for size in range(longest, 0, -1) if whole.endswith(stop[:size])), 0))
+            longest = min(len(stop) - 1, len(searched_text))
+            begun = max(begun, next((size for size in range(longest, 0, -1) if searched_text.endswith(stop[:size])), 0))
         return max(0, len(text) - begun)

@@ -1,4 +1,4 @@
-"""What an eval is made of, for those who write one: `from harness.evaluation import Eval, Sample, ...`."""
+"""The parts of an eval, for people who write one: `from harness.evaluation import Eval, Sample, ...`."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Answers, kept as they come: results/answers/<fit_id>/.
 
 An answer is addressed by what it depends on: the fit, the request, and, of a request that is decoded, the decoding
-strategy and the seed. So a crash loses the batch in flight, an eval that is changed asks only what it never asked
-before, and a changed scorer needs no model at all.
+strategy and the seed. So a crash loses only the batch in progress, a changed eval asks only its new requests, and a
+changed scorer needs no model at all.
 
-A file holds JSON lines: `likelihoods.jsonl` what no decoding has a say in, `<decoding_id>.jsonl` what one strategy
-wrote. A batch is appended by one write that begins and ends with a line break: two processes may write at once, and a
-process that dies leaves at most one torn line. A line ends with a digest of its content, of the fit's weights and of
-the file's name: a line that is torn, was changed since, or is another fit's is not read, so its request is asked again.
+A file holds JSON lines: `likelihoods.jsonl` has the answers that don't depend on decoding, `<decoding_id>.jsonl` the
+completions of one strategy. A batch is appended by one write that begins and ends with a line break: two processes may
+write at once, and a process that dies leaves at most one torn line. A line ends with a digest of its content, of the
+fit's weights and of the file's name: a line that is torn, was changed since, or is another fit's is not read, so its
+request is asked again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from harness.scoring.answers import TokenScores
 log = logging.getLogger("bakeoff")
 
 FORMAT_VERSION = 1
-"""Raised when the same request comes to be answered otherwise."""
+"""Incremented when the same request would get another answer than before."""
 _DIGEST = b', "sha256": "'
 _CLASSES = {kind.__name__: kind for kind in (*get_args(Answer), TokenScores)}
 
@@ -41,15 +42,15 @@ class AnswerStore:
     """What a fit has answered under one decoding strategy."""
 
     def __init__(self, results_dir: Path, fit_id: str, decoding_id: str, fit_digest: str) -> None:
-        """fit_digest: of what the answers follow from (harness/training/fit_folder.py)."""
+        """fit_digest: of what the answers depend on (harness/training/fit_folder.py)."""
         self._folder = ResultsFolder(results_dir).answers(fit_id)
         self._decoding_id, self._fit_digest = decoding_id, fit_digest
         self._rows: dict[Path, dict[str, Any]] = {}
         self._damaged: set[Path] = set()
 
     def find(self, request: Request, seed: int) -> Answer | None:
-        """The answer to a request, None where there is none yet. seed: of what is drawn where it is decoded."""
-        row = self._kept(self._path(request)).get(address(request, seed))
+        """The answer to a request, None where there is none yet. seed: of a completion's random draws."""
+        row = self._rows_in(self._path(request)).get(address(request, seed))
         if row is None:
             return None
         answer: Answer = _unpacked(row["answer"])
@@ -62,7 +63,7 @@ class AnswerStore:
             path, name = self._path(request), address(request, seed)
             row = {"request": name, "answer": _packed(answer)}
             batches.setdefault(path, []).append(row)
-            self._kept(path)[name] = row
+            self._rows_in(path)[name] = row
         for path, batch in batches.items():
             if path in self._damaged:
                 write_bytes(path, self._lines(path, self._rows[path].values()))
@@ -70,7 +71,7 @@ class AnswerStore:
             else:
                 append_bytes(path, b"\n" + self._lines(path, batch))
 
-    def _kept(self, path: Path) -> dict[str, Any]:
+    def _rows_in(self, path: Path) -> dict[str, Any]:
         """The rows of a file, by their requests' addresses, without those that can't be trusted."""
         if path not in self._rows:
             lines = [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
@@ -109,7 +110,7 @@ class AnswerStore:
 
 
 def address(request: Request, seed: int) -> str:
-    """What a request is found by: a hash of its kind, its content and, where it is decoded, its seed."""
+    """The key of a request: a hash of its kind, its content and, where it is decoded, its seed."""
     content = {"format": FORMAT_VERSION, "kind": type(request).__name__, **asdict(request)}
     if isinstance(request, Complete):
         content["seed"] = seed
@@ -117,7 +118,7 @@ def address(request: Request, seed: int) -> str:
 
 
 def _packed(value: Any) -> Any:
-    """An answer, or what is in one, as JSON holds it without loss."""
+    """An answer, or a value in one, as JSON without loss."""
     if isinstance(value, np.ndarray):
         return {"dtype": str(value.dtype), "base64": base64.b64encode(value.tobytes()).decode()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -127,7 +128,7 @@ def _packed(value: Any) -> Any:
 
 
 def _unpacked(node: Any) -> Any:
-    """What `_packed` was given. Arrays have one dimension; sequences are tuples."""
+    """The value that `_packed` packed. Arrays have one dimension; sequences are tuples."""
     if isinstance(node, list):
         return tuple(node)
     if not isinstance(node, dict):

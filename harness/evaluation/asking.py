@@ -1,7 +1,7 @@
 """Putting evals' requests to a model.
 
-Requests of one kind are gathered over all samples, those of like length together, and answered some at a time; what was
-answered is kept before more is asked (see harness/evaluation/answer_store.py). The same request is asked once.
+Requests of one kind are gathered over all samples, sorted by length and answered in batches; the answers of a batch are
+stored before the next batch is asked (harness/evaluation/answer_store.py). Equal requests are asked once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
 from harness.text.tokenizers.tokenizer import Tokenizer
 from models.language_model import LanguageModel
 
-# Characters of text that are scored before answers are kept for the first time.
+# Characters of text that are scored before answers are stored for the first time.
 _CHARACTERS_AT_ONCE = 1 << 17
-# Answers are kept about this often: seldom enough that what requests share is read once for many of them.
+# Answers are stored about this often: rarely enough that a prefix which many requests share is read once for them all.
 _SECONDS_BETWEEN = 1.0
 
 
@@ -52,13 +52,13 @@ class Kind:
     """How one kind of request is answered."""
 
     answer: Callable[[Respondent, Sequence[Any], Sequence[int]], Sequence[Answer]]
-    """The answers to requests of this kind, in their order; each has a seed, for what is drawn."""
+    """The answers to requests of this kind, in their order; each request has a seed for its random draws."""
     length: Callable[[Any], int]
-    """Of a request, in characters: requests of like length are answered together."""
+    """The length of a request in characters: requests of similar length are answered together."""
     weight: Callable[[Any], int]
-    """How much work it is."""
+    """How much work a request is."""
     at_once: int
-    """How much work is done before answers are kept for the first time; twice as much after each quick batch."""
+    """How much work is done before answers are stored for the first time; twice as much after each quick batch."""
 
 
 def ask(
@@ -70,17 +70,17 @@ def ask(
 ) -> list[list[Answer]]:
     """The answers to each sample's requests, in order.
 
-    seeds: one a request; only completions draw from them. title: of the progress bar. store: where answers are looked
-    up and kept; None: nowhere.
+    seeds: one for each request; only completions use them. title: of the progress bar. store: where answers are looked
+    up and stored; None: nowhere.
     """
     addresses = [[address(*pair) for pair in zip(*both, strict=True)] for both in zip(requests, seeds, strict=True)]
     answers: dict[str, Answer] = {}
     unanswered: dict[type, dict[str, tuple[Request, int]]] = {}
     for row in zip(requests, seeds, addresses, strict=True):
         for request, seed, name in zip(*row, strict=True):
-            kept = store.find(request, seed) if store is not None and name not in answers else None
-            if kept is not None:
-                answers[name] = kept
+            stored = store.find(request, seed) if store is not None and name not in answers else None
+            if stored is not None:
+                answers[name] = stored
             elif name not in answers:
                 unanswered.setdefault(type(request), {})[name] = (request, seed)
     weights = {
@@ -93,12 +93,12 @@ def ask(
             while left:
                 began = time.monotonic()
                 batch = _take(left, weights, at_once)
-                of_batch = [pairs[name] for name in batch]
+                batch_pairs = [pairs[name] for name in batch]
                 new = KINDS[kind].answer(
-                    respondent, [request for request, _ in of_batch], [seed for _, seed in of_batch]
+                    respondent, [request for request, _ in batch_pairs], [seed for _, seed in batch_pairs]
                 )
                 if store is not None:
-                    store.add((*pair, answer) for pair, answer in zip(of_batch, new, strict=True))
+                    store.add((*pair, answer) for pair, answer in zip(batch_pairs, new, strict=True))
                 answers.update(zip(batch, new, strict=True))
                 progress.advance(sum(weights[name] for name in batch))
                 if time.monotonic() - began < _SECONDS_BETWEEN:
@@ -107,7 +107,7 @@ def ask(
 
 
 def _take(left: deque[str], weights: Mapping[str, int], at_once: int) -> list[str]:
-    """Take the first few names away, which together weigh no more than allowed; at least one."""
+    """Remove and return the first names that together weigh no more than `at_once`; at least one."""
     batch = [left.popleft()]
     total = weights[batch[0]]
     while left and total + weights[left[0]] <= at_once:
@@ -136,7 +136,7 @@ def score_continuations(
 ) -> list[Likelihood]:
     """How likely each continuation is after its prompt, and whether greedy decoding would write it.
 
-    Prompt and continuation are tokenized apart, as the completion engine meets them.
+    Prompt and continuation are tokenized separately, as in the completion engine.
     """
     prompts = [tokenizer.encode(request.prompt) for request in requests]
     targets = [tokenizer.encode(request.continuation) for request in requests]
@@ -148,7 +148,7 @@ def _complete(respondent: Respondent, requests: Sequence[Complete], seeds: Seque
         Prompt(request.prompt, request.max_new_tokens, request.stop, seed)
         for request, seed in zip(requests, seeds, strict=True)
     ]
-    if not respondent.strategy.draws:  # what depends on no seed is written once
+    if not respondent.strategy.draws:  # the seed changes nothing, so equal prompts are completed once
         prompts = [replace(prompt, seed=0) for prompt in prompts]
     different = list(dict.fromkeys(prompts))
     written = dict(zip(different, respondent.engine.complete(different), strict=True))

@@ -1,9 +1,9 @@
 """What an eval is, and how one is run on a fitted model.
 
-An eval gives samples, says what it needs to know of the model for each (requests), scores each sample from the answers,
-and turns all the scores into metrics. Answers are stored, so samples can be scored again without the model; metrics are
-computed from the stored rows alone. Missing is never zero: a value that could not be had is None, and a metric without
-values says why.
+An eval gives samples, says what the model is asked for each (requests), scores each sample from the answers, and turns
+all the scores into metrics. Answers are stored, so samples can be scored again without the model; metrics are
+computed from the stored rows alone. Missing is never zero: a value that could not be measured is None, and a metric
+without values says why.
 """
 
 from __future__ import annotations
@@ -33,35 +33,35 @@ FindReference = Callable[["ModelConfig"], tuple["LanguageModel", Tokenizer]]
 
 
 def no_reference_models(config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
-    """A `FindReference` where there are none."""
+    """A `FindReference` that has no models: it raises UserError."""
     raise UserError("there is no model to measure against here. Use an eval that needs none.")
 
 
 @dataclass(frozen=True)
 class Material:
-    """What an eval may make its samples from. Nothing in it depends on the family or on the run's seed."""
+    """What an eval can build its samples from. Nothing in it depends on the family or on the run's seed."""
 
     corpus: Corpus
     tokenizer: Tokenizer
     reference_model: FindReference = no_reference_models
-    """For evals that measure what a model wrote against a fixed model of their own options."""
+    """For evals that measure a model's text against a fixed model, which the eval's options name."""
 
 
 class Eval(ABC):
     """A frozen dataclass of an eval's options.
 
-    Every eval writes `samples`, `requests` and `score`, and either lists its `measures` or has `metrics` of its own.
+    Every eval implements `samples`, `requests` and `score`, and either lists its `measures` or overrides `metrics`.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
-    """Raised when the same options come to mean another measurement."""
+    """Incremented when the same options give other scores than before."""
     measures: ClassVar[tuple[Measure, ...]] = ()
-    """What `metrics` sums up."""
+    """The measures that `metrics` summarises."""
     uses_decoding: ClassVar[bool] = True
-    """Whether the run's decoding strategy has a say; where it hasn't, runs over one fit share the scores."""
+    """Whether scores depend on the run's decoding strategy; if not, runs over one fit share the scores."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
-    """The reason that stands in the record where `samples` gives none."""
+    """The reason in the record when `samples` gives none."""
 
     @abstractmethod
     def samples(self, material: Material) -> Iterable[Sample]:
@@ -76,14 +76,14 @@ class Eval(ABC):
         """One sample's score from the answers to its requests, in their order. Sees one sample only."""
 
     def score_together(self, samples: Sequence[Sample], scores: Sequence[Score], material: Material) -> Sequence[Score]:
-        """The scores of all samples, with the measures added that one sample alone can't tell, as whether it was
-        answered as many others were. The order of the samples must not matter. By default the scores as they are."""
+        """The scores of all samples, with measures added that need more than one sample, such as whether
+        many samples got the same answer. The order of the samples must not matter. By default: the scores unchanged."""
         return scores
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
         """All metrics from the scored rows of `table`; sees all samples, and not the model. Each says how it is formed.
 
-        The mean of each of `measures` over every slice, unless an eval knows better.
+        By default: the mean of each of `measures` over every slice.
         """
         return [
             mean_metric(self, measure, part, name, measure.chance)
@@ -96,12 +96,12 @@ class Eval(ABC):
         return None
 
     def perfect_answer(self, sample: Sample) -> str:
-        """What a model that deserves full marks writes after the sample's prompt; `bakeoff check` lets one do so."""
+        """What a model with a perfect score writes after the sample's prompt; `bakeoff check` tries such a model."""
         return sample.target
 
 
 def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, chance: float | None = None) -> Metric:
-    """The mean of a measure over the rows of a slice, as the record has it."""
+    """The mean of a measure over the rows of a slice, as in the record."""
     formula = Formula(measure.name)
     estimate = estimated(rows, formula)
     if estimate.value is None and measure.why_missing:
@@ -136,8 +136,8 @@ def metric_of(
     """A `Metric` of this eval from an estimate.
 
     formed_by: how the value follows from the samples of the slice, so that the report can compare sample by sample;
-    None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: of a figure that no
-    model made, what it stands beside.
+    None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: for a figure that
+    no model produced, the metric that it is shown beside.
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None

@@ -14,8 +14,8 @@ LADDER_METRIC = "bits_per_byte"
 class Formula:
     """How a metric follows from its samples: scale x sum(sum_of) / sum(per), over the samples that have both.
 
-    With it seeds and models are compared sample by sample. A metric that follows in another way (a median, an area, a
-    count of different words) has none.
+    With a formula, seeds and models can be compared sample by sample. A metric that follows in another way (a median,
+    an area, a count of different words) has none.
     """
 
     sum_of: str
@@ -27,10 +27,10 @@ class Formula:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a figure stands beside that no model made: what people wrote, other compressors, a fixed rule."""
+    """A figure that no model produced, for comparison: of people's text, of other compressors, of a fixed rule."""
 
     of: str
-    """The metric of the same eval."""
+    """The metric of the same eval that it is shown beside."""
     label: str
     """Who or what made the figure: 'real', 'gzip'."""
 
@@ -46,18 +46,18 @@ class Measure:
     higher_is_better: bool | None = True
     """None where a number only describes."""
     chance: float | None = None
-    """What guessing scores, where that is known."""
+    """The score of guessing at random, where it is known."""
     why_missing: str = ""
     """The reason in the record where no sample has a value; '': that every value is missing."""
     uses_decoding: bool | None = None
     """Whether the decoding strategy can change it; None: as `Eval.uses_decoding` says."""
     baseline: Baseline | None = None
-    """Where no model made it: what it stands beside."""
+    """Where no model produced it: the metric that it is shown beside."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that an eval found. Missing is never zero: `value` is None and `reason` says why."""
+    """One number that an eval measured. Missing is never zero: `value` is None and `reason` says why."""
 
     eval: str
     eval_version: int
@@ -70,7 +70,7 @@ class Metric:
     higher_is_better: bool | None
     """None where a number only describes."""
     n: int
-    """Samples that the value rests on."""
+    """Samples that the value is computed from."""
     n_total: int
     """Samples that were asked."""
     stderr: float | None = None
@@ -78,7 +78,7 @@ class Metric:
     """95 % interval, in the metric's unit."""
     ci_high: float | None = None
     chance: float | None = None
-    """What guessing scores, where that is known."""
+    """The score of guessing at random, where it is known."""
     reason: str | None = None
     sum_of: str | None = None
     """With `per` and `scale` how the value follows from the slice's samples (see Formula); None: in another way."""
@@ -87,7 +87,7 @@ class Metric:
     uses_decoding: bool = True
     """Whether the decoding strategy can change it."""
     baseline_of: str | None = None
-    """Of a figure that no model made: the metric that it stands beside (see Baseline)."""
+    """For a figure that no model produced: the metric that it is shown beside (see Baseline)."""
     baseline_label: str | None = None
 
     @property
@@ -102,7 +102,7 @@ class Metric:
 
     @property
     def baseline(self) -> Baseline | None:
-        """Where no model made the figure: what it stands beside."""
+        """For a figure that no model produced: the metric that it is shown beside."""
         if self.baseline_of is None or self.baseline_label is None:
             return None
         return Baseline(self.baseline_of, self.baseline_label)

@@ -22,7 +22,7 @@ class Questions:
     requests: Sequence[Sequence[Request]]
     """Each sample's."""
     seeds: Sequence[Sequence[int]]
-    """One a request, for what is drawn."""
+    """One for each request, for its random draws."""
 
 
 def questions(eval: Eval, material: Material, seed: int) -> Questions:
@@ -36,31 +36,33 @@ def questions(eval: Eval, material: Material, seed: int) -> Questions:
             requests.append(list(eval.requests(sample, material)))
             check_requests(requests[-1])
     seeds = [
-        [seed_of(seed, eval.name, sample.id, index) for index in range(len(asked))]
-        for sample, asked in zip(samples, requests, strict=True)
+        [seed_of(seed, eval.name, sample.id, index) for index in range(len(sample_requests))]
+        for sample, sample_requests in zip(samples, requests, strict=True)
     ]
     return Questions(samples, requests, seeds)
 
 
-def scored(eval: Eval, asked: Questions, answers: Iterable[Sequence[Answer]], material: Material) -> Scored:
-    """What an eval finds of its samples, from the answers to their requests."""
+def scored(eval: Eval, eval_questions: Questions, answers: Iterable[Sequence[Answer]], material: Material) -> Scored:
+    """The scores of an eval's samples, from the answers to their requests."""
     scores: list[Score] = []
-    for sample, given in zip(asked.samples, answers, strict=True):
+    for sample, sample_answers in zip(eval_questions.samples, answers, strict=True):
         with noted(f"in score of {eval.name}, sample {sample.id!r}"):
-            scores.append(eval.score(sample, given, material))
+            scores.append(eval.score(sample, sample_answers, material))
             check_score(scores[-1])
     with noted(f"in score_together of {eval.name}"):
-        together = eval.score_together(asked.samples, scores, material)
+        together = eval.score_together(eval_questions.samples, scores, material)
         for score in together:
             check_score(score)
-    return Scored(table(eval.name, asked.samples, together), eval.seen_in_training(asked.samples, material))
+    return Scored(
+        table(eval.name, eval_questions.samples, together), eval.seen_in_training(eval_questions.samples, material)
+    )
 
 
 @contextmanager
-def noted(what: str) -> Iterator[None]:
-    """Whatever is raised in this block says where."""
+def noted(note: str) -> Iterator[None]:
+    """Any exception that leaves this block carries the note."""
     try:
         yield
     except BaseException as error:
-        error.add_note(what)
+        error.add_note(note)
         raise

@@ -53,25 +53,25 @@ class Sample:
     """Stable and unique within the eval."""
     prompt: str
     target: str = ""
-    """What a right answer says, where there is one."""
+    """The right answer, where there is one."""
     cluster: str = ""
-    """What the sample shares its luck with (a play, a problem template); '': itself alone."""
+    """Samples of one cluster are alike (one play, one problem template), so intervals draw them together. '': none."""
     slices: Mapping[str, str] = field(default_factory=dict)
     """Names and values by which the metrics are also broken down."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What an eval found about one sample."""
+    """What an eval measured on one sample."""
 
     values: Mapping[str, float | None]
-    """Measures by name; None: could not be measured."""
+    """Measures by name; None: it could not be measured."""
     answer: str = ""
-    """What the model said, where it said something. Hostile text: escape it wherever it is shown."""
+    """The model's text, where it wrote one. It is untrusted: escape it where it is shown."""
     finish_reason: str | None = None
     nats: float | None = None
     num_tokens: int | None = None
     num_bytes: int | None = None
     parts: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
-    """Where only parts of a sample belong to slices, as its tokens by their position: each part's own values, nats,
-    tokens and bytes, by the slice's name and value, as parts["position"]["16-31"]."""
+    """Where only parts of a sample belong to slices, such as its tokens by position: the values, nats, tokens and bytes
+    of each part, by the slice's name and value: parts["position"]["16-31"]."""

@@ -16,7 +16,7 @@ from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
 
 TOTALS = ("nats", "num_tokens", "num_bytes")
-"""What is counted of every sample in a column of its own."""
+"""The totals that every sample has in a column, beside its `values`."""
 
 
 def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def _parts_as_text(score: Score) -> str:
 
 @lru_cache(maxsize=65_536)
 def parsed(cell: Any) -> Mapping[str, Any]:
-    """A row's `values`, `slices` or `parts`; empty where the cell is."""
+    """A row's `values`, `slices` or `parts`; empty where the cell is empty."""
     return json.loads(cell) if isinstance(cell, str) else {}
 
 
@@ -72,7 +72,7 @@ def measured(rows: pd.DataFrame, measure: str) -> pd.Series[float]:
 
 
 def number(value: object) -> float:
-    """A measure as a float; NaN where it is none."""
+    """A measure as a float; NaN where it isn't a number."""
     return float(value) if isinstance(value, int | float) else np.nan
 
 
@@ -94,8 +94,8 @@ def estimated(rows: pd.DataFrame, formula: Formula) -> Estimate:
 def slices_of(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """('all', every row), then ('name=value', its rows) for every slice, by name and value.
 
-    Of a slice to which parts of samples belong, as tokens at a position, the rows are those parts: their values, nats,
-    tokens and bytes.
+    Where only parts of samples belong to a slice, such as tokens at a position, its rows are those parts, with their
+    values, nats, tokens and bytes.
     """
     members: dict[str, list[Any]] = {}
     for index, cell in zip(rows.index, rows["slices"], strict=True):
@@ -116,16 +116,16 @@ def parts_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _as_rows(rows: pd.DataFrame, parts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
-    """The rows of these parts' samples, with what is the parts' own."""
-    whole = rows.loc[list(parts)]
+    """The rows of these parts' samples, with the values and totals of the parts in place of the samples'."""
+    samples = rows.loc[list(parts)]
     values = [json.dumps(part["values"]) for part in parts.values()]
     totals = {
-        total: pd.Series([part[total] for part in parts.values()], index=whole.index, dtype=whole[total].dtype)
+        total: pd.Series([part[total] for part in parts.values()], index=samples.index, dtype=samples[total].dtype)
         for total in TOTALS
     }
-    return whole.assign(values=values, parts="{}", **totals)
+    return samples.assign(values=values, parts="{}", **totals)
 
 
 def _storable(text: str) -> str:
-    """Text as UTF-8 can hold it: a lone surrogate becomes a replacement character."""
+    """Text that UTF-8 can encode: a lone surrogate becomes a replacement character."""
     return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text

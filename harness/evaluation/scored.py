@@ -1,4 +1,4 @@
-"""What an eval found of its samples, in memory and in a file."""
+"""The scores of an eval's samples, in memory and in a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scored:
     """How many of the samples occur in the training text; None where the eval does not look."""
 
     def write(self, path: Path) -> None:
-        """Write one Parquet file, atomically; what is no row stands in its metadata."""
+        """Write one Parquet file, atomically; `seen_in_training` goes into its metadata."""
         table = pa.Table.from_pandas(self.rows)
         metadata = {**table.schema.metadata, _SEEN: json.dumps(self.seen_in_training)}
         content = io.BytesIO()

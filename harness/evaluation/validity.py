@@ -1,4 +1,4 @@
-"""What an eval gives is looked at before it is believed: a plugin's mistake is to be named, not stored."""
+"""Checks what an eval returns, so that a plugin's mistake is reported and never stored."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from harness.evaluation.rows import estimated, slices_of
 
 
 def check_samples(samples: Sequence[Sample]) -> None:
-    """ValueError unless these are samples with ids of their own."""
-    seen = set()
-    for place, sample in enumerate(samples):
+    """ValueError unless these are samples, each with a different id."""
+    seen_ids = set()
+    for position, sample in enumerate(samples):
         if not isinstance(sample, Sample):
-            raise ValueError(f"samples gave {sample!r} at place {place}, which is no Sample")
-        if not sample.id or sample.id in seen:
-            raise ValueError(f"the id {sample.id!r} of the sample at place {place} is empty or another sample's")
-        seen.add(sample.id)
+            raise ValueError(f"samples gave {sample!r} at place {position}, which is no Sample")
+        if not sample.id or sample.id in seen_ids:
+            raise ValueError(f"the id {sample.id!r} of the sample at place {position} is empty or another sample's")
+        seen_ids.add(sample.id)
 
 
 def check_requests(requests: Sequence[Request]) -> None:
-    """ValueError unless these are requests of a kind that there is."""
+    """ValueError unless these are requests."""
     for request in requests:
         if not isinstance(request, Request):
             raise ValueError(f"requests gave {request!r}, which is none of {Request}")
@@ -41,41 +41,44 @@ def check_score(score: Score) -> None:
     numbers = {**measures, "nats": score.nats, "num_tokens": score.num_tokens, "num_bytes": score.num_bytes}
     for name, value in numbers.items():
         if value is not None and not math.isfinite(value):
-            raise ValueError(f"the measure {name!r} is {value}: give None where a value could not be had")
+            raise ValueError(f"the measure {name!r} is {value}: give None where a value could not be measured")
     for by_value in score.parts.values():
         for part in by_value.values():
             check_score(part)
 
 
 def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> None:
-    """ValueError unless these are metrics of the eval from its scored rows, each once, where a missing value is None
-    and says why, and the others are what they say they are."""
+    """ValueError unless these are metrics of the eval from its scored rows, without repetition, each with a
+    finite value or a reason why there is none, and equal to its formula where it has one."""
     slices = dict(slices_of(rows))
-    names = {one.metric for one in metrics}
+    names = {metric.metric for metric in metrics}
     seen = set()
-    for one in metrics:
-        if not isinstance(one, Metric) or (one.eval, one.eval_version) != (eval.name, eval.version):
-            raise ValueError(f"metrics gave {one!r}, which is no Metric of {eval.name} version {eval.version}")
-        if (one.metric, one.slice) in seen:
-            raise ValueError(f"metrics gave {one.metric} of {one.slice} twice")
-        seen.add((one.metric, one.slice))
+    for metric in metrics:
+        if not isinstance(metric, Metric) or (metric.eval, metric.eval_version) != (eval.name, eval.version):
+            raise ValueError(f"metrics gave {metric!r}, which is no Metric of {eval.name} version {eval.version}")
+        if (metric.metric, metric.slice) in seen:
+            raise ValueError(f"metrics gave {metric.metric} of {metric.slice} twice")
+        seen.add((metric.metric, metric.slice))
         for name in ("value", "stderr", "ci_low", "ci_high", "chance"):
-            value = getattr(one, name)
+            value = getattr(metric, name)
             if value is not None and not math.isfinite(value):
-                raise ValueError(f"the {name} of the metric {one.metric} of {one.slice} is {value}: no finite number")
-        json.dumps(asdict(one), ensure_ascii=False).encode()  # the record is UTF-8
-        if one.value is None and not one.reason:
-            raise ValueError(f"the metric {one.metric} of {one.slice} has neither a value nor a reason why not")
-        if one.baseline_of is not None and one.baseline_of not in names:
-            raise ValueError(
-                f"the metric {one.metric} stands beside {one.baseline_of!r}, which is no metric of {eval.name}"
-            )
-        if one.formula is not None and one.value is not None:
-            if one.slice not in slices:
-                raise ValueError(f"the metric {one.metric} is of {one.slice}, but no sample is of that slice")
-            summed = estimated(slices[one.slice], one.formula).value
-            if summed is None or not math.isclose(summed, one.value, rel_tol=1e-6, abs_tol=1e-9):
                 raise ValueError(
-                    f"the metric {one.metric} of {one.slice} is {one.value}, but its samples give {summed} by "
-                    f"{one.formula}"
+                    f"the {name} of the metric {metric.metric} of {metric.slice} is {value}: no finite number"
+                )
+        json.dumps(asdict(metric), ensure_ascii=False).encode()  # the record is UTF-8
+        if metric.value is None and not metric.reason:
+            raise ValueError(f"the metric {metric.metric} of {metric.slice} has neither a value nor a reason why not")
+        if metric.baseline_of is not None and metric.baseline_of not in names:
+            raise ValueError(
+                f"the metric {metric.metric} is shown beside {metric.baseline_of!r}, which is not a metric "
+                f"of {eval.name}"
+            )
+        if metric.formula is not None and metric.value is not None:
+            if metric.slice not in slices:
+                raise ValueError(f"the metric {metric.metric} is of {metric.slice}, but no sample is of that slice")
+            summed = estimated(slices[metric.slice], metric.formula).value
+            if summed is None or not math.isclose(summed, metric.value, rel_tol=1e-6, abs_tol=1e-9):
+                raise ValueError(
+                    f"the metric {metric.metric} of {metric.slice} is {metric.value}, but its samples give {summed} by "
+                    f"{metric.formula}"
                 )

@@ -31,10 +31,10 @@ class Likelihood:
     """Sum of -ln p over the text's tokens; None where the model gives no such number, and `reason` says why."""
     num_tokens: int
     is_greedy: bool | None = None
-    """Every token was the most probable one (of equals, the one with the lowest id); None for whole documents."""
+    """Every token was the most probable one (of equally probable ones, the lowest id); None for whole documents."""
     reason: str | None = None
     by_token: TokenScores | None = None
-    """Of whole documents, where the model gives them a number."""
+    """The score of each token; only for whole documents, where `nats` is not None."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Compressed:
     """The size of texts compressed by a model, and whether they were restored."""
 
     num_bytes: int | None
-    """Of the file; None where the model's scores aren't probabilities, or are zero; `reason` says which."""
+    """Size of the file; None where the model's scores aren't probabilities, or are zero; `reason` says which."""
     restored: bool | None
     """Whether a fresh copy of the model decoded the same texts from the file."""
     nats: float | None

@@ -1,4 +1,4 @@
-"""Checks a likelihood by really compressing the text with the model's probabilities and decompressing it again.
+"""Checks a likelihood by actually compressing the text with the model's probabilities and decompressing it again.
 
 The entropy coder writes each token with the probabilities that the model gave before it. To decode, another copy of the
 model must give the same probabilities, bit for bit, at every step. So both go step by step, one row at a time, through
@@ -86,7 +86,7 @@ def decompress(model: LanguageModel, file: bytes, on_done: OnDone = lambda count
 
 
 def fresh_copy(model: LanguageModel) -> LanguageModel:
-    """The model, saved and loaded again: it has its weights, and no memory of what it read since."""
+    """The model, saved and loaded again: the same weights, and no memory of what the model has read."""
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
         model.save(Path(folder))
         copy = model.config.build(model.vocab_size, model.start_token).load(Path(folder))

@@ -43,8 +43,8 @@ def document_logprobs(
 
 
 def most_probable(logprobs: Tensor) -> Tensor:
-    """(B, ..., V) -> (B, ...) int64: the most probable token of each row; of equals the one with the lowest id."""
-    # numpy's argmax takes the first of equals; torch's may take any
+    """(B, ..., V) -> (B, ...) int64: the most probable token of each row; of equally probable ones the lowest id."""
+    # numpy's argmax takes the first of equal values; torch's may take any
     return torch.from_numpy(logprobs.cpu().numpy().argmax(axis=-1))
 
 
@@ -62,12 +62,12 @@ def likelihood(model: LanguageModel, total: float, num_tokens: int, is_greedy: b
 
 
 def document_likelihood(model: LanguageModel, logprobs: np.ndarray) -> Likelihood:
-    """The likelihood of a document whose tokens have these log-probabilities (N,), with those of its tokens."""
-    whole = likelihood(model, nats(logprobs), len(logprobs))
-    if whole.nats is None:
-        return whole
+    """The likelihood of a document, from its tokens' log-probabilities (N,), with the score of each token."""
+    scored = likelihood(model, nats(logprobs), len(logprobs))
+    if scored.nats is None:
+        return scored
     num_context = model.num_context_tokens(len(logprobs)).numpy()
-    return dataclasses.replace(whole, by_token=TokenScores(-logprobs.astype(np.float64), num_context))
+    return dataclasses.replace(scored, by_token=TokenScores(-logprobs.astype(np.float64), num_context))
 
 
 def score_targets(

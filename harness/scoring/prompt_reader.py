@@ -26,12 +26,12 @@ _VALUES_AT_ONCE = 1 << 22
 
 
 class _Branch(NamedTuple):
-    """Prompts with a common prefix, read as one so far."""
+    """Prompts whose common prefix is read once for all of them."""
 
     row: int
     """The row of the state that they continue from."""
     read: int
-    """Tokens of each that have been read."""
+    """How many tokens of each prompt have been read."""
     begin: int
     """The first of them in sorted order; `end` is one after the last."""
     end: int
@@ -45,7 +45,7 @@ class PromptReader:
         self._model, self._prompts, self._share = model, prompts, share
         self._sorted = sorted(range(len(prompts)), key=lambda index: prompts[index].tolist())
         self._rank = {index: rank for rank, index in enumerate(self._sorted)}
-        # Prefixes that later batches need again, each longer than the one before, with the state after it.
+        # Prefixes that later batches need again, each longer than the previous, with the state after it.
         self._kept: list[tuple[np.ndarray, State]] = []
 
     def batches(self, size: int) -> Iterator[list[int]]:
@@ -97,8 +97,8 @@ class PromptReader:
         return alike
 
     def _known(self, batch: Sequence[int]) -> tuple[int, State]:
-        """(number of tokens, state) of the longest prefix of all these prompts that later ones have too; it is read
-        where it wasn't yet."""
+        """(number of tokens, state) of the longest prefix of all these prompts that later prompts have too. The prefix
+        is read here if it wasn't before."""
         ranks = sorted(self._rank[index] for index in batch)
         first, last = (self._prompts[self._sorted[rank]] for rank in (ranks[0], ranks[-1]))
         shared = first[: _common(first, last)]

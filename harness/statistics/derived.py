@@ -1,4 +1,4 @@
-"""Estimates that follow from other estimates, or from a standard error that somebody else has found."""
+"""Estimates that follow from other estimates, or from a standard error that was computed elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.statistics.estimate import CONFIDENCE, Estimate, Z
 def mapped(estimate: Estimate, function: Callable[[float], float], impossible: str) -> Estimate:
     """A monotone function of an estimate: the ends of its interval are mapped, its standard error isn't known.
 
-    impossible: the reason that stands in the estimate where the function has no value there (it divides by zero, or
-    gives more than a float holds).
+    impossible: the estimate's reason where the function has no value (it divides by zero, or the value is too large for
+    a float).
     """
     try:
         value, *ends = (
@@ -44,7 +44,7 @@ def from_standard_error(value: float, stderr: float, n: int, reason: str | None 
 
 
 def mean_of_seeds(seeds: Sequence[Estimate], reason: str | None = None) -> Estimate:
-    """The mean over S >= 2 seeds where only each one's estimate is known, not the samples: of medians, say.
+    """The mean over S >= 2 seeds where only each seed's estimate is known, not the samples: for medians, for example.
 
     Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away. The
     interval is Student's t of the first (S - 1 degrees of freedom) and normal of the second.

@@ -1,14 +1,14 @@
-"""Estimates with their uncertainty. Two models over the same samples: paired.py.
+"""Estimates with their uncertainty. Two models over the same samples: paired_difference.py.
 
-Missing is never zero: None and NaN are left out of `n` and counted in `n_total`; where no value is left there is none,
-and a reason. Every call draws from a new generator with a fixed seed, so the same numbers give the same result in any
-order of calls. Memory is bounded for any number of samples. Needs no torch.
+Missing is never zero: None and NaN are left out of `n` and counted in `n_total`; where no value is left, the estimate
+has only a reason. Every call draws from a new generator with a fixed seed, so the same numbers give the same result in
+any order of calls. Memory is bounded for any number of samples. Needs no torch.
 
 A *cluster* is drawn as a whole: samples of one document are alike, so an interval that treats them as independent is
 too narrow. Methods: Wilson (1927) for shares; the percentile bootstrap (Efron 1979) over clusters; Owen (2007), "The
 pigeonhole bootstrap", for seeds crossed with samples; sign flips (Fisher 1935) for pairs; Holm (1979) for many
-comparisons. Wilson and Holm are five lines each here, and tested to equal statsmodels', whose import costs 1.4 s and
-fails where torch is masked, as it is when a report proves that it needs none.
+comparisons. Wilson and Holm are five lines each here, and tested to equal statsmodels', whose import takes 1.4 s and
+fails where torch can't be imported, as in the tests which hold that a report needs no torch.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
         raise ValueError(f"q is {q}; a quantile lies between 0 and 1.")
     numbers = floats(values)
     codes = cluster_codes(clusters, len(numbers))
-    kept = ~np.isnan(numbers)
-    n, n_total = int(kept.sum()), len(numbers)
-    why_not = refusal(numbers[kept], n, n_total)
+    is_present = ~np.isnan(numbers)
+    n, n_total = int(is_present.sum()), len(numbers)
+    why_not = refusal(numbers[is_present], n, n_total)
     if why_not:
         return Estimate(None, n, n_total, reason=why_not)
-    value = float(np.quantile(numbers[kept], q))
-    order = np.argsort(numbers[kept], kind="stable")
-    ordered = numbers[kept][order]
-    ordered_codes = cluster_codes(codes[kept], n)[order]
+    value = float(np.quantile(numbers[is_present], q))
+    order = np.argsort(numbers[is_present], kind="stable")
+    ordered = numbers[is_present][order]
+    ordered_codes = cluster_codes(codes[is_present], n)[order]
     num_clusters = int(ordered_codes.max()) + 1
     if num_clusters == 1:
         return Estimate(value, n, n_total, reason=no_interval(n))
@@ -112,8 +112,8 @@ def over_seeds(
     values: one row of (N,) values a seed, the same samples in the same order in every row; with `denominators` (of the
     same shape) each seed's measure is scale * sum(values) / sum(denominators), else its mean. `n` counts values over
     all seeds. Hierarchical bootstrap: seeds, then clusters, then samples. Seeds share their samples, so one draw of
-    clusters and samples serves every seed drawn with it: drawing anew for each would average away what the choice of
-    the test set does. Of S seeds S - 1 are drawn (McCarthy and Snowden 1985), which makes the bootstrap's variance of a
+    clusters and samples serves every seed drawn with it: separate draws would average away what the test set's choice
+    does. Of S seeds S - 1 are drawn (McCarthy and Snowden 1985), which makes the bootstrap's variance of a
     mean unbiased where S is small.
     """
     tops = seed_matrix(values)
@@ -122,11 +122,11 @@ def over_seeds(
         raise ValueError(f"values have shape {tops.shape}, denominators {bottoms.shape}: they must be the same.")
     num_seeds, num_samples = tops.shape
     if num_seeds == 1:
-        alone = ratio(tops[0], bottoms[0], clusters, scale)
-        if alone.value is None:
-            return alone
-        why = "; ".join(filter(None, ["one seed: the interval covers test samples, not training", alone.reason]))
-        return replace(alone, reason=why)
+        single = ratio(tops[0], bottoms[0], clusters, scale)
+        if single.value is None:
+            return single
+        reason = "; ".join(filter(None, ["one seed: the interval covers test samples, not training", single.reason]))
+        return replace(single, reason=reason)
     missing = np.isnan(tops) | np.isnan(bottoms)
     n, n_total = int((~missing).sum()), tops.size
     why_not = refusal(tops[~missing], n, n_total)
@@ -149,12 +149,12 @@ def over_seeds(
 def ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: float, shares: bool = True) -> Estimate:
     """scale * sum(tops) / sum(bottoms); a mean where all bottoms are 1. `shares`: 0/1 values get a Wilson interval."""
     codes = cluster_codes(clusters, len(tops))
-    kept = ~(np.isnan(tops) | np.isnan(bottoms))
-    n, n_total = int(kept.sum()), len(tops)
-    why_not = refusal(np.concatenate([tops[kept], bottoms[kept]]), n, n_total)
+    is_present = ~(np.isnan(tops) | np.isnan(bottoms))
+    n, n_total = int(is_present.sum()), len(tops)
+    why_not = refusal(np.concatenate([tops[is_present], bottoms[is_present]]), n, n_total)
     if why_not:
         return Estimate(None, n, n_total, reason=why_not)
-    tops, bottoms, codes = tops[kept], bottoms[kept], cluster_codes(codes[kept], n)
+    tops, bottoms, codes = tops[is_present], bottoms[is_present], cluster_codes(codes[is_present], n)
     total = float(bottoms.sum())
     if total == 0:
         return Estimate(None, n, n_total, reason="the denominators add up to 0")
@@ -182,13 +182,13 @@ def _wilson(share: float, n: int, n_total: int, num_trials: int) -> Estimate:
     centre = (share + spread / 2) / (1 + spread)
     half_width = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
-    # With all 0 or all 1 the usual standard error would be 0, which nobody believes: the interval's half width instead.
+    # With all 0 or all 1 the usual standard error would be 0, which can't be right: the interval's half width instead.
     stderr = math.sqrt(share * (1 - share) / num_trials) or (high - low) / (2 * Z)
     return Estimate(share, n, n_total, stderr, low, high)
 
 
 def crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int64], scale: float) -> Floats:
-    """Resampled measures (NUM_RESAMPLES, sides): seeds of each side drawn for itself, samples drawn once for all.
+    """Resampled measures (NUM_RESAMPLES, sides): seeds drawn separately for each side, samples drawn once for all.
 
     A side is (numerators, denominators), each (S, N), missing values 0 in both.
     """

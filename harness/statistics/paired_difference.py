@@ -83,13 +83,13 @@ def _difference(
     if len(weights) != num_samples:
         raise ValueError(f"{num_samples} pairs and {len(weights)} denominators: each pair needs one.")
     codes = cluster_codes(clusters, num_samples)
-    kept = ~(np.isnan(first).any(axis=0) | np.isnan(second).any(axis=0) | np.isnan(weights))
-    n = int(kept.sum())
-    both = np.concatenate([first[:, kept].ravel(), second[:, kept].ravel()])
+    used = ~(np.isnan(first).any(axis=0) | np.isnan(second).any(axis=0) | np.isnan(weights))
+    n = int(used.sum())
+    both = np.concatenate([first[:, used].ravel(), second[:, used].ravel()])
     why_not = refusal(both, n, num_samples, "no sample was measured in both")
-    if why_not or not weights[kept].sum():
+    if why_not or not weights[used].sum():
         return Estimate(None, n, num_samples, reason=why_not or "the denominators add up to 0"), np.empty(0)
-    first, second, weights, codes = first[:, kept], second[:, kept], weights[kept], cluster_codes(codes[kept], n)
+    first, second, weights, codes = first[:, used], second[:, used], weights[used], cluster_codes(codes[used], n)
     differences = first.mean(axis=0) - second.mean(axis=0)
     sums = cluster_sums(codes, differences)
     if not differences.any():
@@ -99,9 +99,10 @@ def _difference(
         value = float(scale * differences.sum() / weights.sum())
         both_sides = [(side, np.broadcast_to(weights, side.shape)) for side in (first, second)]
         drawn = crossed_resamples(both_sides, codes, scale)
-        apart = drawn[:, 0] - drawn[:, 1]
-        spread = float(np.nanstd(apart, ddof=1))
-        estimate = Estimate(value, n, num_samples, spread, *percentile_interval(apart), reason=caution(len(sums)))
+        drawn_differences = drawn[:, 0] - drawn[:, 1]
+        spread = float(np.nanstd(drawn_differences, ddof=1))
+        interval = percentile_interval(drawn_differences)
+        estimate = Estimate(value, n, num_samples, spread, *interval, reason=caution(len(sums)))
     else:
         estimate = replace(ratio(differences, weights, codes, scale, shares=False), n_total=num_samples)
     return estimate, sums

@@ -49,7 +49,7 @@ def _signs_of_bits(bits: NDArray[np.generic]) -> Floats:
 
 
 def cluster_counts(num_clusters: int, row_width: int = 0) -> Iterator[Floats]:
-    """How often each cluster is drawn in each resample, (R, K) at a time. row_width: of the caller's own arrays."""
+    """How often each cluster is drawn in each resample, (R, K) at a time. row_width: of the caller's arrays."""
     width = max(num_clusters, row_width)
     if NUM_RESAMPLES * width <= _MAX_VALUES_AT_ONCE:
         yield _kept_cluster_counts(num_clusters)

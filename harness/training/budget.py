@@ -40,7 +40,7 @@ class Budget:
             raise ValueError("no budget: set at least one of budget.tokens, budget.seconds and budget.flops")
 
     def fraction_spent(self, tokens: int, seconds: float, flops: float) -> float:
-        """How far along the limit that is nearest is: 1 or more when the budget is used up."""
+        """The share of the budget that is used, by the limit that comes first: 1 or more when it is used up."""
         spent = ((tokens, self.tokens), (seconds, self.seconds), (flops, self.flops))
         return max(used / limit for used, limit in spent if limit is not None)
 

@@ -23,7 +23,7 @@ TRAIN_STATE_FILE = "train_state.safetensors"
 
 
 class Checkpoint:
-    """The file from which an unfinished fit goes on: tensors in named parts, facts, and a digest of both."""
+    """The file from which an unfinished fit continues: tensors in named parts, facts, and a digest of both."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,12 +31,12 @@ class Checkpoint:
     def write(self, parts: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> None:
         tensors = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
         packed = {name: value.cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-        said = json.dumps(facts)
-        write_bytes(self.path, save(packed, metadata={"facts": said, "sha256": _digest(packed, said)}))
+        facts_json = json.dumps(facts)
+        write_bytes(self.path, save(packed, metadata={"facts": facts_json, "sha256": _digest(packed, facts_json)}))
 
     def read(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-        """What `write` was given, on the processor; a part that was empty is empty again. None where there is no file,
-        or it is damaged: the fit then begins anew."""
+        """The parts and facts that `write` saved, on the processor; a part that was empty is empty again. None where
+        there is no file or it is damaged: the fit then starts over."""
         if not self.path.exists():
             return None
         try:
@@ -44,10 +44,10 @@ class Checkpoint:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
                 metadata = file.metadata() or {}
         except (SafetensorError, OSError, ValueError) as error:
-            log.warning("%s is damaged (%s): the fit begins anew", self.path, error)
+            log.warning("%s is damaged (%s): the fit starts over", self.path, error)
             return None
         if metadata.get("sha256") != _digest(tensors, metadata.get("facts", "")):
-            log.warning("%s is damaged (its content is not what was written): the fit begins anew", self.path)
+            log.warning("%s is damaged (its content is not what was written): the fit starts over", self.path)
             return None
         parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for key, value in tensors.items():
@@ -57,7 +57,7 @@ class Checkpoint:
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """SHA-256 (hex) of tensors, by name, and of what is kept with them."""
+    """SHA-256 (hex) of tensors, by name, and of the facts beside them."""
     total = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         value = tensors[name]

@@ -45,10 +45,10 @@ class Validation:
         return [torch.from_numpy(document) for document in self.documents]
 
     def bits_per_byte(self, model: LanguageModel) -> float:
-        """NaN where the model gives no probabilities, or a zero."""
+        """NaN where the model's scores aren't probabilities, or one of them is zero."""
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
-        found = likelihood(model, total, 0).nats
-        return math.nan if found is None else found * BITS_PER_NAT / self.num_bytes
+        total_nats = likelihood(model, total, 0).nats
+        return math.nan if total_nats is None else total_nats * BITS_PER_NAT / self.num_bytes
 
 
 def curve_row(spent: Spent, **measured: float) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from harness.common.sealed import Damaged, check_itself, content_digest, read_ob
 
 
 def fit_facts(folder: Path) -> dict[str, Any]:
-    """What fit.json says, once every file of the fit is known to be what was written. Damaged where one isn't, or is
-    missing."""
+    """The content of fit.json, after every file of the fit was checked against its digest. Raises Damaged where a file
+    was changed or is missing."""
     part_of = _named(folder)
     try:
         facts = read_sealed(folder / FIT_FILE, part_of)
@@ -23,8 +23,8 @@ def fit_facts(folder: Path) -> dict[str, Any]:
 
 
 def fit_digest(folder: Path) -> str:
-    """A hash of what a fit's answers follow from: its weights, its settings and its tokenizer. Damaged where fit.json
-    is; the other files aren't read."""
+    """A hash of what a fit's answers depend on: its weights, its settings and its tokenizer. Raises Damaged where
+    fit.json is damaged; the other files aren't read."""
     part_of = _named(folder)
     try:
         content = read_object(folder / FIT_FILE, part_of)

@@ -2,7 +2,7 @@
 
 A fit is a model with its weights, its tokenizer and its training curve, under results/fits/<fit_id>. The id is a hash
 of everything that the weights depend on. Two processes that want the same fit: one makes it, the other waits for it. A
-fit that was killed goes on from its checkpoint.
+fit that was killed continues from its checkpoint.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig
 log = logging.getLogger("bakeoff")
 
 FORMAT_VERSION = 2
-"""Raised when fits of the same settings come to hold something else."""
+"""Incremented when a fit of the same settings would hold something else than before."""
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Everything that a fit's weights depend on, but for the text of the corpus."""
+    """Everything that a fit's weights depend on, except the text of the corpus."""
 
     model: ModelConfig
     tokenizer: TokenizerSettings
@@ -52,7 +52,7 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model, ready to be asked."""
+    """A fitted model with its tokenizer, ready for use."""
 
     id: str
     folder: Path
@@ -71,9 +71,9 @@ def fit_id(settings: FitSettings, corpus: Corpus) -> str:
 
 
 def recipe(settings: FitSettings, corpus: Corpus, earlier: Fit | None) -> str:
-    """What a fit is but for its seed: the id that it would have with seed 0, all that it goes on from named alike.
+    """Names a fit without regard to its seed: the id that it would have with seed 0.
 
-    earlier: the fit that it goes on from.
+    earlier: the fit that it continues, which is named by its recipe too.
     """
     continue_from = None if earlier is None else earlier.facts["recipe"]
     training = dataclasses.replace(settings.training, continue_from=continue_from)
@@ -81,14 +81,14 @@ def recipe(settings: FitSettings, corpus: Corpus, earlier: Fit | None) -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of `device=`. UserError where it isn't there."""
+    """The device of `device=`. UserError where this machine doesn't have it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.split(":")[0]
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     number = int(name.partition(":")[2] or 0)
-    if not there[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
-        present = [kind for kind, is_there in there.items() if is_there]
+    if not available[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
+        present = [kind for kind, is_available in available.items() if is_available]
         raise UserError(
             f"device={name} was asked for, but torch finds none here. There is: {', '.join(present)}. "
             "Leave device=auto to take the best."
@@ -105,7 +105,7 @@ def load_fit(folder: Path, device: torch.device) -> Fit:
     refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
     config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
     try:
-        with torch.random.fork_rng():  # a new model draws weights, though those of the file take their place
+        with torch.random.fork_rng():  # a new model draws random weights, which the file's then replace
             model = config.build(described["vocab_size"], described["start_token"]).load(folder)
     except BadWeights as error:
         raise UserError(

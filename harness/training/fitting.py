@@ -1,4 +1,4 @@
-"""Making a fit: found, waited for, continued, or trained. One with a damaged file is trained again."""
+"""Gets a fit: finds it, waits for it, continues it or trains it. A fit with a damaged file is trained again."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from models.language_model import WEIGHTS_FILE, LanguageModel
 
 
 def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
-    """The fit that these settings describe: found, waited for, gone on with, or made."""
+    """The fit that these settings describe: found, waited for, continued or trained."""
     name = fit_id(settings, corpus)
     folder = workshop.results.fit(name)
-    if not _is_whole(folder):
+    if not _is_complete(folder):
         make_folder(folder)
         lock = FileLock(folder / ".lock")
         try:
@@ -50,7 +50,7 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
             log.info("fit %s is being made by another process; waiting for it", name)
             lock.acquire()
         try:
-            if not _is_whole(folder):
+            if not _is_complete(folder):
                 (folder / FIT_FILE).unlink(missing_ok=True)
                 remove_leftovers(folder)
                 _make(settings, corpus, folder, workshop)
@@ -59,14 +59,14 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
     return load_fit(folder, workshop.device)
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     """Whether a fit is finished and none of its files is damaged."""
     if not (folder / FIT_FILE).exists():
         return False
     try:
         fit_facts(folder)
     except Damaged as error:
-        log.warning("%s. %s is made anew", error.damage, error.part_of)
+        log.warning("%s. %s is made again", error.damage, error.part_of)
         return False
     return True
 
@@ -88,7 +88,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         raise UserError(str(error)) from None
     if earlier is None:
         save_tokenizer(tokenizer, settings.tokenizer, folder)
-    else:  # which these settings need not have made
+    else:  # the settings here may name another tokenizer than the earlier fit has
         write_bytes(folder / TOKENIZER_FILE, (earlier.folder / TOKENIZER_FILE).read_bytes())
     described = {
         "family": model.config.family,
@@ -120,20 +120,20 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
-    """The fit that this one goes on from; UserError where that is of another model."""
+    """The fit that this one continues; UserError where it is a fit of another model."""
     if settings.training.continue_from is None:
         return None
     if settings.model.is_fitted:
         raise UserError(
             f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
-            "already and isn't trained here, so it can't go on from a fit. Leave training.continue_from out."
+            "already and isn't trained here, so it can't continue a fit. Leave training.continue_from out."
         )
     earlier = load_fit(workshop.folder(settings.training.continue_from), workshop.device)
     config = solve_width(settings.model, settings.budget.num_params, earlier.tokenizer.vocab_size)
     if earlier.model.config != config or isinstance(config, CombinedConfig):
         raise UserError(
-            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't go on as {config}. "
-            "Give this run the same model options, or continue from another run."
+            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't be continued "
+            f"as {config}. Give this run the same model options, or continue from another run."
         )
     return earlier
 
@@ -150,7 +150,7 @@ def _train(
     """A model of a family that learns from text itself, fitted."""
     if earlier is not None:
         model = earlier.model
-        log.info("going on from fit %s", earlier.id)
+        log.info("continuing fit %s", earlier.id)
     else:
         model = _build(settings, tokenizer, device)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)
@@ -164,10 +164,10 @@ def _train(
 def _take(
     settings: FitSettings, tokenizer: Tokenizer, validation: Validation, device: torch.device
 ) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
-    """A model of a family whose weights are there already, as it is."""
+    """A model of a family that comes with its weights, unchanged."""
     model = _build(settings, tokenizer, device)
     spent, curve = take(model, validation)
-    log.info("took up %s as it is", model.config.family)
+    log.info("using %s as it is", model.config.family)
     return model, spent, curve
 
 
@@ -186,7 +186,7 @@ def _combine(
     validation: Validation,
     workshop: Workshop,
 ) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
-    """A combination of fits, which are found or made as each member would be alone, tuned."""
+    """A tuned combination of fits; each member's fit is found or made as it would be alone."""
     members = {
         name: obtain(dataclasses.replace(settings, model=member), corpus, workshop)
         for name, member in config.members.items()

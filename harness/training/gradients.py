@@ -30,7 +30,7 @@ class Diverged(RuntimeError):
 
 
 class LossMean:
-    """The mean training loss since the last row of the curve, summed up where the model is."""
+    """The mean training loss since the last row of the curve, summed on the model's device."""
 
     def __init__(self, device: torch.device) -> None:
         self.sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -41,7 +41,7 @@ class LossMean:
         self.count += 1
 
     def take(self) -> float:
-        """The mean; the next one begins."""
+        """The mean; the next mean starts from nothing."""
         mean = float(self.sum) / self.count
         self.sum.zero_()
         self.count = 0
@@ -54,7 +54,7 @@ class BestWeights:
     def __init__(self) -> None:
         self.bits_per_byte = math.inf
         self.tensors: dict[str, Tensor] = {}
-        """Empty until validation text was given a probability."""
+        """Empty until a validation gave a number."""
 
     def offer(self, bits_per_byte: float, model: NeuralModel) -> None:
         if bits_per_byte < self.bits_per_byte:
@@ -63,7 +63,7 @@ class BestWeights:
 
 
 class GradientFit:
-    """One fit by gradients, of any stage: the loop."""
+    """The training loop of one fit by gradients, for any stage."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class GradientFit:
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
         if self._resume():
-            say(f"going on from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+            say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         saved = time.perf_counter()
         with Progress("training", 100, "%") as progress, torch.random.fork_rng():
             while self.fraction < 1:
@@ -187,10 +187,10 @@ class GradientFit:
 
     def _resume(self) -> bool:
         """Go on from the checkpoint; False where there is none that can be read."""
-        kept = self.checkpoint.read()
-        if kept is None:
+        saved = self.checkpoint.read()
+        if saved is None:
             return False
-        parts, facts = kept
+        parts, facts = saved
         self.spent, self.curve = Spent(**facts["spent"]), facts["curve"]
         self.model.load_tensors(parts["model"])
         self.best.tensors, self.best.bits_per_byte = parts["best"], facts["best_bits_per_byte"]

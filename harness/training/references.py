@@ -1,7 +1,7 @@
-"""Reference models: what the texts of all runs are measured against, the same model for every one of them.
+"""Reference models: the texts of all runs over a corpus are measured against the same model.
 
-A reference model is a fit like any other, of a family and options that an eval names, to the bytes of the corpus'
-training text, once through. It is found under results/fits where some run has made it before.
+A reference model is a fit like any other: one pass over the bytes of the corpus' training text, by a family and options
+that an eval names. It lies under results/fits and is made only once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.language_model import LanguageModel, ModelConfig
 
 
 class ReferenceModels:
-    """How the evals of a run over this corpus get them (`Material.reference_model`); the latest is kept."""
+    """Gives the evals of a run their reference models (`Material.reference_model`); the latest is kept in memory."""
 
     def __init__(self, corpus: Corpus, workshop: Workshop) -> None:
         self._corpus, self._workshop = corpus, workshop
@@ -26,8 +26,8 @@ class ReferenceModels:
 
     def __call__(self, config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
         if self._latest is None or self._latest[0] != config:
-            once = Budget(tokens=self._corpus.num_bytes("train") + len(self._corpus.train))
-            settings = FitSettings(config, ByteTokenizerSettings(), Training(), once, seed=0)
+            one_pass = Budget(tokens=self._corpus.num_bytes("train") + len(self._corpus.train))
+            settings = FitSettings(config, ByteTokenizerSettings(), Training(), one_pass, seed=0)
             fit = obtain(settings, self._corpus, self._workshop)
             self._latest = (config, fit.model, fit.tokenizer)
         return self._latest[1:]

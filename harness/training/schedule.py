@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate along the budget: up in a straight line, then down in another."""
+    """The learning rate along the budget: it rises linearly, then falls linearly."""
 
     peak: float
     warmup_fraction: float
     final_fraction: float
-    """Where it ends, as a share of the peak."""
+    """The learning rate at the end, as a share of the peak."""
 
     def learning_rate(self, fraction: float) -> float:
         """fraction: how much of the budget is spent."""

@@ -1,9 +1,9 @@
-"""A stage of training: what is read at each step, and what is learnt from it.
+"""A stage of training: what each step reads, and the loss that it lowers.
 
-The loop (harness/training/training.py) knows the schedule, the optimizer, checkpoints and the curve; it is given a
-stage, which knows the texts. Pretraining is one: the corpus, read as one stream. Another is a subclass of
-`TrainingStage`: fine-tuning on answers masks what it doesn't teach, a policy gradient writes its own batches and has
-its own loss.
+The loop (harness/training/gradients.py) knows the schedule, the optimizer, checkpoints and the curve; a
+stage knows the texts. Pretraining is one stage: it reads the corpus as one stream. Other stages are subclasses of
+`TrainingStage`: fine-tuning on answers masks the tokens that aren't answers, a policy gradient writes its own batches
+and has its own loss.
 
 Shape legend: B rows, T tokens, V vocabulary size.
 """
@@ -46,8 +46,8 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 
 class TrainingStage(ABC, Generic[BatchT]):
-    """What the loop asks at each step. A stage keeps nothing from one step to the next but what a step hands on as its
-    carry: so a fit that goes on from a checkpoint reads what it would have read.
+    """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry, so a
+    fit that continues from a checkpoint reads the same batches as one that was never stopped.
     """
 
     @abstractmethod
@@ -59,7 +59,7 @@ class TrainingStage(ABC, Generic[BatchT]):
         """
 
     def loss(self, model: NeuralModel, batch: BatchT, carry: Carry | None) -> tuple[Tensor, Carry | None]:
-        """(what the step lowers, what the next step's loss is given as `carry`: None, or detached tensors).
+        """(the loss, the `carry` of the next step's call: None, or detached tensors).
 
         carry: None at the first step. Here: the mean cross-entropy, and nothing is carried on.
         """
@@ -67,7 +67,7 @@ class TrainingStage(ABC, Generic[BatchT]):
         return cross_entropy(logits, batch), None
 
     def flops(self, batch: BatchT, flops_per_token: int) -> float:
-        """What a step costs in all. flops_per_token: what the model's forward pass costs.
+        """FLOPs of a whole step. flops_per_token: of the model's forward pass.
 
         Here: one pass forward and one backward over the inputs.
         """
@@ -81,8 +81,8 @@ def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
 
 
 class Pretraining(TrainingStage[Batch]):
-    """The training text as one stream, read in order by rows side by side, each from its own place in it; what a family
-    carries goes on from one stretch to the next.
+    """The training text as one stream, read in order by rows side by side, each from its own start; the state that a
+    family carries is passed on from one step to the next.
     """
 
     def __init__(self, stream: np.ndarray, batch_tokens: int, carry_reset_fraction: float) -> None:
@@ -100,9 +100,9 @@ class Pretraining(TrainingStage[Batch]):
 
     def loss(self, model: NeuralModel, batch: Batch, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         if carry is not None:
-            # now and then a row is blank, so that opening a document stays familiar
-            kept = torch.rand(len(batch.inputs)) >= self.carry_reset_fraction
-            carry = tuple(part * kept.view(1, -1, *[1] * (part.dim() - 2)).to(part) for part in carry)
+            # a row's state is blanked now and then, so that the model keeps learning how documents begin
+            is_kept = torch.rand(len(batch.inputs)) >= self.carry_reset_fraction
+            carry = tuple(part * is_kept.view(1, -1, *[1] * (part.dim() - 2)).to(part) for part in carry)
         logits, carry = model(batch.inputs, carry)
         return cross_entropy(logits, batch), carry
 
@@ -110,9 +110,9 @@ class Pretraining(TrainingStage[Batch]):
 def rows_at(stream: np.ndarray, num_rows: int, length: int, step: int) -> Tensor:
     """What the rows read at a step: (B, length + 1) int64, inputs and, one further, targets.
 
-    Row b starts b / B of the way into the stream and reads on from step to step, through its neighbour's part and round
-    the end, so every token is seen once before any is seen twice.
+    Row b starts b / B of the way into the stream and reads on from step to step, through its neighbour's part and
+    around the end, so every token is seen once before any is seen twice.
     """
     starts = np.arange(num_rows) * len(stream) // num_rows + step * length
-    places = (starts[:, None] + np.arange(length + 1)) % len(stream)
-    return torch.from_numpy(stream[places].astype(np.int64))
+    positions = (starts[:, None] + np.arange(length + 1)) % len(stream)
+    return torch.from_numpy(stream[positions].astype(np.int64))

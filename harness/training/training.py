@@ -1,6 +1,6 @@
 """Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
 
-What a step of the first loop reads, and what is learnt from it, is for a stage to say (harness/training/stages.py).
+A stage decides what a step of the first loop reads and which loss it lowers (harness/training/stages.py).
 Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),
 and a checkpoint holds all that the next step needs: so a fit that was killed and started again ends with the same
 weights as one that was not.
@@ -52,7 +52,7 @@ def fit(
         return _fit_by_counting(model, stream, validation, budget, folder)
     raise UserError(
         f"model={model.config.family} can't be fitted: {type(model).__name__} is neither a CountingModel nor a "
-        "NeuralModel. Derive it from one of them, or set is_fitted in its config where its weights are there already."
+        "NeuralModel. Derive it from one of them, or set is_fitted in its config if it comes with its weights."
     )
 
 
@@ -69,7 +69,7 @@ def tune(model: CombinedModel, validation: Validation, spent: Spent) -> list[dic
 
 
 def take(model: LanguageModel, validation: Validation) -> tuple[Spent, list[dict[str, Any]]]:
-    """A model whose weights were there already: nothing is spent on it here, and its curve is one row."""
+    """A model that comes with its weights: nothing is spent on it here, and its curve is one row."""
     spent = Spent()
     return spent, [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 

@@ -1,4 +1,4 @@
-"""Where fits are found and made, and what the next one may use again."""
+"""Where fits are found and made, and what the next fit can reuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.training.fits import log
 
 
 def load_corpus(source: DataSource) -> Corpus:
-    """The corpus of a data source. UserError where it can't be had, or has nothing to train or to validate on."""
+    """The corpus of a data source. UserError where it can't be loaded, or has nothing to train or to validate on."""
     try:
         corpus = source.load()
     except (UserError, OSError):
@@ -35,7 +35,7 @@ def load_corpus(source: DataSource) -> Corpus:
 
 
 class Prepared:
-    """The corpus that was loaded last and the tokenizer that was trained last: the next run usually wants the same."""
+    """The corpus that was loaded last and the tokenizer that was trained last: the next run usually needs the same."""
 
     def __init__(self) -> None:
         self._corpus: tuple[str, Corpus] | None = None
@@ -64,7 +64,7 @@ class Workshop:
     device: torch.device
     prepared: Prepared = field(default_factory=Prepared)
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
-    """The folders of fits that the settings name and that lie in other results folders too, by id."""
+    """By fit id: the folders of fits that the settings name and that lie in other results folders."""
 
     def folder(self, fit_id: str) -> Path:
         """A fit's folder."""

@@ -3,8 +3,8 @@
     row 0   . . . a b c      3 tokens; "." means nothing
     row 1   d e f g h i      6 tokens
 
-That is how transformers lays out rows of several lengths ("left padding"), so what a model does with places (causal,
-sliding and local masks, positions as distances) holds here as it does there. A cache is a view of a storage that has
+That is how transformers lays out rows of several lengths ("left padding"), so a model's use of places (causal, sliding
+and local masks, positions as distances) works here too. A cache is a view of a storage that has
 room at its end (models/window_storage.py). Where rows get different numbers of tokens, they are moved so as to end
 together again, in a new storage.
 
@@ -28,8 +28,8 @@ Tensors = tuple[Tensor, ...]
 class LeftPaddedCache(StoredCache[Tensors]):
     """`grow` makes room for new tokens, `write` fills it layer by layer, `keys_and_values` gives all.
 
-    Stored: (B, H, capacity, E) each, the keys and the values of every layer in turn. Up to where the rows end, what
-    means nothing is finite.
+    Stored: (B, H, capacity, E) each, the keys and the values of every layer in turn. Up to where the rows end, places
+    without a token hold finite values.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class LeftPaddedCache(StoredCache[Tensors]):
 
     def grow(self, counts: Sequence[int]) -> Self:
         """A cache with room for `counts[b]` more tokens in row b, to be written before it is used."""
-        lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
+        lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
         longest, end = max(lengths), self._end + counts[0]
         storage = self._storage
         if len(set(counts)) > 1:
@@ -94,8 +94,8 @@ class LeftPaddedCache(StoredCache[Tensors]):
 
     def mask(self) -> Tensor:
         """(B, S) int64: 1 where a place holds a token."""
-        held = torch.arange(self.num_places) >= self.num_places - torch.tensor(self.lengths)[:, None]
-        return held.to(self._storage.data[0].device, torch.int64)
+        is_token = torch.arange(self.num_places) >= self.num_places - torch.tensor(self.lengths)[:, None]
+        return is_token.to(self._storage.data[0].device, torch.int64)
 
     def positions(self) -> Tensor:
         """(B, T) int64: how many tokens come before each new token; 0 where a new token doesn't count."""
@@ -109,7 +109,7 @@ class LeftPaddedCache(StoredCache[Tensors]):
         return type(self)(lengths, self._copied(longest, rows), longest)
 
     def shortened(self, lengths: Sequence[int]) -> Self:
-        dropped = [held - kept for held, kept in zip(self.lengths, lengths, strict=True)]
+        dropped = [old - new for old, new in zip(self.lengths, lengths, strict=True)]
         if len(set(dropped)) > 1:
             longest = max(lengths)
             return type(self)(lengths, self._moved([-count for count in dropped], longest), longest)
@@ -125,15 +125,15 @@ class LeftPaddedCache(StoredCache[Tensors]):
         storage = self._copied(longest)
         for data, other_data in zip(storage.data, other._storage.data, strict=True):
             index = torch.tensor(rows, device=data.device)
-            held = other_data[:, :, other._end - other.num_places : other._end]
-            data[index, :, longest - other.num_places : longest] = held
+            tokens = other_data[:, :, other._end - other.num_places : other._end]
+            data[index, :, longest - other.num_places : longest] = tokens
         return type(self)(lengths, storage, longest)
 
     def _copied(self, num_places: int, rows: Sequence[int] | None = None, num_new: int = 0) -> Storage[Tensors]:
         """A new storage of `num_places` places that ends as this cache does (of these rows), followed by
         `num_new` more places.
         """
-        kept = num_places - num_new
+        num_old = num_places - num_new
         num_rows = len(self.lengths) if rows is None else len(rows)
         pick: slice | Tensor = slice(None)
         if rows is not None:
@@ -142,11 +142,11 @@ class LeftPaddedCache(StoredCache[Tensors]):
             pick = slice(rows[0], rows[0] + 1) if alike else torch.tensor(rows, dtype=torch.int64)
 
         def copied(data: Tensor) -> Tensor:
-            held = data[pick, :, max(0, self._end - kept) : self._end]
-            whole = _room(held, num_places, num_rows)
-            whole[:, :, : kept - held.shape[2]] = 0
-            whole[:, :, kept - held.shape[2] : kept] = held
-            return whole
+            old = data[pick, :, max(0, self._end - num_old) : self._end]
+            new = _room(old, num_places, num_rows)
+            new[:, :, : num_old - old.shape[2]] = 0
+            new[:, :, num_old - old.shape[2] : num_old] = old
+            return new
 
         return self._each(copied)
 
@@ -162,9 +162,9 @@ class LeftPaddedCache(StoredCache[Tensors]):
         def moved(data: Tensor) -> Tensor:
             num_rows, num_heads, _, width = data.shape
             source = places.to(data.device)[:, None, :, None].expand(num_rows, num_heads, num_places, width)
-            whole = _room(data, num_places, num_rows)
-            torch.gather(data, 2, source, out=whole[:, :, :num_places])
-            return whole
+            new = _room(data, num_places, num_rows)
+            torch.gather(data, 2, source, out=new[:, :, :num_places])
+            return new
 
         return self._each(moved)
 

@@ -82,7 +82,7 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
             f"key and a value of every token, but it keeps {kinds}. Encoders (as BERT) and state-space models (as "
             "Mamba) can't be used."
         )
-    shapes = [(kept.shape[1], kept.shape[3]) for layer in layers for kept in (layer.keys, layer.values)]
+    shapes = [(tensor.shape[1], tensor.shape[3]) for layer in layers for tensor in (layer.keys, layer.values)]
     return output.logits.shape[-1], shapes
 
 

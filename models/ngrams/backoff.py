@@ -17,7 +17,7 @@ from models.ngrams.trie import ROOT, Floats, Indices, Ints, Trie, find_child, st
 # Tokens that a thread scores at a time.
 _PIECE = 1 << 16
 NOTHING = 1e-12
-"""What is left of a distribution below this is taken for rounding."""
+"""A remainder of a distribution below this is treated as a rounding error."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ often as windows begin with it. Where all windows fit into one table, nothing is
 Windows are keys of one or more 64-bit words: each token takes a fixed number of bits, the oldest the highest; what lies
 beyond a window's end is 0 and tokens count from 1, so keys in order are windows in order, shorter ones first.
 
-Heafield (2011, 2013) counts n-grams so; there the windows end at each place and are sorted by their newest token first.
+Heafield (2011, 2013) counts n-grams in this way; there the windows end at each place and are sorted by their newest
+token first.
 
 Shape legend: N windows, W words of a key, X nodes of the trie.
 """
@@ -76,8 +77,8 @@ class Layout:
     def bits_in_use(self) -> list[tuple[int, int]]:
         """For each word of a key: its lowest bit in use, and the one past its highest."""
         top = self.per_word * self.bits
-        held = [min(self.per_word, self.order - first) for first in range(0, self.order, self.per_word)]
-        return [(top - number * self.bits, top) for number in held]
+        tokens_per_word = [min(self.per_word, self.order - first) for first in range(0, self.order, self.per_word)]
+        return [(top - number * self.bits, top) for number in tokens_per_word]
 
 
 class Counter:
@@ -86,7 +87,7 @@ class Counter:
     def __init__(
         self, order: int, vocab_size: int, start_token: int, memory_bytes: int, scratch: Path | None = None
     ) -> None:
-        """memory_bytes: the most that tables and sorting may take, the trie apart. scratch: the folder below which
+        """memory_bytes: the most that tables and sorting may take, without the trie. scratch: the folder below which
         sorted runs are written; None: the system's for temporary files.
         """
         self.layout = Layout.of(order, vocab_size)
@@ -120,7 +121,7 @@ class Counter:
         self._pending = stream[ready:].copy()
 
     def go_on_from(self, counted: Counts) -> None:
-        """Continue from what another counter counted; called before the first stretch."""
+        """Continue from the counts of another counter; called before the first stretch."""
         trie, bits, per_word = counted.trie, self.layout.bits, self.layout.per_word
         self._pending = counted.tail
         self.num_tokens = counted.num_tokens
@@ -140,7 +141,7 @@ class Counter:
         self._runs.append((keys, -counts))
 
     def counts(self) -> Counts:
-        """All that was counted, as a trie. Called once, at the end: `go_on_from` continues from it."""
+        """All counts, as a trie. Called once, at the end: `go_on_from` continues from it."""
         self._count(self._pending, len(self._pending))
         if self._runs:
             self._write_run()
@@ -193,7 +194,7 @@ class Counter:
         """All windows in order with their counts, no window twice, a range at a time."""
         num_parts = -(-sum(len(counts) for _, counts in runs) // self._rows_at_once)
         cuts = [[0] * len(runs)]
-        cuts += [[_lower_bound(keys, at) for keys, _ in runs] for at in self._splitters(runs, num_parts)]
+        cuts += [[_lower_bound(keys, key) for keys, _ in runs] for key in self._splitters(runs, num_parts)]
         cuts += [[len(counts) for _, counts in runs]]
         for begins, ends in pairwise(cuts):
             spans = list(zip(runs, begins, ends, strict=True))
@@ -229,10 +230,10 @@ class Counter:
                     )
                 )  # fmt: skip
         vocabulary = np.arange(self.vocab_size)
-        seen, counted, firsts = levels[0].arrays()
-        firsts = np.append(firsts, levels[1].size)[np.searchsorted(seen, vocabulary)]
+        seen_tokens, counted, firsts = levels[0].arrays()
+        firsts = np.append(firsts, levels[1].size)[np.searchsorted(seen_tokens, vocabulary)]
         singles = np.zeros(self.vocab_size, np.int64)
-        singles[seen] = counted
+        singles[seen_tokens] = counted
         singles[self.start_token] -= self.num_tokens > 0
         arrays = [(vocabulary.astype(np.int32), singles, firsts), *(level.arrays() for level in levels[1:order])]
         del levels
@@ -312,10 +313,10 @@ def _count_windows(
             value = np.uint64(0)
             for j in range(number * per_word, (number + 1) * per_word):
                 value <<= shift
-                at = position + j
-                if j < order and at < len(stream) and not ended:
-                    value |= np.uint64(stream[at] + 1)
-                    ended = j > 0 and stream[at] == start_token
+                index = position + j
+                if j < order and index < len(stream) and not ended:
+                    value |= np.uint64(stream[index] + 1)
+                    ended = j > 0 and stream[index] == start_token
             key[number] = value
         slot = _slot_of(key, keys, counts)
         if counts[slot] == 0:
@@ -398,10 +399,10 @@ def _add_up(keys: Keys, counts: Ints) -> int:
 def _lower_bound(keys: Keys, key: Keys) -> int:
     """How many of these sorted keys come before `key`."""
     low, high = 0, len(keys)
-    wanted = key.tolist()
+    target = key.tolist()
     while low < high:
         middle = (low + high) // 2
-        if keys[middle].tolist() < wanted:
+        if keys[middle].tolist() < target:
             low = middle + 1
         else:
             high = middle

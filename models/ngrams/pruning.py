@@ -126,7 +126,7 @@ def _entropy_rises(
 
 @numba.njit(cache=True, nogil=True)
 def _kept(first_child: Indices, rises: Floats, threshold: float) -> Bools:
-    """(X,): what raises the cross-entropy by at least so much, and all beginnings of that."""
+    """(X,): the n-grams that raise the cross-entropy by at least `threshold`, and all that begin these."""
     kept = rises >= threshold
     for context in range(len(first_child) - 2, -1, -1):
         for child in range(first_child[context], first_child[context + 1]):

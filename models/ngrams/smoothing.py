@@ -37,9 +37,9 @@ from models.ngrams.held_out import choose_weights
 from models.ngrams.trie import ROOT, Floats, Indices, Ints, Trie, find_child, step
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
-"""Modified Kneser-Ney's, where the counts of counts allow no estimate; KenLM's."""
+"""The discounts of modified Kneser-Ney where the counts of counts allow no estimate; as in KenLM."""
 FALLBACK_DISCOUNT = 0.5
-"""Absolute discounting's."""
+"""The discount of absolute discounting in the same case."""
 KATZ_LIMIT = 5
 """Katz: counts above this are reliable, and not discounted."""
 NUM_BUCKETS = 24
@@ -49,7 +49,7 @@ _COUNTS_OF_COUNTS = KATZ_LIMIT + 1
 
 @dataclass(frozen=True, eq=False)
 class Tallies:
-    """What a smoothing starts from: the n-grams that are kept, and what was counted."""
+    """What a smoothing starts from: the n-grams that are kept, and their counts."""
 
     trie: Trie
     counts: Ints
@@ -68,7 +68,7 @@ class Tallies:
 
 
 def tally(counted: Counts, start_token: int, adjusted: bool, kept: np.ndarray | None) -> Tallies:
-    """The tallies of what was counted.
+    """The tallies of these counts.
 
     adjusted: below the highest order, count not how often an n-gram occurs, but how many different tokens come just
     before it (Kneser and Ney 1995); what begins with the start token has nothing before it and keeps its raw count, as
@@ -90,8 +90,8 @@ def tally(counted: Counts, start_token: int, adjusted: bool, kept: np.ndarray | 
     occurrences = _sums(trie.first_child, counted.counts)[0] if adjusted else totals
     dropped = np.zeros_like(totals)
     if kept is not None:
-        whole = trie
-        trie, nodes = whole.keep(kept)
+        full_trie = trie
+        trie, nodes = full_trie.keep(kept)
         contexts = nodes[: trie.num_inner]
         counts, types, totals, occurrences = counts[nodes], types[contexts], totals[contexts], occurrences[contexts]
         dropped = totals - _sums(trie.first_child, counts)[0]
@@ -104,9 +104,9 @@ class Smoothing(ABC):
     """One way to smooth; its fields are its options."""
 
     adjusted = False
-    """Whether it wants adjusted counts (see `tally`)."""
+    """Whether it uses adjusted counts (see `tally`)."""
     is_distribution = True
-    """Whether what it gives sums to one."""
+    """Whether its scores sum to one."""
     gives_zeros = False
     """Whether unseen n-grams may have no probability at all."""
 
@@ -192,10 +192,10 @@ class WittenBell(Smoothing):
 
 @dataclass(frozen=True)
 class Katz(Smoothing):
-    """Katz (1987): counts up to 5 discounted as Good and Turing have it; back-off, not interpolated.
+    """Katz (1987): counts up to 5 discounted by the Good-Turing estimate; back-off, not interpolated.
 
     Where the counts of counts make a discount impossible, fewer counts are discounted, at worst none. A context whose
-    counts then leave nothing for what it hasn't seen has N(c) + 1 in N(c)'s place, as in SRILM.
+    counts then leave nothing for what it hasn't seen uses N(c) + 1 instead of N(c), as in SRILM.
     """
 
     def parameters(self, tallies: Tallies, held_out: Sequence[Ints]) -> Floats:
@@ -211,9 +211,9 @@ def _katz_ratios(n: Floats) -> Floats:
     for limit in range(KATZ_LIMIT, 0, -1):
         r = np.arange(1, limit + 1)
         if n[r].all() and (unreliable := (limit + 1) * n[limit + 1] / n[1]) < 1:
-            kept = ((r + 1) * n[r + 1] / (r * n[r]) - unreliable) / (1 - unreliable)
-            if ((kept > 0) & (kept < 1)).all():
-                return np.append(kept, np.ones(KATZ_LIMIT - limit))
+            ratios = ((r + 1) * n[r + 1] / (r * n[r]) - unreliable) / (1 - unreliable)
+            if ((ratios > 0) & (ratios < 1)).all():
+                return np.append(ratios, np.ones(KATZ_LIMIT - limit))
     return np.ones(KATZ_LIMIT)
 
 
@@ -319,10 +319,10 @@ def _discount(level: Level, discounts: Floats, probabilities: Floats, backoffs: 
     for context in range(level.begin, level.end):
         first, last = level.first_child[context], level.first_child[context + 1]
         if level.totals[context] > 0 and first < last:
-            taken = np.float64(level.dropped[context])
+            discounted = np.float64(level.dropped[context])
             for child in range(first, last):
-                taken += _discount_of(level.counts[child], discounts)
-            backoffs[context] = taken / level.totals[context]
+                discounted += _discount_of(level.counts[child], discounts)
+            backoffs[context] = discounted / level.totals[context]
         for child in range(first, last):
             below = backoffs[context] * probabilities[level.suffix[child]]
             count = level.counts[child]
@@ -339,12 +339,12 @@ def _discount_of(count: int, discounts: Floats) -> float:
 def _witten_bell(level: Level, types: Ints, probabilities: Floats, backoffs: Floats) -> None:
     for context in range(level.begin, level.end):
         first, last = level.first_child[context], level.first_child[context + 1]
-        whole = level.totals[context] + types[context]
-        if whole > 0 and first < last:
-            backoffs[context] = (types[context] + level.dropped[context]) / whole
+        denominator = level.totals[context] + types[context]
+        if denominator > 0 and first < last:
+            backoffs[context] = (types[context] + level.dropped[context]) / denominator
         for child in range(first, last):
             below = backoffs[context] * probabilities[level.suffix[child]]
-            probabilities[child] = (level.counts[child] / whole if level.counts[child] > 0 else 0.0) + below
+            probabilities[child] = (level.counts[child] / denominator if level.counts[child] > 0 else 0.0) + below
 
 
 @numba.njit(cache=True, nogil=True)
@@ -352,25 +352,25 @@ def _katz(level: Level, ratios: Floats, probabilities: Floats, backoffs: Floats)
     num_tokens = level.first_child[ROOT + 1] - level.first_child[ROOT]
     for context in range(level.begin, level.end):
         first, last = level.first_child[context], level.first_child[context + 1]
-        seen, mass, lower_mass = 0, 0.0, 0.0
+        num_seen, mass, lower_mass = 0, 0.0, 0.0
         for child in range(first, last):
             if level.counts[child] > 0:
-                kept = ratios[level.counts[child] - 1] if level.counts[child] <= len(ratios) else 1.0
-                probabilities[child] = kept * level.counts[child] / level.totals[context]
+                ratio = ratios[level.counts[child] - 1] if level.counts[child] <= len(ratios) else 1.0
+                probabilities[child] = ratio * level.counts[child] / level.totals[context]
                 mass += probabilities[child]
                 lower_mass += probabilities[level.suffix[child]]
-                seen += 1
-        if seen == 0:
+                num_seen += 1
+        if num_seen == 0:
             for child in range(first, last):
                 probabilities[child] = probabilities[level.suffix[child]]
             continue
         scale = 1.0
-        if seen == num_tokens:
+        if num_seen == num_tokens:
             scale = 1 / mass
         elif 1 - mass < NOTHING:
             scale = level.totals[context] / (level.totals[context] + 1)
         left, room = 1 - scale * mass, 1 - lower_mass
-        backoffs[context] = left / room if seen < num_tokens and room > NOTHING else 1.0
+        backoffs[context] = left / room if num_seen < num_tokens and room > NOTHING else 1.0
         for child in range(first, last):
             if level.counts[child] > 0:
                 probabilities[child] *= scale
@@ -399,11 +399,11 @@ def _add_k(
 ) -> None:
     for context in range(level.begin, level.end):
         first, last = level.first_child[context], level.first_child[context + 1]
-        whole = level.totals[context] + k * vocab_size
+        denominator = level.totals[context] + k * vocab_size
         if longest[context] and first < last:
-            backoffs[context] = (k * vocab_size + level.dropped[context]) / whole
+            backoffs[context] = (k * vocab_size + level.dropped[context]) / denominator
         for child in range(first, last):
-            share = level.counts[child] / whole if longest[context] else 0.0
+            share = level.counts[child] / denominator if longest[context] else 0.0
             probabilities[child] = share + backoffs[context] * probabilities[level.suffix[child]]
 
 
@@ -413,9 +413,9 @@ def _relative(level: Level, factor: float, probabilities: Floats, backoffs: Floa
         first, last = level.first_child[context], level.first_child[context + 1]
         if first < last:
             backoffs[context] = factor
-        whole = level.totals[context] - level.dropped[context]
+        denominator = level.totals[context] - level.dropped[context]
         for child in range(first, last):
-            probabilities[child] = level.counts[child] / whole if whole > 0 else 0.0
+            probabilities[child] = level.counts[child] / denominator if denominator > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -435,7 +435,7 @@ def _evidence(
     start_token: int,
     order: int,
 ) -> tuple[Floats, Ints]:
-    """What each context says of each token of a document: c(cw) / N(c) (T, order), by the context's length; and the
+    """What each context gives each token of a document, c(cw) / N(c) (T, order), by the context's length; and the
     context's bucket, -1 where it wasn't seen.
     """
     shares = np.zeros((len(document), order))
@@ -477,7 +477,7 @@ def _sums(first_child: Indices, counts: Ints) -> tuple[Ints, Ints]:
 
 @numba.njit(cache=True, nogil=True)
 def _inherit(first_child: Indices, marks: np.ndarray) -> None:
-    """What is true of a node becomes true of its children."""
+    """Mark the children, and their children, of every marked node."""
     for node in range(len(first_child) - 1):
         if marks[node]:
             for child in range(first_child[node], first_child[node + 1]):

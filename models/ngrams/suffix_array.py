@@ -27,7 +27,7 @@ _MAX_TOKENS = np.iinfo(np.int32).max - 2
 
 @dataclass(frozen=True, eq=False)
 class SuffixArray:
-    """The rows."""
+    """A sorted text: for each row, in the order of the histories, the token that follows."""
 
     followers: Indices
     """(N + 1,): in each row the token that follows its history; -1 in that of the whole text."""

@@ -1,7 +1,7 @@
 """N-grams without an order: contexts of any length, by a suffix array.
 
 In the manner of infini-gram (Liu et al. 2024): a token's probability comes from the longest end of the text that occurs
-in training, however long, by its relative frequency there. With maximum_likelihood that is all, as it is with them.
+in training, however long, by its relative frequency there. With maximum_likelihood that is all, as in the paper.
 
 To give every text a probability, all contexts are used, and each passes a part on to the next shorter one, down to an
 n-gram model of order 7 under the smoothing that was picked:
@@ -34,7 +34,7 @@ from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, clear_run, count_
 from models.ngrams.trie import Floats, Indices, Ints
 
 BASE_ORDER = 7
-"""Of the n-gram model for contexts shorter than this."""
+"""The order of the n-gram model, which predicts after contexts that are shorter than this."""
 _LENGTHS, _COUNTS = 16, 6
 _NUM_BUCKETS = 2 * _LENGTHS * _COUNTS
 # Runs longer than this are tallied once, and the result is kept.
@@ -62,7 +62,7 @@ class UnboundedNGram(CountingModel):
     """An n-gram model, and a suffix array of the training text above it."""
 
     def __init__(self, config: ModelConfig, base: CountingModel, unseen_factor: float | None) -> None:
-        """unseen_factor: how much of what is below a token has that a context never saw; None: weights, as above."""
+        """unseen_factor: multiplies the shorter context's probability of an unseen token; None: weights, as above."""
         self.config = config
         self.base = base
         self.vocab_size, self.start_token = base.vocab_size, base.start_token
@@ -94,7 +94,7 @@ class UnboundedNGram(CountingModel):
         self.base.finish(held_out, None, lambda share: on_step(0.5 * share))
         text = np.concatenate([np.zeros(0, np.int32), *self._pieces])
         self._pieces = []
-        self._take_up(SuffixArray.of(text, self.vocab_size))
+        self._set_array(SuffixArray.of(text, self.vocab_size))
         on_step(0.9)
         if self._factor < 0:
             self._choose_weights([document for document in held_out if len(document)])
@@ -120,7 +120,7 @@ class UnboundedNGram(CountingModel):
         shares, buckets, below = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         self.weights = choose_weights(shares, buckets, below, _NUM_BUCKETS)
 
-    def _take_up(self, array: SuffixArray) -> None:
+    def _set_array(self, array: SuffixArray) -> None:
         self._array = array
         self._known = numba.typed.Dict.empty(numba.int64, numba.int64)
 
@@ -198,7 +198,7 @@ class UnboundedNGram(CountingModel):
         array = SuffixArray.from_followers(followers, self.vocab_size)
         check_stored("followers", array.is_of_a_text(), "no text has these")
         self.weights = weights
-        self._take_up(array)
+        self._set_array(array)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -277,7 +277,7 @@ def _score(
     logprobs: NDArray[np.float32],
     vocab_size: int,
 ) -> None:
-    """Score a text: `logprobs` (T,) holds what the model below gave each token; what this one gives takes its place."""
+    """Score a text: `logprobs` (T,) holds each token's score under the model below; this model's takes its place."""
     counts = np.zeros(vocab_size, np.int64)
     for position in range(len(text)):
         token = text[position]

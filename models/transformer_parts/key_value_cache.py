@@ -40,7 +40,7 @@ class KeyValueCache(StoredCache[Tensor]):
 
     def grow(self, counts: Sequence[int]) -> Self:
         """A cache with room for `counts[b]` more tokens in row b, to be written before it is used."""
-        lengths = [held + count for held, count in zip(self.lengths, counts, strict=True)]
+        lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
         storage = self._storage
         if not self._can_grow_in_place(max(lengths)):
             storage = self._copied(max(lengths))
@@ -65,11 +65,11 @@ class KeyValueCache(StoredCache[Tensor]):
 
     def keys_and_values(self, layer: int) -> tuple[Tensor, Tensor]:
         """(B, H, S, E) each, S the longest row's length; past a row's own length they are finite but mean nothing."""
-        whole = self._storage.data[layer, :, :, :, : max(self.lengths, default=0)]
-        return whole[0], whole[1]
+        stored = self._storage.data[layer, :, :, :, : max(self.lengths, default=0)]
+        return stored[0], stored[1]
 
     def places(self) -> NDArray[np.float32]:
-        """All that is stored, as an array of the storage's own shape, to be written into as `write` does."""
+        """All that is stored, as an array in the storage's shape, to be written into as `write` does."""
         stored: NDArray[np.float32] = self._storage.data.numpy()
         return stored
 
@@ -88,18 +88,18 @@ class KeyValueCache(StoredCache[Tensor]):
         for row, length in zip(rows, other.lengths, strict=True):
             lengths[row] = length
         storage = self._copied(max(*self.lengths, *other.lengths))
-        held = max(other.lengths)
+        longest = max(other.lengths)
         index = torch.tensor(rows, device=storage.data.device)
-        storage.data[:, :, index, :, :held] = other._storage.data[..., :held, :]
+        storage.data[:, :, index, :, :longest] = other._storage.data[..., :longest, :]
         return type(self)(lengths, storage, self.max_length)
 
     def _copied(self, num_places: int, rows: Tensor | None = None) -> Storage[Tensor]:
         """A new storage with the first `num_places` of what this one holds (of these rows), and room for twice
         as many."""
-        held = self._storage.data[..., : min(max(self.lengths, default=0), num_places), :]
+        old = self._storage.data[..., : min(max(self.lengths, default=0), num_places), :]
         if rows is not None:
-            held = held[:, :, rows.to(held.device)]
+            old = old[:, :, rows.to(old.device)]
         capacity = min(self.max_length, capacity_for(num_places))
-        copied = held.new_zeros(*held.shape[:4], capacity, held.shape[5])
-        copied[..., : held.shape[4], :] = held
+        copied = old.new_zeros(*old.shape[:4], capacity, old.shape[5])
+        copied[..., : old.shape[4], :] = old
         return Storage(copied, capacity)

@@ -143,7 +143,7 @@ def _attend(
     np.dot(keys[:num_places], query, shares)
     highest = shares.max()
     total = np.float32(0)
-    for other in range(num_places):
-        shares[other] = np.exp(shares[other] - highest)
-        total += shares[other]
+    for place in range(num_places):
+        shares[place] = np.exp(shares[place] - highest)
+        total += shares[place]
     into[begin : begin + width] = np.dot(shares, values[:num_places]) / total

@@ -19,7 +19,7 @@ from harness.completion.decoding.transforms import without
 from harness.text.tokenizers.detokenizer import Detokenizer
 from harness.text.tokenizers.tokenizer import Tokenizer
 
-_KEPT = 10_000
+_MAX_MASKS = 10_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Constrained(Transform):
                 written.add(token)
             key = (rows.tokenizer.fingerprint, written.settled, written.pending)
             if key not in self._allowed:
-                if len(self._allowed) > _KEPT:
+                if len(self._allowed) > _MAX_MASKS:
                     self._allowed.clear()
                 self._allowed[key] = self._mask(written.settled, written.pending, rows.tokenizer)
             masks.append(self._allowed[key])

@@ -1,7 +1,7 @@
 """Transforms that depend on the tokens read and written so far.
 
 Each is applied to normalised log-probabilities and the result is normalised again; transformers and others apply
-theirs to logits, whose zero is arbitrary, so the repetition penalty is not the same number there and here.
+their penalties to logits, whose zero is arbitrary, so the same repetition penalty has another effect there.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RepetitionPenalty(Transform):
             raise ValueError(f"penalty={self.penalty} is not allowed: it must be above 0")
 
     def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None = None) -> Tensor:
-        seen = counts_of(rows.tokens, rows.is_read, logprobs.shape[-1]).to(logprobs.device) > 0
-        return torch.log_softmax(torch.where(seen, logprobs * self.penalty, logprobs), dim=-1)
+        is_used = counts_of(rows.tokens, rows.is_read, logprobs.shape[-1]).to(logprobs.device) > 0
+        return torch.log_softmax(torch.where(is_used, logprobs * self.penalty, logprobs), dim=-1)
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,11 @@ class Transform(ABC):
         """
 
     def start(self, num_rows: int) -> Tensor | None:
-        """Its memory of each new row, one number each (B,); None for a transform without memory."""
+        """The memory of new rows, one number for each (B,); None for a transform without memory."""
         return None
 
     def remember(self, memory: Tensor, chosen: Tensor, logprobs: Tensor, rows: Rows) -> Tensor:
-        """Its new memory (B,) after the tokens `chosen` (B,) were picked from `logprobs` (B, V), which it returned."""
+        """The memory (B,) after the tokens `chosen` (B,) were picked from `logprobs` (B, V), which it returned."""
         return memory
 
 

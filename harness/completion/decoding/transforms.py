@@ -1,8 +1,8 @@
 """Transforms of one distribution, independent of the tokens before.
 
 Each equals transformers' logits warper of that name on normalised log-probabilities
-(tests/harness/completion/decoding). Two differences are on purpose: of equally probable tokens at its edge top_p keeps
-those with the lowest ids, where theirs depends on the sorting; and no transform removes every token.
+(tests/harness/completion/decoding). Two differences are intended: of equally probable tokens at its edge top_p keeps
+those with the lowest ids, where transformers' depends on the sorting; and no transform removes every token.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Temperature(PlainTransform):
 
 @dataclass(frozen=True)
 class TopK(PlainTransform):
-    """Keep the k most probable tokens (Fan, Lewis & Dauphin 2018); tokens as probable as the last of them stay too."""
+    """Keep the k most probable tokens (Fan, Lewis & Dauphin 2018); tokens as probable as the last are kept too."""
 
     k: int = 40
     """1 or more; more than the vocabulary keeps all."""
@@ -77,7 +77,7 @@ class TopP(PlainTransform):
     def reshape(self, logprobs: Tensor) -> Tensor:
         if self.p == 1:
             return logprobs
-        # stable and descending, so that of equals the lowest id is kept first, as Greedy has it
+        # stable and descending, so that of equally probable ones the lowest id is kept first, as in Greedy
         ordered, order = logprobs.sort(dim=-1, descending=True, stable=True)
         probabilities = ordered.exp()
         mass_before = probabilities.cumsum(dim=-1) - probabilities
@@ -106,7 +106,7 @@ class MinP(PlainTransform):
 class Typical(PlainTransform):
     """Keep tokens whose surprise is near the entropy of the distribution (Meister et al. 2023).
 
-    The nearest first, until their probabilities reach the mass; tokens as near as the last of them are kept too.
+    The nearest are kept first, until their probabilities reach the mass; tokens as near as the last one are kept too.
     """
 
     mass: float = 0.9
@@ -153,7 +153,7 @@ class Mirostat(Transform):
     """
 
     target_bits: float = 3.0
-    """Surprise to aim at, in bits a token; above 0."""
+    """The target surprise, in bits per token; above 0."""
     learning_rate: float = 0.1
     """Above 0."""
 

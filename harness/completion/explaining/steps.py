@@ -49,9 +49,9 @@ class ExplainedStep:
     """Their total probability under the model."""
     stages: tuple[Stage, ...]
     rank: int
-    """Of the chosen token by the model's probabilities: 1 for the most probable."""
+    """The chosen token's rank by the model's probabilities: 1 for the most probable."""
     surprise_bits: float
-    """Of the chosen token, under the model."""
+    """The chosen token's surprise under the model."""
 
     @property
     def chosen(self) -> Candidate:

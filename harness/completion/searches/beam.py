@@ -2,8 +2,8 @@
 
 As in transformers: num_beams, length_penalty and early_stopping mean the same, and a test holds that the results are
 equal. Each step has 2 K candidates. Those among the first K that end are finished; of those that don't end, the best K
-go on. Diverse beams are Vijayakumar et al. (2018): groups of beams, each of which is penalised for picking what earlier
-groups just picked.
+are continued. Diverse beams are Vijayakumar et al. (2018): groups of beams, each of which is penalised for picking
+what earlier groups just picked.
 
 Shape legend: K beams of a group, V vocabulary size.
 """
@@ -134,12 +134,12 @@ class Pool:
             scores = torch.tensor([self.running[index].score for index in members])
             totals = scores[:, None] + distribution[members] - search.diversity_penalty * picked
             candidates = self._extend(members, totals.flatten(), distribution, logprobs, number)
-            going_on = [(index, beam) for index, beam in candidates if beam.writing.finish_reason is None][: self.size]
+            continued = [(index, beam) for index, beam in candidates if beam.writing.finish_reason is None][: self.size]
             self._finish(group, [beam for _, beam in candidates[: self.size]])
-            if not self._can_improve(group, [beam for _, beam in going_on]):
+            if not self._can_improve(group, [beam for _, beam in continued]):
                 group.is_done = True
                 continue
-            for index, beam in going_on:
+            for index, beam in continued:
                 running.append(beam)
                 came_from.append(index)
                 picked[beam.writing.tokens[-1]] += 1
@@ -188,6 +188,6 @@ class Pool:
         return best > group.finished[-1][0]
 
     def best(self) -> Completion:
-        """The best finished sequence of all groups; the empty one where none was to be written."""
+        """The best finished sequence of all groups; the empty one where no token was asked for."""
         finished = [scored for group in self.groups for scored in group.finished]
         return (max(finished, key=lambda scored: scored[0])[1] if finished else self.opening).completion()

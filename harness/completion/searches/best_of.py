@@ -31,10 +31,10 @@ class _ChoiceOfSamples(Search, ABC):
 
     @abstractmethod
     def choose(self, samples: Sequence[Completion]) -> int:
-        """The index of the sample that is the completion; of equals the first."""
+        """The index of the sample that is the completion; of equally good ones the first."""
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
-        prompts_of_samples = [
+        sample_prompts = [
             replace(prompt, seed=_seed_of_sample(prompt.seed, number))
             for prompt in prompts
             for number in range(self.num_samples)
@@ -46,7 +46,7 @@ class _ChoiceOfSamples(Search, ABC):
             before, written = written, written + more
             on_done(written // self.num_samples - before // self.num_samples)
 
-        samples = OneByOne().complete(engine, prompts_of_samples, count)
+        samples = OneByOne().complete(engine, sample_prompts, count)
         groups = [samples[begin : begin + self.num_samples] for begin in range(0, len(samples), self.num_samples)]
         return [group[self.choose(group)] for group in groups]
 

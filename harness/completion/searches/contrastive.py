@@ -54,12 +54,12 @@ class Contrastive(Search):
             logprobs = state.logprobs
             distribution = sampler.distribution(logprobs, history.rows)
             top = distribution[0].sort(descending=True, stable=True)
-            kept = top.values[: self.k] > -torch.inf
-            candidates = top.indices[: self.k][kept]
+            is_possible = top.values[: self.k] > -torch.inf
+            candidates = top.indices[: self.k][is_possible]
             _, states = engine.model.read(state.select([0] * len(candidates)), candidates[:, None])
             after = _roots(states.logprobs)  # (K, V)
             similarity = (after @ before.T).max(dim=1).values
-            scores = (1 - self.alpha) * top.values[: self.k][kept].exp() - self.alpha * similarity
+            scores = (1 - self.alpha) * top.values[: self.k][is_possible].exp() - self.alpha * similarity
             best = int(scores.sort(descending=True, stable=True).indices[0])
             token = candidates[best : best + 1]
             writing.add(int(token), float(logprobs[0, token]), float(distribution[0, token]))
@@ -71,11 +71,11 @@ class Contrastive(Search):
 
     def _read(self, engine: Engine, tokens: np.ndarray) -> tuple[State, Tensor]:
         state = engine.model.start(1)
-        seen = [_roots(state.logprobs)]
+        roots = [_roots(state.logprobs)]
         if len(tokens):
             logprobs, state = engine.model.read(state, torch.from_numpy(tokens)[None])
-            seen.append(_roots(logprobs[0]))
-        return state, torch.cat(seen)
+            roots.append(_roots(logprobs[0]))
+        return state, torch.cat(roots)
 
 
 def _roots(logprobs: Tensor) -> Tensor:

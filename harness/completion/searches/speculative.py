@@ -3,7 +3,7 @@
 The draft model writes a few tokens; the model reads them all at once and so has its own distribution at each. A drafted
 token with probability q under the draft and p under the model is accepted with probability min(1, p / q). The first
 that isn't is replaced by a draw from the positive part of p - q. The text is distributed exactly as without a draft.
-Any family may draft for any other with the same tokenizer, as an n-gram for a transformer.
+Any family may draft for any other with the same tokenizer, such as an n-gram for a transformer.
 
 Shape legend: B rows, G drafted tokens, V vocabulary size.
 """
@@ -124,21 +124,21 @@ class Speculative(Search):
             expected = torch.cat([state.logprobs[:, None], after], dim=1) if pending is None else after
             expected = expected.cpu()  # (B, G + 1, V)
             targets = _distributions(engine.strategy, expected, rows_at)
-            wanted = engine.strategy.chooser.odds(targets.flatten(0, 1)).view(targets.shape)
+            target_odds = engine.strategy.chooser.odds(targets.flatten(0, 1)).view(targets.shape)
             tokens, lengths = torch.zeros(len(rows), self.num_draft_tokens + 1, dtype=torch.int64), []
             for row, writing in enumerate(rows):
-                kept, token = _check(drafted[row], odds[row], wanted[row], writing)
-                tokens[row, :kept] = drafted[row, :kept]
-                tokens[row, kept] = token
-                lengths.append(kept + 1)
-                _write(writing, tokens[row, : kept + 1].tolist(), expected[row], targets[row])
+                num_accepted, token = _check(drafted[row], odds[row], target_odds[row], writing)
+                tokens[row, :num_accepted] = drafted[row, :num_accepted]
+                tokens[row, num_accepted] = token
+                lengths.append(num_accepted + 1)
+                _write(writing, tokens[row, : num_accepted + 1].tolist(), expected[row], targets[row])
             yield drafted.numel(), sum(lengths) - len(lengths)
             still = [position for position, writing in enumerate(rows) if writing.finish_reason is None]
             if not still:
                 return
             _, guess = draft.read(guess, tokens, torch.tensor(lengths))
             history.extend(tokens, lengths)
-            # What the model has read is kept, but for drafted tokens that didn't stay, where a family can do that.
+            # Where the family can, the model's state is cut back to the accepted tokens; otherwise they are read again.
             counts = [length - 1 + unread.shape[1] - drafted.shape[1] for length in lengths]
             partway = engine.model.partway(state, ahead, after, counts)
             if partway is not None:
@@ -196,13 +196,13 @@ def _write(writing: Writing, tokens: Sequence[int], expected: Tensor, targets: T
             return
 
 
-def _check(drafted: Tensor, odds: Tensor, wanted: Tensor, writing: Writing) -> tuple[int, int]:
-    """(how many drafted tokens are accepted, the token after them). drafted: (G,); odds: (G, V); wanted: (G + 1, V)."""
+def _check(drafted: Tensor, odds: Tensor, target_odds: Tensor, writing: Writing) -> tuple[int, int]:
+    """(how many tokens are accepted, the token after them). drafted: (G,); odds: (G, V); target_odds: (G + 1, V)."""
     for position, token in enumerate(drafted.tolist()):
-        if writing.uniform() * float(odds[position, token]) >= float(wanted[position, token]):
-            left = (wanted[position].double() - odds[position].double()).clamp(min=0)
+        if writing.uniform() * float(odds[position, token]) >= float(target_odds[position, token]):
+            left = (target_odds[position].double() - odds[position].double()).clamp(min=0)
             return position, _draw(left, writing)
-    return len(drafted), _draw(wanted[len(drafted)].double(), writing)
+    return len(drafted), _draw(target_odds[len(drafted)].double(), writing)
 
 
 def _draw(weights: Tensor, writing: Writing) -> int:

@@ -111,5 +111,5 @@ def test_a_formula_that_gives_another_value_is_named_before_it_is_stored(rows: p
 
 def test_a_baseline_of_a_metric_that_is_not_there_is_named(rows: pd.DataFrame) -> None:
     alone = [one for one in Riddles().metrics(rows) if one.metric == "by_people"]
-    with pytest.raises(ValueError, match="by_people stands beside 'solved', which is no metric of riddles"):
+    with pytest.raises(ValueError, match="by_people is shown beside 'solved', which is not a metric of riddles"):
         check_metrics(Riddles(), alone, rows)

@@ -56,7 +56,7 @@ def test_a_score_s_numbers_are_finite_or_none(value: float) -> None:
         ({"value": math.nan}, "the value of the metric right of all is nan"),
         ({"ci_high": math.inf}, "the ci_high"),
         ({"value": None}, "neither a value nor a reason"),
-        ({"baseline_of": "left", "baseline_label": "guessing"}, "stands beside 'left', which is no metric"),
+        ({"baseline_of": "left", "baseline_label": "guessing"}, "is shown beside 'left', which is not a metric"),
         ({"sum_of": "right", "value": 0.6}, "is 0.6, but its samples give 0.5"),
         ({"sum_of": "right", "slice": "a=b"}, "no sample is of that slice"),
     ],

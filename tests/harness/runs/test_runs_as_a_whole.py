@@ -70,7 +70,7 @@ def test_a_fit_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: 
     assert killed_when(tmp_path, lambda: any(fits.glob("*/train_state.safetensors")), "run", *SMALL, *LSTM)
     assert not list((tmp_path / "results").glob("default/*/run.json"))
     done = bakeoff(tmp_path, "run", *SMALL, *LSTM)
-    assert "going on from the checkpoint" in done.stderr
+    assert "continuing from the checkpoint" in done.stderr
     assert findings(tmp_path) == findings(uninterrupted)
 
 

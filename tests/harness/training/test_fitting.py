@@ -90,7 +90,7 @@ def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) ->
     text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
     # it has read the same text twice
     assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
-    with pytest.raises(UserError, match="can't go on as"):
+    with pytest.raises(UserError, match="can't be continued as"):
         fitted(
             fit_settings("model=bigram", f"training.continue_from={first.id}"),
             corpus,
