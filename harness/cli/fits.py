@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ from harness.common.errors import UserError
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
     from harness.training.fits import Fit
+
+_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
+"""What stands between blanks that aren't quoted."""
+_QUOTED = re.compile(r"'[^']*'")
 
 
 def _score_arguments(parser: ArgumentParser) -> None:
@@ -59,6 +64,8 @@ def score(arguments: Namespace) -> int:
             ),
         )
     console.print(table)
+    if unknown := found["total"].get("unknown_words"):
+        print(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
     for row in found["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]
@@ -283,13 +290,17 @@ def _own_strategy(run: Path) -> DecodingStrategy:
 
 
 def _strategy_named(asked: str) -> DecodingStrategy:
-    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'."""
+    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'.
+
+    A blank within quotes parts nothing, and a value in double quotes keeps them, as in 'constrained
+    decoding.transforms.constrained.pattern=" [a-z]+"'. A whole override may stand in single quotes, as for a shell.
+    """
     from harness.completion.engine import DecodingStrategy
     from harness.config import compose as config
     from harness.config.options import options
     from harness.config.settings import build
 
-    words = asked.split()
+    words = [word.strip("'") if _QUOTED.fullmatch(word) else word for word in _WORD.findall(asked)]
     values = [word for word in words if "=" in word]
     name = "".join(word for word in words if "=" not in word)
     if not name:
