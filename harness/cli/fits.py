@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
+from harness.common.escapes import unescaped
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
@@ -79,7 +80,11 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given more than once"
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="end before this text, in which \\n is a line break; may be given more than once",
     )
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="completions to write (default: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
@@ -118,12 +123,13 @@ def complete(arguments: Namespace) -> int:
     engine = _engine(arguments)
     if arguments.explain:
         return _explain(engine, arguments)
+    stop = tuple(map(unescaped, arguments.stop))
     written = []
     for number in range(arguments.samples):
         prompt = Prompt(
             arguments.prompt,
             arguments.max_new_tokens,
-            tuple(arguments.stop),
+            stop,
             seed_of(arguments.seed, "complete", number),
         )
         if not arguments.json:
@@ -152,7 +158,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain explains one completion, in tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
-    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(arguments.stop), seed)
+    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates)
     if arguments.html is None:
         from rich.console import Console

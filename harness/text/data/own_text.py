@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.escapes import EscapedText
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.data.splitting import check_fractions, split_by_hash
 from harness.text.data.stretches import cut_text, cut_transcript
@@ -27,8 +28,8 @@ class Text(DataSource):
     row)."""
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
-    separator: str | None = None
-    """The text between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
+    separator: EscapedText | None = None
+    """The text between documents within a .txt or .md, as "\\n\\n\\n" (escapes count); null: a file is one document."""
     encoding: str = "utf-8"
     """The files' encoding, by Python's name for it."""
     transcripts: bool = False
