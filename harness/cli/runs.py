@@ -127,7 +127,9 @@ def rescore(arguments: Namespace) -> int:
     from harness.runs.tracking import Mirror
 
     with Mirror() as mirror:
-        return _outcome(rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror))
+        record = rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror)
+        _print_notes(record)
+        return _outcome(record)
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -182,7 +184,14 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.run import plan, run
 
-    return run(plan(settings, prepared), mirror)
+    record = run(plan(settings, prepared), mirror)
+    _print_notes(record)
+    return record
+
+
+def _print_notes(record: RunRecord) -> None:
+    for note in record.notes:
+        print(f"note on {record.run_id}: {note}.")
 
 
 def _outcome(record: RunRecord) -> int:

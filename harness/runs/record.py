@@ -107,6 +107,9 @@ class RunRecord:
     """mode, run_id, url; 'warning' where the mirror failed."""
     errors: list[Failure] = field(default_factory=list)
     """Each part that failed, with its traceback."""
+    notes: list[str] = field(default_factory=list)
+    """What a user should know though nothing failed: of the data, of how the fit ended, of evals without samples; a
+    sentence each."""
     plugins: dict[str, str] = field(default_factory=dict)
     """The plugin files that the run was made with: each module's path."""
     decoding_id: str = ""

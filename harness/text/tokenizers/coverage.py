@@ -1,0 +1,30 @@
+"""Which characters of a corpus a tokenizer never saw in training, counted split by split."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.text.data.corpus import SPLITS, Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.visible import visible
+
+_NAMED = 5
+
+
+def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
+    """For each split with characters that have no token of their own: how many, and which; a sentence each."""
+    notes = []
+    for split in SPLITS:
+        unseen: Counter[str] = Counter()
+        num_characters = 0
+        for document in corpus.documents(split):
+            unseen.update(tokenizer.unseen_characters(document.text))
+            num_characters += len(document.text)
+        if unseen:
+            common = ", ".join(visible(repr(character)) for character, _ in unseen.most_common(_NAMED))
+            notes.append(
+                f"{unseen.total():,} of the {num_characters:,} characters of the {split} split have no token of their "
+                f"own ({len(unseen):,} different ones: {common}{', ...' if len(unseen) > _NAMED else ''}): the "
+                "tokenizer did not see them in training, or too seldom, and writes them as bytes"
+            )
+    return notes
