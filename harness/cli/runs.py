@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import Command, add_overrides, add_plugins, add_results, add_run
+from harness.cli.command import Command, add_overrides, add_plugins, add_results, add_run, folder_name
 from harness.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _report_arguments(parser: ArgumentParser) -> None:
         "results",
         nargs="?",
         default="results",
+        type=folder_name,
         metavar="RESULTS",
         help="a results, experiment or run folder (default: results)",
     )

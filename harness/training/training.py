@@ -18,7 +18,7 @@ import torch
 
 from harness.common.errors import UserError
 from harness.common.progress import Progress
-from harness.training.budget import Budget
+from harness.training.budget import Budget, check_memory
 from harness.training.curve import Spent, Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.settings import Training
@@ -45,6 +45,7 @@ def fit(
     unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
     """
     if isinstance(model, NeuralModel):
+        check_memory(model, training)
         # more text than the budget has tokens is never read
         stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
         return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)
