@@ -197,7 +197,7 @@ def _print_notes(record: RunRecord) -> None:
 
 def _outcome(record: RunRecord) -> int:
     """Say what a run found; the exit status."""
-    print(f"{record.run_id}: {record.status}{f' ({record.error})' if record.error else ''}")
+    print(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
 

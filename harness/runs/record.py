@@ -124,6 +124,13 @@ class RunRecord:
     fit."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
+    @property
+    def outcome(self) -> str:
+        """The status, and how many notes there are."""
+        if not self.notes:
+            return self.status
+        return f"{self.status}, with {len(self.notes)} note{'s' if len(self.notes) > 1 else ''}"
+
     def write(self, folder: Path) -> None:
         """Write run.json, sealed over the run's other files."""
         texts = sorted(path.relative_to(folder).as_posix() for path in (folder / TEXT_FOLDER).glob("*.txt"))

@@ -143,8 +143,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())
     record = finish(plan, _record(plan, fit, findings, started_at), mirror)
-    notes = f", with {len(record.notes)} notes" if record.notes else ""
-    log.info("run %s is %s%s: %s", plan.run_id, record.status, notes, plan.folder)
+    log.info("run %s is %s: %s", plan.run_id, record.outcome, plan.folder)
     return record
 
 

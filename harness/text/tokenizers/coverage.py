@@ -23,8 +23,8 @@ def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
         if unseen:
             common = ", ".join(visible(repr(character)) for character, _ in unseen.most_common(_NAMED))
             notes.append(
-                f"{unseen.total():,} of the {num_characters:,} characters of the {split} split have no token of their "
-                f"own ({len(unseen):,} different ones: {common}{', ...' if len(unseen) > _NAMED else ''}): the "
-                "tokenizer did not see them in training, or too seldom, and writes them as bytes"
+                f"characters of the {split} split without a token of their own: {unseen.total():,} of "
+                f"{num_characters:,} (different ones: {len(unseen):,}, as {common}). The tokenizer saw them too seldom "
+                "in training, or never, and writes them as bytes"
             )
     return notes
