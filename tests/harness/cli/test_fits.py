@@ -80,6 +80,13 @@ def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     assert "no run 'bigram'" in done.stderr
 
 
+def test_a_line_break_can_be_named_as_a_stop_text(folder: Path) -> None:
+    done = bakeoff(folder, "complete", "unigram", "hi", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+    [completion] = json.loads(done.stdout)["completions"]
+    assert completion["stop_text"] == "\n"
+    assert "\n" not in completion["text"]
+
+
 @pytest.mark.parametrize(
     "asked",
     [
