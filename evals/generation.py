@@ -35,7 +35,7 @@ from harness.evaluation.rows import counted, estimated, measured, slices_of
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from harness.statistics.estimate import Estimate
-from harness.statistics.jackknife import jackknife
+from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig

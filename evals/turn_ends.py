@@ -30,7 +30,7 @@ from harness.evaluation.rows import measured, slices_of
 from harness.scoring.answers import Likelihood
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean
-from harness.statistics.jackknife import jackknife
+from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 

@@ -47,7 +47,7 @@ from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
 from harness.statistics.intervals import median
-from harness.statistics.jackknife import jackknife
+from harness.statistics.leave_one_out import jackknife
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 
 _NO_TURNS = "no turn that isn't empty ended in time"

@@ -20,7 +20,7 @@ HEAVY = {"torch", "pandas", "wandb", "matplotlib", "sklearn", "scipy", "transfor
 
 
 def name_of(path: Path) -> str:
-    """A file's module: 'harness.text.visible'."""
+    """A file's module: 'harness.common.visible'."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -224,3 +224,20 @@ def test_every_file_is_written_through_one_door() -> None:
             assert not (called == "open" and opens_to_write(node)), where
             assert not (is_method and called in BY_NAME), where
             assert not (called in BY_PATH and node.args), where
+
+
+PRINTERS = {
+    "harness.common.terminal": "the door itself",
+    "harness.common.progress": "a bar, its texts made visible",
+    "harness.plugin_kit.check_eval": "a digest, in a process of its own",
+}
+
+
+def test_everything_is_printed_through_one_door() -> None:
+    for name, path in MODULES.items():
+        if name in PRINTERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            prints = called in ("print", "Console", "rich.print") or called.endswith(("stdout.write", "stderr.write"))
+            assert not prints, f"{path}:{node.lineno}: print through harness.common.terminal"

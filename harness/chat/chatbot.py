@@ -30,6 +30,8 @@ class Exchange:
     said: Turn
     partner: str
     """Who answers."""
+    form: TranscriptFormat
+    """How the prompt and the reply are written."""
     prompt: str
     """What the engine read."""
     left_out: int
@@ -82,7 +84,7 @@ class Chatbot:
     @property
     def transcript(self) -> Transcript:
         """All that was said, also what the model's window has no room for."""
-        return Transcript((*self.system, *_turns(self.exchanges, self.form)))
+        return Transcript((*self.system, *_turns(self.exchanges)))
 
     @property
     def last(self) -> Exchange | None:
@@ -99,6 +101,20 @@ class Chatbot:
     def use(self, strategy: DecodingStrategy) -> None:
         """From now on decode by this strategy."""
         self.engine = dataclasses.replace(self.engine, strategy=strategy)
+
+    def load(self, engine: Engine, form: TranscriptFormat) -> None:
+        """From now on another model answers, in its own format; the conversation goes on.
+
+        UserError, and all stays as it was, where its format refuses what was said, or doesn't have the speakers.
+        """
+        before = self.engine, self.form
+        self.engine, self.form = engine, form
+        try:
+            form.render(self.transcript)
+            self.talk_as(self.person, self.partner)
+        except UserError:
+            self.engine, self.form = before
+            raise
 
     def say(self, text: str) -> Iterator[str]:
         """Add the person's line; yields the reply in pieces. The pieces so far are in the transcript, even if the
@@ -134,8 +150,8 @@ class Chatbot:
 
     def _exchange(self, before: Sequence[Exchange], said: Turn, partner: str, attempt: int) -> Iterator[str]:
         earlier = self.exchanges
-        prompt, left_out = self._prompt([*_turns(before, self.form), said], partner)
-        exchange = Exchange(said, partner, prompt, left_out, attempt)
+        prompt, left_out = self._prompt([*_turns(before), said], partner)
+        exchange = Exchange(said, partner, self.form, prompt, left_out, attempt)
         self.exchanges = [*before, exchange]
         seed = seed_of(self.seed, "chat", len(before), attempt)
         stop = (self.form.stop_text(said.speaker),) if self.stops else ()
@@ -179,5 +195,9 @@ class Chatbot:
         return prompt(left_out), left_out
 
 
-def _turns(exchanges: Sequence[Exchange], form: TranscriptFormat) -> list[Turn]:
-    return [turn for exchange in exchanges for turn in (exchange.said, *form.reply(exchange.partner, exchange.written))]
+def _turns(exchanges: Sequence[Exchange]) -> list[Turn]:
+    return [
+        turn
+        for exchange in exchanges
+        for turn in (exchange.said, *exchange.form.reply(exchange.partner, exchange.written))
+    ]

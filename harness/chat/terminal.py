@@ -17,9 +17,11 @@ from pathlib import Path
 from harness.chat.chatbot import Chatbot
 from harness.common.errors import UserError, closest
 from harness.common.files import write_bytes
-from harness.completion.engine import DecodingStrategy
+from harness.common.terminal import say
+from harness.common.visible import visible
+from harness.completion.engine import DecodingStrategy, Engine
+from harness.text.transcript_format import TranscriptFormat
 from harness.text.utf8 import encode_utf8
-from harness.text.visible import visible
 
 _GREETING = "Type a line, then Enter. /help shows the commands, Ctrl-C stops a reply, Ctrl-D ends."
 # Before each line of the model where it writes the person's lines too.
@@ -30,10 +32,17 @@ _NO_STOP = f"The model isn't stopped where it hands over: it wrote all lines tha
 class Talk:
     """A chatbot at a terminal."""
 
-    def __init__(self, chatbot: Chatbot, strategy_named: Callable[[str], DecodingStrategy]) -> None:
-        """strategy_named: finds a decoding strategy by name; UserError, with a list, where there is none."""
+    def __init__(
+        self,
+        chatbot: Chatbot,
+        strategy_named: Callable[[str], DecodingStrategy],
+        model_named: Callable[[str, tuple[str, str]], tuple[Engine, TranscriptFormat]],
+    ) -> None:
+        """strategy_named: finds a decoding strategy by name. model_named: finds a run's engine, and its format for two
+        speakers. UserError, with what there is, where there is none."""
         self.chatbot = chatbot
         self._strategy_named = strategy_named
+        self._model_named = model_named
         self._noted_window = False
         self._is_over = False
         # name: (argument, help, action)
@@ -42,6 +51,7 @@ class Talk:
             "undo": ("", "take back your last line and the reply to it", lambda _: self._undo()),
             "clear": ("", "begin anew", lambda _: self._clear()),
             "decoding": ("NAME", "decode by another strategy, or by several: [repetition_penalty,top_p]", self._decode),
+            "load": ("RUN", "let another run's model answer; the conversation goes on", self._load),
             "as": ("NAME", "speak as somebody else", lambda name: self._talk_as(name, chatbot.partner)),
             "with": ("NAME", "let somebody else answer", lambda name: self._talk_as(chatbot.person, name)),
             "raw": ("", "the transcript as the completion engine sees it", lambda _: self._show_raw()),
@@ -59,20 +69,20 @@ class Talk:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")
-        print(_GREETING if self.chatbot.stops else f"{_GREETING}\n{_NO_STOP}")
+        say(_GREETING if self.chatbot.stops else f"{_GREETING}\n{_NO_STOP}")
         while not self._is_over:
             try:
-                line = input(f"{self.chatbot.person}: ").strip()
+                line = input(f"{visible(self.chatbot.person)}: ").strip()
                 if not sys.stdin.isatty():
-                    print(visible(line))
+                    say(line)
                 self._obey(line)
             except EOFError:
-                print()
+                say()
                 return
             except UserError as error:
                 _note(str(error))
             except KeyboardInterrupt:
-                print()
+                say()
                 _note("Ctrl-D or /quit ends the conversation")
 
     def _obey(self, line: str) -> None:
@@ -98,15 +108,14 @@ class Talk:
             for piece in pieces:
                 if not begun:
                     self._note_window()
-                    print(self._opening(), end="")
+                    say(self._opening(), end="")
                     begun = True
-                text = visible(piece)
-                print(text if self.chatbot.stops else text.replace("\n", f"\n{_MARGIN}"), end="", flush=True)
+                say(piece if self.chatbot.stops else piece.replace("\n", f"\n{_MARGIN}"), end="", flush=True)
         except KeyboardInterrupt:
             pass
         finally:
             if begun:
-                print()
+                say()
         self._note_window()
         last = self.chatbot.last
         if last is None:
@@ -149,6 +158,13 @@ class Talk:
         self.chatbot.use(self._strategy_named(name))
         _note(f"from now on: {name}")
 
+    def _load(self, name: str) -> None:
+        if not name:
+            raise UserError("name a run, as /load ngram-top_p")
+        self.chatbot.load(*self._model_named(name, (self.chatbot.person, self.chatbot.partner)))
+        self._noted_window = False
+        _note(f"from now on {name} answers")
+
     def _talk_as(self, person: str, partner: str) -> None:
         self.chatbot.talk_as(person, partner)
         _note(f"you speak as {person}, with {partner}")
@@ -156,7 +172,7 @@ class Talk:
     def _show_raw(self) -> None:
         text = self.chatbot.as_read()
         if text:
-            print(visible(text))
+            say(text)
         tokens = 1 + len(self.chatbot.engine.tokenizer.encode(text))
         window = self.chatbot.engine.model.window_length
         _note(f"tokens, with the start token: {tokens}" + (f"; the model's window: {window}" if window else ""))
@@ -178,8 +194,8 @@ class Talk:
 
     def _help(self) -> None:
         for name, (takes, does, _) in self._commands.items():
-            print(f"  {f'/{name} {takes}':<16}{does}")
-        print(f"  {'//...':<16}say something that begins with /")
+            say(f"  {f'/{name} {takes}':<16}{does}")
+        say(f"  {'//...':<16}say something that begins with /")
 
     def _quit(self) -> None:
         self._is_over = True
@@ -187,4 +203,4 @@ class Talk:
 
 def _note(text: str) -> None:
     """Print a message of the program, not of the model."""
-    print(f"[{visible(text)}]")
+    say(f"[{text}]")

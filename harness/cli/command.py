@@ -52,13 +52,13 @@ def add_results(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--results",
         default="results",
-        type=folder_name,
+        type=_folder_name,
         metavar="DIR",
         help="where runs are looked for (default: results)",
     )
 
 
-def folder_name(text: str) -> str:
+def _folder_name(text: str) -> str:
     """The name of a folder, which isn't empty."""
     if not text.strip():
         raise ArgumentTypeError("the name of a folder is empty. Name one, or leave it out for 'results'")

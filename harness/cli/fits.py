@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
+from harness.common.terminal import say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
+    from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
 
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
@@ -41,21 +43,12 @@ def score(arguments: Namespace) -> int:
     else:
         found = describing.score_files(_fit(arguments), arguments.files, per_token=arguments.per_token)
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False))
+        say_json(found)
         return 0
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from harness.text.visible import visible
-
-    console = Console()
-    table = Table(box=box.SIMPLE)
-    for column in ("file", "bytes", "tokens", "nats", "bits/byte", "byte perplexity", "token perplexity"):
-        table.add_column(column, justify="left" if column == "file" else "right")
-    for row in [*found["files"], found["total"]]:
-        table.add_row(
-            visible(row["file"]),
+    numbers = ("bytes", "tokens", "nats", "bits/byte", "byte perplexity", "token perplexity")
+    rows = [
+        (
+            row["file"],
             f"{row['num_bytes']:,}",
             f"{row['num_tokens']:,}",
             "-" if row["nats"] is None else f"{row['nats']:,.3f}",
@@ -64,13 +57,15 @@ def score(arguments: Namespace) -> int:
                 for name in ("bits_per_byte", "byte_perplexity", "token_perplexity")
             ),
         )
-    console.print(table)
+        for row in [*found["files"], found["total"]]
+    ]
+    say_table(("file", *numbers), rows, right=numbers)
     if unknown := found["total"].get("unknown_words"):
-        print(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
+        say(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
     for row in found["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]
-            print(f"{logprob:10.4f}  {visible(json.dumps(token['text'], ensure_ascii=False))}")
+            say(f"{logprob:10.4f}  {json.dumps(token['text'], ensure_ascii=False)}")
     return 0
 
 
@@ -105,7 +100,6 @@ def complete(arguments: Namespace) -> int:
 
     from harness.common.seeds import seed_of
     from harness.completion.sequence import Completion, Prompt
-    from harness.text.visible import visible
 
     if not arguments.prompt:
         raise UserError(
@@ -134,17 +128,17 @@ def complete(arguments: Namespace) -> int:
         )
         if not arguments.json:
             if arguments.samples > 1:
-                print(f"--- sample {number} ---")
-            print(visible(arguments.prompt), end="", flush=True)
+                say(f"--- sample {number} ---")
+            say(arguments.prompt, end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 written.append(piece)
             elif not arguments.json:
-                print(visible(piece), end="", flush=True)
+                say(piece, end="", flush=True)
         if not arguments.json:
-            print()
+            say()
     if arguments.json:
-        print(json.dumps({"prompt": arguments.prompt, "completions": [dataclasses.asdict(one) for one in written]}))
+        say_json({"prompt": arguments.prompt, "completions": [dataclasses.asdict(one) for one in written]})
     return 0
 
 
@@ -161,18 +155,15 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates)
     if arguments.html is None:
-        from rich.console import Console
-
         from harness.completion.explaining.table import tables
 
-        console = Console()
         for table in tables(explanation):
-            console.print(table)
+            show(table)
     else:
         from harness.completion.explaining.page import page
 
         write_bytes(Path(arguments.html), page(explanation, f"What {arguments.run} wrote, and why").encode())
-        print(f"written: {arguments.html}")
+        say(f"written: {arguments.html}")
     return 0
 
 
@@ -207,10 +198,14 @@ def chat(arguments: Namespace) -> int:
 
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
-    data = build(_saved(_run(arguments), "data"), DataSource, "data")  # type: ignore[type-abstract]
+
+    def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+        named = Namespace(**{**vars(arguments), "run": name})
+        data = build(_saved(_run(named), "data"), DataSource, "data")  # type: ignore[type-abstract]
+        return _engine(named), chat_format(data.formats, speakers)
+
     chatbot = Chatbot(
-        _engine(arguments),
-        chat_format(data.formats, (arguments.person, arguments.partner)),
+        *model_named(arguments.run, (arguments.person, arguments.partner)),
         person=arguments.person,
         partner=arguments.partner,
         system=arguments.system,
@@ -218,7 +213,7 @@ def chat(arguments: Namespace) -> int:
         stops=not arguments.no_stop,
         seed=arguments.seed,
     )
-    Talk(chatbot, _strategy_named).run()
+    Talk(chatbot, _strategy_named, model_named).run()
     return 0
 
 
@@ -239,7 +234,7 @@ def lm_eval(arguments: Namespace) -> int:
     from harness.lm_eval import TASKS_FOLDER, prepare
 
     if arguments.print_include_path:
-        print(TASKS_FOLDER)
+        say(str(TASKS_FOLDER))
         return 0
     if arguments.run is None:
         raise UserError("lm-eval needs a RUN, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic.")
@@ -260,7 +255,7 @@ def export_arpa(arguments: Namespace) -> int:
     from harness.cli.arpa import export
 
     export(_fit(arguments), Path(arguments.file))
-    print(f"written: {arguments.file}")
+    say(f"written: {arguments.file}")
     return 0
 
 

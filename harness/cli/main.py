@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
-from harness.common.environment import check_packages
+from harness.common.environment import check_packages, git_state, versions
 from harness.common.errors import PluginError, UserError
+from harness.common.terminal import say, warn
 
 _EXAMPLES = """\
 examples:
@@ -44,7 +45,7 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr)
+            warn(self.format(record))
         except Exception:
             self.handleError(record)
 
@@ -79,8 +80,8 @@ def status_of(words: Sequence[str]) -> int:
         return command.do(arguments)
     except UserError as error:
         if isinstance(error, PluginError):
-            print(error.details, file=sys.stderr)
-        print(f"bakeoff: {error}", file=sys.stderr)
+            warn(error.details)
+        warn(f"bakeoff: {error}")
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,13 +90,25 @@ def status_of(words: Sequence[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
             raise
         where = f" ({error.filename})" if error.filename else ""
-        print(
+        warn(
             f"bakeoff: the system refused to write or read{where}: {error.strerror}. Nothing finished is lost. "
             "Free space or mend the permissions, or name another folder with results_dir=, then run "
-            "the same command again.",
-            file=sys.stderr,
+            "the same command again."
         )
         return 1
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        git = git_state()
+        commit = f" (commit {git['commit'][:12]}{', changed since' if git['dirty'] else ''})" if git["commit"] else ""
+        own, *others = [f"{name} {version}" for name, version in sorted(versions().items(), key=_bakeoff_first)]
+        say(f"{own}{commit}\n{', '.join(others)}")
+        parser.exit()
+
+
+def _bakeoff_first(named: tuple[str, str]) -> tuple[bool, str]:
+    return named[0] != "bakeoff", named[0]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="bakeoff's version and those that it runs on")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         about = f"{command.help[0].upper()}{command.help[1:]}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.cli.command import Command, add_overrides
+from harness.common.terminal import say, warn
 from harness.plugin_kit.outcome import Outcome
 
 
@@ -43,12 +43,12 @@ def new(arguments: Namespace) -> int:
 
     paths = start(arguments.kind, arguments.name, Path(arguments.folder))
     for path in paths:
-        print(f"written: {path}")
+        say(f"written: {path}")
     group, file = GROUPS[arguments.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
     pick = f"{group}=[perplexity,{quoted(file)}]" if group == "evals" else f"{group}={quoted(file)}"
-    print(f'next: bakeoff check {arguments.kind} "{file}"')
-    print(f'      bakeoff run "{pick}"')
-    print(f'      python -m pytest "{paths[-1]}"')
+    say(f'next: bakeoff check {arguments.kind} "{file}"')
+    say(f'      bakeoff run "{pick}"')
+    say(f'      python -m pytest "{paths[-1]}"')
     return 0
 
 
@@ -68,13 +68,13 @@ def check(arguments: Namespace) -> int:
     try:
         for outcome in outcomes_of(arguments.kind, arguments.name, arguments.overrides):
             made.append(outcome)
-            print(outcome, flush=True)
+            say(str(outcome), flush=True)
     except PluginError as error:
         made.append(Outcome("it can be imported", "FAIL", str(error)))
-        print(error.details, file=sys.stderr)
-        print(made[-1])
+        warn(error.details)
+        say(str(made[-1]))
     counts = Counter(outcome.verdict for outcome in made)
-    print(
+    say(
         f"{arguments.kind} {arguments.name}: {counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped"
     )
     return 1 if counts["FAIL"] else 0

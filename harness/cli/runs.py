@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
+import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import Command, add_overrides, add_plugins, add_results, add_run, folder_name
+from harness.cli.command import Command, add_overrides, add_plugins, add_results, add_run
+from harness.common.durations import duration
 from harness.common.errors import UserError
+from harness.common.terminal import say, say_table
 
 if TYPE_CHECKING:
     from harness.evaluation.metric import Metric
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from harness.runs.sweep import Sweep
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
+
+log = logging.getLogger("bakeoff")
 
 _COMPARE = "experiment=families"
 _LISTABLE = ("models", "tokenizers", "data", "formats", "decodings", "evals", "experiments", "runs")
@@ -97,7 +103,7 @@ def _report_on(settings: RunSettings, mirror: Mirror) -> None:
     folder = results.experiment(settings.experiment_name)
     page = report_of(folder) / PAGE_FILE
     before = page.read_bytes() if page.exists() else None
-    _report(folder, None)
+    _report(folder)
     # the same records give the same page, byte by byte
     if page.read_bytes() != before:
         mirror.report(settings.experiment_name, page.parent, settings.tracking, results)
@@ -105,20 +111,37 @@ def _report_on(settings: RunSettings, mirror: Mirror) -> None:
 
 def _report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "results",
-        nargs="?",
-        default="results",
-        type=folder_name,
-        metavar="RESULTS",
-        help="a results, experiment or run folder (default: results)",
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="runs, experiments and results folders, by name or path; several make one report "
+        "(default: all of results)",
     )
-    parser.add_argument("--out", metavar="DIR", help="where the report is written (default: RESULTS/report)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where the report is written (default: EXPERIMENT/report; of several, RESULTS/report)",
+    )
+    add_results(parser)
 
 
 def report(arguments: Namespace) -> int:
     """`bakeoff report`: tables and plots from what lies in a folder."""
-    _report(Path(arguments.results), None if arguments.out is None else Path(arguments.out))
+    results = Path(arguments.results)
+    folders = [_reported(name, results) for name in arguments.what] or [results]
+    _report(*folders, out=None if arguments.out is None else Path(arguments.out))
     return 0
+
+
+def _reported(name: str, results: Path) -> Path:
+    """The folder that a report is over: a path, the name of an experiment, or a run by its name."""
+    from harness.common.results_folder import ResultsFolder
+    from harness.runs.lookup import find_run
+
+    experiment = ResultsFolder(results).experiment(name)
+    if name and Path(name).exists():
+        return Path(name)
+    return experiment if name and experiment.is_dir() else find_run(name, results)
 
 
 def rescore(arguments: Namespace) -> int:
@@ -133,6 +156,44 @@ def rescore(arguments: Namespace) -> int:
         return _outcome(record)
 
 
+def _mirror_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="RUN | tracking.KEY=VALUE",
+        help="finished runs, and how they are mirrored, as tracking.mode=online tracking.project=mine",
+    )
+    add_results(parser)
+
+
+def mirror(arguments: Namespace) -> int:
+    """`bakeoff mirror`: hand finished runs to wandb."""
+    from harness.config import compose as config
+    from harness.config.settings import build
+    from harness.runs.folders import mirrored
+    from harness.runs.lookup import find_run
+    from harness.runs.record import RunRecord
+    from harness.runs.tracking import Mirror, Tracking
+
+    overrides = [word for word in arguments.words if "=" in word]
+    names = [word for word in arguments.words if "=" not in word]
+    if foreign := [override for override in overrides if not override.startswith("tracking.")]:
+        raise UserError(f"{foreign[0]} says nothing about the mirror. Write it as tracking.mode=online.")
+    if not names:
+        raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
+    tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
+    runs = [find_run(name, Path(arguments.results)) for name in names]
+    records = [RunRecord.read(run) for run in runs]
+    status = 0
+    with Mirror() as wandb:
+        for run, record in zip(runs, records, strict=True):
+            answer = mirrored(record, run, tracking, wandb).wandb
+            warning = answer.get("warning")
+            say(f"{record.run_id}: {warning or answer['url'] or tracking.mode}")
+            status = 1 if warning else status
+    return status
+
+
 def _list_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", choices=_LISTABLE)
     add_results(parser)
@@ -140,28 +201,27 @@ def _list_arguments(parser: ArgumentParser) -> None:
 
 def list_(arguments: Namespace) -> int:
     """`bakeoff list`: options of a group with the first line of their description, or runs."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE)
     if arguments.what == "runs":
-        from harness.runs.lookup import all_runs
+        from harness.runs.listing import listed
 
-        for column in ("run", "experiment", "status", "finished"):
-            table.add_column(column, overflow="fold")
-        for row in all_runs(Path(arguments.results)):
-            table.add_row(*row)
+        rows = [
+            (
+                run.folder.name,
+                run.folder.parent.name,
+                ", ".join(run.differs),
+                run.status,
+                run.headline,
+                f"{duration(time.time() - run.changed_at)} ago",
+            )
+            for run in listed(Path(arguments.results))
+        ]
+        say_table(("run", "experiment", "differs in", "status", "result", "finished"), rows)
     else:
         from harness.config.options import option, options
 
         group = {"data": "data", "evals": "evals"}.get(arguments.what, arguments.what.removesuffix("s"))
-        for column in (f"{group}=", "what it is", "from"):
-            table.add_column(column, overflow="fold")
-        for name in options(group):
-            found = option(group, name)
-            table.add_row(name, found.about, found.source)
-    Console().print(table)
+        shown = [(name, option(group, name)) for name in options(group)]
+        say_table((f"{group}=", "what it is", "from"), [(name, found.about, found.source) for name, found in shown])
     return 0
 
 
@@ -169,7 +229,7 @@ def fetch(arguments: Namespace) -> int:
     """`bakeoff fetch`: the plays, once."""
     from harness.text.data.shakespeare import fetch_shakespeare
 
-    print(f"the plays are in {fetch_shakespeare()}")
+    say(f"the plays are in {fetch_shakespeare()}")
     return 0
 
 
@@ -192,12 +252,12 @@ def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
 
 def _print_notes(record: RunRecord) -> None:
     for note in record.notes:
-        print(f"note on {record.run_id}: {note}.")
+        say(f"note on {record.run_id}: {note}.")
 
 
 def _outcome(record: RunRecord) -> int:
     """Say what a run found; the exit status."""
-    print(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
+    say(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
 
@@ -207,21 +267,57 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     from harness.training.workshop import Prepared
 
     prepared = Prepared()
+    records: list[RunRecord | None] = []
     if sweep.runs_here:
-        statuses = []
-        for job in sweep.jobs:
-            with _said_of(job.overrides):
-                statuses.append(_do(job.settings, prepared, mirror).status)
+        began = time.time()
+        try:
+            for job in sweep.jobs:
+                log.info("%s", _progress(len(records), len(sweep.jobs), time.time() - began))
+                with _said_of(job.overrides):
+                    records.append(_do(job.settings, prepared, mirror))
+        finally:  # also where somebody stops it
+            _summarize(records, len(sweep.jobs))
     else:
         from harness.runs.sweep import launch
 
         launch(sweep.overrides, functools.partial(_run_job, tuple(files)))
         # the jobs may have run in other processes, on other machines even: what became of them is in their folders
-        statuses = [_recorded_status(job.settings, prepared) for job in sweep.jobs]
+        records = [_recorded(job.settings, prepared) for job in sweep.jobs]
         if sweep.sweeper != "basic":  # which of the jobs it ran is its own choice
-            statuses = [status for status in statuses if status != _NOT_FINISHED]
-        print(", ".join(f"{number} {status}" for status, number in Counter(statuses).items()))
-    return 0 if statuses and all(status == "complete" for status in statuses) else 1
+            records = [record for record in records if record is not None]
+        _summarize(records, len(records))
+    return 0 if records and all(record and record.status == "complete" for record in records) else 1
+
+
+def _progress(num_done: int, num_runs: int, seconds: float) -> str:
+    """As 'run 5 of 8, about 3 min left'."""
+    left = f", about {duration(seconds / num_done * (num_runs - num_done))} left" if num_done else ""
+    return f"run {num_done + 1} of {num_runs}{left}"
+
+
+def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
+    """Print a row a run, and how many of them ended how. None: a run that isn't finished."""
+    finished = [record for record in records if record is not None]
+    shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
+    evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
+    names = {name: f"{name} {next(of_run[name].metric for of_run in shown if name in of_run)}" for name in evals}
+    rows = [
+        (
+            record.run_id,
+            record.status,
+            *(
+                "-" if name not in of_run or of_run[name].value is None else f"{of_run[name].value:.4g}"
+                for name in evals
+            ),
+        )
+        for record, of_run in zip(finished, shown, strict=True)
+    ]
+    if rows:
+        say_table(("run", "status", *names.values()), rows, right=list(names.values()))
+    counts = Counter(record.status for record in finished)
+    counts[_NOT_FINISHED] = num_runs - len(finished)
+    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    say(f"{num_runs} {'run' if num_runs == 1 else 'runs'}: {told}")
 
 
 def _run_job(files: Sequence[str], overrides: list[str]) -> None:
@@ -246,24 +342,24 @@ def _said_of(overrides: Sequence[str]) -> Iterator[None]:
         raise UserError(f"{error} (in {' '.join(overrides)})") from None
 
 
-def _recorded_status(settings: RunSettings, prepared: Prepared) -> str:
-    """What the record of a run that another process did says."""
+def _recorded(settings: RunSettings, prepared: Prepared) -> RunRecord | None:
+    """The record of a run that another process did; None where it isn't finished."""
     from harness.common.results_folder import is_finished
     from harness.runs.record import RunRecord
     from harness.runs.run import plan
 
     # the device has no part in which run it is, and may be there on other machines only
     folder = plan(dataclasses.replace(settings, device="cpu"), prepared).folder
-    return RunRecord.read(folder).status if is_finished(folder) else _NOT_FINISHED
+    return RunRecord.read(folder) if is_finished(folder) else None
 
 
-def _report(results: Path, out: Path | None) -> None:
+def _report(*results: Path, out: Path | None = None) -> None:
     from harness.report import write_report
 
-    made = write_report(results, out)
-    print(made.table.to_string(index=False))
+    made = write_report(*results, out=out)
+    say(made.table.to_string(index=False))
     for page in made.pages:
-        print(f"report: {page}")
+        say(f"report: {page}")
 
 
 def _print_headlines(metrics: Sequence[Metric]) -> None:
@@ -272,7 +368,7 @@ def _print_headlines(metrics: Sequence[Metric]) -> None:
     name_width = max((len(metric.metric) for metric in shown), default=0)
     for metric in shown:
         interval = "" if metric.ci_low is None else f"  [{metric.ci_low:.4g}, {metric.ci_high:.4g}]"
-        print(
+        say(
             f"  {metric.eval:<{eval_width}} {metric.metric:<{name_width}} "
             f"{metric.value:10.4f} {metric.unit}{interval}  n={metric.n}/{metric.n_total}"
         )
@@ -285,6 +381,7 @@ COMMANDS = (
     Command(
         "rescore", "score a run's stored answers again, without the model, after a scorer changed", add_run, rescore
     ),
+    Command("mirror", "hand finished runs to wandb, also later", _mirror_arguments, mirror),
     Command("list", "what can be picked, or what has been run", _list_arguments, list_),
     Command(
         "fetch",

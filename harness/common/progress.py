@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from harness.common.visible import visible
+
 log = logging.getLogger("bakeoff")
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -29,16 +31,16 @@ class Progress:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self._bar = Bar(
-                TextColumn("{task.description}", justify="left"),
+                TextColumn("{task.description}", justify="left", markup=False),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f} %"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[status]}"),
+                TextColumn("{task.fields[status]}", markup=False),
                 console=Console(stderr=True),
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task(self.title, total=self.total, status="")
+            self._task = self._bar.add_task(visible(self.title), total=self.total, status="")
         return self
 
     def __exit__(
@@ -55,7 +57,7 @@ class Progress:
         """This many units are done in all."""
         self.done = done
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, status=status)
+            self._bar.update(self._task, completed=done, status=visible(status))
         elif time.monotonic() - self._last_line_at > _SECONDS_BETWEEN_LINES:
             self._last_line_at = time.monotonic()
             amount = f"{done:,.0f} of {self.total:,.0f} {self.unit}" if self.unit != "%" else f"{done:.0f} %"

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from harness.statistics.estimate import Estimate
 
+LADDER_METRIC = "bits_per_byte"
+"""The metric by which models are put in order, where it was measured: any tokenizer's models have it."""
+
 
 @dataclass(frozen=True)
 class Formula:

@@ -44,16 +44,17 @@ class Report:
         return self.pages[0]
 
 
-def write_report(results: Path, out: Path | None = None) -> Report:
-    """Write the report of a results folder, of an experiment's folder or of one run's.
+def write_report(*results: Path, out: Path | None = None) -> Report:
+    """Write the report of results folders, experiments' folders and runs' folders.
 
-    Without `out` every experiment gets its own, in <experiment>/report/ (a run in its own folder); with `out` there is
-    one report over everything, in that folder. The same records give the same bytes.
+    Of one folder, without `out`, every experiment gets its own, in <experiment>/report/ (a run in its own folder). Of
+    several folders, or with `out`, there is one report over everything, in `out`, else in RESULTS/report/. The same
+    records give the same bytes.
     UserError: nothing finished there, a file that can't be read, a folder that can't be written.
     """
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Give a folder for the report; it is made where it does not exist.")
-    reports = [_write(found, out or found.report_folder) for found in load(results, whole=out is not None)]
+    reports = [_write(found, out or found.report_folder) for found in load(*results, whole=out is not None)]
     return Report(
         tuple(page for report in reports for page in report.pages),
         tuple(file for report in reports for file in report.files),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import Baseline, Formula, Metric
+from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric
 from harness.report.results import Results, Run, differing_settings
 from harness.report.samples import SampleTable, sample_tables
 from harness.statistics.derived import mean_of_seeds
@@ -24,7 +24,6 @@ from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
 
 Floats = NDArray[np.float64]
-LADDER_METRIC = "bits_per_byte"
 ANY_DECODING = "any"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.report.comparison import Comparison, LinedUp, MeasureKey
 from harness.statistics.estimate import CONFIDENCE
-from harness.statistics.paired import PairedDifference, holm, paired_all
+from harness.statistics.paired_difference import PairedDifference, holm, paired_all
 
 COLUMNS = [
     "eval",

@@ -1,16 +1,11 @@
 """The records below a results folder as data frames: one tidy frame of metrics, the samples, and the curves.
 
-Reads nothing but run.json, samples.parquet and curve.parquet. Runs that differ in seed and decoding alone are one
-*system*: the same model, tokenizer, data, training, budget, and options of each eval. A system is named by its model's
-option; where several share that name, by the settings in which they differ as well. Runs that ask different evals can
-be one system: an eval's options count only among the runs that ask it.
+Reads nothing but run.json, samples.parquet and curve.parquet.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +21,7 @@ from harness.common.results_folder import (
     CURVE_FILE,
     RUN_FILE,
     SAMPLES_FILE,
+    ResultsFolder,
     folders_in,
     is_finished,
     report_of,
@@ -34,20 +30,8 @@ from harness.common.results_folder import (
 from harness.evaluation.metric import Metric
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
+from harness.runs.systems import labels, settings_of
 
-# What follows from the settings and is none itself.
-_DERIVED = frozenset(
-    {
-        "tokenizer.vocab_size",
-        "tokenizer.fingerprint",
-        "data.fingerprint",
-        "data.train_bytes",
-        "data.validation_bytes",
-        "data.test_bytes",
-        "data.test_problems_seen_in_training",
-        "budget.num_params_missed_by",
-    }
-)
 # Settings that say where a run is kept.
 _PLACES = frozenset({"experiment_name", "results_dir"})
 _SAMPLE_COLUMNS = [
@@ -109,9 +93,8 @@ class Run:
 class Results:
     """Everything that a report rests on."""
 
-    folder: Path
-    """What was asked for."""
     report_folder: Path
+    """Where the report goes by default."""
     runs: tuple[Run, ...]
     unfinished: tuple[Path, ...]
     """Run folders without a run.json."""
@@ -131,21 +114,30 @@ class Results:
         return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_NUMBERS, "float64"))
 
 
-def load(results: Path, whole: bool = False) -> list[Results]:
-    """Read a results folder, an experiment's folder or a run's folder: one `Results` an experiment.
+def load(*results: Path, whole: bool = False) -> list[Results]:
+    """Read results folders, experiments' folders or runs' folders: one `Results` an experiment.
 
-    `whole`: all experiments as one. UserError where nothing finished lies there, or a file can't be read.
+    `whole`, or several folders: all as one. UserError where nothing finished lies there, or a file can't be read.
     """
-    groups, unfinished = _find(results)
-    if not any(groups.values()):
-        raise UserError(_nothing_there(results, unfinished))
-    if whole and len(groups) > 1:
-        groups = {report_of(results): [folder for folders in groups.values() for folder in folders]}
+    groups: dict[Path, list[Path]] = {}
+    unfinished: list[Path] = []
+    for folder in results:
+        finished, unfinished_there = _find(folder)
+        if not any(finished.values()):
+            raise UserError(_nothing_there(folder, unfinished_there))
+        for report_folder, folders in finished.items():
+            groups.setdefault(report_folder, []).extend(folders)
+        unfinished += unfinished_there
+    whole = (whole and len(groups) > 1) or len(results) > 1
+    if whole:
+        every = {folder.resolve(): folder for folders in groups.values() for folder in folders}
+        together = report_of(results[0] if len(results) == 1 else ResultsFolder.around(next(iter(every))).path)
+        groups = {together: list(every.values())}
     loaded = []
     for report_folder, folders in groups.items():
         records = [(folder, _read_record(folder)) for folder in folders]
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
-        of_systems, of_decodings = _settings([record for _, record in records], whole)
+        of_systems, of_decodings = settings_of([record for _, record in records], whole)
         named = zip(records, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
         runs = tuple(
             Run(folder, record, system, decoding, of_system | of_decoding)
@@ -156,7 +148,7 @@ def load(results: Path, whole: bool = False) -> list[Results]:
         for run in runs:
             _ = run.samples, run.curve  # what can't be read is said before anything is written
         mine = tuple(u for u in unfinished if whole or len(groups) == 1 or u.parent == report_folder.parent)
-        loaded.append(Results(results, report_folder, runs, mine))
+        loaded.append(Results(report_folder, runs, mine))
     return loaded
 
 
@@ -237,80 +229,6 @@ def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return table.reindex(columns=_SAMPLE_COLUMNS)
 
 
-def _settings(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The settings of each record's system and of its decoding.
-
-    A fit that they name is what it was fitted from, whatever its seed: what goes on from three seeds of one fit is one
-    system. Where that would make one of two runs of the same seed, fits are named by their ids.
-    """
-    systems = [_system_settings(record, whole) for record in records]
-    decodings = [flat({"decoding": record.decoding}) for record in records]
-    by_recipe = [
-        [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
-        for all_settings in (systems, decodings)
-    ]
-    fits: dict[str, str] = {}
-    for system, decoding, record in zip(*by_recipe, records, strict=True):
-        names = repr(sorted(record.recipes))
-        if fits.setdefault(repr((system, decoding, record.seed)), names) != names:
-            return systems, decodings
-    return by_recipe[0], by_recipe[1]
-
-
-def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The settings with other names in the place of those that have one."""
-    return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
-
-
-def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
-    """Everything configured that can change a number, but seed and decoding."""
-    settings = {
-        "model": record.model,
-        "tokenizer": record.tokenizer,
-        "data": record.data,
-        "training": record.training,
-        "budget": record.budget,
-        "evals": record.evals,
-    }
-    dotted = flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
-    return {key: value for key, value in dotted.items() if key not in _DERIVED}
-
-
-def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:
-    """A label each: its name, then the settings in which those of that name differ ('NAME, order=3'). A setting of
-    the same name stands in its place: 'temperature=0.3'."""
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for settings in all_settings:
-        by_name.setdefault(str(settings.get(name_key)), []).append(settings)
-    written = []
-    for settings in all_settings:
-        name = str(settings.get(name_key))
-        keys = sorted({key for other in by_name[name] for key in other})
-        differing = [key for key in keys if _differ(key, by_name[name])]
-        shorts = Counter(_short(key) for key in differing)
-        concerned = {(_short(k) if shorts[_short(k)] == 1 else k): k for k in differing if _concerns(k, settings)}
-        parts = [f"{short}={_plain(key, settings.get(key))}" for short, key in concerned.items()]
-        first = name if name not in concerned else parts.pop(list(concerned).index(name))
-        written.append(", ".join([first, *parts]))
-    return written
-
-
-def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a setting has several values among those that it concerns."""
-    concerned = [settings for settings in all_settings if _concerns(key, settings)]
-    return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
-
-
-def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
-    """An eval's options concern only the runs that ask the eval."""
-    return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
-
-
-def _eval_prefix(key: str) -> str:
-    """'evals.NAME.option' -> 'evals.NAME.'."""
-    return ".".join(key.split(".")[:2]) + "."
-
-
 def differing_settings(first: Path, second: Path) -> list[str]:
     """The settings, by their dotted names, in which the configurations of two run folders differ."""
     try:
@@ -321,26 +239,6 @@ def differing_settings(first: Path, second: Path) -> list[str]:
         return []
     keys = sorted(set(settings[0]) | set(settings[1]))
     return [key for key in keys if key not in _PLACES and settings[0].get(key) != settings[1].get(key)]
-
-
-def _short(key: str) -> str:
-    """'model.order' -> 'order', but 'tokenizer.name' -> 'tokenizer'."""
-    parts = key.split(".")
-    return parts[-2] if parts[-1] in {"name", "_target_"} and len(parts) > 1 else parts[-1]
-
-
-def _plain(key: str, value: Any) -> str:
-    if key.endswith("_target_"):
-        return str(value).rpartition(".")[2]
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        for size, letter in ((1_000_000, "M"), (1_000, "k")):
-            if value and value % size == 0:
-                return f"{value // size}{letter}"
-    return "none" if value is None else str(value)
 
 
 def _about(run: Run) -> dict[str, Any]:

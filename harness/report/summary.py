@@ -61,11 +61,13 @@ def summary(comparison: Comparison) -> pd.DataFrame:
 def readable(comparison: Comparison) -> pd.DataFrame:
     """The summary for reading: few columns, all text, 'value [low, high]'."""
     names = column_names(comparison)
+    several = len({run.record.experiment for run in comparison.results.runs}) > 1
     rows = []
     for system, decoding, runs in rows_of(comparison):
         finished = {run.record.seed for run in runs if run.record.status != "failed"}
         num_failed = sum(run.record.status == "failed" for run in runs)
-        row = {
+        row = {"experiment": runs[0].record.experiment} if several else {}
+        row |= {
             "model": system,
             "decoding": decoding,
             "seeds": str(len(finished)) + (f" ({num_failed} failed)" if num_failed else ""),

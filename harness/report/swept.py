@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.results import Run, labels
+from harness.report.results import Run
 from harness.report.wording import words
+from harness.runs.systems import labels
 
 MOST_OPTIONS = 4
 """Drawn in a report; of the others their names are told."""

@@ -18,6 +18,7 @@ import pandas as pd
 from harness.common.files import write_bytes
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
 from harness.common.sealed import Damaged, read_sealed, write_sealed
+from harness.common.visible import visible
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.questions import Questions, noted, questions, scored
@@ -27,7 +28,6 @@ from harness.evaluation.scored import Scored
 from harness.evaluation.validity import check_metrics
 from harness.runs.plan import EvalPlan
 from harness.runs.record import Failure
-from harness.text.visible import visible
 
 log = logging.getLogger("bakeoff")
 

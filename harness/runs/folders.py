@@ -13,10 +13,11 @@ import yaml
 from filelock import FileLock, Timeout
 
 from harness.common.files import make_folder, remove_leftovers, write_bytes
-from harness.common.results_folder import CONFIG_FILE, LOG_FILE
+from harness.common.results_folder import CONFIG_FILE, LOG_FILE, ResultsFolder
+from harness.common.visible import visible
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
-from harness.runs.tracking import Mirror
+from harness.runs.tracking import Mirror, Tracking
 
 log = logging.getLogger("bakeoff")
 
@@ -43,11 +44,18 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+class _Visible(logging.Formatter):
+    """Spells out what could move the terminal of a person who looks at the file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 @contextmanager
 def logged(folder: Path) -> Iterator[None]:
     """Copy what is logged into the run's log.txt."""
     handler = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:
         yield
@@ -71,7 +79,12 @@ def finish(plan: EvalPlan, record: RunRecord, mirror: Mirror) -> RunRecord:
     record.write(plan.folder)
     if record.status == "failed" or plan.tracking.mode == "disabled":
         return record
-    answer = mirror.run(record, plan.folder, plan.tracking, plan.results)
-    record = dataclasses.replace(record, wandb=record.wandb | answer)
-    record.write(plan.folder)
+    return mirrored(record, plan.folder, plan.tracking, mirror)
+
+
+def mirrored(record: RunRecord, folder: Path, tracking: Tracking, mirror: Mirror) -> RunRecord:
+    """Mirror a finished run; its record with the mirror's answer, as it is written now. folder: the run's."""
+    answer = mirror.run(record, folder, tracking, ResultsFolder.around(folder))
+    record = dataclasses.replace(record, wandb={"mode": tracking.mode, "run_id": None, "url": None} | answer)
+    record.write(folder)
     return record

@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.common.errors import UserError, closest
-from harness.common.results_folder import FIT_FILE, ResultsFolder, is_finished, is_run
+from harness.common.results_folder import FIT_FILE, RUN_FILE, ResultsFolder, is_finished, is_run
 from harness.common.sealed import Damaged
+from harness.evaluation.metric import LADDER_METRIC
 from harness.runs.record import RunRecord, command_again
 from harness.training.fit_folder import fit_facts
 
+LATEST, BEST = "@latest", "@best"
+
 
 def find_run(name: str, results: Path) -> Path:
-    """The folder of the run with that id, unique prefix or path. UserError where there is none, or more than one."""
+    """The folder of a run. name: its path, its id, or the beginning of its id; '@latest', the run that finished last;
+    '@best', the one with the fewest bits per byte. All but the path also within one experiment, as EXPERIMENT/ID.
+
+    UserError where there is no such run, or more than one.
+    """
     if name and is_run(Path(name)):
         return Path(name)
     folders = ResultsFolder(results).runs() if results.is_dir() else []
-    exact = [folder for folder in folders if folder.name == name]
-    matching = exact or [folder for folder in folders if folder.name.startswith(name)]
+    experiment, _, run_id = name.rpartition("/")
+    candidates = [folder for folder in folders if folder.parent.name == experiment] if experiment else folders
+    if candidates and run_id in (LATEST, BEST):
+        return _chosen(candidates, run_id)
+    exact = [folder for folder in candidates if folder.name == run_id]
+    matching = exact or [folder for folder in candidates if folder.name.startswith(run_id)]
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise UserError(
             f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more "
-            "of the id, or the folder."
+            f"of the id, the experiment too ({matching[0].parent.name}/{run_id}), or the folder."
         )
     if not folders:
         raise UserError(
             f"no run {name!r}: {results.resolve()} holds no runs. Make one with `bakeoff run`, or name "
             "the folder with --results."
         )
-    names = [folder.name for folder in folders]
+    names = [f"{folder.parent.name}/{folder.name}" if experiment else folder.name for folder in folders]
     raise UserError(
         f"no run {name!r} in {results.resolve()}.{closest(name, names)} `bakeoff list runs` shows all {len(names)}."
     )
+
+
+def _chosen(folders: Sequence[Path], choice: str) -> Path:
+    """The latest or the best of these runs."""
+    finished: list[tuple[RunRecord, Path]] = []
+    for folder in filter(is_finished, folders):
+        with contextlib.suppress(UserError):  # one that is damaged is none of them
+            finished.append((RunRecord.read(folder), folder))
+    finished.sort(key=lambda run: (run[0].finished_at, (run[1] / RUN_FILE).stat().st_mtime_ns))
+    if not finished:
+        raise UserError(f"{choice}: none of the {len(folders)} runs is finished. `bakeoff list runs` shows them.")
+    if choice == LATEST:
+        return finished[-1][1]
+    measured = [
+        (metric.value, record, folder)
+        for record, folder in reversed(finished)  # of equal ones the latest
+        for metric in record.headlines()
+        if metric.metric == LADDER_METRIC and metric.value is not None
+    ]
+    texts = {record.data.get("fingerprint") for _, record, _ in measured}
+    if len(texts) != 1:
+        raise UserError(
+            f"{choice} takes the run with the fewest bits per byte of one text, but these runs have measured them on "
+            f"{len(texts)} texts. Name an experiment, as families/{choice}, or a run."
+        )
+    return min(measured, key=lambda run: run[0])[2]
 
 
 def find_fit(name: str, results: Path) -> Path:
@@ -63,18 +101,3 @@ def _run_over(fit_id: str, results: Path) -> Path | None:
         except UserError:
             continue
     return None
-
-
-def all_runs(results: Path) -> Iterator[tuple[str, str, str, str]]:
-    """(id, experiment, status, finished at) of every run; unfinished ones too."""
-    if not results.is_dir():
-        raise UserError(f"there is no folder {results.resolve()}. Name the one that holds your runs with --results.")
-    for folder in ResultsFolder(results).runs():
-        status, finished_at = "unfinished", "-"
-        if is_finished(folder):
-            try:
-                record = RunRecord.read(folder)
-                status, finished_at = record.status, record.finished_at
-            except UserError:
-                status = "damaged"
-        yield folder.name, folder.parent.name, status, finished_at

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from harness.statistics.intervals import over_seeds as over_seeds
     from harness.statistics.intervals import quantile as quantile
     from harness.statistics.intervals import ratio_of_totals as ratio_of_totals
-    from harness.statistics.jackknife import jackknife as jackknife
-    from harness.statistics.paired import PairedDifference as PairedDifference
-    from harness.statistics.paired import holm as holm
-    from harness.statistics.paired import paired as paired
-    from harness.statistics.paired import paired_all as paired_all
+    from harness.statistics.leave_one_out import jackknife as jackknife
+    from harness.statistics.paired_difference import PairedDifference as PairedDifference
+    from harness.statistics.paired_difference import holm as holm
+    from harness.statistics.paired_difference import paired as paired
+    from harness.statistics.paired_difference import paired_all as paired_all
 
 __all__, __getattr__ = face(
     __name__,
@@ -29,7 +29,7 @@ __all__, __getattr__ = face(
         "harness.statistics.derived": ["from_standard_error", "mapped", "mean_of_seeds", "shifted"],
         "harness.statistics.estimate": ["Estimate"],
         "harness.statistics.intervals": ["mean", "median", "over_seeds", "quantile", "ratio_of_totals"],
-        "harness.statistics.jackknife": ["jackknife"],
-        "harness.statistics.paired": ["PairedDifference", "holm", "paired", "paired_all"],
+        "harness.statistics.leave_one_out": ["jackknife"],
+        "harness.statistics.paired_difference": ["PairedDifference", "holm", "paired", "paired_all"],
     },
 )

@@ -17,7 +17,7 @@ from harness.evaluation.eval import Material
 from harness.evaluation.questions import questions, scored
 from harness.evaluation.requests import ScoreContinuation
 from harness.evaluation.rows import measured
-from harness.statistics.jackknife import jackknife
+from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript import HUMAN
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat

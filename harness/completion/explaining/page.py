@@ -9,9 +9,9 @@ from importlib import resources
 
 import jinja2
 
+from harness.common.visible import visible
 from harness.completion.explaining.steps import Explanation
 from harness.completion.explaining.table import spelled
-from harness.text.visible import visible
 
 # Surprise, in bits, at which the colour is strongest.
 _MOST_BITS = 8.0

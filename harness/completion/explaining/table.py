@@ -8,8 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from harness.common.visible import visible
 from harness.completion.explaining.steps import ExplainedStep, Explanation
-from harness.text.visible import visible
 
 
 def tables(explanation: Explanation) -> list[Table]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from harness.report.comparison import LADDER_METRIC, Cell, Comparison, MeasureKey
+from harness.evaluation.metric import LADDER_METRIC
+from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
     banded_line,
     beside_row,

@@ -6,7 +6,6 @@ from collections import Counter
 
 from harness.text.data.corpus import SPLITS, Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer
-from harness.text.visible import visible
 
 _NAMED = 5
 
@@ -21,7 +20,7 @@ def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
             unseen.update(tokenizer.unseen_characters(document.text))
             num_characters += len(document.text)
         if unseen:
-            common = ", ".join(visible(repr(character)) for character, _ in unseen.most_common(_NAMED))
+            common = ", ".join(repr(character) for character, _ in unseen.most_common(_NAMED))
             notes.append(
                 f"characters of the {split} split without a token of their own: {unseen.total():,} of "
                 f"{num_characters:,} (different ones: {len(unseen):,}, as {common}). The tokenizer saw them too seldom "

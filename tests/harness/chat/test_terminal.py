@@ -11,8 +11,8 @@ import pytest
 from harness.chat.chatbot import Chatbot
 from harness.chat.terminal import Talk
 from harness.common.errors import UserError
-from harness.completion.engine import DecodingStrategy
-from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY
+from harness.completion.engine import DecodingStrategy, Engine
+from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat
 from tests.harness.chat.test_chatbot import GREEDY, HI_AND_BYE, SAMPLE, answers, any_letter, chatbot, talk
 from tests.harness.text.formats import CHATML
 
@@ -23,13 +23,20 @@ def strategy_named(name: str) -> DecodingStrategy:
     return GREEDY if name == "greedy" else SAMPLE
 
 
+def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+    if name not in ("letters", "chatml"):
+        raise UserError(f"no run {name!r}. There are: letters, chatml.")
+    form = HUMAN_ASSISTANT if name == "letters" else CHATML
+    return chatbot(any_letter("x"), form=form).engine, form
+
+
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Type some lines to a chatbot; returns all that the terminal showed."""
 
     def type_to(bot: Chatbot, *lines: str) -> str:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        Talk(bot, strategy_named).run()
+        Talk(bot, strategy_named, model_named).run()
         return capsys.readouterr().out
 
     return type_to
@@ -228,7 +235,7 @@ def test_an_interrupt_at_the_prompt_ends_nothing(
 
     monkeypatch.setattr("builtins.input", typed_line)
     bot = chatbot(answers(*HI_AND_BYE))
-    Talk(bot, strategy_named).run()
+    Talk(bot, strategy_named, model_named).run()
     assert "[Ctrl-D or /quit ends the conversation]" in capsys.readouterr().out
     assert bot.transcript == talk("hi", "hello")
 
@@ -247,3 +254,22 @@ def test_what_the_engine_refuses_is_told_and_loses_nothing(typed: Typed) -> None
     shown = typed(bot, "hi", "x" * 80, "bye")
     assert "[that takes 99 tokens; the model's window of 70 has room for 49" in shown
     assert bot.transcript == talk("hi", "hello", "bye", "goodbye")
+
+
+def test_another_model_takes_over_and_the_conversation_goes_on(typed: Typed) -> None:
+    bot = chatbot(answers(*HI_AND_BYE))
+    shown = typed(bot, "hi", "/load nobody", "/load", "/load chatml", "/raw")
+    assert "[no run 'nobody'. There are: letters, chatml.]" in shown
+    assert "[name a run, as /load ngram-top_p]" in shown
+    assert "[from now on chatml answers]" in shown
+    assert bot.form == CHATML
+    assert bot.transcript == talk("hi", "hello")
+
+
+def test_a_model_without_the_speakers_takes_nothing_over(typed: Typed) -> None:
+    bot = chatbot(answers(*HI_AND_BYE))
+    typed(bot, "hi")
+    engine, form = bot.engine, bot.form
+    with pytest.raises(UserError):
+        bot.load(chatbot(any_letter("x")).engine, TranscriptFormat("two", {"A": "A", "B": "B"}))
+    assert (bot.engine, bot.form) == (engine, form)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,12 @@ def test_options_and_overrides_of_a_run_come_in_any_order(monkeypatch: pytest.Mo
     assert [(one.multirun, one.overrides) for one in given] == [(True, ["model=a", "seed=1"])] * 3
     assert status_of(["run", "results_dir=x", "--config-from", "lstm"]) == 0
     assert (given[-1].config_from, given[-1].overrides) == ("lstm", ["results_dir=x"])
+
+
+def test_the_version_is_told_with_those_that_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        status_of(["--version"])
+    assert end.value.code == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"bakeoff {version('bakeoff')}")
+    assert f"torch {version('torch')}" in second.split(", ")

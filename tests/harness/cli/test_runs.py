@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.cli import runs
 from harness.cli.main import status_of
+from harness.runs.record import RunRecord, check_run
+from harness.runs.settings import RunSettings
 from tests.commands import bakeoff
 from tests.conftest import ROOT
 from tests.harness.small_run import LSTM, SMALL, only_run
@@ -83,6 +89,86 @@ def test_runs_are_listed_with_what_became_of_them(
     monkeypatch.setenv("COLUMNS", "200")
     assert status_of(["list", "runs", "--results", str(uninterrupted / "results")]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if only_run(uninterrupted).name in line]
-    assert line.split()[1:3] == ["default", "complete"]
+    assert line.split()[1:4] == ["default", "complete", "bits_per_byte"]
+    assert line.split()[-1] == "ago"
     assert status_of(["list", "runs", "--results", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
+    printed = capsys.readouterr()
+    assert "run 1 of 2\n" in printed.err
+    assert re.search(r"run 2 of 2, about \d+ s left\n", printed.err)
+    rows = [line.split() for line in printed.out.splitlines() if line.strip().startswith("uni")]
+    records = {json.loads(path.read_text())["run_id"]: path for path in tmp_path.glob("default/*/run.json")}
+    assert {row[0] for row in rows} == set(records)
+    for run_id, status, bits in rows:
+        [metric] = [
+            metric
+            for metric in json.loads(records[run_id].read_text())["metrics"]
+            if (metric["metric"], metric["slice"]) == ("bits_per_byte", "all")
+        ]
+        assert (status, bits) == ("complete", f"{metric['value']:.4g}")
+    assert printed.out.endswith("2 runs: 2 complete\n")
+
+
+def test_a_sweep_that_is_interrupted_says_what_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = runs._do
+
+    def interrupted(settings: RunSettings, *rest: Any) -> RunRecord:
+        if settings.names["model"] == "unigram":
+            raise KeyboardInterrupt
+        return done(settings, *rest)
+
+    monkeypatch.setattr(runs, "_do", interrupted)
+    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    with pytest.raises(KeyboardInterrupt):
+        status_of(["run", "-m", "model=uniform,unigram,bigram", *overrides])
+    assert capsys.readouterr().out.endswith("3 runs: 1 complete, 2 not finished\n")
+
+
+def test_a_report_is_over_runs_and_experiments_of_any_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["data=chatterbot", "tracking=none", "evals=[perplexity]"]
+    for model, experiment in (("uniform", "first"), ("unigram", "second"), ("bigram", "second")):
+        assert status_of(["run", f"model={model}", f"experiment_name={experiment}", *small]) == 0
+    capsys.readouterr()
+    assert status_of(["report", "first", "second/unigram"]) == 0
+    page = tmp_path / "results" / "report" / "report.html"
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"report: {page}\n")
+    assert [line.split()[0] for line in printed.splitlines()[:3]] == ["experiment", "first", "second"]
+    with (page.parent / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["experiment"], row["family"]) for row in rows} == {("first", "uniform"), ("second", "unigram")}
+    assert status_of(["report", "@latest", "first", "--out", "both"]) == 0
+    assert "bigram" in (tmp_path / "both" / "summary.csv").read_text()
+    assert status_of(["report", "third"]) == 2
+    assert "no run 'third'" in capsys.readouterr().err
+
+
+def test_runs_are_mirrored_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_of(["run", "model=uniform", "data=chatterbot", "tracking=none", "evals=[perplexity]"]) == 0
+    capsys.readouterr()
+    assert status_of(["mirror", "@latest", "tracking.project=mine"]) == 0
+    [path] = tmp_path.glob("results/default/*/run.json")
+    record = json.loads(path.read_text())
+    assert capsys.readouterr().out == f"{record['run_id']}: offline\n"
+    assert record["wandb"]["run_id"]
+    assert list(tmp_path.glob(f"results/wandb/offline-run-*-{record['wandb']['run_id']}"))
+    check_run(path.parent)
+    for words, said in ((["tracking.mode=online"], "name at least one run"), (["@latest", "seed=1"], "seed=1 says no")):
+        assert status_of(["mirror", *words]) == 2
+        assert said in capsys.readouterr().err

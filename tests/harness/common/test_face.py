@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from pathlib import Path
 
 import pytest
 
+import evals
+import harness
+import models
 from harness.common.face import face
 
 
@@ -28,3 +33,14 @@ def test_a_name_that_a_room_does_not_show_is_refused_as_python_does_it() -> None
     _, attribute = face("a.room", {"json": ["loads"]})
     with pytest.raises(AttributeError, match=r"module 'a\.room' has no attribute 'dumps'"):
         attribute("dumps")  # which json has, and the room does not show
+
+
+def test_no_public_name_is_the_name_of_a_file_which_would_hide_it_once_it_is_imported() -> None:
+    faces = 0
+    for root in (harness, models, evals):
+        for module in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
+            package = importlib.import_module(module.name) if module.ispkg else root
+            names = set(getattr(package, "__all__", ()))
+            assert not names & {file.name for file in pkgutil.iter_modules(package.__path__)}, package.__name__
+            faces += bool(names)
+    assert faces > 3

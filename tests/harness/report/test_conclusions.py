@@ -32,7 +32,7 @@ def test_one_seed_is_said_to_leave_training_out_and_several_are_said_to_be_cover
     written: Written, three_seeds: Path, tmp_path: Path
 ) -> None:
     assert written.report.findings[-1].endswith("not training: there is one seed a model.")
-    several = write_report(three_seeds, tmp_path / "out")
+    several = write_report(three_seeds, out=tmp_path / "out")
     assert several.findings[-1] == "Intervals cover training seeds (3 a model) and test samples."
 
 

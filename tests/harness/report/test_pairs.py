@@ -14,7 +14,7 @@ import pytest
 from harness.report import write_report
 from harness.report.comparison import Comparison
 from harness.report.pairs import compare_pairs
-from harness.statistics.paired import holm, paired
+from harness.statistics.paired_difference import holm, paired
 from tests.harness.report.conftest import Written
 from tests.harness.report.fake_results import MODELS
 from tests.harness.report.records import edit

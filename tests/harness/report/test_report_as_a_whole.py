@@ -50,7 +50,7 @@ def test_the_report_is_made_of_the_same_bytes_again_without_torch_hydra_and_wand
         "for name in ('torch', 'hydra', 'omegaconf', 'wandb', 'streamlit', 'lm_eval'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
         "from harness.report import write_report\n"
-        f"print(write_report(Path({str(written.experiment)!r}), Path({str(tmp_path / 'again')!r})).page)\n"
+        f"print(write_report(Path({str(written.experiment)!r}), out=Path({str(tmp_path / 'again')!r})).page)\n"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(ROOT), "TZ": "Asia/Tokyo"}
     done = subprocess.run(
@@ -83,7 +83,7 @@ def test_an_eval_that_the_harness_has_never_heard_of_is_tabulated_and_drawn(smal
 
 def test_an_out_that_is_a_file_is_refused(small: Path) -> None:
     with pytest.raises(UserError, match="is a file"):
-        write_report(small, small / "rnn-greedy-s0" / "run.json")
+        write_report(small, out=small / "rnn-greedy-s0" / "run.json")
 
 
 def test_the_report_names_no_family_eval_or_strategy_and_imports_no_torch_hydra_or_wandb() -> None:

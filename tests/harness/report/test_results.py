@@ -21,7 +21,7 @@ from harness.config.identity import content_hash
 from harness.evaluation.metric import Metric
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.results import labels, load
+from harness.report.results import load
 from harness.runs import run as runs
 from harness.runs.findings import Findings
 from harness.runs.record import RunRecord
@@ -225,7 +225,7 @@ def test_each_experiment_gets_its_report_and_out_makes_one_of_all(tmp_path: Path
     apart = write_report(tmp_path)
     assert apart.pages == (tmp_path / "first/report/report.html", tmp_path / "second/report/report.html")
     assert len(apart.table) == 16
-    together = write_report(tmp_path, tmp_path / "all")
+    together = write_report(tmp_path, out=tmp_path / "all")
     assert together.pages == (tmp_path / "all/report.html",)
     assert set(together.table["model"]) == {
         f"{fake.name}, experiment={name}" for fake in MODELS[:2] for name in ("first", "second")
@@ -305,10 +305,3 @@ def test_drafts_that_are_seeds_of_one_fit_are_one_strategy(small: Path) -> None:
     for folder in small.glob("*-s0"):
         shutil.rmtree(folder)
     assert Comparison(load(small)[0]).decodings == ("greedy",)
-
-
-def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
-    strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
-    assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
-    others = [{"decoding.name": "top_p", "decoding.transforms.top_p.p": p} for p in (0.5, 0.9)]
-    assert labels(others, "decoding.name") == ["top_p, p=0.5", "top_p, p=0.9"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.runs import RunRecord
-from harness.runs.lookup import all_runs, find_fit, find_run
+from harness.runs.lookup import find_fit, find_run
 
 
 def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: Path, record: RunRecord) -> None:
@@ -17,6 +18,20 @@ def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: P
     assert find_run(record.run_id, results) == folder
     assert find_run(record.run_id[:-1], results) == folder
     assert find_run(str(folder), results / "nowhere") == folder
+
+
+def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
+    results: Path, record: RunRecord, tmp_path: Path
+) -> None:
+    for experiment in ("first", "second"):
+        shutil.copytree(results / "default" / record.run_id, tmp_path / experiment / record.run_id)
+    for experiment in ("first", "second"):
+        folder = tmp_path / experiment / record.run_id
+        assert find_run(f"{experiment}/{record.run_id}", tmp_path) == folder
+        assert find_run(f"{experiment}/bigram", tmp_path) == folder
+    for name, said in ((record.run_id, "fits 2 runs.*first/bigram"), ("third/bigram", "no run 'third/bigram'.*all 2")):
+        with pytest.raises(UserError, match=said):
+            find_run(name, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -49,19 +64,30 @@ def test_a_fit_is_found_by_its_id_by_a_run_s_id_and_by_a_run_s_folder(
         find_fit(fit_id, tmp_path)
 
 
-def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_path: Path) -> None:
-    for name, file, content in (
-        ("begun", "config.yaml", ""),
-        ("damaged", "run.json", "{"),
-    ):
-        (tmp_path / "first" / name).mkdir(parents=True)
-        (tmp_path / "first" / name / file).write_text(content)
-    (tmp_path / "first" / "done").mkdir()
-    replace(record, status="partial", finished_at="2025-11-22").write(tmp_path / "first" / "done")
-    assert list(all_runs(tmp_path)) == [
-        ("begun", "first", "unfinished", "-"),
-        ("damaged", "first", "damaged", "-"),
-        ("done", "first", "partial", "2025-11-22"),
-    ]
-    with pytest.raises(UserError, match="there is no folder"):
-        list(all_runs(tmp_path / "nowhere"))
+def test_the_latest_and_the_best_are_found_in_all_runs_and_in_an_experiment(record: RunRecord, tmp_path: Path) -> None:
+    [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
+    runs = (
+        ("first", "a", 2.5, "03"),
+        ("first", "b", 1.5, "01"),
+        ("second", "c", 2.0, "02"),
+        ("second", "d", 2.0, "04"),
+    )
+    for experiment, name, value, day in runs:
+        (tmp_path / experiment / name).mkdir(parents=True)
+        metrics = [replace(bits, value=value)]
+        made = replace(record, run_id=name, metrics=metrics, finished_at=f"2025-11-{day}T00:00:00+00:00")
+        made.write(tmp_path / experiment / name)
+    names = ("@latest", "@best", "first/@latest", "second/@best", "second/@latest")
+    assert [find_run(name, tmp_path).name for name in names] == ["d", "b", "a", "d", "d"]
+
+
+def test_the_best_of_several_texts_is_refused_and_the_latest_of_none(record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "first" / "begun").mkdir(parents=True)
+    (tmp_path / "first" / "begun" / "config.yaml").write_text("")
+    with pytest.raises(UserError, match="@latest: none of the 1 runs is finished"):
+        find_run("@latest", tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "first" / name).mkdir()
+        replace(record, run_id=name, data={**record.data, "fingerprint": name}).write(tmp_path / "first" / name)
+    with pytest.raises(UserError, match="measured them on 2 texts"):
+        find_run("@best", tmp_path)

@@ -16,7 +16,8 @@ from harness.config.compose import compose
 from harness.report.comparison import Comparison
 from harness.report.results import load
 from harness.runs.frames import runs_frame
-from harness.runs.lookup import all_runs, find_fit
+from harness.runs.listing import listed
+from harness.runs.lookup import find_fit
 from harness.runs.record import RunRecord
 from harness.runs.run import plan, run
 from harness.runs.settings import typed
@@ -291,7 +292,7 @@ def test_the_files_of_two_fits_swapped_are_found_out(copied: Path, undisturbed: 
 )
 def test_a_damaged_run_is_done_again(copied: Path, undisturbed: Path, name: str, content: bytes) -> None:
     (copied / name).write_bytes(content)
-    assert len(list(all_runs(copied.parent.parent))) == 1  # it stops no list
+    assert len(listed(copied.parent.parent)) == 1  # it stops no list
     done(copied.parent.parent, *TINY, TOKENS)
     assert values(copied) == values(undisturbed)
 

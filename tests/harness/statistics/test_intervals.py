@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from harness.statistics import intervals, resampling
 from harness.statistics.intervals import mean, median, over_seeds, quantile, ratio_of_totals
-from harness.statistics.paired import paired
+from harness.statistics.paired_difference import paired
 
 RANDOM = np.random.default_rng(7)
 SKEWED = RANDOM.gamma(2.0, size=80)

@@ -10,7 +10,7 @@ import pytest
 
 from harness.statistics import resampling
 from harness.statistics.intervals import mean, median, over_seeds
-from harness.statistics.paired import paired
+from harness.statistics.paired_difference import paired
 
 RANDOM = np.random.default_rng(7)
 

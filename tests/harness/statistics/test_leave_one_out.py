@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.jackknife import jackknife
+from harness.statistics.leave_one_out import jackknife
 
 
 def average(values: Sequence[float]) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.text.visible import visible
+from harness.common.visible import visible
 
 
 @pytest.mark.parametrize(

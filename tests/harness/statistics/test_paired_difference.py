@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from harness.statistics.intervals import ratio_of_totals
-from harness.statistics.paired import holm, paired, paired_all
+from harness.statistics.paired_difference import holm, paired, paired_all
 
 RANDOM = np.random.default_rng(7)
 

@@ -1,0 +1,68 @@
+"""All runs of a results folder in short: what they are, how they differ, what they found. Needs no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.common.errors import UserError
+from harness.common.results_folder import ResultsFolder, is_finished
+from harness.runs.record import RunRecord
+from harness.runs.systems import differences, settings_of
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run, finished or not."""
+
+    folder: Path
+    status: str
+    """As in the record; 'unfinished' without one, 'damaged' where it can't be read."""
+    record: RunRecord | None
+    differs: tuple[str, ...]
+    """The settings in which runs of its family and decoding strategy differ, as 'order=3'."""
+    changed_at: float
+    """When it finished, else when its last file was written, in seconds since 1970."""
+
+    @property
+    def headline(self) -> str:
+        """What it is judged by, as 'bits_per_byte 2.066'; '' where nothing was measured."""
+        for metric in self.record.headlines() if self.record else ():
+            if metric.value is not None:
+                return f"{metric.metric} {metric.value:.4g}"
+        return ""
+
+
+def listed(results: Path) -> list[ListedRun]:
+    """Every run, the newest first. UserError where there is no such folder."""
+    if not results.is_dir():
+        raise UserError(f"there is no folder {results.resolve()}. Name the one that holds your runs with --results.")
+    read: list[tuple[Path, str, RunRecord | None]] = []
+    for folder in ResultsFolder(results).runs():
+        record, status = None, "unfinished"
+        if is_finished(folder):
+            try:
+                record = RunRecord.read(folder)
+                status = record.status
+            except UserError:
+                status = "damaged"
+        read.append((folder, status, record))
+    records = [record for _, _, record in read if record is not None]
+    systems, decodings = settings_of(records, whole=False)
+    names = zip(differences(systems, "model.name"), differences(decodings, "decoding.name"), strict=True)
+    differs = {id(record): (*system, *decoding) for record, (system, decoding) in zip(records, names, strict=True)}
+    runs = [
+        ListedRun(folder, status, record, differs.get(id(record), ()), _changed_at(folder, record))
+        for folder, status, record in read
+    ]
+    return sorted(runs, key=lambda run: (-run.changed_at, str(run.folder)))
+
+
+def _changed_at(folder: Path, record: RunRecord | None) -> float:
+    if record is not None:
+        with contextlib.suppress(ValueError):  # a time of no known form
+            return datetime.datetime.fromisoformat(record.finished_at).timestamp()
+    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    return max((path.stat().st_mtime for path in files), default=folder.stat().st_mtime)

@@ -1,0 +1,140 @@
+"""The names of what was compared: a system's, and a decoding strategy's.
+
+Runs that differ in seed and decoding alone are one *system*: the same model, tokenizer, data, training, budget, and
+options of each eval. A system is named by its model's option; where several share that name, by the settings in which
+they differ as well. Runs that ask different evals can be one system: an eval's options count only among the runs that
+ask it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.runs.frames import flat
+from harness.runs.record import RunRecord
+
+# What follows from the settings and is none itself.
+_DERIVED = frozenset(
+    {
+        "tokenizer.vocab_size",
+        "tokenizer.fingerprint",
+        "data.fingerprint",
+        "data.train_bytes",
+        "data.validation_bytes",
+        "data.test_bytes",
+        "data.test_problems_seen_in_training",
+        "budget.num_params_missed_by",
+    }
+)
+
+
+def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The settings of each record's system and of its decoding.
+
+    A fit that they name is what it was fitted from, whatever its seed: what goes on from three seeds of one fit is one
+    system. Where that would make one of two runs of the same seed, fits are named by their ids.
+    """
+    systems = [_system_settings(record, whole) for record in records]
+    decodings = [flat({"decoding": record.decoding}) for record in records]
+    by_recipe = [
+        [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
+        for all_settings in (systems, decodings)
+    ]
+    fits: dict[str, str] = {}
+    for system, decoding, record in zip(*by_recipe, records, strict=True):
+        names = repr(sorted(record.recipes))
+        if fits.setdefault(repr((system, decoding, record.seed)), names) != names:
+            return systems, decodings
+    return by_recipe[0], by_recipe[1]
+
+
+def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The settings with other names in the place of those that have one."""
+    return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
+    """Everything configured that can change a number, but seed and decoding."""
+    settings = {
+        "model": record.model,
+        "tokenizer": record.tokenizer,
+        "data": record.data,
+        "training": record.training,
+        "budget": record.budget,
+        "evals": record.evals,
+    }
+    dotted = flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+    return {key: value for key, value in dotted.items() if key not in _DERIVED}
+
+
+def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:
+    """A label each: its name, then the settings in which those of that name differ ('NAME, order=3'). A setting of
+    the same name stands in its place: 'temperature=0.3'."""
+    names = [str(settings.get(name_key)) for settings in all_settings]
+    written = []
+    for name, differing in zip(names, differences(all_settings, name_key), strict=True):
+        first = next((part for part in differing if part.startswith(f"{name}=")), name)
+        written.append(", ".join([first, *(part for part in differing if part != first)]))
+    return written
+
+
+def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[list[str]]:
+    """Of each, the settings in which those of its name differ, as 'order=3'."""
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for settings in all_settings:
+        by_name.setdefault(str(settings.get(name_key)), []).append(settings)
+    differing = {name: _differing(of_name) for name, of_name in by_name.items()}
+    return [
+        [
+            f"{short}={_plain(key, settings.get(key))}"
+            for short, key in differing[str(settings.get(name_key))].items()
+            if _concerns(key, settings)
+        ]
+        for settings in all_settings
+    ]
+
+
+def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The keys with several values, by their short names where those are clear."""
+    keys = [key for key in sorted({key for settings in all_settings for key in settings}) if _differ(key, all_settings)]
+    shorts = Counter(map(_short, keys))
+    return {(_short(key) if shorts[_short(key)] == 1 else key): key for key in keys}
+
+
+def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a setting has several values among those that it concerns."""
+    concerned = [settings for settings in all_settings if _concerns(key, settings)]
+    return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
+
+
+def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
+    """An eval's options concern only the runs that ask the eval."""
+    return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
+
+
+def _eval_prefix(key: str) -> str:
+    """'evals.NAME.option' -> 'evals.NAME.'."""
+    return ".".join(key.split(".")[:2]) + "."
+
+
+def _short(key: str) -> str:
+    """'model.order' -> 'order', but 'tokenizer.name' -> 'tokenizer'."""
+    parts = key.split(".")
+    return parts[-2] if parts[-1] in {"name", "_target_"} and len(parts) > 1 else parts[-1]
+
+
+def _plain(key: str, value: Any) -> str:
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        for size, letter in ((1_000_000, "M"), (1_000, "k")):
+            if value and value % size == 0:
+                return f"{value // size}{letter}"
+    return "none" if value is None else str(value)

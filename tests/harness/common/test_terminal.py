@@ -1,0 +1,51 @@
+"""What is printed can't move a terminal, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.common.terminal import cell, say, say_json, say_table, warn
+
+HOSTILE = "\x1b]0;owned\x07 \x9b2J \u202egnp\u200b [/nope] [bold]b[/bold] \r \ud800"
+
+
+def is_harmless(text: str) -> bool:
+    return all(char == "\n" or unicodedata.category(char)[0] != "C" for char in text)
+
+
+def test_text_is_printed_with_what_acts_spelled_out(capsys: pytest.CaptureFixture[str]) -> None:
+    say(HOSTILE, end="")
+    warn(HOSTILE)
+    printed = capsys.readouterr()
+    assert printed.out == ("\\x1b]0;owned\\x07 \\x9b2J \\u202egnp\\u200b [/nope] [bold]b[/bold] \\x0d \\ud800")
+    assert printed.err == f"{printed.out}\n"
+
+
+def test_a_cell_of_a_table_is_one_line_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table(("name", "[/x]"), [(f"a\n\tb {HOSTILE}", "pip install 'bakeoff[hf]'")], right=("[/x]",))
+    printed = capsys.readouterr().out
+    assert is_harmless(printed)
+    unfolded = "".join(line[:60] for line in printed.split())
+    assert "a\\n\\tb" in unfolded
+    assert "[/nope]" in printed
+    assert "[hf]" in printed
+    assert "[/x]" in printed
+    assert cell("a\nb").plain == "a\\nb"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text(), st.text()))
+def test_json_is_the_same_value_and_harmless(value: dict[str, str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr("builtins.print", lines.append)
+        say_json(value)
+    [line] = lines
+    assert json.loads(line) == value
+    assert is_harmless(line)
+    assert "\n" not in line

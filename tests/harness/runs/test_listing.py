@@ -1,0 +1,50 @@
+"""Runs in short: the newest first, with what differs and what they found."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.common.errors import UserError
+from harness.runs import RunRecord
+from harness.runs.listing import listed
+
+
+def test_runs_are_listed_by_time_with_what_differs_and_what_they_found(record: RunRecord, tmp_path: Path) -> None:
+    [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
+    for name, order, day in (("old", 3, "01"), ("new", 5, "02")):
+        (tmp_path / "first" / name).mkdir(parents=True)
+        made = replace(
+            record,
+            run_id=name,
+            model={**record.model, "order": order},
+            metrics=[replace(bits, value=order / 2)],
+            finished_at=f"2025-11-{day}T00:00:00+00:00",
+        )
+        made.write(tmp_path / "first" / name)
+    runs = listed(tmp_path)
+    assert [(run.folder.name, run.differs, run.headline) for run in runs] == [
+        ("new", ("order=5",), "bits_per_byte 2.5"),
+        ("old", ("order=3",), "bits_per_byte 1.5"),
+    ]
+    assert runs[0].changed_at - runs[1].changed_at == 86400
+
+
+def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_path: Path) -> None:
+    for name, file, content in (("begun", "config.yaml", ""), ("damaged", "run.json", "[1, 2]")):
+        (tmp_path / "first" / name).mkdir(parents=True)
+        path = tmp_path / "first" / name / file
+        path.write_text(content)
+        os.utime(path, (1e9 if name == "begun" else 2e9,) * 2)
+    (tmp_path / "first" / "done").mkdir()
+    replace(record, status="partial", finished_at="2025-11-22", metrics=[]).write(tmp_path / "first" / "done")
+    assert [(run.folder.name, run.status, run.headline) for run in listed(tmp_path)] == [
+        ("damaged", "damaged", ""),
+        ("done", "partial", ""),
+        ("begun", "unfinished", ""),
+    ]
+    with pytest.raises(UserError, match="there is no folder"):
+        listed(tmp_path / "nowhere")

@@ -1,0 +1,49 @@
+"""Systems and decoding strategies are named by what tells them apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from harness.runs import RunRecord
+from harness.runs.systems import differences, labels, settings_of
+
+
+def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
+    strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
+    assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
+    others = [{"decoding.name": "top_p", "decoding.transforms.top_p.p": p} for p in (0.5, 0.9)]
+    assert labels(others, "decoding.name") == ["top_p, p=0.5", "top_p, p=0.9"]
+
+
+def changed(record: RunRecord, **parts: dict[str, Any]) -> RunRecord:
+    """The record with other values in some of its parts."""
+    return dataclasses.replace(record, **{part: getattr(record, part) | values for part, values in parts.items()})
+
+
+def test_what_differs_is_said_of_those_of_one_name_only(record: RunRecord) -> None:
+    orders = [changed(record, model={"name": "ngram", "order": order}) for order in (3, 5)]
+    other = changed(record, model={"name": "lstm", "d_model": 8})
+    systems, decodings = settings_of([*orders, other], whole=False)
+    assert differences(systems, "model.name") == [["order=3"], ["order=5"], []]
+    assert labels(systems, "model.name") == ["ngram, order=3", "ngram, order=5", "lstm"]
+    assert differences(decodings, "decoding.name") == [[], [], []]
+
+
+def test_two_settings_of_one_short_name_are_told_in_full(record: RunRecord) -> None:
+    runs = [changed(record, model={"size": size}, budget={"size": size}) for size in (1, 2)]
+    systems, _ = settings_of(runs, whole=False)
+    assert differences(systems, "model.name") == [["budget.size=1", "model.size=1"], ["budget.size=2", "model.size=2"]]
+
+
+def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> None:
+    asked = [dataclasses.replace(record, evals={"sums": {"digits": digits}}) for digits in (1, 2)]
+    silent = dataclasses.replace(record, evals={})
+    systems, _ = settings_of([*asked, silent], whole=False)
+    assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
+
+
+def test_experiments_are_told_apart_where_they_stand_in_one_report(record: RunRecord) -> None:
+    runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
+    assert labels(settings_of(runs, whole=False)[0], "model.name") == ["bigram", "bigram"]
+    assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram, experiment=a", "bigram, experiment=b"]

@@ -1,0 +1,144 @@
+"""Every command that the README and the pages of docs/ show runs, in the order in which a page shows them.
+
+A shell splits each block into words, as it would for a reader who pastes it. The commands then run in this process on a
+small text and a small budget; of a sweep only the first run and the last. A page finds what the main job left before,
+and the files that its commands name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.main import status_of
+from harness.config.compose import compose
+from harness.runs import settings as run_settings
+from harness.runs import sweep as sweeps
+from tests.conftest import ROOT
+from tests.harness.lm_eval.tasks import SUMS, write_tasks
+from tests.peers import write_gpt2, write_tokenizer
+
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+NOT_RUN = {
+    "python3 install.py": "it is the set-up",
+    "source .venv/bin/activate": "it is the set-up",
+    "lambada_openai": "its data come from the network",
+    "arithmetic_2da": "its data come from the network",
+    "pretrained=gpt2": "its model comes from the network",
+}
+"""Commands that hold one of these are not run."""
+
+NUM_TOKENS = 1500
+SMALL_EVALS = {"num_samples": 2, "max_documents": 2, "max_new_tokens": 4}
+TEXT = "It was the best of times, it was the worst of times. It was the age of wisdom.\n"
+SHOWN_FILES = {"shouting.py": "docs/plugins.md"}
+"""Files whose content a page shows, in its only block of Python."""
+
+
+def blocks(page: str) -> list[str]:
+    """What stands in the page's shell blocks."""
+    return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def split(shell: str, block: str, folder: Path) -> list[list[str]]:
+    """The words of every command of ours in a block, as the shell makes them. Others are not started."""
+    log = folder / "commands"
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    for name in ("bakeoff", "python", "lm_eval"):
+        (programs / name).write_text(f'#!/bin/sh\nprintf "%s\\0" {name} "$@" >> "{log}"\necho >> "{log}"\n')
+        (programs / name).chmod(0o755)
+    log.write_text("")
+    lines = [line for line in block.splitlines() if not any(part in line for part in NOT_RUN)]
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder)}
+    done = subprocess.run([shell, "-c", "\n".join(lines)], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.rstrip("\0").split("\0") for line in log.read_text().splitlines()]
+
+
+def small(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same run on less text, with a smaller budget and fewer samples."""
+    config = deepcopy(dict(config))
+    if config["names"]["data"] in ("mixture", "shakespeare", "chat"):
+        config["data"] = compose(["data=chatterbot"])["data"]
+    config["budget"] |= {"tokens": NUM_TOKENS, "seconds": None, "flops": None}
+    config["training"] |= {"validation_bytes": 500}
+    for options in config["evals"].values():
+        options |= {name: value for name, value in SMALL_EVALS.items() if name in options}
+    return config
+
+
+@pytest.fixture(scope="module")
+def smaller() -> Iterator[None]:
+    """Runs are small, and sweeps are their first run and their last."""
+    with pytest.MonkeyPatch.context() as patch:
+        whole: Callable[[Mapping[str, Any]], run_settings.RunSettings] = run_settings.typed
+        for module in (run_settings, sweeps):
+            patch.setattr(module, "typed", lambda config: whole(small(config)))
+        every: Callable[[Sequence[str]], list[list[str]]] = sweeps.expand
+        patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
+        yield
+
+
+@pytest.fixture(scope="module")
+def main_job(cache: Path, smaller: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `bakeoff compare` leaves, of some families; and with the files that the commands name."""
+    folder = tmp_path_factory.mktemp("main_job")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for model in ("unigram", "bigram", "ngram", "lstm"):
+            for decoding in ("greedy", "top_p"):
+                command = ["run", "experiment=families", f"model={model}", f"decoding={decoding}"]
+                assert status_of([*command, "experiment_name=families"]) == 0
+    (folder / "novels").mkdir()
+    for name in "abcdef":
+        (folder / "novels" / f"{name}.txt").write_text(TEXT.replace("times", f"times {name}") * 20)
+    (folder / "my.txt").write_text(TEXT)
+    chats = ['{"message": "Human: Hello\\n\\nAssistant: Good morning."}'] * 20
+    (folder / "chats.jsonl").write_text("\n".join(chats))
+    (folder / "tasks").mkdir()
+    write_tasks(folder / "tasks")
+    (folder / "tasks" / "toy_written.yaml").rename(folder / "tasks" / "mine.yaml")
+    gpt2 = write_tokenizer(folder / "models" / "gpt2", [problem["context"] for problem in SUMS])
+    write_gpt2(gpt2, vocab_size=300, start_token=0)
+    for name, page in SHOWN_FILES.items():
+        [code] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+        (folder / name).write_text(code)
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+def test_the_commands_of_a_page_run_as_they_stand(
+    page: str, main_job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reader"
+    shutil.copytree(main_job, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    for block in blocks(page):
+        for program, *words in split("bash", block, folder):
+            assert program == "bakeoff"
+            monkeypatch.setattr("sys.stdin", io.StringIO("Hello\n/quit\n"))
+            try:
+                status = status_of(words)
+            except SystemExit as end:
+                status = end.code
+            printed = capsys.readouterr()
+            assert status in (0, None), f"{' '.join(words)}\n{printed.out}\n{printed.err}"
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh here")
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+def test_zsh_makes_the_same_words_of_them(page: str, main_job: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reader"
+    shutil.copytree(main_job, folder)
+    for block in blocks(page):
+        assert split("zsh", block, folder) == split("bash", block, folder)
