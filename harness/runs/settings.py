@@ -54,8 +54,9 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
-    from harness.training.budget import Budget, check_step
+    from harness.training.budget import Budget
     from harness.training.settings import Training
+    from harness.training.step_size import check_step
     from models.language_model import ModelConfig
 
     seed = checked(config["seed"], int, "seed")

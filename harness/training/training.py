@@ -18,11 +18,12 @@ import torch
 
 from harness.common.errors import UserError
 from harness.common.progress import Progress
-from harness.training.budget import Budget, check_memory
+from harness.training.budget import Budget
 from harness.training.curve import Spent, Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.settings import Training
 from harness.training.stages import Pretraining
+from harness.training.step_size import check_memory
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 
