@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.escapes import EscapedText
 from harness.common.options import check_least
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material
@@ -22,7 +23,7 @@ class Showcase(Eval):
     name: ClassVar[str] = "showcase"
     version: ClassVar[int] = 1
 
-    prompts: list[str]
+    prompts: list[EscapedText]
     """What the model goes on from; an empty prompt opens a new document. Conversations ("Human: ...") are put to it in
     the format of the run's data."""
     max_new_tokens: int = 240

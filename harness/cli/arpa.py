@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,8 +60,13 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
     """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, space ends a word.
 
     As `harness.cli.score_files.score_files`, and each row has 'unknown_words'. Where there are any, the text itself has
-    no probability, so there are no bits per byte.
+    no probability, so there are no bits per byte. UserError where the file's units aren't words.
     """
+    if not path.is_file():
+        raise UserError(
+            f"{path} cannot be read: there is no such file. Name an .arpa file that exists, or a run: `bakeoff list "
+            "runs` shows them."
+        )
     lines = read_text(str(path)).splitlines()
     words = _words(lines)
     ids = {word: token for token, word in enumerate(words)}
@@ -69,6 +75,7 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
         model = read_arpa(lines, start, [*words, "the start token"])
     except Impossible as error:
         raise UserError(f"{path}: {error}") from None
+    _check_units(path, words, files)
     opening = model.context_after(0, start)
     rows = []
     for name in files:
@@ -93,6 +100,28 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
         if one["unknown_words"]:
             one["bits_per_byte"] = one["byte_perplexity"] = None
     return {"files": rows[:-1], "total": rows[-1]}
+
+
+def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None:
+    """UserError where the file lists tokens as `export` writes them, or none of the words of the texts."""
+    advice = (
+        "If a run of bakeoff wrote the file, score with that run itself: "
+        f"{shlex.join(['bakeoff', 'score', 'RUN', *files])}"
+    )
+    texts = [word for name in files if name != "-" for word in read_text(name).split()]
+    missing = set(texts).difference(words)
+    of_white_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
+    if missing and of_white_space is not None:
+        raise UserError(
+            f"{path} can't score text here: its units are a tokenizer's tokens (it lists {of_white_space!r}, white "
+            f"space percent-encoded), and an .arpa file is read as a model of words between blanks. {advice}"
+        )
+    if texts and UNKNOWN not in words and missing.issuperset(texts):
+        raise UserError(
+            f"{path} can't score text here: it lists none of the {len(texts):,} words, as {texts[0]!r}, and has no "
+            f"{UNKNOWN} for others, so nothing has a probability. Its units are others, as {', '.join(words[:3])}. "
+            f"{advice}"
+        )
 
 
 def _words(lines: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,8 +50,19 @@ def add_plugins(parser: ArgumentParser) -> None:
 def add_results(parser: ArgumentParser) -> None:
     """`arguments.results`: the results folder."""
     parser.add_argument(
-        "--results", default="results", metavar="DIR", help="where runs are looked for (default: results)"
+        "--results",
+        default="results",
+        type=_folder_name,
+        metavar="DIR",
+        help="where runs are looked for (default: results)",
     )
+
+
+def _folder_name(text: str) -> str:
+    """The name of a folder, which isn't empty."""
+    if not text.strip():
+        raise ArgumentTypeError("the name of a folder is empty. Name one, or leave it out for 'results'")
+    return text
 
 
 def add_run(parser: ArgumentParser, or_else: str = "") -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
+from harness.common.escapes import unescaped
 from harness.common.terminal import say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
+
+_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
+"""What stands between blanks that aren't quoted."""
+_QUOTED = re.compile(r"'[^']*'")
 
 
 def _score_arguments(parser: ArgumentParser) -> None:
@@ -54,6 +60,8 @@ def score(arguments: Namespace) -> int:
         for row in [*found["files"], found["total"]]
     ]
     say_table(("file", *numbers), rows, right=numbers)
+    if unknown := found["total"].get("unknown_words"):
+        say(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
     for row in found["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]
@@ -67,7 +75,11 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given more than once"
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="end before this text, in which \\n is a line break; may be given more than once",
     )
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="completions to write (default: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
@@ -105,12 +117,13 @@ def complete(arguments: Namespace) -> int:
     engine = _engine(arguments)
     if arguments.explain:
         return _explain(engine, arguments)
+    stop = tuple(map(unescaped, arguments.stop))
     written = []
     for number in range(arguments.samples):
         prompt = Prompt(
             arguments.prompt,
             arguments.max_new_tokens,
-            tuple(arguments.stop),
+            stop,
             seed_of(arguments.seed, "complete", number),
         )
         if not arguments.json:
@@ -139,7 +152,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain explains one completion, in tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
-    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(arguments.stop), seed)
+    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates)
     if arguments.html is None:
         from harness.completion.explaining.table import tables
@@ -278,13 +291,17 @@ def _own_strategy(run: Path) -> DecodingStrategy:
 
 
 def _strategy_named(asked: str) -> DecodingStrategy:
-    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'."""
+    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'.
+
+    A blank within quotes parts nothing, and a value in double quotes keeps them, as in 'constrained
+    decoding.transforms.constrained.pattern=" [a-z]+"'. A whole override may stand in single quotes, as for a shell.
+    """
     from harness.completion.engine import DecodingStrategy
     from harness.config import compose as config
     from harness.config.options import options
     from harness.config.settings import build
 
-    words = asked.split()
+    words = [word.strip("'") if _QUOTED.fullmatch(word) else word for word in _WORD.findall(asked)]
     values = [word for word in words if "=" in word]
     name = "".join(word for word in words if "=" not in word)
     if not name:

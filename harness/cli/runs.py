@@ -151,7 +151,9 @@ def rescore(arguments: Namespace) -> int:
     from harness.runs.tracking import Mirror
 
     with Mirror() as mirror:
-        return _outcome(rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror))
+        record = rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror)
+        _print_notes(record)
+        return _outcome(record)
 
 
 def _mirror_arguments(parser: ArgumentParser) -> None:
@@ -243,12 +245,19 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.run import plan, run
 
-    return run(plan(settings, prepared), mirror)
+    record = run(plan(settings, prepared), mirror)
+    _print_notes(record)
+    return record
+
+
+def _print_notes(record: RunRecord) -> None:
+    for note in record.notes:
+        say(f"note on {record.run_id}: {note}.")
 
 
 def _outcome(record: RunRecord) -> int:
     """Say what a run found; the exit status."""
-    say(f"{record.run_id}: {record.status}{f' ({record.error})' if record.error else ''}")
+    say(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
 

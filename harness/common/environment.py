@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import resource
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 from harness.common.errors import UserError
 
 _ROOT = Path(__file__).resolve().parents[2]
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _RECORDED = (
     "bakeoff",
     "torch",
@@ -74,6 +76,19 @@ def git_state() -> dict[str, Any]:
         return {"commit": None, "dirty": None}
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory, or the part of it that this process' group may use (Linux); None where that isn't known."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+    try:
+        limit = _GROUP_LIMIT.read_text(encoding="ascii").strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdecimal() else total
 
 
 def start_measuring_memory() -> None:

@@ -33,7 +33,7 @@ def build(node: Any, kind: type[T], place: str) -> T:
     target = str(node[TARGET])
     allowed = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
     try:
-        hints = typing.get_type_hints(cls)
+        hints = typing.get_type_hints(cls, include_extras=True)
     except Exception as error:
         raise PluginError(f"{place}: the types of {target}'s fields can't be read", error) from error
     values = {}
@@ -150,6 +150,8 @@ def _spelled(hint: Any) -> str:
     if hint in words:
         return words[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _spelled(arguments[0])
     if origin is typing.Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):

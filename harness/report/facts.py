@@ -51,6 +51,13 @@ def warnings(comparison: Comparison) -> list[str]:
         told.append(
             f"{len(partial)} of {len(runs)} runs are partial (an eval failed, the rest stands): {_names(partial)}."
         )
+    noted: dict[str, list[Run]] = {}
+    for run in runs:
+        for note in run.record.notes:
+            noted.setdefault(note, []).append(run)
+    for note, by in noted.items():
+        of = "all runs" if len(by) == len(runs) else _names(by)
+        told.append(f"{note[:1].upper()}{note[1:]} ({of}).")
     if comparison.results.unfinished:
         count = len(comparison.results.unfinished)
         them = "it" if count == 1 else "them"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -43,11 +44,15 @@ class Findings:
     metrics: list[Metric] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a user should know though nothing failed."""
 
     @classmethod
     def before(cls, plan: EvalPlan) -> Findings:
-        """Empty findings; evals that can't be imported are noted."""
+        """Empty findings; evals that can't be imported are noted, and where there are no evals at all."""
         findings = cls()
+        if not (plan.evals or plan.broken_evals):
+            findings.notes.append("no eval was asked (evals=[]): the run has a fit, and no metrics")
         for name, error in plan.broken_evals.items():
             findings._note(f"eval {name}", error)
         return findings
@@ -83,6 +88,8 @@ class Findings:
         with noted(f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics, rows)
+        if rows.empty:
+            self.notes.append(f"{eval.name} measured nothing, as it has no samples: {eval.why_no_samples}")
         self.metrics += metrics
         self.scored.append(scored)
 
@@ -95,6 +102,11 @@ class Findings:
     def error(self) -> str | None:
         """What failed, in one line."""
         return "; ".join(f"{one.where}: {one.error}" for one in self.failures) or None
+
+    def all_notes(self, plan: EvalPlan, fit_facts: Mapping[str, Any]) -> list[str]:
+        """Those on the data and on the fit, then those on the evals."""
+        on_data = [f"data={plan.corpus.name}: {remark}" for remark in plan.corpus.remarks]
+        return [*on_data, *fit_facts.get("notes", ()), *self.notes]
 
     def seen_in_training(self) -> int | None:
         """Test problems that occur in the training text; None where no eval looked."""

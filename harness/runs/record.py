@@ -107,6 +107,9 @@ class RunRecord:
     """mode, run_id, url; 'warning' where the mirror failed."""
     errors: list[Failure] = field(default_factory=list)
     """Each part that failed, with its traceback."""
+    notes: list[str] = field(default_factory=list)
+    """What a user should know though nothing failed: of the data, of how the fit ended, of evals without samples; a
+    sentence each."""
     plugins: dict[str, str] = field(default_factory=dict)
     """The plugin files that the run was made with: each module's path."""
     decoding_id: str = ""
@@ -120,6 +123,13 @@ class RunRecord:
     """Of the fit's weights, settings and tokenizer: a fit that was made again may be another one. None: there was no
     fit."""
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    @property
+    def outcome(self) -> str:
+        """The status, and how many notes there are."""
+        if not self.notes:
+            return self.status
+        return f"{self.status}, with {len(self.notes)} note{'s' if len(self.notes) > 1 else ''}"
 
     def headlines(self) -> list[Metric]:
         """One metric of each eval: bits per byte where it has them, else the first that can be better or worse."""

@@ -78,6 +78,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             status=findings.status,
             error=findings.error,
             errors=findings.failures,
+            notes=findings.all_notes(plan, fit_facts(plan.results.fit(plan.fit_id))),
             metrics=findings.metrics,
             data={**record.data, "test_problems_seen_in_training": findings.seen_in_training()},
             evals=plan.eval_options,

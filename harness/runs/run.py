@@ -143,7 +143,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())
     record = finish(plan, _record(plan, fit, findings, started_at), mirror)
-    log.info("run %s is %s: %s", plan.run_id, record.status, plan.folder)
+    log.info("run %s is %s: %s", plan.run_id, record.outcome, plan.folder)
     return record
 
 
@@ -207,6 +207,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         peak_memory_bytes=max(environment.peak_memory_bytes(), facts.get("peak_memory_bytes", 0)),
         wandb={"mode": plan.tracking.mode, "run_id": None, "url": None},
         errors=findings.failures,
+        notes=findings.all_notes(plan, facts),
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=plan.decoding_id,
         recipes=dict(plan.recipes),

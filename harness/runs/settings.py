@@ -56,6 +56,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.budget import Budget
     from harness.training.settings import Training
+    from harness.training.step_size import check_step
     from models.language_model import ModelConfig
 
     seed = checked(config["seed"], int, "seed")
@@ -73,19 +74,26 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         )
     # the data and the tokenizer hold it; a mistake in it is told of where it was made
     build(config["format"], TranscriptFormat, "format")
+    results_dir = checked(config["results_dir"], str, "results_dir")
+    if not results_dir.strip():
+        raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
     evals, broken = built_evals(config)
+    model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    training = build(config["training"], Training, "training")
+    budget = build(config["budget"], Budget, "budget")
+    check_step(model, training, budget)
     return RunSettings(
-        model=build(config["model"], ModelConfig, "model"),  # type: ignore[type-abstract]
+        model=model,
         tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
         data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
-        training=build(config["training"], Training, "training"),
-        budget=build(config["budget"], Budget, "budget"),
+        training=training,
+        budget=budget,
         decoding=build(config["decoding"], DecodingStrategy, "decoding"),
         evals=evals,
         tracking=build(config["tracking"], Tracking, "tracking"),
         seed=seed,
         device=device,
-        results_dir=Path(checked(config["results_dir"], str, "results_dir")).expanduser(),
+        results_dir=Path(results_dir).expanduser(),
         experiment_name=experiment_name,
         names=config["names"],
         resolved=config,

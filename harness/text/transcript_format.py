@@ -35,6 +35,7 @@ from functools import cached_property
 from typing import Literal
 
 from harness.common.errors import UserError, closest
+from harness.common.escapes import EscapedText
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 
 MOST_NAME_CHARACTERS = 60
@@ -46,18 +47,18 @@ class TranscriptFormat:
 
     name: str
     """As in `Document.format`."""
-    speakers: dict[str, str] | None = None
+    speakers: dict[str, EscapedText] | None = None
     """Who may speak, and the name that is written for each; None: anyone, under a name of one line, at most 60
     characters."""
-    before_name: str = ""
+    before_name: EscapedText = ""
     """Beginning of a label, before the name."""
-    after_name: str = ":"
+    after_name: EscapedText = ":"
     """End of a label, after the name."""
-    before_text: str = " "
+    before_text: EscapedText = " "
     """White space between a label and what is said; it belongs to what is said."""
-    end: str = ""
+    end: EscapedText = ""
     """The end text of every turn; '': a turn ends only at the next label."""
-    between: str = "\n\n"
+    between: EscapedText = "\n\n"
     """The separator between turns."""
     labels_in_text: Literal["escape", "refuse"] = "escape"
     """What to do with a turn whose text would be read as its end."""

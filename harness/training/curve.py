@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, NeuralModelConfig
+
+_ROUNDING = 1e-4
 
 
 @dataclass
@@ -49,6 +51,34 @@ class Validation:
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
         total_nats = likelihood(model, total, 0).nats
         return math.nan if total_nats is None else total_nats * BITS_PER_NAT / self.num_bytes
+
+    def uniform_bits_per_byte(self, vocab_size: int) -> float:
+        """What a model costs that gives every token the same probability."""
+        return sum(map(len, self.documents)) * math.log2(vocab_size) / self.num_bytes
+
+
+def notes_on_end(model: LanguageModel, validation: Validation, curve: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a user should know of how a fit ended: that validation text has no finite probability, or costs more than
+    without any model; a sentence each. curve: the rows, the last with a validation."""
+    if model.why_no_distribution is not None:
+        return []
+    last = curve[-1]["validation_bits_per_byte"]
+    uniform = validation.uniform_bits_per_byte(model.vocab_size)
+    if not math.isfinite(last):
+        what = "at the end of the fit validation text has no finite probability"
+    elif last > uniform * (1 + _ROUNDING):
+        what = (
+            f"at the end of the fit validation text costs {last:,.4g} bits a byte, more than the {uniform:.4g} of a "
+            "uniform model, which knows nothing"
+        )
+    else:
+        return []
+    if isinstance(model.config, NeuralModelConfig) and not model.config.is_fitted:
+        what += (
+            ". Training diverged or has hardly begun: lower model.learning_rate (now "
+            f"{model.config.learning_rate:g}) or give it a larger budget"
+        )
+    return [what]
 
 
 def curve_row(spent: Spent, **measured: float) -> dict[str, Any]:

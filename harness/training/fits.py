@@ -59,7 +59,7 @@ class Fit:
     model: LanguageModel
     tokenizer: Tokenizer
     facts: Mapping[str, Any]
-    """What fit.json holds: recipe, spent, cost, num_params_missed_by, peak_memory_bytes."""
+    """What fit.json holds: recipe, spent, cost, notes, num_params_missed_by, peak_memory_bytes."""
 
     def curve(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / CURVE_FILE)

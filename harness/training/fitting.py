@@ -24,10 +24,11 @@ from harness.config.options import files_of
 from harness.config.tokenizer_file import TOKENIZER_FILE, save_tokenizer
 from harness.text.data.corpus import Corpus
 from harness.text.data.token_stream import token_stream
+from harness.text.tokenizers.coverage import notes_on_unseen
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
-from harness.training.curve import Spent, Validation
+from harness.training.curve import Spent, Validation, notes_on_end
 from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
 from harness.training.training import fit, take, tune
@@ -112,6 +113,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         "cost": asdict(model.cost()),
         "num_params_missed_by": missed_by(model.config, settings.budget.num_params, model.cost().num_params),
         "device": str(workshop.device),
+        "notes": [*notes_on_end(model, validation, curve), *notes_on_unseen(tokenizer, corpus)],
         "num_threads": torch.get_num_threads(),
         "peak_memory_bytes": environment.peak_memory_bytes(),
     }

@@ -23,6 +23,7 @@ from harness.training.curve import Spent, Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.settings import Training
 from harness.training.stages import Pretraining
+from harness.training.step_size import check_memory
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel, NeuralModel
 
@@ -45,6 +46,7 @@ def fit(
     unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
     """
     if isinstance(model, NeuralModel):
+        check_memory(model, training)
         # more text than the budget has tokens is never read
         stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
         return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)

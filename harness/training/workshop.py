@@ -29,7 +29,7 @@ def load_corpus(source: DataSource) -> Corpus:
             raise UserError(
                 f"data={corpus.name} has no {split} documents. Give it more text, or change how it is split."
             )
-    for note in corpus.notes:
+    for note in corpus.remarks:
         log.info("data=%s: %s", corpus.name, note)
     return corpus
 

@@ -14,6 +14,7 @@ import regex
 import torch
 from torch import Tensor
 
+from harness.common.escapes import EscapedText
 from harness.completion.decoding.transform import Rows, Transform
 from harness.completion.decoding.transforms import without
 from harness.text.tokenizers.detokenizer import Detokenizer
@@ -30,7 +31,7 @@ class Constrained(Transform):
 
     pattern: str | None = None
     """A regular expression that the whole completion must match; null: only `texts` are allowed."""
-    texts: list[str] = field(default_factory=list)
+    texts: list[EscapedText] = field(default_factory=list)
     """The completions allowed, where there is no pattern."""
 
     def __post_init__(self) -> None:

@@ -22,6 +22,8 @@ from harness.text.utf8 import encode_utf8 as encode_utf8
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+FEW_BYTES = 1_000
+"""A split with less text than this is worth a remark."""
 USUAL_FORMATS = (HUMAN_ASSISTANT, PLAY)
 """The formats of a data source that doesn't say otherwise."""
 
@@ -81,6 +83,19 @@ class Corpus:
             for document in self.documents(split):
                 update([getattr(document, field.name) for field in dataclasses.fields(document)])
         return digest.hexdigest()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and which splits are very small; a sentence each."""
+        sizes = {split: self.num_bytes(split) for split in SPLITS}
+        small = [f"{split} {size:,}" for split, size in sizes.items() if size < FEW_BYTES]
+        if not small:
+            return self.notes
+        return (
+            *self.notes,
+            f"there is very little text (bytes: {', '.join(small)}): figures from under {FEW_BYTES:,} bytes say next "
+            "to nothing. Give it more",
+        )
 
     @property
     def chat_format(self) -> TranscriptFormat:

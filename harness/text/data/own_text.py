@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.escapes import EscapedText
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.data.splitting import check_fractions, split_by_hash
 from harness.text.data.stretches import cut_text, cut_transcript
@@ -27,8 +28,8 @@ class Text(DataSource):
     row)."""
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
-    separator: str | None = None
-    """The text between documents within a .txt or .md, as "\\n\\n\\n"; null: a file is one document."""
+    separator: EscapedText | None = None
+    """The text between documents within a .txt or .md, as "\\n\\n\\n" (escapes count); null: a file is one document."""
     encoding: str = "utf-8"
     """The files' encoding, by Python's name for it."""
     transcripts: bool = False
@@ -64,13 +65,14 @@ class Text(DataSource):
                 "a list ([a.txt,b.txt])."
             )
         files, notes = find_files(paths)
-        documents, empty = self._read(files)
+        documents, empty, notes_on_files = self._read(files)
         if not documents:
             raise UserError(
                 f"data=text: nothing but empty text in {len(files)} files ({_some(empty)}). Name files with text."
             )
         if empty:
             notes.append(f"{len(empty)} empty files skipped ({_some(empty)})")
+        notes += notes_on_files
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         for document in documents:
             splits[split_by_hash(document.text, self.validation_fraction, self.test_fraction)].append(document)
@@ -83,15 +85,16 @@ class Text(DataSource):
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
         return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
-    def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path]]:
-        """The documents of all files, and the files that have none."""
+    def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path], list[str]]:
+        """The documents of all files, the files that have none, and notes for the user."""
         # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
-        empty = []
+        empty, with_crlf, without_separator = [], [], []
         for file in files:
             name = file.resolve().relative_to(root).as_posix()
-            texts = read_texts(file, self.column, self.encoding, self.separator)
+            read = read_texts(file, self.column, self.encoding, self.separator)
+            texts = read.texts
             for i, text in enumerate(texts):
                 if text.strip():
                     self._check_format(text, file)
@@ -100,7 +103,27 @@ class Text(DataSource):
                     documents.append(Document(identity, text, self.name, cluster=identity, format=form))
             if not any(text.strip() for text in texts):
                 empty.append(file)
-        return documents, empty
+            if read.has_crlf:
+                with_crlf.append(file)
+            if read.lacks_separator:
+                without_separator.append(file)
+        notes = []
+        if with_crlf:
+            notes.append(
+                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {len(files)} files "
+                f"({_some(with_crlf)})"
+            )
+        if in_rows := sum("\r\n" in document.text for document in documents):
+            notes.append(
+                f"{in_rows} of {len(documents)} documents have line ends of Windows (CR LF), which rows of .jsonl, "
+                ".csv and .parquet keep"
+            )
+        if without_separator:
+            notes.append(
+                f"data.separator={self.separator!r} never occurs in {len(without_separator)} of {len(files)} files "
+                f"({_some(without_separator)}): each of these is one document, {len(documents)} documents in all"
+            )
+        return documents, empty, notes
 
     def _check_format(self, text: str, file: Path) -> None:
         if self.transcripts:

@@ -1,7 +1,8 @@
 """data=text: the user's own files, read into documents, word for word.
 
-Only this is changed: a byte-order mark at the beginning of a file is taken off. Line ends, spaces and everything else
-stay.
+Only this is changed: a byte-order mark at the beginning of a file is taken off, and in .txt and .md the line ends of
+Windows (CR LF) are read as those of every other text (LF): separators and formats count on them. A row of .jsonl, .csv
+or .parquet keeps them, since whoever wrote it spelled them out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import glob
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.errors import UserError, closest
@@ -61,21 +63,39 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
     return list(files.values()), notes
 
 
-def read_texts(file: Path, column: str, encoding: str, separator: str | None) -> list[str]:
-    """The documents of one file, in order; empty ones too. UserError, naming the file, where it can't be read.
+@dataclass(frozen=True)
+class FileTexts:
+    """What one file holds."""
+
+    texts: list[str]
+    """The documents, in order; empty ones too."""
+    has_crlf: bool = False
+    """Whether line ends CR LF were read as LF."""
+    lacks_separator: bool = False
+    """Whether a separator was looked for and never occurs."""
+
+
+def read_texts(file: Path, column: str, encoding: str, separator: str | None) -> FileTexts:
+    """The documents of one file. UserError, naming the file, where it can't be read.
 
     column: where the text is in .jsonl, .parquet and .csv. encoding: Python's name; not for .parquet. separator: the
     text between documents in .txt and .md; None: the file is one document.
     """
     suffix = file.suffix.lower()
     if suffix == ".jsonl":
-        return list(_jsonl_rows(file, column, encoding))
+        return FileTexts(list(_jsonl_rows(file, column, encoding)))
     if suffix == ".csv":
-        return list(_csv_rows(file, column, encoding))
+        return FileTexts(list(_csv_rows(file, column, encoding)))
     if suffix == ".parquet":
-        return list(_parquet_rows(file, column))
-    text = _decoded(file, encoding)
-    return [text] if separator is None else text.split(separator)
+        return FileTexts(list(_parquet_rows(file, column)))
+    written = _decoded(file, encoding)
+    text = _with_lf(written)
+    texts = [text] if separator is None else text.split(_with_lf(separator))
+    return FileTexts(texts, has_crlf=text != written, lacks_separator=separator is not None and len(texts) == 1)
+
+
+def _with_lf(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
 def _is_hidden(path: Path) -> bool:

@@ -88,6 +88,10 @@ class CharTokenizer(Tokenizer):
         rest = "�" if len(digits) % 2 else ""
         return decode_utf8((pairs[:, 0] * NUM_DIGITS + pairs[:, 1]).astype(np.uint8).tobytes()) + rest
 
+    def unseen_characters(self, text: str) -> Counter[str]:
+        code_points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+        return Counter(map(chr, code_points[self._ids[code_points] < 0].tolist()))
+
     def token_text(self, token: int) -> str:
         if self._first_digit <= token < self._first_char:
             return f"<0x{token - self._first_digit:X}>"

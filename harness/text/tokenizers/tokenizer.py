@@ -50,6 +50,11 @@ class Tokenizer(ABC):
         Decoding token by token may give another text than decoding them together: a character may span tokens.
         """
 
+    def unseen_characters(self, text: str) -> Mapping[str, int]:
+        """How often each character occurs that has no token of its own because it was too rare in training. Here:
+        none, as for a tokenizer that reads bytes."""
+        return {}
+
     @abstractmethod
     def to_json(self) -> str:
         """The whole tokenizer as canonical JSON: equal for equal tokenizers, different for different ones."""

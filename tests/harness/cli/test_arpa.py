@@ -68,6 +68,24 @@ def test_unknown_words_are_counted_and_there_are_then_no_bits_per_byte(tmp_path:
     assert found["total"]["bits_per_byte"] is None
 
 
+def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fits(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    arpa.export(fitted(tokenizer, NGramConfig(order=2)), tmp_path / "m.arpa")
+    text = tmp_path / "t.txt"
+    text.write_text("a rose is a rose\n")
+    with pytest.raises(UserError, match=rf"'%0A', white .* bakeoff score RUN {text}"):
+        arpa.score_files(tmp_path / "m.arpa", [str(text)])
+    (tmp_path / "w.arpa").write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n")
+    with pytest.raises(UserError, match=r"lists none of the 5 words, as 'a', and has no <unk>"):
+        arpa.score_files(tmp_path / "w.arpa", [str(text)])
+
+
+def test_an_arpa_file_that_is_not_there_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.arpa cannot be read: there is no such file\. Name an \.arpa file"):
+        arpa.score_files(tmp_path / "none.arpa", [str(tmp_path / "t.txt")])
+
+
 @pytest.mark.parametrize("content", ["", "hello", "\\1-grams:\n-1 a\n"])
 def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.arpa").write_text(content)

@@ -39,6 +39,15 @@ def test_a_run_is_looked_for_in_results_and_may_need_several_files() -> None:
     assert (named.run, named.results, named.plugin) == ("lstm", "there", ["a.py", "b.py"])
 
 
+def test_a_results_folder_has_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    add_run(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["lstm", "--results", ""])
+    assert ended.value.code == 2
+    assert "--results: the name of a folder is empty" in capsys.readouterr().err
+
+
 def test_files_of_one_command_are_not_those_of_the_next() -> None:
     parser = ArgumentParser()
     add_plugins(parser)

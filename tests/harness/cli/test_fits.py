@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.fits import _strategy_named
+from harness.completion.decoding.constraints import Constrained
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment
 from tests.harness.small_run import only_run
@@ -76,6 +78,26 @@ def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft, "--max-new-tokens", "5")
     done = bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft.replace("=uni", "=bi"), status=2)
     assert "no run 'bigram'" in done.stderr
+
+
+def test_a_line_break_can_be_named_as_a_stop_text(folder: Path) -> None:
+    done = bakeoff(folder, "complete", "unigram", "hi", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+    [completion] = json.loads(done.stdout)["completions"]
+    assert completion["stop_text"] == "\n"
+    assert "\n" not in completion["text"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'constrained decoding.transforms.constrained.pattern=" [a-z]+"',
+        "constrained 'decoding.transforms.constrained.pattern=\" [a-z]+\"'",
+    ],
+)
+def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> None:
+    transform = _strategy_named(asked).transforms["constrained"]
+    assert isinstance(transform, Constrained)
+    assert transform.pattern == " [a-z]+"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_the_commit_is_git_s_and_a_change_makes_the_checkout_dirty(
     assert environment.git_state()["dirty"] is False
     (tmp_path / "file").write_text("b")
     assert environment.git_state()["dirty"] is True
+
+
+@pytest.mark.parametrize(("limit", "share"), [("1048576\n", 1 << 20), ("max\n", None)])
+def test_the_memory_is_the_machine_s_or_what_its_group_may_use(
+    limit: str, share: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(environment, "_GROUP_LIMIT", tmp_path / "memory.max")
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert environment.memory_bytes() == (share or total)
 
 
 def test_the_peak_of_memory_holds_what_was_held_at_once() -> None:

@@ -53,6 +53,34 @@ def test_anything_else_is_refused_with_its_place_and_what_is_allowed(
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "group", "option", "meant"),
+    [
+        (r'data.separator="\n\n"', "data", "separator", "\n\n"),
+        (r'format.after_name="\t"', "format", "after_name", "\t"),
+        (
+            r'format.speakers.Human="\u00dc"',
+            "format",
+            "speakers",
+            {"Human": "Ü", "Assistant": "Assistant", "System": "System"},
+        ),
+        (r'evals.showcase.prompts=["A\nB"]', "showcase", "prompts", ["A\nB"]),
+        (r'decoding.transforms.constrained.texts=["\n","\\n"]', "constrained", "texts", ["\n", r"\n"]),
+    ],
+)
+def test_escapes_in_options_that_take_text_are_characters(
+    override: str, group: str, option: str, meant: object
+) -> None:
+    config = compose(
+        [
+            *("data=text", "evals=[showcase]", "decoding=constrained"),
+            *("decoding.transforms.constrained.pattern=null", "decoding.transforms.constrained.texts=[a]", override),
+        ]
+    )
+    nodes = {**config, "showcase": config["evals"]["showcase"], **config["decoding"]["transforms"]}
+    assert getattr(build(nodes[group], object, group), option) == meant
+
+
 @pytest.mark.parametrize("target", ["os.system", "nowhere.Thing", f"{HERE}.Inner", "noname"])
 def test_a_target_that_is_no_such_settings_class_is_refused(target: str) -> None:
     with pytest.raises(UserError, match="example"):

@@ -49,6 +49,18 @@ def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison
     ]
 
 
+def test_notes_are_told_once_with_the_runs_that_have_them(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    everywhere, here = "there is very little text", "validation text costs 90 bits a byte"
+    runs = list(small.glob("*-*"))
+    for run in runs:
+        notes = [everywhere, here] if run == runs[0] else [everywhere]
+        edit(run, lambda record, notes=notes: record.update(notes=notes))  # type: ignore[misc]
+    for_all, for_one = warnings(compare(small))
+    assert for_all == "There is very little text (all runs)."
+    assert for_one.startswith("Validation text costs 90 bits a byte (")
+    assert for_one.endswith(", seed 0).")
+
+
 def test_runs_on_different_data_and_leaks_are_warned_of(small: Path, compare: Callable[[Path], Comparison]) -> None:
     assert warnings(compare(small)) == []
     for run in small.glob("rnn-*"):

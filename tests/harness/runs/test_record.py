@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from tests.harness.report.fake_results import write_fake_results
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of which one eval failed."""
     return write_fake_results(tmp_path_factory.mktemp("results"), num_documents=4, num_problems=6) / "gru-top_k-s0"
+
+
+def test_an_outcome_counts_the_notes(folder: Path) -> None:
+    record = dataclasses.replace(RunRecord.read(folder), status="complete")
+    assert record.outcome == "complete"
+    assert dataclasses.replace(record, notes=["a", "b"]).outcome == "complete, with 2 notes"
+    assert dataclasses.replace(record, notes=["a"]).outcome == "complete, with 1 note"
 
 
 def test_a_record_comes_back_as_it_was_written(folder: Path, tmp_path: Path) -> None:

@@ -44,6 +44,24 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return done(tmp_path_factory.mktemp("elsewhere") / "results", *NGRAM)[1]
 
 
+def test_what_a_user_should_know_is_noted_though_nothing_failed(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("to be or no\n")
+    own = ("data=text", f"data.paths={tmp_path / 'a.txt'}", "tracking=none", "budget.tokens=3000", "model=bigram")
+    record, _ = done(tmp_path / "results", *own, "evals=[turn_ends]")
+    assert record.status == "complete"
+    few, small, *unseen, eval_note = record.notes
+    assert few.startswith("data=text: 1 documents are too few to split whole")
+    assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
+    assert all("without a token of their own" in note for note in unseen)
+    assert eval_note.startswith("turn_ends measured nothing, as it has no samples: ")
+    assert RunRecord.read(tmp_path / "results" / "default" / record.run_id).notes == record.notes
+
+
+def test_a_run_of_no_evals_says_so(tmp_path: Path) -> None:
+    record, _ = done(tmp_path / "results", *SMALL[:3], "model=bigram", "evals=[]")
+    assert record.notes[-1] == "no eval was asked (evals=[]): the run has a fit, and no metrics"
+
+
 def test_a_plan_names_the_run_s_folder_and_its_parts(first: Path) -> None:
     planned = plan(typed(compose([*NGRAM, f"results_dir={first.parent.parent}"])), Prepared())
     record = RunRecord.read(first)

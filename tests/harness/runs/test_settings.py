@@ -37,6 +37,8 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
     [
         ("seed=-1", "seed=-1 is negative"),
         ("seed=many", "seed='many'"),
+        ("results_dir=", "results_dir= is empty. Name a folder for results"),
+        ("results_dir='  '", "results_dir= is empty. Name a folder for results"),
         ("device=gpu", "device='gpu' is not known. Allowed: auto, cpu, cuda, cuda:N, mps"),
         ("device=cuda:x", "device='cuda:x' is not known"),
         ("experiment_name=../mine", "cannot name a folder"),

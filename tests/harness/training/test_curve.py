@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.plugin_kit.chain import TableModel
-from harness.training.curve import Spent, Validation, curve_row
+from harness.training.curve import Spent, Validation, curve_row, notes_on_end
 
 
 def test_bits_per_byte_are_the_tokens_bits_over_the_bytes() -> None:
@@ -23,6 +23,19 @@ def test_bits_per_byte_are_the_tokens_bits_over_the_bytes() -> None:
 def test_a_text_of_no_probability_has_no_bits() -> None:
     table = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).log()
     assert math.isnan(Validation([np.array([0])], 1).bits_per_byte(TableModel(table, 0)))
+
+
+def test_worse_than_a_uniform_model_and_no_number_are_told_at_the_end() -> None:
+    # three tokens, so a uniform model's share is 1/3; the table gives each of the text's tokens 1/4
+    model = TableModel(torch.tensor([[0.5, 0.25, 0.25]] * 3).log(), 0)
+    validation = Validation([np.array([1, 2])], num_bytes=2)
+    assert validation.uniform_bits_per_byte(3) == pytest.approx(math.log2(3))
+    ends = {
+        bits: notes_on_end(model, validation, [{"validation_bits_per_byte": bits}]) for bits in (1.58, 2.0, math.nan)
+    }
+    assert ends[1.58] == []
+    assert "costs 2 bits a byte, more than the 1.585 of a uniform model" in ends[2.0][0]
+    assert "no finite probability" in notes_on_end(model, validation, [{"validation_bits_per_byte": math.nan}])[0]
 
 
 def test_documents_are_given_as_the_tensors_that_they_are() -> None:

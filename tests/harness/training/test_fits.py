@@ -286,7 +286,9 @@ def test_what_is_no_finished_fit_is_told_with_what_is_missing(corpus, tmp_path: 
 
 
 def test_opening_a_fit_draws_nothing(corpus, tmp_path: Path) -> None:
-    fit = fit_of(corpus, tmp_path, *COMMON, "model=lstm", "model.d_model=8", "budget.tokens=100")
+    fit = fit_of(
+        corpus, tmp_path, *COMMON, "model=lstm", "model.d_model=8", "budget.tokens=100", "training.batch_tokens=100"
+    )
     before = torch.get_rng_state()
     load_fit(fit.folder, CPU)
     assert torch.equal(torch.get_rng_state(), before)

@@ -53,6 +53,17 @@ def test_a_mixture_takes_up_the_fits_of_its_members(tmp_path: Path, corpus) -> N
     assert again.model.config == mixed.model.config
 
 
+def test_a_fit_that_diverged_says_so_and_one_that_did_not_has_no_note(tmp_path: Path, corpus) -> None:
+    small = ["model=gru", "model.d_model=8", "tokenizer=byte", "training.validation_bytes=500"]
+    small += ["training.num_validations=1", "training.num_curve_rows=1"]
+    wild = fitted(fit_settings(*small, "model.learning_rate=1000"), corpus, tmp_path)
+    [note] = wild.facts["notes"]
+    assert "more than the" in note
+    assert "lower model.learning_rate (now 1000)" in note
+    tame = fitted(fit_settings(*small, "model.learning_rate=0.05"), corpus, tmp_path)
+    assert tame.facts["notes"] == []
+
+
 def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: Path, corpus) -> None:
     settings = fit_settings("model=mixture", "model@model.members.second=bigram", "model.members.first.order=4")
     settings = dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=1000))

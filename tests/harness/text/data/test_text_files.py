@@ -18,15 +18,18 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     corpus = Text(str(write_rows(tmp_path / f"rows{suffix}", ROWS))).load()
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
-    assert corpus.notes == ()
+    assert corpus.notes == (
+        "120 of 120 documents have line ends of Windows (CR LF), which rows of .jsonl, .csv and .parquet keep",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".md"])
-def test_a_file_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
+def test_a_file_is_a_document_word_for_word_but_for_line_ends_of_windows(tmp_path: Path, suffix: str) -> None:
     for i, row in enumerate(ROWS):
         (tmp_path / f"{i}{suffix}").write_bytes(row.encode())
     corpus = Text(str(tmp_path)).load()
-    assert texts(corpus) == sorted(ROWS)
+    assert texts(corpus) == sorted(row.replace("\r\n", "\n") for row in ROWS)
+    assert corpus.notes[0].startswith("line ends of Windows (CR LF) are read as LF in 120 of 120 files")
     assert {document.id for _, document in corpus} == {f"{i}{suffix}" for i in range(len(ROWS))}
 
 
@@ -60,8 +63,25 @@ def test_missing_rows_are_passed_over(tmp_path: Path, suffix: str) -> None:
 def test_a_separator_cuts_a_file_into_documents(tmp_path: Path) -> None:
     (tmp_path / "all.txt").write_bytes("\n<|end|>\n".join(ROWS).encode() + b"\n<|end|>\n")
     corpus = Text(str(tmp_path / "all.txt"), separator="\n<|end|>\n").load()
-    assert texts(corpus) == sorted(ROWS)
+    assert texts(corpus) == sorted(row.replace("\r\n", "\n") for row in ROWS)
     assert {document.id for _, document in corpus} == {f"all.txt#{i}" for i in range(len(ROWS))}
+
+
+@pytest.mark.parametrize("separator", ["\n\n", "\r\n\r\n"])
+def test_a_separator_of_line_ends_cuts_a_file_from_windows(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "all.txt").write_bytes(b"".join(b"a poem\r\nof number %d\r\n\r\n" % i for i in range(120)))
+    corpus = Text(str(tmp_path / "all.txt"), separator=separator).load()
+    assert texts(corpus) == sorted(f"a poem\nof number {i}" for i in range(120))
+
+
+def test_a_separator_that_never_occurs_is_told_with_the_number_of_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n" * 100)
+    (tmp_path / "b.txt").write_text("one\n---\ntwo\n" * 100)
+    corpus = Text(str(tmp_path), separator="---").load()
+    assert (
+        f"data.separator='---' never occurs in 1 of 2 files ({tmp_path / 'a.txt'}): each of these is one document, "
+        "102 documents in all" in corpus.notes
+    )
 
 
 def test_a_byte_order_mark_is_taken_off(tmp_path: Path) -> None:
@@ -150,7 +170,6 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(ROWS)
-    assert len(corpus.notes) == 1
     assert "1 files of other kinds skipped" in corpus.notes[0]
     assert "picture.png" in corpus.notes[0]
 

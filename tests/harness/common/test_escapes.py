@@ -1,0 +1,22 @@
+"""Texts with escapes, as a shell hands them on."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.common.escapes import unescaped
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (r"\n\n", "\n\n"),
+        (r"a\tb\r", "a\tb\r"),
+        (r"\x1f\u2028", "\x1f\u2028"),
+        (r"\\n", r"\n"),
+        (r"\d\x1", r"\d\x1"),
+        ("\n", "\n"),
+    ],
+)
+def test_escapes_are_characters_and_other_backslashes_stay(typed: str, meant: str) -> None:
+    assert unescaped(typed) == meant

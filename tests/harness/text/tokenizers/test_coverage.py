@@ -1,0 +1,33 @@
+"""Characters that a tokenizer never saw in training."""
+
+from __future__ import annotations
+
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.text.tokenizers.char import CharTokenizerSettings
+from harness.text.tokenizers.coverage import notes_on_unseen
+
+
+def corpus(**texts: str) -> Corpus:
+    return Corpus("toy", **{split: (Document(split, text, "toy", split),) for split, text in texts.items()})  # type: ignore[arg-type]
+
+
+def test_unseen_characters_are_counted_and_named_by_split() -> None:
+    toy = corpus(train="abc abc", validation="cab", test="éa𝄞é")
+    [note] = notes_on_unseen(CharTokenizerSettings().train(toy.train), toy)
+    assert note.startswith(
+        "characters of the test split without a token of their own: 3 of 4 (different ones: 2, as 'é', '𝄞')"
+    )
+
+
+def test_characters_seen_too_seldom_count_in_the_training_text_too() -> None:
+    toy = corpus(train="aab", validation="a", test="a")
+    [note] = notes_on_unseen(CharTokenizerSettings(min_count=2).train(toy.train), toy)
+    assert note.startswith(
+        "characters of the train split without a token of their own: 1 of 3 (different ones: 1, as 'b')"
+    )
+
+
+def test_bytes_are_all_there_from_the_start() -> None:
+    toy = corpus(train="a", validation="é", test="x")
+    assert notes_on_unseen(ByteTokenizerSettings().train(toy.train), toy) == []
