@@ -76,11 +76,14 @@ def is_file(name: str) -> bool:
     return name.endswith(plugins.SUFFIX)
 
 
-def quoted(name: str) -> str:
-    """An option's name or a path, quoted for an override where needed."""
-    if re.fullmatch(r"[\w./-]+", name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+def quoted(text: str) -> str:
+    """A text as an override's value: as it is where it is a plain word or path, else in quotes."""
+    words = ("null", "true", "false", "nan", "inf")
+    if re.fullmatch(r"(\.{0,2}/|[A-Za-z_])[\w./-]*", text, flags=re.ASCII) and text.lower() not in words:
+        return text
+    # in quotes, backslashes count only before the quote that ends the text and before ${, which is an interpolation
+    escaped = re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + match[2].replace("'", "\\'"), text)
+    escaped = re.sub(r"(\\*)\$\{", lambda match: 2 * match[1] + "\\${", escaped)
     return f"'{escaped}'"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.common.errors import UserError
 from harness.config.compose import compose, explain
+from harness.config.overrides import readable, refuse_repeated
 from harness.runs.settings import RunSettings, typed
 
 
@@ -30,7 +31,7 @@ class Sweep:
     """What a command line stands for."""
 
     overrides: Sequence[str]
-    """As the user gave them."""
+    """As the user gave them, quoted where Hydra's grammar needs it."""
     jobs: Sequence[Job]
     """Every combination of the lists that are swept, in the order in which Hydra runs them."""
     launcher: str
@@ -50,6 +51,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`, and
     another hydra/launcher or hydra/sweeper.
     """
+    refuse_repeated(overrides)
+    overrides = readable(overrides, sweeps=True)
     jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
     choices = _parsed(overrides)[0].hydra.runtime.choices
     return Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
