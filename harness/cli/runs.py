@@ -172,11 +172,13 @@ def fetch(arguments: Namespace) -> int:
 
 def _run_one(composed: dict[str, Any]) -> int:
     from harness.runs.settings import typed
+
+    settings = typed(composed)  # before more is imported: a wrong value is told of at once
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
     with Mirror() as mirror:
-        return _outcome(_do(typed(composed), Prepared(), mirror))
+        return _outcome(_do(settings, Prepared(), mirror))
 
 
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:

@@ -8,7 +8,7 @@ picked option has, or a value of another type than the field's, is a `UserError`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,11 +189,33 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
             )
             inside = f" of {'.'.join(parts[:depth])}" if depth else ""
             return (
-                f"{key} is not an option: there is no {part!r}{inside}.{closest(part, allowed)} Allowed: "
-                f"{', '.join(allowed)}."
+                f"{key} is not an option: there is no {part!r}{inside}.{_deeper(parts) or closest(part, allowed)} "
+                f"Allowed: {', '.join(allowed)}."
             )
         node = node[part]
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
+
+
+def _deeper(parts: Sequence[str]) -> str:
+    """' Did you mean decoding.transforms.top_p.p, of decoding=top_p?' for decoding.p, else ''."""
+    group = parts[0]
+    if group not in GROUPS or len(parts) == 1:
+        return ""
+    for name in options(group):
+        picked = option(group, name)
+        for path in _paths(picked.content):
+            if path[-1] == parts[-1] and list(path) != list(parts[1:]):
+                return f" Did you mean {'.'.join((picked.package, *path))}, of {group}={name}?"
+    return ""
+
+
+def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The path of every value in nested mappings."""
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from ((str(key), *path) for path in _paths(value))
+        else:
+            yield (str(key),)
 
 
 def _check_picks(overrides: Sequence[str]) -> None:

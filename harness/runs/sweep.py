@@ -15,7 +15,7 @@ from typing import Any
 from harness.common.errors import UserError
 from harness.config.compose import compose, explain
 from harness.config.overrides import readable, refuse_repeated
-from harness.runs.settings import RunSettings, typed
+from harness.runs.settings import RunSettings, check_light, typed
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     """
     refuse_repeated(overrides)
     overrides = readable(overrides, sweeps=True)
-    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
+    composed = []
+    for own in expand(overrides):
+        config = compose(own)
+        check_light(config)
+        composed.append((own, config))
+    jobs = [Job(own, typed(config)) for own, config in composed]
     choices = _parsed(overrides)[0].hydra.runtime.choices
     return Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
 

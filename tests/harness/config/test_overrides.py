@@ -73,6 +73,8 @@ def test_a_sweep_s_commas_separate_paths() -> None:
         (["seed=1", "seed=2"], "seed is set twice: seed=1 and seed=2"),
         (["model=lstm", "model=gru"], "model is set twice"),
         (["seed=1,2"], r"seed=1,2 gives seed several values. For one run with each of them: bakeoff run -m seed=1,2"),
+        (["decoding.p=0.5"], r"Did you mean decoding.transforms.top_p.p, of decoding=top_p\?"),
+        (["model=LSTM"], r"Did you mean 'lstm'\?"),
         (["decoding=[greedy,top_p]"], r"these don't go together. The chooser of greedy is Greedy, that of top_p is"),
     ],
 )
