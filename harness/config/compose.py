@@ -47,7 +47,7 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     for pick in picks:
         picked = option(pick.group, pick.name)
         if pick.group == "experiment":
-            full["experiment_name"] = full["experiment_name"] or pick.name
+            full["experiment_name"] = full["experiment_name"] or picked.short_name
             continue
         spelled_out = {key: value for key, value in picked.content.items() if key != "defaults"}
         _place(allowed, pick.place.split("."), spelled_out)
@@ -140,9 +140,10 @@ def _renewed(node: Any) -> Any:
 
 def explain(message: str, overrides: list[str]) -> str:
     """Hydra's message in a user's words: what was asked for, and what is allowed."""
-    from harness.config.hydra_compose import composed
+    from harness.config.hydra_compose import REFUSALS, composed
 
     first = message.split("Config search path")[0].strip()
+    request = f"In {' '.join(overrides)}: " if overrides else ""
     missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
     if missing and missing[1] in GROUPS:
         return unknown(missing[1], missing[2])
@@ -152,7 +153,10 @@ def explain(message: str, overrides: list[str]) -> str:
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:
         overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
-        reference, picks = composed(overrides_without)
+        try:
+            reference, picks = composed(overrides_without)
+        except REFUSALS:  # what is wrong is in a file
+            return f"{request}{' '.join(first.split())}"
         if "@" in wrong[1]:
             nested = sorted(
                 f"{pick.group}@{pick.place}" for pick in picks if "." in pick.place and pick.group != "evals"
@@ -162,7 +166,6 @@ def explain(message: str, overrides: list[str]) -> str:
                 f"{', '.join(nested) or 'nothing of the kind'}. With a + in front it is added."
             )
         return _unknown_key(wrong[1], reference)
-    request = f"In {' '.join(overrides)}: " if overrides else ""
     return f"{request}{' '.join(first.split())}"
 
 

@@ -116,7 +116,7 @@ class _PluginFolders(SearchPathPlugin):
 
 
 class _PluginFiles(ConfigSource):
-    """The options of Python files, which Hydra requests as 'evals/../my_eval.py'."""
+    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py'."""
 
     @staticmethod
     def scheme() -> str:
