@@ -43,7 +43,9 @@ def _run_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """`bakeoff run`: one run, or a sweep."""
     from harness.config import compose as config
+    from harness.config.overrides import refuse_repeated
 
+    refuse_repeated(arguments.overrides)
     if arguments.config_from is not None:
         return _run_one(_saved(arguments))
     if arguments.multirun:
@@ -77,9 +79,11 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
 
 def compare(arguments: Namespace) -> int:
     """`bakeoff compare`: the sweep of an experiment, then the report over it."""
+    from harness.config.overrides import refuse_repeated
     from harness.runs.sweep import sweep
     from harness.runs.tracking import Mirror
 
+    refuse_repeated(arguments.overrides)
     named = any(override.split("=")[0] == "experiment" for override in arguments.overrides)
     compared = sweep(arguments.overrides if named else [_COMPARE, *arguments.overrides])
     with Mirror() as mirror:

@@ -17,7 +17,7 @@ import yaml
 from harness.common.errors import UserError, closest
 from harness.config import plugins
 from harness.config.options import GROUPS, conf_dir, files_of, foreign_targets, option, options, relocated, unknown
-from harness.config.overrides import readable, refuse_repeated, refuse_sweeps
+from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     from harness.config.hydra_compose import REFUSALS, composed
 
     overrides = readable(list(overrides))
-    refuse_repeated(overrides)
     refuse_sweeps(overrides)
     _check_picks(overrides)
     try:

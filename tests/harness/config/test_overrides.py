@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.overrides import readable
+from harness.config.overrides import readable, refuse_repeated
 from harness.runs.sweep import expand
 
 
@@ -70,8 +71,6 @@ def test_a_sweep_s_commas_separate_paths() -> None:
     [
         (["lstm"], r"'lstm' is not group=option or key=value. Did you mean model=lstm\?"),
         (["seed"], r"'seed' is not group=option or key=value"),
-        (["seed=1", "seed=2"], "seed is set twice: seed=1 and seed=2"),
-        (["model=lstm", "model=gru"], "model is set twice"),
         (["seed=1,2"], r"seed=1,2 gives seed several values. For one run with each of them: bakeoff run -m seed=1,2"),
         (["decoding.p=0.5"], r"Did you mean decoding.transforms.top_p.p, of decoding=top_p\?"),
         (["model=LSTM"], r"Did you mean 'lstm'\?"),
@@ -92,3 +91,15 @@ def test_a_slip_is_named_with_what_was_meant(overrides: list[str], message: str)
 def test_a_group_that_is_set_to_no_option_is_refused_with_what_is_allowed(group: str, override: str) -> None:
     with pytest.raises(UserError, match=rf"{group}="):
         compose([override.format(group)])
+
+
+@pytest.mark.parametrize("words", [["seed=1", "seed=2"], ["seed=1", "model=lstm", "+seed=1"]])
+def test_a_key_that_is_set_twice_is_refused(words: list[str]) -> None:
+    with pytest.raises(
+        UserError, match=rf"seed is set twice: seed=1 and {re.escape(words[-1])}\. Leave one of them out"
+    ):
+        refuse_repeated(words)
+
+
+def test_keys_that_are_set_once_pass() -> None:
+    refuse_repeated(["model=lstm", "model.order=2", "seed=1", "~tracking"])
