@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ def add_overrides(parser: ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
-        type=_override,
         metavar="OVERRIDE",
         help="group=option or key=value, as model=lstm budget.tokens=1e6 seed=1",
     )
@@ -81,9 +79,3 @@ def add_decoding(parser: ArgumentParser) -> None:
         "decoding.transforms.top_p.p=0.8'); default: the run's own",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the random draws (default: 0)")
-
-
-def _override(text: str) -> str:
-    """An override whose value begins at the user's home, as model.path=~/gpt2: Hydra takes no bare ~."""
-    key, equals, value = text.partition("=")
-    return key + equals + (os.path.expanduser(value) if value.startswith("~/") else value)

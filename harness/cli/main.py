@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common.environment import check_packages, git_state, versions
-from harness.common.errors import PluginError, UserError
+from harness.common.errors import PluginError, UserError, closest
 from harness.common.terminal import say, warn
 
 _EXAMPLES = """\
@@ -53,6 +53,8 @@ class _ToStderr(logging.Handler):
 def status_of(words: Sequence[str]) -> int:
     """Run the command line; its exit status. What a signal raises passes through."""
     parser = _parser()
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.error(f"{words[0]!r} is no command.{closest(words[0], COMMANDS)} There is: {', '.join(COMMANDS)}.")
     arguments, rest = parser.parse_known_args(_overrides_last(words))
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:

@@ -49,7 +49,9 @@ def _run_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """`bakeoff run`: one run, or a sweep."""
     from harness.config import compose as config
+    from harness.config.overrides import refuse_repeated
 
+    refuse_repeated(arguments.overrides)
     if arguments.config_from is not None:
         return _run_one(_saved(arguments))
     if arguments.multirun:
@@ -83,9 +85,11 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
 
 def compare(arguments: Namespace) -> int:
     """`bakeoff compare`: the sweep of an experiment, then the report over it."""
+    from harness.config.overrides import refuse_repeated
     from harness.runs.sweep import sweep
     from harness.runs.tracking import Mirror
 
+    refuse_repeated(arguments.overrides)
     named = any(override.split("=")[0] == "experiment" for override in arguments.overrides)
     compared = sweep(arguments.overrides if named else [_COMPARE, *arguments.overrides])
     with Mirror() as mirror:
@@ -235,11 +239,13 @@ def fetch(arguments: Namespace) -> int:
 
 def _run_one(composed: dict[str, Any]) -> int:
     from harness.runs.settings import typed
+
+    settings = typed(composed)  # before more is imported: a wrong value is told of at once
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
     with Mirror() as mirror:
-        return _outcome(_do(typed(composed), Prepared(), mirror))
+        return _outcome(_do(settings, Prepared(), mirror))
 
 
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:

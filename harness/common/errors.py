@@ -31,6 +31,7 @@ def told(error: BaseException) -> str:
 
 
 def closest(wrong: str, allowed: Iterable[str]) -> str:
-    """' Did you mean X?' where one of the allowed words is close to the wrong one, else ''."""
-    near = difflib.get_close_matches(wrong, list(allowed), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    """' Did you mean X?' where one of the allowed words is close to the wrong one, whatever its case, else ''."""
+    spelled = {word.lower(): word for word in allowed}
+    near = difflib.get_close_matches(wrong.lower(), list(spelled), n=1)
+    return f" Did you mean {spelled[near[0]]!r}?" if near else ""

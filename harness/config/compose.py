@@ -8,16 +8,20 @@ picked option has, or a value of another type than the field's, is a `UserError`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from harness.common.errors import UserError, closest
 from harness.config import plugins
-from harness.config.options import GROUPS, conf_dir, files_of, foreign_targets, option, relocated, unknown
+from harness.config.options import GROUPS, conf_dir, files_of, foreign_targets, option, options, relocated, unknown
+from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
+
+if TYPE_CHECKING:
+    from harness.config.hydra_compose import Pick
 
 
 def compose(overrides: Iterable[str]) -> dict[str, Any]:
@@ -28,7 +32,9 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     """
     from harness.config.hydra_compose import REFUSALS, composed
 
-    overrides = list(overrides)
+    overrides = readable(list(overrides))
+    refuse_sweeps(overrides)
+    _check_picks(overrides)
     try:
         full, picks = composed(overrides)
     except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
@@ -36,10 +42,11 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     top_level = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
     allowed: dict[str, Any] = {name: value for name, value in top_level.items() if name not in ("defaults", "hydra")}
     names: dict[str, list[str]] = {}
+    _check_chain(picks)
     for pick in picks:
         picked = option(pick.group, pick.name)
         if pick.group == "experiment":
-            full["experiment_name"] = full["experiment_name"] or pick.name
+            full["experiment_name"] = full["experiment_name"] or picked.short_name
             continue
         spelled_out = {key: value for key, value in picked.content.items() if key != "defaults"}
         _place(allowed, pick.place.split("."), spelled_out)
@@ -48,6 +55,7 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     for node in (full, allowed):
         node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "")
+    _check_whole(full, top_level)
     full["experiment_name"] = full["experiment_name"] or "default"
     full["names"] = {group: "+".join(chosen) for group, chosen in names.items()}
     full["plugins"] = files_of(full)
@@ -131,9 +139,10 @@ def _renewed(node: Any) -> Any:
 
 def explain(message: str, overrides: list[str]) -> str:
     """Hydra's message in a user's words: what was asked for, and what is allowed."""
-    from harness.config.hydra_compose import composed
+    from harness.config.hydra_compose import REFUSALS, composed
 
     first = message.split("Config search path")[0].strip()
+    request = f"In {' '.join(overrides)}: " if overrides else ""
     missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
     if missing and missing[1] in GROUPS:
         return unknown(missing[1], missing[2])
@@ -143,7 +152,10 @@ def explain(message: str, overrides: list[str]) -> str:
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:
         overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
-        reference, picks = composed(overrides_without)
+        try:
+            reference, picks = composed(overrides_without)
+        except REFUSALS:  # what is wrong is in a file
+            return f"{request}{' '.join(first.split())}"
         if "@" in wrong[1]:
             nested = sorted(
                 f"{pick.group}@{pick.place}" for pick in picks if "." in pick.place and pick.group != "evals"
@@ -153,7 +165,6 @@ def explain(message: str, overrides: list[str]) -> str:
                 f"{', '.join(nested) or 'nothing of the kind'}. With a + in front it is added."
             )
         return _unknown_key(wrong[1], reference)
-    request = f"In {' '.join(overrides)}: " if overrides else ""
     return f"{request}{' '.join(first.split())}"
 
 
@@ -180,11 +191,91 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
             )
             inside = f" of {'.'.join(parts[:depth])}" if depth else ""
             return (
-                f"{key} is not an option: there is no {part!r}{inside}.{closest(part, allowed)} Allowed: "
-                f"{', '.join(allowed)}."
+                f"{key} is not an option: there is no {part!r}{inside}.{_deeper(parts) or closest(part, allowed)} "
+                f"Allowed: {', '.join(allowed)}."
             )
         node = node[part]
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
+
+
+def _deeper(parts: Sequence[str]) -> str:
+    """' Did you mean decoding.transforms.top_p.p, of decoding=top_p?' for decoding.p, else ''."""
+    group = parts[0]
+    if group not in GROUPS or len(parts) == 1:
+        return ""
+    for name in options(group):
+        picked = option(group, name)
+        for path in _paths(picked.content):
+            if path[-1] == parts[-1] and list(path) != list(parts[1:]):
+                return f" Did you mean {'.'.join((picked.package, *path))}, of {group}={name}?"
+    return ""
+
+
+def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The path of every value in nested mappings."""
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from ((str(key), *path) for path in _paths(value))
+        else:
+            yield (str(key),)
+
+
+def _check_picks(overrides: Sequence[str]) -> None:
+    """UserError where a group is set to something that names no option, as model=null or budget=5."""
+    from harness.config.hydra_compose import REFUSALS, value_of
+
+    for override in overrides:
+        group = override.partition("=")[0].lstrip("+~").partition("@")[0]
+        if group not in GROUPS:
+            continue
+        if override.startswith("~"):
+            raise UserError(f"{override} leaves nothing in its place. {_allowed(group)}")
+        try:
+            value = value_of(override)
+        except REFUSALS:
+            continue
+        names = value if isinstance(value, list) else [value]
+        if (group == "experiment" and value is None) or all(name and isinstance(name, str) for name in names):
+            continue
+        raise UserError(f"{override} names no option. {_allowed(group)}")
+
+
+def _allowed(group: str) -> str:
+    none = {"tracking": " For no tracking: tracking=none.", "evals": " For no evals: evals=[]."}
+    return f"Allowed: {', '.join(f'{group}={name}' for name in options(group))}.{none.get(group, '')}"
+
+
+def _check_chain(picks: Sequence[Pick]) -> None:
+    """UserError where of two options for one place, the first has values for another class than the second names."""
+    for i, later in enumerate(picks):
+        for earlier in picks[:i]:
+            if (earlier.group, earlier.place) != (later.group, later.place) or later.group == "experiment":
+                continue
+            first, second = option(earlier.group, earlier.name), option(later.group, later.name)
+            for key, node in first.content.items():
+                other = second.content.get(key)
+                if not (isinstance(node, Mapping) and isinstance(other, Mapping) and TARGET in node):
+                    continue
+                if node[TARGET] != other.get(TARGET) and not node.keys() <= other.keys():
+                    names = [str(part[TARGET]).rpartition(".")[2] for part in (node, other)]
+                    raise UserError(
+                        f"{later.group}=[{first.short_name},{second.short_name}]: these don't go together. The {key} "
+                        f"of {first.short_name} is {names[0]}, that of {second.short_name} is {names[1]}, and the last "
+                        f"one counts. Put {first.short_name} last, or leave one of them out."
+                    )
+
+
+def _check_whole(full: Mapping[str, Any], top_level: Mapping[str, Any]) -> None:
+    """UserError where a part of the configuration is missing, or is no part: ~tracking, '+model={}'."""
+    for key in (*_PICKED, *top_level):
+        if key in ("defaults", "hydra", *full):
+            continue
+        if key in GROUPS:
+            raise UserError(f"{key} is missing. {_allowed(key)}")
+        raise UserError(f"{key} is missing. Set it, as {key}={top_level[key]}.")
+    for group in _PICKED:
+        if not isinstance(full[group], Mapping) or not (TARGET in full[group] or group == "evals"):
+            raise UserError(f"{group}={full[group]!r} is no option. {_allowed(group)}")
 
 
 def _place(into: dict[str, Any], path: Sequence[str], content: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -43,6 +44,28 @@ class Pick(NamedTuple):
     group: str
     name: str
     place: str
+
+
+def parses(override: str) -> bool:
+    """Whether Hydra's grammar can read an override."""
+    try:
+        OverridesParser.create().parse_override(override)
+    except HydraException:
+        return False
+    return True
+
+
+def value_of(override: str) -> Any:
+    """The value that an override sets."""
+    return OverridesParser.create().parse_override(override).value()
+
+
+def is_sweep(override: str) -> bool:
+    """Whether an override has several values, of which each is for a run of its own."""
+    try:
+        return OverridesParser.create().parse_override(override).is_sweep_override()
+    except HydraException:
+        return False
 
 
 def composed(overrides: Sequence[str]) -> tuple[dict[str, Any], list[Pick]]:
@@ -93,7 +116,7 @@ class _PluginFolders(SearchPathPlugin):
 
 
 class _PluginFiles(ConfigSource):
-    """The options of Python files, which Hydra requests as 'evals/../my_eval.py'."""
+    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py'."""
 
     @staticmethod
     def scheme() -> str:

@@ -1,8 +1,9 @@
 """The options of each group, with their keys and their source.
 
-An option is a YAML file in conf/<group>, ours or an installed plugin's; or a Python file that the user names (see
-harness/config/plugins.py). The keys of a Python file are those in the YAML file of the same name beside it. Without
-one, they are the fields of the one class in it that fits the group, with their defaults.
+An option is a YAML file in conf/<group>, ours or an installed plugin's, or one anywhere that the user names by its path
+(format=./mine.yaml); or a Python file that the user names (see harness/config/plugins.py). The keys of a Python file
+are those in the YAML file of the same name beside it. Without one, they are the fields of the one class in it that fits
+the group, with their defaults.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ OWN = "bakeoff"
 """The source of bakeoff's own options."""
 MISSING = "???"
 """The value of an option that has no default."""
+_YAML = ".yaml"
 _OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
 
 
@@ -54,7 +56,8 @@ class Option:
     @property
     def package(self) -> str:
         """The part of the configuration that it fills when it is picked."""
-        return f"evals.{self.short_name}" if self.group == "evals" else self.group
+        packages = {"evals": f"evals.{self.short_name}", "experiment": "_global_"}
+        return packages.get(self.group, self.group)
 
 
 def conf_dir() -> Path:
@@ -72,20 +75,26 @@ def options(group: str) -> list[str]:
 
 
 def is_file(name: str) -> bool:
-    """Whether an option is picked by a Python file's path."""
-    return name.endswith(plugins.SUFFIX)
+    """Whether an option is picked by the path of a Python or YAML file."""
+    return name.endswith((plugins.SUFFIX, _YAML))
 
 
-def quoted(name: str) -> str:
-    """An option's name or a path, quoted for an override where needed."""
-    if re.fullmatch(r"[\w./-]+", name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+def quoted(text: str) -> str:
+    """A text as an override's value: as it is where it is a plain word or path, else in quotes."""
+    words = ("null", "true", "false", "nan", "inf")
+    if re.fullmatch(r"(\.{0,2}/|[A-Za-z_])[\w./-]*", text, flags=re.ASCII) and text.lower() not in words:
+        return text
+    # in quotes, backslashes count only before the quote that ends the text and before ${, which is an interpolation
+    escaped = re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + match[2].replace("'", "\\'"), text)
+    escaped = re.sub(r"(\\*)\$\{", lambda match: 2 * match[1] + "\\${", escaped)
     return f"'{escaped}'"
 
 
 def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
+    if name.endswith(_YAML):
+        path = Path(name).expanduser()
+        return Option(group, name, str(path), *_read(path))
     if is_file(name) and group in _OF_FILES:
         return _file_option(group, name)
     paths = _paths(group)
@@ -98,7 +107,8 @@ def option(group: str, name: str) -> Option:
 def unknown(group: str, name: str) -> str:
     """The message for an option that doesn't exist."""
     allowed = options(group)
-    other = f"; or a Python file of yours, as {group}=./my_{group}.py" if group in _OF_FILES else ""
+    suffixes = (plugins.SUFFIX, _YAML) if group in _OF_FILES else (_YAML,)
+    other = f"; or a file of yours, as {' or '.join(f'{group}=./my_{group}{suffix}' for suffix in suffixes)}"
     return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
 
 
@@ -181,11 +191,15 @@ def _paths(group: str) -> dict[str, tuple[str, Path]]:
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     """The keys that a YAML file spells out, and its first line of description."""
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no keys with values. Begin with a copy of the YAML file of another option.")
     described = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
     about = next((line for line in described if not line.startswith("@package")), "")
     return content, about

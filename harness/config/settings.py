@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -127,7 +128,18 @@ def checked(value: Any, hint: Any, place: str) -> Any:
             f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
             for item in error.errors(include_url=False)
         )
-        raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).") from None
+        raise UserError(
+            f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).{_power(value)}"
+        ) from None
+
+
+def _power(value: Any) -> str:
+    """' Write it as 2e6.' where the value is 2M, else ''."""
+    short = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKmMbBgG])", value) if isinstance(value, str) else None
+    if short is None:
+        return ""
+    exponent = {"k": 3, "m": 6, "b": 9, "g": 9}[short[2].lower()]
+    return f" Write it as {short[1]}e{exponent}."
 
 
 @functools.cache

@@ -47,17 +47,15 @@ class RunSettings:
     """Evals that were picked and whose code fails, by name."""
 
 
-def typed(config: Mapping[str, Any]) -> RunSettings:
-    """Typed settings from a composed configuration."""
-    from harness.completion.engine import DecodingStrategy
+def check_light(config: Mapping[str, Any]) -> None:
+    """UserError for a wrong value among the settings whose classes import no heavy library: all but the decoding, the
+    evals and the model."""
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.budget import Budget
     from harness.training.settings import Training
-    from harness.training.step_size import check_step
-    from models.language_model import ModelConfig
 
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
@@ -72,29 +70,58 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
             "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit "
             f"({', '.join(RESERVED)} are taken)."
         )
-    # the data and the tokenizer hold it; a mistake in it is told of where it was made
-    build(config["format"], TranscriptFormat, "format")
-    results_dir = checked(config["results_dir"], str, "results_dir")
-    if not results_dir.strip():
+    folder = checked(config["results_dir"], str, "results_dir")
+    if not folder.strip():
         raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
-    evals, broken = built_evals(config)
+    results_dir = Path(folder).expanduser()
+    nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is a file. Name another folder.")
+    # the data and the tokenizer hold the format; a mistake in it is told of where it was made
+    kinds = {
+        "format": TranscriptFormat,
+        "budget": Budget,
+        "training": Training,
+        "tracking": Tracking,
+        "data": DataSource,
+        "tokenizer": TokenizerSettings,
+    }
+    for group, kind in kinds.items():
+        build(config[group], kind, group)
+
+
+def typed(config: Mapping[str, Any]) -> RunSettings:
+    """Typed settings from a composed configuration. What imports heavy libraries is built last."""
+    check_light(config)
+    from harness.runs.tracking import Tracking
+    from harness.text.data.corpus import DataSource
+    from harness.text.tokenizers.tokenizer import TokenizerSettings
+    from harness.training.budget import Budget
+    from harness.training.settings import Training
+    from harness.training.step_size import check_step
+    from models.language_model import ModelConfig
+
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     training = build(config["training"], Training, "training")
     budget = build(config["budget"], Budget, "budget")
     check_step(model, training, budget)
+    from harness.completion.engine import DecodingStrategy
+
+    decoding = build(config["decoding"], DecodingStrategy, "decoding")
+    evals, broken = built_evals(config)
     return RunSettings(
         model=model,
         tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
         data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
         training=training,
         budget=budget,
-        decoding=build(config["decoding"], DecodingStrategy, "decoding"),
+        decoding=decoding,
         evals=evals,
         tracking=build(config["tracking"], Tracking, "tracking"),
-        seed=seed,
-        device=device,
-        results_dir=Path(results_dir).expanduser(),
-        experiment_name=experiment_name,
+        seed=config["seed"],
+        device=config["device"],
+        results_dir=Path(config["results_dir"]).expanduser(),
+        experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,
         broken_evals=broken,

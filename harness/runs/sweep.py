@@ -14,7 +14,9 @@ from typing import Any
 
 from harness.common.errors import UserError
 from harness.config.compose import compose, explain
-from harness.runs.settings import RunSettings, typed
+from harness.config.options import GROUPS, options
+from harness.config.overrides import readable
+from harness.runs.settings import RunSettings, check_light, typed
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Sweep:
     """What a command line stands for."""
 
     overrides: Sequence[str]
-    """As the user gave them."""
+    """As the user gave them, quoted where Hydra's grammar needs it."""
     jobs: Sequence[Job]
     """Every combination of the lists that are swept, in the order in which Hydra runs them."""
     launcher: str
@@ -48,11 +50,25 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     """The sweep that the overrides ask for. UserError where one of its jobs is misconfigured.
 
     A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`, and
-    another hydra/launcher or hydra/sweeper.
+    another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with model=ngram.
     """
-    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
-    choices = _parsed(overrides)[0].hydra.runtime.choices
-    return Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
+    overrides = readable(overrides, sweeps=True)
+    composed = []
+    for own in expand(overrides):
+        config = compose(own)
+        check_light(config)
+        composed.append((own, config))
+    jobs = [Job(own, typed(config)) for own, config in composed]
+    whole, parsed = _parsed(overrides)
+    choices = whole.hydra.runtime.choices
+    made = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
+    for override in parsed:
+        if not made.runs_here and _owner(override.get_key_element()):
+            raise UserError(
+                f"{override.input_line} is for some runs of the sweep, which Hydra's {made.launcher} launcher and "
+                f"{made.sweeper} sweeper can't do. Leave them out, or make a sweep for each option."
+            )
+    return made
 
 
 def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> None:
@@ -78,21 +94,42 @@ def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> No
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them.
 
-    Of two overrides of one key the latter counts.
+    Of two overrides of one key the latter counts. UserError where model.ngram.order=5 is for none of the jobs.
     """
     choices: dict[str, list[str]] = {}
+    of_owners: dict[str, dict[str, list[str]]] = {}
     for override in _parsed(overrides)[1]:
         key = override.get_key_element()
+        owner = _owner(key)
+        group, _, name = owner.partition("=")
+        written_key = group + key.removeprefix(f"{group}.{name}") if owner else key
         if not override.is_sweep_override():
-            choices[key] = [f"{key}={override.get_value_element_as_str()}"]
+            values = [override.get_value_element_as_str()]
         elif override.is_discrete_sweep():
-            choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            values = list(override.sweep_string_iterator())
         else:
             raise UserError(
                 f"{override.input_line} is no list of values. Name them, as in {key}=1,2,3 or {key}=range(1,4)."
             )
-    of_runs = [own for key, own in choices.items() if not key.startswith("hydra")]
-    return [list(job) for job in itertools.product(*of_runs)]
+        written = [f"{written_key}={value}" for value in values]
+        (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
+    of_runs = [written for key, written in choices.items() if not key.startswith("hydra")]
+    shared = list(itertools.product(*of_runs))
+    for owner, settings in of_owners.items():
+        if not any(owner in job for job in shared):
+            raise UserError(f"{', '.join(settings)} of {owner} is for none of the runs: none has {owner}.")
+    jobs = []
+    for job in shared:
+        own = [written for owner, settings in of_owners.items() if owner in job for written in settings.values()]
+        jobs += [[*job, *more] for more in itertools.product(*own)]
+    return jobs
+
+
+def _owner(key: str) -> str:
+    """The pick whose runs alone a setting is for: 'model=ngram' for model.ngram.order, '' for model.order."""
+    group, _, rest = key.partition(".")
+    name, dot, _ = rest.partition(".")
+    return f"{group}={name}" if dot and group in GROUPS and group != "evals" and name in options(group) else ""
 
 
 def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
@@ -104,7 +141,8 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
 
     try:
         with loader() as configurations:
-            whole = configurations.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+            of_hydra = [override for override in overrides if not _owner(override.partition("=")[0])]
+            whole = configurations.load_configuration("config", of_hydra, run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
             return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])
     except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3

@@ -1,7 +1,8 @@
 """What a family may spend on its fit, and the width that spends a parameter budget.
 
 'Matched' is always matched in something: training tokens, FLOPs, seconds, or parameters. The fit ends at whichever
-limit comes first; what was really spent is in the record.
+limit comes first; what was really spent is in the record. torch is imported only where parameters are counted, so that
+a wrong budget is refused at once.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from harness.common.errors import UserError
-from models.language_model import ModelConfig, NeuralModel
+
+if TYPE_CHECKING:
+    from models.language_model import ModelConfig
 
 TRAIN_FLOPS_PER_FORWARD_FLOP = 3
 """A backward pass costs about twice its forward pass (Kaplan et al. 2020, section 2.1)."""
@@ -83,6 +85,10 @@ def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) ->
 
 def count_params(config: ModelConfig, vocab_size: int) -> int:
     """Parameters of an untrained neural model, without allocating them."""
+    import torch
+
+    from models.language_model import NeuralModel
+
     with torch.device("meta"):
         model = config.build(vocab_size, start_token=0)
     assert isinstance(model, NeuralModel), "only neural families have a width"

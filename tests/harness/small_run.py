@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SMALL = (
+MIRRORED = (
     "data=chatterbot",
-    "tracking=none",
+    "tracking=wandb",
     "budget.tokens=40000",
     "training.checkpoint_seconds=0.05",
     "evals.arithmetic.num_samples=20",
@@ -16,6 +16,7 @@ SMALL = (
     "evals.turn_ends.num_samples=10",
     "evals.showcase.max_new_tokens=20",
 )
+SMALL = tuple(override.replace("tracking=wandb", "tracking=none") for override in MIRRORED)
 LSTM = ("model=lstm", "model.d_model=48", "training.num_validations=4")
 
 

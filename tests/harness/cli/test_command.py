@@ -3,31 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 
-import pytest
-
-from harness.cli.command import add_decoding, add_overrides, add_plugins, add_run
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("model.path=~/gpt2", "model.path={home}/gpt2"),
-        ("model=lstm", "model=lstm"),
-        ("data.paths=[~/a]", "data.paths=[~/a]"),  # within a list Hydra reads it as text
-        ("model.path=a~/b", "model.path=a~/b"),
-        ("model.path=~", "model.path=~"),
-        ("seed=1=2", "seed=1=2"),
-    ],
-)
-def test_a_value_may_begin_at_the_user_s_home(
-    written: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    parser = ArgumentParser()
-    add_overrides(parser)
-    assert parser.parse_args([written, "seed=1"]).overrides == [meant.format(home=tmp_path), "seed=1"]
+from harness.cli.command import add_decoding, add_plugins, add_run
 
 
 def test_a_run_is_looked_for_in_results_and_may_need_several_files() -> None:

@@ -29,7 +29,7 @@ from tests.harness.small_run import SMALL
         (("run", "model=lstn"), ("model=lstn", "Did you mean 'lstm'?", "Allowed: ", "transformer")),
         (("run", "seeed=1"), ("seeed", "Did you mean 'seed'?")),
         (("run", "model.ordr=3"), ("model.ordr", "Did you mean 'order'?")),
-        (("run", "model=3"), ("model=3", "must be a string")),
+        (("run", "model=3"), ("model=3", "names no option", "Allowed: ")),
         (("run", "-m", "model=3", "seed=0,1"), ("model=3", "must be a string")),
         (("run", "+model.extra=3"), ("model.extra", "Allowed: ")),
         (("run", "budget.tokens=-5"), ("budget.tokens=-5", "above 0")),
@@ -52,6 +52,7 @@ from tests.harness.small_run import SMALL
         (("check", "eval", "nothing"), ("evals=nothing is not known", "perplexity")),
         (("new", "evil", "my_eval"), ("eval", "model", "decoding")),
         (("frobnicate",), ("compare", "chat")),
+        (("runn",), ("Did you mean 'run'?",)),
         ((), ("COMMAND",)),
     ],
 )

@@ -23,6 +23,8 @@ def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:
     assert closest("hamlett", ["macbeth", "hamlet"]) == " Did you mean 'hamlet'?"
     assert closest("xyz", ["macbeth", "hamlet"]) == ""
     assert closest("xyz", []) == ""
+    assert closest("LSTM", ["gru", "lstm"]) == " Did you mean 'lstm'?"
+    assert closest("hamlet", ["Macbeth", "HAMLET"]) == " Did you mean 'HAMLET'?"
 
 
 def test_a_plugin_s_error_names_it_and_keeps_the_traceback() -> None:

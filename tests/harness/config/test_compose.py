@@ -94,8 +94,8 @@ class Sized(TokenizerSettings):
         (["model.order.deep=3"], "Could not override", "model.order.deep is not an option: model.order has no options"),
         (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be replaced."),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
-        (["model=3"], "Config group override must be a string", "In model=3: Config group override must be a string"),
-        (["model=[a"], "no viable alternative at input '[a'", "In model=[a: no viable alternative at input '[a'"),
+        (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
+        (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
     ],
 )
 def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(

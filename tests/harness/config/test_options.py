@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from harness.config.options import known_targets, relocated
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.config.options import conf_dir, known_targets, relocated
+from harness.runs.sweep import expand
 
 
 def test_no_two_classes_that_options_of_a_group_name_share_a_name() -> None:
@@ -32,3 +40,55 @@ def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
     targets = known_targets()
     assert targets["models.lstm.LSTMConfig"] == "model"
     assert "os.system" not in targets
+
+
+def test_every_group_takes_a_yaml_file_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    groups = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "tracking", "evals")
+    picks = [f"{group}={f'[./{group} (1).yaml]' if group == 'evals' else f'./{group} (1).yaml'}" for group in groups]
+    defaults = yaml.safe_load((conf_dir() / "config.yaml").read_text())["defaults"]
+    for group in groups:
+        picked = next(item[group] for item in defaults if isinstance(item, dict) and group in item)
+        picked = picked[0] if isinstance(picked, list) else picked
+        Path(f"{group} (1).yaml").write_text((conf_dir() / group / f"{picked}.yaml").read_text())
+    usual, config = compose(["evals=[perplexity]"]), compose(picks)
+    assert config["names"] == {group: f"{group} (1)" for group in groups if group != "evals"}
+    assert config["evals"] == {"evals (1)": usual["evals"]["perplexity"]}
+    for group in set(groups) - {"evals"}:
+        assert config[group] == usual[group], group
+
+
+def test_an_experiment_of_one_s_own_sweeps_and_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("qa.yaml").write_text((conf_dir() / "format" / "play.yaml").read_text().replace('":"', '">"'))
+    Path("mine.yaml").write_text(
+        "defaults: [{override /format: ./qa.yaml}]\nbudget: {tokens: 7}\n"
+        "hydra: {sweeper: {params: {model: 'uniform,unigram'}}}\n"
+    )
+    jobs = expand(["experiment=mine.yaml"])
+    assert jobs == [[f"model={model}", "experiment=mine.yaml"] for model in ("uniform", "unigram")]
+    config = compose(jobs[1])
+    assert (config["format"]["after_name"], config["budget"]["tokens"]) == (">", 7)
+    assert (config["names"]["format"], config["names"]["model"], config["experiment_name"]) == ("qa", "unigram", "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("a: [", "not valid YAML"),
+        ("- a", "holds no keys"),
+        ("defaults: [{override /data: chat}]", "In format=./own.yaml"),
+    ],
+)
+def test_a_file_that_is_no_option_is_refused_by_its_name(
+    text: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("own.yaml").write_text(text)
+    with pytest.raises(UserError, match=message) as refused:
+        compose(["format=./own.yaml"])
+    assert "own.yaml" in str(refused.value)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.runs.settings import typed
+from harness.runs.settings import check_light, typed
+from tests.commands import environment
+from tests.conftest import ROOT
 
 
 def test_members_are_other_options_of_model() -> None:
@@ -99,3 +103,55 @@ def test_an_eval_whose_code_fails_is_kept_apart_with_what_it_says(tmp_path: Path
     settings = typed(compose([f"evals=[perplexity,'{tmp_path / 'mine.py'}']"]))
     assert list(settings.evals) == ["perplexity"]
     assert "not today" in str(settings.broken_evals["mine"])
+
+
+# A wrong value of every kind of setting whose class needs no heavy library, and what the message says.
+WRONG = {
+    "seed=x": "it must be a whole number",
+    "seed=-1": "is negative",
+    "device=tpu": "Allowed: auto, cpu",
+    "experiment_name=a/b": "cannot name a folder",
+    "results_dir=5": "it must be text",
+    "results_dir=README.md": "README.md is a file",
+    "results_dir=README.md/below": "README.md is a file",
+    "budget.tokens=-5": "it must be above 0",
+    "budget.tokens=2M": "Write it as 2e6",
+    "budget.tokens=1.5k": "Write it as 1.5e3",
+    "budget.seconds=0": "it must be above 0",
+    "training.batch_tokens=0": "it must be 1 or more",
+    "tracking.mode=on": "it must be one of offline",
+    "tracking.max_samples=-1": "must be 0 or more",
+    "format.before_name=5": "it must be text",
+    "tokenizer.speaker_tokens=7": "it must be true or false",
+}
+
+
+@pytest.mark.parametrize(("override", "said"), WRONG.items())
+def test_a_wrong_value_is_named(override: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_light(compose([override]))
+
+
+REFUSES = """
+import sys
+from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.settings import typed
+
+for override in sys.argv[1:]:
+    try:
+        typed(compose([override]))
+    except UserError:
+        continue
+    sys.exit(f"{override} was not refused")
+assert not {"torch", "numba", "pandas", "scipy"} & sys.modules.keys(), sorted(sys.modules)
+"""
+
+
+def test_a_wrong_value_is_refused_before_heavy_libraries_are_imported() -> None:
+    subprocess.run([sys.executable, "-c", REFUSES, *WRONG], check=True, env=environment(), cwd=ROOT)
+
+
+@pytest.mark.parametrize(("written", "number"), [("2e6", 2_000_000), ("2_000_000", 2_000_000), ("3", 3)])
+def test_a_number_of_tokens_may_be_written_short(written: str, number: int) -> None:
+    assert typed(compose([f"budget.tokens={written}"])).budget.tokens == number

@@ -1,4 +1,4 @@
-"""Sweeps whose jobs run in other processes: what became of them is read from their records."""
+"""Settings for some runs of a sweep; what became of the runs that other processes did."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from harness.common.errors import UserError
+from harness.config.options import GROUPS, option, options
+from harness.runs.sweep import expand, sweep
 from tests.commands import bakeoff
 from tests.conftest import ROOT
 
@@ -15,7 +20,6 @@ SWEEP = (
     "hydra/launcher=forking",
     "data=chatterbot",
     "tracking=none",
-    "budget.tokens=2000",
     "evals=[arithmetic]",
     "evals.arithmetic.num_samples=2",
 )
@@ -28,7 +32,7 @@ def statuses(folder: Path) -> list[str]:
 
 
 def test_a_sweep_in_other_processes_ends_with_status_0_where_all_its_runs_are_complete(tmp_path: Path) -> None:
-    done = bakeoff(tmp_path, *SWEEP, "model=unigram,bigram", **PATHS)
+    done = bakeoff(tmp_path, *SWEEP, "budget.tokens=2000", "model=unigram,bigram", **PATHS)
     assert statuses(tmp_path) == ["complete", "complete"]
     assert "2 complete" in done.stdout
 
@@ -42,6 +46,51 @@ def test_a_run_that_failed_in_another_process_is_status_1(tmp_path: Path) -> Non
 
 def test_a_run_that_another_process_never_finished_is_status_1(tmp_path: Path) -> None:
     # the second needs more parameters than it may have, which is found out when it is fitted
-    done = bakeoff(tmp_path, *SWEEP, "model=unigram,lstm", "budget.num_params=300", status=1, **PATHS)
+    done = bakeoff(
+        tmp_path, *SWEEP, "budget.tokens=2000", "model=unigram,lstm", "budget.num_params=300", status=1, **PATHS
+    )
     assert statuses(tmp_path) == ["complete"]
     assert "1 not finished" in done.stdout
+
+
+def test_a_family_s_own_options_are_set_in_its_runs_alone() -> None:
+    assert expand(["model=ngram,lstm", "model.ngram.order=2,3", "seed=0,1", "model.lstm.d_model=8"]) == [
+        ["model=ngram", "seed=0", "model.order=2"],
+        ["model=ngram", "seed=0", "model.order=3"],
+        ["model=ngram", "seed=1", "model.order=2"],
+        ["model=ngram", "seed=1", "model.order=3"],
+        ["model=lstm", "seed=0", "model.d_model=8"],
+        ["model=lstm", "seed=1", "model.d_model=8"],
+    ]
+
+
+def test_options_of_one_s_own_families_and_strategies_reach_the_settings() -> None:
+    swept = ["model=uniform,ngram", "model.ngram.order=2", "decoding=greedy,top_p"]
+    jobs = sweep([*swept, "decoding.top_p.transforms.top_p.p=0.25"]).jobs
+    seen = [
+        (job.settings.resolved["model"].get("order"), "top_p" in job.settings.resolved["decoding"]["transforms"])
+        for job in jobs
+    ]
+    assert seen == [(None, False), (None, True), (2, False), (2, True)]
+    assert jobs[1].settings.resolved["decoding"]["transforms"]["top_p"]["p"] == 0.25
+
+
+def test_options_of_a_family_that_is_not_in_the_sweep_are_refused() -> None:
+    with pytest.raises(UserError, match=r"model.order of model=gru is for none of the runs"):
+        expand(["model=ngram,lstm", "model.gru.order=5"])
+
+
+def test_a_launcher_in_other_processes_refuses_them(tmp_path: Path) -> None:
+    done = bakeoff(tmp_path, *SWEEP, "model=unigram,ngram", "model.ngram.order=2", status=2, **PATHS)
+    assert "model.ngram.order=2 is for some runs of the sweep" in done.stderr
+
+
+def test_no_option_has_a_key_that_is_named_like_an_option_of_its_group() -> None:
+    clashes = {
+        (group, name, key)
+        for group in set(GROUPS) - {"evals", "experiment"}
+        for name in options(group)
+        for key in option(group, name).content
+        if key in options(group)
+    }
+    assert not clashes

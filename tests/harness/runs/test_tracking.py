@@ -16,7 +16,7 @@ from harness.runs.tracking import Mirror, Tracking
 from tests.commands import bakeoff, command, environment
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import write_fake_results
-from tests.harness.small_run import SMALL, only_run
+from tests.harness.small_run import MIRRORED, only_run
 
 RUN = ("data=chatterbot", "model=unigram", "evals=[perplexity]")
 WAITS = """
@@ -84,7 +84,7 @@ def test_trouble_in_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path,
     if trouble == "unwritable":
         (tmp_path / "results").mkdir()
         (tmp_path / "results" / "wandb").write_text("a file where the folder should be")
-    overrides = (*SMALL, "model=unigram", "tracking=wandb", "tracking.timeout_seconds=3")
+    overrides = (*MIRRORED, "model=unigram", "tracking.timeout_seconds=3")
     done = bakeoff(tmp_path, "run", *overrides, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert done.stderr.count("wandb:") == 1
     record = json.loads((only_run(tmp_path) / "run.json").read_text())

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from tests.commands import bakeoff
-from tests.harness.small_run import SMALL, only_run
+from tests.harness.small_run import MIRRORED, only_run
 
 
 def test_the_mirror_holds_the_run_offline(tmp_path: Path) -> None:
-    bakeoff(tmp_path, "run", *SMALL, "model=bigram", "tracking=wandb")
+    bakeoff(tmp_path, "run", *MIRRORED, "model=bigram")
     record = json.loads((only_run(tmp_path) / "run.json").read_text())
     assert record["wandb"]["mode"] == "offline"
     assert "warning" not in record["wandb"]

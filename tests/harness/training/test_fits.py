@@ -167,7 +167,8 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
         "evals.turn_taking.num_samples=3",
         "evals.turn_ends.num_samples=3",
     ]
-    done = bakeoff(home, "run", *SMALL, *few, *picked, HOME=str(home))
+    settings = dict(override.split("=", 1) for override in (*SMALL, *few, *picked))
+    done = bakeoff(home, "run", *(f"{key}={value}" for key, value in settings.items()), HOME=str(home))
     assert "Loading weights" not in done.stderr
     record = json.loads((only_run(home) / "run.json").read_text())
     assert record["status"] == "complete"

@@ -1,0 +1,102 @@
+"""What a user types after a command, made ready for Hydra's grammar.
+
+Any path or text that a shell can pass is a value: what Hydra's grammar can't read is quoted here. A value that it can
+read keeps its meaning there: numbers, null, lists, dicts, sweeps, quoted text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from harness.common.errors import UserError, closest
+from harness.config.options import GROUPS, options, quoted
+
+
+def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
+    """The overrides with every value quoted that Hydra's grammar can't read. Those that it can read stay as they are.
+
+    sweeps: whether a comma separates values. UserError for a word without '='.
+    """
+    return [_readable(override, sweeps) for override in overrides]
+
+
+def refuse_repeated(overrides: Sequence[str]) -> None:
+    """UserError where one key is set twice."""
+    first: dict[str, str] = {}
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+")
+        if key in first:
+            raise UserError(f"{key} is set twice: {first[key]} and {override}. Leave one of them out.")
+        first[key] = override
+
+
+def refuse_sweeps(overrides: Sequence[str]) -> None:
+    """UserError where a key has several values, which only a sweep allows."""
+    from harness.config.hydra_compose import is_sweep
+
+    for override in overrides:
+        if is_sweep(override):
+            key, _, value = override.partition("=")
+            raise UserError(
+                f"{override} gives {key} several values. For one run with each of them: bakeoff run -m {override}. For "
+                f"a list: '{key}=[{value}]'. For one text with commas, quotes of its own: \"{key}='{value}'\"."
+            )
+
+
+def _readable(override: str, sweeps: bool) -> str:
+    from harness.config.hydra_compose import parses
+
+    if parses(override):
+        return override
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise UserError(_no_equals(override))
+    if sweeps:
+        return f"{key}={','.join(_value(part) for part in _split(value))}"
+    return f"{key}={_value(value)}"
+
+
+def _value(value: str) -> str:
+    """A value, quoted where the grammar can't read it; in a list, each item of its own."""
+    from harness.config.hydra_compose import parses
+
+    if parses(f"key={value}"):
+        return value
+    if value.startswith("[") and value.endswith("]"):
+        listed = f"[{','.join(_value(item) for item in _split(value[1:-1]))}]"
+        if parses(f"key={listed}"):
+            return listed
+    return quoted(os.path.expanduser(value) if value.startswith("~/") else value)
+
+
+def _split(text: str) -> list[str]:
+    """A text at its commas, but for those in brackets or quotes."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if character == "," and not depth and not quote:
+            parts.append("")
+            continue
+        parts[-1] += character
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"" and parts[-1] == character:
+            quote = character
+        else:
+            depth += (character in "[{(") - (character in "]})")
+    return [part.strip() for part in parts] if depth == 0 and not quote else [text]
+
+
+def _no_equals(word: str) -> str:
+    near = [f"{group}={word}" for group in GROUPS if word in options(group)]
+    if near:
+        suggestion = f" Did you mean {' or '.join(near)}?"
+    else:
+        named = {name: f"{group}={name}" for group in GROUPS for name in options(group)}
+        suggestion = closest(word, {*named, *GROUPS})
+        for name, pick in named.items():
+            suggestion = suggestion.replace(f"'{name}'", pick)
+    return (
+        f"{word!r} is not group=option or key=value.{suggestion} Write it as model=lstm or seed=1. "
+        "`bakeoff list models` shows what model= accepts; so for the other groups."
+    )
