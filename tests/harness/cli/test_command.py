@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+import pytest
+
 from harness.cli.command import add_decoding, add_plugins, add_run
 
 
