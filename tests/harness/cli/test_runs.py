@@ -172,3 +172,38 @@ def test_runs_are_mirrored_later(
     for words, said in ((["tracking.mode=online"], "name at least one run"), (["@latest", "seed=1"], "seed=1 says no")):
         assert status_of(["mirror", *words]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("[red]r", "[red]r"), ("r\x1b[2J", "r\\x1b[2J"), ("r\u202eu", "r\\u202eu"), ("r\rs", "r\\x0ds")],
+)
+def test_names_from_another_s_results_folder_are_shown_as_they_are_and_control_nothing(
+    name: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    run = tmp_path / "experiment" / name
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("[1, 2]")
+    assert status_of(["list", "runs", "--results", str(tmp_path)]) == 0
+    listed = capsys.readouterr().out
+    [line] = [line for line in listed.splitlines() if "experiment " in line and "damaged" in line]
+    assert line.split()[:3] == [shown, "experiment", "damaged"]
+    assert not {"\x1b", "\r", "\u202e"} & set(listed)
+
+
+def test_a_status_that_looks_like_markup_is_shown_as_it_is(
+    uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    run = tmp_path / "experiment" / "run"
+    run.mkdir(parents=True)
+    record = json.loads((only_run(uninterrupted) / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "status": "[/nope]"}))
+    assert status_of(["list", "runs", "--results", str(tmp_path)]) == 0
+    assert "[/nope]" in capsys.readouterr().out
+
+
+def test_a_message_that_repeats_control_characters_spells_them_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["list", "runs", "--results", "no\x1b[2Jwhere"]) == 2
+    assert "no\\x1b[2Jwhere" in capsys.readouterr().err
