@@ -40,6 +40,7 @@ NOT_RUN = {
 NUM_TOKENS = 1500
 SMALL_EVALS = {"num_samples": 2, "max_documents": 2, "max_new_tokens": 4}
 TEXT = "It was the best of times, it was the worst of times. It was the age of wisdom.\n"
+ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-0.5\tthe\n\n\\end\\\n"
 SHOWN_FILES = {"shouting.py": "docs/plugins.md"}
 """Files whose content a page shows, in its only block of Python."""
 
@@ -103,12 +104,13 @@ def main_job(cache: Path, smaller: None, tmp_path_factory: pytest.TempPathFactor
     for name in "abcdef":
         (folder / "novels" / f"{name}.txt").write_text(TEXT.replace("times", f"times {name}") * 20)
     (folder / "my.txt").write_text(TEXT)
-    chats = ['{"message": "Human: Hello\\n\\nAssistant: Good morning."}'] * 20
+    chats = [f'{{"message": "Human: {n}?\\n\\nAssistant: It is {n}.\\n\\nHuman: Thanks"}}' for n in range(30)]
     (folder / "chats.jsonl").write_text("\n".join(chats))
     (folder / "tasks").mkdir()
     write_tasks(folder / "tasks")
     task = (folder / "tasks" / "toy_written.yaml").read_text().replace("task: toy_written", "task: mine")
     (folder / "tasks" / "mine.yaml").write_text(task)
+    (folder / "theirs.arpa").write_text(ARPA)
     gpt2 = write_tokenizer(folder / "models" / "gpt2", [problem["context"] for problem in SUMS])
     write_gpt2(gpt2, vocab_size=300, start_token=0)
     for name, page in SHOWN_FILES.items():

@@ -67,7 +67,9 @@ def _chosen(folders: Sequence[Path], choice: str) -> Path:
         if metric.metric == LADDER_METRIC and metric.value is not None
     ]
     texts = {record.data.get("fingerprint") for _, record, _ in measured}
-    if len(texts) != 1:
+    if not measured:
+        raise UserError(f"{choice} takes the run with the fewest bits per byte, and none of these runs measured them.")
+    if len(texts) > 1:
         raise UserError(
             f"{choice} takes the run with the fewest bits per byte of one text, but these runs have measured them on "
             f"{len(texts)} texts. Name an experiment, as families/{choice}, or a run."

@@ -28,7 +28,7 @@ from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import find_fit
+from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord, check_run
@@ -87,6 +87,11 @@ def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
     folders: dict[str, Path] = {}
 
     def fit_id_of(name: str) -> str:
+        if name.rpartition("/")[2] in (LATEST, BEST):
+            run = find_run(name, settings.results_dir)
+            raise UserError(
+                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
+            )
         folder = find_fit(name, settings.results_dir)
         folders[folder.name] = folder
         return folder.name

@@ -86,6 +86,10 @@ def test_the_best_of_several_texts_is_refused_and_the_latest_of_none(record: Run
     (tmp_path / "first" / "begun" / "config.yaml").write_text("")
     with pytest.raises(UserError, match="@latest: none of the 1 runs is finished"):
         find_run("@latest", tmp_path)
+    (tmp_path / "first" / "c").mkdir()
+    replace(record, run_id="c", metrics=[]).write(tmp_path / "first" / "c")
+    with pytest.raises(UserError, match="none of these runs measured them"):
+        find_run("@best", tmp_path)
     for name in ("a", "b"):
         (tmp_path / "first" / name).mkdir()
         replace(record, run_id=name, data={**record.data, "fingerprint": name}).write(tmp_path / "first" / name)

@@ -103,6 +103,13 @@ def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> Non
         done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
+def test_a_setting_names_a_run_for_good(first: Path) -> None:
+    results = first.parent.parent
+    for name in ("@latest", f"{first.parent.name}/@latest"):
+        with pytest.raises(UserError, match=rf"{name} can't be a setting.* It is {first.name} now"):
+            done(results, *NGRAM, f"training.continue_from={name}")
+
+
 def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -> None:
     here, folder = done(tmp_path / "results", *DRAFTED, f"decoding.search.draft={first}")
     beside, beside_folder = done(first.parent.parent, *DRAFTED, f"decoding.search.draft={first.name}")
