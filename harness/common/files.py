@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from harness.common.errors import UserError
-
 _SUFFIX = ".tmp"
 
 
@@ -70,17 +68,9 @@ def append_bytes(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they aren't there, and flush the ones that they are listed in.
-
-    UserError where no folder can be there: a file is in the way, or the file system takes none, as /proc.
-    """
+    """Make a folder and those above it, where they aren't there, and flush the ones that they are listed in."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(
-            f"the folder {folder} can't be made ({error.strerror}: {error.filename}). Name another one."
-        ) from None
+    folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         _flush(path.parent)
 

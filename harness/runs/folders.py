@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
+from harness.common.errors import UserError
 from harness.common.files import make_folder, remove_leftovers, write_bytes
 from harness.common.results_folder import CONFIG_FILE, LOG_FILE, ResultsFolder
 from harness.common.visible import visible
@@ -29,8 +30,16 @@ def now() -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a run's folder; another process that does the same run waits, and then finds it done."""
-    make_folder(folder)
+    """Hold a run's folder; another process that does the same run waits, and then finds it done.
+
+    UserError where no folder can be there: a file is in the way, or the file system takes none, as /proc.
+    """
+    try:
+        make_folder(folder)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"the folder {folder} can't be made ({error.strerror}: {error.filename}). Name another results_dir."
+        ) from None
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -145,8 +145,9 @@ class HFTokenizerSettings(TokenizerSettings):
             )
         object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
         if not (Path(self.path) / TOKENIZER_FILE).is_file():
+            missing = f"no {TOKENIZER_FILE} in it" if Path(self.path).is_dir() else "no such folder"
             raise ValueError(
-                f"tokenizer.path={self.path} holds no {TOKENIZER_FILE}. Name the folder of a transformers model that "
+                f"tokenizer.path={self.path} can't be used ({missing}). Name the folder of a transformers model that "
                 "has one; of an older one, load the tokenizer there and write it with save_pretrained."
             )
 

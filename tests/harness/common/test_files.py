@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.common.errors import UserError
 from harness.common.files import (
     append_bytes,
-    make_folder,
     move_into_place,
     remove_leftovers,
     write_bytes,
@@ -142,13 +140,3 @@ def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path: Path) ->
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"file", ".lock"}
     assert (tmp_path / "file").read_bytes() == b"content and more"
-
-
-@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/none/below"])
-def test_a_folder_where_none_can_be_is_the_user_s_error(
-    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_text("text")
-    with pytest.raises(UserError, match=rf"the folder {folder} can't be made .* Name another one"):
-        make_folder(Path(folder))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.record import RunRecord
@@ -108,3 +109,14 @@ def test_a_failed_run_and_one_that_nobody_tracks_are_not_mirrored(plan: Any, sta
     assert finish(plan, record, mirror).wandb == {"mode": mode, "run_id": None, "url": None}
     assert mirror.heard == []
     assert RunRecord.read(plan.folder).status == status
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/none/below"])
+def test_a_folder_where_none_can_be_is_the_user_s_error(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("text")
+    with pytest.raises(UserError, match=rf"the folder {folder} can't be made .* Name another results_dir"):
+        with alone(Path(folder)):
+            pass

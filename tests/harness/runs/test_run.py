@@ -103,8 +103,9 @@ def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> Non
         done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
-def test_a_setting_names_a_run_for_good(first: Path) -> None:
-    results = first.parent.parent
+def test_a_setting_names_a_run_for_good(first: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(first, results / first.parent.name / first.name)
     for name in ("@latest", f"{first.parent.name}/@latest"):
         with pytest.raises(UserError, match=rf"{name} can't be a setting.* It is {first.name} now"):
             done(results, *NGRAM, f"training.continue_from={name}")

@@ -219,7 +219,7 @@ def _no_tokenizer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (shutil.rmtree, ("model.path=", "no such folder", "save_pretrained")),
+        (shutil.rmtree, ("tokenizer.path=", "no such folder", "save_pretrained")),
         (_no_config, ("model.path=", "config.json")),
         (_only_pickled, ("pytorch_model.bin", "can hold code", "save_pretrained")),
         (_no_vocab_size, ("can't be read by transformers",)),
