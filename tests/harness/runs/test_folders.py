@@ -117,6 +117,6 @@ def test_a_folder_where_none_can_be_is_the_user_s_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("text")
-    with pytest.raises(UserError, match=rf"the folder {folder} can't be made .* Name another results_dir"):
-        with alone(Path(folder)):
-            pass
+    said = rf"the folder {folder} can't be made .* Name another results_dir"
+    with pytest.raises(UserError, match=said), alone(Path(folder)):
+        pass

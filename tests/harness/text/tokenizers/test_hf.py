@@ -168,7 +168,7 @@ def test_where_the_tokenizer_names_none_the_model_s_configuration_does(folder: P
 
 def test_a_folder_without_a_tokenizer_is_refused_when_it_is_named(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(ValueError, match=r"holds no tokenizer\.json.*save_pretrained"):
+    with pytest.raises(ValueError, match=r"no tokenizer\.json in it.*save_pretrained"):
         HFTokenizerSettings(str(folder))
     with pytest.raises(ValueError, match="path is empty"):
         HFTokenizerSettings()
