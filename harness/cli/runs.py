@@ -155,9 +155,7 @@ def rescore(arguments: Namespace) -> int:
     from harness.runs.tracking import Mirror
 
     with Mirror() as mirror:
-        record = rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror)
-        _print_notes(record)
-        return _outcome(record)
+        return _outcome(rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror))
 
 
 def _mirror_arguments(parser: ArgumentParser) -> None:
@@ -251,18 +249,12 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.run import plan, run
 
-    record = run(plan(settings, prepared), mirror)
-    _print_notes(record)
-    return record
-
-
-def _print_notes(record: RunRecord) -> None:
-    for note in record.notes:
-        say(f"note on {record.run_id}: {note}.")
+    return run(plan(settings, prepared), mirror)
 
 
 def _outcome(record: RunRecord) -> int:
     """Say what a run found; the exit status."""
+    _print_notes([record])
     say(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
     return 0 if record.status == "complete" else 1
@@ -270,17 +262,21 @@ def _outcome(record: RunRecord) -> int:
 
 def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     """Do the runs of a sweep; the exit status. files: plugin files that the user named beside the overrides."""
+    from harness.runs.folders import now
     from harness.training.workshop import Prepared
 
     prepared = Prepared()
     records: list[RunRecord | None] = []
     if sweep.runs_here:
-        began = time.time()
+        seconds: list[float] = []  # of the runs that were not done before
         try:
             for job in sweep.jobs:
-                log.info("%s", _progress(len(records), len(sweep.jobs), time.time() - began))
+                log.info("%s", _progress(len(records), len(sweep.jobs), seconds))
+                began, began_at = time.monotonic(), now()
                 with _said_of(job.overrides):
-                    records.append(_do(job.settings, prepared, mirror))
+                    records.append(record := _do(job.settings, prepared, mirror))
+                if record.finished_at >= began_at:
+                    seconds.append(time.monotonic() - began)
         finally:  # also where somebody stops it
             _summarize(records, len(sweep.jobs))
     else:
@@ -295,10 +291,20 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     return 0 if records and all(record and record.status == "complete" for record in records) else 1
 
 
-def _progress(num_done: int, num_runs: int, seconds: float) -> str:
-    """As 'run 5 of 8, about 3 min left'."""
-    left = f", about {duration(seconds / num_done * (num_runs - num_done))} left" if num_done else ""
+def _progress(num_done: int, num_runs: int, seconds: Sequence[float]) -> str:
+    """As 'run 5 of 8, about 3 min left'. seconds: how long runs took so far."""
+    left = f", about {duration(sum(seconds) / len(seconds) * (num_runs - num_done))} left" if seconds else ""
     return f"run {num_done + 1} of {num_runs}{left}"
+
+
+def _print_notes(records: Sequence[RunRecord]) -> None:
+    """Print each note once, and which run it is on, or how many."""
+    runs_of: dict[str, list[str]] = {}
+    for record in records:
+        for note in record.notes:
+            runs_of.setdefault(note, []).append(record.run_id)
+    for note, runs in runs_of.items():
+        say(f"note on {runs[0] if len(runs) == 1 else f'{len(runs)} runs'}: {note}.")
 
 
 def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
@@ -318,6 +324,7 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
         )
         for record, of_run in zip(finished, shown, strict=True)
     ]
+    _print_notes(finished)
     if rows:
         say_table(("run", "status", *names.values()), rows, right=list(names.values()))
     counts = Counter(record.status for record in finished)

@@ -25,7 +25,7 @@ log = logging.getLogger("bakeoff")
 
 def now() -> str:
     """This moment as a record has it: ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 @contextmanager
