@@ -264,7 +264,7 @@ def _library() -> Any:
         from models.hf_parts import library
     except ImportError as error:
         raise Impossible(
-            f"model=hf needs the package transformers, which can't be imported ({error}). Install it with: pip install "
-            "'bakeoff[hf]'"
+            f"model=hf needs the package transformers, which can't be imported ({error}). In the folder of "
+            "bakeoff's source, install it with: pip install '.[hf]'"
         ) from None
     return library

@@ -124,9 +124,9 @@ def test_without_lm_eval_it_says_how_to_get_it(
     find_spec = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "lm_eval" else find_spec(name))
     assert lm_eval(results, tasks, "--tasks", "toy_sums") == 2
-    assert "pip install 'bakeoff[lm-eval]'" in capsys.readouterr().err
+    assert "pip install '.[lm-eval]'" in capsys.readouterr().err
     assert status_of(["run", *RUN[:2], "evals=[lm_eval]", "evals.lm_eval.tasks=[x]", f"results_dir={results}"]) == 2
-    assert "pip install 'bakeoff[lm-eval]'" in capsys.readouterr().err
+    assert "pip install '.[lm-eval]'" in capsys.readouterr().err
     assert status_of(["lm-eval", "--print-include-path"]) == 0
     assert capsys.readouterr().out.strip() == str(TASKS_FOLDER)
 
