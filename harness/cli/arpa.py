@@ -24,8 +24,6 @@ from harness.training.fits import Fit
 from models.checks import Impossible
 from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, read_arpa, write_arpa
 
-SUFFIX = ".arpa"
-
 
 def token_words(tokenizer: Tokenizer) -> list[str]:
     """A word for each token (V,), each its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """What stands between blanks that aren't quoted."""
+_ARPA_SUFFIX = ".arpa"
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -33,17 +35,19 @@ def _score_arguments(parser: ArgumentParser) -> None:
 
 def score(arguments: Namespace) -> int:
     """`bakeoff score`: how likely a fitted model finds any text."""
-    from harness.cli import arpa
-    from harness.cli import score_files as describing
-
-    if arguments.run.endswith(arpa.SUFFIX):
+    if arguments.run.endswith(_ARPA_SUFFIX):
         if arguments.per_token:
             raise UserError("--per-token is for runs: the tokens of an ARPA file are its words. Leave it out.")
-        found = arpa.score_files(Path(arguments.run), arguments.files)
+        from harness.cli import arpa
+
+        scored = arpa.score_files(Path(arguments.run), arguments.files)
     else:
-        found = describing.score_files(_fit(arguments), arguments.files, per_token=arguments.per_token)
+        fit = _fit(arguments)
+        from harness.cli import score_files
+
+        scored = score_files.score_files(fit, arguments.files, per_token=arguments.per_token)
     if arguments.json:
-        say_json(found)
+        say_json(scored)
         return 0
     numbers = ("bytes", "tokens", "nats", "bits/byte", "byte perplexity", "token perplexity")
     rows = [
@@ -57,12 +61,12 @@ def score(arguments: Namespace) -> int:
                 for name in ("bits_per_byte", "byte_perplexity", "token_perplexity")
             ),
         )
-        for row in [*found["files"], found["total"]]
+        for row in [*scored["files"], scored["total"]]
     ]
     say_table(("file", *numbers), rows, right=numbers)
-    if unknown := found["total"].get("unknown_words"):
+    if unknown := scored["total"].get("unknown_words"):
         say(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
-    for row in found["files"]:
+    for row in scored["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]
             say(f"{logprob:10.4f}  {json.dumps(token['text'], ensure_ascii=False)}")
@@ -96,11 +100,6 @@ def _complete_arguments(parser: ArgumentParser) -> None:
 
 def complete(arguments: Namespace) -> int:
     """`bakeoff complete`: what a fitted model writes after a prompt."""
-    import dataclasses
-
-    from harness.common.seeds import seed_of
-    from harness.completion.sequence import Completion, Prompt
-
     if not arguments.prompt:
         raise UserError(
             "the prompt '' is nothing to go on from. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
@@ -115,6 +114,9 @@ def complete(arguments: Namespace) -> int:
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html is for --explain: it names the page to write. Add --explain.")
     engine = _engine(arguments)
+    from harness.common.seeds import seed_of
+    from harness.completion.sequence import Completion, Prompt
+
     if arguments.explain:
         return _explain(engine, arguments)
     stop = tuple(map(unescaped, arguments.stop))
@@ -190,6 +192,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
+    _run(arguments)  # a wrong name is refused before more is imported
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -252,22 +255,27 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: a run's n-grams as an ARPA file."""
+    fit = _fit(arguments)
     from harness.cli.arpa import export
 
-    export(_fit(arguments), Path(arguments.file))
+    export(fit, Path(arguments.file))
     say(f"written: {arguments.file}")
     return 0
 
 
 def _fit(arguments: Namespace) -> Fit:
+    """The fit of the run that is asked for."""
     from harness.runs.lookup import find_fit
+
+    folder = find_fit(arguments.run, Path(arguments.results))  # a wrong name is refused before more is imported
     from harness.training.fits import load_fit, pick_device
 
-    return load_fit(find_fit(arguments.run, Path(arguments.results)), pick_device("auto"))
+    return load_fit(folder, pick_device("auto"))
 
 
 def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, decoding by the strategy that is asked for, else by the run's own."""
+    run = _run(arguments)  # a wrong name is refused before more is imported
     from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
     from harness.runs.lookup import find_fit
@@ -275,7 +283,6 @@ def _engine(arguments: Namespace) -> Engine:
     from harness.training.fits import load_fit, pick_device
     from harness.training.workshop import Workshop
 
-    run = _run(arguments)
     strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
     # runs that the strategy names are looked for beside this one
     workshop = Workshop(ResultsFolder.around(run), pick_device("auto"))

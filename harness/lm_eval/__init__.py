@@ -38,8 +38,8 @@ def prepare() -> None:
     """
     if importlib.util.find_spec("lm_eval") is None:
         raise UserError(
-            "this needs the package lm-eval, which isn't installed. In the folder of bakeoff's source, install it with: "
-            "pip install '.[lm-eval]'."
+            "this needs the package lm-eval, which isn't installed. In the folder of bakeoff's source, install it "
+            "with: pip install '.[lm-eval]'."
         )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", os.environ["HF_HUB_OFFLINE"])

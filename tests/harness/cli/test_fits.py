@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -187,3 +188,12 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     said = Fork(uninterrupted, "chat", name, "--max-new-tokens", "10", typed=b"hello\n/quit\n").done()
     assert said.returncode == 0
     assert "Assistant:" in said.stdout
+
+
+@pytest.mark.parametrize("words", [["complete", "nope", "x"], ["score", "nope", "x.txt"], ["chat", "nope"]])
+def test_a_run_that_is_not_there_is_refused_before_torch_is_loaded(words: list[str], tmp_path: Path) -> None:
+    code = f"import sys\nfrom harness.cli.main import status_of\nprint(status_of({words!r}), 'torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.stdout == "2 False\n"
+    assert "no run 'nope'" in done.stderr
