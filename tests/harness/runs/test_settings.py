@@ -140,15 +140,18 @@ def test_a_wrong_value_is_named(override: str, said: str) -> None:
 LIGHT_FILES = sorted(path for path in (ROOT / "conf/evals").glob("*.yaml") if path.stem != "generation")
 
 
+MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
+
+
 def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The settings with one value wrong: of a wrong type for every option, and -1 for every number."""
+    """The settings with one value wrong: of a wrong type for every option, and -1 for every number that can't be it."""
     for name, value in node.items():
         if name == "_target_":
             continue
         wrong: list[Any] = [5 if isinstance(value, str | list) else ["x"]]
         if isinstance(value, dict):
             wrong = list(wrong_nodes(value))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and name not in MAY_BE_NEGATIVE:
             wrong.append(-1)
         yield from ({**node, name: replacement} for replacement in wrong)
 
@@ -178,7 +181,9 @@ def test_a_wrong_value_is_refused_before_heavy_libraries_are_imported() -> None:
     parts = [
         {"evals": {path.stem: node}} for path in LIGHT_FILES for node in wrong_nodes(yaml.safe_load(path.read_text()))
     ]
-    assert len(parts) > 30
+    for path in (ROOT / "conf/decoding").glob("*.yaml"):
+        parts += [{"decoding": node} for node in wrong_nodes(yaml.safe_load(path.read_text()))]
+    assert len(parts) > 100
     cases = json.dumps([list(WRONG), parts])
     subprocess.run([sys.executable, "-c", REFUSES, cases], check=True, env=environment(), cwd=ROOT)
 
