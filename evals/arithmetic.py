@@ -15,9 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.common.options import check_least
 from harness.completion.sequence import Completion
@@ -31,6 +29,9 @@ from harness.text.data.arithmetic_problems import MAX_DIGITS, Operation, Problem
 from harness.text.data.arithmetic_wording import Style, Wording, count_problems_in_text
 from harness.text.data.corpus import Split
 from harness.text.numbers import majority
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def digit_accuracy(answer: Decimal | None, target: int) -> float:

@@ -17,9 +17,8 @@ import gzip
 import lzma
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
 import pyarrow
 
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
@@ -31,6 +30,9 @@ from harness.statistics.derived import shifted
 from harness.statistics.estimate import Estimate
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIZE = "compressed_bits_per_byte"
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Metric
@@ -23,6 +21,8 @@ from harness.scoring.answers import Likelihood
 from harness.text.utf8 import encode_utf8
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.lm_eval.questions import Questions, Response
 
 

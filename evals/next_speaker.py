@@ -16,10 +16,9 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from evals.conversation_parts import turns
 from evals.conversation_parts.speakers import FEWEST_SPEAKERS, Change, change, changes
@@ -33,6 +32,9 @@ from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript import Transcript
 from harness.text.transcript_format import TranscriptFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from harness.common.options import check_least
@@ -35,6 +34,9 @@ from harness.text.data.token_stream import token_stream
 from harness.text.tokenizers.token_sizes import token_sizes
 from harness.text.tokenizers.tokenizer import Ids, Tokenizer
 from harness.text.utf8 import encode_utf8
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Flags = NDArray[np.bool_]
 _FIRST_PLACES = 16

@@ -15,10 +15,9 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from evals.conversation_parts import turns
 from harness.common.options import check_least
@@ -33,6 +32,9 @@ from harness.statistics.intervals import mean
 from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Forecast = tuple[float, bool]
 """The probability of something, and whether it came."""

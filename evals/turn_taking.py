@@ -34,9 +34,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar
 
 from evals.conversation_parts import turns
 from harness.common.options import check_least
@@ -49,6 +47,9 @@ from harness.evaluation.rows import measured, slices_of
 from harness.statistics.intervals import median
 from harness.statistics.leave_one_out import jackknife
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_TURNS = "no turn that isn't empty ended in time"
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from harness.common.seeds import seed_of
 from harness.text.data.corpus import Corpus, Document
@@ -166,6 +165,8 @@ def length_distance(pairs: Sequence[tuple[float | None, float | None]]) -> float
     pairs: the length of a model's turn and of the real turn, None where one of them doesn't count; None without any of
     either.
     """
+    from scipy.stats import ks_2samp  # only where it is needed: settings are checked without scipy
+
     own, real = ([one for one in side if one is not None] for side in zip(*pairs, strict=True)) if pairs else ([], [])
     if not own or not real:
         return None

@@ -14,21 +14,26 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.common.errors import UserError
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Chooser, Rows, Sampler, Transform
 from harness.completion.sequence import Completion, Prompt, Writing
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
 from harness.text.tokenizers.tokenizer import Tokenizer
-from models.language_model import LanguageModel, State
-from models.normalised import normalised
 
-FindModel = Callable[[str], tuple[LanguageModel, Tokenizer]]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.language_model import LanguageModel, State
+else:
+    torch = LazyModule("torch")
+
+FindModel: TypeAlias = "Callable[[str], tuple[LanguageModel, Tokenizer]]"
 """Finds the model of another run, and its tokenizer, by name."""
 
 
@@ -151,6 +156,8 @@ class Engine:
     """How another run's model is found; searches call `other_model`."""
 
     def __post_init__(self) -> None:
+        from models.normalised import normalised  # imports torch
+
         object.__setattr__(self, "model", normalised(self.model))
 
     def complete(
@@ -168,6 +175,8 @@ class Engine:
         """The model of another run, normalised like the engine's own, and its tokenizer: for a search that needs one,
         such as speculative decoding."""
         model, tokenizer = self.find_model(name)
+        from models.normalised import normalised
+
         return normalised(model), tokenizer
 
     def encode(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:

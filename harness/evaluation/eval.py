@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
 from harness.common.errors import UserError
 from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score
@@ -25,6 +23,8 @@ from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from models.language_model import LanguageModel, ModelConfig
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from harness.evaluation.metric import Formula
 from harness.evaluation.requests import Sample, Score
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOTALS = ("nats", "num_tokens", "num_bytes")
 """The totals that every sample has in a column, beside its `values`."""
@@ -21,6 +23,8 @@ TOTALS = ("nats", "num_tokens", "num_bytes")
 
 def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.DataFrame:
     """One row a sample, in the columns of samples.parquet (run_id is added by the run)."""
+    import pandas as pd  # only where it is needed: settings are checked without pandas
+
     return pd.DataFrame(
         {
             "eval": pd.Series([name] * len(samples), dtype="str"),
@@ -67,6 +71,8 @@ def measures_of(rows: pd.DataFrame) -> list[str]:
 
 def measured(rows: pd.DataFrame, measure: str) -> pd.Series[float]:
     """One measure of every row, NaN where it is missing."""
+    import pandas as pd
+
     numbers = [number(parsed(values).get(measure)) for values in rows["values"]]
     return pd.Series(numbers, index=rows.index, dtype="float64")
 
@@ -78,6 +84,8 @@ def number(value: object) -> float:
 
 def counted(rows: pd.DataFrame, name: str) -> pd.Series[float]:
     """What a formula sums up: the measure of that name, or where no row has one, the column. NaN where missing."""
+    import pandas as pd
+
     if name in TOTALS and not any(name in parsed(values) for values in rows["values"]):
         return pd.Series(rows[name].to_numpy(dtype=np.float64, na_value=np.nan), index=rows.index)
     return measured(rows, name)
@@ -117,6 +125,8 @@ def parts_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _as_rows(rows: pd.DataFrame, parts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
     """The rows of these parts' samples, with the values and totals of the parts in place of the samples'."""
+    import pandas as pd
+
     samples = rows.loc[list(parts)]
     values = [json.dumps(part["values"]) for part in parts.values()]
     totals = {

@@ -91,13 +91,17 @@ def check_light(config: Mapping[str, Any]) -> None:
 
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
-    """Typed settings from a composed configuration. What imports heavy libraries is built last."""
+    """Typed settings from a composed configuration. What imports heavy libraries, the model, is built last."""
     check_light(config)
+    from harness.completion.engine import DecodingStrategy
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.training.budget import Budget
     from harness.training.settings import Training
+
+    decoding = build(config["decoding"], DecodingStrategy, "decoding")
+    evals, broken = built_evals(config)
     from harness.training.step_size import check_step
     from models.language_model import ModelConfig
 
@@ -105,10 +109,6 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     training = build(config["training"], Training, "training")
     budget = build(config["budget"], Budget, "budget")
     check_step(model, training, budget)
-    from harness.completion.engine import DecodingStrategy
-
-    decoding = build(config["decoding"], DecodingStrategy, "decoding")
-    evals, broken = built_evals(config)
     return RunSettings(
         model=model,
         tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]

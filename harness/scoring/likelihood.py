@@ -8,14 +8,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from harness.common.lazy import LazyModule
 from harness.scoring.answers import Likelihood, TokenScores
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
-from models.language_model import LanguageModel, State
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.language_model import LanguageModel, State
+else:
+    torch = LazyModule("torch")
 
 # A batch of documents has at most this many tokens, padding included.
 _TOKENS_A_BATCH = 1 << 17

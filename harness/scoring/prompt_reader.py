@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from models.language_model import LanguageModel, State
+from harness.common.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.language_model import LanguageModel, State
+else:
+    torch = LazyModule("torch")
+
 
 DEFAULT_BATCH_SIZE = 64
 """Sequences that are read or written side by side."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.statistics.estimate import CONFIDENCE, Estimate, Z
 
@@ -50,6 +49,8 @@ def mean_of_seeds(seeds: Sequence[Estimate], reason: str | None = None) -> Estim
     interval is Student's t of the first (S - 1 degrees of freedom) and normal of the second.
     """
     values = np.array([seed.value for seed in seeds], dtype=np.float64)
+    from scipy.special import stdtrit  # only where it is needed: settings are checked without scipy
+
     errors = np.array([seed.stderr or 0.0 for seed in seeds])
     between = float(values.std(ddof=1)) / math.sqrt(len(values))
     within = math.sqrt(float((errors**2).mean()))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.statistics.arrays import Clusters
 from harness.statistics.estimate import CONFIDENCE, Estimate, caution, no_interval
@@ -49,6 +48,8 @@ def jackknife(
     ]
     if None in without_one:
         return Estimate(value, n, n, reason="without one of its clusters there is no value: no interval")
+    from scipy.special import stdtrit  # only where it is needed: settings are checked without scipy
+
     spread = np.array(without_one, dtype=np.float64)
     num_clusters = len(spread)
     stderr = math.sqrt((num_clusters - 1) / num_clusters * float(((spread - spread.mean()) ** 2).sum()))

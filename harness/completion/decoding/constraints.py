@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import regex
-import torch
-from torch import Tensor
 
 from harness.common.escapes import EscapedText
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Rows, Transform
 from harness.completion.decoding.transforms import without
 from harness.text.tokenizers.detokenizer import Detokenizer
 from harness.text.tokenizers.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 _MAX_MASKS = 10_000
 

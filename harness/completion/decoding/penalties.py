@@ -7,12 +7,17 @@ their penalties to logits, whose zero is arbitrary, so the same repetition penal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Rows, Transform
 from harness.completion.decoding.transforms import without
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 
 @dataclass(frozen=True)

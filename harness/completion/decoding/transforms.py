@@ -8,12 +8,17 @@ those with the lowest ids, where transformers' depends on the sorting; and no tr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Rows, Transform
 from harness.scoring.answers import BITS_PER_NAT
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 
 class PlainTransform(Transform):

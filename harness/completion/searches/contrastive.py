@@ -12,15 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Chooser
 from harness.completion.engine import Engine, History, Search
 from harness.completion.sequence import Completion, Prompt
-from models.language_model import State
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.language_model import State
+else:
+    torch = LazyModule("torch")
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.common.errors import UserError
+from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Rows
 from harness.completion.engine import DecodingStrategy, Engine, History, Search
 from harness.completion.sequence import Completion, Prompt, Writing
 from harness.scoring.prompt_reader import PromptReader
-from models.language_model import LanguageModel, State
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.language_model import LanguageModel, State
+else:
+    torch = LazyModule("torch")
 
 
 class Tally(NamedTuple):
