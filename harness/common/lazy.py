@@ -11,7 +11,10 @@ from typing import Any
 
 
 class LazyModule(ModuleType):
-    """Stands for the module of that name, and imports it for the first attribute that is read."""
+    """Stands for the module of that name, and imports it for the first attribute that is read. An attribute that was
+    read once costs no more than the module's own, and stays what it was."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)
+        return value
