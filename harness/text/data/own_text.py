@@ -96,7 +96,7 @@ class Text(DataSource):
         first_of: dict[str, str] = {}
         empty, with_crlf, without_separator = [], [], []
         for file in files:
-            name = file.resolve().relative_to(root).as_posix()
+            name = _as_text(file.resolve().relative_to(root))
             read = read_texts(file, self.column, self.encoding, self.separator)
             texts = read.texts
             for i, text in enumerate(texts):
@@ -181,5 +181,10 @@ def _notes_on_copies(documents: Sequence[Document], splits: Mapping[Split, Seque
     return notes
 
 
+def _as_text(file: Path) -> str:
+    """A file's name, which need not be UTF-8: other bytes as "\\xe9"."""
+    return os.fsencode(file.as_posix()).decode("utf-8", "backslashreplace")
+
+
 def _some(files: Sequence[Path]) -> str:
-    return ", ".join(str(file) for file in files[:3]) + (", ..." if len(files) > 3 else "")
+    return ", ".join(_as_text(file) for file in files[:3]) + (", ..." if len(files) > 3 else "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,13 @@ def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
     held_out = [document.id[:2] for split in SPLITS[1:] for document in corpus.documents(split)]
     [note] = [note for note in corpus.notes if "near-copies" in note]
     assert note.startswith(f"{sum(name in train for name in held_out)} of {len(held_out)} documents")
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes(tmp_path: Path) -> None:
+    for number in range(40):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9%d.txt" % number)).write_text(f"Number {number}")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("")
+    corpus = Text(str(tmp_path)).load()
+    assert {document.id for _, document in corpus} == {f"caf\\xe9{number}.txt" for number in range(40)}
+    assert corpus.notes[0].startswith("1 empty files skipped")
+    assert corpus.notes[0].endswith("\\xff.txt)")
