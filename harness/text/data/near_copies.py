@@ -35,7 +35,11 @@ def count_near_copies(held_out: Sequence[str], train: Iterable[str]) -> int:
     for text in train:
         sketch = _sketch(text)
         shared = Counter(number for value in sketch.tolist() for number in holders.get(value, ()))
-        near |= {number for number in shared if number not in near and _resemblance(sketch, sketches[number]) >= _NEAR}
+        for number, count in shared.items():
+            # With fewer shared hashes the share can't be reached; that spares most comparisons.
+            enough = count >= _NEAR * max(len(sketch), len(sketches[number]))
+            if enough and number not in near and _resemblance(sketch, sketches[number]) >= _NEAR:
+                near.add(number)
     return len(near)
 
 
