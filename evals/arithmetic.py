@@ -3,7 +3,10 @@
 Training and test problems are disjoint by construction (a hash of the problem decides), and the run counts how many
 test problems occur in the training text all the same.
 
-`exact_match`: the first number of a completion is the answer; `answered`: there is one; `digit_accuracy`: share of its
+The answer is the first number of a completion that is no part of a problem: that of '12+7=19' is 19, '19/20' has none,
+'19 million' is not 19, 'minus 7' is -7, '19 cm' is 19 (`first_number` in harness/text/numbers.py).
+
+`exact_match`: the answer is right; `answered`: there is one; `digit_accuracy`: share of its
 digits that are right. `majority_of_5`, or of another number: the answer that most completions give is the right one
 (the first among equals; Wang et al. 2022). `target_greedy`: greedy decoding would write the target, as lm-eval's `acc`;
 `target_nats`: -ln of its probability. Beside them `chance`, that of guessing one of the answers there are, and
@@ -42,13 +45,14 @@ def digit_accuracy(answer: Decimal | None, target: int) -> float:
     """
     if answer is None or answer != answer.to_integral_value():
         return 0.0
-    ours, theirs = _places(int(answer)), _places(target)
+    ours, theirs = _places(answer), _places(Decimal(target))
     return sum(a == b for a, b in zip(ours, theirs, strict=False)) / max(len(ours), len(theirs))
 
 
-def _places(number: int) -> str:
-    """'-12' as '21-': units first, a minus as one more place."""
-    return str(number)[::-1]
+def _places(number: Decimal) -> str:
+    """'-12' as '21-': units first, a minus as one more place; a whole number of any length."""
+    digits = f"{number:f}".partition(".")[0].lstrip("-0") or "0"
+    return digits[::-1] + "-" * (number < 0)
 
 
 _MEANS = (
@@ -66,7 +70,7 @@ class Arithmetic(Eval):
     """Options of the arithmetic eval."""
 
     name: ClassVar[str] = "arithmetic"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     why_no_samples: ClassVar[str] = "there are no test problems of these operations and digits"
 
     num_samples: int = 300

@@ -10,7 +10,6 @@ same letters in what is said don't.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -36,10 +35,6 @@ QUESTIONS = (
     ("What is the name for me in this text?", 'In this text you are called "'),
 )
 """A human's one turn; and how the assistant's answer begins where it is begun."""
-_EMOTICON = re.compile(r"[:;=]['’]?-?[()\[\]{}]")
-_CLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»"}
-# Each of these opens and closes; the longest comes first, so that a fence is not taken for three of the next.
-_BOTH = ("```", "`", '"')
 
 
 @dataclass(frozen=True)
@@ -106,21 +101,8 @@ class FormatQuestions(Eval):
 
 def unfinished(turn: str) -> bool:
     """Whether a turn can't be meant to end where it does: after a colon or a comma, or within quotation marks, brackets
-    or code that it opened. Single quotation marks are apostrophes too often to tell, and faces are no brackets."""
-    text = turn.rstrip()
-    if text.endswith((":", ",")):
-        return True
-    for mark in _BOTH:
-        if text.count(mark) % 2:
-            return True
-        text = text.replace(mark, " ") if mark == "```" else text
-    open_: list[str] = []
-    for character in _EMOTICON.sub(" ", text):
-        if character in _CLOSING:
-            open_.append(_CLOSING[character])
-        elif open_ and character == open_[-1]:
-            open_.pop()
-    return bool(open_)
+    or code that it opened."""
+    return turn.rstrip().endswith((":", ",")) or turns.left_open(turn)
 
 
 def label_token(form: TranscriptFormat, tokenizer: Tokenizer) -> int | None:

@@ -12,11 +12,12 @@ Of the stopped reply:
 not overused. A reply is overused if the model gives it to more than one prompt in twenty (and to two or more), and to
 more than twice as many as people do. So whoever says one thing to everybody, repeats what was said, says nothing or
 never stops gets next to nothing.
-`handed_back`: the share that ended with the text that hands over. `ended_by_end_token`: the share that ended because
-the model ended the document. All others ran on until there was no more room.
+`handed_back`: the share that ended with the text that hands over, and not within quotation marks, brackets or code
+that the reply had opened: there it quoted that text, and was cut by its own words. `ended_by_end_token`: the share that
+ended because the model ended the document. All others ran on until there was no more room.
 `within_reason`: of those handed back, the share no shorter than the 5th and no longer than the 95th percentile of real
 turns, in characters, without the white space around them.
-`empty_turn`: nothing can be seen of it. `echoed`: it says again a turn of the prompt.
+`empty_turn`: nothing can be seen of it. `echoed`: it says again a turn of the prompt, to one character in ten.
 `same_reply`: the share of the most frequent reply.
 `ended_in_mid_word`: of turns handed back with something in them, the share that end with letters that are no word of
 the data set. `turn_tokens`: their median length; `turn_tokens_distance`: how far the lengths of those within reason are
@@ -59,7 +60,7 @@ class TurnTaking(Eval):
     """Options of the turn-taking eval."""
 
     name: ClassVar[str] = "turn_taking"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("took_its_turn"),
@@ -117,7 +118,7 @@ class TurnTaking(Eval):
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
         stopped, free = (answer for answer in answers if isinstance(answer, Completion))
         form, encode = material.corpus.chat_format, material.tokenizer.encode
-        handed_back = stopped.stop_text == form.stop_text(HUMAN)
+        handed_back = stopped.stop_text == form.stop_text(HUMAN) and not turns.left_open(stopped.text)
         turn = turns.own_turn(form, stopped.text)
         *history, _ = form.parse(sample.prompt).turns
         is_turn = handed_back and not turns.is_empty(turn)

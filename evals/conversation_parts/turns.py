@@ -5,6 +5,7 @@ Pure functions over a corpus and over texts.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import itertools
 import re
@@ -21,6 +22,20 @@ from harness.text.transcript_format import TranscriptFormat
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _LAST_WORD = re.compile(r"\w+(?:['’]\w+)*\Z")
+_HUMANS = ("human", "user")
+_TALKERS = (*_HUMANS, "assistant", "system", "ai", "bot")
+# Capitalised words with a colon that open a paragraph, and name nobody.
+_HEADINGS = (
+    "Also", "Answer", "Because", "But", "Caution", "Conclusion", "Edit", "Example", "Examples", "First", "Hint",
+    "However", "Important", "Finally", "Nb", "No", "Note", "Notes", "Or", "Ps", "Question", "Reason", "Remember",
+    "Result", "Second", "Solution", "Source", "Step", "Summary", "Third", "Tip", "Tips", "Warning", "Well", "Yes",
+)  # fmt: skip
+_NEAR = 0.9
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_EMOTICON = re.compile(r"[:;=]['’]?-?[()\[\]{}]")
+_CLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»"}
+# Each of these opens and closes; the longest comes first, so that a fence is not taken for three of the next.
+_BOTH = ("```", "`", '"')
 
 
 def conversations(
@@ -88,30 +103,72 @@ def own_turn(form: TranscriptFormat, completion: str) -> str:
     return completion if boundary is None else completion[: boundary.start()]
 
 
+def left_open(turn: str) -> bool:
+    """Whether a turn ends within quotation marks, brackets or code that it opened. Single quotation marks are
+    apostrophes too often to tell, and faces are no brackets."""
+    text = turn
+    for mark in _BOTH:
+        if text.count(mark) % 2:
+            return True
+        text = text.replace(mark, " ") if mark == "```" else text
+    open_: list[str] = []
+    for character in _EMOTICON.sub(" ", text):
+        if character in _CLOSING:
+            open_.append(_CLOSING[character])
+        elif open_ and character == open_[-1]:
+            open_.pop()
+    return bool(open_)
+
+
 def free_run_measures(continuation: str, form: TranscriptFormat) -> dict[str, float | None]:
     """What a free run after the assistant's label did with the labels; None where it wrote none to judge by.
 
-    wrote_for_the_other: it wrote a line of the human's. alternation: share of its turn changes that went to another
-    speaker. wellformed_labels: share of what looks like a label, where one may stand, that is a label of this format
-    (where anyone may speak: of one of the two).
+    wrote_for_the_other: it wrote a line of the human's, whether under this format's label or as 'human' or 'user' in
+    any case. alternation: share of its turn changes that went to another speaker. wellformed_labels: share of what
+    looks like a label, where one may stand, that is a label of this format (where anyone may speak: of one of the two).
     """
     turns = form.reply(ASSISTANT, continuation)
     changes = [before.speaker != after.speaker for before, after in itertools.pairwise(turns)]
     known = {form.label(speaker) for speaker in form.speakers or (HUMAN, ASSISTANT)}
-    boundaries = form.boundaries(label_like(form)).finditer(continuation)
-    labels = [boundary["label"] in known for boundary in boundaries if boundary["label"] is not None]
+    labels, wrote_for_the_other = [], False
+    boundaries = list(form.boundaries(label_like(form)).finditer(continuation))
+    ends = [*(boundary.start() for boundary in boundaries[1:]), len(continuation)]
+    for boundary, end in zip(boundaries, ends, strict=False):  # without a boundary there is nothing to end
+        label = boundary["label"]
+        if label is not None:
+            labels.append(label in known)
+            says_something = bool(continuation[boundary.end() : end].strip())
+            wrote_for_the_other |= _names_the_human(label, form) and says_something
     return {
-        "wrote_for_the_other": any(turn.speaker == HUMAN and turn.text.strip() for turn in turns),
+        "wrote_for_the_other": wrote_for_the_other,
         "alternation": float(np.mean(changes)) if changes else None,
         "wellformed_labels": float(np.mean(labels)) if labels else None,
     }
 
 
+def _names_the_human(label: str, form: TranscriptFormat) -> bool:
+    name = label[len(form.before_name) : len(label) - len(form.after_name)].strip()
+    return label == form.label(HUMAN) or name.casefold() in _HUMANS
+
+
 def label_like(form: TranscriptFormat) -> str:
-    """What looks like a label of a format, whoever it names, as a regular expression."""
-    closing = re.escape(form.after_name[:1])
-    name = rf"[^\s{closing}][^\n{closing}]{{0,30}}"
-    return f"{re.escape(form.before_name)}{name}{re.escape(form.after_name)}{form.after_label}"
+    """What looks like a label of a format, whoever it names, as a regular expression.
+
+    Between two markers that is anything on one line. A name alone ("Stranger:") is one to three words of letters, each
+    with a capital, and no usual heading as "Note"; or it is "human", "user", "assistant" and the like in any case. So
+    "At 12: 30" and "What I mean: this" are text.
+    """
+    before, after = re.escape(form.before_name), re.escape(form.after_name)
+    if form.before_name:
+        closing = re.escape(form.after_name[:1])
+        name = rf"[^\s{closing}][^\n{closing}]{{0,30}}"
+    else:
+        talkers = {*_TALKERS, *(form.speakers or {}).values()}
+        in_any_case = "|".join(re.escape(talker) for talker in sorted(talkers))
+        word = r"[^\W\d_a-z][^\W\d_]*(?:[.'’-][^\W\d_]+)*\.?"
+        no_heading = rf"(?!(?i:{'|'.join(_HEADINGS)}){after})"
+        name = rf"(?:(?i:{in_any_case})|{no_heading}{word}(?: {word}){{0,2}})"
+    return f"{before}{name}{after}{form.after_label}"
 
 
 @functools.lru_cache(maxsize=2)
@@ -127,8 +184,9 @@ def ended_in_mid_word(turn: str, known: frozenset[str]) -> bool:
 
 
 def is_empty(turn: str) -> bool:
-    """Whether nothing can be seen of a turn: white space, control characters and those of no width are nothing."""
-    return all(unicodedata.category(character)[0] in "ZC" for character in turn)
+    """Whether nothing can be seen of a turn: white space, control characters, those of no width, blank letters, and
+    accents without a letter are nothing."""
+    return all(unicodedata.category(one)[0] in "ZCM" or one in _BLANK_LETTERS for one in turn)
 
 
 def folded(turn: str) -> str:
@@ -138,8 +196,19 @@ def folded(turn: str) -> str:
 
 
 def echoed(turn: str, turns: Sequence[Turn]) -> bool:
-    """Whether a turn says again what was said in one of these, whoever said it."""
-    return not is_empty(turn) and folded(turn) in {folded(other.text) for other in turns}
+    """Whether a turn says again what was said in one of these, whoever said it, to one character in ten."""
+    if is_empty(turn):
+        return False
+    said = folded(turn)
+    return any(_nearly_the_same(said, folded(other.text)) for other in turns)
+
+
+def _nearly_the_same(one: str, other: str) -> bool:
+    """Whether nine in ten of the characters of two texts match, in order (difflib's ratio; Ratcliff and Obershelp)."""
+    if one == other:
+        return True
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR and matcher.ratio() >= _NEAR
 
 
 def overused(replies: Sequence[tuple[str, str]], real: Sequence[tuple[str, str]]) -> set[str]:

@@ -22,7 +22,9 @@ _SUFFIX = ".tmp"
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON. Refuses NaN and infinities."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # What is no UTF-8 (the bytes of a file's name) becomes JSON's own escape for it.
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.report.comparison import Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.wording import estimate_text, heading, quantity, words
+from harness.runs.record import SCHEMA_VERSION
 
 _COSTS: dict[str, Callable[[Run], Any]] = {
     "num_params": lambda run: run.record.cost.get("num_params"),
@@ -97,7 +99,7 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 
 def write_tables(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet} and pairwise.csv."""
+    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv and made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -107,10 +109,21 @@ def write_tables(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> l
         "runs.csv": csv_bytes(comparison.results.frame),
         "runs.parquet": parquet_bytes(comparison.results.frame),
         "pairwise.csv": csv_bytes(pairs),
+        "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }
     for name, content in files.items():
         write_bytes(folder / name, content)
     return [folder / name for name in files]
+
+
+def made_with(frame: pd.DataFrame) -> dict[str, object]:
+    """By which tables that are kept are known to be older than the code: the records' schema, and each eval's versions.
+
+    frame: one row a metric, as `Results.frame`.
+    """
+    evals = frame.dropna(subset=["eval_version"]).groupby("eval")["eval_version"]
+    versions = {str(name): sorted({int(version) for version in versions}) for name, versions in evals}
+    return {"schema_version": SCHEMA_VERSION, "evals": versions}
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

@@ -71,6 +71,11 @@ BROKEN: dict[str, tuple[Speaker, set[str], set[str]]] = {
         {"took_its_turn", "handed_back"},
         {"within_reason", "ended_in_mid_word", "turn_tokens_distance"},
     ),
+    "quotes the stop text": (
+        changed(says=lambda form, real, line: f'{closed(real)} Write "' + handing(form, HUMAN) + " so."),
+        {"took_its_turn", "handed_back", "wrote_for_the_other"},
+        {"within_reason", "ended_in_mid_word", "turn_tokens_distance"},
+    ),
     "stops at once": (
         changed(says=lambda form, real, line: handing(form, HUMAN)),
         {"took_its_turn", "within_reason", "empty_turn"},
@@ -244,6 +249,10 @@ SILLY: dict[str, tuple[Callable[[TranscriptFormat, str, str], str], list[float |
     "the human's line": (lambda form, real, line: f" {line}" + handing(form, HUMAN), [0, 1, 0, 1, 0, 1, 1 / 40]),
     "the human's line, shouted": (
         lambda form, real, line: f" {line.upper()}!" + handing(form, HUMAN),
+        [0, 1, 0, 1, 0, 1, 1 / 40],
+    ),
+    "the human's line, nearly": (
+        lambda form, real, line: f" {line[:-1]}, eh?" + handing(form, HUMAN),
         [0, 1, 0, 1, 0, 1, 1 / 40],
     ),
     "nothing": (lambda form, real, line: handing(form, HUMAN), [0, 1, 0, 0, 1, 0, 1]),

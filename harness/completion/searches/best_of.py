@@ -80,8 +80,8 @@ class MajorityVote(_ChoiceOfSamples):
     """The first sample with the answer that most samples give (Wang et al. 2022, self-consistency)."""
 
     answer: Literal["number", "text"] = "number"
-    """What counts as a sample's answer: the first number in it (a sample without one has no vote), or its text without
-    the space around it."""
+    """What counts as a sample's answer: the first number in it that is no part of a problem (a sample without one has
+    no vote), or its text without the space around it."""
 
     def choose(self, samples: Sequence[Completion]) -> int:
         answers = [first_number(sample.text) if self.answer == "number" else sample.text.strip() for sample in samples]

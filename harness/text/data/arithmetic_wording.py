@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from harness.text.data.arithmetic_problems import MAX_DIGITS, OPERATIONS, Operation, Problem
-from harness.text.numbers import first_number
+from harness.text.numbers import first_number, without_problems
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
@@ -68,10 +68,10 @@ class Wording:
         return self.format.stop_text(HUMAN) if self.style == "chat" else _SEPARATOR[self.style]
 
     def number_in(self, text: str) -> Decimal | None:
-        """The first number in an answer; None where there is none."""
+        """The number that a text answers with: the first that is no part of a problem; None where there is none."""
         if not self.reversed_answers:
             return first_number(text)
-        match = _REVERSED_NUMBER.search(text)
+        match = _REVERSED_NUMBER.search(without_problems(text))
         return Decimal(match[0][::-1]) if match else None
 
     def _turns(self, problem: Problem) -> tuple[Turn, Turn]:

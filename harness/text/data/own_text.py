@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +11,7 @@ from typing import ClassVar
 from harness.common.errors import UserError
 from harness.common.escapes import EscapedText
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
+from harness.text.data.near_copies import count_near_copies, without_case_and_space
 from harness.text.data.splitting import check_fractions, split_by_hash
 from harness.text.data.stretches import cut_text, cut_transcript
 from harness.text.data.text_files import find_files, read_texts
@@ -75,13 +76,15 @@ class Text(DataSource):
         notes += notes_on_files
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         for document in documents:
-            splits[split_by_hash(document.text, self.validation_fraction, self.test_fraction)].append(document)
+            key = without_case_and_space(document.text)
+            splits[split_by_hash(key, self.validation_fraction, self.test_fraction)].append(document)
         if not all(splits.values()):
             splits = self._cut(documents)
             notes.append(
                 f"{len(documents)} documents are too few to split whole: each is cut in stretches, from first to last "
                 "for training, validation and test"
             )
+        notes += _notes_on_copies(documents, splits)
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
         return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
@@ -90,9 +93,10 @@ class Text(DataSource):
         # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
+        first_of: dict[str, str] = {}
         empty, with_crlf, without_separator = [], [], []
         for file in files:
-            name = file.resolve().relative_to(root).as_posix()
+            name = _as_text(file.resolve().relative_to(root))
             read = read_texts(file, self.column, self.encoding, self.separator)
             texts = read.texts
             for i, text in enumerate(texts):
@@ -100,7 +104,9 @@ class Text(DataSource):
                     self._check_format(text, file)
                     identity = name if len(texts) == 1 else f"{name}#{i}"
                     form = self.format.name if self.transcripts else None
-                    documents.append(Document(identity, text, self.name, cluster=identity, format=form))
+                    # Copies are correlated, so that they share a cluster: that of the first.
+                    cluster = first_of.setdefault(without_case_and_space(text), identity)
+                    documents.append(Document(identity, text, self.name, cluster, form))
             if not any(text.strip() for text in texts):
                 empty.append(file)
             if read.has_crlf:
@@ -147,13 +153,38 @@ class Text(DataSource):
                 splits["train"].append(document)
                 continue
             for split, text in zip(SPLITS, stretches, strict=True):
-                identity = f"{document.id}:{split}"
-                splits[split].append(replace(document, id=identity, cluster=identity, text=text))
+                identity, cluster = f"{document.id}:{split}", f"{document.cluster}:{split}"
+                splits[split].append(replace(document, id=identity, cluster=cluster, text=text))
         if not splits["test"]:
             unit = "turns" if self.transcripts else "characters"
             raise UserError(f"data=text: no document has the 3 {unit} that a split needs. Name files with more text.")
         return splits
 
 
+def _notes_on_copies(documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]]) -> list[str]:
+    """What a user should know about documents that are like others."""
+    notes = []
+    copies = len(documents) - len({document.cluster for document in documents})
+    if copies:
+        notes.append(
+            f"{copies} of {len(documents)} documents are copies of others, but for case and white space: copies count "
+            "as one when intervals are computed, and are all for training, all for validation or all for test"
+        )
+    held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
+    near = count_near_copies(held_out, (document.text for document in splits["train"]))
+    if near:
+        notes.append(
+            f"{near} of {len(held_out)} documents for validation and test are near-copies of training documents (four "
+            "in five sequences of five words are alike, by MinHash): results on them are too good. Take such documents "
+            "out"
+        )
+    return notes
+
+
+def _as_text(file: Path) -> str:
+    """A file's name, which need not be UTF-8: other bytes as "\\xe9"."""
+    return os.fsencode(file.as_posix()).decode("utf-8", "backslashreplace")
+
+
 def _some(files: Sequence[Path]) -> str:
-    return ", ".join(str(file) for file in files[:3]) + (", ..." if len(files) > 3 else "")
+    return ", ".join(_as_text(file) for file in files[:3]) + (", ..." if len(files) > 3 else "")

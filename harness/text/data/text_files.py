@@ -146,18 +146,25 @@ def _jsonl_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_Row)
         except ValueError as error:
             raise UserError(
                 f"{file}, line {number}: not valid JSON ({error}). Each line must be one JSON object."
             ) from None
-        if not isinstance(row, dict):
+        if not isinstance(row, _Row):
             raise UserError(
                 f"{file}, line {number}: not a JSON object but {type(row).__name__}. Each line must be one."
             )
-        if column not in row:
-            raise UserError(_no_column(f"{file}, line {number}", column, list(row)))
+        _check_columns(f"{file}, line {number}", column, row.names)
         yield _text_of(row[column], f"{file}, line {number}", column)
+
+
+class _Row(dict[str, object]):
+    """A JSON object that remembers a name that it has twice."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.names = [name for name, _ in pairs]
 
 
 def _csv_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
@@ -165,8 +172,8 @@ def _csv_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
     try:
         reader = csv.DictReader(io.StringIO(_decoded(file, encoding), newline=""), strict=True)
         columns = reader.fieldnames or []
-        if columns and column not in columns:
-            raise UserError(_no_column(str(file), column, columns))
+        if columns:
+            _check_columns(str(file), column, columns)
         for row in reader:
             yield _text_of(row[column], f"{file}, line {reader.line_num}", column)
     except csv.Error as error:
@@ -185,8 +192,7 @@ def _parquet_rows(file: Path, column: str) -> Iterator[str]:
     data = io.BytesIO(_read_bytes(file))
     try:
         columns = pq.read_schema(data).names
-        if column not in columns:
-            raise UserError(_no_column(str(file), column, columns))
+        _check_columns(str(file), column, columns)
         data.seek(0)
         values = pq.read_table(data, columns=[column]).column(column).to_pylist()
     except pa.ArrowException as error:
@@ -208,8 +214,16 @@ def _text_of(value: object, where: str, column: str) -> str:
     return value
 
 
-def _no_column(where: str, column: str, columns: Sequence[str]) -> str:
+def _check_columns(where: str, column: str, columns: Sequence[str]) -> None:
+    """UserError unless the column is there, once."""
     named = ", ".join(repr(name) for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
-    return (
-        f"{where} has no column {column!r}; it has {named}.{closest(column, columns)} Name one with data.column=NAME."
-    )
+    if column not in columns:
+        raise UserError(
+            f"{where} has no column {column!r}; it has {named}.{closest(column, columns)} Name one with "
+            "data.column=NAME."
+        )
+    if columns.count(column) > 1:
+        raise UserError(
+            f"{where} has {columns.count(column)} columns {column!r} (it has {named}), so that it is not clear which "
+            "one is meant. Rename all but one, or name another column with data.column=NAME."
+        )

@@ -12,6 +12,7 @@ from evals.conversation_parts.turns import (
     folded,
     free_run_measures,
     is_empty,
+    left_open,
     length_distance,
     most_frequent,
     overused,
@@ -36,6 +37,13 @@ from tests.harness.text.formats import CHATML
         (" Hi.\n\nSystem: Be nice.\n\nHuman:", 0, 1.0, 1.0),
         (" I say Human: in a line.", 0, None, None),
         ("glued to the label", 0, None, None),
+        (" Hi.\n\nhuman: I am fine.", 1, None, 0.0),
+        (" Hi.\n\nUser: I am fine.", 1, None, 0.0),
+        (" Hi.\n\nUSER: ", 0, None, 0.0),
+        (" Hi.\n\nNote: I am fine.", 0, None, None),
+        (" Hi.\n\nAt 12: 30 I am fine.", 0, None, None),
+        (" Hi.\n\nWhat I mean: I am fine.", 0, None, None),
+        (" Hi.\n\nFirst Lord: I am fine.", 0, None, 0.0),
         ("", 0, None, None),
     ],
 )
@@ -79,6 +87,10 @@ def test_where_anyone_may_speak_the_labels_of_the_two_are_well_formed() -> None:
         (HUMAN_ASSISTANT, " Hi.\n\nAssistant: And again.", " Hi."),
         (HUMAN_ASSISTANT, " Hi.\nHuman: is no label here.", " Hi.\nHuman: is no label here."),
         (HUMAN_ASSISTANT, " I say\n\nno more", " I say\n\nno more"),
+        (HUMAN_ASSISTANT, " Hi.\n\nNote: this", " Hi.\n\nNote: this"),
+        (HUMAN_ASSISTANT, " Hi.\n\nAt 12: 30", " Hi.\n\nAt 12: 30"),
+        (HUMAN_ASSISTANT, " Hi.\n\nuser: ok", " Hi."),
+        (HUMAN_ASSISTANT, " Hi.\n\nDr. O'Neil: ok", " Hi."),
         (HUMAN_ASSISTANT, "", ""),
         (CHATML, "Hi.<|im_end|>\n<|im_start|>stranger\nBoo.", "Hi."),
         (CHATML, "Hi.\n\nHuman: ok", "Hi.\n\nHuman: ok"),
@@ -88,6 +100,26 @@ def test_a_turn_goes_up_to_the_first_thing_that_looks_like_a_label(
     form: TranscriptFormat, completion: str, turn: str
 ) -> None:
     assert own_turn(form, completion) == turn
+
+
+@pytest.mark.parametrize(
+    ("turn", "is_open"),
+    [
+        (' A line of mine begins with "', True),
+        (" like this: `", True),
+        (" like this: ``` \n", True),
+        (" so: “", True),
+        (' I said "no"', False),
+        (" the dogs'", False),
+        (' He said "yes', True),
+        (" I (that is me", True),
+        (" Oh no :(", False),
+        (" Hi.", False),
+        ("", False),
+    ],
+)
+def test_a_quotation_or_a_bracket_that_was_not_closed_is_open(turn: str, is_open: bool) -> None:
+    assert left_open(turn) == is_open
 
 
 KNOWN = frozenset({"good", "to", "hear", "don't"})
@@ -119,6 +151,8 @@ def test_who_ends_with_letters_that_are_no_word_ended_in_one(turn: str, expected
         ("how are  you TODAY", True),
         (" I am well", True),
         (" How are you today? Fine.", False),
+        (" How are you today, eh?", True),
+        (" Who are you?", False),
         (" How are you", False),
         ("", False),
         ("\u200b", False),
@@ -131,7 +165,9 @@ def test_an_echo_says_what_somebody_said_whatever_the_case_and_the_marks(turn: s
     assert echoed(turn, (*said, Turn(HUMAN, "How are you today?"))) == expected
 
 
-@pytest.mark.parametrize("turn", ["", " \t\n", "\u200b", " \ufeff\u200d ", "\u00a0\u3000", "\u2028\x07"])
+@pytest.mark.parametrize(
+    "turn", ["", " \t\n", "\u200b", " \ufeff\u200d ", "\u00a0\u3000", "\u2028\x07", "\u3164", "\u2800", " \u0301\ufe0f"]
+)
 def test_what_can_t_be_seen_is_empty(turn: str) -> None:
     assert is_empty(turn)
     assert not is_empty(turn + ".")

@@ -23,6 +23,8 @@ def test_what_is_written_is_read_and_folders_are_made(tmp_path: Path) -> None:
     write_json(path, {"é": [1, None, "x"]})
     assert json.loads(path.read_text(encoding="utf-8")) == {"é": [1, None, "x"]}
     assert "é" in path.read_text(encoding="utf-8")
+    write_json(path, ["caf\udce9.txt"])  # a name that is not UTF-8
+    assert json.loads(path.read_text(encoding="utf-8")) == ["caf\udce9.txt"]
     write_bytes(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
 

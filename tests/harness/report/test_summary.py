@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from harness.evaluation.metric import Metric
 from harness.report import write_report
-from harness.runs.record import RunRecord
+from harness.runs.record import SCHEMA_VERSION, RunRecord
 from tests.harness.report.conftest import Written
 from tests.harness.report.records import edit
 
@@ -110,3 +111,12 @@ def test_the_markdown_and_latex_tables_have_as_many_cells_in_every_row(written: 
     assert len(lines) == 33
     assert len({line.replace(r"\&", "").count("&") for line in lines}) == 1
     assert tex.count(r"\toprule") == tex.count(r"\midrule") == tex.count(r"\bottomrule") == 1
+
+
+def test_what_a_report_was_made_with_is_kept(written: Written) -> None:
+    made_with = json.loads((written.folder / "made_with.json").read_text())
+    record = RunRecord.read(written.experiment / "lstm-greedy-s0")
+    assert made_with == {
+        "schema_version": SCHEMA_VERSION,
+        "evals": {metric.eval: [metric.eval_version] for metric in record.metrics},
+    }

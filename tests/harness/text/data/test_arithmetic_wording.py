@@ -110,7 +110,18 @@ def test_what_is_written_is_what_is_read(style: Style, reversed_answers: bool, p
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("91", 19), (" 91 or so", 19), ("91-", -19), ("91 - 2", 19), ("", None), ("-", None), ("1.5", None), ("052", 250)],
+    [
+        ("91", 19),
+        (" 91 or so", 19),
+        ("91-", -19),
+        ("91 or 2", 19),
+        ("12+7=91", 19),
+        ("12-45=33-", -33),
+        ("", None),
+        ("-", None),
+        ("1.5", None),
+        ("052", 250),
+    ],
 )
 def test_a_reversed_number_is_the_first_whole_one(text: str, number: int | None) -> None:
     assert Wording("plain", reversed_answers=True).number_in(text) == number

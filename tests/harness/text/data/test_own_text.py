@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,37 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Text("a.txt", **wrong)
+
+
+def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
+    for number in range(30):
+        for copy, text in enumerate((f"Number {number}", f"number  {number}\n", f" NUMBER {number}")):
+            (tmp_path / f"{number:02}-{copy}.txt").write_text(text)
+    corpus = Text(str(tmp_path), validation_fraction=0.2, test_fraction=0.2).load()
+    clusters = [{document.cluster for document in corpus.documents(split)} for split in SPLITS]
+    assert sum(len(names) for names in clusters) == len(set.union(*clusters)) == 30
+    assert [document.cluster for _, document in corpus if document.id.startswith("07")] == ["07-0.txt"] * 3
+    [note] = [note for note in corpus.notes if "copies" in note]
+    assert note.startswith("60 of 90 documents are copies of others")
+
+
+def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
+    for number in range(20):
+        words = " ".join(f"w{number}-{place}" for place in range(100))
+        (tmp_path / f"{number:02}-0.txt").write_text(words)
+        (tmp_path / f"{number:02}-1.txt").write_text(words + " end")
+    corpus = Text(str(tmp_path), validation_fraction=0.1, test_fraction=0.2).load()
+    train = {document.id[:2] for document in corpus.train}
+    held_out = [document.id[:2] for split in SPLITS[1:] for document in corpus.documents(split)]
+    [note] = [note for note in corpus.notes if "near-copies" in note]
+    assert note.startswith(f"{sum(name in train for name in held_out)} of {len(held_out)} documents")
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes(tmp_path: Path) -> None:
+    for number in range(40):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9%d.txt" % number)).write_text(f"Number {number}")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("")
+    corpus = Text(str(tmp_path)).load()
+    assert {document.id for _, document in corpus} == {f"caf\\xe9{number}.txt" for number in range(40)}
+    assert corpus.notes[0].startswith("1 empty files skipped")
+    assert corpus.notes[0].endswith("\\xff.txt)")

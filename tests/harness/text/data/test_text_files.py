@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.common.errors import UserError
@@ -203,3 +205,13 @@ def test_a_pipe_in_a_folder_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     write_rows(tmp_path / "rows.csv", ROWS)
     assert texts(Text(str(tmp_path)).load()) == sorted(ROWS)
+
+
+def test_two_columns_of_one_name_are_refused_in_each_kind_of_file(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    (tmp_path / "rows.csv").write_text("text,text\na,b\n")
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "text": "b"}\n')
+    for name in ("rows.parquet", "rows.csv", "rows.jsonl"):
+        with pytest.raises(UserError, match=r"has 2 columns 'text'.*Rename all but one"):
+            Text(str(tmp_path / name)).load()
