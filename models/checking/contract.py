@@ -417,6 +417,7 @@ def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
     config, vocabulary = of.config, of.vocabulary
     if config.width_field is None:
         return
+    sizes = []
     for multiple in (1, 3):
         narrow = dataclasses.replace(config, **{config.width_field: multiple * config.width_multiple})
         with torch.device("meta"):
@@ -430,6 +431,9 @@ def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
             f"without memory it has {planned.cost()}, with memory {built.cost()}",
         )
         close(built.start().logprobs.exp().sum(-1), torch.ones(1))
+        sizes.append(built.num_params())
+    field = config.width_field
+    hold(sizes[0] < sizes[1], f"three times the width ({field}) has {sizes[1]} parameters where it had {sizes[0]}")
 
 
 def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:

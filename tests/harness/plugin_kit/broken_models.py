@@ -24,6 +24,7 @@ from models.language_model import Cost, LanguageModel, NeuralModelConfig, State
 @dataclass(frozen=True)
 class MinGRUConfig(NeuralModelConfig):
     family: ClassVar[str] = "mingru"
+    width_field: ClassVar[str | None] = "d_model"
 
     d_model: int = 16
     learning_rate: float = 1e-2
@@ -168,6 +169,13 @@ class IsSureOfWhatIsImpossible(MinGRU):
         return torch.cat([torch.full_like(hidden[..., :1], -1e9), super().logits(hidden)[..., 1:]], dim=-1)
 
 
+class HasOneWidth(MinGRU):
+    """Has 16 values in its state, whatever the option says."""
+
+    def __init__(self, config: MinGRUConfig, vocab_size: int, start_token: int) -> None:
+        super().__init__(dataclasses.replace(config, d_model=16), vocab_size, start_token)
+
+
 BROKEN: dict[type[MinGRU], Callable[[Subject], None]] = {
     ForgetsItsCarry: contract.reading_a_long_text_in_pieces_equals_reading_it_at_once,
     MixesRows: contract.a_batch_row_equals_the_row_alone,
@@ -178,6 +186,7 @@ BROKEN: dict[type[MinGRU], Callable[[Subject], None]] = {
     PeeksInTraining: contract.a_training_pass_sees_no_later_token,
     LearnsFromWhatItReads: contract.reading_changes_nothing_that_was_learnt,
     IsSureOfWhatIsImpossible: contract.probabilities_sum_to_one,
+    HasOneWidth: contract.a_width_can_be_tried_without_memory_for_it,
 }
 """Each mistake, and the check that is meant for it."""
 

@@ -61,6 +61,7 @@ def test_what_is_written_keeps_to_our_style(kind: str, tmp_path: Path) -> None:
         ("my-eval", ("small letters",)),
         ("../my_eval", ("small letters",)),
         ("1eval", ("small letters",)),
+        ("my_global_eval", ("whole configuration",)),
         ("class", ("no word of Python's own",)),
         ("test_mine", ("not test_",)),
         ("perplexity", ("taken", "evals=perplexity")),
