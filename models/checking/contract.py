@@ -92,7 +92,7 @@ def reading_a_long_text_in_pieces_equals_reading_it_at_once(of: Subject) -> None
     tokens = random_tokens(of.model.vocab_size, 2, _LONG)
     whole = of.model.logprobs(tokens)
     state, pieces = of.model.start(2), []
-    for piece in tokens.split([1, 30, 70, 63, 36], dim=1):
+    for piece in torch.split(tokens, [1, 30, 70, 63, 36], dim=1):
         after, state = of.model.read(state, piece)
         pieces.append(after)
     # A scan in log space takes the difference of sums of 200 logarithms, near -140: float32 keeps 1e-5 of a hidden

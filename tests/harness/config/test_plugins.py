@@ -343,7 +343,7 @@ def test_the_source_of_a_package_s_module_is_its_own_and_what_it_imports_there(
 
 def test_a_file_whose_name_stands_for_the_whole_configuration_is_refused(folder: Path) -> None:
     write("my_global_eval.py", EVAL)
-    with pytest.raises(UserError, match="my_global_eval.py can't be a plugin file: '_global_'"):
+    with pytest.raises(UserError, match=r"my_global_eval\.py can't be a plugin file: '_global_'"):
         compose(["evals=[my_global_eval.py]"])
 
 
