@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.common.errors import PluginError, UserError
-from harness.config import plugins
+from harness.config import hydra_compose, plugins
 from harness.config.compose import compose, from_saved
 from harness.config.identity import identity
 from harness.config.options import option
@@ -384,3 +384,13 @@ def test_what_a_file_means_changes_with_the_files_that_it_declares(folder: Path)
 def test_a_file_that_declares_what_cannot_be_read_is_refused(folder: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         plugins.read_file(write("reader.py", text))
+
+
+def test_an_installed_eval_needs_no_line_that_says_where_it_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("pack/conf/evals/loud.yaml", "# How loud it is.\n_target_: pack.loud.Loud\nwords: 3\n")
+    installed = (plugins.Package("pack 1", "pack", folder / "pack"),)
+    monkeypatch.setattr(plugins, "packages", lambda: installed)
+    monkeypatch.setattr(hydra_compose, "packages", lambda: installed)
+    assert compose(["evals=[loud]", "evals.loud.words=4"])["evals"] == {
+        "loud": {"_target_": "pack.loud.Loud", "words": 4}
+    }
