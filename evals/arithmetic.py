@@ -41,13 +41,13 @@ def digit_accuracy(answer: Decimal | None, target: int) -> float:
     """
     if answer is None or answer != answer.to_integral_value():
         return 0.0
-    ours, theirs = _places(int(answer)), _places(target)
+    ours, theirs = _places(answer or Decimal(0)), _places(Decimal(target))
     return sum(a == b for a, b in zip(ours, theirs, strict=False)) / max(len(ours), len(theirs))
 
 
-def _places(number: int) -> str:
-    """'-12' as '21-': units first, a minus as one more place."""
-    return str(number)[::-1]
+def _places(number: Decimal) -> str:
+    """-12 as '21-': units first, a minus as one more place. A whole number of any length."""
+    return f"{number:.0f}"[::-1]
 
 
 _MEANS = (
