@@ -76,7 +76,7 @@ class Perplexity(Eval):
         assert isinstance(answer, Likelihood)
         num_bytes = len(encode_utf8(sample.prompt))
         values = {
-            "bits_per_byte": None if answer.nats is None else answer.nats * BITS_PER_NAT / num_bytes,
+            "bits_per_byte": None if answer.nats is None or not num_bytes else answer.nats * BITS_PER_NAT / num_bytes,
             "num_chars": len(sample.prompt),
             "num_words": len(re.split(r"\s+", sample.prompt)),  # as lm-evaluation-harness counts words
         }

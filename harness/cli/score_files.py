@@ -11,6 +11,7 @@ from typing import Any
 from harness.common.errors import UserError
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, nats
+from harness.text.tokenizers.tokenizer import encode_whole
 from harness.text.utf8 import encode_utf8
 from harness.training.fits import Fit
 
@@ -28,7 +29,7 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
             f"this run can't score text: its {fit.model.why_no_distribution}. Score with a run of another model."
         )
     texts = [read_text(name) for name in files]
-    encoded = [fit.tokenizer.encode(text) for text in texts]
+    encoded = [encode_whole(fit.tokenizer, text) for text in texts]
     scored = document_logprobs(fit.model, encoded)
     rows = []
     for name, text, tokens, logprobs in zip(files, texts, encoded, scored, strict=True):

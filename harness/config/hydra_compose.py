@@ -110,13 +110,15 @@ class _PluginFolders(SearchPathPlugin):
     """The folders that Hydra searches for options after our conf/."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        # first, so that an installed eval needs no line '# @package evals.NAME'
+        search_path.append("files", f"{_PluginFiles.scheme()}://")
         for package in packages():
             search_path.append(package.name, f"file://{package.conf}")
-        search_path.append("files", f"{_PluginFiles.scheme()}://")
 
 
 class _PluginFiles(ConfigSource):
-    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py'."""
+    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py', and the evals of
+    installed packages."""
 
     @staticmethod
     def scheme() -> str:
@@ -129,7 +131,11 @@ class _PluginFiles(ConfigSource):
         return ConfigResult(self.provider, config_path, content, {"package": of_file.package})
 
     def is_config(self, config_path: str) -> bool:
-        return is_file(config_path)
+        group, _, name = config_path.partition("/")
+        is_installed_eval = group == "evals" and any(
+            (each.conf / f"{config_path}.yaml").is_file() for each in packages()
+        )
+        return is_file(name) or is_installed_eval
 
     def available(self) -> bool:
         return True

@@ -4,9 +4,13 @@ There are two kinds. An installed distribution names a package under the entry-p
 package has a folder conf/ like ours. Or a user gives the path of a Python file instead of an option's name, as in
 `evals=[my_eval.py]`. Nothing else is imported: no file that happens to be there, and none because a saved run names it.
 
-A file becomes a module whose name holds the hash of its text, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. Python's own
+A file becomes a module whose name holds the hash of its source, as `bakeoff_file.my_eval_3fa9c1d2e4b5`. Python's own
 `sys.modules` is the list of the files that were loaded. What is addressed by content (fits, answers, scores, runs)
 holds the hash of a plugin's source (`source_sha256`): it changes with the source, and not with the file's path.
+
+A plugin's source is its own text, the modules beside it (or in its package) that it imports, directly or not, and the
+files that these declare: `READS = ["words.txt"]`, a list of texts at the top of a module, each a path from the module's
+folder.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -31,7 +35,10 @@ from harness.common.errors import PluginError, UserError
 
 ENTRY_POINTS = "bakeoff.plugins"
 SUFFIX = ".py"
+READS = "READS"
+"""The name under which a module declares the files that it reads."""
 _FILES = "bakeoff_file"
+_OWN_PACKAGES = ("harness", "models", "evals")
 _HASH_LENGTH = 12
 
 
@@ -72,38 +79,92 @@ def packages() -> tuple[Package, ...]:
 
 @functools.cache
 def source_sha256(module: str) -> str | None:
-    """The hash of a plugin's source: of a file's text, or of a package's module and all modules of the package that it
-    imports. None for bakeoff's own modules."""
+    """The hash of a plugin's source: its text, the modules of its own that it imports, and the files that they declare.
+    None for bakeoff's own modules. UserError where a declared file can't be read."""
     if (plugin := _loaded(module)) is not None:
         return plugin.sha256
     for package in packages():
-        if f"{module}.".startswith(f"{package.module}."):
-            digest = hashlib.sha256()
-            for name, content in sorted(_sources(package, module).items()):
-                digest.update(f"{name}:{len(content)}:".encode() + content)
-            return digest.hexdigest()
+        if (path := _path_of(module, package.folder, package.module)) is not None:
+            return _digest(_source(module, path, path.read_bytes(), package.folder, package.module))
     return None
 
 
-def _sources(package: Package, module: str) -> dict[str, bytes]:
-    """The source of a package's module and of all modules of the package that it imports, directly or not."""
-    sources: dict[str, bytes] = {}
-    pending = [module]
+def _digest(source: Mapping[str, bytes]) -> str:
+    """The hash of a plugin's source."""
+    digest = hashlib.sha256()
+    for name, content in sorted(source.items()):
+        digest.update(f"{name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def _source(name: str, path: Path, content: bytes, folder: Path, package: str) -> dict[str, bytes]:
+    """The content of a module, of all modules of its package that it imports, directly or not, and of the files that
+    these declare.
+
+    folder: the package's. package: its name; "" for a plugin file, whose own name is "" too: the modules beside it then
+    count as of one package. UserError where a declared file can't be read.
+    """
+    source: dict[str, bytes] = {}
+    pending = [(name, path, content)]
     while pending:
-        name = pending.pop()
-        inside = name.removeprefix(package.module).strip(".").replace(".", "/")
-        paths = (package.folder / inside / f"__init__{SUFFIX}", package.folder / f"{inside}{SUFFIX}")
-        path = next((path for path in paths if path.is_file()), None)
-        if name in sources or path is None or not f"{name}.".startswith(f"{package.module}."):
+        name, path, content = pending.pop()
+        if name in source:
             continue
-        sources[name] = path.read_bytes()
-        parent = name if path == paths[0] else name.rpartition(".")[0]
-        pending += [name.rpartition(".")[0], *_imported(sources[name], parent)]
-    return sources
+        source[name] = content
+        for declared in _declared(content, path):
+            try:
+                source[f"{name}:{declared}"] = (path.parent / declared).read_bytes()
+            except OSError as error:
+                raise UserError(
+                    f"{path} declares that it reads {declared!r} ({READS}), which can't be read from {path.parent} "
+                    f"({error.strerror}). Put the file there, or mend {READS}."
+                ) from None
+        outer = name.rpartition(".")[0]
+        parent = name if path.name == f"__init__{SUFFIX}" else outer
+        for imported in {outer, *_imported(content, parent)} - source.keys():
+            if (imported_path := _path_of(imported, folder, package)) is not None:
+                pending.append((imported, imported_path, imported_path.read_bytes()))
+    return source
+
+
+def _path_of(name: str, folder: Path, package: str) -> Path | None:
+    """The file of a package's module; where package is "", of a module in the folder. None where there is none."""
+    if package and not f"{name}.".startswith(f"{package}."):
+        return None
+    if not package and name.partition(".")[0] in {"", *_OWN_PACKAGES}:
+        return None
+    inside = name.removeprefix(package).strip(".").replace(".", "/")
+    paths = (folder / inside / f"__init__{SUFFIX}", folder / f"{inside}{SUFFIX}")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _declared(content: bytes, path: Path) -> list[str]:
+    """The files that a module says it reads; none where it can't be parsed. UserError where it says so in another way
+    than as a list of texts."""
+    try:
+        statements = ast.parse(content).body
+    except (SyntaxError, ValueError):
+        return []
+    declared: list[str] = []
+    for statement in statements:
+        named = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if not any(isinstance(name, ast.Name) and name.id == READS for name in named):
+            continue
+        try:
+            paths = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        except (ValueError, TypeError):
+            paths = None
+        if not isinstance(paths, list | tuple) or not all(isinstance(item, str) for item in paths):
+            raise UserError(
+                f"{path}:{statement.lineno}: {READS} must be a list of paths written out, as "
+                f'{READS} = ["words.txt"]: it is read before the module is run.'
+            )
+        declared += paths
+    return declared
 
 
 def _imported(source: bytes, package: str) -> Iterator[str]:
-    """The modules that a module in a package may import; none where it can't be parsed."""
+    """The modules that a module in a package may import; none where it can't be parsed. package: "" for none."""
     with contextlib.suppress(SyntaxError, ValueError, ImportError):
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
@@ -120,7 +181,7 @@ class FilePlugin:
 
     path: Path
     sha256: str
-    """Of its content."""
+    """Of its source."""
     error: PluginError | None
     """Why it can't be imported; None where it was."""
 
@@ -133,13 +194,17 @@ class FilePlugin:
 def read_file(path: Path) -> FilePlugin:
     """Import a Python file that the user named; once, unless it changes.
 
-    A file that fails is returned with its `error`. UserError where there is no such file.
+    A file that fails is returned with its `error`. UserError where there is no such file, or none that it declares.
     """
     path = Path(os.path.abspath(path.expanduser()))
     if path.suffix != SUFFIX or not path.stem.isidentifier():
         raise UserError(
             f"{path.name} can't be a plugin file: it must be a Python file ({SUFFIX}) whose name is made of letters, "
             "digits and '_'. Rename it."
+        )
+    if "_global_" in path.stem:
+        raise UserError(
+            f"{path.name} can't be a plugin file: '_global_' in a name stands for the whole configuration. Rename it."
         )
     try:
         content = path.read_bytes()
@@ -148,7 +213,7 @@ def read_file(path: Path) -> FilePlugin:
             f"the plugin file {path} can't be read ({error.strerror}). Give its path from the current folder "
             f"({Path.cwd()}), or its absolute path."
         ) from None
-    plugin = FilePlugin(path, hashlib.sha256(content).hexdigest(), None)
+    plugin = FilePlugin(path, _digest(_source("", path, content, path.parent, "")), None)
     return _loaded(plugin.module) or _execute(plugin, content)
 
 

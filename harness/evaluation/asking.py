@@ -22,7 +22,7 @@ from harness.scoring.answers import Likelihood
 from harness.scoring.compression import prove
 from harness.scoring.likelihood import document_likelihood, document_logprobs, score_targets
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
-from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.tokenizers.tokenizer import Tokenizer, encode_whole
 from models.language_model import LanguageModel
 
 # Characters of text that are scored before answers are stored for the first time.
@@ -118,7 +118,7 @@ def _take(left: deque[str], weights: Mapping[str, int], at_once: int) -> list[st
 
 def _score_texts(respondent: Respondent, requests: Sequence[ScoreText], seeds: Sequence[int]) -> list[Answer]:
     model = respondent.model
-    encoded = [respondent.tokenizer.encode(request.text) for request in requests]
+    encoded = [encode_whole(respondent.tokenizer, request.text) for request in requests]
     return [document_likelihood(model, logprobs) for logprobs in document_logprobs(model, encoded)]
 
 
@@ -138,8 +138,8 @@ def score_continuations(
 
     Prompt and continuation are tokenized separately, as in the completion engine.
     """
-    prompts = [tokenizer.encode(request.prompt) for request in requests]
-    targets = [tokenizer.encode(request.continuation) for request in requests]
+    prompts = [encode_whole(tokenizer, request.prompt) for request in requests]
+    targets = [encode_whole(tokenizer, request.continuation) for request in requests]
     return score_targets(model, prompts, targets, batch_size)
 
 

@@ -49,6 +49,10 @@ def _check_name(kind: str, name: str) -> None:
             f"{name!r} can't name a plugin: use small letters, digits and single '_', beginning with a letter, as "
             f"my_{kind}; no word of Python's own, and not test_..."
         )
+    if "_global_" in name:
+        raise UserError(
+            f"{name!r} can't name a plugin: '_global_' stands for the whole configuration. Pick another name."
+        )
     group = GROUPS[kind]
     if name in options(group):
         raise UserError(f"{name!r} is taken: there is {group}={name} already. Pick another name.")

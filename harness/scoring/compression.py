@@ -22,7 +22,7 @@ import torch
 from harness.scoring.answers import Compressed
 from harness.scoring.entropy_coding import Counts, Decoder, Encoder, frequencies
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_whole
 from models.language_model import LanguageModel, State, TorchModel
 
 OnDone = Callable[[int], None]
@@ -35,7 +35,7 @@ def prove(
 
     `on_done(count)` is called with the number of tokens just encoded or decoded; in all, twice the number of tokens.
     """
-    documents = [tokenizer.encode(text) for text in texts]
+    documents = [encode_whole(tokenizer, text) for text in texts]
     stream = _stream(documents, tokenizer.start_token)
     logprobs = document_logprobs(model, np.split(stream, np.cumsum([len(document) + 1 for document in documents[:-1]])))
     scored = likelihood(model, sum(map(nats, logprobs)), len(stream))

@@ -55,7 +55,8 @@ def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
 def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:
     """The configuration whose width comes closest to `num_params` parameters.
 
-    Raises UserError where even the smallest width has more. Families without a width come back as they are.
+    Raises UserError where even the smallest width has more, or where the width hardly changes the size. Families
+    without a width come back as they are.
     """
     field = config.width_field
     if num_params is None or field is None:
@@ -74,6 +75,12 @@ def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) ->
         )
     high = 2
     while size(high) < num_params:
+        if high * step > num_params:  # a width that is used costs at least a parameter for each of its values
+            raise UserError(
+                f"budget.num_params={num_params:,} can't be met by model={config.family}: with {field}={step} it has "
+                f"{size(1):,} parameters, and with {field}={high * step} {size(high):,}. Its width hardly changes its "
+                f"size. Have build() use {field}, name another option as width_field, or set budget.num_params=null."
+            )
         high *= 2
     low = high // 2
     while high - low > 1:

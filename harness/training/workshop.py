@@ -17,7 +17,8 @@ from harness.training.fits import log
 
 
 def load_corpus(source: DataSource) -> Corpus:
-    """The corpus of a data source. UserError where it can't be loaded, or has nothing to train or to validate on."""
+    """The corpus of a data source. UserError where it can't be loaded, has nothing to train or to validate on,
+    or has one document twice."""
     try:
         corpus = source.load()
     except (UserError, OSError):
@@ -28,6 +29,13 @@ def load_corpus(source: DataSource) -> Corpus:
         if not corpus.documents(split):
             raise UserError(
                 f"data={corpus.name} has no {split} documents. Give it more text, or change how it is split."
+            )
+    splits: dict[str, str] = {}
+    for split, document in corpus:
+        if (other := splits.setdefault(document.id, split)) is not split:
+            raise UserError(
+                f"data={corpus.name} has the document {document.id} in both {other} and {split}: what is tested would "
+                "have been trained on. Put each document into one split."
             )
     for note in corpus.remarks:
         log.info("data=%s: %s", corpus.name, note)

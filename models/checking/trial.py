@@ -50,6 +50,16 @@ def _markov(num_documents: int = 40, seed: int = 0) -> Vocabulary:
 MARKOV = _markov()
 
 
+def reopened(vocabulary: Vocabulary, start_token: int) -> Vocabulary:
+    """The same documents, in which the start token and this id have changed places."""
+    return Vocabulary(vocabulary.size, start_token, swapped(vocabulary.stream, vocabulary.start_token, start_token))
+
+
+def swapped(tokens: Tensor, first: int, second: int) -> Tensor:
+    """The same tokens, in which two ids have changed places."""
+    return torch.where(tokens == first, second, torch.where(tokens == second, first, tokens))
+
+
 def fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
     """A model after a very short fit. A neural model stays in training mode, which must not change what it reads."""
     with torch.random.fork_rng():
@@ -88,6 +98,12 @@ def _fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
 def random_tokens(vocab_size: int, *shape: int, seed: int = 1) -> Tensor:
     """Any ids of a vocabulary, the start token and tokens never seen included."""
     return torch.randint(0, vocab_size, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pairs(vocab_size: int) -> Tensor:
+    """(N, 2): every pair of ids, or a thousand of them where there are many."""
+    ids = torch.arange(vocab_size)
+    return torch.cartesian_prod(ids, ids) if vocab_size <= 32 else random_tokens(vocab_size, 1000, 2)
 
 
 @dataclass(frozen=True, eq=False)

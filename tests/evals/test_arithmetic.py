@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from evals.arithmetic import Arithmetic
+from evals.arithmetic import Arithmetic, digit_accuracy
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
@@ -138,3 +140,8 @@ def test_without_a_vote_there_is_no_majority() -> None:
 def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"must be|name one"):
         Arithmetic(**wrong)
+
+
+def test_a_number_of_any_length_has_its_digits_compared() -> None:
+    assert digit_accuracy(Decimal("9" * 5_000), 9) == 1 / 5_000
+    assert digit_accuracy(Decimal("-0"), 0) == 1.0

@@ -19,7 +19,7 @@ from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Sample
-from harness.evaluation.rows import parts_of, table
+from harness.evaluation.rows import measured, parts_of, table
 from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Likelihood
@@ -103,6 +103,12 @@ def test_a_unigram_s_bits_are_the_counts_by_hand() -> None:
     total = len(train) + TOKENIZER.vocab_size
     bits = -sum(math.log2((train.count(char) + 1) / total) for char in text) / len(text)
     assert metrics["bits_per_byte"].value == pytest.approx(bits, rel=1e-6)
+
+
+def test_an_empty_document_costs_nothing_and_has_no_bits_a_byte() -> None:
+    rows, metrics = scored(random_chain(), ["", *TEXTS])
+    assert measured(rows, "bits_per_byte").isna().tolist() == [True, False, False, False, False]
+    assert metrics["bits_per_byte"].value == scored(random_chain(), TEXTS)[1]["bits_per_byte"].value
 
 
 def test_splitting_a_corpus_changes_no_total() -> None:

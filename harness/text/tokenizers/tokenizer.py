@@ -17,7 +17,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.common.errors import UserError
 from harness.text.data.corpus import Document
+
+# Characters that are shown before and after the place where a tokenizer changes a text.
+_SHOWN = 20
 
 Ids = np.ndarray[tuple[int], np.dtype[np.int64]]
 """Token ids: (N,) int64."""
@@ -72,6 +76,22 @@ class Tokenizer(ABC):
     def token_text(self, token: int) -> str:
         """One token, for display only: its text, or a name in angle brackets where it has none."""
         return "<start>" if token == self.start_token else self.decode([token])
+
+
+def encode_whole(tokenizer: Tokenizer, text: str) -> Ids:
+    """The ids of a text that is to be scored. UserError where they stand for another text."""
+    tokens = tokenizer.encode(text)
+    decoded = tokenizer.decode(tokens)
+    if decoded != text:
+        pairs = enumerate(zip(text, decoded, strict=False))
+        at = next((at for at, (before, after) in pairs if before != after), min(len(text), len(decoded)))
+        shown = slice(max(0, at - _SHOWN), at + _SHOWN)
+        raise UserError(
+            f"{type(tokenizer).__name__} changes a text that is to be scored: from character {at:,} on, "
+            f"{text[shown]!r} comes back as {decoded[shown]!r}, so the bits would be those of another text. Use a "
+            "tokenizer that loses nothing: decode(encode(text)) == text."
+        )
+    return tokens
 
 
 class _SingleTexts(dict[int, str]):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.common.errors import PluginError, UserError
-from harness.config import plugins
+from harness.config import hydra_compose, plugins
 from harness.config.compose import compose, from_saved
 from harness.config.identity import identity
 from harness.config.options import option
@@ -339,3 +339,58 @@ def test_the_source_of_a_package_s_module_is_its_own_and_what_it_imports_there(
     assert {name for name in before if before[name] != after[name]} == {"pack.one", "pack.two", "pack.deep.three"}
     assert found("packer.one") is None
     assert found("harness.runs.run") is None
+
+
+def test_a_file_whose_name_stands_for_the_whole_configuration_is_refused(folder: Path) -> None:
+    write("my_global_eval.py", EVAL)
+    with pytest.raises(UserError, match=r"my_global_eval\.py can't be a plugin file: '_global_'"):
+        compose(["evals=[my_global_eval.py]"])
+
+
+def test_what_a_file_means_changes_with_the_modules_beside_it_that_it_imports(folder: Path) -> None:
+    path = write("speller.py", "def spell():\n    import letters\n")
+    write("letters.py", "from sounds.soft import x\n")
+    write("sounds/__init__.py", "")
+    write("sounds/soft.py", "x = 1\n")
+    write("harness.py", "x = 1\n")
+    write("other.py", "x = 1\n")
+    before = plugins.read_file(path).sha256
+    for name, changes in (("other.py", False), ("harness.py", False), ("letters.py", True), ("sounds/soft.py", True)):
+        with (folder / name).open("a") as file:
+            file.write("y = 2\n")
+        after = plugins.read_file(path).sha256
+        assert (after != before) == changes, name
+        before = after
+
+
+def test_what_a_file_means_changes_with_the_files_that_it_declares(folder: Path) -> None:
+    path = write("counter.py", 'READS: list[str] = ["words.txt"]\n')
+    write("words.txt", "yes")
+    before = plugins.read_file(path)
+    write("words.txt", "no")
+    after = plugins.read_file(path)
+    assert (before.error, after.error) == (None, None)
+    assert before.module != after.module
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('READS = ["absent.txt"]\n', "declares that it reads 'absent.txt'.*No such file.*Put the file there"),
+        ('READS = ["a" + name]\n', r"reader.py:1: READS must be a list of paths written out"),
+        ('READS = "words.txt"\n', r"reader.py:1: READS must be a list of paths written out"),
+    ],
+)
+def test_a_file_that_declares_what_cannot_be_read_is_refused(folder: Path, text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        plugins.read_file(write("reader.py", text))
+
+
+def test_an_installed_eval_needs_no_line_that_says_where_it_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("pack/conf/evals/loud.yaml", "# How loud it is.\n_target_: pack.loud.Loud\nwords: 3\n")
+    installed = (plugins.Package("pack 1", "pack", folder / "pack"),)
+    monkeypatch.setattr(plugins, "packages", lambda: installed)
+    monkeypatch.setattr(hydra_compose, "packages", lambda: installed)
+    assert compose(["evals=[loud]", "evals.loud.words=4"])["evals"] == {
+        "loud": {"_target_": "pack.loud.Loud", "words": 4}
+    }

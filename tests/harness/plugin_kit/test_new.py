@@ -61,6 +61,7 @@ def test_what_is_written_keeps_to_our_style(kind: str, tmp_path: Path) -> None:
         ("my-eval", ("small letters",)),
         ("../my_eval", ("small letters",)),
         ("1eval", ("small letters",)),
+        ("my_global_eval", ("whole configuration",)),
         ("class", ("no word of Python's own",)),
         ("test_mine", ("not test_",)),
         ("perplexity", ("taken", "evals=perplexity")),
@@ -87,4 +88,4 @@ def test_nothing_is_overwritten_and_nothing_is_written_beside_it(suffix: str, tm
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     done = bakeoff(tmp_path, "new", "eval", "my_eval", "--folder", "file", status=2)
-    assert "can't be written to" in done.stderr
+    assert "can't be made" in done.stderr

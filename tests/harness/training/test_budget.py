@@ -8,6 +8,7 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.training.budget import Budget, count_params, missed_by, solve_width
+from models.language_model import LanguageModel
 from models.lstm import LSTMConfig
 from models.ngram import NGramConfig
 from models.transformer import TransformerConfig
@@ -31,6 +32,20 @@ def test_the_width_is_the_one_nearest_to_the_parameter_budget(config: LSTMConfig
 def test_a_parameter_budget_below_any_width_is_refused() -> None:
     with pytest.raises(UserError, match="too small for model=lstm"):
         solve_width(LSTMConfig(), 50, 100)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneSize(LSTMConfig):
+    """A family that forgets to use its width."""
+
+    def build(self, vocab_size: int, start_token: int) -> LanguageModel:
+        return LSTMConfig(d_model=8).build(vocab_size, start_token)
+
+
+def test_a_width_without_effect_is_refused() -> None:
+    size = count_params(LSTMConfig(d_model=8), 100)
+    with pytest.raises(UserError, match=f"with d_model=.* it has {size:,} parameters.*hardly changes its size"):
+        solve_width(OneSize(), 50_000, 100)
 
 
 def test_a_family_without_a_width_stays_as_it_is() -> None:

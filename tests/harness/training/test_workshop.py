@@ -64,6 +64,11 @@ def test_a_corpus_without_validation_text_is_refused_and_its_notes_are_said(capl
     assert "data=words: one word left out" in caplog.text
 
 
+def test_a_document_that_stands_in_two_splits_is_refused() -> None:
+    with pytest.raises(UserError, match="data=words has the document d in both train and test"):
+        load_corpus(Words(word="d"))
+
+
 def test_the_last_corpus_and_the_last_tokenizer_are_kept_and_others_are_not_taken_for_them() -> None:
     prepared = Prepared()
     corpus = prepared.corpus(Words())

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.common.errors import UserError
 from harness.text.data.corpus import Document
-from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.tokenizers.byte import ByteTokenizer
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_whole
 from tests.harness.text.strategies import any_text, tricky_text
 from tests.harness.text.tokenizers.examples import SETTINGS, TOKENIZERS, TRAINING, every_tokenizer
 
@@ -112,3 +114,23 @@ def test_training_gives_the_same_tokenizer_in_every_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {name: tokenizer.fingerprint for name, tokenizer in TOKENIZERS.items()}
+
+
+class LowerCase(ByteTokenizer):
+    """Loses capitals, and what follows a full stop."""
+
+    def encode(self, text: str) -> Ids:
+        return super().encode(text.partition(".")[0].lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("to Be", r"LowerCase changes a text.*from character 3 on, 'to Be' comes back as 'to be'"),
+        ("to be. Or", r"from character 5 on, 'to be. Or' comes back as 'to be'"),
+    ],
+)
+def test_a_text_that_a_tokenizer_changes_is_not_scored(text: str, words: str) -> None:
+    assert encode_whole(LowerCase(), "to be").tolist() == list(b"to be")
+    with pytest.raises(UserError, match=words):
+        encode_whole(LowerCase(), text)
