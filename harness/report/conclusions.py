@@ -11,9 +11,11 @@ from harness.report.pairs import pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.wording import estimate_text, joined, number, p_text, words
 
+ALPHA = 0.05
+
 
 def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
-    """A sentence or two a headline measure: the best, the next, and whether they can be told apart."""
+    """A sentence or two a headline measure: the best, the next, and whether the difference is significant."""
     told = []
     for measure in comparison.headlines:
         decoding = _best_decoding(comparison, measure)
@@ -58,7 +60,11 @@ def _finding(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, d
         f"Next: {other}, {_with_unit(comparison.cell(other, decoding, measure))}; paired difference "
         f"{difference_text(row)} over {int(row['n'])} samples, Holm-corrected {p_text(float(row['p_holm']))}: "
     )
-    return text + ("a clear difference." if row["better"] == best[0] else f"not told apart{_detectable(row)}.")
+    if row["better"] == best[0]:
+        return f"{text}a significant difference."
+    if not can_decide(row):
+        return f"{text}this design cannot decide. {undecidable(row)}"
+    return f"{text}no significant difference{_detectable(row)}."
 
 
 def difference_text(row: Any) -> str:
@@ -81,7 +87,21 @@ def _detectable(row: Any) -> str:
     if pd.isna(size):
         return ""
     size_text = number(float(size), row["unit"]) + _points(row["unit"])
-    return f" (this design finds a difference of {size_text} four times in five)"
+    return f" (a difference of {size_text} would be detected with 80 % power)"
+
+
+def can_decide(pair: Any) -> bool:
+    """Whether any outcome could be significant: with K clusters a sign-flip test has no p below 2 / 2^K."""
+    return 2.0 ** (1 - int(pair["num_clusters"])) < ALPHA
+
+
+def undecidable(pair: Any) -> str:
+    """Why a pair can't be decided."""
+    num_clusters = int(pair["num_clusters"])
+    return (
+        f"The samples are {num_clusters} independent {'group' if num_clusters == 1 else 'groups'}, and with so few the "
+        f"smallest possible value is {p_text(2.0 ** (1 - num_clusters))}: it needs at least 6."
+    )
 
 
 def _with_unit(cell: Cell | None) -> str:
@@ -96,7 +116,7 @@ def _sign(measure: MeasureKey) -> str:
 
 
 def _chance_text(comparison: Comparison, measure: MeasureKey, decoding: str) -> str:
-    """Who is clearly better than guessing: those whose whole interval is. Ends in a space, or is empty."""
+    """Who is significantly better than guessing: those whose whole interval is. Ends in a space, or is empty."""
     cells = [(s, c) for s in comparison.systems if (c := comparison.cell(s, decoding, measure)) and c.seeds]
     chance = next((cell.chance for _, cell in cells if cell.chance is not None), None)
     if chance is None:
@@ -110,4 +130,4 @@ def _chance_text(comparison: Comparison, measure: MeasureKey, decoding: str) -> 
         "every model is" if len(better) == len(cells) > 1 else f"{joined(better)} {'is' if len(better) == 1 else 'are'}"
     )
     who = who if better else "no model is"
-    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; {who} clearly better than that. "
+    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; {who} significantly better than that. "

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.conclusions import difference_text, findings
+from harness.report.conclusions import can_decide, difference_text, findings
 from harness.report.facts import facts, warnings
 from harness.report.pairs import pairs_of
 from harness.report.plots.evals import telling_decoding
@@ -40,7 +40,7 @@ class TableCell:
     """'n of n_total' where it is not its column's, else ''."""
     reason: str
     leads: bool
-    """The best of its column, or not told apart from it."""
+    """The best of its column, or not significantly different from it."""
 
 
 @dataclass(frozen=True)
@@ -219,11 +219,16 @@ def _pair_texts(pair: Any, measure: MeasureKey) -> dict[str, str]:
     if pd.isna(pair["difference"]):
         return {"difference": "–", "p": "–", "detectable": "–", "n": "–", "verdict": str(pair["reason"])}
     detectable = pair["smallest_detectable_difference"]
-    verdict = "clear" if pd.notna(pair["better"]) else "not told apart" if pair["difference"] else "equal"
+    if pd.notna(pair["better"]):
+        verdict = "significant"
+    elif not can_decide(pair):
+        verdict = "this design cannot decide"
+    else:
+        verdict = "not significant" if pair["difference"] else "equal"
     return {
         "difference": difference_text(pair),
         "p": p_text(float(pair["p_holm"])),
-        "detectable": number(float(detectable), measure.unit) if pd.notna(detectable) else "–",
+        "detectable": number(float(detectable), measure.unit) if pd.notna(detectable) and can_decide(pair) else "–",
         "n": f"{int(pair['n'])} of {int(pair['n_total'])}",
         "verdict": verdict,
     }

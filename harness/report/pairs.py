@@ -41,7 +41,7 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     """One row a pair x headline measure x decoding; `difference` is model_a minus model_b.
 
     `p_holm` is corrected over the pairs of one measure under one decoding. `better` names a model where the difference
-    is clear: p_holm below 0.05 and an interval without 0; it is empty where this design could not tell.
+    is significant: p_holm below 0.05 and an interval without 0; it is empty where this design could not tell.
     """
     rows: list[dict[str, Any]] = []
     for measure in comparison.headlines:
@@ -135,7 +135,7 @@ def _found(found: PairedDifference) -> dict[str, Any]:
 
 
 def _better(row: dict[str, Any]) -> str | None:
-    """The model that is clearly better, or None."""
+    """The model that is significantly better, or None."""
     if row["p_holm"] is None or row["ci_low"] is None or row["higher_is_better"] is None:
         return None
     if row["p_holm"] >= 1 - CONFIDENCE or row["ci_low"] <= 0 <= row["ci_high"]:

@@ -32,7 +32,7 @@ def load_corpus(source: DataSource) -> Corpus:
             )
     splits: dict[str, str] = {}
     for split, document in corpus:
-        if (other := splits.setdefault(document.id, split)) is not split:
+        if (other := splits.setdefault(document.id, split)) != split:
             raise UserError(
                 f"data={corpus.name} has the document {document.id} in both {other} and {split}: what is tested would "
                 "have been trained on. Put each document into one split."

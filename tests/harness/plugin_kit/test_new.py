@@ -88,4 +88,4 @@ def test_nothing_is_overwritten_and_nothing_is_written_beside_it(suffix: str, tm
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     done = bakeoff(tmp_path, "new", "eval", "my_eval", "--folder", "file", status=2)
-    assert "can't be made" in done.stderr
+    assert "can't be written to" in done.stderr

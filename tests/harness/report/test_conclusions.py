@@ -11,8 +11,9 @@ import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.conclusions import findings
+from harness.report.conclusions import can_decide, findings, undecidable
 from harness.report.pairs import compare_pairs
+from harness.statistics import paired
 from tests.harness.report.conftest import Written
 from tests.harness.report.records import edit
 
@@ -44,7 +45,7 @@ def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(wri
     assert "Holm-corrected p" in first
     assert written.report.findings[1].startswith("Highest exact match: ")
     assert "Chance is 0.4 %" in written.report.findings[1]
-    assert "Chance is 8.000; every model is clearly better than that." in first
+    assert "Chance is 8.000; every model is significantly better than that." in first
 
 
 def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], Comparison]) -> None:
@@ -63,4 +64,14 @@ def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], 
     comparison = compare(small)
     said = findings(comparison, compare_pairs(comparison))
     assert said[1].startswith("Exact match under greedy: 0.0 % [0.0, 10.0] for every model.")
-    assert said[1].endswith("no model is clearly better than that.")
+    assert said[1].endswith("no model is significantly better than that.")
+
+
+@pytest.mark.parametrize("num_clusters", [1, 3, 5, 6])
+def test_a_design_can_decide_where_its_smallest_p_is_below_a_twentieth(num_clusters: int) -> None:
+    smallest = paired([1.0] * num_clusters, [0.0] * num_clusters, list(range(num_clusters)))
+    assert smallest.p_value is not None
+    pair = pd.Series({"num_clusters": num_clusters})
+    assert can_decide(pair) == (smallest.p_value < 0.05)
+    if not can_decide(pair):
+        assert f"p = {smallest.p_value:.3f}" in undecidable(pair)
