@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -22,14 +23,17 @@ from harness.common.files import write_bytes
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from models.checks import Impossible
-from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, read_arpa, write_arpa
+from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, arpa_words, read_arpa, write_arpa
+
+# What KenLM takes for a space in a text (its util/spaces.cc).
+_SPACE = re.compile("[ \t\v\f\r]+")
 
 
 def token_words(tokenizer: Tokenizer) -> list[str]:
     """A word for each token (V,), each its own."""
     words = ["".join(map(_escaped, tokenizer.decode([token]))) for token in range(tokenizer.vocab_size)]
     shared = Counter(words)
-    taken = {"", OPENS, ENDS, UNKNOWN}
+    taken = {"", OPENS, ENDS, UNKNOWN, UNKNOWN.upper()}
     return [
         f"<{token}>" if shared[word] > 1 or word in taken or "�" in word else word for token, word in enumerate(words)
     ]
@@ -55,7 +59,8 @@ def export(fit: Fit, path: Path) -> None:
 
 
 def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
-    """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, space ends a word.
+    """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, ASCII white space ends
+    a word.
 
     As `harness.cli.score_files.score_files`, and each row has 'unknown_words'. Where there are any, the text itself has
     no probability, so there are no bits per byte. UserError where the file's units aren't words.
@@ -65,12 +70,12 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
             f"{path} cannot be read: there is no such file. Name an .arpa file that exists, or a run: `bakeoff list "
             "runs` shows them."
         )
-    lines = read_text(str(path)).splitlines()
-    words = _words(lines)
-    ids = {word: token for token, word in enumerate(words)}
-    start = len(words)
+    lines = read_text(str(path)).split("\n")
     try:
-        model = read_arpa(lines, start, [*words, "the start token"])
+        words = arpa_words(lines)
+        ids = {word: token for token, word in enumerate(words)}
+        start = len(words)
+        model = read_arpa(lines, start, [*words, OPENS])
     except Impossible as error:
         raise UserError(f"{path}: {error}") from None
     _check_units(path, words, files)
@@ -79,8 +84,8 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
     for name in files:
         text = read_text(name)
         total, num_tokens, unknown = 0.0, 0, 0
-        for sentence in text.splitlines():
-            found = [ids.get(word) for word in sentence.split()]
+        for sentence in text.removesuffix("\n").split("\n") if text else ():
+            found = [ids.get(word) for word in _SPACE.split(sentence) if word]
             missing = found.count(None)
             if missing and UNKNOWN not in ids:
                 total = math.inf
@@ -106,7 +111,7 @@ def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None
         "If a run of bakeoff wrote the file, score with that run itself: "
         f"{shlex.join(['bakeoff', 'score', 'RUN', *files])}"
     )
-    texts = [word for name in files if name != "-" for word in read_text(name).split()]
+    texts = [word for name in files if name != "-" for word in _SPACE.split(read_text(name).replace("\n", " ")) if word]
     missing = set(texts).difference(words)
     of_white_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
     if missing and of_white_space is not None:
@@ -120,19 +125,3 @@ def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None
             f"{UNKNOWN} for others, so nothing has a probability. Its units are others, as {', '.join(words[:3])}. "
             f"{advice}"
         )
-
-
-def _words(lines: Sequence[str]) -> list[str]:
-    """The words that an ARPA file lists, sentence marks apart."""
-    try:
-        begin = lines.index("\\1-grams:") + 1
-    except ValueError:
-        raise UserError("there is no \\1-grams: in the ARPA file. Is it one?") from None
-    words = []
-    for line in lines[begin:]:
-        if line.startswith("\\"):
-            break
-        parts = line.split()
-        if len(parts) > 1 and parts[1] not in (OPENS, ENDS):
-            words.append(parts[1])
-    return words

@@ -1,7 +1,15 @@
 """ARPA files: the text format in which n-gram toolkits (SRILM, KenLM, ...) exchange back-off models.
 
 The start token is `<s>` where it opens an n-gram and `</s>` where it ends one. Every other token is written as its
-name, which must hold no white space. Numbers are logarithms to the base 10; 0 as a probability is written as -99.
+name. Numbers are logarithms to the base 10; 0 as a probability is written as -99.
+
+What is read, and what is refused, is what KenLM reads and refuses (Heafield 2011; its lm/read_arpa.cc):
+- Only spaces, tabs and line feeds separate words. Every other character is part of a word, U+00A0 and U+2028 too.
+- Blank lines and lines with # may come before \\data\\, only blank ones after \\end\\. As many n-grams are listed as
+  \\data\\ says, each once, with its words among the 1-grams and its beginning among the shorter n-grams.
+- <s> and </s> are listed. <UNK> is <unk>.
+- Log-probabilities are at most 0. Back-off weights are finite, and the longest n-grams have none.
+Three differences: -99 stands for no probability, an <unk> that isn't listed has none, and spaces may stand for tabs.
 
 Shape legend: X nodes of the trie, V vocabulary size.
 """
@@ -10,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TextIO
 
@@ -20,18 +29,24 @@ from models.ngrams.backoff import BackoffModel
 from models.ngrams.trie import ROOT, Trie
 
 OPENS, ENDS, UNKNOWN = "<s>", "</s>", "<unk>"
+_UNKNOWN_IN_CAPITALS = "<UNK>"
 _LN_10 = np.log(10)
 # What stands for the logarithm of 0.
 _ZERO = -99.0
+SEPARATORS = " \t\n"
+"""What separates words."""
+_NUMBER = re.compile(r"-inf|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Gram = tuple[int, ...]
+Level = dict[Gram, tuple[float, float]]
+"""The n-grams of one length: ln p and the logarithm of the back-off weight."""
 
 
 def write_arpa(model: BackoffModel, start_token: int, names: Sequence[str], file: TextIO) -> None:
     """Write a model as an ARPA file.
 
-    names: (V,), a word for each token, each its own and without white space; the start token's isn't used. With
-    numbers to 9 digits.
+    names: (V,), a word for each token, each its own and without separators; the start token's isn't used. With numbers
+    to 9 digits.
     """
     _check_names(names, start_token)
     trie = model.trie
@@ -67,45 +82,86 @@ def write_arpa(model: BackoffModel, start_token: int, names: Sequence[str], file
 def read_arpa(lines: Iterable[str], start_token: int, names: Sequence[str]) -> BackoffModel:
     """The model in an ARPA file, over a vocabulary of ours.
 
-    names: (V,), the word of each token, as for `write_arpa`. Tokens that the file doesn't list share the probability of
-    its <unk>, in equal parts; where it has none, or -99, they have no probability. Raises Impossible, with the line,
-    where the file isn't valid or has a word that is none of the names.
+    lines: those between line feeds. names: (V,), the word of each token, as for `write_arpa`. Tokens that the file
+    doesn't list share the probability of its <unk>, in equal parts; where it has none, or -99, they have no
+    probability. Raises Impossible, with the line, where the file isn't valid or has a word that is none of the names.
     """
     _check_names(names, start_token)
     ids = {name: token for token, name in enumerate(names)} | {OPENS: start_token, ENDS: start_token}
-    levels: list[dict[Gram, tuple[float, float]]] = []
-    unknown: float = -np.inf
-    opening_backoff = 0.0
-    for m, number, logprob, words, log_backoff in _entries(lines):
-        if m > len(levels):
+    levels: list[Level] = []
+    marks: dict[str, tuple[float, float]] = {}
+    for entry in _entries(lines):
+        if entry.num_words > len(levels):
             levels.append({})
-        if words == [UNKNOWN] and UNKNOWN not in ids:
-            unknown = logprob
+        gram = _gram(entry, ids)
+        weights = entry.logprob, entry.log_backoff
+        if entry.num_words == 1 and entry.words[0] in (OPENS, ENDS, UNKNOWN):
+            if entry.words[0] in marks:
+                raise _repeated(entry)
+            marks[entry.words[0]] = weights
+        if gram is None or entry.words == [OPENS]:
             continue
-        if words == [OPENS]:
-            opening_backoff = log_backoff
-            continue
-        if UNKNOWN in words and UNKNOWN not in ids:
-            continue
-        missing = [word for word in words if word not in ids]
-        if missing:
-            raise Impossible(f"line {number} of the ARPA file has the word {missing[0]!r}, which is no token here.")
-        gram = tuple(ids[word] for word in words)
-        if m > 1 and gram[:-1] not in levels[m - 2]:
+        if gram in levels[-1]:
+            raise _repeated(entry)
+        if len(gram) > 1 and gram[:-1] not in levels[-2]:
             raise Impossible(
-                f"line {number} of the ARPA file has '{' '.join(words)}', but '{' '.join(words[:-1])}' isn't listed."
+                f"line {entry.line} of the ARPA file has '{' '.join(entry.words)}', but "
+                f"'{' '.join(entry.words[:-1])}' isn't listed."
             )
-        levels[m - 1][gram] = logprob, log_backoff
-    if not levels or not levels[0]:
-        raise Impossible("the ARPA file lists no words. Is it one, and whole?")
+        levels[-1][gram] = weights
+    for mark in (OPENS, ENDS):
+        if mark not in marks:
+            raise Impossible(
+                f"the ARPA file doesn't list {mark}, which {'opens' if mark == OPENS else 'ends'} every sentence. Add "
+                "it to the 1-grams."
+            )
     singles = levels[0]
     unlisted = [(token,) for token in range(len(names)) if (token,) not in singles]
+    unknown = marks[UNKNOWN][0] if UNKNOWN in marks and UNKNOWN not in ids else -np.inf
     singles |= dict.fromkeys(unlisted, (unknown - np.log(max(1, len(unlisted))), 0.0))
-    singles[start_token,] = singles[start_token,][0], opening_backoff
+    singles[start_token,] = singles[start_token,][0], marks[OPENS][1]
+    _extend_contexts(levels)
     return _model_of(levels)
 
 
-def _model_of(levels: Sequence[dict[Gram, tuple[float, float]]]) -> BackoffModel:
+def _gram(entry: _Entry, ids: dict[str, int]) -> Gram | None:
+    """The tokens of an n-gram; None where it has an <unk> that is no token."""
+    missing = [word for word in entry.words if word not in ids]
+    if strange := [word for word in missing if word != UNKNOWN]:
+        raise Impossible(
+            f"line {entry.line} of the ARPA file has the word {strange[0]!r}, which is "
+            f"{'no token here' if entry.num_words == 1 else 'not among its 1-grams'}."
+        )
+    return None if missing else tuple(ids[word] for word in entry.words)
+
+
+def _repeated(entry: _Entry) -> Impossible:
+    return Impossible(f"line {entry.line} of the ARPA file lists '{' '.join(entry.words)}' again.")
+
+
+def _extend_contexts(levels: Sequence[Level]) -> None:
+    """Give every context that has a weight but no extension one: an n-gram that says what backing off says.
+
+    A trie remembers of the past only what has extensions, and would forget the weight.
+    """
+    for m, level in enumerate(levels[:-1]):
+        extended = {gram[:-1] for gram in levels[m + 1]}
+        for context, (_, log_backoff) in level.items():
+            if log_backoff and context not in extended:
+                gram = (*context, 0)
+                levels[m + 1][gram] = log_backoff + _logprob(levels, gram[1:]), 0.0
+
+
+def _logprob(levels: Sequence[Level], gram: Gram) -> float:
+    """ln p of the last token of an n-gram after the others."""
+    listed = levels[len(gram) - 1].get(gram)
+    if listed is not None:
+        return listed[0]
+    _, log_backoff = levels[len(gram) - 2].get(gram[:-1], (0.0, 0.0))
+    return log_backoff + _logprob(levels, gram[1:])
+
+
+def _model_of(levels: Sequence[Level]) -> BackoffModel:
     in_order = [sorted(level) for level in levels]
     begins = np.cumsum([0, 1, *map(len, in_order)])
     first_child = [np.array([1])]
@@ -122,38 +178,110 @@ def _model_of(levels: Sequence[dict[Gram, tuple[float, float]]]) -> BackoffModel
     trie = Trie.of(tokens, np.concatenate(first_child), begins)
     logprobs = np.array([-np.log(trie.vocab_size), *(logprob for logprob, _ in entries)])
     log_backoffs = np.array([0.0, *(weight for _, weight in entries)])[: trie.num_inner].copy()
-    log_backoffs[np.diff(trie.first_child) == 0] = 0.0
     log_backoffs[ROOT] = 0.0
     return BackoffModel(trie, logprobs, log_backoffs)
 
 
-def _entries(lines: Iterable[str]) -> Iterator[tuple[int, int, float, list[str], float]]:
-    """(n-gram length, line number, ln p, words, ln back-off weight) of every n-gram listed."""
-    m, ended = 0, False
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if section := re.fullmatch(r"\\(\d+)-grams:", text):
-            if int(section[1]) != m + 1:
-                raise Impossible(f"line {number} of the ARPA file is {text!r}, where \\{m + 1}-grams: was due.")
-            m += 1
-        elif text == "\\end\\":
-            ended = True
+@dataclass(frozen=True)
+class _Entry:
+    """One n-gram of a file."""
+
+    line: int
+    logprob: float
+    """ln p."""
+    words: list[str]
+    log_backoff: float
+    """The natural logarithm of the back-off weight; 0 where there is none."""
+
+    @property
+    def num_words(self) -> int:
+        return len(self.words)
+
+
+def arpa_words(lines: Iterable[str]) -> list[str]:
+    """The words that an ARPA file lists, <s> and </s> left out, <UNK> as <unk>. Raises Impossible, with the line, where
+    the file isn't valid up to them."""
+    words = []
+    for entry in _entries(lines):
+        if entry.num_words > 1:
             break
-        elif m and text:
-            parts = text.split()
-            try:
-                logprob, log_backoff = float(parts[0]), float(parts[m + 1]) if len(parts) == m + 2 else 0.0
-                well_formed = len(parts) in (m + 1, m + 2) and logprob < np.inf and log_backoff < np.inf
-            except (ValueError, IndexError):
-                well_formed = False
-            if not well_formed:
-                raise Impossible(
-                    f"line {number} of the ARPA file is {text!r}, where a log-probability, {m} words and maybe a "
-                    "back-off weight were due."
-                )
-            yield m, number, *(_natural(logprob),), parts[1 : m + 1], _natural(log_backoff)
-    if not ended:
-        raise Impossible("the ARPA file has no \\end\\: it isn't one, or was cut short.")
+        if entry.words[0] not in (OPENS, ENDS):
+            words.append(entry.words[0])
+    return list(dict.fromkeys(words))
+
+
+def _entries(lines: Iterable[str]) -> Iterator[_Entry]:
+    """Every n-gram that a file lists."""
+    numbered = ((number, line.strip(SEPARATORS)) for number, line in enumerate(lines, start=1))
+    filled = ((number, text) for number, text in numbered if text)
+    line, text = next(((number, text) for number, text in filled if not text.startswith("#")), (0, ""))
+    if text != "\\data\\":
+        raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\data\\ was due." if line else _NO_END)
+    sizes: list[int] = []
+    for line, text in filled:
+        count = re.fullmatch(r"ngram +(\d+) *= *(\d+)", text, re.ASCII)
+        if count is None:
+            break
+        if int(count[1]) != len(sizes) + 1:
+            raise Impossible(
+                f"line {line} of the ARPA file is {text!r}, where the n-grams of {len(sizes) + 1} were due."
+            )
+        sizes.append(int(count[2]))
+    else:
+        raise Impossible(_NO_END)
+    if not sizes or not sizes[0]:
+        raise Impossible(
+            f"line {line} of the ARPA file is {text!r}, where 'ngram 1=' and how many words it lists was due."
+        )
+    for m, size in enumerate(sizes, start=1):
+        if text != f"\\{m}-grams:":
+            raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\{m}-grams: was due.")
+        listed = 0
+        for line, text in filled:
+            if text.startswith("\\"):
+                break
+            listed += 1
+            yield _entry(line, text, m, is_longest=m == len(sizes))
+        else:
+            raise Impossible(_NO_END)
+        if listed != size:
+            raise Impossible(
+                f"the ARPA file lists {listed} {m}-grams before line {line}, but its beginning says {size}. Is it "
+                "whole?"
+            )
+    if text != "\\end\\":
+        raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\end\\ was due.")
+    for line, text in filled:
+        raise Impossible(f"line {line} of the ARPA file is {text!r}, after its \\end\\.")
+
+
+_NO_END = "the ARPA file has no \\end\\: it isn't one, or was cut short."
+
+
+def _entry(line: int, text: str, num_words: int, is_longest: bool) -> _Entry:
+    if text.endswith("\r"):
+        raise Impossible(f"line {line} of the ARPA file ends as in Windows. Convert its line ends, as with dos2unix.")
+    logprob, *rest = re.split(f"[{SEPARATORS}]+", text)
+    words, backoff = rest[:num_words], "".join(rest[num_words:]) or "0"
+    if (
+        not num_words <= len(rest) <= num_words + 1
+        or not _NUMBER.fullmatch(logprob)
+        or not _NUMBER.fullmatch(backoff)
+        or not np.isfinite(float(backoff))
+    ):
+        raise Impossible(
+            f"line {line} of the ARPA file is {text!r}, where a log-probability, {num_words} words and maybe a "
+            "back-off weight were due."
+        )
+    if float(logprob) > 0:
+        raise Impossible(f"line {line} of the ARPA file has the log-probability {logprob}: a probability above 1.")
+    if is_longest and float(backoff):
+        raise Impossible(
+            f"line {line} of the ARPA file has the back-off weight {backoff}, but no n-gram is longer than {num_words} "
+            "words."
+        )
+    words = [UNKNOWN if word == _UNKNOWN_IN_CAPITALS else word for word in words]
+    return _Entry(line, _natural(float(logprob)), words, _natural(float(backoff)))
 
 
 def _natural(log10: float) -> float:
@@ -163,4 +291,4 @@ def _natural(log10: float) -> float:
 def _check_names(names: Sequence[str], start_token: int) -> None:
     words = [name for token, name in enumerate(names) if token != start_token]
     assert len({*words, OPENS, ENDS}) == len(words) + 2, "two tokens have one name"
-    assert not any(re.search(r"\s", word) or not word for word in words), "a name has white space"
+    assert not any(set(word) & set(SEPARATORS) or not word for word in words), "a name has separators"

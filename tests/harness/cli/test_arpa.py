@@ -86,6 +86,18 @@ def test_an_arpa_file_that_is_not_there_is_named_as_such(tmp_path: Path) -> None
         arpa.score_files(tmp_path / "none.arpa", [str(tmp_path / "t.txt")])
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u0085", "\u2028", "\u001c"], ids=ascii)
+def test_a_text_is_split_at_ascii_white_space_alone(space: str, tmp_path: Path) -> None:
+    word = f"a{space}b"
+    (tmp_path / "m.arpa").write_text(
+        f"\\data\\\nngram 1=5\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\t{word}\n-1\ta\n-2\tb\n\n\\end\\\n"
+    )
+    (tmp_path / "t.txt").write_text(f"{word} a\n")
+    total = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])["total"]
+    assert total["nats"] == pytest.approx(math.log(10) * (0.2 + 1 + 0.5))
+    assert (total["num_tokens"], total["unknown_words"]) == (3, 0)
+
+
 @pytest.mark.parametrize("content", ["", "hello", "\\1-grams:\n-1 a\n"])
 def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.arpa").write_text(content)
