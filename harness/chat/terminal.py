@@ -49,7 +49,7 @@ class Talk:
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "retry": ("", "the last reply again, with another seed", lambda _: self._show(chatbot.retry())),
             "undo": ("", "take back your last line and the reply to it", lambda _: self._undo()),
-            "clear": ("", "begin anew", lambda _: self._clear()),
+            "clear": ("", "start a new conversation", lambda _: self._clear()),
             "decoding": ("NAME", "decode by another strategy, or by several: [repetition_penalty,top_p]", self._decode),
             "load": ("RUN", "let another run's model answer; the conversation goes on", self._load),
             "as": ("NAME", "speak as somebody else", lambda name: self._talk_as(name, chatbot.partner)),

@@ -6,6 +6,6 @@ must answer before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import fits, plugins, runs
+from harness.cli import fits, plugins, results, runs
 
-COMMANDS = {command.name: command for command in (*runs.COMMANDS, *fits.COMMANDS, *plugins.COMMANDS)}
+COMMANDS = {command.name: command for command in (*runs.COMMANDS, *results.COMMANDS, *fits.COMMANDS, *plugins.COMMANDS)}

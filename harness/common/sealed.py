@@ -27,15 +27,15 @@ _SETTLED_AFTER_NS = 2_000_000_000
 class Damaged(UserError):
     """A file is missing, or isn't what was written."""
 
-    def __init__(self, path: Path, part_of: str, why: str, remedy: str = "Run the command that made it again") -> None:
-        """part_of: as 'fit 0123'. why: as 'it is missing'. remedy: what makes it anew."""
+    def __init__(self, path: Path, part_of: str, why: str, command: str = "the command that made it") -> None:
+        """part_of: as 'fit 0123'. why: as 'it is missing'. command: the one to run."""
         self.damage = f"{path} is damaged: {why}"
-        super().__init__(f"{self.damage}. It is part of {part_of}. {remedy}: that makes {part_of} anew.")
+        super().__init__(f"{self.damage}. It is part of {part_of}. Run {command}: it makes {part_of} again.")
         self.path, self.part_of, self._why = path, part_of, why
 
     def mended_by(self, command: str) -> Damaged:
-        """The same, with the command line that makes it anew."""
-        return Damaged(self.path, self.part_of, self._why, f"Run `{command}`")
+        """The same, with the command line that makes it again."""
+        return Damaged(self.path, self.part_of, self._why, f"`{command}`")
 
 
 def write_sealed(path: Path, content: Mapping[str, Any], files: Iterable[str] = ()) -> None:

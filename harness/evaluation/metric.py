@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from harness.statistics.estimate import Estimate
 
@@ -106,3 +108,28 @@ class Metric:
         if self.baseline_of is None or self.baseline_label is None:
             return None
         return Baseline(self.baseline_of, self.baseline_label)
+
+
+class Judged(Protocol):
+    """A metric, or what stands for one in a report."""
+
+    @property
+    def eval(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def higher_is_better(self) -> bool | None: ...
+
+
+M = TypeVar("M", bound=Judged)
+
+
+def headlines(metrics: Iterable[M]) -> list[M]:
+    """One metric of each eval: bits per byte if it has them, else the first that can be better or worse."""
+    chosen: dict[str, M] = {}
+    for metric in metrics:
+        if metric.metric == LADDER_METRIC:
+            chosen[metric.eval] = metric
+        elif metric.higher_is_better is not None:
+            chosen.setdefault(metric.eval, metric)
+    return list(chosen.values())

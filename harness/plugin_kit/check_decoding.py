@@ -40,7 +40,7 @@ class StrategyOnTrial:
         self._config = compose([f"decoding={quoted(name)}", *DEFAULTS, *overrides])
 
     def new(self) -> DecodingStrategy:
-        """The strategy, made anew."""
+        """The strategy, made again."""
         return build(self._config["decoding"], DecodingStrategy, "decoding")
 
     @cached_property

@@ -58,7 +58,7 @@ class EvalOnTrial:
         self._config = compose([f"evals=[{quoted(name)}]", *DEFAULTS, *overrides])
 
     def new(self) -> Eval:
-        """The eval, made anew. PluginError where it can't be."""
+        """The eval, made again. PluginError where it can't be."""
         evals, broken = built_evals(self._config)
         for error in broken.values():
             raise error

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric
+from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric, headlines
 from harness.report.results import Results, Run, differing_settings
 from harness.report.samples import SampleTable, sample_tables
 from harness.statistics.derived import mean_of_seeds
@@ -137,14 +137,8 @@ class Comparison:
 
     @cached_property
     def headlines(self) -> tuple[MeasureKey, ...]:
-        """One measure an eval: bits per byte where it has them, else the first that can be better or worse."""
-        chosen: dict[str, MeasureKey] = {}
-        for measure in self.measures:
-            if measure.metric == LADDER_METRIC:
-                chosen[measure.eval] = measure
-            elif measure.higher_is_better is not None:
-                chosen.setdefault(measure.eval, measure)
-        return tuple(chosen.values())
+        """One measure of each eval (see harness.evaluation.metric.headlines)."""
+        return tuple(headlines(self.measures))
 
     @property
     def ladder(self) -> MeasureKey | None:

@@ -143,7 +143,7 @@ def kept_scores(plan: EvalPlan, eval: Eval) -> Scored | None:
     except FileNotFoundError:
         return None
     except Damaged as error:
-        log.warning("%s. %s are made anew", error.damage, error.part_of)
+        log.warning("%s. %s are made again", error.damage, error.part_of)
         return None
     return Scored.read(path) if about.get("fit") == plan.fit_digest else None
 

@@ -81,7 +81,7 @@ def find_fit(name: str, results: Path) -> Path:
     """The folder of a fit, with nothing missing or damaged: of the one with that id, else of the one that the run of
     that id, unique prefix or path scored, beside the run in whatever results folder it lies.
 
-    UserError where there is no such run, or the fit is damaged: it names the command that makes it anew.
+    UserError where there is no such run, or the fit is damaged: it names the command that makes it again.
     """
     by_id = ResultsFolder(results).fit(name)
     run = None if name and (by_id / FIT_FILE).is_file() else find_run(name, results)

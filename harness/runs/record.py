@@ -33,7 +33,7 @@ from harness.common.sealed import (
     without_seal,
     write_sealed,
 )
-from harness.evaluation.metric import LADDER_METRIC, Metric
+from harness.evaluation.metric import Metric, headlines
 
 log = logging.getLogger("bakeoff")
 
@@ -132,16 +132,8 @@ class RunRecord:
         return f"{self.status}, with {len(self.notes)} note{'s' if len(self.notes) > 1 else ''}"
 
     def headlines(self) -> list[Metric]:
-        """One metric of each eval: bits per byte where it has them, else the first that can be better or worse."""
-        chosen: dict[str, Metric] = {}
-        for metric in self.metrics:
-            if metric.slice != "all":
-                continue
-            if metric.metric == LADDER_METRIC:
-                chosen[metric.eval] = metric
-            elif metric.higher_is_better is not None:
-                chosen.setdefault(metric.eval, metric)
-        return list(chosen.values())
+        """One metric of each eval, over all samples (see harness.evaluation.metric.headlines)."""
+        return headlines(metric for metric in self.metrics if metric.slice == "all")
 
     def write(self, folder: Path) -> None:
         """Write run.json, sealed over the run's other files."""

@@ -197,7 +197,7 @@ def _parquet_rows(file: Path, column: str) -> Iterator[str]:
         values = pq.read_table(data, columns=[column]).column(column).to_pylist()
     except pa.ArrowException as error:
         raise UserError(
-            f"{file} is not a Parquet file that can be read ({error}). Write it anew, or leave it out."
+            f"{file} is not a Parquet file that can be read ({error}). Write the file again, or leave it out."
         ) from error
     for number, value in enumerate(values):
         yield _text_of(value, f"{file}, row {number}", column)

@@ -94,8 +94,8 @@ def test_the_error_names_the_command_that_mends_it(seal: Path) -> None:
     (seal.parent / "weights").unlink()
     with pytest.raises(Damaged) as caught:
         read_sealed(seal, "fit a1")
-    assert "Run the command that made it again: that makes fit a1 anew" in str(caught.value)
-    assert "Run `bakeoff run x`: that makes fit a1 anew" in str(caught.value.mended_by("bakeoff run x"))
+    assert "Run the command that made it: it makes fit a1 again" in str(caught.value)
+    assert "Run `bakeoff run x`: it makes fit a1 again" in str(caught.value.mended_by("bakeoff run x"))
 
 
 def test_a_file_that_stays_as_it_is_is_digested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from harness.config.settings import build
 from harness.runs.settings import typed
 from models.language_model import ModelConfig
 from tests.harness.config.plugin_files import forget_files
+from tests.harness.runs.plugin_runs import TOKENIZER
 
 EVAL = '''"""Counts capitals."""
 
@@ -104,23 +105,6 @@ class Words(DataSource):
     def load(self):
         documents = tuple(Document(str(n), "ab", "words", str(n)) for n in range(self.count))
         return Corpus("words", documents, documents, documents)
-'''
-TOKENIZER = '''"""Bytes, by another name."""
-
-from dataclasses import dataclass
-
-from harness.text import TokenizerSettings
-from harness.text.tokenizers.byte import ByteTokenizer
-
-
-@dataclass(frozen=True)
-class OwnTokenizerSettings(TokenizerSettings):
-    def train(self, documents):
-        return ByteTokenizer()
-
-    @classmethod
-    def read(cls, content):
-        return ByteTokenizer()
 '''
 
 

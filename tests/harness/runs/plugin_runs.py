@@ -1,4 +1,4 @@
-"""Runs with an eval or a model of a file of the user's own."""
+"""Runs with an eval, a model or a tokenizer of a file of the user's own."""
 
 from __future__ import annotations
 
@@ -60,4 +60,21 @@ class OwnConfig(ModelConfig):
 class Own(Uniform):
     def count(self, tokens):
         """Nothing is learnt."""
+'''
+TOKENIZER = '''"""Bytes, by another name."""
+
+from dataclasses import dataclass
+
+from harness.text import TokenizerSettings
+from harness.text.tokenizers.byte import ByteTokenizer
+
+
+@dataclass(frozen=True)
+class OwnTokenizerSettings(TokenizerSettings):
+    def train(self, documents):
+        return ByteTokenizer()
+
+    @classmethod
+    def read(cls, content):
+        return ByteTokenizer()
 '''

@@ -153,18 +153,6 @@ def test_a_model_that_raises_while_it_is_fitted_is_a_failed_run_among_others(tmp
     assert "my_model.py" in failure["traceback"]
 
 
-def test_an_earlier_run_s_configuration_is_taken_from_the_results_folder_that_is_named(
-    first: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = first.parent.parent
-    before = sorted(path for path in results.rglob("*") if path.is_dir())
-    assert status_of(["run", "--config-from", first.name, f"results_dir={results}"]) == 0
-    assert first.name in capsys.readouterr().out
-    assert sorted(path for path in results.rglob("*") if path.is_dir()) == before
-    assert status_of(["run", "--config-from", first.name, f"results_dir={results}", "seed=1"]) == 2
-    assert "results_dir= (got seed=1)" in capsys.readouterr().err
-
-
 # --- what is damaged is named, and made again by the same command
 
 TINY = (

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.commands import Fork, bakeoff
-from tests.harness.runs.plugin_runs import MODEL, record_of, runs_in
+from tests.harness.runs.plugin_runs import MODEL, TOKENIZER, record_of, runs_in
 from tests.harness.small_run import LSTM, SMALL, only_run
 
 
@@ -134,25 +134,6 @@ def test_the_same_files_read_as_text_and_as_transcripts_are_two_runs(tmp_path: P
     [as_transcripts] = {path.parent for path in (tmp_path / "results").glob("default/*/run.json")} - {as_text}
     assert len(pd.read_parquet(as_text / "samples.parquet")) == 0
     assert len(pd.read_parquet(as_transcripts / "samples.parquet")) > 0
-
-
-TOKENIZER = '''"""Bytes, by another name."""
-
-from dataclasses import dataclass
-
-from harness.text import TokenizerSettings
-from harness.text.tokenizers.byte import ByteTokenizer
-
-
-@dataclass(frozen=True)
-class OwnTokenizerSettings(TokenizerSettings):
-    def train(self, documents):
-        return ByteTokenizer()
-
-    @classmethod
-    def read(cls, content):
-        return ByteTokenizer()
-'''
 
 
 def test_a_model_and_a_tokenizer_of_files_are_read_back_once_they_are_named(tmp_path: Path) -> None:

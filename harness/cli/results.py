@@ -1,0 +1,154 @@
+"""Commands that look at what there is: report, mirror, list, fetch."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from harness.cli.command import Command, add_results
+from harness.common.durations import duration
+from harness.common.errors import UserError
+from harness.common.terminal import say, say_table
+
+_LISTABLE = ("models", "tokenizers", "data", "formats", "decodings", "evals", "experiments", "runs")
+
+
+def _report_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="runs, experiments and results folders, by name or path; several make one report "
+        "(default: all of results)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where the report is written (default: EXPERIMENT/report; of several, RESULTS/report)",
+    )
+    add_results(parser)
+
+
+def report(arguments: Namespace) -> int:
+    """`bakeoff report`: tables and plots from what lies in a folder."""
+    results = Path(arguments.results)
+    folders = [_reported(name, results) for name in arguments.what] or [results]
+    print_report(*folders, out=None if arguments.out is None else Path(arguments.out))
+    return 0
+
+
+def _reported(name: str, results: Path) -> Path:
+    """The folder that a report is over: a path, the name of an experiment, or a run by its name."""
+    from harness.common.results_folder import ResultsFolder
+    from harness.runs.lookup import find_run
+
+    if name and Path(name).exists():
+        return Path(name)
+    experiment = ResultsFolder(results).experiment(name)
+    if name and experiment.is_dir():
+        return experiment
+    try:
+        return find_run(name, results)
+    except UserError as error:
+        raise UserError(f"{name!r} is no folder and no experiment in {results}; as a run: {error}") from None
+
+
+def _mirror_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="RUN | tracking.KEY=VALUE",
+        help="finished runs, and how they are mirrored, as tracking.mode=online tracking.project=mine",
+    )
+    add_results(parser)
+
+
+def mirror(arguments: Namespace) -> int:
+    """`bakeoff mirror`: hand finished runs to wandb."""
+    from harness.config import compose as config
+    from harness.config.settings import build
+    from harness.runs.folders import mirrored
+    from harness.runs.lookup import find_run
+    from harness.runs.record import RunRecord
+    from harness.runs.tracking import Mirror, Tracking
+
+    overrides = [word for word in arguments.words if "=" in word]
+    names = [word for word in arguments.words if "=" not in word]
+    if foreign := [override for override in overrides if not override.startswith("tracking.")]:
+        raise UserError(f"{foreign[0]} says nothing about the mirror. Write it as tracking.mode=online.")
+    if not names:
+        raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
+    tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
+    runs = [find_run(name, Path(arguments.results)) for name in names]
+    records = [RunRecord.read(run) for run in runs]
+    status = 0
+    with Mirror() as wandb:
+        for run, record in zip(runs, records, strict=True):
+            answer = mirrored(record, run, tracking, wandb).wandb
+            warning = answer.get("warning")
+            say(f"{record.run_id}: {warning or answer['url'] or tracking.mode}")
+            status = 1 if warning else status
+    return status
+
+
+def _list_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("what", choices=_LISTABLE)
+    add_results(parser)
+
+
+def list_(arguments: Namespace) -> int:
+    """`bakeoff list`: options of a group with the first line of their description, or runs."""
+    if arguments.what == "runs":
+        from harness.runs.listing import listed
+
+        rows = [
+            (
+                run.folder.name,
+                run.folder.parent.name,
+                ", ".join(run.differs),
+                run.status,
+                run.headline,
+                f"{duration(time.time() - run.changed_at)} ago",
+            )
+            for run in listed(Path(arguments.results))
+        ]
+        say_table(("run", "experiment", "differs in", "status", "result", "finished"), rows)
+    else:
+        from harness.config.options import option, options
+
+        group = {"data": "data", "evals": "evals"}.get(arguments.what, arguments.what.removesuffix("s"))
+        shown = [(name, option(group, name)) for name in options(group)]
+        say_table((f"{group}=", "what it is", "from"), [(name, found.about, found.source) for name, found in shown])
+    return 0
+
+
+def fetch(arguments: Namespace) -> int:
+    """`bakeoff fetch`: the plays, once."""
+    from harness.text.data.shakespeare import fetch_shakespeare
+
+    say(f"the plays are in {fetch_shakespeare()}")
+    return 0
+
+
+def print_report(*results: Path, out: Path | None = None) -> None:
+    """Write a report; print its table, and where its pages are."""
+    from harness.report import write_report
+
+    made = write_report(*results, out=out)
+    say(made.table.to_string(index=False))
+    for page in made.pages:
+        say(f"report: {page}")
+
+
+COMMANDS = (
+    Command("report", "tables and plots from finished runs; never trains", _report_arguments, report),
+    Command("mirror", "hand finished runs to wandb, also later", _mirror_arguments, mirror),
+    Command("list", "what can be picked, or what has been run", _list_arguments, list_),
+    Command(
+        "fetch",
+        "download the plays for data=shakespeare into the cache (needs a network, once)",
+        lambda parser: None,
+        fetch,
+    ),
+)
