@@ -71,6 +71,8 @@ def small(config: Mapping[str, Any]) -> dict[str, Any]:
     config = deepcopy(dict(config))
     if config["names"]["data"] in ("mixture", "shakespeare", "chat"):
         config["data"] = compose(["data=chatterbot"])["data"]
+    if "train_documents" in config["data"]:
+        config["data"] |= {"train_documents": 30}
     config["budget"] |= {"tokens": NUM_TOKENS, "seconds": None, "flops": None}
     config["training"] |= {"validation_bytes": 500}
     for options in config["evals"].values():

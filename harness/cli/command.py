@@ -63,10 +63,13 @@ def _folder_name(text: str) -> str:
     return text
 
 
+RUN_HELP = "a run: the beginning of its id, EXPERIMENT/ID, @latest, @best, or its folder"
+
+
 def add_run(parser: ArgumentParser, or_else: str = "") -> None:
     """`arguments.run`: a finished run, and where it is looked for."""
     add_plugins(parser)
-    parser.add_argument("run", metavar="RUN", help=f"a run id, a unique prefix of one, or a run's folder{or_else}")
+    parser.add_argument("run", metavar="RUN", help=f"{RUN_HELP}{or_else}")
     add_results(parser)
 
 

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import Command, add_decoding, add_plugins, add_results, add_run
+from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
 from harness.common.terminal import say, say_json, say_table, show
@@ -223,7 +223,7 @@ def chat(arguments: Namespace) -> int:
 def _lm_eval_arguments(parser: ArgumentParser) -> None:
     add_plugins(parser)
     parser.usage = "bakeoff lm-eval RUN --tasks A,B [--include-path DIR] [--limit N] [any other flag of `lm_eval run`]"
-    parser.add_argument("run", nargs="?", metavar="RUN", help="a run id, a unique prefix of one, or a run's folder")
+    parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
     add_results(parser)
     parser.add_argument(
         "--print-include-path",

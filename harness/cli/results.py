@@ -66,17 +66,20 @@ def _mirror_arguments(parser: ArgumentParser) -> None:
 
 def mirror(arguments: Namespace) -> int:
     """`bakeoff mirror`: hand finished runs to wandb."""
+    from harness.common.results_folder import ResultsFolder
     from harness.config import compose as config
     from harness.config.settings import build
     from harness.runs.folders import mirrored
     from harness.runs.lookup import find_run
     from harness.runs.record import RunRecord
-    from harness.runs.tracking import Mirror, Tracking
+    from harness.runs.tracking import OPTIONS, Mirror, Tracking
 
     overrides = [word for word in arguments.words if "=" in word]
     names = [word for word in arguments.words if "=" not in word]
     if foreign := [override for override in overrides if not override.startswith("tracking.")]:
-        raise UserError(f"{foreign[0]} says nothing about the mirror. Write it as tracking.mode=online.")
+        near = f" Did you mean tracking.{foreign[0]}?" if foreign[0].partition("=")[0] in OPTIONS else ""
+        allowed = ", ".join(f"tracking.{name}" for name in OPTIONS)
+        raise UserError(f"{foreign[0]} says nothing about the mirror.{near} Allowed: {allowed}.")
     if not names:
         raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
     tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
@@ -87,7 +90,8 @@ def mirror(arguments: Namespace) -> int:
         for run, record in zip(runs, records, strict=True):
             answer = mirrored(record, run, tracking, wandb).wandb
             warning = answer.get("warning")
-            say(f"{record.run_id}: {warning or answer['url'] or tracking.mode}")
+            where = f"in {ResultsFolder.around(run).wandb}; `wandb sync` sends it"
+            say(f"{record.run_id}: {warning or answer['url'] or where}")
             status = 1 if warning else status
     return status
 
@@ -104,8 +108,7 @@ def list_(arguments: Namespace) -> int:
 
         rows = [
             (
-                run.folder.name,
-                run.folder.parent.name,
+                f"{run.folder.parent.name}/{run.folder.name}",
                 ", ".join(run.differs),
                 run.status,
                 run.headline,
@@ -113,7 +116,12 @@ def list_(arguments: Namespace) -> int:
             )
             for run in listed(Path(arguments.results))
         ]
-        say_table(("run", "experiment", "differs in", "status", "result", "finished"), rows)
+        if not rows:
+            say(
+                f"no runs in {arguments.results}. Make one with `bakeoff run`, or name a results folder with --results."
+            )
+            return 0
+        say_table(("run", "differs in", "status", "result", "finished"), rows)
     else:
         from harness.config.options import option, options
 

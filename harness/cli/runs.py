@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
-from harness.common.terminal import say, say_table
+from harness.common.terminal import say, say_table, warn
 
 if TYPE_CHECKING:
     from harness.evaluation.metric import Metric
@@ -155,14 +155,21 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
 
     prepared = Prepared()
     records: list[RunRecord | None] = []
+    was_refused = False
     if sweep.runs_here:
         seconds: list[float] = []  # of the runs that were not done before
         try:
             for job in sweep.jobs:
                 log.info("%s", _progress(len(records), len(sweep.jobs), seconds))
                 began, began_at = time.monotonic(), now()
-                with _said_of(job.overrides):
-                    records.append(record := _do(job.settings, prepared, mirror))
+                try:
+                    with _said_of(job.overrides):
+                        records.append(record := _do(job.settings, prepared, mirror))
+                except UserError as error:  # what is wrong with one run is not wrong with the others
+                    warn(f"bakeoff: {error}")
+                    records.append(None)
+                    was_refused = True
+                    continue
                 if record.finished_at >= began_at:
                     seconds.append(time.monotonic() - began)
         finally:  # also where somebody stops it
@@ -176,6 +183,8 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
         if sweep.sweeper != "basic":  # which of the jobs it ran is its own choice
             records = [record for record in records if record is not None]
         _summarize(records, len(records))
+    if was_refused:
+        return 2
     return 0 if records and all(record and record.status == "complete" for record in records) else 1
 
 

@@ -7,6 +7,7 @@ overrides and invisible characters are spelled out (harness/common/visible.py).
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -15,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 from harness.common.visible import visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+
+_AROUND_A_CELL, _NARROWEST = 3, 8  # columns
+_UNLIMITED = 100_000  # columns: a program that reads the table finds each row on one line
 
 
 def say(text: str = "", end: str = "\n", flush: bool = False) -> None:
@@ -36,23 +42,42 @@ def say_json(value: Any) -> None:
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table. right: the columns whose cells end at the right. A long cell is continued below."""
+    """Print a table. right: the columns whose cells end at the right. On a terminal long cells are continued below, in
+    the first column only where there is no other way."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(cell(column), justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(cell, row))
+    head, body = [cell(column) for column in columns], [[cell(text) for text in row] for row in rows]
+    widths = [max(text.cell_len for text in column) for column in zip(head, *body, strict=True)]
+    for column, text, width in zip(columns, head, _fitted(widths, _console().width), strict=True):
+        table.add_column(text, justify="right" if column in right else "left", overflow="fold", width=width)
+    for row in body:
+        table.add_row(*row)
     show(table)
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """The widths of columns with the widest ones narrowed until all have room; the first, a name, at last."""
+    fitted = list(widths)
+    excess = sum(fitted) + _AROUND_A_CELL * len(fitted) - room
+    for _ in range(max(0, excess)):
+        others = [place for place in range(1, len(fitted)) if fitted[place] > _NARROWEST]
+        widest = max(others, key=fitted.__getitem__, default=0)
+        fitted[widest] = max(1, fitted[widest] - 1)
+    return fitted
 
 
 def show(table: Table) -> None:
     """Print a table whose cells were made by `cell`."""
+    _console().print(table)
+
+
+def _console() -> Console:
     from rich.console import Console
 
-    Console().print(table)
+    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=_UNLIMITED if is_piped else None)
 
 
 def cell(text: str, style: str = "") -> Text:

@@ -28,17 +28,20 @@ class ListedRun:
 
     @property
     def headline(self) -> str:
-        """What it is judged by, as 'bits_per_byte 2.066'; '' where nothing was measured."""
+        """What it is judged by, as '2.066 bits/byte'; '' where nothing was measured."""
         for metric in self.record.headlines() if self.record else ():
             if metric.value is not None:
-                return f"{metric.metric} {metric.value:.4g}"
+                return f"{metric.value:.4g} {metric.metric if metric.unit == 'share' else metric.unit}"
         return ""
 
 
 def listed(results: Path) -> list[ListedRun]:
     """Every run, the newest first. UserError where there is no such folder."""
     if not results.is_dir():
-        raise UserError(f"there is no folder {results.resolve()}. Name the one that holds your runs with --results.")
+        raise UserError(
+            f"there is no folder {results.resolve()}. Make a run with `bakeoff run`, or name the folder that "
+            "holds your runs with --results."
+        )
     read: list[tuple[Path, str, RunRecord | None]] = []
     for folder in ResultsFolder(results).runs():
         record, status = None, "unfinished"

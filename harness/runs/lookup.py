@@ -34,15 +34,19 @@ def find_run(name: str, results: Path) -> Path:
     if len(matching) == 1:
         return matching[0]
     if matching:
+        several = len({folder.parent for folder in matching}) > 1
+        too = f", the experiment too ({matching[0].parent.name}/{run_id})" if several else ""
         raise UserError(
-            f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more "
-            f"of the id, the experiment too ({matching[0].parent.name}/{run_id}), or the folder."
+            f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more of the id"
+            f"{too}, or the folder. `bakeoff list runs` shows how they differ."
         )
     if not folders:
         raise UserError(
             f"no run {name!r}: {results.resolve()} holds no runs. Make one with `bakeoff run`, or name "
             "the folder with --results."
         )
+    if any(folder.parent.name == name for folder in folders):
+        raise UserError(f"{name!r} is an experiment. Name one of its runs, as {name}/{LATEST}.")
     names = [f"{folder.parent.name}/{folder.name}" if experiment else folder.name for folder in folders]
     raise UserError(
         f"no run {name!r} in {results.resolve()}.{closest(name, names)} `bakeoff list runs` shows all {len(names)}."

@@ -98,10 +98,21 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
 
 
 def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The keys with several values, by their short names where those are clear."""
+    """The keys with several values, by their short names where those are clear. What follows from another option that
+    was picked (another data set has other options) is left out: its name says it."""
     keys = [key for key in sorted({key for settings in all_settings for key in settings}) if _differ(key, all_settings)]
+    picked = [key for key in keys if key.endswith(".name")]
+    keys = [key for key in keys if not any(_follows(key, name, all_settings) for name in picked)]
     shorts = Counter(map(_short, keys))
     return {(_short(key) if shorts[_short(key)] == 1 else key): key for key in keys}
+
+
+def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a key of the same group has one value for each option that was picked by `name`, as 'data.name'."""
+    if key == name or not key.startswith(name.removesuffix("name")):
+        return False
+    pairs = {(json.dumps(s.get(name), default=str), json.dumps(s.get(key), default=str)) for s in all_settings}
+    return len(pairs) == len({picked for picked, _ in pairs})
 
 
 def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
@@ -111,7 +122,9 @@ def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
-    """An eval's options concern only the runs that ask the eval."""
+    """An eval's options concern only the runs that ask the eval, those of a data set or tokenizer only its own."""
+    if key.startswith(("data.config.", "tokenizer.config.")):
+        return key in settings
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
 
 

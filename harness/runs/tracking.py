@@ -44,6 +44,10 @@ class Tracking:
             raise ValueError("max_samples must be 0 or more and timeout_seconds above 0")
 
 
+OPTIONS = tuple(field.name for field in dataclasses.fields(Tracking))
+"""What can be set after `tracking.`"""
+
+
 class Mirror:
     """wandb's process, started when there is something to mirror and ended with the `with` block that holds this."""
 

@@ -42,7 +42,8 @@ def test_runs_are_listed_with_what_became_of_them(
     monkeypatch.setenv("COLUMNS", "200")
     assert status_of(["list", "runs", "--results", str(uninterrupted / "results")]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if only_run(uninterrupted).name in line]
-    assert line.split()[1:4] == ["default", "complete", "bits_per_byte"]
+    assert line.split()[:2] == [f"default/{only_run(uninterrupted).name}", "complete"]
+    assert line.split()[3] == "bits/byte"
     assert line.split()[-1] == "ago"
     assert status_of(["list", "runs", "--results", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
@@ -66,6 +67,10 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     assert {(row["experiment"], row["family"]) for row in rows} == {("first", "uniform"), ("second", "unigram")}
     assert status_of(["report", "@latest", "first", "--out", "both"]) == 0
     assert "bigram" in (tmp_path / "both" / "summary.csv").read_text()
+    assert status_of(["report"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == ["experiment", "first", "second"]
+    assert status_of(["list", "runs", "--results", "results/first"]) == 0
+    assert "no runs in results/first" in capsys.readouterr().out
     assert status_of(["report", "third"]) == 2
     assert "no run 'third'" in capsys.readouterr().err
 
@@ -79,11 +84,17 @@ def test_runs_are_mirrored_later(
     assert status_of(["mirror", "@latest", "tracking.project=mine"]) == 0
     [path] = tmp_path.glob("results/default/*/run.json")
     record = json.loads(path.read_text())
-    assert capsys.readouterr().out == f"{record['run_id']}: offline\n"
+    wandb = tmp_path / "results" / "wandb"
+    assert capsys.readouterr().out == f"{record['run_id']}: in {wandb}; `wandb sync` sends it\n"
     assert record["wandb"]["run_id"]
     assert list(tmp_path.glob(f"results/wandb/offline-run-*-{record['wandb']['run_id']}"))
     check_run(path.parent)
-    for words, said in ((["tracking.mode=online"], "name at least one run"), (["@latest", "seed=1"], "seed=1 says no")):
+    wrong = (
+        (["tracking.mode=online"], "name at least one run"),
+        (["@latest", "seed=1"], "seed=1 says nothing about the mirror. Allowed: tracking.mode, "),
+        (["@latest", "project=mine"], "Did you mean tracking.project=mine?"),
+    )
+    for words, said in wrong:
         assert status_of(["mirror", *words]) == 2
         assert said in capsys.readouterr().err
 
@@ -101,8 +112,8 @@ def test_names_from_another_s_results_folder_are_shown_as_they_are_and_control_n
     (run / "run.json").write_text("[1, 2]")
     assert status_of(["list", "runs", "--results", str(tmp_path)]) == 0
     listed = capsys.readouterr().out
-    [line] = [line for line in listed.splitlines() if "experiment " in line and "damaged" in line]
-    assert line.split()[:3] == [shown, "experiment", "damaged"]
+    [line] = [line for line in listed.splitlines() if "damaged" in line]
+    assert line.split()[:2] == [f"experiment/{shown}", "damaged"]
     assert not {"\x1b", "\r", "\u202e"} & set(listed)
 
 

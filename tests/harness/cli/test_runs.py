@@ -103,3 +103,15 @@ def test_a_sweep_that_is_interrupted_says_what_is_done(
     with pytest.raises(KeyboardInterrupt):
         status_of(["run", "-m", "model=uniform,unigram,bigram", *overrides])
     assert capsys.readouterr().out.endswith("3 runs: 1 complete, 2 not finished\n")
+
+
+def test_a_run_of_a_sweep_that_can_not_be_is_named_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ["model=lstm", "data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    sizes = "budget.num_params=10,20000"
+    assert status_of(["run", "-m", sizes, "budget.tokens=2000", "training.batch_tokens=512", *overrides]) == 2
+    printed = capsys.readouterr()
+    assert "budget.num_params=10 is too small" in printed.err
+    assert "(in budget.num_params=10 " in printed.err
+    assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")

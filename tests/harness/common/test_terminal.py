@@ -49,3 +49,24 @@ def test_json_is_the_same_value_and_harmless(value: dict[str, str]) -> None:
     assert json.loads(line) == value
     assert is_harmless(line)
     assert "\n" not in line
+
+
+def test_on_a_narrow_terminal_ids_stay_whole_and_nothing_is_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = "transformer-top_p-s0-d1c919c4"
+    say_table(("run", "differs in", "result"), [(run, "learning_rate=0.001, " * 5, "bits_per_byte 2.066")])
+    printed = capsys.readouterr().out
+    assert run in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert printed.count("learning_rate") == 5
+    assert "2.066" in printed
+
+
+def test_in_a_pipe_each_row_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    say_table(("name", "text"), [("a" * 60, "b" * 300)])
+    rows = capsys.readouterr().out.splitlines()
+    assert any("a" * 60 in row and "b" * 300 in row for row in rows)
+    assert max(map(len, rows)) < 400

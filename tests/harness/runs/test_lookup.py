@@ -29,6 +29,8 @@ def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
         folder = tmp_path / experiment / record.run_id
         assert find_run(f"{experiment}/{record.run_id}", tmp_path) == folder
         assert find_run(f"{experiment}/bigram", tmp_path) == folder
+    with pytest.raises(UserError, match=r"'first' is an experiment.*first/@latest"):
+        find_run("first", tmp_path)
     for name, said in ((record.run_id, "fits 2 runs.*first/bigram"), ("third/bigram", "no run 'third/bigram'.*all 2")):
         with pytest.raises(UserError, match=said):
             find_run(name, tmp_path)

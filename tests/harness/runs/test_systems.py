@@ -47,3 +47,18 @@ def test_experiments_are_told_apart_where_they_stand_in_one_report(record: RunRe
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
     assert labels(settings_of(runs, whole=False)[0], "model.name") == ["bigram", "bigram"]
     assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram, experiment=a", "bigram, experiment=b"]
+
+
+def test_what_follows_from_the_data_set_is_left_out_and_what_was_set_beside_it_is_not(record: RunRecord) -> None:
+    own = {"name": "text", "config": {"_target_": "OwnText", "separator": "", "encoding": "utf-8"}}
+    other = {"name": "chat", "config": {"_target_": "Chat", "share": 0.5}}
+    runs = [dataclasses.replace(record, data=data) for data in (own, other)]
+    assert differences(settings_of(runs, whole=False)[0], "model.name") == [["data=text"], ["data=chat"]]
+    third = {"name": "text", "config": {**own["config"], "separator": "---"}}
+    runs.append(dataclasses.replace(record, data=third))
+    systems, _ = settings_of(runs, whole=False)
+    assert labels(systems, "model.name") == [
+        "bigram, separator=, data=text",
+        "bigram, data=chat",
+        "bigram, separator=---, data=text",
+    ]
