@@ -4,9 +4,10 @@ count too, unless a test says otherwise."""
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,7 +31,8 @@ FAMILIES = {target.rpartition(".")[0] for target, group in known_targets().items
 EVALS = {target.rpartition(".")[0] for target, group in known_targets().items() if group == "evals"}
 
 
-def imports(path: Path, only_at_start: bool = False) -> Iterator[str]:
+@functools.cache
+def imports(path: Path, only_at_start: bool = False) -> frozenset[str]:
     """Every module or name that a file imports; with only_at_start those that are imported when it is."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped: set[ast.AST] = set()
@@ -39,14 +41,16 @@ def imports(path: Path, only_at_start: bool = False) -> Iterator[str]:
         for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         if only_at_start and (deferred or for_types):
             skipped.update(ast.walk(node))
+    names: set[str] = set()
     for node in ast.walk(tree):
         if node in skipped:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
 
 
 def module_in(imported: str) -> str | None:
@@ -56,6 +60,7 @@ def module_in(imported: str) -> str | None:
     return imported or None
 
 
+@functools.cache
 def arrows(only_at_start: bool = False) -> dict[str, set[str]]:
     """For each module of ours those of ours that it imports."""
     return {

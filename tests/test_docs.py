@@ -89,6 +89,7 @@ def smaller() -> Iterator[None]:
             patch.setattr(module, "typed", lambda config: whole(small(config)))
         every: Callable[[Sequence[str]], list[list[str]]] = sweeps.expand
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
+        patch.setattr("harness.report.draw_all", lambda comparison: [])  # most of a report's seconds; tested elsewhere
         yield
 
 
