@@ -1,6 +1,7 @@
 """Families of language models. What a model is: models/language_model.py. Every other file at this level is a family,
 or what several families share."""
 
+from models.carried import CarriedModel, Carry
 from models.language_model import (
     Cost,
     CountingModel,
@@ -13,6 +14,8 @@ from models.language_model import (
 )
 
 __all__ = [
+    "CarriedModel",
+    "Carry",
     "Cost",
     "CountingModel",
     "LanguageModel",

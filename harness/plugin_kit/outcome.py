@@ -16,6 +16,12 @@ class Skipped(Exception):
     """A check that can't be made here; it says why."""
 
 
+def hold(fact: bool, otherwise: str) -> None:
+    """Raise AssertionError with the message `otherwise` unless `fact` is true."""
+    if not fact:
+        raise AssertionError(otherwise)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One check, made."""

@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from harness.common.errors import UserError
 from harness.evaluation.eval import metric_of, no_reference_models
-from harness.evaluation.requests import Sample, Score
+from harness.evaluation.requests import Complete, Sample, Score
 from harness.evaluation.rows import table
 from harness.plugin_kit.chain import ChainConfig
 from harness.statistics.estimate import Estimate
