@@ -32,6 +32,7 @@ from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord, check_run
+from harness.runs.same_split import check_split, keep_split
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
@@ -63,6 +64,7 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     settings, elsewhere = _with_fits(settings)
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
+    check_split(results, settings.data, corpus)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
     return RunPlan(
         fit_id=fit_id(fit_settings, corpus),
@@ -137,6 +139,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
     started_at = now()
     log.info("run %s", plan.run_id)
     write_config(plan)
+    keep_split(plan.results, plan.settings.data, plan.corpus)
     findings = Findings.before(plan)
     fit: Fit | None = None
     with findings.surviving("fit", but=UserError):
