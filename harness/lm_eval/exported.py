@@ -10,13 +10,15 @@ it as on bakeoff's command line:
 
 and `--metadata '{"overrides": ["evals.arithmetic.max_digits=5"]}'` adds to that. What differs from a run of bakeoff:
 there is no tokenizer of ours, so what an eval counts in tokens it counts in bytes; text is written greedily and without
-stop texts, which are found afterwards, so that the eval can tell whether the model came to one; and how likely single
-tokens were isn't known.
+stop texts, which are found afterwards, so that the eval can tell whether the model came to one; how likely single
+tokens were isn't known; and a conversation that is longer than a transformers model's window loses whole turns at its
+beginning (harness/lm_eval/window.py).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +33,12 @@ from harness.completion.sequence import Completion, StopFinder
 from harness.config.compose import compose
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.requests import Answer, Complete, Compress, Request, Sample, ScoreContinuation, ScoreText
+from harness.lm_eval.window import Window
 from harness.runs.settings import typed
 from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.byte import ByteTokenizerSettings
+
+log = logging.getLogger("bakeoff")
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,15 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         given = {name: value for name, value in config.items() if name not in ("class", "overrides")}
-        more = (given.get("metadata") or {}).get("overrides", [])
-        self._exported = _export([*config["overrides"], *more])
+        about = given.get("metadata") or {}
+        self._exported = _export([*config["overrides"], *about.get("overrides", [])])
+        self._window = Window.of(about)
+        if self._window is not None and not self._window.opens_texts:
+            log.warning(
+                "%s: texts are not opened with a start token, so scores differ from those of `bakeoff run model=hf`. "
+                "Add add_bos_token=True to --model_args",
+                config["task"],
+            )
         super().__init__(
             config={
                 **given,
@@ -79,8 +91,9 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         about = kwargs["metadata"]
         instances: list[Instance] = []
         for kind, *arguments in self._asked(doc).values():
+            prompt = self._fitting(*arguments) if ctx == doc["prompt"] else ctx
             # what lm_eval has made of the prompt takes its place
-            put = tuple(ctx if argument == doc["prompt"] else argument for argument in arguments)
+            put = tuple(prompt if argument == doc["prompt"] else argument for argument in arguments)
             instances.append(Instance(kind, doc, put, len(instances), about))
         return instances
 
@@ -91,6 +104,14 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         answers = [_answer(request, given[self._key(request)], exported.material) for request in exported.requests(doc)]
         values = exported.eval.score(exported.samples[doc["id"]], answers, exported.material).values
         return {name: float(value) for name in self._metric_fn_list if (value := values.get(name)) is not None}
+
+    def _fitting(self, prompt: str, target: str | Mapping[str, Any] = "") -> str:
+        """A prompt that fits into the model's window together with what comes after it: a continuation, or the tokens
+        that a completion may take."""
+        if self._window is None:
+            return prompt
+        num_more = self._window.num_tokens(target) if isinstance(target, str) else target["max_gen_toks"]
+        return self._window.shortened(prompt, num_more, self._exported.material.corpus.chat_format)
 
     def _asked(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         """The different ones among a document's requests, in their order."""
