@@ -1,1 +1,2 @@
-"""`bakeoff check`: what an eval, a model or a decoding strategy must keep to, held against any of them."""
+"""`bakeoff new` and `bakeoff check`: plugins to start from, and what every eval, model, decoding strategy, data set and
+tokenizer must keep to, held against any of them."""
