@@ -1,8 +1,8 @@
 """A fit as a model of lm_eval's: `--model bakeoff --model_args run=RUN`.
 
 lm_eval's conventions hold: trailing spaces of a context are scored with the continuation; both are tokenized together
-and cut where the context ends; generation is greedy unless a task or --gen_kwargs say otherwise, whatever the run's own
-decoding strategy. Ours are these:
+and split where the context ends (or each by itself, where a token would reach over that place); generation is greedy
+unless a task or --gen_kwargs say otherwise, whatever the run's own decoding strategy. Ours are these:
 - The start token is read before every context, as in all of bakeoff (lm_eval's own models for transformers do so with
   add_bos_token=True).
 - Windows slide (models/windowed.py), so that nothing is cut off a long context, and rolling log-likelihoods score each
@@ -36,6 +36,7 @@ from harness.runs.lookup import find_fit
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import document_logprobs, likelihood, nats, score_targets
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
+from harness.text.tokenizers.tokenizer import encode_continuation
 from harness.training.fits import Fit, load_fit, pick_device
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
@@ -86,6 +87,12 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         """Without the start token, which every model of ours reads by itself."""
         tokens: list[int] = self._encode(string).tolist()
         return tokens
+
+    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        """As in evals of bakeoff (`encode_continuation`)."""
+        kept = context.rstrip()
+        pair = encode_continuation(self.fit.tokenizer, kept, context[len(kept) :] + continuation)
+        return pair[0].tolist(), pair[1].tolist()
 
     def _loglikelihood_tokens(
         self, requests: Sequence[Pair], disable_tqdm: bool = False, **kwargs: Any

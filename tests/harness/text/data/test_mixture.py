@@ -65,7 +65,7 @@ def test_the_scarcest_source_gives_all_it_has() -> None:
     assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=13)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4),
     weights=st.lists(st.floats(0.05, 5), min_size=4, max_size=4),
