@@ -202,13 +202,16 @@ def chat(arguments: Namespace) -> int:
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
-    def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+    def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
-        data = build(_saved(_run(named), "data"), DataSource, "data")  # type: ignore[type-abstract]
-        return _engine(named), chat_format(data.formats, speakers)
+        run = _run(named)
+        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        return run.name, _engine(named), chat_format(data.formats, speakers)
 
+    _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
     chatbot = Chatbot(
-        *model_named(arguments.run, (arguments.person, arguments.partner)),
+        engine,
+        form,
         person=arguments.person,
         partner=arguments.partner,
         system=arguments.system,

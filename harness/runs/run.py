@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,13 +105,19 @@ def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
 
 
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
-    """Do one run, or what is left of it, and return its record. UserErrors come before anything is written."""
-    with alone(plan.folder):
-        if (finished := _complete(plan)) is not None:
-            log.info("%s is complete; nothing to do", plan.run_id)
-            return finished
-        with logged(plan.folder):
-            return _do(plan, mirror)
+    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind."""
+    is_new = not plan.folder.exists()
+    try:
+        with alone(plan.folder):
+            if (finished := _complete(plan)) is not None:
+                log.info("%s is complete; nothing to do", plan.run_id)
+                return finished
+            with logged(plan.folder):
+                return _do(plan, mirror)
+    except UserError:
+        if is_new:  # a run that is refused leaves nothing behind
+            shutil.rmtree(plan.folder, ignore_errors=True)
+        raise
 
 
 def _complete(plan: RunPlan) -> RunRecord | None:
