@@ -18,12 +18,10 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
-from evals.generation_parts.copying import CopyFinder
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
 from harness.common.options import check_least
 from harness.common.seeds import seed_of
@@ -39,6 +37,11 @@ from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evals.generation_parts.copying import CopyFinder
 
 NGRAM = 4
 SHORTEST_COPY = 50
@@ -190,4 +193,6 @@ def _measures(texts: Sequence[str], material: Material) -> dict[str, float | Non
 @functools.lru_cache(maxsize=1)
 def copy_finder(corpus: Corpus) -> CopyFinder:
     """Of the corpus' training text."""
+    from evals.generation_parts.copying import CopyFinder  # imports numba; settings are checked without it
+
     return CopyFinder((encode_utf8(document.text) for document in corpus.train), SHORTEST_COPY)

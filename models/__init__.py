@@ -1,16 +1,14 @@
-"""Families of language models. What a model is: models/language_model.py. Every other file at this level is a family,
-or what several families share."""
+"""Families of language models. What a model is: models/language_model.py. Every other file at this level is a
+family, or what several families share; a family's options are in models/settings/."""
 
-from models.language_model import (
-    Cost,
-    CountingModel,
-    LanguageModel,
-    ModelConfig,
-    NeuralModel,
-    NeuralModelConfig,
-    ParameterGroup,
-    State,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from models.language_model import Cost, CountingModel, LanguageModel, ModelConfig, NeuralModelConfig, State
+
+if TYPE_CHECKING:
+    from models.neural_model import NeuralModel, ParameterGroup
 
 __all__ = [
     "Cost",
@@ -22,3 +20,12 @@ __all__ = [
     "ParameterGroup",
     "State",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs torch is imported when it is first used, so that a family's options are checked without it."""
+    if name not in ("NeuralModel", "ParameterGroup"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from models import neural_model
+
+    return getattr(neural_model, name)

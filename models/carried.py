@@ -17,7 +17,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.language_model import NeuralModel, State
+from models.language_model import State
+from models.neural_model import NeuralModel
 
 Carry = tuple[Tensor, ...]
 """What is remembered of each row: tensors with B in dimension 1, of any other dimensions (mostly layers come first)."""

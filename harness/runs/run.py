@@ -10,18 +10,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from harness.common import environment
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import CURVE_FILE, RUN_FILE, ResultsFolder, is_finished
+from harness.common.results_folder import CURVE_FILE, RUN_FILE, is_finished
 from harness.common.sealed import Damaged
-from harness.config.identity import content_hash, identity, plain
+from harness.config.identity import plain
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
@@ -29,79 +26,19 @@ from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.other_models import OtherModels
-from harness.runs.plan import EvalPlan
+from harness.runs.plan import RunPlan
 from harness.runs.record import RunRecord, check_run
-from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
 from harness.training.fit_folder import fit_facts
-from harness.training.fits import Fit, FitSettings, fit_id, pick_device
+from harness.training.fits import Fit
 from harness.training.fitting import obtain
 from harness.training.references import ReferenceModels
-from harness.training.workshop import Prepared, Workshop
 from models.language_model import Cost
 
 log = logging.getLogger("bakeoff")
-
-
-@dataclass(frozen=True)
-class RunPlan(EvalPlan):
-    """A whole run: its evals, and the fit that is found or made for them."""
-
-    settings: RunSettings
-    """With the ids of fits where the user named runs."""
-    fit_settings: FitSettings
-    workshop: Workshop
-    recipes: Mapping[str, str]
-    """Of each fit that the settings name, by its id: what it is but for its seed."""
-
-
-def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
-    """What the run of these settings is. UserError where it can't be done here."""
-    settings, elsewhere = _with_fits(settings)
-    results = ResultsFolder(settings.results_dir)
-    corpus = prepared.corpus(settings.data)
-    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return RunPlan(
-        fit_id=fit_id(fit_settings, corpus),
-        decoding_id=content_hash(identity(settings.decoding)),
-        evals=settings.evals,
-        broken_evals=settings.broken_evals,
-        corpus=corpus,
-        seed=settings.seed,
-        tracking=settings.tracking,
-        config=settings.resolved,
-        results=results,
-        experiment=settings.experiment_name,
-        settings=settings,
-        fit_settings=fit_settings,
-        workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
-        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
-    )
-
-
-def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
-    """The settings with each run that they name replaced by the id of its fit; and the folders of these fits, by id."""
-    folders: dict[str, Path] = {}
-
-    def fit_id_of(name: str) -> str:
-        if name.rpartition("/")[2] in (LATEST, BEST):
-            run = find_run(name, settings.results_dir)
-            raise UserError(
-                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
-            )
-        folder = find_fit(name, settings.results_dir)
-        folders[folder.name] = folder
-        return folder.name
-
-    training, decoding = settings.training, settings.decoding
-    if training.continue_from is not None:
-        training = dataclasses.replace(training, continue_from=fit_id_of(training.continue_from))
-    decoding = dataclasses.replace(decoding, search=decoding.search.with_fits(fit_id_of))
-    return dataclasses.replace(settings, training=training, decoding=decoding), folders
 
 
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:

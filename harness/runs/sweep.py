@@ -16,7 +16,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose, explain
 from harness.config.options import GROUPS, options
 from harness.config.overrides import readable
-from harness.runs.settings import RunSettings, check_light, typed
+from harness.runs.settings import RunSettings, typed
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with model=ngram.
     """
     overrides = readable(overrides, sweeps=True)
-    composed = []
-    for own in expand(overrides):
-        config = compose(own)
-        check_light(config)
-        composed.append((own, config))
-    jobs = [Job(own, typed(config)) for own, config in composed]
+    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
     whole, parsed = _parsed(overrides)
     choices = whole.hydra.runtime.choices
     made = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])

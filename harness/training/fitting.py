@@ -34,8 +34,9 @@ from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recip
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible
-from models.combined import CombinedConfig
+from models.combined import CombinedModel
 from models.language_model import WEIGHTS_FILE, LanguageModel
+from models.settings.combined import CombinedConfig
 
 
 def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
@@ -202,6 +203,7 @@ def _combine(
     }
     log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
     model = config.combine({name: member.model for name, member in members.items()})
+    assert isinstance(model, CombinedModel), "only combinations have members"
     spent = sum((Spent(**member.facts["spent"]) for member in members.values()), Spent())
     curve = tune(model, validation, spent)
     _log_spent(model, spent)

@@ -31,7 +31,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
 from models.language_model import LanguageModel, ModelConfig
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 
 TOKENIZER = ByteTokenizerSettings().train([])
 VERSE = "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer. "

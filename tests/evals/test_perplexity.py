@@ -26,8 +26,8 @@ from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
-from models.transformer import TransformerConfig
-from models.unigram import UnigramConfig
+from models.settings.transformer import TransformerConfig
+from models.settings.unigram import UnigramConfig
 
 TEXTS = ["To be, or not\nto be:", "that is the question", "naïve 🙂  café", "a"]
 TOKENIZER = ByteTokenizerSettings().train([])

@@ -15,7 +15,7 @@ from harness.text.tokenizers.char import CharTokenizerSettings
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from models.language_model import CountingModel, ModelConfig
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 
 TEXT = "a rose is a rose\n100% <unk> <s> é\u2028 \t." * 3
 

@@ -24,7 +24,7 @@ def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:
         "list": [{"_target_": "evals.x.Perplexity"}],
     }
     assert relocated(saved) == {
-        "model": {"_target_": "models.lstm.LSTMConfig", "d_model": 4},
+        "model": {"_target_": "models.settings.lstm.LSTMConfig", "d_model": 4},
         "list": [{"_target_": "evals.perplexity.Perplexity"}],
     }
     for stranger in (
@@ -38,7 +38,7 @@ def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:
 
 def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
     targets = known_targets()
-    assert targets["models.lstm.LSTMConfig"] == "model"
+    assert targets["models.settings.lstm.LSTMConfig"] == "model"
     assert "os.system" not in targets
 
 

@@ -29,8 +29,8 @@ from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
 from models.checking.trial import Vocabulary, fit
 from models.language_model import LanguageModel
-from models.ngram import NGramConfig
-from models.unigram import UnigramConfig
+from models.settings.ngram import NGramConfig
+from models.settings.unigram import UnigramConfig
 from tests.harness.lm_eval import peer
 from tests.harness.lm_eval.tasks import SUMS
 from tests.models.families import FAMILIES, tiny_config

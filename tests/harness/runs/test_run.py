@@ -18,8 +18,9 @@ from harness.report.results import load
 from harness.runs.frames import runs_frame
 from harness.runs.listing import listed
 from harness.runs.lookup import find_fit
+from harness.runs.plan import plan
 from harness.runs.record import RunRecord
-from harness.runs.run import plan, run
+from harness.runs.run import run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.training.workshop import Prepared
