@@ -155,7 +155,7 @@ class Arithmetic(Eval):
                 found.append(mean_metric(self, measure, part, name, guessing))
             most_frequent = targets.value_counts().sort_index().idxmax()
             always = mean((targets == most_frequent).to_numpy(dtype=float))
-            baseline = Baseline("exact_match", "most_frequent_answer")
+            baseline = Baseline("exact_match", "most_frequent_answer", is_trivial=True)
             found.append(metric_of(self, baseline.label, always, "share", None, name, baseline=baseline))
         return found
 

@@ -1,6 +1,7 @@
 """Generation: what the decoding strategy does to the text.
 
-Few of these figures are good or bad by themselves, so those of the real continuations are given too, as real_NAME.
+None of these figures is good or bad by itself: people repeat themselves too, and quote. So those of the real
+continuations are given too, as real_NAME, and a strategy is the better the nearer it comes to them.
 Prompts are stretches of held-out documents; the model continues each several times, for as many tokens as the real
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
@@ -45,12 +46,10 @@ if TYPE_CHECKING:
 
 NGRAM = 4
 SHORTEST_COPY = 50
-# (measure, unit, higher is better): means over prompts, of completions and of real continuations alike.
-_MEANS = (
-    ("repetition", "share", False),
-    ("copied", "share", False),
-    ("completion_bytes", "bytes", None),
-)
+# (measure, unit): means over prompts, of completions and of real continuations alike.
+_MEANS = (("repetition", "share"), ("copied", "share"), ("completion_bytes", "bytes"))
+# How long completions are is asked for, and the longest copy is one text's.
+_ONLY_DESCRIBES = ("completion_bytes", "longest_copied")
 # Of all texts' words together: the unit, the statistic, and the reason where it has no value.
 _POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
     **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
@@ -149,18 +148,26 @@ class Generation(Eval):
             measure: str,
             unit: str,
             estimate: Estimate,
-            higher_is_better: bool | None = None,
             formed_by: Formula | None = None,
         ) -> Metric:
             """A measure of these texts; for real texts, the baseline of the model's."""
-            better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
+            baseline = Baseline(measure, "real") if who else None
+            nearest_to = None if who or measure in _ONLY_DESCRIBES else f"real_{measure}"
             return metric_of(
-                self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline
+                self,
+                f"{who}{measure}",
+                estimate,
+                unit,
+                None,
+                name,
+                formed_by=formed_by,
+                baseline=baseline,
+                nearest_to=nearest_to,
             )
 
-        for measure, unit, better in _MEANS:
+        for measure, unit in _MEANS:
             formula = Formula(f"{who}{measure}")
-            yield of(measure, unit, estimated(part, formula), better, formula)
+            yield of(measure, unit, estimated(part, formula), formula)
         longest = measured(part, f"{who}longest_copied").max()
         most = Estimate(None, 0, len(part), reason="no text was looked at")
         if not math.isnan(longest):

@@ -65,7 +65,7 @@ class NextSpeaker(Eval):
         Measure("next_speaker_accuracy"),
         Measure("next_speaker_mrr", "reciprocal rank"),
         *(
-            Measure(f"{who}_{measure}", unit, None, baseline=Baseline(measure, who))
+            Measure(f"{who}_{measure}", unit, None, baseline=Baseline(measure, who, is_trivial=True))
             for who in ("before_last", "most_frequent")
             for measure, unit in (("next_speaker_accuracy", "share"), ("next_speaker_mrr", "reciprocal rank"))
         ),

@@ -21,6 +21,7 @@ from harness.report.plots.sweeps import cost_along, sweeps
 from harness.report.plots.tradeoffs import tradeoffs
 from harness.report.results import Results, load
 from harness.report.summary import readable, write_tables
+from harness.report.verdicts import Verdicts
 
 PAGE_FILE = "report.html"
 
@@ -77,21 +78,21 @@ def compare(results: str | Path = "results") -> pd.DataFrame:
 
 def _write(results: Results, folder: Path) -> Report:
     comparison = Comparison(results)
-    pairs = compare_pairs(comparison)
+    verdicts = Verdicts.of(comparison)
     plots = draw_all(comparison)
     page = folder / PAGE_FILE
     try:
-        files = write_tables(comparison, pairs, folder)
+        files = write_tables(comparison, verdicts, folder)
         for plot in plots:
             for ending, content in (("svg", plot.svg), ("png", plot.png)):
                 files.append(folder / f"{plot.name}.{ending}")
                 write_bytes(files[-1], content)
-        write_bytes(page, render(comparison, pairs, plots))
+        write_bytes(page, render(comparison, verdicts, plots))
     except OSError as error:
         raise UserError(
             f"The report cannot be written to {folder} ({error}). Give another folder with --out."
         ) from error
-    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, pairs)))
+    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, verdicts)))
 
 
 def draw_all(comparison: Comparison) -> list[Plot]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report.comparison import Comparison
 from harness.report.results import Run
-from harness.report.wording import joined, options_text, quantity, span, words
+from harness.report.wording import joined, many, options_text, quantity, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
 
@@ -162,15 +162,11 @@ def _runs_text(comparison: Comparison) -> str:
     told = [f"{n} {status}" for status, n in count.items() if n]
     if comparison.results.unfinished:
         told.append(f"{len(comparison.results.unfinished)} unfinished")
-    return f"{', '.join(told)}; {_many(fits, 'fit')} of {_many(len(comparison.systems), 'model')}"
+    return f"{', '.join(told)}; {many(fits, 'fit')} of {many(len(comparison.systems), 'model')}"
 
 
 def _machine_text(run: Run) -> str:
-    return f"{run.record.device}, {_many(run.record.num_threads, 'thread')}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{run.record.device}, {many(run.record.num_threads, 'thread')}"
 
 
 def _versions_text(run: Run) -> str:

@@ -109,11 +109,11 @@ def prompts(comparison: Comparison) -> list[ShownPrompt]:
     ]
 
 
-def questions(comparison: Comparison, telling: dict[str, str]) -> list[ShownEval]:
-    """The first samples of every eval that keeps answers. `telling`: eval -> the decoding strategy to show."""
+def questions(comparison: Comparison) -> list[ShownEval]:
+    """The first samples of every eval that keeps answers, under its headline's best decoding strategy."""
     told = []
     for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
-        decoding = telling[measure.eval]
+        decoding = comparison.best_decoding(measure)
         asked: dict[str, dict[str, Any]] = {}
         for run in _first_seeds(comparison):
             if decoding in (run.decoding, ANY_DECODING):

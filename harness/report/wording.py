@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.report.comparison import Cell
+from harness.report.comparison import Cell, MeasureKey
 from harness.report.untrusted import visible
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -67,6 +67,13 @@ def heading(metric: str, unit: str) -> str:
     )
 
 
+def direction(measure: MeasureKey) -> str:
+    """Which values are good: 'lower is better', ..., or ''."""
+    if measure.nearest_to is not None:
+        return f"nearest to {words(measure.nearest_to)} is best"
+    return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
+
+
 def options_text(settings: dict[str, Any]) -> str:
     """The options in nested settings: 'temperature 0.8, k 40, chooser Sample'. Names that stand for classes are cut
     short; settings that have a name of their own, as a format, are told by it."""
@@ -101,6 +108,11 @@ def span(values: Sequence[float]) -> str:
 def p_text(p: float | None) -> str:
     """'p = 0.012', 'p < 0.001'."""
     return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def many(count: int, noun: str) -> str:
+    """'1 run', '2 runs', '1,200 runs'."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def joined(names: list[str], last: str = "and") -> str:

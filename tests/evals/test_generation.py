@@ -127,6 +127,9 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
         assert metric.value is not None, name
         assert metric.baseline == Baseline(name, "real")
         assert (metric.uses_decoding, own.uses_decoding, own.baseline) == (False, True, None)
+        # people repeat themselves and quote too: no figure is the better the lower it is
+        assert (own.higher_is_better, metric.nearest_to) == (None, None)
+        assert own.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
     assert metrics["diversity"].value == 0
 
 

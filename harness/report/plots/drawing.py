@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
+from harness.report.wording import words
 
 _MAX_LABEL = 26
 
@@ -46,6 +47,13 @@ def ends_of(cell: Cell) -> tuple[float, float]:
     """The ends of the interval; the value where there is none."""
     low, high = cell.estimate.ci_low, cell.estimate.ci_high
     return (value_of(cell),) * 2 if low is None or high is None else (low, high)
+
+
+def arrow(measure: MeasureKey, higher: str, lower: str) -> str:
+    """Which way is better, after a measure's name; `higher`, `lower`: arrows that point to such values."""
+    if measure.nearest_to is not None:
+        return f" (nearest to {words(measure.nearest_to)} is best)"
+    return {True: f" ({higher}\u00a0better)", False: f" ({lower}\u00a0better)", None: ""}[measure.higher_is_better]
 
 
 def has_value(cell: Cell) -> bool:

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.evaluation.metric import LADDER_METRIC
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
+    arrow,
     banded_line,
     beside_row,
     ends_of,
@@ -25,7 +26,6 @@ from harness.report.plots.drawing import (
     top_of,
     value_of,
 )
-from harness.report.plots.evals import telling_decoding
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
 from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
@@ -87,8 +87,9 @@ def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple
     along = lines(comparison, option, measure)
     if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
         return along, ""
-    decoding = telling_decoding(comparison, measure)
-    under = f" Under {decoding}, the decoding strategy with the best mean here; the others are in runs.csv."
+    decoding = comparison.best_decoding(measure)
+    metric = words(measure.metric)
+    under = f" Under {decoding}, the decoding strategy with the best {metric}; the others are in runs.csv."
     return lines(comparison, option, measure, decoding), under
 
 
@@ -218,5 +219,4 @@ def _quality_axis(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> Non
         plain_log_axis(axes.yaxis)
     else:
         axes.yaxis.set_major_locator(MaxNLocator(6))
-    arrow = {True: "  (↑ better)", False: "  (↓ better)", None: ""}[measure.higher_is_better]
-    axes.set_ylabel(_quality(measure) + arrow)
+    axes.set_ylabel(_quality(measure) + arrow(measure, "↑", "↓"))

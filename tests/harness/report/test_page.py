@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -69,13 +70,15 @@ def page(written: Written) -> Reader:
     return Reader(written.report.page.read_text(encoding="utf-8"))
 
 
-def test_the_page_is_well_formed_and_its_ids_are_unique(page: Reader) -> None:
+def test_the_page_is_well_formed_and_every_link_leads_somewhere(written: Written, page: Reader) -> None:
     ids = Counter(value for _, name, value in page.attributes if name == "id")
     assert [name for name, count in ids.items() if count > 1] == []
     for _, name, value in page.attributes:
         if name in {"href", "xlink:href"}:
-            assert value.startswith("#")
-            assert value[1:] in ids
+            if value.startswith("#"):
+                assert value[1:] in ids
+            else:
+                assert (written.folder / unquote(value)).is_file(), value
         if name == "aria-labelledby":
             assert value in ids
         for target in re.findall(r"url\(#([^)]*)\)", value):
