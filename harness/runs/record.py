@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import PluginError, UserError, told
+from harness.common.errors import PluginError, UserError, one_line
 from harness.common.results_folder import (
     CONFIG_FILE,
     CURVE_FILE,
@@ -54,7 +54,7 @@ class Failure:
     @classmethod
     def of(cls, where: str, error: BaseException) -> Failure:
         """From an exception: its message with notes, and its traceback (a plugin's own where it can't be loaded)."""
-        said = [str(error) if isinstance(error, UserError) else told(error), *getattr(error, "__notes__", ())]
+        said = [str(error) if isinstance(error, UserError) else one_line(error), *getattr(error, "__notes__", ())]
         details = "" if isinstance(error, UserError) else "".join(traceback.format_exception(error))
         if isinstance(error, PluginError):
             details = error.details

@@ -25,8 +25,8 @@ class Text(DataSource):
     name: ClassVar[str] = "text"
 
     paths: str | list[str] = field(default_factory=list)
-    """A file, a folder, a glob, or a list of these: .txt and .md (a document a file), .jsonl, .parquet and .csv (a
-    row)."""
+    """A file, a folder, a glob, or a list of these. In .txt and .md a file is a document; in .jsonl, .parquet and .csv
+    a row is."""
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
     separator: EscapedText | None = None
@@ -62,15 +62,13 @@ class Text(DataSource):
         paths = [self.paths] if isinstance(self.paths, str) else self.paths
         if not paths:
             raise UserError(
-                "data=text needs to know which files: data.paths=FILE, a folder, a glob in quotes ('books/*.txt'), or "
-                "a list ([a.txt,b.txt])."
+                "data=text needs files: set data.paths to a file, a folder, a glob in quotes ('books/*.txt'), or a "
+                "list ([a.txt,b.txt])."
             )
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
         if not documents:
-            raise UserError(
-                f"data=text: nothing but empty text in {len(files)} files ({_some(empty)}). Name files with text."
-            )
+            raise UserError(f"data=text: all {len(files)} files are empty ({_some(empty)}). Name files with text.")
         if empty:
             notes.append(f"{len(empty)} empty files skipped ({_some(empty)})")
         notes += notes_on_files
@@ -81,8 +79,8 @@ class Text(DataSource):
         if not all(splits.values()):
             splits = self._cut(documents)
             notes.append(
-                f"{len(documents)} documents are too few to split whole: each is cut in stretches, from first to last "
-                "for training, validation and test"
+                f"{len(documents)} documents are too few to split whole: each is cut into three stretches, for "
+                "training, validation and test"
             )
         notes += _notes_on_copies(documents, splits)
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
@@ -90,7 +88,7 @@ class Text(DataSource):
 
     def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path], list[str]]:
         """The documents of all files, the files that have none, and notes for the user."""
-        # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
+        # Names don't depend on the files' location, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
         first_of: dict[str, str] = {}
@@ -104,7 +102,7 @@ class Text(DataSource):
                     self._check_format(text, file)
                     identity = name if len(texts) == 1 else f"{name}#{i}"
                     form = self.format.name if self.transcripts else None
-                    # Copies are correlated, so that they share a cluster: that of the first.
+                    # Copies are correlated, so they share the cluster of the first one.
                     cluster = first_of.setdefault(without_case_and_space(text), identity)
                     documents.append(Document(identity, text, self.name, cluster, form))
             if not any(text.strip() for text in texts):
@@ -116,13 +114,13 @@ class Text(DataSource):
         notes = []
         if with_crlf:
             notes.append(
-                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {len(files)} files "
+                f"Windows line ends (CR LF) are read as LF in {len(with_crlf)} of {len(files)} files "
                 f"({_some(with_crlf)})"
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"{in_rows} of {len(documents)} documents have line ends of Windows (CR LF), which rows of .jsonl, "
-                ".csv and .parquet keep"
+                f"{in_rows} of {len(documents)} documents have Windows line ends (CR LF), which are kept in rows of "
+                ".jsonl, .csv and .parquet"
             )
         if without_separator:
             notes.append(
@@ -137,11 +135,11 @@ class Text(DataSource):
                 self.format.parse(text)
             except UserError as error:
                 raise UserError(
-                    f"{file}: {error} Or pick the format that it has (format=), or leave data.transcripts=false."
+                    f"{file}: {error} Or pick the right format with format=, or leave data.transcripts=false."
                 ) from None
 
     def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
-        """Each document cut in stretches; one too short to cut is for training."""
+        """Each document cut into stretches; one that is too short to cut is for training."""
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         fractions = self.validation_fraction, self.test_fraction
         for document in documents:
@@ -157,32 +155,34 @@ class Text(DataSource):
                 splits[split].append(replace(document, id=identity, cluster=cluster, text=text))
         if not splits["test"]:
             unit = "turns" if self.transcripts else "characters"
-            raise UserError(f"data=text: no document has the 3 {unit} that a split needs. Name files with more text.")
+            raise UserError(
+                f"data=text: every document has fewer than the 3 {unit} that a split needs. Name files with more text."
+            )
         return splits
 
 
 def _notes_on_copies(documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]]) -> list[str]:
-    """What a user should know about documents that are like others."""
+    """Notes for the user on copies and near-copies."""
     notes = []
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
         notes.append(
-            f"{copies} of {len(documents)} documents are copies of others, but for case and white space: copies count "
-            "as one when intervals are computed, and are all for training, all for validation or all for test"
+            f"{copies} of {len(documents)} documents are copies of others (except for case and white space): copies "
+            "count as one when intervals are computed, and are all in the same split"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))
     if near:
         notes.append(
-            f"{near} of {len(held_out)} documents for validation and test are near-copies of training documents (four "
-            "in five sequences of five words are alike, by MinHash): results on them are too good. Take such documents "
-            "out"
+            f"{near} of {len(held_out)} documents for validation and test are near-copies of training documents (80 % "
+            "of their five-word sequences are the same, by MinHash): results on them are too good. Remove such "
+            "documents"
         )
     return notes
 
 
 def _as_text(file: Path) -> str:
-    """A file's name, which need not be UTF-8: other bytes as "\\xe9"."""
+    """A file's name as text; bytes that aren't UTF-8 are written as "\\xe9"."""
     return os.fsencode(file.as_posix()).decode("utf-8", "backslashreplace")
 
 

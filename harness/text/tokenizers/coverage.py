@@ -1,4 +1,4 @@
-"""Which characters of a corpus a tokenizer never saw in training, counted split by split."""
+"""Counts the characters of each split that a tokenizer has no token for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMED = 5
 
 
 def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
-    """For each split with characters that have no token of their own: how many, and which; a sentence each."""
+    """For each split with characters that have no token: how many, and which; one sentence each."""
     notes = []
     for split in SPLITS:
         unseen: Counter[str] = Counter()
@@ -22,8 +22,8 @@ def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
         if unseen:
             common = ", ".join(repr(character) for character, _ in unseen.most_common(_NAMED))
             notes.append(
-                f"characters of the {split} split without a token of their own: {unseen.total():,} of "
-                f"{num_characters:,} (different ones: {len(unseen):,}, as {common}). The tokenizer saw them too seldom "
-                "in training, or never, and writes them as bytes"
+                f"characters of the {split} split without a token: {unseen.total():,} of "
+                f"{num_characters:,} (different ones: {len(unseen):,}, as {common}). They are too rare in the training "
+                "text, so the tokenizer writes them as bytes"
             )
     return notes

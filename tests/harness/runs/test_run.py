@@ -52,7 +52,7 @@ def test_what_a_user_should_know_is_noted_though_nothing_failed(tmp_path: Path) 
     few, small, *unseen, eval_note = record.notes
     assert few.startswith("data=text: 1 documents are too few to split whole")
     assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
-    assert all("without a token of their own" in note for note in unseen)
+    assert all("split without a token:" in note for note in unseen)
     assert eval_note.startswith("turn_ends measured nothing because it has no samples: ")
     assert RunRecord.read(tmp_path / "results" / "default" / record.run_id).notes == record.notes
 
@@ -301,7 +301,7 @@ def test_a_changed_number_in_a_record_is_told_of_and_the_run_is_done_again(
     (copied / "run.json").write_text(json.dumps(content))
     with caplog.at_level("WARNING", logger="bakeoff"):
         runs_frame(copied.parent.parent)
-    assert f"{copied / 'run.json'} is damaged: its content is not what was written" in caplog.text
+    assert f"{copied / 'run.json'} is damaged: its content changed after it was written" in caplog.text
     assert f"bakeoff run --config-from {copied}" in caplog.text
     done(copied.parent.parent, *TINY, TOKENS)
     assert values(copied) == values(undisturbed)
