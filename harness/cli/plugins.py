@@ -13,9 +13,9 @@ from harness.plugin_kit.outcome import Outcome
 
 
 def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outcome]:
-    """The outcomes of every check of an 'eval', a 'model' or a 'decoding'.
+    """The outcome of every check of an 'eval', a 'model' or a 'decoding'.
 
-    name: an option of its group, or a file. UserError where there is none; PluginError where its code fails.
+    name: an option of the group, or a file. UserError where it doesn't exist; PluginError where its code fails.
     """
     if kind == "eval":
         from harness.plugin_kit.check_eval import check_eval
@@ -32,12 +32,14 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
 
 def _new_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("kind", choices=("eval", "model", "decoding"))
-    parser.add_argument("name", metavar="NAME", help="what to call it, as my_eval")
-    parser.add_argument("--folder", default=".", metavar="DIR", help="where it is written (default: here)")
+    parser.add_argument("name", metavar="NAME", help="the plugin's name, as my_eval")
+    parser.add_argument(
+        "--folder", default=".", metavar="DIR", help="the folder to write to (default: the current one)"
+    )
 
 
 def new(arguments: Namespace) -> int:
-    """`bakeoff new`: a plugin to start from."""
+    """`bakeoff new`: write the files of a new plugin."""
     from harness.config.options import quoted
     from harness.plugin_kit.new import GROUPS, start
 
@@ -59,21 +61,21 @@ def _check_arguments(parser: ArgumentParser) -> None:
 
 
 def check(arguments: Namespace) -> int:
-    """`bakeoff check`: a contract, against an option or a file."""
+    """`bakeoff check`: test an option or a file against its contract."""
     from harness.cli.plugins import outcomes_of
     from harness.common.errors import PluginError
     from harness.plugin_kit.outcome import Outcome
 
-    made: list[Outcome] = []
+    outcomes: list[Outcome] = []
     try:
         for outcome in outcomes_of(arguments.kind, arguments.name, arguments.overrides):
-            made.append(outcome)
+            outcomes.append(outcome)
             say(str(outcome), flush=True)
     except PluginError as error:
-        made.append(Outcome("it can be imported", "FAIL", str(error)))
+        outcomes.append(Outcome("it can be imported", "FAIL", str(error)))
         warn(error.details)
-        say(str(made[-1]))
-    counts = Counter(outcome.verdict for outcome in made)
+        say(str(outcomes[-1]))
+    counts = Counter(outcome.verdict for outcome in outcomes)
     say(
         f"{arguments.kind} {arguments.name}: {counts['pass']} passed, {counts['FAIL']} failed, {counts['skip']} skipped"
     )
@@ -83,13 +85,13 @@ def check(arguments: Namespace) -> int:
 COMMANDS = (
     Command(
         "new",
-        "write an eval, a model or a decoding strategy to start from: code, options and test",
+        "write files to start a new eval, model or decoding strategy from: code, options and test",
         _new_arguments,
         new,
     ),
     Command(
         "check",
-        "hold an eval, a model or a decoding strategy to what every one of its kind keeps to",
+        "test an eval, a model or a decoding strategy against the rules for its kind",
         _check_arguments,
         check,
     ),

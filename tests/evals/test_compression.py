@@ -108,7 +108,7 @@ def test_the_decoder_is_counted_once_whatever_the_number_of_texts() -> None:
     ("change", "reason"),
     [
         ({"restored": False}, "1 of 2 texts did not come back"),
-        ({"num_bytes": 5_000}, "1 of 2 files are not as long as scoring their texts claims"),
+        ({"num_bytes": 5_000}, "1 of 2 files are not as long as scoring claims"),
         (
             {"restored": None, "num_bytes": None, "nats": None, "reason": "zero"},
             "1 of 2 texts have no probability under the model",

@@ -26,8 +26,8 @@ class Text(DataSource):
     name: ClassVar[str] = "text"
 
     paths: str | list[str] = field(default_factory=list)
-    """A file, a folder, a glob, or a list of these: .txt and .md (a document a file), .jsonl, .parquet and .csv (a
-    row)."""
+    """A file, a folder, a glob, or a list of these. In .txt and .md a file is a document; in .jsonl, .parquet and .csv
+    a row is."""
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
     separator: EscapedText | None = None
@@ -63,8 +63,8 @@ class Text(DataSource):
         paths = [self.paths] if isinstance(self.paths, str) else self.paths
         if not paths:
             raise UserError(
-                "data=text needs to know which files: data.paths=FILE, a folder, a glob in quotes ('books/*.txt'), or "
-                "a list ([a.txt,b.txt])."
+                "data=text needs files: set data.paths to a file, a folder, a glob in quotes ('books/*.txt'), or a "
+                "list ([a.txt,b.txt])."
             )
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
@@ -93,7 +93,7 @@ class Text(DataSource):
 
     def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path], list[str]]:
         """The documents of all files, the files that have none, and notes for the user."""
-        # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
+        # Names don't depend on the files' location, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
         first_of: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Text(DataSource):
                     self._check_format(text, file)
                     identity = name if len(texts) == 1 else f"{name}#{i}"
                     form = self.format.name if self.transcripts else None
-                    # Copies are correlated, so that they share a cluster: that of the first.
+                    # Copies are correlated, so they share the cluster of the first one.
                     cluster = first_of.setdefault(without_case_and_space(text), identity)
                     documents.append(Document(identity, text, self.name, cluster, form))
             if not any(text.strip() for text in texts):
@@ -141,11 +141,11 @@ class Text(DataSource):
                 self.format.parse(text)
             except UserError as error:
                 raise UserError(
-                    f"{file}: {error} Or pick the format that it has (format=), or leave data.transcripts=false."
+                    f"{file}: {error} Or pick the right format with format=, or leave data.transcripts=false."
                 ) from None
 
     def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
-        """Each document cut in stretches; one too short to cut is for training."""
+        """Each document cut into stretches; one that is too short to cut is for training."""
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         fractions = self.validation_fraction, self.test_fraction
         for document in documents:
@@ -161,7 +161,9 @@ class Text(DataSource):
                 splits[split].append(replace(document, id=identity, cluster=cluster, text=text))
         if not splits["test"]:
             unit = "turns" if self.transcripts else "characters"
-            raise UserError(f"data=text: no document has the 3 {unit} that a split needs. Name files with more text.")
+            raise UserError(
+                f"data=text: every document has fewer than the 3 {unit} that a split needs. Name files with more text."
+            )
         return splits
 
 
@@ -187,7 +189,7 @@ def _notes_on_copies(
 
 
 def _as_text(file: Path) -> str:
-    """A file's name, which need not be UTF-8: other bytes as "\\xe9"."""
+    """A file's name as text; bytes that aren't UTF-8 are written as "\\xe9"."""
     return os.fsencode(file.as_posix()).decode("utf-8", "backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Which characters of a corpus a tokenizer never saw in training, counted split by split."""
+"""Counts the characters of each split that a tokenizer has no token for."""
 
 from __future__ import annotations
 

@@ -74,10 +74,10 @@ def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fi
     arpa.export(fitted(tokenizer, NGramConfig(order=2)), tmp_path / "m.arpa")
     text = tmp_path / "t.txt"
     text.write_text("a rose is a rose\n")
-    with pytest.raises(UserError, match=rf"'%0A', white .* bakeoff score RUN {text}"):
+    with pytest.raises(UserError, match=rf"'%0A', with percent-encoded white .* bakeoff score RUN {text}"):
         arpa.score_files(tmp_path / "m.arpa", [str(text)])
     (tmp_path / "w.arpa").write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n")
-    with pytest.raises(UserError, match=r"lists none of the 5 words, as 'a', and has no <unk>"):
+    with pytest.raises(UserError, match=r"lists none of the 5 words of the text, as 'a', and has no <unk>"):
         arpa.score_files(tmp_path / "w.arpa", [str(text)])
 
 
@@ -107,5 +107,5 @@ def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="only n-grams with an order"):
+    with pytest.raises(UserError, match="only n-gram models with an order"):
         arpa.export(fitted(tokenizer, NGramConfig(order="inf")), tmp_path / "m.arpa")

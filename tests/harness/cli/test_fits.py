@@ -69,7 +69,7 @@ def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path
     assert "Did you mean 'top_p'?" in shown
     assert shown.count("Allowed: beam, ") == 2
     assert "there is no 'q' of decoding.transforms.top_p" in shown
-    assert "seed=1 is no option of decoding" in shown
+    assert "seed=1 is not an option of decoding" in shown
     assert shown.count("Assistant:") == 5
 
 

@@ -86,7 +86,7 @@ def test_a_signal_ends_the_program_with_its_status(body: str, number: signal.Sig
     said = running.communicate(timeout=30)[1]
     assert running.returncode == status
     assert time.monotonic() - began < 2
-    assert "the same command goes on from here" in said
+    assert "run the same command to continue" in said
     assert "Traceback" not in said or "Exception ignored" in said
 
 

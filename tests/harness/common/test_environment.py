@@ -32,7 +32,7 @@ def test_a_package_of_our_name_in_another_place_is_told(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert f"the one in {tmp_path / 'models'} comes first" in done.stderr
+    assert f"another one in {tmp_path / 'models'} comes first" in done.stderr
     environment.check_packages()  # ours alone is in order
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.common.errors import PluginError, UserError, closest, told
+from harness.common.errors import PluginError, UserError, closest, one_line
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from harness.common.errors import PluginError, UserError, closest, told
     ],
 )
 def test_an_exception_is_told_in_one_line(error: Exception, line: str) -> None:
-    assert told(error) == line
+    assert one_line(error) == line
 
 
 def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:

@@ -87,7 +87,7 @@ def test_what_fails_is_noted_and_what_comes_after_it_is_done() -> None:
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), UserError("wrong")])
 def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error: BaseException) -> None:
     findings = Findings()
-    with pytest.raises(type(error)), findings.surviving("fit", but=UserError):
+    with pytest.raises(type(error)), findings.surviving("fit", reraise=UserError):
         raise error
     assert findings.failures == []
     with findings.surviving("fit"):

@@ -54,13 +54,13 @@ def test_what_a_user_should_know_is_noted_though_nothing_failed(tmp_path: Path) 
     assert few.startswith("data=text: 1 document: too few to split whole")
     assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
     assert all("characters without a token" in note for note in unseen)
-    assert eval_note.startswith("turn_ends measured nothing, as it has no samples: ")
+    assert eval_note.startswith("turn_ends measured nothing because it has no samples: ")
     assert RunRecord.read(tmp_path / "results" / "default" / record.run_id).notes == record.notes
 
 
 def test_a_run_of_no_evals_says_so(tmp_path: Path) -> None:
     record, _ = done(tmp_path / "results", *SMALL[:3], "model=bigram", "evals=[]")
-    assert record.notes[-1] == "no eval was asked (evals=[]): the run has a fit, and no metrics"
+    assert record.notes[-1] == "evals=[] asks no eval: the run has a fit, but no metrics"
 
 
 def test_a_plan_names_the_run_s_folder_and_its_parts(first: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_setting_names_a_run_for_good(first: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(first, results / first.parent.name / first.name)
     for name in ("@latest", f"{first.parent.name}/@latest"):
-        with pytest.raises(UserError, match=rf"{name} can't be a setting.* It is {first.name} now"):
+        with pytest.raises(UserError, match=rf"{name} can't be a setting.* It means {first.name} now"):
             done(results, *NGRAM, f"training.continue_from={name}")
 
 
@@ -319,7 +319,7 @@ def test_a_changed_number_in_a_record_is_told_of_and_the_run_is_done_again(
     (copied / "run.json").write_text(json.dumps(content))
     with caplog.at_level("WARNING", logger="bakeoff"):
         runs_frame(copied.parent.parent)
-    assert f"{copied / 'run.json'} is damaged: its content is not what was written" in caplog.text
+    assert f"{copied / 'run.json'} is damaged: its content changed after it was written" in caplog.text
     assert f"bakeoff run --config-from {copied}" in caplog.text
     done(copied.parent.parent, *TINY, TOKENS)
     assert values(copied) == values(undisturbed)

@@ -44,7 +44,7 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("seed=-1", "seed=-1 is negative"),
+        ("seed=-1", "seed=-1 is not allowed"),
         ("seed=many", "seed='many'"),
         ("results_dir=", "results_dir= is empty. Name a folder for results"),
         ("results_dir='  '", "results_dir= is empty. Name a folder for results"),
@@ -94,7 +94,7 @@ class Mine(Eval):
     [
         ("name = 'mine'", "Mine must say its name (text) and its version (a whole number)"),
         ("version = 1", "Mine must say its name (text) and its version (a whole number)"),
-        ("name, version = 'perplexity', 1", "two of the evals are called 'perplexity'"),
+        ("name, version = 'perplexity', 1", "two of the evals have the name 'perplexity'"),
     ],
 )
 def test_an_eval_without_a_name_and_a_version_of_its_own_is_refused(tmp_path: Path, attributes: str, said: str) -> None:
@@ -113,7 +113,7 @@ def test_an_eval_whose_code_fails_is_kept_apart_with_what_it_says(tmp_path: Path
 # Wrong values, and what the message says.
 WRONG = {
     "seed=x": "it must be a whole number",
-    "seed=-1": "is negative",
+    "seed=-1": "0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
     "results_dir=5": "it must be text",

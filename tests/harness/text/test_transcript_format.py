@@ -232,18 +232,18 @@ def test_one_s_own_labels_are_written_and_read() -> None:
     [
         ({"name": ""}, "name is empty"),
         ({"end": "\\e"}, "end='\\\\\\\\e' has a backslash"),
-        ({"before_text": " - "}, "before_text=' - ' may be white space only"),
+        ({"before_text": " - "}, "before_text=' - ' may contain only white space"),
         ({"before_name": " <"}, "before_name=' <' begins with white space"),
         ({"end": "~"}, "end='~' must have 2 characters"),
-        ({"end": "###"}, "doesn't come again"),
+        ({"end": "###"}, "must not occur again"),
         ({"end": "\n###"}, "end='\\\\n###' must have"),
-        ({"end": "</s>", "between": "</s>\n"}, "has the end '</s>' in it"),
+        ({"end": "</s>", "between": "</s>\n"}, "contains the end '</s>'"),
         ({"between": ""}, "between='' must not be empty"),
         ({"between": "\n", "after_name": ":\n"}, "share no character with labels.*before_text"),
         ({"after_name": ""}, "after_name is empty"),
-        ({"speakers": {}}, "speakers names nobody"),
+        ({"speakers": {}}, "speakers is empty"),
         ({"speakers": {"A": "x:y"}}, "'x:y' can't be a speaker's name"),
-        ({"speakers": {"A": "x", "B": "xy"}, "after_name": ""}, "which is how 'xy' begins"),
+        ({"speakers": {"A": "x", "B": "xy"}, "after_name": ""}, "with which 'xy' begins"),
         ({"speakers": {"A": "x", "B": "x"}}, "can't be distinguished"),
         ({"speakers": {"A": "end"}, "before_name": "<|", "after_name": "|>", "end": "<|end|>"}, "'end' can't be"),
     ],
@@ -268,7 +268,7 @@ def test_refusing_names_the_words_and_a_way_out() -> None:
     ("form", "label"), [(HUMAN_ASSISTANT, "Human: or"), (PLAY, "NAME:"), (CHATML, "<|im_start|>user")]
 )
 def test_text_that_opens_with_no_label_is_refused(form: TranscriptFormat, label: str) -> None:
-    with pytest.raises(UserError, match="opens with a label") as caught:
+    with pytest.raises(UserError, match="begins with a label") as caught:
         form.parse("hello\n\nHuman: hi")
     assert label in str(caught.value)
 

@@ -115,7 +115,7 @@ def test_other_weights_in_the_same_place_are_another_fit_and_an_old_fit_of_them_
     save_file(weights, peer / "model.safetensors", metadata={"format": "pt"})
     new = fit_of(corpus, tmp_path, *overrides(peer))
     assert new.id != old.id
-    with pytest.raises(UserError, match=r"has changed since it was scored\. Put the old weights back"):
+    with pytest.raises(UserError, match=r"changed since the fit was made\. Put the old weights back"):
         load_fit(old.folder, CPU)
     shutil.rmtree(peer)
     with pytest.raises(UserError, match=r"model\.json: model\.path=.*no such folder"):
@@ -152,7 +152,7 @@ def test_a_mixture_takes_it_for_a_member(corpus, peer: Path, tmp_path: Path) -> 
     tokens = torch.from_numpy(mixed.tokenizer.encode("What is AI?"))[None]
     assert torch.equal(again.model.token_logprobs(tokens), mixed.model.token_logprobs(tokens))
     (peer / "config.json").write_text((peer / "config.json").read_text() + "\n")
-    with pytest.raises(UserError, match="has changed since it was scored"):
+    with pytest.raises(UserError, match="changed since the fit was made"):
         load_fit(mixed.folder, CPU)
 
 
@@ -221,7 +221,7 @@ def _no_tokenizer(folder: Path) -> None:
     [
         (shutil.rmtree, ("tokenizer.path=", "no such folder", "save_pretrained")),
         (_no_config, ("model.path=", "config.json")),
-        (_only_pickled, ("pytorch_model.bin", "can hold code", "save_pretrained")),
+        (_only_pickled, ("pytorch_model.bin", "can contain code", "save_pretrained")),
         (_no_vocab_size, ("can't be read by transformers",)),
         (_encoder, ("BertLMHeadModel", "Encoders (as BERT)")),
         (_no_tokenizer, ("tokenizer.path=", "tokenizer.json")),
@@ -307,7 +307,7 @@ def test_n_gram_weights_that_point_outside_their_arrays_are_refused_by_name(corp
     folder = fit_of(corpus, tmp_path, *COMMON, "model=ngram", "model.order=2", "tokenizer=byte").folder
     weights = load_file(folder / WEIGHTS_FILE)
     save_file({**weights, "tokens": torch.full_like(weights["tokens"], 715827882)}, folder / WEIGHTS_FILE)
-    with pytest.raises(UserError, match="its content is not what was written"):
+    with pytest.raises(UserError, match="its content changed after it was written"):
         load_fit(folder, CPU)
     sealed = json.loads((folder / FIT_FILE).read_text())
     write_sealed(folder / FIT_FILE, without_seal(sealed), sealed["files"])

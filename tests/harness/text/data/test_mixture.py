@@ -147,7 +147,7 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
     leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
     with_arithmetic = Mixture(leaking, {"toy": 1, "arithmetic": 1})
     corpus = with_arithmetic.load()
-    assert "toy: 1 training document left out (test problems in them)" in corpus.notes
+    assert "toy: 1 training document left out because they contain test problems" in corpus.notes
     assert all(leak not in document.text for document in corpus.train)
     alone = replace(with_arithmetic, weights={"toy": 1, "arithmetic": 0}).load()
     assert any(leak in document.text for document in alone.train)
@@ -156,8 +156,8 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"weights": {"a": 1}}, "give each source a weight"),
-        ({"weights": {"a": 1, "b": 1, "c": 1}}, "give each source a weight"),
+        ({"weights": {"a": 1}}, "Give each source a weight"),
+        ({"weights": {"a": 1, "b": 1, "c": 1}}, "Give each source a weight"),
         ({"weights": {"a": 1, "b": -1}}, "weights.b=-1 must be 0 or more"),
         ({"weights": {"a": 1, "b": float("nan")}}, "weights.b=nan"),
         ({"weights": {"a": 0, "b": 0}}, "no source has a weight above 0"),
@@ -171,7 +171,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
 
 
 def test_what_is_no_data_set_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"sources\.a is not a data set but 'chat'"):
+    with pytest.raises(ValueError, match=r"sources\.a is 'chat', which is not a data set"):
         Mixture({"a": "chat"}, {"a": 1})  # type: ignore[dict-item]
 
 

@@ -71,7 +71,7 @@ def test_one_huge_line_is_cut_anywhere(tmp_path: Path) -> None:
 
 def test_a_text_too_short_to_cut_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab")
-    with pytest.raises(UserError, match="no document has the 3 characters"):
+    with pytest.raises(UserError, match="every document has fewer than the 3 characters"):
         Text(str(tmp_path)).load()
 
 
@@ -105,7 +105,8 @@ def test_a_long_transcript_of_ones_own_is_cut_at_turns(tmp_path: Path) -> None:
 def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Once upon a time")
     with pytest.raises(
-        UserError, match=r"a\.txt: a transcript in format 'human_assistant' opens with a label.*data\.transcripts=false"
+        UserError,
+        match=r"a\.txt: a transcript in format 'human_assistant' begins with a label.*data\.transcripts=false",
     ):
         Text(str(tmp_path), transcripts=True).load()
 

@@ -31,7 +31,7 @@ def test_a_file_is_a_document_word_for_word_but_for_line_ends_of_windows(tmp_pat
         (tmp_path / f"{i}{suffix}").write_bytes(row.encode())
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(row.replace("\r\n", "\n") for row in ROWS)
-    assert corpus.notes[0].startswith("line ends of Windows (CR LF) are read as LF in 120 of 120 files")
+    assert corpus.notes[0].startswith("Windows line ends (CR LF) are read as LF in 120 of 120 files")
     assert {document.id for _, document in corpus} == {f"{i}{suffix}" for i in range(len(ROWS))}
 
 
@@ -52,7 +52,7 @@ def test_a_missing_column_is_refused_and_the_columns_are_named(tmp_path: Path, s
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_a_column_without_text_is_refused(tmp_path: Path, suffix: str) -> None:
     file = write_rows(tmp_path / f"rows{suffix}", ROWS)
-    with pytest.raises(UserError, match="column 'id' holds int, not text"):
+    with pytest.raises(UserError, match="column 'id' contains int, not text"):
         Text(str(file), column="id").load()
 
 
@@ -118,9 +118,9 @@ def test_a_wrong_encoding_names_file_and_byte(tmp_path: Path, data: bytes, messa
     ("name", "content", "message"),
     [
         ("a.jsonl", '{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
-        ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: not a JSON object but list"),
-        ("a.parquet", "PAR1 no", "not a Parquet file"),
-        ("a.csv", 'text\n"a"b\n', "not a CSV that can be read"),
+        ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: it is list, not a JSON object"),
+        ("a.parquet", "PAR1 no", "not a readable Parquet file"),
+        ("a.csv", 'text\n"a"b\n', "not a readable CSV file"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -179,13 +179,13 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ([], r"data=text needs to know which files: data\.paths=FILE"),
+        ([], r"data=text needs files: set data\.paths"),
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
         ("empty-folder", "the folder has no files"),
-        ("pictures", r"1 file there, all of other kinds \(\.png\)"),
-        ("pictures/a.png", r"can't read pictures/a\.png: its name ends in \.png.*\.txt, \.md"),
+        ("pictures", r"it has 1 file, all of other kinds \(\.png\)"),
+        ("pictures/a.png", r"can't read pictures/a\.png: its suffix is \.png.*\.txt, \.md"),
     ],
 )
 def test_paths_that_lead_nowhere_say_what_to_do(

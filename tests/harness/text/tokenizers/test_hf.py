@@ -139,7 +139,7 @@ def test_a_space_before_a_text_may_be_put_by_the_pre_tokenizer(tmp_path: Path) -
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-# --- which token opens a document
+# --- which token begins a document
 
 
 def test_documents_open_with_bos_or_else_with_eos(folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_documents_open_with_bos_or_else_with_eos(folder: Path) -> None:
 def test_where_the_tokenizer_names_none_the_model_s_configuration_does(folder: Path) -> None:
     begin = trained(folder).start_token
     (folder / "tokenizer_config.json").write_text('{"model_max_length": 1024}')
-    with pytest.raises(UserError, match=r"which token opens a document.*eos_token in tokenizer_config\.json"):
+    with pytest.raises(UserError, match=r"names a token that begins a document.*eos_token to tokenizer_config\.json"):
         trained(folder)
     for names in ({"bos_token_id": begin, "eos_token_id": 9}, {"bos_token_id": None, "eos_token_id": begin}):
         (folder / "config.json").write_text(json.dumps(names))
@@ -195,7 +195,7 @@ def test_a_tokenizer_that_has_no_token_for_some_bytes_is_refused(folder: Path, t
     words = Tokenizer(models.WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
     words.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "tokenizer_config.json").write_text('{"bos_token": "the"}')
-    with pytest.raises(UserError, match="neither byte-level nor has byte fallback"):
+    with pytest.raises(UserError, match="not byte-level and has no byte fallback"):
         trained(tmp_path)
 
 
@@ -204,5 +204,5 @@ def test_a_tokenizer_that_loses_something_of_the_training_text_is_refused(tmp_pa
         cuts = [{"type": "WhitespaceSplit"}, content["pre_tokenizer"]]
         content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": cuts}
 
-    with pytest.raises(UserError, match="changes texts: document 0 doesn't come back"):
+    with pytest.raises(UserError, match="changes texts: document 0 is different"):
         trained(change(write_tokenizer(tmp_path, TEXTS), forgets_spaces))
