@@ -112,9 +112,8 @@ class Mixture(DataSource):
                 continue
             kept = [document for document in pool if not _holds_test_problem(document.text)]
             if len(kept) < len(pool):
-                notes.append(
-                    f"{name}: {count(len(pool) - len(kept), 'training document')} left out because they contain test problems"
-                )
+                left_out = count(len(pool) - len(kept), "training document")
+                notes.append(f"{name}: {left_out} left out because they contain test problems")
                 pools[name] = kept
         return notes
 
