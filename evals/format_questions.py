@@ -43,6 +43,7 @@ class FormatQuestions(Eval):
 
     name: ClassVar[str] = "format_questions"
     version: ClassVar[int] = 1
+    has_wrong_answers: ClassVar[bool] = False
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("cut_by_its_own_words", higher_is_better=False),
@@ -94,7 +95,7 @@ class FormatQuestions(Eval):
             num_tokens=len(stopped.tokens),
         )
 
-    def perfect_answer(self, sample: Sample) -> str:
+    def perfect_answer(self, sample: Sample, request: Request) -> str:
         return '". Yes, quite so.' if sample.prompt.endswith('"') else " Yes, quite so."
 
 

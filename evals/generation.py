@@ -136,9 +136,8 @@ class Generation(Eval):
             metrics += self._of_texts(name, part, "real_", "target", real_bits)
         return metrics
 
-    def perfect_answer(self, sample: Sample) -> str:
+    def perfect_answer(self, sample: Sample, request: Request) -> None:
         """There is none: even people's texts repeat and copy at times."""
-        return ""
 
     def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
         """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: how many

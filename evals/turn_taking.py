@@ -61,6 +61,7 @@ class TurnTaking(Eval):
 
     name: ClassVar[str] = "turn_taking"
     version: ClassVar[int] = 4
+    has_wrong_answers: ClassVar[bool] = False
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("took_its_turn"),
@@ -170,7 +171,7 @@ class TurnTaking(Eval):
         means = super().metrics(rows)
         return means + [one for name, part in slices_of(rows) for one in self._lengths(part, name)]
 
-    def perfect_answer(self, sample: Sample) -> str:
+    def perfect_answer(self, sample: Sample, request: Request) -> str:
         """What is said is not judged, but may not be the same to all; a real turn may be too long."""
         return f" Yes, quite so; {seed_of(sample.prompt) % 10**6}."
 

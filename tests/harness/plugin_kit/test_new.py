@@ -35,7 +35,7 @@ def test_what_is_written_passes_its_test_its_check_and_runs_beside_one_another(t
     )
     assert done.returncode == 0, done.stdout
     done = bakeoff(tmp_path, "check", "eval", "own eval/my_eval.py")
-    assert done.stdout.splitlines()[-1] == "eval own eval/my_eval.py: 13 passed, 0 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "eval own eval/my_eval.py: 15 passed, 0 failed, 0 skipped"
     picks = ("model='own model/my_model.py'", "decoding='own decoding/my_decoding.py'", "evals=['own eval/my_eval.py']")
     done = bakeoff(tmp_path, "run", *picks, "data=chatterbot", "tracking=none", "model.repeat_share=0.2")
     assert "my_model-my_decoding-s0-" in done.stdout
