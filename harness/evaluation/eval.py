@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,6 +60,8 @@ class Eval(ABC):
     """The measures that `metrics` summarises."""
     uses_decoding: ClassVar[bool] = True
     """Whether scores depend on the run's decoding strategy; if not, runs over one fit share the scores."""
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    """What each metric is, by its name: a sentence for readers of a report."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
     """The reason in the record when `samples` gives none."""
 

@@ -87,7 +87,7 @@ def _write(results: Results, folder: Path) -> Report:
             for ending, content in (("svg", plot.svg), ("png", plot.png)):
                 files.append(folder / f"{plot.name}.{ending}")
                 write_bytes(files[-1], content)
-        write_bytes(page, render(comparison, verdicts, plots))
+        write_bytes(page, render(comparison, verdicts, plots, folder))
     except OSError as error:
         raise UserError(
             f"The report cannot be written to {folder} ({error}). Give another folder with --out."

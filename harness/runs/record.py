@@ -110,6 +110,8 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     """What a user should know though nothing failed: of the data, of how the fit ended, of evals without samples; a
     sentence each."""
+    glossary: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By eval and metric: what the metric is, in a sentence."""
     plugins: dict[str, str] = field(default_factory=dict)
     """The plugin files that the run was made with: each module's path."""
     decoding_id: str = ""

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
-from harness.report.wording import words
+from harness.report.wording import direction
 
 _MAX_LABEL = 26
 
@@ -52,7 +52,7 @@ def ends_of(cell: Cell) -> tuple[float, float]:
 def arrow(measure: MeasureKey, higher: str, lower: str) -> str:
     """Which way is better, after a measure's name; `higher`, `lower`: arrows that point to such values."""
     if measure.nearest_to is not None:
-        return f" (nearest to {words(measure.nearest_to)} is best)"
+        return f" ({direction(measure)})"
     return {True: f" ({higher}\u00a0better)", False: f" ({lower}\u00a0better)", None: ""}[measure.higher_is_better]
 
 

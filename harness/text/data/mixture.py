@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.plurals import many
 from harness.text.data.arithmetic import Arithmetic
 from harness.text.data.arithmetic_problems import split_of
 from harness.text.data.arithmetic_wording import problems_in_text
@@ -110,7 +111,9 @@ class Mixture(DataSource):
                 continue
             kept = [document for document in pool if not _holds_test_problem(document.text)]
             if len(kept) < len(pool):
-                notes.append(f"{name}: {len(pool) - len(kept)} training documents left out (test problems in them)")
+                notes.append(
+                    f"{name}: {many(len(pool) - len(kept), 'training document')} left out (test problems in them)"
+                )
                 pools[name] = kept
         return notes
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from harness.common.errors import UserError
 from harness.common.escapes import EscapedText
+from harness.common.plurals import many
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.data.near_copies import count_near_copies, without_case_and_space
 from harness.text.data.splitting import check_fractions, split_by_hash
@@ -69,22 +70,24 @@ class Text(DataSource):
         documents, empty, notes_on_files = self._read(files)
         if not documents:
             raise UserError(
-                f"data=text: nothing but empty text in {len(files)} files ({_some(empty)}). Name files with text."
+                f"data=text: nothing but empty text in {many(len(files), 'file')} ({_some(empty)}). "
+                "Name files with text."
             )
         if empty:
-            notes.append(f"{len(empty)} empty files skipped ({_some(empty)})")
+            notes.append(f"{many(len(empty), 'empty file')} skipped ({_some(empty)})")
         notes += notes_on_files
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         for document in documents:
             key = without_case_and_space(document.text)
             splits[split_by_hash(key, self.validation_fraction, self.test_fraction)].append(document)
-        if not all(splits.values()):
+        is_cut = not all(splits.values())
+        if is_cut:
             splits = self._cut(documents)
             notes.append(
-                f"{len(documents)} documents are too few to split whole: each is cut in stretches, from first to last "
-                "for training, validation and test"
+                f"{many(len(documents), 'document is', 'documents are')} too few to split whole: each is cut in "
+                "stretches, from first to last for training, validation and test"
             )
-        notes += _notes_on_copies(documents, splits)
+        notes += _notes_on_copies(documents, splits, is_cut=is_cut)
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
         return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
@@ -116,18 +119,19 @@ class Text(DataSource):
         notes = []
         if with_crlf:
             notes.append(
-                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {len(files)} files "
+                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {many(len(files), 'file')} "
                 f"({_some(with_crlf)})"
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"{in_rows} of {len(documents)} documents have line ends of Windows (CR LF), which rows of .jsonl, "
-                ".csv and .parquet keep"
+                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')}: rows of "
+                ".jsonl, .csv and .parquet keep them"
             )
         if without_separator:
             notes.append(
-                f"data.separator={self.separator!r} never occurs in {len(without_separator)} of {len(files)} files "
-                f"({_some(without_separator)}): each of these is one document, {len(documents)} documents in all"
+                f"data.separator={self.separator!r} never occurs in {len(without_separator)} of "
+                f"{many(len(files), 'file')} ({_some(without_separator)}): each of these is one document, "
+                f"{many(len(documents), 'document')} in all"
             )
         return documents, empty, notes
 
@@ -161,22 +165,25 @@ class Text(DataSource):
         return splits
 
 
-def _notes_on_copies(documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]]) -> list[str]:
-    """What a user should know about documents that are like others."""
+def _notes_on_copies(
+    documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]], is_cut: bool
+) -> list[str]:
+    """What a user should know about documents that are like others. is_cut: each split has a stretch of each."""
     notes = []
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
+        where = "" if is_cut else ", and are all for training, all for validation or all for test"
         notes.append(
-            f"{copies} of {len(documents)} documents are copies of others, but for case and white space: copies count "
-            "as one when intervals are computed, and are all for training, all for validation or all for test"
+            f"{copies} of {len(documents)} documents {'is a copy' if copies == 1 else 'are copies'} of others, but for "
+            f"case and white space: copies count as one when intervals are computed{where}"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))
     if near:
         notes.append(
-            f"{near} of {len(held_out)} documents for validation and test are near-copies of training documents (four "
-            "in five sequences of five words are alike, by MinHash): results on them are too good. Take such documents "
-            "out"
+            f"{near} of {len(held_out)} {'stretches' if is_cut else 'documents'} for validation and test "
+            f"{'is a near-copy' if near == 1 else 'are near-copies'} of training text (four in five sequences of five "
+            "words are alike, by MinHash): results on them are too good. Take such documents out"
         )
     return notes
 

@@ -44,7 +44,7 @@ def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Compa
 def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
     assert warnings(comparison) == [
         "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",
-        "1 of 32 runs are partial (an eval failed, the rest stands): gru, top_k, seed 0.",
+        "An eval failed in 1 of 32 runs; the rest of it stands: gru, top_k, seed 0.",
         "1 more begun and not finished; start the same command again to finish it.",
     ]
 

@@ -50,7 +50,7 @@ def test_what_a_user_should_know_is_noted_though_nothing_failed(tmp_path: Path) 
     record, _ = done(tmp_path / "results", *own, "evals=[turn_ends]")
     assert record.status == "complete"
     few, small, *unseen, eval_note = record.notes
-    assert few.startswith("data=text: 1 documents are too few to split whole")
+    assert few.startswith("data=text: 1 document is too few to split whole")
     assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
     assert all("without a token of their own" in note for note in unseen)
     assert eval_note.startswith("turn_ends measured nothing, as it has no samples: ")

@@ -147,7 +147,7 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
     leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
     with_arithmetic = Mixture(leaking, {"toy": 1, "arithmetic": 1})
     corpus = with_arithmetic.load()
-    assert "toy: 1 training documents left out (test problems in them)" in corpus.notes
+    assert "toy: 1 training document left out (test problems in them)" in corpus.notes
     assert all(leak not in document.text for document in corpus.train)
     alone = replace(with_arithmetic, weights={"toy": 1, "arithmetic": 0}).load()
     assert any(leak in document.text for document in alone.train)

@@ -37,7 +37,7 @@ def test_empty_files_are_skipped_with_a_note(tmp_path: Path) -> None:
 
 def test_nothing_but_empty_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(UserError, match=r"nothing but empty text in 1 files .*empty\.txt"):
+    with pytest.raises(UserError, match=r"nothing but empty text in 1 file .*empty\.txt"):
         Text(str(tmp_path)).load()
 
 
@@ -136,6 +136,17 @@ def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
     assert note.startswith("60 of 90 documents are copies of others")
 
 
+def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("".join(f"{i} of these lines\n" for i in range(200)))
+    corpus = Text(str(tmp_path)).load()
+    assert all(len(corpus.documents(split)) == 2 for split in SPLITS)
+    cut, copies = corpus.notes[:2]
+    assert cut.startswith("2 documents are too few to split whole: each is cut in stretches")
+    assert copies.startswith("1 of 2 documents is a copy of others, but for case and white space: ")
+    assert copies.endswith("copies count as one when intervals are computed")
+
+
 def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
     for number in range(20):
         words = " ".join(f"w{number}-{place}" for place in range(100))
@@ -154,5 +165,5 @@ def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes(tmp_path: Path) -> Non
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("")
     corpus = Text(str(tmp_path)).load()
     assert {document.id for _, document in corpus} == {f"caf\\xe9{number}.txt" for number in range(40)}
-    assert corpus.notes[0].startswith("1 empty files skipped")
+    assert corpus.notes[0].startswith("1 empty file skipped")
     assert corpus.notes[0].endswith("\\xff.txt)")

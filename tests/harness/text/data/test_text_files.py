@@ -21,7 +21,7 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
     assert corpus.notes == (
-        "120 of 120 documents have line ends of Windows (CR LF), which rows of .jsonl, .csv and .parquet keep",
+        "line ends of Windows (CR LF) are kept in 120 of 120 documents: rows of .jsonl, .csv and .parquet keep them",
     )
 
 
@@ -172,7 +172,7 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(ROWS)
-    assert "1 files of other kinds skipped" in corpus.notes[0]
+    assert "1 file of other kinds skipped" in corpus.notes[0]
     assert "picture.png" in corpus.notes[0]
 
 
@@ -184,7 +184,7 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
         ("empty-folder", "the folder has no files"),
-        ("pictures", r"1 files there, all of other kinds \(\.png\)"),
+        ("pictures", r"1 file there, all of other kinds \(\.png\)"),
         ("pictures/a.png", r"can't read pictures/a\.png: its name ends in \.png.*\.txt, \.md"),
     ],
 )
