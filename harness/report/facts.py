@@ -45,6 +45,8 @@ def warnings(comparison: Comparison) -> list[str]:
     if leaks:
         counts = joined([str(leak) for leak in sorted(leaks)], "or")
         told.append(f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text.")
+    for left_out in comparison.results.left_out:
+        told.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
     failed = [run for run in runs if run.record.status == "failed"]
     partial = [run for run in runs if run.record.status == "partial"]
     if failed:
@@ -52,6 +54,11 @@ def warnings(comparison: Comparison) -> list[str]:
     if partial:
         told.append(
             f"An eval failed in {len(partial)} of {many(len(runs), 'run')}; the rest of it stands: {_names(partial)}."
+        )
+    if len(comparison.decodings) > 1 and not any(measure.uses_decoding for measure in comparison.measures):
+        told.append(
+            f"There are {len(comparison.decodings)} decoding strategies, and no eval here asks a model to write: each "
+            "measure is the same under all of them."
         )
     noted: dict[str, list[Run]] = {}
     for run in runs:
