@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -63,6 +63,23 @@ class Generation(Eval):
 
     name: ClassVar[str] = "generation"
     version: ClassVar[int] = 1
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "repetition": (
+            "Share of the sequences of 4 tokens that the completion already had. People repeat themselves too."
+        ),
+        "copied": "Share of the bytes in stretches of 50 or more that also stand in the training text.",
+        "longest_copied": "The longest such stretch.",
+        "completion_bytes": "Length of the completions.",
+        "reference_bits_per_byte": (
+            "How many bits a byte of the completions costs under one fixed reference model: low is "
+            "predictable, high is unusual text."
+        ),
+        "distinct_1": "Share of the words that are different ones.",
+        "distinct_2": "Share of the sequences of 2 words that are different ones.",
+        "distinct_3": "Share of the sequences of 3 words that are different ones.",
+        "zipf_exponent": "How steeply the frequency of words falls with their rank.",
+        "diversity": "1 minus the share of sequences of 4 tokens that the completions of one prompt have in common.",
+    }
     why_no_samples: ClassVar[str] = "no test document is as long as a prompt and its continuation"
 
     reference: ModelConfig

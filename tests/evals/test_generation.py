@@ -131,6 +131,7 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
         assert (own.higher_is_better, metric.nearest_to) == (None, None)
         assert own.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
     assert metrics["diversity"].value == 0
+    assert EVAL.descriptions.keys() == {name for name in metrics if not name.startswith("real_")}
 
 
 def test_training_text_is_found_to_be_copied_and_other_text_is_not() -> None:
