@@ -1,15 +1,15 @@
 """Generation: what the decoding strategy does to the text.
 
-Few of these figures are good or bad by themselves, so those of the real continuations are given too, as real_NAME.
-Prompts are stretches of held-out documents; the model continues each several times, for as many tokens as the real
+Few of these measures are good or bad by themselves, so the real continuations have the same measures, as real_NAME.
+Prompts are stretches of held-out documents. The model continues each several times, for as many tokens as the real
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
-are of the words of all texts together, one completion a prompt, as there is one real continuation.
+are over the words of all texts together, with one completion for each prompt, because there is one real continuation.
 evals/generation_parts/variety.py and evals/generation_parts/copying.py define them.
 
-`reference_bits_per_byte` is how many bits a reference model needs for the texts. It is the same model for all runs of a
-comparison, and an option of this eval. Real text needs about as many bits as held-out text does; gibberish needs more,
-and the text of a cautious strategy far fewer.
+`reference_bits_per_byte` is the number of bits that a reference model needs for the texts. All runs of a comparison use
+the same reference model, which is an option of this eval. Real text needs about as many bits as held-out text.
+Gibberish needs more, and the text of a cautious strategy far fewer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MEANS = (
     ("copied", "share", False),
     ("completion_bytes", "bytes", None),
 )
-# Of all texts' words together: the unit, the statistic, and the reason where it has no value.
+# Measures of the words of all texts together: unit, statistic, and the reason where there is no value.
 _POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
     **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
     "zipf_exponent": ("exponent", zipf_exponent, "fewer than 10 words occur 5 times"),
@@ -64,7 +64,7 @@ class Generation(Eval):
     why_no_samples: ClassVar[str] = "no test document is as long as a prompt and its continuation"
 
     reference: ModelConfig
-    """The model that all texts are measured against: fitted to the bytes of the training text, once through."""
+    """The model that scores all texts: fitted in one pass to the bytes of the training text."""
     num_prompts: int = 64
     """Stretches of held-out documents to continue."""
     num_completions: int = 4
@@ -135,12 +135,12 @@ class Generation(Eval):
         return metrics
 
     def perfect_answer(self, sample: Sample) -> str:
-        """There is none: even people's texts repeat and copy at times."""
+        """There is none: even people's texts repeat and copy sometimes."""
         return ""
 
     def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
-        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: how many
-        a byte the reference model needs for them."""
+        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: the
+        reference model's bits per byte."""
 
         def of(
             measure: str,
@@ -149,7 +149,7 @@ class Generation(Eval):
             higher_is_better: bool | None = None,
             formed_by: Formula | None = None,
         ) -> Metric:
-            """A measure of these texts; for real texts, the baseline of the model's."""
+            """A measure of these texts; for real texts, the baseline of the same measure of the model's texts."""
             better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
             return metric_of(
                 self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline
@@ -159,7 +159,7 @@ class Generation(Eval):
             formula = Formula(f"{who}{measure}")
             yield of(measure, unit, estimated(part, formula), better, formula)
         longest = measured(part, f"{who}longest_copied").max()
-        most = Estimate(None, 0, len(part), reason="no text was looked at")
+        most = Estimate(None, 0, len(part), reason="there are no texts")
         if not math.isnan(longest):
             most = Estimate(float(longest), len(part), len(part), reason="a maximum: no interval")
         yield of("longest_copied", "bytes", most)
@@ -174,7 +174,7 @@ class Generation(Eval):
 
 
 def _measures(texts: Sequence[str], material: Material) -> dict[str, float | None]:
-    """What texts repeat and copy, and how long they are."""
+    """Repetition, copying and length of texts."""
     repeated = [repetition(material.tokenizer.encode(text).tolist(), NGRAM) for text in texts]
     known = [share for share in repeated if share is not None]
     copies = [copy_finder(material.corpus).find(encode_utf8(text)) for text in texts]
@@ -189,5 +189,5 @@ def _measures(texts: Sequence[str], material: Material) -> dict[str, float | Non
 
 @functools.lru_cache(maxsize=1)
 def copy_finder(corpus: Corpus) -> CopyFinder:
-    """Of the corpus' training text."""
+    """The copy finder of the corpus' training text."""
     return CopyFinder((encode_utf8(document.text) for document in corpus.train), SHORTEST_COPY)

@@ -253,10 +253,10 @@ def test_when_the_window_is_full_the_oldest_turns_leave_it_but_stay_in_the_trans
         assert 1 + len(TOKENIZER.encode(bot.last.prompt)) + 15 <= 80
         read = HUMAN_ASSISTANT.parse(bot.last.prompt).turns
         assert read[0] == Turn(SYSTEM, "Nod.")
-        asked = bot.transcript.turns[:-1]
-        assert read[1:-1] == asked[1 + bot.last.left_out :]
+        earlier_turns = bot.transcript.turns[:-1]
+        assert read[1:-1] == earlier_turns[1 + bot.last.left_out :]
         if bot.last.left_out:  # one turn more would not have fitted
-            more = Transcript((*bot.system, *asked[bot.last.left_out :]))
+            more = Transcript((*bot.system, *earlier_turns[bot.last.left_out :]))
             assert 1 + len(TOKENIZER.encode(HUMAN_ASSISTANT.open_turn(more, ASSISTANT))) + 15 > 80
     assert bot.last is not None
     assert bot.last.left_out > 0

@@ -82,9 +82,9 @@ def test_help_names_every_command(typed: Typed) -> None:
 def test_a_mistyped_command_is_not_said_to_the_model(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
     shown = typed(bot, "/rtry", "/", "/retry now", "/quit it")
-    assert "/rtry is no command. Did you mean 'retry'?" in shown
-    assert "/ is no command." in shown
-    assert "/retry stands alone, without 'now'" in shown
+    assert "/rtry is not a command. Did you mean 'retry'?" in shown
+    assert "/ is not a command." in shown
+    assert "/retry takes no argument (got 'now')" in shown
     assert bot.transcript == talk()
 
 
@@ -170,7 +170,7 @@ def test_save_overwrites_only_when_told_to(typed: Typed, tmp_path: Path) -> None
     file.write_text("precious")
     bot = chatbot(answers(*HI_AND_BYE))
     shown = typed(bot, "hi", f"/save {file}")
-    assert f"{file} is there already. Name another file, or write over it: /save! {file}" in shown
+    assert f"{file} exists already. Name another file, or overwrite it: /save! {file}" in shown
     assert file.read_text() == "precious"
     typed(bot, f"/save! {file}")
     assert HUMAN_ASSISTANT.parse(file.read_text()) == bot.transcript

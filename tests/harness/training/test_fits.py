@@ -63,8 +63,8 @@ def overrides(folder: Path | str) -> list[str]:
 
 def fit_of(corpus, results: Path, *picked: str) -> Fit:
     settings = typed(compose(picked))
-    wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return obtain(wanted, corpus, Workshop(ResultsFolder(results), CPU))
+    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    return obtain(fit_settings, corpus, Workshop(ResultsFolder(results), CPU))
 
 
 def theirs(folder: Path, text: str) -> tuple[float, str]:
@@ -178,18 +178,18 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     results, name = f"--results={home / 'results'}", record["run_id"]
-    made = json.loads(bakeoff(elsewhere, "complete", name, "Human: ", "--json", results).stdout)
-    assert made["completions"][0]["finish_reason"] in ("stop", "length")
+    output = json.loads(bakeoff(elsewhere, "complete", name, "Human: ", "--json", results).stdout)
+    assert output["completions"][0]["finish_reason"] in ("stop", "length")
     (elsewhere / "some.txt").write_text("What is AI?")
-    found = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
-    assert found["total"]["num_bytes"] == 11
+    output = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
+    assert output["total"]["num_bytes"] == 11
     said = Fork(elsewhere, "chat", name, "--max-new-tokens", "10", results, typed=b"hello\n/quit\n").done()
     assert said.returncode == 0
     assert "Assistant:" in said.stdout
     bakeoff(home, "report")
 
 
-# --- what a new user meets
+# --- mistakes of new users
 
 
 def _no_config(folder: Path) -> None:
@@ -298,7 +298,7 @@ def test_opening_a_fit_draws_nothing(corpus, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU here")
 def test_a_device_that_is_not_there_is_refused_and_auto_takes_one_that_is() -> None:
-    with pytest.raises(UserError, match=r"device=cuda:1 was asked for, but torch finds none here\. There is: cpu"):
+    with pytest.raises(UserError, match=r"device=cuda:1 was asked for, but torch finds none here\. Allowed: cpu"):
         pick_device("cuda:1")
     assert pick_device("cpu") == CPU
     assert pick_device("auto").type in ("cpu", "mps")
