@@ -1,4 +1,4 @@
-"""Commands that look at what there is: what they show, and with what status they end."""
+"""Commands that show results and options: their output and exit status."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_can_be_picked_is_listed_with_what_it_is(capsys: pytest.CaptureFixt
     assert "perplexity" in capsys.readouterr().out
 
 
-def test_runs_are_listed_with_what_became_of_them(
+def test_runs_are_listed_with_their_status(
     uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")

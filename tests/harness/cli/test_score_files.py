@@ -1,4 +1,4 @@
-"""How likely a model finds files, against numbers by hand."""
+"""Likelihoods of files, compared with numbers by hand."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
         Text("a.txt", **wrong)
 
 
-def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
+def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:
     for number in range(30):
         for copy, text in enumerate((f"Number {number}", f"number  {number}\n", f" NUMBER {number}")):
             (tmp_path / f"{number:02}-{copy}.txt").write_text(text)
@@ -157,7 +157,7 @@ def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Pa
     assert copies.endswith("copies count as one when intervals are computed")
 
 
-def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
+def test_near_copies_of_training_documents_are_noted(tmp_path: Path) -> None:
     for number in range(20):
         words = " ".join(f"w{number}-{place}" for place in range(100))
         (tmp_path / f"{number:02}-0.txt").write_text(words)
