@@ -125,8 +125,9 @@ class NGram(CountingModel):
         )
         if self._fitted is not None:
             if self._counts is None:
-                raise ValueError(
-                    "This ngram fit can't be continued: it didn't keep its counts. Fit it with model.keep_counts=true."
+                raise Impossible(
+                    "this ngram fit can't be continued: it kept no counts. Make it with model.keep_counts=true, and "
+                    "without budget.num_params, which leaves n-grams out."
                 )
             counter.go_on_from(self._counts)
         return counter

@@ -58,18 +58,13 @@ def export(fit: Fit, path: Path) -> None:
     write_bytes(path, file.getvalue().encode())
 
 
-def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
+def score_texts(path: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, ASCII white space ends
     a word.
 
-    As `harness.cli.score_files.score_files`, and each row has 'unknown_words'. Where there are any, the text itself has
+    As `harness.cli.score_files.score_texts`, and each row has 'unknown_words'. Where there are any, the text itself has
     no probability, so there are no bits per byte. UserError where the file's units aren't words.
     """
-    if not path.is_file():
-        raise UserError(
-            f"{path} cannot be read: there is no such file. Name an .arpa file that exists, or a run: `bakeoff list "
-            "runs` shows them."
-        )
     lines = read_text(str(path)).split("\n")
     try:
         words = arpa_words(lines)
@@ -78,11 +73,10 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
         model = read_arpa(lines, start, [*words, OPENS])
     except Impossible as error:
         raise UserError(f"{path}: {error}") from None
-    _check_units(path, words, files)
+    _check_units(path, words, texts)
     opening = model.context_after(0, start)
     rows = []
-    for name in files:
-        text = read_text(name)
+    for name, text in texts:
         total, num_tokens, unknown = 0.0, 0, 0
         for sentence in text.removesuffix("\n").split("\n") if text else ():
             found = [ids.get(word) for word in _SPACE.split(sentence) if word]
@@ -105,23 +99,23 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
     return {"files": rows[:-1], "total": rows[-1]}
 
 
-def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None:
+def _check_units(path: Path, words: Sequence[str], texts: Sequence[tuple[str, str]]) -> None:
     """UserError where the file lists tokens as `export` writes them, or none of the words of the texts."""
     advice = (
         "If a run of bakeoff wrote the file, score with that run itself: "
-        f"{shlex.join(['bakeoff', 'score', 'RUN', *files])}"
+        f"{shlex.join(['bakeoff', 'score', 'RUN', *(name for name, _ in texts)])}"
     )
-    texts = [word for name in files if name != "-" for word in _SPACE.split(read_text(name).replace("\n", " ")) if word]
-    missing = set(texts).difference(words)
+    needed = [word for _, text in texts for word in _SPACE.split(text.replace("\n", " ")) if word]
+    missing = set(needed).difference(words)
     of_white_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
     if missing and of_white_space is not None:
         raise UserError(
             f"{path} can't score text here: its units are a tokenizer's tokens (it lists {of_white_space!r}, white "
             f"space percent-encoded), and an .arpa file is read as a model of words between blanks. {advice}"
         )
-    if texts and UNKNOWN not in words and missing.issuperset(texts):
+    if needed and UNKNOWN not in words and missing.issuperset(needed):
         raise UserError(
-            f"{path} can't score text here: it lists none of the {len(texts):,} words, as {texts[0]!r}, and has no "
+            f"{path} can't score text here: it lists none of the {len(needed):,} words, as {needed[0]!r}, and has no "
             f"{UNKNOWN} for others, so nothing has a probability. Its units are others, as {', '.join(words[:3])}. "
             f"{advice}"
         )

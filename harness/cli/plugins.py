@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.cli.command import Command, add_overrides
+from harness.cli.command import Command, add_overrides, one_of
 from harness.common.terminal import say, warn
 from harness.plugin_kit.outcome import Outcome
+
+_KINDS = ("eval", "model", "decoding")
 
 
 def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outcome]:
@@ -31,7 +33,7 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
 
 
 def _new_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("kind", type=one_of(_KINDS), metavar="KIND", help=", ".join(_KINDS))
     parser.add_argument("name", metavar="NAME", help="what to call it, as my_eval")
     parser.add_argument("--folder", default=".", metavar="DIR", help="where it is written (default: here)")
 
@@ -53,7 +55,7 @@ def new(arguments: Namespace) -> int:
 
 
 def _check_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("kind", type=one_of(_KINDS), metavar="KIND", help=", ".join(_KINDS))
     parser.add_argument("name", metavar="NAME", help="an option's name, or a Python file")
     add_overrides(parser)
 

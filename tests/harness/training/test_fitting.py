@@ -101,12 +101,6 @@ def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) ->
     text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
     # it has read the same text twice
     assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
-    with pytest.raises(UserError, match="can't be continued as"):
-        fitted(
-            fit_settings("model=bigram", f"training.continue_from={first.id}"),
-            corpus,
-            tmp_path,
-        )
 
 
 def test_a_fit_that_goes_on_keeps_the_tokenizer_whatever_is_picked_anew(tmp_path: Path, corpus) -> None:
