@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.cli.command import Command, add_overrides
+from harness.cli.command import Command, add_overrides, one_of
 from harness.common.terminal import say, warn
 from harness.plugin_kit.outcome import Outcome
 
@@ -41,7 +41,7 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
 
 
 def _new_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", type=one_of(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("name", metavar="NAME", help="the plugin's name, as my_eval")
     parser.add_argument(
         "--template",
@@ -70,7 +70,7 @@ def new(arguments: Namespace) -> int:
 
 
 def _check_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", type=one_of(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("name", metavar="NAME", help="an option's name, or a Python file")
     add_overrides(parser)
 
