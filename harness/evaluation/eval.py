@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -63,6 +63,8 @@ class Eval(ABC):
     has_wrong_answers: ClassVar[bool] = True
     """Whether an answer can be wrong, so that `bakeoff check` tries wrong ones; False where what is said isn't judged,
     as in a conversation."""
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    """What each metric is, by its name: a sentence for readers of a report."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
     """The reason in the record when `samples` gives none."""
 
@@ -122,6 +124,7 @@ def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, ch
         formed_by=formula,
         uses_decoding=measure.uses_decoding,
         baseline=measure.baseline,
+        nearest_to=measure.nearest_to,
     )
 
 
@@ -137,12 +140,13 @@ def metric_of(
     formed_by: Formula | None = None,
     uses_decoding: bool | None = None,
     baseline: Baseline | None = None,
+    nearest_to: str | None = None,
 ) -> Metric:
     """A `Metric` of this eval from an estimate.
 
     formed_by: how the value follows from the samples of the slice, so that the report can compare sample by sample;
     None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: for a figure that
-    no model produced, the metric that it is shown beside.
+    no model produced, the metric that it is shown beside. nearest_to: the metric whose value is the best one to have.
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None
@@ -150,7 +154,11 @@ def metric_of(
     if formed_by is not None:
         about |= dataclasses.asdict(formed_by)
     if baseline is not None:
-        about |= {"baseline_of": baseline.of, "baseline_label": baseline.label}
+        about |= {
+            "baseline_of": baseline.of,
+            "baseline_label": baseline.label,
+            "baseline_is_trivial": baseline.is_trivial,
+        }
     return Metric(
         eval=eval.name,
         eval_version=eval.version,
@@ -160,5 +168,6 @@ def metric_of(
         higher_is_better=higher_is_better,
         chance=chance,
         uses_decoding=uses_decoding,
+        nearest_to=nearest_to,
         **about,
     )

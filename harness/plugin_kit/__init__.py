@@ -1,2 +1,2 @@
-"""`bakeoff new` and `bakeoff check`: plugins to start from, and what every eval, model, decoding strategy, data set and
-tokenizer must keep to, held against any of them."""
+"""`bakeoff new` and `bakeoff check`: templates for evals, models, decoding strategies, data sets and tokenizers, and
+tests of their contracts."""

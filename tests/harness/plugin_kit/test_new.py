@@ -1,4 +1,4 @@
-"""`bakeoff new`: three files that work as they are, and nothing overwritten."""
+"""`bakeoff new`: three files that work unchanged, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -83,16 +83,16 @@ def test_what_is_written_keeps_to_our_style(kind: str, template: str | None, tmp
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("My_eval", ("small letters",)),
-        ("my-eval", ("small letters",)),
-        ("../my_eval", ("small letters",)),
-        ("1eval", ("small letters",)),
+        ("My_eval", ("lower-case letters",)),
+        ("my-eval", ("lower-case letters",)),
+        ("../my_eval", ("lower-case letters",)),
+        ("1eval", ("lower-case letters",)),
         ("my_global_eval", ("whole configuration",)),
-        ("class", ("no word of Python's own",)),
-        ("test_mine", ("not test_",)),
+        ("class", ("Python keywords",)),
+        ("test_mine", ("begin with test_",)),
         ("perplexity", ("taken", "evals=perplexity")),
         ("random", ("hide the Python package or module",)),
-        ("", ("small letters",)),
+        ("", ("lower-case letters",)),
     ],
 )
 def test_a_name_that_would_not_work_is_refused(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_name_that_would_not_work_is_refused(name: str, words: tuple[str, ...]
 def test_nothing_is_overwritten_and_nothing_is_written_beside_it(suffix: str, tmp_path: Path) -> None:
     (tmp_path / suffix).write_text("mine")
     done = bakeoff(tmp_path, "new", "eval", "my_eval", status=2)
-    assert f"{suffix} is there already" in done.stderr
+    assert f"{suffix} exists already" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [suffix]
     assert (tmp_path / suffix).read_text() == "mine"
 

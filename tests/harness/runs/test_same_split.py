@@ -11,7 +11,8 @@ import pytest
 from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.config.compose import compose
-from harness.runs.run import plan, run
+from harness.runs.plan import plan
+from harness.runs.run import run
 from harness.runs.same_split import check_split, keep_split
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
