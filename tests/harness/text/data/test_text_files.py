@@ -179,7 +179,6 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ([], r"data=text needs to know which files: data\.paths=FILE"),
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
