@@ -1,8 +1,7 @@
-"""What a run is, worked out once and handed down: which evals are asked of which fit, under what ids, and where it all
-goes.
+"""The plan of a run, made once and passed on: its evals, its fit, their ids, and where files go.
 
-Needs no torch, but to pick a device in the end: answers may be scored where no model can be run, and what can't be run
-is told at once.
+Needs torch only at the end, to pick a device: answers can be scored where no model can run, and a run that is not
+possible is refused at once.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ from harness.training.workshop import Prepared, Workshop
 
 @dataclass(frozen=True)
 class EvalPlan:
-    """The evals of a run, and what they are asked of."""
+    """The evals of a run, and the fit that they are asked of."""
 
     fit_id: str
     decoding_id: str
     """The hash of the decoding strategy."""
     evals: Mapping[str, Eval]
     broken_evals: Mapping[str, PluginError]
-    """Evals that were picked and whose code fails, by name."""
+    """Evals that were picked but whose code fails, by name."""
     corpus: Corpus
     seed: int
     tracking: Tracking
@@ -52,7 +51,7 @@ class EvalPlan:
     def run_id(self) -> str:
         """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals.
 
-        An eval that can't be imported counts with its plain values.
+        For an eval that can't be imported, the hash is over its plain values.
         """
         broken = {name: self.config["evals"][name] for name in self.broken_evals}
         evals = identity({**self.evals, **broken})
@@ -62,7 +61,7 @@ class EvalPlan:
 
     @property
     def eval_options(self) -> dict[str, Any]:
-        """Each eval's options, and what else says what it measures: its version, the hash of a plugin's source."""
+        """Each eval's options, its version, and the hash of a plugin's source."""
         options = {}
         for name, eval in self.evals.items():
             about = {key: value for key, value in identity(eval).items() if key not in ("class", "fields")}
@@ -76,17 +75,17 @@ class EvalPlan:
 
     @property
     def fit_digest(self) -> str:
-        """Of what answers and scores follow from; Damaged where there is no fit."""
+        """The digest of the fit that answers and scores depend on; Damaged where there is no fit."""
         return fit_digest(self.results.fit(self.fit_id))
 
     @property
     def answers(self) -> AnswerStore:
-        """What the fit has answered under this decoding strategy."""
+        """The fit's stored answers under this decoding strategy."""
         return AnswerStore(self.results.path, self.fit_id, self.decoding_id, self.fit_digest)
 
     def scores_path(self, eval: Eval) -> Path:
-        """Where the scored rows of an eval are kept, for all runs that share them. Beside it lies a sealed file of the
-        same name, which says of which fit they are."""
+        """The file with an eval's scored rows, shared by runs. A sealed file of the same name beside it names the
+        fit."""
         depends_on = {"schema": SCHEMA_VERSION, "fit": self.fit_id, "eval": identity(eval)}
         if eval.uses_decoding:
             depends_on["decoding"] = self.decoding_id

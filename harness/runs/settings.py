@@ -1,4 +1,4 @@
-"""Everything that one run is made of, typed."""
+"""All settings of one run, typed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Everything that one run is made of, typed."""
+    """All settings of one run, typed."""
 
     model: ModelConfig
     tokenizer: TokenizerSettings
@@ -46,7 +46,7 @@ class RunSettings:
     resolved: Mapping[str, Any]
     """The whole configuration as plain values; what config.yaml holds."""
     broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
-    """Evals that were picked and whose code fails, by name."""
+    """Evals that were picked but whose code fails, by name."""
 
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
@@ -99,7 +99,7 @@ def _check_top_level(config: Mapping[str, Any]) -> None:
     """UserError for a wrong value that is in no group."""
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
-        raise UserError(f"seed={seed} is negative. A seed is a whole number from 0 up.")
+        raise UserError(f"seed={seed} is not allowed: a seed is a whole number, 0 or more.")
     device = checked(config["device"], str, "device")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
@@ -130,23 +130,23 @@ def _check_top_level(config: Mapping[str, Any]) -> None:
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
-    """The evals of a composed configuration, by name; and those whose own code fails, with what it says."""
+    """The evals of a composed configuration, by name; and the errors of evals whose code fails, by name."""
     from harness.evaluation.eval import Eval
 
     evals: dict[str, Eval] = {}
     broken = {}
     for name, node in (config.get("evals") or {}).items():
         try:
-            made = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
+            eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
         except PluginError as error:
             broken[name] = error
             continue
-        if not isinstance(getattr(made, "name", None), str) or not isinstance(getattr(made, "version", None), int):
+        if not isinstance(getattr(eval, "name", None), str) or not isinstance(getattr(eval, "version", None), int):
             raise UserError(
-                f"evals.{name}: {type(made).__name__} must say its name (text) and its version (a whole number) as "
+                f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
                 'class attributes: name, version = "my_eval", 1'
             )
-        if made.name in (one.name for one in evals.values()):
-            raise UserError(f"two of the evals are called {made.name!r}. Leave one out, or give it another name.")
-        evals[name] = made
+        if eval.name in (other.name for other in evals.values()):
+            raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")
+        evals[name] = eval
     return evals, broken

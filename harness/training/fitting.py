@@ -40,10 +40,12 @@ from models.settings.combined import CombinedConfig
 
 
 def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
-    """The fit that these settings describe: found, waited for, continued or trained."""
+    """The fit that these settings describe: found, waited for, continued or trained. A UserError leaves nothing
+    behind."""
     name = fit_id(settings, corpus)
     folder = workshop.results.fit(name)
     if not _is_complete(folder):
+        is_new = not folder.exists()
         make_folder(folder)
         lock = FileLock(folder / ".lock")
         try:
@@ -52,23 +54,28 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
             log.info("fit %s is being made by another process; waiting for it", name)
             lock.acquire()
         try:
-            if not _is_complete(folder):
+            if not _is_complete(folder, warn=True):
                 (folder / FIT_FILE).unlink(missing_ok=True)
                 remove_leftovers(folder)
                 _make(settings, corpus, folder, workshop)
+        except UserError:
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             lock.release()
     return load_fit(folder, workshop.device)
 
 
-def _is_complete(folder: Path) -> bool:
-    """Whether a fit is finished and none of its files is damaged."""
+def _is_complete(folder: Path, warn: bool = False) -> bool:
+    """Whether a fit is finished and none of its files is damaged. warn: whether to name the damaged file."""
     if not (folder / FIT_FILE).exists():
         return False
     try:
         fit_facts(folder)
     except Damaged as error:
-        log.warning("%s. %s is made again", error.damage, error.part_of)
+        if warn:
+            log.warning("%s. %s is made again", error.damage, error.part_of)
         return False
     return True
 

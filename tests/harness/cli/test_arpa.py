@@ -1,4 +1,4 @@
-"""ARPA files on the command line's side."""
+"""ARPA files on the command line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_token_has_a_word_of_its_own_without_white_space(tokenizer: Tokeni
     assert [by_text[character] for character in " \n%aé"] == ["%20", "%0A", "%25", "a", "é"]
 
 
-def test_text_scored_by_the_file_costs_what_it_costs_the_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_the_file_gives_text_the_same_likelihood_as_the_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
     fit = fitted(tokenizer, NGramConfig(order=3))
     arpa.export(fit, tmp_path / "m.arpa")
     words = arpa.token_words(tokenizer)
@@ -75,10 +75,10 @@ def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fi
     arpa.export(fitted(tokenizer, NGramConfig(order=2)), tmp_path / "m.arpa")
     text = tmp_path / "t.txt"
     text.write_text("a rose is a rose\n")
-    with pytest.raises(UserError, match=rf"'%0A', white .* bakeoff score RUN {text}"):
+    with pytest.raises(UserError, match=rf"'%0A', with percent-encoded white .* bakeoff score RUN {text}"):
         arpa.score_texts(tmp_path / "m.arpa", read_files([str(text)]))
     (tmp_path / "w.arpa").write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n")
-    with pytest.raises(UserError, match=r"lists none of the 5 words, as 'a', and has no <unk>"):
+    with pytest.raises(UserError, match=r"lists none of the 5 words of the text, as 'a', and has no <unk>"):
         arpa.score_texts(tmp_path / "w.arpa", read_files([str(text)]))
 
 
@@ -95,7 +95,7 @@ def test_a_text_is_split_at_ascii_white_space_alone(space: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", ["", "hello", "\\1-grams:\n-1 a\n"])
-def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_arpa_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.arpa").write_text(content)
     (tmp_path / "t.txt").write_text("x")
     with pytest.raises(UserError, match="ARPA file"):
@@ -103,5 +103,5 @@ def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="only n-grams with an order"):
+    with pytest.raises(UserError, match="only n-gram models with an order"):
         arpa.export(fitted(tokenizer, NGramConfig(order="inf")), tmp_path / "m.arpa")
