@@ -1,12 +1,12 @@
-"""Compression: the proof that bits per byte are honest. No decoding strategy is involved.
+"""Compression: checks bits per byte by really compressing text. No decoding strategy is involved.
 
-Held-out text is actually written to a file with an entropy coder that the model's next-token distributions drive, and
-read again by a fresh copy of the model (harness/scoring/compression.py). The text must come back, and the file must be
-as long as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes; otherwise no size is reported. A model that
-looks ahead when it scores, or whose probabilities add up to more than one, fails.
+Held-out text is written to a file by an entropy coder that uses the model's next-token distributions, and read again
+with a fresh copy of the model (harness/scoring/compression.py). The text must come back unchanged. The file must be as
+long as the sum of -log2 p that scoring claims, to 0.1 % and 16 bytes. Otherwise no size is reported. A model that looks
+ahead when it scores, or whose probabilities add up to more than 1, fails.
 
-The same bytes by gzip, bzip2, xz and zstd at their strongest are reported for comparison. Those files need no model,
-so the size that includes the model's weights and the tokenizer is reported too.
+For comparison, the sizes from gzip, bzip2, xz and zstd at their highest levels are reported. Those files need no model,
+so a size that includes the model's weights and the tokenizer is reported as well.
 """
 
 from __future__ import annotations
@@ -64,18 +64,19 @@ class Compression(Eval):
     why_no_samples: ClassVar[str] = "the data set has no test documents"
 
     max_bytes: int = 10_000
-    """How many bytes of each source's test documents are compressed, from the first on; 4 or more."""
+    """How many bytes of each source's test documents are compressed, from the first on; 4 or more. Each token is read
+    twice."""
 
     def __post_init__(self) -> None:
         if self.max_bytes < 4:
-            raise ValueError(f"max_bytes={self.max_bytes} is not allowed: it must be 4 or more, a whole character")
+            raise ValueError(f"max_bytes={self.max_bytes} is not allowed: it must be 4 or more, the longest character")
 
     def samples(self, material: Material) -> Iterable[Sample]:
         for source, texts in self._texts(material.corpus).items():
             yield Sample(source, "".join(texts), slices={"source": source})
 
     def _texts(self, corpus: Corpus) -> dict[str, tuple[str, ...]]:
-        """By source, the documents to compress; the last may be cut short."""
+        """The documents to compress, by source; the last one may be cut."""
         texts: dict[str, tuple[str, ...]] = {}
         left: dict[str, int] = {}
         for document in corpus.test:
@@ -118,7 +119,7 @@ class Compression(Eval):
         return metrics
 
     def _baseline(self, compressor: str, part: pd.DataFrame, name: str) -> Metric:
-        """The size of the same bytes under another compressor."""
+        """The size of the same bytes with another compressor."""
         per_byte = Formula(f"{compressor}_bytes", "num_bytes", 8.0)
         return metric_of(
             self,
@@ -133,13 +134,13 @@ class Compression(Eval):
 
 
 def _beginning(text: str, max_bytes: int) -> str:
-    """As many characters of a text as fit into `max_bytes`."""
+    """The beginning of a text: as many characters as fit into `max_bytes`."""
     sizes = range(len(text) + 1)
     return text[: bisect.bisect_right(sizes, max_bytes, key=lambda size: len(encode_utf8(text[:size]))) - 1]
 
 
 def _as_claimed(answer: Compressed) -> bool | None:
-    """Whether the file is as long as scoring claims; None where it claims nothing."""
+    """Whether the file is as long as scoring claims; None where scoring gives no length."""
     if answer.num_bytes is None or answer.nats is None:
         return None
     claimed = answer.nats * BITS_PER_NAT / 8
@@ -147,10 +148,10 @@ def _as_claimed(answer: Compressed) -> bool | None:
 
 
 def _refusal(rows: pd.DataFrame) -> str | None:
-    """Why files of these sizes prove nothing; None where they do."""
+    """Why the files' sizes can't be trusted; None where they can."""
     problems = {
         "texts have no probability under the model": measured(rows, "file_bytes").isna().sum(),
         "texts did not come back": (measured(rows, "restored") == 0).sum(),
-        "files are not as long as scoring their texts claims": (measured(rows, "as_claimed") == 0).sum(),
+        "files are not as long as scoring claims": (measured(rows, "as_claimed") == 0).sum(),
     }
     return "; ".join(f"{count} of {len(rows)} {problem}" for problem, count in problems.items() if count) or None

@@ -1,11 +1,11 @@
-"""Asked about the format of conversations itself, is the model cut short by its own words?
+"""Is an answer about the format of conversations cut off by its own words?
 
-A human asks about labels, half of the time with the assistant's answer begun. An answer that mentions a label may hold
-the stop text, and whoever stops there cuts it in the middle.
+A human asks about speaker labels; in half of the prompts the assistant's answer is begun. An answer that mentions a
+label may contain the stop text, and then it is cut off there.
 
-`cut_by_its_own_words`: the share of answers that ended at the stop text, as text, where they can't be meant to end.
-`cut_by_its_own_words_label_tokens`: the same where only a label that is a token of its own ends an answer, which the
-same letters in what is said don't.
+`cut_by_its_own_words`: the share of answers that ended at the stop text in an obviously unfinished state.
+`cut_by_its_own_words_label_tokens`: the same where only a label that is a single token ends an answer. The same letters
+within an answer don't.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUESTIONS = (
     ("Which word tells you that it is my turn?", 'It is my turn to listen when I read "'),
     ("What is the name for me in this text?", 'In this text you are called "'),
 )
-"""A human's one turn; and how the assistant's answer begins where it is begun."""
+"""A human's question, and the beginning of the assistant's answer where it is begun."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class FormatQuestions(Eval):
 
     name: ClassVar[str] = "format_questions"
     version: ClassVar[int] = 1
+    has_wrong_answers: ClassVar[bool] = False
     descriptions: ClassVar[Mapping[str, str]] = {
         "cut_by_its_own_words": (
             "Share of the answers that were stopped because the stop text was part of what the model said."
@@ -55,15 +56,14 @@ class FormatQuestions(Eval):
         Measure(
             "cut_by_its_own_words_label_tokens",
             higher_is_better=False,
-            why_missing="the tokenizer has no token that hands over (tokenizer.speaker_tokens=true makes labels "
-            "tokens)",
+            why_missing="the tokenizer has no label tokens (tokenizer.speaker_tokens=true adds them)",
         ),
     )
 
     max_new_tokens: int = 160
     """Tokens that an answer may take."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
-    """Data sets whose conversations don't count: with none but those, nothing is asked."""
+    """Data sets whose conversations don't count: without any others, nothing is asked."""
 
     def __post_init__(self) -> None:
         check_least(self, max_new_tokens=1)
@@ -101,23 +101,23 @@ class FormatQuestions(Eval):
             num_tokens=len(stopped.tokens),
         )
 
-    def perfect_answer(self, sample: Sample) -> str:
+    def perfect_answer(self, sample: Sample, request: Request) -> str:
         return '". Yes, quite so.' if sample.prompt.endswith('"') else " Yes, quite so."
 
 
 def unfinished(turn: str) -> bool:
-    """Whether a turn can't be meant to end where it does: after a colon or a comma, or within quotation marks, brackets
-    or code that it opened."""
+    """Whether a turn is obviously unfinished: it ends after a colon or a comma, or within quotation marks, brackets or
+    code that it opened."""
     return turn.rstrip().endswith((":", ",")) or turns.left_open(turn)
 
 
 def label_token(form: TranscriptFormat, tokenizer: Tokenizer) -> int | None:
-    """The token that hands a turn of the assistant's over, where the tokenizer has one for it."""
+    """The single token that ends a turn of the assistant; None where the tokenizer has none."""
     return tokenizer.label_tokens.get(form.end or form.label(HUMAN).rstrip())
 
 
 def text_before(token: int, tokens: Sequence[int], form: TranscriptFormat, tokenizer: Tokenizer) -> str | None:
-    """What was written before a label that is this one token; None where it doesn't occur among the tokens."""
+    """The text before a label token; None where it doesn't occur among the tokens."""
     if token not in tokens:
         return None
     text = tokenizer.decode(tokens[: tokens.index(token)])

@@ -1,7 +1,7 @@
-"""Tasks of lm-evaluation-harness, asked within a run: their numbers stand in our records and reports, sample by sample.
+"""Tasks of lm-evaluation-harness as an eval: their results are in our records and reports, sample by sample.
 
-Documents, prompts, filters, scoring and aggregation are lm_eval's (see harness/lm_eval); requests are answered in our
-batches, and what is written is written under the run's decoding strategy. A metric's name is `task.metric`.
+Documents, prompts, filters, scoring and aggregation are lm_eval's (see harness/lm_eval). Requests are answered in our
+batches, and text is generated with the run's decoding strategy. A metric's name is `task.metric`.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LmEval(Eval):
-    """Options of the lm_eval eval; they are those of lm_eval's command line."""
+    """Options of the lm_eval eval, named as on lm_eval's command line."""
 
     name: ClassVar[str] = "lm_eval"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     why_no_samples: ClassVar[str] = "the tasks have no documents"
 
     tasks: list[str] = field(default_factory=lambda: ["bakeoff_arithmetic"])
-    """Names of tasks, groups or tags; patterns as mmlu_* too."""
+    """Names of tasks, groups or tags; also patterns such as mmlu_*."""
     include_path: str | None = None
-    """A folder with tasks of your own, beside lm_eval's and bakeoff's."""
+    """A folder with tasks of your own, beside lm_eval's and bakeoff's; None: none."""
     num_fewshot: int | None = None
     """Solved examples in each prompt, 0 or more; None: as the task says."""
     limit: float | None = None
-    """Only the first so many documents of each task, or below 1 that share of them; None: all."""
+    """How many documents of each task are asked, from the first on; below 1: that share of them; None: all."""
     apply_chat_template: bool = False
-    """Whether prompts are put as a transcript."""
+    """Whether prompts are written as a transcript."""
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -59,7 +59,7 @@ class LmEval(Eval):
 
     @property
     def content_sha256(self) -> str:
-        """Of all that is asked, so that other documents under the same names are another eval."""
+        """SHA-256 (hex) of all questions: other documents under the same names make another eval."""
         return self._questions.content_sha256
 
     @property
@@ -100,20 +100,20 @@ class LmEval(Eval):
         return [
             metric_of(
                 self,
-                one.name,
-                one.estimate,
-                one.unit,
-                one.higher_is_better,
-                chance=one.chance,
-                formed_by=one.formed_by,
-                uses_decoding=one.uses_decoding,
+                finding.name,
+                finding.estimate,
+                finding.unit,
+                finding.higher_is_better,
+                chance=finding.chance,
+                formed_by=finding.formed_by,
+                uses_decoding=finding.uses_decoding,
             )
-            for one in findings(questions, responses)
+            for finding in findings(questions, responses)
         ]
 
 
 def _about(request: Request, answer: Answer) -> dict[str, Any]:
-    """What a row says of its only answer."""
+    """The facts that a row stores about its only answer."""
     if isinstance(answer, Completion):
         return {"finish_reason": answer.finish_reason, "num_tokens": len(answer.tokens)}
     assert isinstance(answer, Likelihood)
@@ -122,22 +122,22 @@ def _about(request: Request, answer: Answer) -> dict[str, Any]:
     return {"nats": answer.nats, "num_tokens": answer.num_tokens, "num_bytes": len(encode_utf8(text))}
 
 
-# A row holds all that lm_eval's scoring needs: log-likelihoods as measures, by their place; texts as the answer.
+# A row stores all that lm_eval's scoring needs: log-likelihoods as numbered measures, texts as the answer.
 
 
 def _stored(responses: Sequence[Response | None]) -> dict[str, float | None]:
     stored: dict[str, float | None] = {}
-    for place, response in enumerate(responses):
+    for index, response in enumerate(responses):
         if isinstance(response, str):
             continue
-        stored[f"loglikelihood.{place}"] = response[0] if isinstance(response, tuple) else response
+        stored[f"loglikelihood.{index}"] = response[0] if isinstance(response, tuple) else response
         if isinstance(response, tuple):
-            stored[f"is_greedy.{place}"] = response[1]
+            stored[f"is_greedy.{index}"] = response[1]
     return stored
 
 
 def _as_one(texts: Sequence[str]) -> str:
-    """One text as it is; several as a JSON list."""
+    """One text unchanged; several as a JSON list."""
     return texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False) if texts else ""
 
 
@@ -146,13 +146,13 @@ def _restored(requests: Sequence[Request], values: Mapping[str, float | None], a
     num_texts = sum(isinstance(request, Complete) for request in requests)
     texts = iter([answer] if num_texts == 1 else json.loads(answer) if num_texts else [])
     restored: list[Response] = []
-    for place, request in enumerate(requests):
+    for index, request in enumerate(requests):
         if isinstance(request, Complete):
             restored.append(next(texts))
             continue
-        loglikelihood = values[f"loglikelihood.{place}"]
+        loglikelihood = values[f"loglikelihood.{index}"]
         if loglikelihood is None:
             return None
-        greedy = values.get(f"is_greedy.{place}")
+        greedy = values.get(f"is_greedy.{index}")
         restored.append(loglikelihood if greedy is None else (loglikelihood, bool(greedy)))
     return restored

@@ -1,12 +1,12 @@
-"""Who speaks next in a scene of several, without generating: each speaker but the last is scored as the next one.
+"""Does the model know who speaks next in a scene of several speakers? Nothing is generated.
 
-Asked at changes of turn in held-out scenes of three speakers or more. The speakers are ranked by the probability of
-their label.
+The question is asked at changes of turn in held-out scenes with three or more speakers. All speakers except the last
+one are candidates; they are ranked by the probability of their label.
 
-`next_speaker_accuracy`, the headline: the share of changes where the right one is first; ties count against it.
-`next_speaker_mrr`: the mean of 1 / the right one's rank. Beside them what guessing gets, and the two simplest answers
-(evals/conversation_parts/speakers.py): `before_last_` is the one who spoke before the last, `most_frequent_` who has
-spoken most.
+`next_speaker_accuracy`, the headline: the share of changes where the right speaker is first; ties count against it.
+`next_speaker_mrr`: the mean of 1 / rank of the right speaker. For comparison there are the scores of guessing and of
+two simple rules (evals/conversation_parts/speakers.py): `before_last_` picks the one who spoke before the last speaker,
+`most_frequent_` the one who has spoken most often.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeakerQuestion:
-    """A change of turn that is asked about."""
+    """A change of turn to ask about."""
 
     sample: Sample
     change: Change
     form: TranscriptFormat
-    """How its scene is written."""
+    """The format of the scene."""
 
     def continuation(self, speaker: str) -> str:
-        """What comes if this one speaks next: what stands between turns, and the label."""
+        """The text that follows if this speaker is next: the separator between turns, and the label."""
         return self.form.between + self.form.label(speaker)
 
 
@@ -68,7 +68,7 @@ class NextSpeaker(Eval):
         ),
     }
     why_no_samples: ClassVar[str] = (
-        f"no held-out scene has {FEWEST_SPEAKERS} speakers or more and turns within so much text"
+        f"no held-out scene has {FEWEST_SPEAKERS} or more speakers and turns that fit into max_history_chars"
     )
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("next_speaker_accuracy"),
@@ -81,11 +81,11 @@ class NextSpeaker(Eval):
     )
 
     num_scenes: int = 30
-    """Held-out scenes of three speakers or more in which the next one is asked for."""
+    """Held-out scenes of three speakers or more, in which the next speaker is asked for."""
     changes_per_scene: int = 10
     """Changes of turn in each."""
     max_history_chars: int = 800
-    """As much of the scene is read before the change, in whole turns: characters."""
+    """How much of the scene is read before the change, in characters, cut to whole turns."""
 
     def __post_init__(self) -> None:
         check_least(self, num_scenes=1, changes_per_scene=1, max_history_chars=1)
@@ -100,31 +100,31 @@ class NextSpeaker(Eval):
         ]
 
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
-        at = _questions(self, material.corpus)[sample.id].change
+        turn_change = _questions(self, material.corpus)[sample.id].change
         known = [-answer.nats for answer in answers if isinstance(answer, Likelihood) and answer.nats is not None]
         ranks = {
-            "": at.rank(known) if len(known) == len(answers) else None,
-            "before_last_": at.rank(at.by_last_turn),
-            "most_frequent_": at.rank(at.by_number_of_turns),
+            "": turn_change.rank(known) if len(known) == len(answers) else None,
+            "before_last_": turn_change.rank(turn_change.by_last_turn),
+            "most_frequent_": turn_change.rank(turn_change.by_number_of_turns),
         }
-        values: dict[str, float | None] = {"next_speaker_candidates": len(at.candidates)}
+        values: dict[str, float | None] = {"next_speaker_candidates": len(turn_change.candidates)}
         for who, rank in ranks.items():
             values[f"{who}next_speaker_accuracy"] = None if rank is None else rank == 1
             values[f"{who}next_speaker_mrr"] = None if rank is None else 1 / rank
         return Score(values)
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        """The means, and beside the model's what guessing scores at the same changes."""
+        """The means, with the scores of guessing at the same changes."""
         metrics = []
         for name, part in slices_of(rows):
             candidates = [int(count) for count in measured(part, "next_speaker_candidates").dropna()]
             chances = _chances(candidates) if candidates else {}
-            metrics += [mean_metric(self, one, part, name, chances.get(one.name)) for one in self.measures]
+            metrics += [mean_metric(self, measure, part, name, chances.get(measure.name)) for measure in self.measures]
         return metrics
 
 
 def _chances(candidates: Sequence[int]) -> dict[str, float]:
-    """What guessing scores among so many speakers at each change."""
+    """The scores of guessing. candidates: the number of speakers to choose from at each change."""
     inverse_ranks = [math.fsum(1 / rank for rank in range(1, count + 1)) / count for count in candidates]
     return {
         "next_speaker_accuracy": float(np.mean([1 / count for count in candidates])),
@@ -134,9 +134,9 @@ def _chances(candidates: Sequence[int]) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=4)
 def _questions(eval: NextSpeaker, corpus: Corpus) -> Mapping[str, SpeakerQuestion]:
-    """Everything that is asked, in order, by the sample's id.
+    """All questions in order, by the sample's id.
 
-    Scenes and changes come in the order of their draws, so that a smaller eval asks part of what a larger one asks.
+    Scenes and changes are in random order by a fixed seed, so a smaller eval asks a part of a larger one.
     """
     scenes = sorted(_scenes(corpus), key=lambda scene: seed_of(eval.name, scene[0].id))
     return {
@@ -147,7 +147,7 @@ def _questions(eval: NextSpeaker, corpus: Corpus) -> Mapping[str, SpeakerQuestio
 
 
 def _scenes(corpus: Corpus) -> Iterator[tuple[Document, TranscriptFormat, Transcript]]:
-    """The held-out transcripts of formats in which anyone may speak, as far as something can be asked about them."""
+    """The held-out scenes with something to ask: transcripts in formats in which anyone may speak."""
     for document in corpus.test:
         form = corpus.format_of(document)
         if form is not None and form.speakers is None:
@@ -159,15 +159,15 @@ def _scenes(corpus: Corpus) -> Iterator[tuple[Document, TranscriptFormat, Transc
 def _in_scene(
     eval: NextSpeaker, document: Document, form: TranscriptFormat, scene: Transcript
 ) -> Iterator[SpeakerQuestion]:
-    """The target is what really comes: what stands between turns, and the next speaker's label."""
-    for place in sorted(changes(scene), key=lambda place: seed_of(eval.name, document.id, place)):
-        history = turns.recent(form, scene.turns[:place], eval.max_history_chars)
+    """The questions of one scene. The target is what really follows: the separator, and the next speaker's label."""
+    for index in sorted(changes(scene), key=lambda index: seed_of(eval.name, document.id, index)):
+        history = turns.recent(form, scene.turns[:index], eval.max_history_chars)
         if history:
             sample = Sample(
-                f"{document.id}#{place}",
+                f"{document.id}#{index}",
                 form.render(Transcript(history)),
-                form.between + form.label(scene.turns[place].speaker),
+                form.between + form.label(scene.turns[index].speaker),
                 document.cluster,
                 {"source": document.source},
             )
-            yield SpeakerQuestion(sample, change(scene, place), form)
+            yield SpeakerQuestion(sample, change(scene, index), form)

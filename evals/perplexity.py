@@ -1,12 +1,12 @@
 """Perplexity: how many bits the model needs for held-out text. No decoding strategy is involved.
 
-Each held-out document is scored whole, from its first token. Numbers come from totals, never from means of ratios
-(MacKay 2003, chapter 6, on code lengths; the word and byte perplexities as lm-evaluation-harness defines them).
+Each held-out document is scored as a whole, from its first token. Results come from totals, never from means of ratios
+(MacKay 2003, chapter 6, on code lengths). Word and byte perplexities are defined as in lm-evaluation-harness.
 
-Two slices are of tokens rather than of documents. `position`: where in its document a token begins, in bytes, over the
-same documents at every position (those of at least `curve_bytes`), so that the curve shows what more context is worth,
-not which documents are long. `times_seen`: how often the token occurs in the training text, whatever part of it a
-budget lets a model read.
+Two slices group tokens instead of documents. `position`: where in its document a token begins, in bytes. Every position
+uses the same documents (those of at least `curve_bytes`), so the curve shows the worth of context, not differences
+between documents. `times_seen`: how often the token occurs in the training text, including parts that the budget didn't
+let the model read.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Perplexity(Eval):
     max_documents: int | None = None
     """How many test documents are scored, from the first on; None: all."""
     curve_bytes: int = 2048
-    """How far into a document the curve by position goes; it is over the documents of at least that length. 16 or
-    more."""
+    """How far into a document the curve by position goes, in bytes; it is over the documents of at least that length.
+    16 or more."""
 
     def __post_init__(self) -> None:
         if self.max_documents is not None and self.max_documents < 1:
@@ -102,7 +102,7 @@ class Perplexity(Eval):
         return Score(values, nats=answer.nats, num_tokens=answer.num_tokens, num_bytes=num_bytes, parts=parts)
 
     def _parts(self, text: str, scores: TokenScores, material: Material) -> dict[str, dict[str, Score]]:
-        """The parts of a document that belong to each slice of tokens."""
+        """The scores of a document's tokens, by slice and value."""
         tokens = material.tokenizer.encode(text)
         sizes = token_sizes(material.tokenizer, text, tokens)
         counts = training_counts(material.corpus, material.tokenizer)[tokens]
@@ -126,16 +126,16 @@ class Perplexity(Eval):
         return [metric for name, part in slices_of(rows) for metric in self._of_slice(name, part)]
 
     def _of_slice(self, name: str, part: pd.DataFrame) -> Iterator[Metric]:
-        """The measures of a slice from the totals of its documents; slices of tokens have no words and no chance."""
+        """The metrics of a slice, from totals. Slices of tokens have no per-word measures and no chance level."""
         sizes = {"byte": "num_bytes", "token": "num_tokens"}
         is_of_documents = "num_words" in measures_of(part)
         if is_of_documents:
             sizes |= {"char": "num_chars", "word": "num_words"}
         formulas = {unit: Formula("nats", size, BITS_PER_NAT) for unit, size in sizes.items()}
         per = {unit: estimated(part, formula) for unit, formula in formulas.items()}
-        if refused := part["nats"].isna().sum():
-            # The others alone would be the documents that suit the model.
-            reason = f"the model gives {refused} of {many(len(part), 'document')} no probability"
+        if num_refused := part["nats"].isna().sum():
+            # The other documents alone would be the ones that suit the model.
+            reason = f"the model gives {num_refused} of {many(len(part), 'document')} no probability"
             per = dict.fromkeys(sizes, Estimate(None, 0, len(part), reason=reason))
         for unit in ("byte", "char"):
             if unit in per:
@@ -145,7 +145,7 @@ class Perplexity(Eval):
         for unit in ("token", "word", "byte"):
             if unit in per:
                 yield metric_of(self, f"{unit}_perplexity", _perplexity(per[unit]), f"per {unit}", False, name)
-        ratio = mapped(per["byte"], lambda bits: 8 / bits, "nothing to divide by: no bits were needed")
+        ratio = mapped(per["byte"], lambda bits: 8 / bits, "no bits were needed, so the ratio is infinite")
         yield metric_of(self, "compression_ratio", ratio, "bytes/byte", True, name)
         context = Formula("context_tokens", "num_tokens")
         yield metric_of(self, context.sum_of, estimated(part, context), "tokens", None, name, formed_by=context)
@@ -158,20 +158,20 @@ def training_counts(corpus: Corpus, tokenizer: Tokenizer) -> Ids:
 
 
 def _buckets(numbers: Ids, first: int, factor: int, end: int | None = None) -> Iterator[tuple[str, Flags]]:
-    """Flags (N,) for each bucket that isn't empty: numbers from 0 to first - 1, to first x factor - 1, and so on.
+    """(name, flags (N,)) of each bucket that isn't empty. Buckets end at first - 1, first x factor - 1, and so on.
 
-    Named as '10-99'. Numbers from `end` on are in no bucket.
+    Names are as '10-99'. Numbers from `end` on are in no bucket.
     """
     low, high = 0, first
     stop = int(numbers.max(initial=-1)) + 1 if end is None else end
     while low < stop:
         high = high if end is None else min(high, end)
-        chosen = (numbers >= low) & (numbers < high)
-        if chosen.any():
-            yield f"{low}-{high - 1}" if high - 1 > low else f"{low}", chosen
+        is_inside = (numbers >= low) & (numbers < high)
+        if is_inside.any():
+            yield f"{low}-{high - 1}" if high - 1 > low else f"{low}", is_inside
         low, high = high, high * factor
 
 
 def _perplexity(bits: Estimate) -> Estimate:
-    """2 ** bits, from bits a unit; a word's may be beyond what a float holds."""
+    """2 ** bits, from bits per unit; for words it may be too large for a float."""
     return mapped(bits, lambda bits: 2**bits, f"2 ** {bits.value or 0:.0f} is too large to write down")

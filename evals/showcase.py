@@ -1,4 +1,4 @@
-"""Showcase: what the model writes after a few fixed prompts, to be read rather than counted."""
+"""Showcase: what the model writes after a few fixed prompts. It is for reading and has no scores."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Showcase(Eval):
     version: ClassVar[int] = 1
 
     prompts: list[EscapedText]
-    """What the model goes on from; an empty prompt opens a new document. Conversations ("Human: ...") are put to it in
-    the format of the run's data."""
+    """What the model continues; an empty prompt begins a new document. Conversations ("Human: ...") are written in the
+    format of the run's data."""
     max_new_tokens: int = 240
     """Tokens to write after each prompt."""
 
     def __post_init__(self) -> None:
         if not self.prompts:
             raise ValueError(
-                "prompts=[] is not allowed: name at least one prompt, or leave 'showcase' out of evals=[...]"
+                "prompts=[] is not allowed: give at least one prompt, or leave showcase out of evals=[...]"
             )
         check_least(self, max_new_tokens=1)
 
@@ -52,7 +52,7 @@ class Showcase(Eval):
 
 
 def _in_format(prompt: str, form: TranscriptFormat) -> str:
-    """A prompt as it is; a conversation that its last turn leaves open, as `form` writes it."""
+    """A conversation in the format `form`, with its last turn open; any other prompt unchanged."""
     try:
         turns = HUMAN_ASSISTANT.parse(prompt).turns
     except UserError:

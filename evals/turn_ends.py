@@ -1,12 +1,12 @@
-"""Where turns end, and how well a model knows it, without generating: forecasts of what real transcripts did.
+"""How well a model forecasts where turns end in real transcripts. Nothing is generated.
 
-A turn could end after each of its words. At each such place in real turns of the assistant's the model gives a
-probability that it does (that of the text that hands over), and the transcript tells whether it did.
+A turn could end after each of its words. At each of these places in real turns of the assistant, the model gives a
+probability that the turn ends there (the probability of the text that hands over). The transcript says whether it did.
 
-`turn_end_auc`, the headline: how often a place where a turn ended has a higher probability than one where it didn't.
-`turn_end_average_precision`: the mean precision over the ends, by falling probability. `turn_end_brier`: the mean
-squared distance between the probability and what came. `turn_end_base_rate`: the share of the places where a turn
-ended; who gives every place that probability gets its variance as Brier score. scikit-learn has the first two.
+`turn_end_auc`, the headline: how often a place where a turn ended has a higher probability than a place where it
+didn't. `turn_end_average_precision`: the mean precision over the ends, by falling probability. `turn_end_brier`: the
+mean squared difference between probability and outcome (1 or 0). `turn_end_base_rate`: the share of places where a turn
+ended; a forecast that always gives this rate has its variance as Brier score. scikit-learn computes the first two.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Forecast = tuple[float, bool]
-"""The probability of something, and whether it came."""
-_ALL_ALIKE = "no turn ends at any of the places, or one ends at each"
+"""The probability of an event, and whether it happened."""
+_ALL_ALIKE = "a turn ends at all of the places, or at none"
 
 
 @dataclass(frozen=True)
@@ -62,27 +62,27 @@ class TurnEnds(Eval):
         "turn_end_base_rate": "Share of the places where a turn ended.",
     }
     why_no_samples: ClassVar[str] = (
-        "no held-out conversation has a turn of the assistant's between two of the human's within so much text"
+        "no held-out conversation has an assistant's turn between two human turns that fits into max_history_chars"
     )
 
     num_samples: int = 100
-    """Held-out conversations in which the end of one real turn is looked for."""
+    """Held-out conversations; in each, the end of one real turn is to be found."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
     """Data sets whose conversations are left out."""
     max_places: int = 24
-    """In a turn it is looked for at no more places than this, the real end included."""
+    """At most this many positions of a turn are scored, the real end included."""
     max_history_chars: int = 800
-    """As much of the transcript is read before it, in whole turns: characters."""
+    """How much of the transcript is read before the turn, in characters, cut to whole turns."""
 
     def __post_init__(self) -> None:
         check_least(self, num_samples=1, max_places=1, max_history_chars=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
-        """The target is what really comes: the rest of the turn and what ends it."""
+        """The target is what really follows: the rest of the turn, and the text that ends it."""
         corpus = material.corpus
         form = corpus.chat_format
         stop = form.stop_text(HUMAN)
-        # Of several turns that answer the same words, one: no place is asked about twice.
+        # Of turns with the same prompt only one is used, so no place is asked about twice.
         prompts: set[str] = set()
         for draw, document, said in turns.conversations(corpus, self.exclude_sources, self.name):
             candidates = [(index, prompt) for index, prompt in self._candidates(corpus, said) if prompt not in prompts]
@@ -101,8 +101,7 @@ class TurnEnds(Eval):
                 )
 
     def _candidates(self, corpus: Corpus, said: Sequence[Turn]) -> Iterable[tuple[int, str]]:
-        """The turns of the assistant's between two of the human's, no longer than is usual, with what is read before
-        each."""
+        """The assistant's turns of usual length between two human turns: (index, prompt) of each."""
         form = corpus.chat_format
         for index in range(1, len(said) - 1):
             if [turn.speaker for turn in said[index - 1 : index + 2]] != [HUMAN, ASSISTANT, HUMAN]:
@@ -124,17 +123,17 @@ class TurnEnds(Eval):
         return Score({"turn_end": ended, "turn_end_probability": probability, "turn_end_brier": brier})
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
-        return [one for name, part in slices_of(rows) for one in self._forecasts(part, name)]
+        return [metric for name, part in slices_of(rows) for metric in self._forecasts(part, name)]
 
     def _forecasts(self, rows: pd.DataFrame, name: str) -> Iterable[Metric]:
-        """How well the ends of turns are foreseen: of a model that gives some place no probability, nothing."""
+        """The metrics of a slice. They have no value where the model gives some place no probability."""
         clusters = rows["cluster"].to_numpy()
         ended, probability = (measured(rows, measure).to_numpy() for measure in ("turn_end", "turn_end_probability"))
         base_rate = mean(ended, clusters)
-        refused = int((np.isnan(probability) | np.isnan(ended)).sum())
-        if refused:
-            # The rest would be the places that the model likes.
-            reason = f"the model gives {refused} of {many(len(rows), 'place')} no probability"
+        num_refused = int((np.isnan(probability) | np.isnan(ended)).sum())
+        if num_refused:
+            # The other places alone would be the ones that suit the model.
+            reason = f"the model gives {num_refused} of {many(len(rows), 'place')} no probability"
             area = precision = brier = Estimate(None, 0, len(rows), reason=reason)
         else:
             forecasts = [(float(p), bool(y)) for p, y in zip(probability, ended, strict=True)]
@@ -153,9 +152,9 @@ class TurnEnds(Eval):
 
 
 def places(body: str, most: int, name: str) -> list[int]:
-    """Where in what is said a turn could end: after each word, before the white space; and its real end, in order.
+    """The positions where a turn could end, in order: after each word, before the white space, and the real end.
 
-    Of more than `most` places (1 or more) the real end is kept, and others are drawn; name: what they are drawn by.
+    At most `most` positions (1 or more): the real end, and others drawn at random. name: seeds the draw.
     """
     inside = [space.start() for space in re.finditer(r"(?<=\S)\s+(?=\S)", body)]
     drawn = sorted(inside, key=lambda place: seed_of(name, place))[: most - 1]
@@ -163,23 +162,23 @@ def places(body: str, most: int, name: str) -> list[int]:
 
 
 def auc(forecasts: Sequence[Forecast]) -> float | None:
-    """The area under the receiver operating characteristic: how often what came had the higher probability than what
-    didn't, ties as half. None where all came, or nothing."""
-    from sklearn.metrics import roc_auc_score  # takes two seconds: only where it is needed
+    """The area under the receiver operating characteristic: how often an event that happened has a higher probability
+    than one that didn't, ties as half. None where all happened, or none."""
+    from sklearn.metrics import roc_auc_score  # takes two seconds, so only where it is needed
 
     return _of_both(roc_auc_score, forecasts)
 
 
 def average_precision(forecasts: Sequence[Forecast]) -> float | None:
-    """The mean precision over what came, by falling probability; its chance is the share of what came. None where all
-    came, or nothing."""
+    """The mean precision over the events that happened, by falling probability; chance gives their share. None where
+    all happened, or none."""
     from sklearn.metrics import average_precision_score
 
     return _of_both(average_precision_score, forecasts)
 
 
 def _of_both(score: Callable[..., float], forecasts: Sequence[Forecast]) -> float | None:
-    came = np.array([came for _, came in forecasts], dtype=bool)
-    if came.all() or not came.any():
+    happened = np.array([happened for _, happened in forecasts], dtype=bool)
+    if happened.all() or not happened.any():
         return None
-    return float(score(came, np.array([probability for probability, _ in forecasts])))
+    return float(score(happened, np.array([probability for probability, _ in forecasts])))

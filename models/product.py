@@ -10,29 +10,14 @@ Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models.checks import Impossible, check_stored, stored_array
-from models.combined import CombinedConfig, PointwiseCombination
+from models.combined import PointwiseCombination
 from models.language_model import LanguageModel
-
-
-@dataclass(frozen=True)
-class ProductConfig(CombinedConfig):
-    """Fitted models of other families, multiplied."""
-
-    family: ClassVar[str] = "product"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_number(len(self.members) >= 1, "one or more")
-
-    def combine(self, members: Mapping[str, LanguageModel]) -> Product:
-        return Product(self, members)
+from models.settings.product import ProductConfig
 
 
 class Product(PointwiseCombination):
@@ -50,12 +35,15 @@ class Product(PointwiseCombination):
         self.check_members()
         evidence = list(self.held_out_distributions(held_out))
         if not evidence:
-            raise Impossible("model=product chooses its exponents by validation text, and there is none.")
+            raise Impossible(
+                "model=product needs validation text to choose its exponents, but there is none. Use data with a "
+                "validation split."
+            )
         for logprobs, _ in evidence:
             if not torch.isfinite(logprobs).all():
                 raise Impossible(
-                    "model=product: a member gives some token no probability at all, and a product then gives it none "
-                    "either. Pick a member that smooths, or model=mixture."
+                    "model=product: a member gives some token no probability, so the product gives it none either. Use "
+                    "members that smooth, or model=mixture."
                 )
         exponents = self.exponents.clone().requires_grad_()
         optimizer = torch.optim.LBFGS([exponents], max_iter=100, tolerance_grad=1e-9, line_search_fn="strong_wolfe")

@@ -1,16 +1,18 @@
-"""The command line as the tests give it: each command in a process of its own.
+"""The command line as the tests give it: each command runs in a separate process.
 
-Loading the libraries takes a process seconds, so most commands are forks of one process that has loaded them. A `fresh`
-one is a Python of its own: for what depends on what is loaded when, or where a library is missing.
+Loading the libraries takes seconds, so most commands are forks of one process that has loaded them. A `fresh` command
+is a new Python process, for tests of when libraries are loaded, or without a library.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -26,7 +28,7 @@ STARTER.set_forkserver_preload(list(_LOADED))
 
 
 def command(*arguments: str) -> list[str]:
-    """The words that start a Python of its own."""
+    """The words that start a new Python process."""
     return [sys.executable, "-m", "harness.cli.main", *arguments]
 
 
@@ -37,7 +39,8 @@ def environment(**extra: str) -> dict[str, str]:
 def bakeoff(
     folder: Path, *arguments: str, status: int = 0, fresh: bool = False, **extra: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. folder: where; status: what it must end with; extra: environment variables."""
+    """Run a command to its end. folder: where to run; status: the expected exit status; extra: environment
+    variables."""
     if fresh:
         done = subprocess.run(
             command(*arguments),
@@ -58,7 +61,7 @@ class Fork:
     for its exit code and killed."""
 
     def __init__(self, folder: Path, *arguments: str, typed: bytes = b"", **extra: str) -> None:
-        """typed: what its standard input holds."""
+        """typed: the content of its standard input."""
         self._arguments = arguments
         self._streams = [tempfile.NamedTemporaryFile() for _ in range(3)]  # noqa: SIM115
         self._streams[0].write(typed)
@@ -68,7 +71,7 @@ class Fork:
         self.process.start()
 
     def done(self) -> subprocess.CompletedProcess[str]:
-        """Wait for its end."""
+        """Wait until it ends."""
         self.process.join(_TIMEOUT_SECONDS)
         if self.process.exitcode is None:
             self.process.kill()
@@ -78,7 +81,7 @@ class Fork:
 
 
 def _run(folder: Path, arguments: tuple[str, ...], variables: dict[str, str], streams: list[str]) -> None:
-    """In the fork: what a Python started there would do."""
+    """In the fork: do what a new Python process would do."""
     from harness.cli.main import main
 
     for descriptor, name in enumerate(streams):
@@ -90,3 +93,24 @@ def _run(folder: Path, arguments: tuple[str, ...], variables: dict[str, str], st
     os.chdir(folder)
     sys.argv = ["bakeoff", *arguments]
     main()
+
+
+_REFUSES = """
+import json
+import sys
+from harness.cli.main import status_of
+
+for words in json.load(sys.stdin):
+    status = status_of(words)
+    if status != 2 or "torch" in sys.modules:
+        sys.exit(f"{words}: status {status}, torch loaded: {'torch' in sys.modules}")
+"""
+
+
+def refused_without_torch(command_lines: Sequence[Sequence[str]], folder: Path) -> list[str]:
+    """What is said of each command line, one line each. All must be refused before torch is loaded, in one process."""
+    typed = json.dumps(command_lines)
+    words = [sys.executable, "-c", _REFUSES]
+    done = subprocess.run(words, cwd=folder, env=environment(), input=typed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("bakeoff: ")]

@@ -1,6 +1,6 @@
 """Golden runs: the first 20 training losses of each family at a fixed seed on CPU, so that no change moves them unseen.
 
-After a change that is meant to move them: `python -m tests.test_golden` writes them anew, and the commit says why.
+After an intended change, `python -m tests.test_golden` writes them again, and the commit says why.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from harness.training.budget import Budget
 from harness.training.curve import Spent, Validation
 from harness.training.settings import Training
 from harness.training.training import fit, tune
-from models.combined import CombinedConfig
 from models.language_model import LanguageModel, ModelConfig
+from models.settings.combined import CombinedConfig
 from tests.conftest import ROOT
 from tests.models.families import LEARNING
 

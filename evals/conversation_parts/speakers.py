@@ -1,7 +1,7 @@
-"""Changes of turn in a scene of several speakers: where one may ask who is next, and how the speakers are ranked.
+"""Changes of turn in a scene of several speakers: where the next speaker can be asked for, and how speakers are ranked.
 
-The two simplest answers: the one who spoke before the last, whom Sacks, Schegloff and Jefferson (1974) found to be
-favoured in conversation, and the one who has spoken most.
+Two simple rules serve for comparison: the next speaker is the one who spoke before the last (Sacks, Schegloff and
+Jefferson 1974 found a bias for this one in conversation), or the one who has spoken most often.
 """
 
 from __future__ import annotations
@@ -16,53 +16,53 @@ FEWEST_SPEAKERS = 3
 
 @dataclass(frozen=True)
 class Change:
-    """A place in a scene where another takes over."""
+    """A place in a scene where the speaker changes."""
 
     before: tuple[Turn, ...]
-    """All of the scene so far."""
+    """All earlier turns of the scene."""
     next: str
-    """Who speaks now."""
+    """The next speaker."""
     candidates: tuple[str, ...]
-    """All of the scene's speakers but the one who has just spoken, by their first turn in it."""
+    """All speakers of the scene except the last one, in the order of their first turn."""
 
     @property
     def by_last_turn(self) -> list[tuple[int, ...]]:
-        """How lately each candidate has spoken; none who hasn't is told from another."""
+        """The index of each candidate's last turn; equal for all who haven't spoken yet."""
         return [(self._last(candidate),) for candidate in self.candidates]
 
     @property
     def by_number_of_turns(self) -> list[tuple[int, ...]]:
-        """How often each candidate has spoken; of equals, how lately."""
+        """The number of each candidate's turns; among equals, the index of the last turn decides."""
         return [
             (sum(turn.speaker == candidate for turn in self.before), self._last(candidate))
             for candidate in self.candidates
         ]
 
     def _last(self, speaker: str) -> int:
-        return max((place for place, turn in enumerate(self.before) if turn.speaker == speaker), default=-1)
+        return max((index for index, turn in enumerate(self.before) if turn.speaker == speaker), default=-1)
 
     def rank(self, scores: Sequence[float] | Sequence[tuple[int, ...]]) -> int:
-        """The rank, from 1, of the one who speaks next when the candidates' scores are put in order, highest first.
-        Ties count against it: who can't tell two speakers apart doesn't know which it is."""
-        own = scores[self.candidates.index(self.next)]
-        return sum(score >= own for score in scores)  # type: ignore[operator]
+        """The rank of the next speaker, from 1, by the candidates' scores, highest first. Ties count against it: equal
+        scores don't say who is next."""
+        score_of_next = scores[self.candidates.index(self.next)]
+        return sum(score >= score_of_next for score in scores)  # type: ignore[operator]
 
 
 def changes(scene: Transcript) -> list[int]:
-    """The turns before which one may ask who is next: another spoke just before, and two have spoken already."""
+    """The indices of turns to ask about: the speaker changes there, and at least two speakers have spoken before."""
     if len(scene.speakers) < FEWEST_SPEAKERS:
         return []
     turns = scene.turns
-    heard = [len({turn.speaker for turn in turns[:place]}) for place in range(len(turns))]
+    num_speakers = [len({turn.speaker for turn in turns[:index]}) for index in range(len(turns))]
     return [
-        place
-        for place in range(2, len(turns))
-        if heard[place] >= 2 and turns[place].speaker != turns[place - 1].speaker
+        index
+        for index in range(2, len(turns))
+        if num_speakers[index] >= 2 and turns[index].speaker != turns[index - 1].speaker
     ]
 
 
-def change(scene: Transcript, place: int) -> Change:
-    """What happens before the turn at this place."""
-    silent = scene.turns[place - 1].speaker
-    others = tuple(speaker for speaker in scene.speakers if speaker != silent)
-    return Change(scene.turns[:place], scene.turns[place].speaker, others)
+def change(scene: Transcript, index: int) -> Change:
+    """The change before the turn at an index."""
+    last_speaker = scene.turns[index - 1].speaker
+    others = tuple(speaker for speaker in scene.speakers if speaker != last_speaker)
+    return Change(scene.turns[:index], scene.turns[index].speaker, others)

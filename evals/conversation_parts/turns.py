@@ -1,6 +1,6 @@
-"""What evals of conversations share: which conversations there are, and what turns are like, told from their text.
+"""Shared by evals of conversations: the held-out conversations, and properties of turns.
 
-Pure functions over a corpus and over texts.
+All functions are pure, over a corpus or over texts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _LAST_WORD = re.compile(r"\w+(?:['’]\w+)*\Z")
 _HUMANS = ("human", "user")
 _TALKERS = (*_HUMANS, "assistant", "system", "ai", "bot")
-# Capitalised words with a colon that open a paragraph, and name nobody.
+# Capitalised words that open a paragraph with a colon but are no names.
 _HEADINGS = (
     "Also", "Answer", "Because", "But", "Caution", "Conclusion", "Edit", "Example", "Examples", "First", "Hint",
     "However", "Important", "Finally", "Nb", "No", "Note", "Notes", "Or", "Ps", "Question", "Reason", "Remember",
@@ -34,17 +34,16 @@ _NEAR = 0.9
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _EMOTICON = re.compile(r"[:;=]['’]?-?[()\[\]{}]")
 _CLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»"}
-# Each of these opens and closes; the longest comes first, so that a fence is not taken for three of the next.
+# Each of these opens and closes. The longest is first, so that ``` isn't read as three times `.
 _BOTH = ("```", "`", '"')
 
 
 def conversations(
     corpus: Corpus, exclude_sources: Sequence[str], name: str
 ) -> Iterator[tuple[int, Document, tuple[Turn, ...]]]:
-    """(draw, document, turns) of the held-out conversations but those of some sources.
+    """(draw, document, turns) of the held-out conversations, without excluded sources.
 
-    They come in the order of their draws, so that a smaller eval asks part of what a larger one asks. name: what they
-    are drawn by.
+    They are in random order by a fixed seed, so a smaller eval asks a part of a larger one. name: seeds the order.
     """
     drawn = [(seed_of(name, document.id), document) for document in _held_out(corpus, tuple(exclude_sources))]
     for draw, document in sorted(drawn, key=lambda pair: pair[0]):
@@ -52,7 +51,7 @@ def conversations(
 
 
 def has_replies(corpus: Corpus, exclude_sources: Sequence[str]) -> bool:
-    """Whether the assistant answers in a held-out conversation but those of some sources."""
+    """Whether the assistant answers in some held-out conversation, without excluded sources."""
     return any(
         turn.speaker == ASSISTANT
         for document in _held_out(corpus, tuple(exclude_sources))
@@ -62,7 +61,7 @@ def has_replies(corpus: Corpus, exclude_sources: Sequence[str]) -> bool:
 
 def usual_lengths(corpus: Corpus, exclude_sources: Sequence[str]) -> tuple[float, float]:
     """The 5th and the 95th percentile of the lengths, in characters, of the assistant's turns in the held-out
-    conversations but those of some sources. There must be such a turn."""
+    conversations, without excluded sources. There must be such a turn."""
     return _usual_lengths(corpus, tuple(exclude_sources))
 
 
@@ -85,8 +84,8 @@ def _held_out(corpus: Corpus, exclude_sources: tuple[str, ...]) -> Iterator[Docu
 
 
 def recent(form: TranscriptFormat, turns: Sequence[Turn], most: int) -> tuple[Turn, ...]:
-    """The last of these turns, whole ones, that are written with no more than `most` characters, what stands after each
-    included; none if the last is longer."""
+    """The last turns that fit into `most` characters as whole turns, with their separators; none if the last one is too
+    long."""
     room, begin = most, len(turns)
     while begin:
         size = len(form.render(Transcript((turns[begin - 1],))) + form.between)
@@ -97,15 +96,15 @@ def recent(form: TranscriptFormat, turns: Sequence[Turn], most: int) -> tuple[Tu
 
 
 def own_turn(form: TranscriptFormat, completion: str) -> str:
-    """What of a completion after the assistant's label is its own turn, as it was written: all up to the first thing
-    that looks like a label, whomever it names."""
+    """The assistant's own turn in a completion after its label: everything before the first text that looks like a
+    label of any speaker."""
     boundary = form.boundaries(label_like(form)).search(completion)
     return completion if boundary is None else completion[: boundary.start()]
 
 
 def left_open(turn: str) -> bool:
-    """Whether a turn ends within quotation marks, brackets or code that it opened. Single quotation marks are
-    apostrophes too often to tell, and faces are no brackets."""
+    """Whether a turn ends within quotation marks, brackets or code that it opened. Single quotation marks don't count,
+    because they may be apostrophes, nor do the brackets of emoticons."""
     text = turn
     for mark in _BOTH:
         if text.count(mark) % 2:
@@ -121,11 +120,12 @@ def left_open(turn: str) -> bool:
 
 
 def free_run_measures(continuation: str, form: TranscriptFormat) -> dict[str, float | None]:
-    """What a free run after the assistant's label did with the labels; None where it wrote none to judge by.
+    """How a completion without stop text after the assistant's label used labels; None where it wrote none.
 
-    wrote_for_the_other: it wrote a line of the human's, whether under this format's label or as 'human' or 'user' in
-    any case. alternation: share of its turn changes that went to another speaker. wellformed_labels: share of what
-    looks like a label, where one may stand, that is a label of this format (where anyone may speak: of one of the two).
+    wrote_for_the_other: it wrote a line for the human, under this format's label, or 'human' or 'user' in any case.
+    alternation: the share of its turn changes that went to another speaker. wellformed_labels: of the texts that look
+    like a label at a structural place, the share that are labels of this format (where anyone may speak: of the human
+    or the assistant).
     """
     turns = form.reply(ASSISTANT, continuation)
     changes = [before.speaker != after.speaker for before, after in itertools.pairwise(turns)]
@@ -133,7 +133,7 @@ def free_run_measures(continuation: str, form: TranscriptFormat) -> dict[str, fl
     labels, wrote_for_the_other = [], False
     boundaries = list(form.boundaries(label_like(form)).finditer(continuation))
     ends = [*(boundary.start() for boundary in boundaries[1:]), len(continuation)]
-    for boundary, end in zip(boundaries, ends, strict=False):  # without a boundary there is nothing to end
+    for boundary, end in zip(boundaries, ends, strict=False):  # `ends` is longer if there are no boundaries
         label = boundary["label"]
         if label is not None:
             labels.append(label in known)
@@ -152,11 +152,11 @@ def _names_the_human(label: str, form: TranscriptFormat) -> bool:
 
 
 def label_like(form: TranscriptFormat) -> str:
-    """What looks like a label of a format, whoever it names, as a regular expression.
+    """A regular expression for text that looks like a label of a format, for any name.
 
-    Between two markers that is anything on one line. A name alone ("Stranger:") is one to three words of letters, each
-    with a capital, and no usual heading as "Note"; or it is "human", "user", "assistant" and the like in any case. So
-    "At 12: 30" and "What I mean: this" are text.
+    Between two markers a name is any text on one line. Without markers ("Stranger:") it is one to three capitalised
+    words and not a usual heading such as "Note"; or it is "human", "user", "assistant" and similar words in any case.
+    So "At 12: 30" and "What I mean: this" are ordinary text.
     """
     before, after = re.escape(form.before_name), re.escape(form.after_name)
     if form.before_name:
@@ -173,70 +173,71 @@ def label_like(form: TranscriptFormat) -> str:
 
 @functools.lru_cache(maxsize=2)
 def corpus_words(corpus: Corpus) -> frozenset[str]:
-    """Every word of the training and the held-out text, case folded."""
+    """Every word of the whole corpus, case folded."""
     return frozenset(word.casefold() for _, document in corpus for word in set(_WORD.findall(document.text)))
 
 
 def ended_in_mid_word(turn: str, known: frozenset[str]) -> bool:
-    """Whether a turn ends with letters that are no known word; punctuation after them says that they were meant."""
+    """Whether a turn ends with letters that aren't a known word. Punctuation after them makes them count as
+    complete."""
     last = _LAST_WORD.search(turn.rstrip())
     return last is not None and last[0].casefold() not in known
 
 
 def is_empty(turn: str) -> bool:
-    """Whether nothing can be seen of a turn: white space, control characters, those of no width, blank letters, and
-    accents without a letter are nothing."""
-    return all(unicodedata.category(one)[0] in "ZCM" or one in _BLANK_LETTERS for one in turn)
+    """Whether a turn has nothing visible: only white space, control and zero-width characters, blank letters, and
+    accents without a letter."""
+    return all(unicodedata.category(char)[0] in "ZCM" or char in _BLANK_LETTERS for char in turn)
 
 
 def folded(turn: str) -> str:
-    """A turn without its case, spaces and punctuation, by which turns are told to be the same; of punctuation alone,
-    that."""
+    """A turn without case, spaces and punctuation, for comparing turns; a turn of only punctuation stays as it is."""
     return re.sub(r"[\W_]+", "", turn.casefold()) or turn.strip()
 
 
 def echoed(turn: str, turns: Sequence[Turn]) -> bool:
-    """Whether a turn says again what was said in one of these, whoever said it, to one character in ten."""
+    """Whether a turn repeats one of these turns, by any speaker, up to one different character in ten."""
     if is_empty(turn):
         return False
-    said = folded(turn)
-    return any(_nearly_the_same(said, folded(other.text)) for other in turns)
+    words = folded(turn)
+    return any(_nearly_the_same(words, folded(other.text)) for other in turns)
 
 
-def _nearly_the_same(one: str, other: str) -> bool:
-    """Whether nine in ten of the characters of two texts match, in order (difflib's ratio; Ratcliff and Obershelp)."""
-    if one == other:
+def _nearly_the_same(left: str, right: str) -> bool:
+    """Whether 90 % of the characters of two texts match, in order (difflib's ratio; Ratcliff and Obershelp)."""
+    if left == right:
         return True
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     return matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR and matcher.ratio() >= _NEAR
 
 
 def overused(replies: Sequence[tuple[str, str]], real: Sequence[tuple[str, str]]) -> set[str]:
-    """The replies that are given to more than one prompt in twenty, and to two or more, and to more than twice as many
-    as people give them to.
+    """The replies that a model gives to more than 5 % of the prompts, to at least two, and to more than twice as many
+    as people do.
 
-    replies, real: prompts and what is replied to them, folded. Who is asked the same thing twice may well say the same.
+    replies, real: (prompt, reply) of the model and of people, folded. Equal prompts count once.
     """
     num_prompts = len({prompt for prompt, _ in replies})
-    people = Counter(reply for _, reply in set(real))
-    given = Counter(reply for _, reply in set(replies))
-    return {reply for reply, count in given.items() if count > max(1, num_prompts / 20, 2 * people[reply])}
+    human_counts = Counter(reply for _, reply in set(real))
+    model_counts = Counter(reply for _, reply in set(replies))
+    return {reply for reply, count in model_counts.items() if count > max(1, num_prompts / 20, 2 * human_counts[reply])}
 
 
 def most_frequent(replies: Sequence[str]) -> str:
-    """The reply that is given most often; of several, the last by alphabet."""
+    """The most frequent reply; of several, the last in alphabetical order."""
     return max((count, reply) for reply, count in Counter(replies).items())[1]
 
 
 def length_distance(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
-    """How far apart two distributions of lengths are: the Kolmogorov-Smirnov statistic, 0 to 1.
+    """The Kolmogorov-Smirnov statistic, 0 to 1, of two distributions of lengths; None where one of them is empty.
 
-    pairs: the length of a model's turn and of the real turn, None where one of them doesn't count; None without any of
-    either.
+    pairs: the length of a model's turn and of the real turn; None where a turn doesn't count.
     """
-    from scipy.stats import ks_2samp  # only where it is needed: settings are checked without scipy
+    from scipy.stats import ks_2samp  # only where it is needed, so that settings are checked without scipy
 
-    own, real = ([one for one in side if one is not None] for side in zip(*pairs, strict=True)) if pairs else ([], [])
-    if not own or not real:
+    of_model, real = (
+        ([length for length in side if length is not None] for side in zip(*pairs, strict=True)) if pairs else ([], [])
+    )
+    if not of_model or not real:
         return None
-    return float(ks_2samp(own, real, method="asymp").statistic)
+    return float(ks_2samp(of_model, real, method="asymp").statistic)

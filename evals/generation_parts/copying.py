@@ -1,11 +1,11 @@
 """How much of a text was copied from the training text, byte for byte.
 
-Every stretch of `shortest` or more bytes that occurs in both is found, and nothing else. The training text is cut into
-blocks of half that length, of which a hash is kept: a stretch that long contains a complete block. So the two texts
-are compared only around blocks that both contain, byte by byte, as far to both sides as they agree (as rsync does:
-Tridgell and Mackerras 1996). A training text that repeats a short passage many times makes this slow, never wrong.
+Exactly the stretches of `shortest` or more bytes that occur in both texts are found. The training text is cut into
+blocks of half that length, and their hashes are stored: each such stretch contains a complete block. So the texts are
+compared only around blocks that both contain, byte by byte, in both directions as far as they agree (as in rsync:
+Tridgell and Mackerras 1996). A training text that repeats a short passage many times makes this slow, but never wrong.
 
-Shape legend: N bytes of the training text, T of the other, K blocks.
+Shape legend: N bytes of the training text, T bytes of the other text, K blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# Between documents: UTF-8 never contains this byte, so no stretch goes over a document's end.
+# Between documents: UTF-8 never contains this byte, so no stretch crosses a document's end.
 _BETWEEN = b"\xff"
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 # This many blocks are hashed at a time.
@@ -33,16 +33,16 @@ class Copied:
     """How much of a text was copied."""
 
     num_bytes: int
-    """Bytes that lie in a stretch of `shortest` bytes or more that occurs in the training text."""
+    """Bytes in stretches of `shortest` bytes or more that occur in the training text."""
     longest: int
-    """Bytes of the longest such stretch; 0 where there is none."""
+    """Bytes of the longest such stretch; 0 without any."""
 
 
 class CopyFinder:
     """Finds what a text copied from a training text."""
 
     def __init__(self, documents: Iterable[bytes], shortest: int) -> None:
-        """documents: UTF-8. shortest: bytes of the shortest stretch that counts as copied; 2 or more."""
+        """documents: UTF-8. shortest: the least number of bytes that counts as copied; 2 or more."""
         assert shortest >= 2
         self.shortest = shortest
         self._width = (shortest + 1) // 2
@@ -66,7 +66,7 @@ class CopyFinder:
         return Copied(int(copied.sum()), longest)
 
     def _hashes(self, blocks: Bytes) -> Hashes:
-        """(K, width) to (K,): equal blocks have equal hashes, others nearly always others."""
+        """(K, width) to (K,): equal blocks have equal hashes, different blocks almost always different ones."""
         powers = _BASE ** np.arange(self._width, dtype=np.uint64)
         parts = [blocks[begin : begin + _AT_ONCE] @ powers for begin in range(0, len(blocks), _AT_ONCE)]
         return np.concatenate([np.empty(0, np.uint64), *parts])
@@ -76,10 +76,10 @@ class CopyFinder:
 def _compare(
     text: Bytes, training: Bytes, places: Places, begins: Places, ends: Places, shortest: int, copied: NDArray[np.bool_]
 ) -> int:
-    """Compare the text around each of its blocks with the training text around those that look alike.
+    """Compare the text around each of its blocks with the training text around blocks of the same hash.
 
-    places: where the training text's blocks begin, in the order of their hashes; begins, ends: of each block of the
-    text, the range of those with its hash. Marks what is copied; returns the longest stretch.
+    places: where the training text's blocks begin, sorted by hash. begins, ends: for each block of the text, the range
+    of `places` with its hash. Marks copied bytes in `copied`; returns the longest stretch.
     """
     longest = 0
     for here in range(len(begins)):

@@ -1,6 +1,6 @@
-"""How varied texts are: what they repeat, what they share, and how their words are spread.
+"""How varied texts are: repetition within a text, overlap between texts, and the distribution of words.
 
-Works on sequences of anything, tokens or words. What can't be measured on too little text is None, never 0.
+Works on sequences of tokens or of words. Where there is too little text for a measure, its value is None, never 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LEAST_OFTEN, _FEWEST_WORDS = 5, 10
@@ -29,24 +28,24 @@ def ngrams(sequence: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
 
 
 def repetition(sequence: Sequence[Hashable], n: int) -> float | None:
-    """The share of n-grams that occur earlier in the same sequence already (seq-rep-n of Welleck et al. 2020)."""
+    """The share of n-grams that occur earlier in the same sequence (seq-rep-n of Welleck et al. 2020)."""
     all_ngrams = ngrams(sequence, n)
     return 1 - len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else None
 
 
 def distinct(sequences: Sequences, n: int) -> float | None:
-    """Different n-grams of all sequences together, as a share of all n-grams (distinct-n of Li et al. 2016).
+    """The share of different n-grams among all n-grams of all sequences (distinct-n of Li et al. 2016).
 
-    It falls as there is more text: compare equally many texts of similar length.
+    It falls with more text, so compare equally many texts of similar length.
     """
     all_ngrams = [ngram for sequence in sequences for ngram in ngrams(sequence, n)]
     return len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else None
 
 
 def overlap(sequences: Sequences, n: int) -> float | None:
-    """The share of one sequence's different n-grams that another has too, the mean over all pairs, both ways.
+    """The share of a sequence's different n-grams that another one also has: the mean over all ordered pairs.
 
-    1 for sequences that are the same. None for fewer than two that have n-grams.
+    1 for equal sequences. None where fewer than two have n-grams.
     """
     sets = [grams for sequence in sequences if (grams := set(ngrams(sequence, n)))]
     shared = [len(a & b) / len(a) for i, a in enumerate(sets) for j, b in enumerate(sets) if i != j]
@@ -54,22 +53,27 @@ def overlap(sequences: Sequences, n: int) -> float | None:
 
 
 def zipf_exponent(sequences: Sequences) -> float | None:
-    """The exponent s of Zipf's law for the words of all sequences: the word of rank r occurs in proportion to r ** -s.
+    """The exponent s of Zipf's law for the words of all sequences: a word of rank r has a frequency proportional to r
+    ** -s.
 
-    Fitted by maximum likelihood to the words that occur 5 times or more, at the ranks 1 to R that their counts give
-    them (ties in any order), for a law that ends at R: s is such that the mean of ln r over their occurrences is what
-    the law expects. Rarer words are left out, for their ranks are chance (Clauset, Shalizi and Newman 2009, on fitting
-    by maximum likelihood and on where a fit should begin). None where there are fewer than 10 such words.
+    Fitted by maximum likelihood to the words that occur 5 times or more, with ranks 1 to R by count (ties in any
+    order), for a law that ends at R: the law's mean of ln r equals the observed mean. Rarer words are left out because
+    their ranks are random (Clauset, Shalizi and Newman 2009, on maximum likelihood fits and where they should begin).
+    None where there are fewer than 10 such words.
     """
-    counts = Counter(word for sequence in sequences for word in sequence)
-    often = np.array(sorted((count for count in counts.values() if count >= _LEAST_OFTEN), reverse=True), dtype=float)
-    if len(often) < _FEWEST_WORDS:
-        return None
-    log_ranks = np.log(np.arange(1, len(often) + 1))
-    observed = float(often @ log_ranks / often.sum())
+    from scipy.optimize import brentq  # only where it is needed: settings are checked without scipy
 
-    def too_much(exponent: float) -> float:
+    counts = Counter(word for sequence in sequences for word in sequence)
+    frequent = np.array(
+        sorted((count for count in counts.values() if count >= _LEAST_OFTEN), reverse=True), dtype=float
+    )
+    if len(frequent) < _FEWEST_WORDS:
+        return None
+    log_ranks = np.log(np.arange(1, len(frequent) + 1))
+    observed = float(frequent @ log_ranks / frequent.sum())
+
+    def excess(exponent: float) -> float:
         law = np.exp(-exponent * log_ranks)
         return float(law @ log_ranks / law.sum()) - observed
 
-    return float(brentq(too_much, -1.0, 50.0))
+    return float(brentq(excess, -1.0, 50.0))

@@ -36,10 +36,10 @@ class Talk:
         self,
         chatbot: Chatbot,
         strategy_named: Callable[[str], DecodingStrategy],
-        model_named: Callable[[str, tuple[str, str]], tuple[Engine, TranscriptFormat]],
+        model_named: Callable[[str, tuple[str, str]], tuple[str, Engine, TranscriptFormat]],
     ) -> None:
-        """strategy_named: finds a decoding strategy by name. model_named: finds a run's engine, and its format for two
-        speakers. UserError, with what there is, where there is none."""
+        """strategy_named: finds a decoding strategy by name. model_named: finds a run: its id, its engine, and its
+        format for two speakers. UserError, with what there is, where there is none."""
         self.chatbot = chatbot
         self._strategy_named = strategy_named
         self._model_named = model_named
@@ -91,12 +91,12 @@ class Talk:
             name, _, rest = line[1:].partition(" ")
             if name not in self._commands:
                 raise UserError(
-                    f"/{name} is no command.{closest(name, self._commands)} /help shows them all. A line that is to "
-                    "begin with / is typed with two"
+                    f"/{name} is not a command.{closest(name, self._commands)} /help shows them all. To say a line "
+                    "that begins with /, type two"
                 )
             takes, _, do = self._commands[name]
             if rest and not takes:
-                raise UserError(f"/{name} stands alone, without {rest!r}")
+                raise UserError(f"/{name} takes no argument (got {rest!r})")
             do(rest.strip())
         elif line:
             self._show(self.chatbot.say(line[1:] if line.startswith("//") else line))
@@ -161,9 +161,10 @@ class Talk:
     def _load(self, name: str) -> None:
         if not name:
             raise UserError("name a run, as /load ngram-top_p")
-        self.chatbot.load(*self._model_named(name, (self.chatbot.person, self.chatbot.partner)))
+        run_id, engine, form = self._model_named(name, (self.chatbot.person, self.chatbot.partner))
+        self.chatbot.load(engine, form)
         self._noted_window = False
-        _note(f"from now on {name} answers")
+        _note(f"from now on {run_id} answers")
 
     def _talk_as(self, person: str, partner: str) -> None:
         self.chatbot.talk_as(person, partner)
@@ -186,7 +187,7 @@ class Talk:
         try:
             path = Path(file).expanduser()
             if path.exists() and not over:
-                raise UserError(f"{path} is there already. Name another file, or write over it: /save! {file}")
+                raise UserError(f"{path} exists already. Name another file, or overwrite it: /save! {file}")
             write_bytes(path, content)
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"{file} can't be written ({error}). Nothing is lost: name another file") from None

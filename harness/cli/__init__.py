@@ -1,7 +1,7 @@
-"""What each command of `bakeoff` takes and does.
+"""The commands of `bakeoff`.
 
-A command stands in one file, with its arguments beside its function. Imports stand inside the functions: a usage error
-must answer before torch is loaded.
+Each command's arguments and function are in one file. Heavy imports are inside the functions, so a usage error is
+reported before torch is loaded.
 """
 
 from __future__ import annotations

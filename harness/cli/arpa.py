@@ -1,7 +1,7 @@
-"""ARPA files at the rim: writing a run's n-grams as one, and scoring text with one that another toolkit made.
+"""ARPA files: write a run's n-grams as one, and score text with one from another toolkit.
 
-An ARPA file's words hold no white space, so a token is written as its text with white space, '%' and control characters
-percent-encoded ('%20' for a space); a token that then shares its word with another, or has none, as '<number>'.
+Words in an ARPA file contain no white space. So a token is written as its text, with white space, '%' and control
+characters percent-encoded ('%20' for a space). A token whose word is empty or not unique is written as '<number>'.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from harness.training.fits import Fit
 from models.checks import Impossible
 from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, arpa_words, read_arpa, write_arpa
 
-# What KenLM takes for a space in a text (its util/spaces.cc).
+# The characters that KenLM takes for a space (util/spaces.cc).
 _SPACE = re.compile("[ \t\v\f\r]+")
 
 
 def token_words(tokenizer: Tokenizer) -> list[str]:
-    """A word for each token (V,), each its own."""
+    """A unique word for each of the V tokens."""
     words = ["".join(map(_escaped, tokenizer.decode([token]))) for token in range(tokenizer.vocab_size)]
     shared = Counter(words)
     taken = {"", OPENS, ENDS, UNKNOWN, UNKNOWN.upper()}
@@ -50,26 +50,21 @@ def export(fit: Fit, path: Path) -> None:
     model = getattr(fit.model, "backoff_model", None)
     if model is None:
         raise UserError(
-            f"a {fit.model.config.family} of this kind can't be written as an ARPA file: only n-grams with an order "
-            "can. Name a run of model=ngram."
+            f"this {fit.model.config.family} can't be written as an ARPA file: only n-gram models with an order can. "
+            "Name a run of model=ngram."
         )
     file = io.StringIO()
     write_arpa(model, fit.model.start_token, token_words(fit.tokenizer), file)
     write_bytes(path, file.getvalue().encode())
 
 
-def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
-    """Texts under an ARPA file's own words, as KenLM's `query` reads them: a line is a sentence, ASCII white space ends
-    a word.
+def score_texts(path: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Score texts with an ARPA file, reading them as KenLM's `query` does: a line is a sentence, ASCII white space
+    separates words.
 
-    As `harness.cli.score_files.score_files`, and each row has 'unknown_words'. Where there are any, the text itself has
-    no probability, so there are no bits per byte. UserError where the file's units aren't words.
+    Returns what `harness.cli.score_files.score_texts` does, and 'unknown_words' in each row. A text with unknown words
+    has no probability itself, so it has no bits per byte. UserError where the file's units aren't words.
     """
-    if not path.is_file():
-        raise UserError(
-            f"{path} cannot be read: there is no such file. Name an .arpa file that exists, or a run: `bakeoff list "
-            "runs` shows them."
-        )
     lines = read_text(str(path)).split("\n")
     try:
         words = arpa_words(lines)
@@ -78,50 +73,50 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
         model = read_arpa(lines, start, [*words, OPENS])
     except Impossible as error:
         raise UserError(f"{path}: {error}") from None
-    _check_units(path, words, files)
+    _check_units(path, words, texts)
     opening = model.context_after(0, start)
     rows = []
-    for name in files:
-        text = read_text(name)
+    for name, text in texts:
         total, num_tokens, unknown = 0.0, 0, 0
         for sentence in text.removesuffix("\n").split("\n") if text else ():
-            found = [ids.get(word) for word in _SPACE.split(sentence) if word]
-            missing = found.count(None)
+            word_ids = [ids.get(word) for word in _SPACE.split(sentence) if word]
+            missing = word_ids.count(None)
             if missing and UNKNOWN not in ids:
                 total = math.inf
-            unknown += missing + found.count(ids.get(UNKNOWN, -1))
-            tokens = np.array([[*(ids.get(UNKNOWN, 0) if token is None else token for token in found), start]])
+            unknown += missing + word_ids.count(ids.get(UNKNOWN, -1))
+            tokens = np.array([[*(ids.get(UNKNOWN, 0) if token is None else token for token in word_ids), start]])
             scored = model.score(np.array([opening]), tokens, np.array([tokens.shape[1]]))
             total -= float(scored.astype(np.float64).sum())
             num_tokens += tokens.shape[1]
         rows.append({**row(name, len(text.encode()), len(text), num_tokens, total), "unknown_words": unknown})
-    sizes = {name: sum(one[name] for one in rows) for name in ("num_bytes", "num_chars", "num_tokens", "unknown_words")}
-    nats = sum(math.inf if one["nats"] is None else one["nats"] for one in rows)
+    sizes = {
+        name: sum(scores[name] for scores in rows) for name in ("num_bytes", "num_chars", "num_tokens", "unknown_words")
+    }
+    nats = sum(math.inf if scores["nats"] is None else scores["nats"] for scores in rows)
     total_row = row("total", sizes["num_bytes"], sizes["num_chars"], sizes["num_tokens"], nats)
     rows.append({**total_row, "unknown_words": sizes["unknown_words"]})
-    for one in rows:
-        if one["unknown_words"]:
-            one["bits_per_byte"] = one["byte_perplexity"] = None
+    for scores in rows:
+        if scores["unknown_words"]:
+            scores["bits_per_byte"] = scores["byte_perplexity"] = None
     return {"files": rows[:-1], "total": rows[-1]}
 
 
-def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None:
-    """UserError where the file lists tokens as `export` writes them, or none of the words of the texts."""
+def _check_units(path: Path, words: Sequence[str], texts: Sequence[tuple[str, str]]) -> None:
+    """UserError where the file lists tokens as `export` writes them, or contains no word of the texts."""
     advice = (
         "If a run of bakeoff wrote the file, score with that run itself: "
-        f"{shlex.join(['bakeoff', 'score', 'RUN', *files])}"
+        f"{shlex.join(['bakeoff', 'score', 'RUN', *(name for name, _ in texts)])}"
     )
-    texts = [word for name in files if name != "-" for word in _SPACE.split(read_text(name).replace("\n", " ")) if word]
-    missing = set(texts).difference(words)
-    of_white_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
-    if missing and of_white_space is not None:
+    needed = [word for _, text in texts for word in _SPACE.split(text.replace("\n", " ")) if word]
+    missing = set(needed).difference(words)
+    encoded_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
+    if missing and encoded_space is not None:
         raise UserError(
-            f"{path} can't score text here: its units are a tokenizer's tokens (it lists {of_white_space!r}, white "
-            f"space percent-encoded), and an .arpa file is read as a model of words between blanks. {advice}"
+            f"{path} can't score text here: its units are a tokenizer's tokens (it lists {encoded_space!r}, with "
+            f"percent-encoded white space), but here an .arpa file must be a model of words. {advice}"
         )
-    if texts and UNKNOWN not in words and missing.issuperset(texts):
+    if needed and UNKNOWN not in words and missing.issuperset(needed):
         raise UserError(
-            f"{path} can't score text here: it lists none of the {len(texts):,} words, as {texts[0]!r}, and has no "
-            f"{UNKNOWN} for others, so nothing has a probability. Its units are others, as {', '.join(words[:3])}. "
-            f"{advice}"
+            f"{path} can't score text here: it lists none of the {len(needed):,} words of the text, as {needed[0]!r}, "
+            f"and has no {UNKNOWN} for unknown words. Its own units are, for example, {', '.join(words[:3])}. {advice}"
         )

@@ -1,4 +1,4 @@
-"""Commands that put one run's fit to use: score, complete, chat, lm-eval, arpa."""
+"""Commands that use one run's fit: score, complete, chat, lm-eval, arpa."""
 
 from __future__ import annotations
 
@@ -21,31 +21,38 @@ if TYPE_CHECKING:
     from harness.training.fits import Fit
 
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
-"""What stands between blanks that aren't quoted."""
+"""A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
 _QUOTED = re.compile(r"'[^']*'")
 
 
 def _score_arguments(parser: ArgumentParser) -> None:
-    add_run(parser, ", or an .arpa file of any toolkit")
+    add_run(parser, ", or an .arpa file from any toolkit")
     parser.add_argument("files", nargs="+", metavar="FILE", help="text files in UTF-8; - for standard input")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--per-token", action="store_true", help="every token with its log-probability")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--per-token", action="store_true", help="print every token with its log-probability")
 
 
 def score(arguments: Namespace) -> int:
-    """`bakeoff score`: how likely a fitted model finds any text."""
+    """`bakeoff score`: the likelihood of any text under a fitted model."""
+    from harness.cli.score_files import read_files, score_texts
+
     if arguments.run.endswith(_ARPA_SUFFIX):
         if arguments.per_token:
-            raise UserError("--per-token is for runs: the tokens of an ARPA file are its words. Leave it out.")
+            raise UserError("--per-token works only with a run, not with an .arpa file. Leave it out.")
+        if not Path(arguments.run).is_file():
+            raise UserError(
+                f"{arguments.run} cannot be read: there is no such file. Name an .arpa file that exists, or a run: "
+                "`bakeoff list runs` shows them."
+            )
+        texts = read_files(arguments.files)
         from harness.cli import arpa
 
-        scored = arpa.score_files(Path(arguments.run), arguments.files)
+        scored = arpa.score_texts(Path(arguments.run), texts)
     else:
-        fit = _fit(arguments)
-        from harness.cli import score_files
-
-        scored = score_files.score_files(fit, arguments.files, per_token=arguments.per_token)
+        folder = _fit_folder(arguments)
+        texts = read_files(arguments.files)
+        scored = score_texts(_loaded(folder), texts, per_token=arguments.per_token)
     if arguments.json:
         say_json(scored)
         return 0
@@ -79,7 +86,7 @@ def score(arguments: Namespace) -> int:
 
 def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("prompt", metavar="PROMPT", help="text to go on from")
+    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
@@ -87,36 +94,37 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="end before this text, in which \\n is a line break; may be given more than once",
+        help="stop before this text (\\n is a line break); may be repeated",
     )
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="completions to write (default: 1)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="number of completions (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="of each token: what else might have been, what every transform left of it, what was picked",
+        help="show for each token: the likeliest candidates, what each transform kept of them, and which was picked",
     )
     parser.add_argument(
         "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
     )
-    parser.add_argument("--html", metavar="FILE", help="with --explain: a coloured page instead of tables")
+    parser.add_argument("--html", metavar="FILE", help="with --explain: write a coloured page instead of tables")
 
 
 def complete(arguments: Namespace) -> int:
-    """`bakeoff complete`: what a fitted model writes after a prompt."""
+    """`bakeoff complete`: a fitted model's completion of a prompt."""
     if not arguments.prompt:
         raise UserError(
-            "the prompt '' is nothing to go on from. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
-            "(What each model writes at the opening of a document is in the report's showcase.)"
+            "the prompt is empty. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
+            "(The report's showcase has completions from the start of a document.)"
         )
     _at_least("--max-new-tokens", arguments.max_new_tokens, 0)
     _at_least("--samples", arguments.samples, 1)
     if "" in arguments.stop:
         raise UserError(
-            "--stop '' is not allowed: an empty stop text would stop everything. Leave it out to go on to the length."
+            "--stop '' is not allowed: an empty stop text would stop at once. Leave it out to write --max-new-tokens "
+            "tokens."
         )
     if arguments.html is not None and not arguments.explain:
-        raise UserError("--html is for --explain: it names the page to write. Add --explain.")
+        raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
     from harness.completion.sequence import Completion, Prompt
@@ -124,7 +132,7 @@ def complete(arguments: Namespace) -> int:
     if arguments.explain:
         return _explain(engine, arguments)
     stop = tuple(map(unescaped, arguments.stop))
-    written = []
+    completions = []
     for number in range(arguments.samples):
         prompt = Prompt(
             arguments.prompt,
@@ -138,13 +146,15 @@ def complete(arguments: Namespace) -> int:
             say(arguments.prompt, end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
-                written.append(piece)
+                completions.append(piece)
             elif not arguments.json:
                 say(piece, end="", flush=True)
         if not arguments.json:
             say()
     if arguments.json:
-        say_json({"prompt": arguments.prompt, "completions": [dataclasses.asdict(one) for one in written]})
+        say_json(
+            {"prompt": arguments.prompt, "completions": [dataclasses.asdict(completion) for completion in completions]}
+        )
     return 0
 
 
@@ -156,7 +166,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
 
     _at_least("--candidates", arguments.candidates, 1)
     if arguments.samples > 1 or arguments.json:
-        raise UserError("--explain explains one completion, in tables or with --html. Leave --samples and --json out.")
+        raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
     prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates)
@@ -180,7 +190,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
         "--max-new-tokens",
         type=int,
         metavar="N",
-        help="of each reply (default: 300, or half of the model's window where that is less)",
+        help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
     parser.add_argument("--system", default="", metavar="TEXT", help="a system turn at the beginning")
     parser.add_argument(
@@ -190,13 +200,13 @@ def _chat_arguments(parser: ArgumentParser) -> None:
         "--with", dest="partner", default="Assistant", metavar="NAME", help="who answers (default: Assistant)"
     )
     parser.add_argument(
-        "--no-stop", action="store_true", help="let the model go on after its turn and write your lines too"
+        "--no-stop", action="store_true", help="don't stop after the model's turn: it writes your turns too"
     )
 
 
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
-    _run(arguments)  # a wrong name is refused before more is imported
+    _run(arguments)  # refuse a wrong name before heavy imports
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -206,13 +216,16 @@ def chat(arguments: Namespace) -> int:
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
-    def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+    def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
-        data = build(_saved(_run(named), "data"), DataSource, "data")  # type: ignore[type-abstract]
-        return _engine(named), chat_format(data.formats, speakers)
+        run = _run(named)
+        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        return run.name, _engine(named), chat_format(data.formats, speakers)
 
+    _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
     chatbot = Chatbot(
-        *model_named(arguments.run, (arguments.person, arguments.partner)),
+        engine,
+        form,
         person=arguments.person,
         partner=arguments.partner,
         system=arguments.system,
@@ -232,19 +245,21 @@ def _lm_eval_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--print-include-path",
         action="store_true",
-        help="print the folder of bakeoff's own tasks, for lm_eval's --include_path with any model, and end",
+        help="print the folder of bakeoff's own tasks (for lm_eval's --include_path with any model), and exit",
     )
 
 
 def lm_eval(arguments: Namespace) -> int:
-    """`bakeoff lm-eval`: lm_eval's own command on a run."""
+    """`bakeoff lm-eval`: run lm_eval's command on a run."""
     from harness.lm_eval import TASKS_FOLDER, prepare
 
     if arguments.print_include_path:
         say(str(TASKS_FOLDER))
         return 0
     if arguments.run is None:
-        raise UserError("lm-eval needs a RUN, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic.")
+        raise UserError(
+            "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
+        )
     prepare()
     from harness.lm_eval.command import evaluate
 
@@ -258,28 +273,30 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 
 def export_arpa(arguments: Namespace) -> int:
-    """`bakeoff arpa`: a run's n-grams as an ARPA file."""
-    fit = _fit(arguments)
+    """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
+    folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(fit, Path(arguments.file))
+    export(_loaded(folder), Path(arguments.file))
     say(f"written: {arguments.file}")
     return 0
 
 
-def _fit(arguments: Namespace) -> Fit:
-    """The fit of the run that is asked for."""
+def _fit_folder(arguments: Namespace) -> Path:
+    """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    folder = find_fit(arguments.run, Path(arguments.results))  # a wrong name is refused before more is imported
+    return find_fit(arguments.run, Path(arguments.results))
+
+
+def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
     return load_fit(folder, pick_device("auto"))
 
 
 def _engine(arguments: Namespace) -> Engine:
-    """The completion engine of a run, decoding by the strategy that is asked for, else by the run's own."""
-    run = _run(arguments)  # a wrong name is refused before more is imported
+    """The completion engine of a run, with the strategy of --decoding, else the run's own."""
     from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
     from harness.runs.lookup import find_fit
@@ -287,10 +304,14 @@ def _engine(arguments: Namespace) -> Engine:
     from harness.training.fits import load_fit, pick_device
     from harness.training.workshop import Workshop
 
+    run = _run(arguments)
     strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
-    # runs that the strategy names are looked for beside this one
-    workshop = Workshop(ResultsFolder.around(run), pick_device("auto"))
-    fit = load_fit(find_fit(str(run), workshop.results.path), workshop.device)
+    results = ResultsFolder.around(run)
+    # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
+    strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
+    folder = find_fit(str(run), results.path)
+    workshop = Workshop(results, pick_device("auto"))
+    fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
 
 
@@ -301,36 +322,36 @@ def _own_strategy(run: Path) -> DecodingStrategy:
     return build(_saved(run, "decoding"), DecodingStrategy, "decoding")
 
 
-def _strategy_named(asked: str) -> DecodingStrategy:
+def _strategy_named(text: str) -> DecodingStrategy:
     """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'.
 
-    A blank within quotes parts nothing, and a value in double quotes keeps them, as in 'constrained
-    decoding.transforms.constrained.pattern=" [a-z]+"'. A whole override may stand in single quotes, as for a shell.
+    Blanks within quotes don't separate words. A value keeps its double quotes, as in 'constrained
+    decoding.transforms.constrained.pattern=" [a-z]+"'. A whole override may be in single quotes, as in a shell.
     """
     from harness.completion.engine import DecodingStrategy
     from harness.config import compose as config
     from harness.config.options import options
     from harness.config.settings import build
 
-    words = [word.strip("'") if _QUOTED.fullmatch(word) else word for word in _WORD.findall(asked)]
+    words = [word.strip("'") if _QUOTED.fullmatch(word) else word for word in _WORD.findall(text)]
     values = [word for word in words if "=" in word]
     name = "".join(word for word in words if "=" not in word)
     if not name:
-        raise UserError(f"name a decoding strategy. Allowed: {', '.join(options('decoding'))}.")
+        raise UserError(f"--decoding {text!r} names no strategy. Allowed: {', '.join(options('decoding'))}.")
     if foreign := [value for value in values if not value.startswith("decoding.")]:
-        raise UserError(f"{foreign[0]} is no option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
+        raise UserError(f"{foreign[0]} is not an option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
     return build(config.compose([f"decoding={name}", *values])["decoding"], DecodingStrategy, "decoding")
 
 
 def _run(arguments: Namespace) -> Path:
-    """The folder of the run that is asked for."""
+    """The folder of the run that `arguments.run` names."""
     from harness.runs.lookup import find_run
 
     return find_run(arguments.run, Path(arguments.results))
 
 
 def _saved(run: Path, part: str) -> dict[str, Any]:
-    """A part of the configuration that a run was made with."""
+    """A part of the configuration that a run was made with, as 'decoding'."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.record import check_config
@@ -347,11 +368,11 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 COMMANDS = (
     Command("score", "log-likelihood, bits per byte and perplexity of any text", _score_arguments, score),
-    Command("complete", "let a fitted model go on from a prompt", _complete_arguments, complete),
+    Command("complete", "let a fitted model continue a prompt", _complete_arguments, complete),
     Command("chat", "talk with a fitted model", _chat_arguments, chat, handles_interrupts=True),
     Command(
         "lm-eval",
-        "ask a fitted model lm-evaluation-harness's tasks, by its own command",
+        "evaluate a fitted model on tasks of lm-evaluation-harness, with its own command",
         _lm_eval_arguments,
         lm_eval,
         passes_on=True,

@@ -1,4 +1,4 @@
-"""The command `bakeoff`: reads the command line and hands over to one of `harness.cli`.
+"""The command `bakeoff`: reads the command line and calls one of the commands in `harness.cli`.
 
 Exit status: 0 done; 1 the run or part of it failed (its record says what); 2 the user's input is wrong (one message, no
 traceback); 130 Ctrl-C; 143 SIGTERM. Heavy libraries are imported only by the commands that need them.
@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
@@ -24,10 +24,10 @@ examples:
   bakeoff compare                                     every family on the same data and budget, then a report
   bakeoff run model=lstm decoding=top_p seed=1        one run
   bakeoff run -m model=ngram,lstm seed=0,1,2          a sweep
-  bakeoff complete lstm-top_p "ROMEO:"                let a fitted model go on from a prompt
+  bakeoff complete lstm-top_p "ROMEO:"                let a fitted model continue a prompt
   bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic   lm-evaluation-harness's tasks, and ours in its format
   bakeoff list models                                 what model= accepts
-  bakeoff new eval my_eval                            an eval of your own, to start from
+  bakeoff new eval my_eval                            files to start your own eval from
 """
 
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 class _ToStderr(logging.Handler):
-    """Writes to what sys.stderr is at the time."""
+    """Writes to the current sys.stderr, which tests and libraries may replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -51,27 +51,28 @@ class _ToStderr(logging.Handler):
 
 
 def status_of(words: Sequence[str]) -> int:
-    """Run the command line; its exit status. What a signal raises passes through."""
-    parser = _parser()
+    """Run the command line; returns the exit status. Exceptions from signals pass through."""
+    parser, by_command = _parser()
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        parser.error(f"{words[0]!r} is no command.{closest(words[0], COMMANDS)} There is: {', '.join(COMMANDS)}.")
+        parser.error(f"{words[0]!r} is not a command.{closest(words[0], COMMANDS)} Allowed: {', '.join(COMMANDS)}.")
     arguments, rest = parser.parse_known_args(_overrides_last(words))
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        of_command = by_command[command.name]
+        of_command.error(f"{' '.join(rest)} is not known here.{_meant(rest[0], words, of_command, by_command)}")
     arguments.rest = rest
     log = logging.getLogger("bakeoff")
     if not log.handlers:
         log.addHandler(_ToStderr())
     log.setLevel(logging.INFO)
     log.propagate = False
-    # Nothing is looked for on a network at run time; the libraries read these when they load.
+    # No command uses the network unless told to; the libraries read these variables when they load.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", os.environ["HF_HUB_OFFLINE"])
-    # Threads that wait by spinning for long make small operations several times slower beside any other busy program;
-    # threads that sleep at once make them twice as slow on an idle machine (results/LOG.md). Read when torch loads.
+    # OpenMP threads that spin for long make small operations several times slower next to other busy programs. Threads
+    # that sleep at once make them twice as slow on an idle machine (results/LOG.md). Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    # The matrices of a compiled step are too small to be shared out among threads.
+    # The matrices of a compiled step are too small to be worth several threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         check_packages()
@@ -94,7 +95,7 @@ def status_of(words: Sequence[str]) -> int:
         where = f" ({error.filename})" if error.filename else ""
         warn(
             f"bakeoff: the system refused to write or read{where}: {error.strerror}. Nothing finished is lost. "
-            "Free space or mend the permissions, or name another folder with results_dir=, then run "
+            "Free some space, correct the permissions, or name another folder with results_dir=. Then run "
             "the same command again."
         )
         return 1
@@ -113,7 +114,8 @@ def _bakeoff_first(named: tuple[str, str]) -> tuple[bool, str]:
     return named[0] != "bakeoff", named[0]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of whole command lines, and that of each command."""
     parser = argparse.ArgumentParser(
         prog="bakeoff",
         description="Compare families of language models, trained from scratch, on equal terms.",
@@ -121,16 +123,47 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="bakeoff's version and those that it runs on")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the versions of bakeoff and its libraries")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         about = f"{command.help[0].upper()}{command.help[1:]}."
         command.add_arguments(parsers.add_parser(name, help=command.help, description=about, allow_abbrev=False))
-    return parser
+    return parser, parsers.choices
+
+
+def _meant(
+    word: str,
+    words: Sequence[str],
+    parser: argparse.ArgumentParser,
+    by_command: Mapping[str, argparse.ArgumentParser],
+) -> str:
+    """What may have been meant by a word of the command line that its command doesn't know, as a sentence, else ''.
+
+    parser: the command's.
+    """
+    from harness.config.options import GROUPS, top_level
+
+    name, equals, value = word.partition("=")
+    following = words[words.index(word) + 1 :]
+    if not equals and following and not following[0].startswith("-"):
+        value = following[0]
+    setting, flag = name.lstrip("-").replace("-", "_"), f"--{name.lstrip('-')}"
+    flags = parser._option_string_actions
+    takes_settings = any(action.dest == "overrides" for action in parser._actions)
+    if word.startswith("-") and takes_settings and setting.partition(".")[0] in (*GROUPS, *top_level()):
+        return f" Settings are written without dashes: {setting}={value or '...'}."
+    if flag in flags:  # it lacks its dashes
+        return f" Did you mean {flag} {value}?"
+    if near := closest(flag, flags):
+        return near
+    if takes_settings and (near := closest(setting, (*GROUPS, *top_level()))):
+        return f"{near} Settings are written without dashes, as seed=1."
+    owners = [command for command, other in by_command.items() if name in other._option_string_actions]
+    return f" It is for: {', '.join(owners)}." if owners else ""
 
 
 def _overrides_last(words: Sequence[str]) -> list[str]:
-    """`run` takes options and overrides in any order; argparse wants options together."""
+    """The words of `run` with options first: users may mix options and overrides, but argparse can't read that."""
     if not words or words[0] != "run":
         return list(words)
     options: list[str] = []

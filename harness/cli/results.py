@@ -1,4 +1,4 @@
-"""Commands that look at what there is: report, mirror, list, fetch."""
+"""Commands that read results and options: report, mirror, list; and fetch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from harness.cli.command import Command, add_results
+from harness.cli.command import Command, add_results, one_of
 from harness.common.durations import duration
 from harness.common.errors import UserError
 from harness.common.terminal import say, say_table
@@ -25,13 +25,13 @@ def _report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="where the report is written (default: EXPERIMENT/report; of several, RESULTS/report)",
+        help="the report's folder (default: EXPERIMENT/report; for several experiments, RESULTS/report)",
     )
     add_results(parser)
 
 
 def report(arguments: Namespace) -> int:
-    """`bakeoff report`: tables and plots from what lies in a folder."""
+    """`bakeoff report`: tables and plots from finished runs."""
     results = Path(arguments.results)
     folders = [_reported(name, results) for name in arguments.what] or [results]
     everything_was_read = print_report(*folders, out=None if arguments.out is None else Path(arguments.out))
@@ -39,7 +39,7 @@ def report(arguments: Namespace) -> int:
 
 
 def _reported(name: str, results: Path) -> Path:
-    """The folder that a report is over: a path, the name of an experiment, or a run by its name."""
+    """The folder to report on: a path, the name of an experiment, or the name of a run."""
     from harness.common.results_folder import ResultsFolder
     from harness.runs.lookup import find_run
 
@@ -51,7 +51,7 @@ def _reported(name: str, results: Path) -> Path:
     try:
         return find_run(name, results)
     except UserError as error:
-        raise UserError(f"{name!r} is no folder and no experiment in {results}; as a run: {error}") from None
+        raise UserError(f"{name!r} is neither a folder nor an experiment in {results}. As a run: {error}") from None
 
 
 def _mirror_arguments(parser: ArgumentParser) -> None:
@@ -59,13 +59,13 @@ def _mirror_arguments(parser: ArgumentParser) -> None:
         "words",
         nargs="+",
         metavar="RUN | tracking.KEY=VALUE",
-        help="finished runs, and how they are mirrored, as tracking.mode=online tracking.project=mine",
+        help="finished runs, and settings of the mirror, as tracking.mode=online tracking.project=mine",
     )
     add_results(parser)
 
 
 def mirror(arguments: Namespace) -> int:
-    """`bakeoff mirror`: hand finished runs to wandb."""
+    """`bakeoff mirror`: send finished runs to wandb."""
     from harness.common.results_folder import ResultsFolder
     from harness.config import compose as config
     from harness.config.settings import build
@@ -79,7 +79,7 @@ def mirror(arguments: Namespace) -> int:
     if foreign := [override for override in overrides if not override.startswith("tracking.")]:
         near = f" Did you mean tracking.{foreign[0]}?" if foreign[0].partition("=")[0] in OPTIONS else ""
         allowed = ", ".join(f"tracking.{name}" for name in OPTIONS)
-        raise UserError(f"{foreign[0]} says nothing about the mirror.{near} Allowed: {allowed}.")
+        raise UserError(f"{foreign[0]} is not a setting of the mirror.{near} Allowed: {allowed}.")
     if not names:
         raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
     tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
@@ -90,19 +90,19 @@ def mirror(arguments: Namespace) -> int:
         for run, record in zip(runs, records, strict=True):
             answer = mirrored(record, run, tracking, wandb).wandb
             warning = answer.get("warning")
-            where = f"in {ResultsFolder.around(run).wandb}; `wandb sync` sends it"
+            where = f"written to {ResultsFolder.around(run).wandb}; `wandb sync` sends it"
             say(f"{record.run_id}: {warning or answer['url'] or where}")
             status = 1 if warning else status
     return status
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", choices=_LISTABLE)
+    parser.add_argument("what", type=one_of(_LISTABLE), metavar="WHAT", help=", ".join(_LISTABLE))
     add_results(parser)
 
 
 def list_(arguments: Namespace) -> int:
-    """`bakeoff list`: options of a group with the first line of their description, or runs."""
+    """`bakeoff list`: the options of a group, each with one line about it; or the runs."""
     if arguments.what == "runs":
         from harness.runs.listing import listed
 
@@ -127,12 +127,12 @@ def list_(arguments: Namespace) -> int:
 
         group = {"data": "data", "evals": "evals"}.get(arguments.what, arguments.what.removesuffix("s"))
         shown = [(name, option(group, name)) for name in options(group)]
-        say_table((f"{group}=", "what it is", "from"), [(name, found.about, found.source) for name, found in shown])
+        say_table((f"{group}=", "what it is", "from"), [(name, choice.about, choice.source) for name, choice in shown])
     return 0
 
 
 def fetch(arguments: Namespace) -> int:
-    """`bakeoff fetch`: the plays, once."""
+    """`bakeoff fetch`: download the plays."""
     from harness.text.data.shakespeare import fetch_shakespeare
 
     say(f"the plays are in {fetch_shakespeare()}")
@@ -140,20 +140,20 @@ def fetch(arguments: Namespace) -> int:
 
 
 def print_report(*results: Path, out: Path | None = None) -> bool:
-    """Write a report; print its table, and where its pages are. Gives whether every run could be read."""
+    """Write a report; print its table and the paths of its pages. Returns whether every run could be read."""
     from harness.report import write_report
 
-    made = write_report(*results, out=out)
-    say(made.table.to_string(index=False))
-    for page in made.pages:
+    written = write_report(*results, out=out)
+    say(written.table.to_string(index=False))
+    for page in written.pages:
         say(f"report: {page}")
-    return not made.left_out
+    return not written.left_out
 
 
 COMMANDS = (
     Command("report", "tables and plots from finished runs; never trains", _report_arguments, report),
-    Command("mirror", "hand finished runs to wandb, also later", _mirror_arguments, mirror),
-    Command("list", "what can be picked, or what has been run", _list_arguments, list_),
+    Command("mirror", "send finished runs to wandb", _mirror_arguments, mirror),
+    Command("list", "options to pick, or finished and unfinished runs", _list_arguments, list_),
     Command(
         "fetch",
         "download the plays for data=shakespeare into the cache (needs a network, once)",

@@ -34,12 +34,12 @@ _NOT_FINISHED = "not finished"
 
 def _run_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "-m", "--multirun", action="store_true", help="a sweep: one run for every combination of comma lists"
+        "-m", "--multirun", action="store_true", help="make a sweep: one run for every combination of comma lists"
     )
     parser.add_argument(
         "--config-from",
         metavar="RUN",
-        help="take the configuration of an earlier run (its id or folder); results_dir= says where it is looked for",
+        help="repeat the configuration of an earlier run (id or folder); results_dir= names the folder to look in",
     )
     add_plugins(parser)
     add_overrides(parser)
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _saved(arguments: Namespace) -> dict[str, Any]:
-    """The configuration of the run that --config-from names, in the results folder that results_dir= says."""
+    """The configuration of the run that --config-from names, looked up in the folder of results_dir=."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.lookup import find_run
@@ -72,8 +72,8 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
     others = [override for override in arguments.overrides if not override.startswith("results_dir=")]
     if others or arguments.multirun:
         raise UserError(
-            f"--config-from {arguments.config_from} takes the whole configuration of that run, so it allows neither "
-            f"-m nor overrides but results_dir= (got {' '.join(others) or '-m'}). Leave them out."
+            f"--config-from {arguments.config_from} repeats the whole configuration of that run, so -m and overrides "
+            f"are not allowed, except results_dir= (got {' '.join(others) or '-m'}). Leave them out."
         )
     results_dir = config.compose(arguments.overrides)["results_dir"]
     run = find_run(arguments.config_from, Path(results_dir).expanduser())
@@ -83,7 +83,7 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
 
 
 def compare(arguments: Namespace) -> int:
-    """`bakeoff compare`: the sweep of an experiment, then the report over it."""
+    """`bakeoff compare`: the sweep of an experiment, then its report."""
     from harness.config.overrides import refuse_repeated
     from harness.runs.sweep import sweep
     from harness.runs.tracking import Mirror
@@ -98,7 +98,7 @@ def compare(arguments: Namespace) -> int:
 
 
 def _report_on(settings: RunSettings, mirror: Mirror) -> None:
-    """Write the report over the experiment that these settings belong to, and mirror it where it has changed."""
+    """Write the report of these settings' experiment, and mirror it if it changed."""
     from harness.cli.results import print_report
     from harness.common.results_folder import ResultsFolder, report_of
     from harness.report import PAGE_FILE
@@ -125,23 +125,24 @@ def rescore(arguments: Namespace) -> int:
 
 def _run_one(composed: dict[str, Any]) -> int:
     from harness.runs.settings import typed
-
-    settings = typed(composed)  # before more is imported: a wrong value is told of at once
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
     with Mirror() as mirror:
-        return _outcome(_do(settings, Prepared(), mirror))
+        return _outcome(_do(typed(composed), Prepared(), mirror))
 
 
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
-    from harness.runs.run import plan, run
+    from harness.runs.plan import plan
 
-    return run(plan(settings, prepared), mirror)
+    planned = plan(settings, prepared)  # before more is imported: what can't be run is told of at once
+    from harness.runs.run import run
+
+    return run(planned, mirror)
 
 
 def _outcome(record: RunRecord) -> int:
-    """Say what a run found; the exit status."""
+    """Print a run's notes, status and main results; returns the exit status."""
     _print_notes([record])
     say(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
@@ -149,7 +150,7 @@ def _outcome(record: RunRecord) -> int:
 
 
 def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
-    """Do the runs of a sweep; the exit status. files: plugin files that the user named beside the overrides."""
+    """Do the runs of a sweep; returns the exit status. files: plugin files from the command line."""
     from harness.runs.folders import now
     from harness.training.workshop import Prepared
 
@@ -157,7 +158,7 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     records: list[RunRecord | None] = []
     was_refused = False
     if sweep.runs_here:
-        seconds: list[float] = []  # of the runs that were not done before
+        seconds: list[float] = []  # of runs that weren't finished before
         try:
             for job in sweep.jobs:
                 log.info("%s", _progress(len(records), len(sweep.jobs), seconds))
@@ -165,22 +166,22 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
                 try:
                     with _said_of(job.overrides):
                         records.append(record := _do(job.settings, prepared, mirror))
-                except UserError as error:  # what is wrong with one run is not wrong with the others
+                except UserError as error:  # the other runs may still be possible
                     warn(f"bakeoff: {error}")
                     records.append(None)
                     was_refused = True
                     continue
                 if record.finished_at >= began_at:
                     seconds.append(time.monotonic() - began)
-        finally:  # also where somebody stops it
+        finally:  # also after Ctrl-C
             _summarize(records, len(sweep.jobs))
     else:
         from harness.runs.sweep import launch
 
         launch(sweep.overrides, functools.partial(_run_job, tuple(files)))
-        # the jobs may have run in other processes, on other machines even: what became of them is in their folders
+        # the jobs may have run in other processes or on other machines, so their records are read from disk
         records = [_recorded(job.settings, prepared) for job in sweep.jobs]
-        if sweep.sweeper != "basic":  # which of the jobs it ran is its own choice
+        if sweep.sweeper != "basic":  # it chooses itself which jobs it runs
             records = [record for record in records if record is not None]
         _summarize(records, len(records))
     if was_refused:
@@ -189,13 +190,13 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
 
 
 def _progress(num_done: int, num_runs: int, seconds: Sequence[float]) -> str:
-    """As 'run 5 of 8, about 3 min left'. seconds: how long runs took so far."""
+    """As 'run 5 of 8, about 3 min left'. seconds: the durations of runs so far."""
     left = f", about {duration(sum(seconds) / len(seconds) * (num_runs - num_done))} left" if seconds else ""
     return f"run {num_done + 1} of {num_runs}{left}"
 
 
 def _print_notes(records: Sequence[RunRecord]) -> None:
-    """Print each note once, and which run it is on, or how many."""
+    """Print each note once, with its run, or the number of runs that have it."""
     runs_of: dict[str, list[str]] = {}
     for record in records:
         for note in record.notes:
@@ -205,7 +206,7 @@ def _print_notes(records: Sequence[RunRecord]) -> None:
 
 
 def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
-    """Print a row a run, and how many of them ended how. None: a run that isn't finished."""
+    """Print one row for each run, and the number of runs by status. None: a run that isn't finished."""
     finished = [record for record in records if record is not None]
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
@@ -226,26 +227,26 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
         say_table(("run", "status", *names.values()), rows, right=list(names.values()))
     counts = Counter(record.status for record in finished)
     counts[_NOT_FINISHED] = num_runs - len(finished)
-    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    say(f"{num_runs} {'run' if num_runs == 1 else 'runs'}: {told}")
+    texts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    say(f"{num_runs} {'run' if num_runs == 1 else 'runs'}: {texts}")
 
 
 def _run_job(files: Sequence[str], overrides: list[str]) -> None:
-    """One run of a sweep, in whatever process a launcher has for it."""
+    """Do one run of a sweep, in a process of the launcher."""
     from harness.config import plugins
     from harness.config.compose import compose
     from harness.runs.settings import typed
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
-    plugins.load(files)  # the process may not have met them yet
+    plugins.load(files)  # a new process hasn't loaded them yet
     with _said_of(overrides), Mirror() as mirror:
         _do(typed(compose(overrides)), Prepared(), mirror)
 
 
 @contextmanager
 def _said_of(overrides: Sequence[str]) -> Iterator[None]:
-    """A UserError in this block says which run of the sweep it is about."""
+    """Add the run's overrides to the message of a UserError in this block."""
     try:
         yield
     except UserError as error:
@@ -255,10 +256,10 @@ def _said_of(overrides: Sequence[str]) -> Iterator[None]:
 def _recorded(settings: RunSettings, prepared: Prepared) -> RunRecord | None:
     """The record of a run that another process did; None where it isn't finished."""
     from harness.common.results_folder import is_finished
+    from harness.runs.plan import plan
     from harness.runs.record import RunRecord
-    from harness.runs.run import plan
 
-    # the device has no part in which run it is, and may be there on other machines only
+    # the run's id doesn't depend on the device, which may exist only on another machine
     folder = plan(dataclasses.replace(settings, device="cpu"), prepared).folder
     return RunRecord.read(folder) if is_finished(folder) else None
 
@@ -276,8 +277,13 @@ def _print_headlines(metrics: Sequence[Metric]) -> None:
 
 
 COMMANDS = (
-    Command("compare", "every family on the same data and budget, all evals, then the report", add_overrides, compare),
-    Command("run", "one run, or with -m a sweep over comma lists", _run_arguments, run),
+    Command(
+        "compare",
+        "run every family on the same data and budget with all evals, then write the report",
+        add_overrides,
+        compare,
+    ),
+    Command("run", "make one run, or with -m a sweep over comma lists", _run_arguments, run),
     Command(
         "rescore", "score a run's stored answers again, without the model, after a scorer changed", add_run, rescore
     ),

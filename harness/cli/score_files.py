@@ -1,4 +1,4 @@
-"""How likely a fitted model finds the user's own texts: what `bakeoff score` shows."""
+"""The likelihood of the user's own texts under a fitted model, for `bakeoff score`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from harness.text.utf8 import encode_utf8
 from harness.training.fits import Fit
 
 
-def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict[str, Any]:
-    """Totals of each file, scored whole as one document, and of all together; plain values.
+def score_texts(fit: Fit, texts: Sequence[tuple[str, str]], per_token: bool = False) -> dict[str, Any]:
+    """The totals of each text, scored as one document, and of all texts; plain values.
+
+    texts: each with the name of its file.
 
     {'files': [{file, num_bytes, num_chars, num_tokens, nats, bits_per_byte, byte_perplexity, token_perplexity}],
-    'total': the same}; with per_token each file has 'tokens': [{text, logprob}]. An empty text has no bits per byte:
-    None; so are all numbers of nats where the model gives a text no probability, and the logprob of such a token.
+    'total': the same}. With per_token each file also has 'tokens': [{text, logprob}]. None where a number doesn't
+    exist: bits per byte of an empty text, nats of a text with probability 0, the logprob of a token with probability 0.
     UserError where the model gives no probabilities at all.
     """
     if fit.model.why_no_distribution is not None:
-        raise UserError(
-            f"this run can't score text: its {fit.model.why_no_distribution}. Score with a run of another model."
-        )
-    texts = [read_text(name) for name in files]
-    encoded = [encode_whole(fit.tokenizer, text) for text in texts]
+        raise UserError(f"this run can't score text: its {fit.model.why_no_distribution}. Use a run of another model.")
+    encoded = [encode_whole(fit.tokenizer, text) for _, text in texts]
     scored = document_logprobs(fit.model, encoded)
     rows = []
-    for name, text, tokens, logprobs in zip(files, texts, encoded, scored, strict=True):
+    for (name, text), tokens, logprobs in zip(texts, encoded, scored, strict=True):
         scores = row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
         if per_token:
             scores["tokens"] = [
@@ -41,10 +40,14 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
             ]
         rows.append(scores)
     num_bytes, num_chars, num_tokens = (
-        sum(one[name] for one in rows) for name in ("num_bytes", "num_chars", "num_tokens")
+        sum(scores[name] for scores in rows) for name in ("num_bytes", "num_chars", "num_tokens")
     )
     total = row(
-        "total", num_bytes, num_chars, num_tokens, sum(math.inf if one["nats"] is None else one["nats"] for one in rows)
+        "total",
+        num_bytes,
+        num_chars,
+        num_tokens,
+        sum(math.inf if scores["nats"] is None else scores["nats"] for scores in rows),
     )
     return {"files": rows, "total": total}
 
@@ -54,7 +57,7 @@ def _finite(value: float) -> float | None:
 
 
 def row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: float) -> dict[str, Any]:
-    """What is told of one text; what isn't finite is None."""
+    """The scores of one text; numbers that aren't finite are None."""
     return {
         "file": name,
         "num_bytes": num_bytes,
@@ -83,6 +86,11 @@ def _power(total_nats: float, count: int) -> float | None:
         return _finite(math.exp(total_nats / count)) if count else None
     except OverflowError:
         return None
+
+
+def read_files(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each file's name and text, as `read_text` reads it."""
+    return [(name, read_text(name)) for name in names]
 
 
 def read_text(name: str) -> str:

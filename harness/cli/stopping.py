@@ -1,9 +1,8 @@
 """Ctrl-C and SIGTERM end the program within two seconds, with status 130 and 143, whatever it is doing.
 
-The first signal raises an exception, so that the program ends in good order. That may not be enough: compiled code sees
-no exception until it returns, and some libraries swallow it or make another one of it. So a thread of ours waits a
-moment, and then ends the process. Nothing finished is lost by that: files are written whole or not at all, and the
-mirror into wandb ends with its input.
+The first signal raises an exception, so that the program can clean up. That may not be enough: compiled code sees no
+exception until it returns, and some libraries catch or replace it. So a thread waits one second, and then ends the
+process. Nothing finished is lost: files are written whole or not at all, and the wandb process ends with its input.
 """
 
 from __future__ import annotations
@@ -20,29 +19,28 @@ from types import FrameType
 from typing import NoReturn
 
 _SECONDS_TO_END = 1.0
-_SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
+_SHOW_CURSOR = "\x1b[?25h"  # progress bars hide the cursor
 
 
 class Terminated(BaseException):
-    """SIGTERM."""
+    """Raised by SIGTERM."""
 
 
-_SAID = {
-    signal.SIGINT: "interrupted. Nothing finished is lost; the same command goes on from here.",
-    signal.SIGTERM: "terminated. Nothing finished is lost; the same command goes on from here.",
+_MESSAGES = {
+    signal.SIGINT: "interrupted. Nothing finished is lost; run the same command to continue.",
+    signal.SIGTERM: "terminated. Nothing finished is lost; run the same command to continue.",
 }
 
 
 def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
-    """What `do` returns; a signal that comes before that ends the process. Only for the main thread of a process of
-    ours.
+    """Call `do` and return its status. A signal before it returns ends the process. Call it only in the main thread.
 
-    handles_interrupts: whether `do` knows what to do on Ctrl-C, and may go on after it.
+    handles_interrupts: whether `do` handles Ctrl-C itself, and may continue after it.
     """
     received: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
-        if not received:  # the second one finds the program ending already
+        if not received:  # after the first signal the program is already ending
             received.append(number)
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
@@ -55,7 +53,7 @@ def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
         status = do()
     except KeyboardInterrupt:
         received.append(signal.SIGINT)
-    except BaseException:  # whatever a library made of it
+    except BaseException:  # a library may have replaced the exception
         if not received:
             raise
     if not received:
@@ -66,7 +64,7 @@ def ending_on_signals(do: Callable[[], int], handles_interrupts: bool) -> int:
 
 
 def _watch(numbers: list[signal.Signals]) -> None:
-    """Start a thread that ends the process a while after one of these signals has come."""
+    """Start a thread that ends the process shortly after one of these signals."""
     arriving, written_by_python = socket.socketpair()
     written_by_python.setblocking(False)
     signal.set_wakeup_fd(written_by_python.detach(), warn_on_full_buffer=False)
@@ -81,18 +79,18 @@ def _watch(numbers: list[signal.Signals]) -> None:
 
 
 def _end(number: int) -> NoReturn:
-    """Tell the user, past whatever holds sys.stderr, and end the process: taking the interpreter down may last seconds,
-    and waits for threads."""
+    """Tell the user, even if sys.stderr was replaced, and end the process at once. A normal exit could take seconds and
+    waits for threads."""
     shown = _SHOW_CURSOR if os.isatty(2) else ""
     with contextlib.suppress(OSError):
-        os.write(2, f"{shown}\nbakeoff: {_SAID[signal.Signals(number)]}\n".encode())
+        os.write(2, f"{shown}\nbakeoff: {_MESSAGES[signal.Signals(number)]}\n".encode())
     os._exit(128 + number)
 
 
 def open_closed_streams() -> None:
-    """Give standard streams that were closed when the process began an end that takes everything and gives nothing.
+    """Connect standard streams that were closed when the process began to /dev/null.
 
-    Without it the next file that is opened would stand for them, and take in what libraries say.
+    Otherwise the next opened file would get their number, and libraries would print into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:

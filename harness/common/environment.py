@@ -1,5 +1,4 @@
-"""The machine and the code that a run ran on: versions, git, device, memory; and whether another package shadows
-ours."""
+"""The machine and the code of a run: versions, git, memory; and a check that no other package hides ours."""
 
 from __future__ import annotations
 
@@ -33,14 +32,14 @@ _RECORDED = (
 
 
 def check_packages() -> None:
-    """UserError where another package named like one of ours would be imported in its place."""
+    """UserError where Python would import another package in place of one of ours with the same name."""
     for name in ("models", "evals"):
         spec = importlib.util.find_spec(name)
         folder = Path(spec.origin).resolve().parent if spec and spec.origin else None
         if folder is None and spec and spec.submodule_search_locations:
             folder = Path(next(iter(spec.submodule_search_locations))).resolve()
         if folder != _ROOT / name:
-            where = f"the one in {folder} comes first" if folder else "it is missing"
+            where = f"another one in {folder} comes first" if folder else "it is missing"
             raise UserError(
                 f"bakeoff needs its own package '{name}' from {_ROOT / name}, but {where} on Python's path. "
                 "Rename or move the other one, take its folder out of PYTHONPATH, or install bakeoff "
@@ -60,7 +59,7 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any]:
-    """The checkout that bakeoff runs from: {'commit', 'dirty'}, both None outside one."""
+    """The git checkout that bakeoff runs from: {'commit', 'dirty'}; both None outside a checkout."""
 
     def git(*words: str) -> str | None:
         try:
@@ -79,7 +78,7 @@ def git_state() -> dict[str, Any]:
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory, or the part of it that this process' group may use (Linux); None where that isn't known."""
+    """The memory of the machine, or the limit of this process's control group (Linux); None where it isn't known."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):

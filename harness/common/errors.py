@@ -1,4 +1,4 @@
-"""Errors that a user can cause, kept apart from our own bugs.
+"""Errors that a user can cause, separate from our own bugs.
 
 A `UserError` is shown as one message without a traceback and ends the command with status 2. Our own bugs stay ordinary
 exceptions and `assert`s.
@@ -12,26 +12,26 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """What was asked, what was got, what is allowed, and what to do next, in one message for the user."""
+    """A mistake by the user. The message says what was asked, what was found, what is allowed, and what to do next."""
 
 
 class PluginError(UserError):
-    """A plugin's code fails before it can be used. The message names the plugin; `details` is the traceback."""
+    """A plugin's code that fails before it can be used. The message names the plugin; `details` is the traceback."""
 
     def __init__(self, what: str, error: BaseException) -> None:
-        """what: as "my_eval.py can't be imported"."""
-        super().__init__(f"{what}: {told(error)}. Mend it and run the same command again.")
+        """what: the first words of the message, as "my_eval.py can't be imported"."""
+        super().__init__(f"{what}: {one_line(error)}. Correct it and run the same command again.")
         self.details = "".join(traceback.format_exception(error))
 
 
-def told(error: BaseException) -> str:
-    """An exception in one line: its class and its message."""
+def one_line(error: BaseException) -> str:
+    """An exception on one line: its class and its message."""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def closest(wrong: str, allowed: Iterable[str]) -> str:
-    """' Did you mean X?' where one of the allowed words is close to the wrong one, whatever its case, else ''."""
+    """' Did you mean X?' where an allowed word is close to the wrong one (case doesn't count), else ''."""
     spelled = {word.lower(): word for word in allowed}
     near = difflib.get_close_matches(wrong.lower(), list(spelled), n=1)
     return f" Did you mean {spelled[near[0]]!r}?" if near else ""

@@ -1,7 +1,7 @@
-r"""Texts that a user types, in which \n is a line break.
+r"""Texts that a user types, in which \n means a line break.
 
-A shell and Hydra hand `separator="\n\n"` on as backslashes and letters, where a YAML file has line breaks. So options
-that take text are declared as `EscapedText`: built from a configuration, both mean line breaks.
+A shell and Hydra pass `separator="\n\n"` as backslashes and letters, but in a YAML file it is line breaks. So options
+that take text have the type `EscapedText`: in a configuration both mean line breaks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The public names of a package, each imported from its module when it is first used.
 
-So a report need not load torch because some other name of the package needs it.
+For example, a report doesn't load torch only because another name of the package needs it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""The one door through which files are written: whole or not at all, and on disk before anything relies on them.
+"""All files are written through this module: completely or not at all, and safely on disk before other code relies on
+them.
 
-Content goes to a temporary file in the same folder and is flushed to disk; then the file is renamed and the folder
-flushed. So a reader sees the old file or the new one, never half of one, also after a loss of power. What says that
-something is finished is written last.
+Content is written to a temporary file in the same folder and flushed to disk. Then the file is renamed and the folder
+is flushed. So a reader sees the old file or the new one, never half a file, even after a power failure. Files that mark
+something as finished are written last.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -23,7 +25,7 @@ _SUFFIX = ".tmp"
 def write_json(path: Path, content: Any) -> None:
     """Write JSON. Refuses NaN and infinities."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # What is no UTF-8 (the bytes of a file's name) becomes JSON's own escape for it.
+    # Characters that aren't valid UTF-8 (from a file's name) become JSON escapes.
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
@@ -35,10 +37,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write to, which takes its place at `path` when the block ends without an error, and else
-    vanishes.
+    """A binary file to write to. It is renamed to `path` when the block ends without an error; otherwise it is deleted.
 
-    Raises OSError where the folder can't be written.
+    OSError where the folder can't be written to.
     """
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{secrets.token_hex(8)}{_SUFFIX}")
@@ -55,30 +56,40 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Flush a file that other code wrote in the same file system, and rename it."""
+    """Flush a file that other code wrote on the same file system, and rename it."""
     _flush(source)
     os.replace(source, target)
     _flush(target.parent)
 
 
 def append_bytes(path: Path, content: bytes) -> None:
-    """Add to the end of a file, in one write: two processes may append at once, and one that dies leaves its last
-    piece cut short at worst."""
+    """Append to a file in one write. Two processes may append at once; a process that dies can leave at worst an
+    incomplete last piece."""
     make_folder(path.parent)
     with path.open("ab") as file:
         file.write(content)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they aren't there, and flush the ones that they are listed in."""
+    """Make a folder and its missing parents, and flush the folders that list them."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         _flush(path.parent)
 
 
+def probe_folder(folder: Path) -> None:
+    """Raise the OSError that making a folder would. Nothing is left of the attempt."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    if missing:
+        missing[-1].mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # another process may have put something there, or removed it
+            missing[-1].rmdir()
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files of processes that died. Only for who holds the folder: nobody else may be writing."""
+    """Delete the temporary files of processes that died. The caller must hold the folder: nobody else may be
+    writing."""
     for path in folder.glob(f".*{_SUFFIX}"):
         path.unlink(missing_ok=True)
 
@@ -89,7 +100,7 @@ def _flush(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems flush no folders
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems can't flush folders
             raise
     finally:
         os.close(descriptor)

@@ -1,6 +1,6 @@
 """A library that is imported when it is first used.
 
-So settings can be checked without torch, although their module computes with it.
+So settings can be checked without loading torch, although their module uses it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 
 class LazyModule(ModuleType):
-    """Stands for the module of that name, and imports it for the first attribute that is read. An attribute that was
-    read once costs no more than the module's own, and stays what it was."""
+    """Stands for the module of that name, and imports it when an attribute is first read. Attributes are stored after
+    the first read, so later reads are fast."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(importlib.import_module(self.__name__), name)

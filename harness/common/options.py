@@ -1,10 +1,10 @@
-"""What the options of evals, trainings and the like have in common."""
+"""Checks shared by the options of evals, training and others."""
 
 from __future__ import annotations
 
 
 def check_least(options: object, **least: float) -> None:
-    """ValueError unless each option that is named is its least allowed value or more: `check_least(self, seed=0)`."""
+    """ValueError where a named option is below its least allowed value: `check_least(self, seed=0)`."""
     for name, number in least.items():
         value = getattr(options, name)
         if value < number:

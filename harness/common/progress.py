@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, elsewhere a plain line every few seconds."""
+"""Shows the progress of long work: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """A piece of work of `total` units. A context manager; progress goes to standard error."""
+    """Work of `total` units, as a context manager. Progress goes to standard error."""
 
     def __init__(self, title: str, total: float, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
@@ -50,11 +50,11 @@ class Progress:
             self._bar.stop()
 
     def advance(self, units: float, status: str = "") -> None:
-        """This many more units are done."""
+        """Add finished units."""
         self.advance_to(self.done + units, status)
 
     def advance_to(self, done: float, status: str = "") -> None:
-        """This many units are done in all."""
+        """Set the number of finished units."""
         self.done = done
         if self._bar is not None:
             self._bar.update(self._task, completed=done, status=visible(status))

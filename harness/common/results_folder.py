@@ -1,14 +1,14 @@
 """The files and folders of a results folder.
 
-    <experiment>/<run_id>/      a run: the files named below
+    <experiment>/<run_id>/      a run: the files listed below
     <experiment>/report/        the report over an experiment's runs
-    fits/<fit_id>/              a fit, shared by all runs that ask it
-    answers/<fit_id>/           what a fit answered
+    fits/<fit_id>/              a fit, shared by all runs that use it
+    answers/<fit_id>/           the stored answers of a fit
     scores/<score_id>.parquet   an eval's scored rows
     wandb/                      the mirror's files
 
-A folder that holds run.json is a finished run; one that holds only config.yaml is a run that has begun. Needs the
-standard library alone.
+A folder with run.json is a finished run; a folder with only config.yaml is a run that has begun. Needs only the
+standard library.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MODEL_FILE = "model.json"
 
 _FITS, _ANSWERS, _SCORES, _WANDB, _REPORT = "fits", "answers", "scores", "wandb", "report"
 RESERVED = (_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT, "reference")
-"""Folders that are neither an experiment nor a run; 'reference' holds comparisons that are kept."""
+"""Names that no experiment or run may have; 'reference' holds stored comparisons."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """A results folder; it need not exist yet."""
+    """A results folder; it may not exist yet."""
 
     path: Path
 
@@ -55,7 +55,7 @@ class ResultsFolder:
         return self.path / _FITS / fit_id
 
     def answers(self, fit_id: str) -> Path:
-        """The folder of what a fit answered."""
+        """The folder of a fit's stored answers."""
         return self.path / _ANSWERS / fit_id
 
     def scores(self, score_id: str) -> Path:
@@ -73,12 +73,12 @@ class ResultsFolder:
 
 
 def report_of(folder: Path) -> Path:
-    """Where the report over a results folder, an experiment's folder or a run's folder goes."""
+    """The report's folder for a results folder, an experiment's folder or a run's folder."""
     return folder / _REPORT
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in a results folder that may be experiments, or those in an experiment's that may be runs."""
+    """The folders of a results folder that may be experiments, or of an experiment that may be runs."""
     return sorted(
         path for path in folder.iterdir() if path.is_dir() and path.name not in RESERVED and path.name[0] != "."
     )

@@ -1,4 +1,4 @@
-"""Seeds made of names: a random draw depends only on what it is for."""
+"""Seeds made from names: a random draw depends only on its purpose."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def seed_of(*parts: object) -> int:
-    """A 64-bit seed from what names a random sequence (a run's seed, a sample's id); the same in every process."""
+    """A 64-bit seed from the names of a random sequence (a run's seed, a sample's id); the same in every process."""
     text = "\x1f".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little")

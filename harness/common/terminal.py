@@ -1,7 +1,7 @@
-"""The one door to a terminal: what is printed can't move it, and nothing in it is read as markup.
+"""All printing goes through this module: printed text can't control the terminal, and is never read as markup.
 
-Names, messages and texts come from models, plugins and files that others wrote. Their control characters, direction
-overrides and invisible characters are spelled out (harness/common/visible.py).
+Names, messages and texts come from models, plugins and other people's files. Control characters, direction overrides
+and invisible characters are spelled out (harness/common/visible.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _AROUND_A_CELL, _NARROWEST = 3, 8  # columns
-_UNLIMITED = 100_000  # columns: a program that reads the table finds each row on one line
+_UNLIMITED = 100_000  # columns: in a pipe, each row of a table is on one line
 
 
 def say(text: str = "", end: str = "\n", flush: bool = False) -> None:
@@ -36,14 +36,14 @@ def warn(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print one line of JSON: the same value, with what could move a terminal as JSON's own escapes."""
+    """Print one line of JSON, with control characters as JSON escapes."""
     text = json.dumps(value, ensure_ascii=False)
     print("".join(json.dumps(char)[1:-1] if unicodedata.category(char)[0] == "C" else char for char in text))
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table. right: the columns whose cells end at the right. On a terminal long cells are continued below, in
-    the first column only where there is no other way."""
+    """Print a table. right: the columns that are aligned right. On a terminal long cells wrap; the first column wraps
+    only where nothing else helps."""
     from rich import box
     from rich.table import Table
 
@@ -58,11 +58,11 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
 
 
 def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """The widths of columns with the widest ones narrowed until all have room; the first, a name, at last."""
+    """The widths of columns, with the widest ones narrowed until all fit. The first column (names) is narrowed last."""
     fitted = list(widths)
     excess = sum(fitted) + _AROUND_A_CELL * len(fitted) - room
     for _ in range(max(0, excess)):
-        others = [place for place in range(1, len(fitted)) if fitted[place] > _NARROWEST]
+        others = [index for index in range(1, len(fitted)) if fitted[index] > _NARROWEST]
         widest = max(others, key=fitted.__getitem__, default=0)
         fitted[widest] = max(1, fitted[widest] - 1)
     return fitted

@@ -1,4 +1,4 @@
-"""Makes text from a model safe to display."""
+"""Makes any text safe to display."""
 
 from __future__ import annotations
 

@@ -60,6 +60,9 @@ class Eval(ABC):
     """The measures that `metrics` summarises."""
     uses_decoding: ClassVar[bool] = True
     """Whether scores depend on the run's decoding strategy; if not, runs over one fit share the scores."""
+    has_wrong_answers: ClassVar[bool] = True
+    """Whether an answer can be wrong, so that `bakeoff check` tries wrong ones; False where what is said isn't judged,
+    as in a conversation."""
     descriptions: ClassVar[Mapping[str, str]] = {}
     """What each metric is, by its name: a sentence for readers of a report."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
@@ -97,9 +100,11 @@ class Eval(ABC):
         """How many of the samples occur in the training text; None where this eval does not look."""
         return None
 
-    def perfect_answer(self, sample: Sample) -> str:
-        """What a model with a perfect score writes after the sample's prompt; `bakeoff check` tries such a model."""
-        return sample.target
+    def perfect_answer(self, sample: Sample, request: Request) -> str | None:
+        """What a model with a perfect score writes when it is asked this about a sample; `bakeoff check` tries such a
+        model. "" where silence is right, None where no right answer is known. By default: the target, where there is
+        one."""
+        return sample.target or None
 
 
 def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, chance: float | None = None) -> Metric:

@@ -1,1 +1,2 @@
-"""`bakeoff check`: what an eval, a model or a decoding strategy must keep to, held against any of them."""
+"""`bakeoff new` and `bakeoff check`: templates for evals, models and decoding strategies, and tests of their
+contracts."""

@@ -1,11 +1,12 @@
-"""Models that play a part: one that knows what to say, and one that says nothing.
+"""A model for checking evals: it writes the texts that it was taught, and else ends the document.
 
-They are asked through the same engine and scorers as any model. An actor is as good as sure of its next token: of a
-text that it was told, the one that comes next; anywhere else, the end of the document.
+It is asked through the same engine and scorers as any model. It is almost certain of its next token: in a text that it
+was taught, the token that comes next; anywhere else, the end of the document.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,14 +16,14 @@ from torch import Tensor
 
 from models.language_model import Cost, LanguageModel, ModelConfig, State
 
-# Of the token that it is sure of, above all others.
-_LOGIT = 20.0
+# Log-probability of the token that it is sure of, above that of any other.
+_ABOVE = 20.0
 _LOST = -1
 
 
 @dataclass(frozen=True)
 class ActorConfig(ModelConfig):
-    """There is nothing to choose."""
+    """No options."""
 
     family: ClassVar[str] = "actor"
 
@@ -31,7 +32,7 @@ class ActorConfig(ModelConfig):
 
 
 class ActorState(State):
-    """Where in the texts that it knows each row stands."""
+    """Each row's position in the texts that the model knows."""
 
     def __init__(self, actor: Actor, nodes: Sequence[int]) -> None:
         self.actor, self.nodes = actor, list(nodes)
@@ -42,13 +43,13 @@ class ActorState(State):
 
 
 class Actor(LanguageModel):
-    """A tree of the texts that it knows; each node is a token, and says which token it goes on with."""
+    """A tree of known texts. Each node is a token, and has the token that comes next."""
 
     def __init__(self, vocab_size: int, start_token: int) -> None:
         self.config = ActorConfig()
         self.vocab_size, self.start_token = vocab_size, start_token
         self.is_shy = False
-        """Whether what it gives is not to be taken for probabilities."""
+        """Whether its scores don't count as probabilities."""
         self._children: list[dict[int, int]] = [{}]
         self._next: list[int | None] = [None]
 
@@ -57,7 +58,7 @@ class Actor(LanguageModel):
         return "it plays a model whose scores are no probabilities" if self.is_shy else None
 
     def learn(self, prompt: Iterable[int], answer: Iterable[int]) -> None:
-        """After this prompt this answer, then the end; what was learnt before goes first."""
+        """Learn to write this answer after this prompt, then to end. Earlier lessons have precedence."""
         node = 0
         for token in prompt:
             node = self._child(node, int(token))
@@ -76,8 +77,8 @@ class Actor(LanguageModel):
     def expected(self, nodes: Sequence[int]) -> Tensor:
         """(N,) nodes to (N, V) log-probabilities."""
         sure = torch.tensor([self._at(node) for node in nodes], dtype=torch.int64)
-        logits = torch.zeros(len(nodes), self.vocab_size).scatter(-1, sure[:, None], _LOGIT)
-        return torch.log_softmax(logits, dim=-1)
+        surest = -math.log1p((self.vocab_size - 1) * math.exp(-_ABOVE))
+        return torch.full((len(nodes), self.vocab_size), surest - _ABOVE).scatter(-1, sure[:, None], surest)
 
     def _at(self, node: int) -> int:
         token = self._next[node] if node != _LOST else None
@@ -105,7 +106,7 @@ class Actor(LanguageModel):
         return Cost(2 * len(self._children), size, 0, 4 * self.vocab_size)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tree: (N, 2), each node's parent and token; and the (N,) tokens that they go on with."""
+        """The tree: (N, 2), each node's parent and token; and (N,), the token that comes next."""
         edges = [(0, 0)] * len(self._children)
         for parent, children in enumerate(self._children):
             for token, child in children.items():

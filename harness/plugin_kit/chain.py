@@ -14,7 +14,7 @@ from models.language_model import Cost, LanguageModel, ModelConfig, State
 
 @dataclass(frozen=True)
 class ChainConfig(ModelConfig):
-    """There is nothing to choose."""
+    """No options."""
 
     family: ClassVar[str] = "chain"
 
@@ -34,7 +34,7 @@ class TableState(State):
 
 
 class TableModel(LanguageModel):
-    """A Markov chain given by its table of logits: row a is what follows token a."""
+    """A Markov chain given by its table of logits: row a is the distribution after token a."""
 
     config = ChainConfig()
 

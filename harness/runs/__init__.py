@@ -1,4 +1,4 @@
-"""Runs, from Python as well: make them, open their fits, read them as data frames."""
+"""Runs from Python: make a run, open its fit, read results as data frames."""
 
 from __future__ import annotations
 

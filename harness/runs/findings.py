@@ -1,6 +1,6 @@
-"""What the evals of a run find, and what goes wrong in them: scored rows, metrics, failures, and the files they go to.
+"""The results of a run's evals: scored rows, metrics and failures, and the files that they are written to.
 
-An eval that fails costs the others nothing. Needs no torch: answers may be scored where no model can be run.
+An eval that fails doesn't stop the others. Needs no torch: answers can be scored where no model can run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass
 class Findings:
-    """What the evals found, and what went wrong in them."""
+    """The results of a run's evals, and their failures."""
 
     metrics: list[Metric] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
@@ -47,35 +47,37 @@ class Findings:
     glossary: dict[str, dict[str, str]] = field(default_factory=dict)
     """By eval, what its metrics are."""
     notes: list[str] = field(default_factory=list)
-    """What a user should know though nothing failed."""
+    """What a user should know although nothing failed."""
 
     @classmethod
     def before(cls, plan: EvalPlan) -> Findings:
-        """Empty findings; evals that can't be imported are noted, and where there are no evals at all."""
+        """Findings before any eval is asked. They note evals that can't be imported, and a plan without evals."""
         findings = cls()
         if not (plan.evals or plan.broken_evals):
-            findings.notes.append("no eval was asked (evals=[]): the run has a fit, and no metrics")
+            findings.notes.append("evals=[] asks no eval: the run has a fit, but no metrics")
         for name, error in plan.broken_evals.items():
             findings._note(f"eval {name}", error)
         return findings
 
-    def ask(self, plan: EvalPlan, scored_of: Callable[[Eval], Scored], but: type[Exception] | tuple[()] = ()) -> None:
-        """Take in every eval of a plan, one after another. scored_of: what an eval finds; `but`, which it may raise,
-        is not survived."""
+    def ask(
+        self, plan: EvalPlan, scored_of: Callable[[Eval], Scored], reraise: type[Exception] | tuple[()] = ()
+    ) -> None:
+        """Add the results of every eval of a plan. scored_of: makes an eval's scored rows. reraise: exceptions that are
+        raised instead of noted."""
         for eval in plan.evals.values():
-            with self.surviving(f"eval {eval.name}", but):
+            with self.surviving(f"eval {eval.name}", reraise):
                 self.add(eval, scored_of(eval))
 
     @contextmanager
-    def surviving(self, where: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
-        """What fails in this block is noted, and costs what comes after it nothing.
+    def surviving(self, where: str, reraise: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """An exception in this block is noted as a failure, and the run goes on.
 
-        A full disk is everybody's trouble and is raised; so is `but`.
+        A disk that is full or can't be written to is raised, because nothing after it could work; so is `reraise`.
         """
         try:
             yield
         except (Exception, SystemExit) as error:
-            if isinstance(error, but) or (isinstance(error, OSError) and error.errno in _DISK):
+            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in _DISK):
                 raise
             self._note(where, error)
 
@@ -85,13 +87,13 @@ class Findings:
         self.failures.append(failure)
 
     def add(self, eval: Eval, scored: Scored) -> None:
-        """Take in what an eval found of its samples, and sum it up."""
+        """Add an eval's scored rows, and its metrics over them."""
         rows = scored.rows
         with noted(f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics, rows)
         if rows.empty:
-            self.notes.append(f"{eval.name} measured nothing, as it has no samples: {eval.why_no_samples}")
+            self.notes.append(f"{eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
         named = {metric.metric for metric in metrics}
         self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}
         self.metrics += metrics
@@ -105,20 +107,20 @@ class Findings:
     @property
     def error(self) -> str | None:
         """What failed, in one line."""
-        return "; ".join(f"{one.where}: {one.error}" for one in self.failures) or None
+        return "; ".join(f"{failure.where}: {failure.error}" for failure in self.failures) or None
 
     def all_notes(self, plan: EvalPlan, fit_facts: Mapping[str, Any]) -> list[str]:
-        """Those on the data and on the fit, then those on the evals."""
+        """Notes on the data and on the fit, then notes on the evals."""
         on_data = [f"data={plan.corpus.name}: {remark}" for remark in plan.corpus.remarks]
         return [*on_data, *fit_facts.get("notes", ()), *self.notes]
 
     def seen_in_training(self) -> int | None:
-        """Test problems that occur in the training text; None where no eval looked."""
+        """The number of test problems that occur in the training text; None where no eval counted them."""
         seen = [scored.seen_in_training for scored in self.scored if scored.seen_in_training is not None]
         return sum(seen) if seen else None
 
     def write(self, folder: Path, run_id: str) -> None:
-        """samples.parquet, and the first few answers of each eval to read."""
+        """Write samples.parquet, and the first few answers of each eval as text files."""
         tables = [scored.rows for scored in self.scored]
         samples = pd.concat(tables, ignore_index=True) if tables else table("", [], [])
         samples.insert(0, "run_id", run_id)
@@ -130,24 +132,24 @@ class Findings:
 def score_and_keep(
     plan: EvalPlan, eval: Eval, material: Material, answer: Callable[[Questions], Iterable[Sequence[Answer]]]
 ) -> Scored:
-    """What an eval finds of its samples, kept for all runs that share it. answer: each sample's answers."""
-    asked = questions(eval, material, plan.seed)
-    found = scored(eval, asked, answer(asked), material)
+    """Score an eval's samples, and store the rows for all runs that share them. answer: gives each sample's answers."""
+    eval_questions = questions(eval, material, plan.seed)
+    result = scored(eval, eval_questions, answer(eval_questions), material)
     path = plan.scores_path(eval)
-    found.write(path)
+    result.write(path)
     write_sealed(path.with_suffix(_SEAL), {"fit": plan.fit_digest}, (path.name,))
-    return found
+    return result
 
 
 def kept_scores(plan: EvalPlan, eval: Eval) -> Scored | None:
-    """What an eval found, as it was kept; None where nothing is kept, or it is damaged or another fit's."""
+    """An eval's stored rows; None where there are none, or they are damaged or belong to another fit."""
     path = plan.scores_path(eval)
     try:
         about = read_sealed(path.with_suffix(_SEAL), f"the scores of {eval.name}")
     except FileNotFoundError:
         return None
     except Damaged as error:
-        log.warning("%s. %s are made again", error.damage, error.part_of)
+        log.warning("%s. %s are computed again", error.damage, error.part_of)
         return None
     return Scored.read(path) if about.get("fit") == plan.fit_digest else None
 
@@ -159,13 +161,13 @@ def _nothing_measured(eval: Eval) -> Metric:
 
 
 def _write_texts(rows: pd.DataFrame, folder: Path) -> None:
-    """Model text may hold anything: what could move a terminal is spelled out."""
-    spoken = rows[rows["answer"] != ""].head(_TEXTS_AN_EVAL)
-    if spoken.empty:
+    """Write the first answers as text. Characters that could control a terminal are spelled out."""
+    answered = rows[rows["answer"] != ""].head(_TEXTS_AN_EVAL)
+    if answered.empty:
         return
     parts = [
         f"--- {row.sample_id} ({row.finish_reason}) ---\n{visible(str(row.prompt))}\n>>> the model goes "
         f"on:\n{visible(str(row.answer))}\n"
-        for row in spoken.itertuples()
+        for row in answered.itertuples()
     ]
-    write_bytes(folder / f"{spoken['eval'].iloc[0]}.txt", "\n".join(parts).encode())
+    write_bytes(folder / f"{answered['eval'].iloc[0]}.txt", "\n".join(parts).encode())

@@ -1,4 +1,4 @@
-"""A run's folder while it is being written: held by one process, with a log in it; the record comes last."""
+"""A run's folder while it is written: one process holds it, log.txt grows in it, and the record is written last."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ log = logging.getLogger("bakeoff")
 
 
 def now() -> str:
-    """This moment as a record has it: ISO 8601, UTC."""
+    """The time now, as records write it: ISO 8601, UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a run's folder; another process that does the same run waits, and then finds it done.
+    """Hold a run's folder. Another process that starts the same run waits, and then finds it finished.
 
-    UserError where no folder can be there: a file is in the way, or the file system takes none, as /proc.
+    UserError where the folder can't be made: a file has its name, or the file system allows no folders, as /proc.
     """
     try:
         make_folder(folder)
@@ -44,7 +44,7 @@ def alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("%s is being done by another process; waiting for it", folder.name)
+        log.info("%s is running in another process; waiting for it to finish", folder.name)
         lock.acquire()
     try:
         remove_leftovers(folder)
@@ -54,7 +54,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class _Visible(logging.Formatter):
-    """Spells out what could move the terminal of a person who looks at the file."""
+    """Spells out characters that could control the terminal of a person who reads the file."""
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
@@ -62,7 +62,7 @@ class _Visible(logging.Formatter):
 
 @contextmanager
 def logged(folder: Path) -> Iterator[None]:
-    """Copy what is logged into the run's log.txt."""
+    """Copy log messages into the run's log.txt."""
     handler = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
     handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
@@ -74,15 +74,15 @@ def logged(folder: Path) -> Iterator[None]:
 
 
 def write_config(plan: EvalPlan) -> None:
-    """Write config.yaml, from which the run can be made again."""
+    """Write config.yaml: the run can be repeated from it."""
     text = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
     write_bytes(plan.folder / CONFIG_FILE, text.encode())
 
 
 def finish(plan: EvalPlan, record: RunRecord, mirror: Mirror) -> RunRecord:
-    """Write the record of a run, then mirror the run; the record with the mirror's answer takes the first one's place.
+    """Write a run's record, mirror the run, then write the record again with the mirror's answer.
 
-    The run is finished before the mirror hears of it. A failed run isn't mirrored.
+    The run is finished before it is mirrored. A failed run isn't mirrored.
     """
     record = dataclasses.replace(record, wandb={"mode": plan.tracking.mode, "run_id": None, "url": None})
     record.write(plan.folder)
@@ -92,7 +92,7 @@ def finish(plan: EvalPlan, record: RunRecord, mirror: Mirror) -> RunRecord:
 
 
 def mirrored(record: RunRecord, folder: Path, tracking: Tracking, mirror: Mirror) -> RunRecord:
-    """Mirror a finished run; its record with the mirror's answer, as it is written now. folder: the run's."""
+    """Mirror a finished run, and write its record again with the mirror's answer. folder: the run's."""
     answer = mirror.run(record, folder, tracking, ResultsFolder.around(folder))
     record = dataclasses.replace(record, wandb={"mode": tracking.mode, "run_id": None, "url": None} | answer)
     record.write(folder)

@@ -1,4 +1,4 @@
-"""The finished runs below a results folder as tidy data frames, for a notebook: settings and measures are columns.
+"""The finished runs of a results folder as tidy data frames, for notebooks: settings and measures are columns.
 
 Needs no torch.
 """
@@ -20,9 +20,9 @@ _SETTINGS = ("model", "tokenizer", "data", "training", "budget", "decoding", "ev
 
 
 def runs_frame(results: str | Path = "results") -> pd.DataFrame:
-    """One row a run: its ids, status and seed; every setting under its dotted name, as 'training.batch_tokens'; what it
-    spent and costs, as 'spent.seconds'; and each measure over all samples, as 'perplexity.bits_per_byte', with the ends
-    of its interval beside it ('perplexity.bits_per_byte.ci_low').
+    """One row for each run. Columns: ids, status and seed; each setting under its dotted name, as
+    'training.batch_tokens'; what the fit spent and costs, as 'spent.seconds'; each measure over all samples, as
+    'perplexity.bits_per_byte', and the ends of its interval ('perplexity.bits_per_byte.ci_low').
     """
     rows = []
     for _, record in _finished(results):
@@ -31,14 +31,14 @@ def runs_frame(results: str | Path = "results") -> pd.DataFrame:
 
 
 def metrics_frame(results: str | Path = "results") -> pd.DataFrame:
-    """One row a run, measure and slice: value, unit, n, interval and reason."""
+    """One row for each run, measure and slice: value, unit, n, interval and reason."""
     rows = [{**_about(record), **vars(metric)} for _, record in _finished(results) for metric in record.metrics]
     return pd.DataFrame(rows)
 
 
 def samples_frame(results: str | Path = "results") -> pd.DataFrame:
-    """One row a run and sample: what was asked and answered, each measure as a column of the eval's name and its own
-    ('arithmetic.exact_match'), each slice as one ('slice.digits')."""
+    """One row for each run and sample. Columns: prompt and answer; each measure, as 'arithmetic.exact_match'; each
+    slice, as 'slice.digits'."""
     frames = []
     for folder, record in _finished(results):
         if not (folder / SAMPLES_FILE).is_file():
@@ -56,7 +56,8 @@ def samples_frame(results: str | Path = "results") -> pd.DataFrame:
 
 
 def curves_frame(results: str | Path = "results") -> pd.DataFrame:
-    """One row a run and logged step of its fit: step, tokens, flops, seconds, losses, validation, learning rate."""
+    """One row for each run and logged step of its fit: step, tokens, flops, seconds, losses, validation, learning
+    rate."""
     frames = [
         _with_run(record, pd.read_parquet(folder / CURVE_FILE))
         for folder, record in _finished(results)
@@ -106,6 +107,6 @@ def _measures(record: RunRecord) -> dict[str, float | None]:
 
 
 def _with_run(record: RunRecord, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the run that they are of in front."""
+    """The rows, with columns in front that name their run."""
     about: dict[str, Any] = {"run_id": record.run_id, "family": record.family, "seed": record.seed}
     return rows.assign(**about)[[*about, *(name for name in rows.columns if name not in about)]]

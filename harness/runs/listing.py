@@ -1,4 +1,4 @@
-"""All runs of a results folder in short: what they are, how they differ, what they found. Needs no torch."""
+"""A short list of all runs in a results folder: what they are, how they differ, and their results. Needs no torch."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class ListedRun:
 
     folder: Path
     status: str
-    """As in the record; 'unfinished' without one, 'damaged' where it can't be read."""
+    """The record's status; 'unfinished' without a record, 'damaged' where the record can't be read."""
     record: RunRecord | None
     differs: tuple[str, ...]
     """The settings in which runs of its family and decoding strategy differ, as 'order=3'."""
     changed_at: float
-    """When it finished, else when its last file was written, in seconds since 1970."""
+    """When the run finished, else when its last file was written, in seconds since 1970."""
 
     @property
     def headline(self) -> str:
-        """What it is judged by, as '2.066 bits/byte'; '' where nothing was measured."""
+        """The run's main result, as '2.066 bits/byte'; '' where nothing was measured."""
         for metric in self.record.headlines() if self.record else ():
             if metric.value is not None:
                 return f"{metric.value:.4g} {metric.metric if metric.unit == 'share' else metric.unit}"
@@ -36,7 +36,7 @@ class ListedRun:
 
 
 def listed(results: Path) -> list[ListedRun]:
-    """Every run, the newest first. UserError where there is no such folder."""
+    """All runs, newest first. UserError where there is no such folder."""
     if not results.is_dir():
         raise UserError(
             f"there is no folder {results.resolve()}. Make a run with `bakeoff run`, or name the folder that "
@@ -65,7 +65,7 @@ def listed(results: Path) -> list[ListedRun]:
 
 def _changed_at(folder: Path, record: RunRecord | None) -> float:
     if record is not None:
-        with contextlib.suppress(ValueError):  # a time of no known form
+        with contextlib.suppress(ValueError):  # the time isn't ISO 8601
             return datetime.datetime.fromisoformat(record.finished_at).timestamp()
     files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
     return max((path.stat().st_mtime for path in files), default=folder.stat().st_mtime)

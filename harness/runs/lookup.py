@@ -1,4 +1,4 @@
-"""Finding runs, and the fits that they scored, on disk. Needs no torch."""
+"""Finds runs on disk, and the fits that they used. Needs no torch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ LATEST, BEST = "@latest", "@best"
 
 
 def find_run(name: str, results: Path) -> Path:
-    """The folder of a run. name: its path, its id, or the beginning of its id; '@latest', the run that finished last;
-    '@best', the one with the fewest bits per byte. All but the path also within one experiment, as EXPERIMENT/ID.
+    """The folder of a run. name: its path, its id, or the beginning of its id; '@latest' for the run that finished
+    last; '@best' for the run with the fewest bits per byte. EXPERIMENT/ID or EXPERIMENT/@latest looks in one
+    experiment.
 
     UserError where there is no such run, or more than one.
     """
@@ -35,10 +36,10 @@ def find_run(name: str, results: Path) -> Path:
         return matching[0]
     if matching:
         several = len({folder.parent for folder in matching}) > 1
-        too = f", the experiment too ({matching[0].parent.name}/{run_id})" if several else ""
+        with_experiment = f", the experiment too ({matching[0].parent.name}/{run_id})" if several else ""
         raise UserError(
-            f"{name!r} fits {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more of the id"
-            f"{too}, or the folder. `bakeoff list runs` shows how they differ."
+            f"{name!r} matches {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more of the "
+            f"id{with_experiment}, or the folder. `bakeoff list runs` shows how they differ."
         )
     if not folders:
         raise UserError(
@@ -54,10 +55,10 @@ def find_run(name: str, results: Path) -> Path:
 
 
 def _chosen(folders: Sequence[Path], choice: str) -> Path:
-    """The latest or the best of these runs."""
+    """The latest or the best of some runs."""
     finished: list[tuple[RunRecord, Path]] = []
     for folder in filter(is_finished, folders):
-        with contextlib.suppress(UserError):  # one that is damaged is none of them
+        with contextlib.suppress(UserError):  # damaged runs are left out
             finished.append((RunRecord.read(folder), folder))
     finished.sort(key=lambda run: (run[0].finished_at, (run[1] / RUN_FILE).stat().st_mtime_ns))
     if not finished:
@@ -66,26 +67,29 @@ def _chosen(folders: Sequence[Path], choice: str) -> Path:
         return finished[-1][1]
     measured = [
         (metric.value, record, folder)
-        for record, folder in reversed(finished)  # of equal ones the latest
+        for record, folder in reversed(finished)  # of equals, the latest
         for metric in record.headlines()
         if metric.metric == LADDER_METRIC and metric.value is not None
     ]
     texts = {record.data.get("fingerprint") for _, record, _ in measured}
     if not measured:
-        raise UserError(f"{choice} takes the run with the fewest bits per byte, and none of these runs measured them.")
+        raise UserError(
+            f"{choice} picks the run with the fewest bits per byte, but no run measured them. Name a run, or ask "
+            "perplexity (evals=[perplexity])."
+        )
     if len(texts) > 1:
         raise UserError(
-            f"{choice} takes the run with the fewest bits per byte of one text, but these runs have measured them on "
-            f"{len(texts)} texts. Name an experiment, as families/{choice}, or a run."
+            f"{choice} picks the run with the fewest bits per byte, but these runs measured them on {len(texts)} "
+            f"different texts. Name an experiment, as families/{choice}, or a run."
         )
     return min(measured, key=lambda run: run[0])[2]
 
 
 def find_fit(name: str, results: Path) -> Path:
-    """The folder of a fit, with nothing missing or damaged: of the one with that id, else of the one that the run of
-    that id, unique prefix or path scored, beside the run in whatever results folder it lies.
+    """The folder of a fit, checked for damage. name: the fit's id, or a run as in `find_run`: then the fit that it
+    used, in the run's own results folder.
 
-    UserError where there is no such run, or the fit is damaged: it names the command that makes it again.
+    UserError where there is no such run, or the fit is damaged: the message names the command that makes it again.
     """
     by_id = ResultsFolder(results).fit(name)
     run = None if name and (by_id / FIT_FILE).is_file() else find_run(name, results)
@@ -99,7 +103,7 @@ def find_fit(name: str, results: Path) -> Path:
 
 
 def _run_over(fit_id: str, results: Path) -> Path | None:
-    """The folder of some run that scored a fit."""
+    """The folder of a run that used the fit; None where there is none."""
     for run in ResultsFolder(results).runs():
         try:
             if RunRecord.read(run).fit_id == fit_id:

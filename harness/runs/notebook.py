@@ -1,6 +1,6 @@
-"""Runs from Python, as in a notebook: make a run, open its fit, let it write and score.
+"""Runs from Python, as in a notebook: make a run, open its fit, complete and score text.
 
-Nothing global is left behind: no logging handler, no environment variable, no random state.
+Changes nothing global: no logging handler, no environment variable, no random state.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from harness.config.compose import compose
 from harness.config.settings import build
 from harness.runs.lookup import find_fit
 from harness.runs.other_models import OtherModels
+from harness.runs.plan import plan
 from harness.runs.record import RunRecord
-from harness.runs.run import plan, run
+from harness.runs.run import run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.scoring.answers import BITS_PER_NAT, Likelihood
@@ -28,9 +29,10 @@ from harness.training.workshop import Prepared, Workshop
 
 
 def make_run(*overrides: str) -> RunRecord:
-    """Do one run, or find it done: `make_run("model=lstm", "budget.tokens=200_000")`, as `bakeoff run` takes them.
+    """Make one run, or return it if it is finished: `make_run("model=lstm", "budget.tokens=200_000")`, with the
+    overrides of `bakeoff run`.
 
-    UserError where the overrides are wrong. A run whose fit or evals failed has a record that says so.
+    UserError where the overrides are wrong. Where a fit or an eval fails, the record says so.
     """
     settings = typed(compose(overrides))
     with Mirror() as mirror:
@@ -38,15 +40,14 @@ def make_run(*overrides: str) -> RunRecord:
 
 
 def open_fit(name: str, results: str | Path = "results", device: str = "auto") -> OpenFit:
-    """The fit with that id, or the one that a run scored; the run is named by its id, a unique prefix of it, or its
-    folder."""
+    """Open a fit. name: the fit's id, or the run that used it: its id, a unique prefix of it, or its folder."""
     workshop = Workshop(ResultsFolder(Path(results)), pick_device(device))
     return OpenFit(load_fit(find_fit(name, workshop.results.path), workshop.device), workshop)
 
 
 @dataclass(frozen=True)
 class OpenFit:
-    """A fitted model with its tokenizer, ready to write and to score."""
+    """A fitted model with its tokenizer, ready to complete and score text."""
 
     fit: Fit
     workshop: Workshop
@@ -59,7 +60,7 @@ class OpenFit:
         stop: Sequence[str] = (),
         seed: int = 0,
     ) -> Completion:
-        """What the model writes after a prompt. decoding: the name of a strategy, or overrides of it, as
+        """The model's completion of a prompt. decoding: the name of a strategy, or overrides, as
         ["decoding=top_p", "decoding.transforms.top_p.p=0.8"]."""
         picked = [f"decoding={decoding}"] if isinstance(decoding, str) else list(decoding)
         strategy = build(compose(picked)["decoding"], DecodingStrategy, "decoding")
@@ -68,12 +69,12 @@ class OpenFit:
         return completion
 
     def score(self, text: str) -> Likelihood:
-        """How likely a whole text is, from its first token."""
+        """The likelihood of a whole text, from its first token."""
         tokens = self.fit.tokenizer.encode(text)
         [logprobs] = document_logprobs(self.fit.model, [tokens])
         return document_likelihood(self.fit.model, logprobs)
 
     def bits_per_byte(self, text: str) -> float | None:
-        """What a text costs, in bits a byte of UTF-8; None where the model gives it no probability, or it is empty."""
+        """Bits per byte of UTF-8 of a text; None where the text has probability 0 or is empty."""
         nats, num_bytes = self.score(text).nats, len(encode_utf8(text))
         return None if nats is None or not num_bytes else nats * BITS_PER_NAT / num_bytes

@@ -1,4 +1,4 @@
-"""Models of other runs, for a decoding strategy that needs one, as a draft."""
+"""Models of other runs, for decoding strategies that need one, as a draft model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from models.language_model import LanguageModel
 
 
 class OtherModels:
-    """How a decoding strategy gets the model of a fit, or of the fit that a run scored; the latest is kept."""
+    """Loads the model of a fit, or of the fit that a run used, for a decoding strategy. Keeps the latest one in
+    memory."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop

@@ -1,7 +1,7 @@
-"""The run record: everything that a run was and found, as plain files.
+"""The run record: a run's settings and results, as plain files.
 
 `run.json` is written last and atomically: a folder without it is an unfinished run. It holds the SHA-256 of the run's
-other files and of itself (harness/common/sealed.py). Reports, the dashboard and wandb read nothing but these files.
+other files and of itself (harness/common/sealed.py). Reports and wandb read only these files.
 This module needs neither torch nor Hydra.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import PluginError, UserError, told
+from harness.common.errors import PluginError, UserError, one_line
 from harness.common.results_folder import (
     CONFIG_FILE,
     CURVE_FILE,
@@ -47,14 +47,14 @@ class Failure:
     where: str
     """'fit', or 'eval NAME'."""
     error: str
-    """The exception's class and what it said."""
+    """The exception's class and message."""
     traceback: str
-    """'' where the message is for the user and says all there is."""
+    """'' where the message for the user says everything."""
 
     @classmethod
     def of(cls, where: str, error: BaseException) -> Failure:
-        """What an exception says, its notes included, and its traceback; a plugin's own where it couldn't be loaded."""
-        said = [str(error) if isinstance(error, UserError) else told(error), *getattr(error, "__notes__", ())]
+        """From an exception: its message with notes, and its traceback (a plugin's own where it can't be loaded)."""
+        said = [str(error) if isinstance(error, UserError) else one_line(error), *getattr(error, "__notes__", ())]
         details = "" if isinstance(error, UserError) else "".join(traceback.format_exception(error))
         if isinstance(error, PluginError):
             details = error.details
@@ -69,7 +69,7 @@ class RunRecord:
     fit_id: str
     experiment: str
     status: str
-    """'complete'; 'partial' (some evals failed, the rest stands); 'failed'."""
+    """'complete'; 'partial' (some evals failed, the others are valid); 'failed'."""
     error: str | None
     started_at: str
     """ISO 8601, UTC."""
@@ -90,8 +90,7 @@ class RunRecord:
     """By the eval's name: its class, its version and every option's value."""
     seed: int
     budget: dict[str, Any]
-    """What the fit was allowed: tokens, seconds, flops, num_params (None: no limit), and 'num_params_missed_by' (a
-    share)."""
+    """The fit's limits: tokens, seconds, flops, num_params (None: no limit); and 'num_params_missed_by' (a share)."""
     spent: dict[str, Any]
     """tokens, flops, seconds, steps of the fit."""
     cost: dict[str, Any]
@@ -108,22 +107,21 @@ class RunRecord:
     errors: list[Failure] = field(default_factory=list)
     """Each part that failed, with its traceback."""
     notes: list[str] = field(default_factory=list)
-    """What a user should know though nothing failed: of the data, of how the fit ended, of evals without samples; a
+    """What a user should know although nothing failed: about the data, how the fit ended, evals without samples; one
     sentence each."""
     glossary: dict[str, dict[str, str]] = field(default_factory=dict)
     """By eval and metric: what the metric is, in a sentence."""
     plugins: dict[str, str] = field(default_factory=dict)
-    """The plugin files that the run was made with: each module's path."""
+    """The plugin files that the run used: each module's path."""
     decoding_id: str = ""
-    """The hash of the decoding strategy; with fit_id it says where the answers are kept."""
+    """The hash of the decoding strategy; fit_id and decoding_id say where the answers are stored."""
     recipes: dict[str, str] = field(default_factory=dict)
-    """Of each fit that the settings name (what training continues from, a draft), by its id: the id that it would have
-    with seed 0, so the same for every seed of one fit."""
+    """For each fit that the settings name (the one that training continues from, a draft), by its id: the id of the
+    same fit with seed 0. It is equal for all seeds of one fit."""
     rescored_from: str | None = None
     """The run whose answers were scored again to make this one."""
     fit_digest: str | None = None
-    """Of the fit's weights, settings and tokenizer: a fit that was made again may be another one. None: there was no
-    fit."""
+    """The digest of the fit's weights, settings and tokenizer: a fit that is made again may differ. None: no fit."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property
@@ -138,16 +136,16 @@ class RunRecord:
         return headlines(metric for metric in self.metrics if metric.slice == "all")
 
     def write(self, folder: Path) -> None:
-        """Write run.json, sealed over the run's other files."""
+        """Write run.json with the digests of the run's other files."""
         texts = sorted(path.relative_to(folder).as_posix() for path in (folder / TEXT_FOLDER).glob("*.txt"))
         files = [name for name in (CONFIG_FILE, SAMPLES_FILE, CURVE_FILE) if (folder / name).is_file()]
         write_sealed(folder / RUN_FILE, dataclasses.asdict(self), [*files, *texts])
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
-        """Read run.json. UserError where the folder holds none that can be read, or one of another schema.
+        """Read run.json. UserError where it is missing, damaged, or of another schema version.
 
-        What it says is not held to its digest: see `check_run`.
+        Its digests are not checked: see `check_run`.
         """
         path = folder / RUN_FILE
         try:
@@ -173,7 +171,7 @@ class RunRecord:
 
     @classmethod
     def read_noting_damage(cls, folder: Path) -> RunRecord:
-        """As `read`; with a warning where a file of the run isn't what was written."""
+        """As `read`, but warn where a file of the run changed after it was written."""
         record = cls.read(folder)
         try:
             check_run(folder)
@@ -183,7 +181,7 @@ class RunRecord:
 
 
 def check_run(folder: Path) -> None:
-    """Damaged where a file of a finished run is missing, or isn't what was written."""
+    """Damaged where a file of a finished run is missing, or changed after it was written."""
     try:
         read_sealed(folder / RUN_FILE, _named(folder))
     except Damaged as error:
@@ -191,8 +189,8 @@ def check_run(folder: Path) -> None:
 
 
 def check_config(folder: Path) -> None:
-    """Damaged where a run's config.yaml isn't what was written. Of a run that isn't finished, or whose record is
-    damaged itself, that isn't known."""
+    """Damaged where a run's config.yaml changed after it was written. Not checked where the run isn't finished or its
+    record is damaged."""
     path = folder / RUN_FILE
     try:
         content = read_object(path, _named(folder))
@@ -203,7 +201,7 @@ def check_config(folder: Path) -> None:
 
 
 def command_again(folder: Path) -> str:
-    """The command line that makes a run again, with whatever is missing or damaged of its fit."""
+    """The command line that makes a run again, and what is missing or damaged of its fit."""
     results = ResultsFolder.around(folder).path
     return shlex.join(["bakeoff", "run", "--config-from", str(folder.resolve()), f"results_dir={results}"])
 

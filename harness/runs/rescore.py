@@ -1,10 +1,10 @@
-"""Scoring a run's answers again, after a scorer changed: the run's model is not asked, and torch need not be there
-(unless an eval measures against a model of its own).
+"""Scores a run's stored answers again, after a scorer changed. The model isn't asked, and torch isn't needed (unless an
+eval uses a reference model).
 
-Answers are looked up by what was asked (harness/evaluation/answer_store.py), so an eval may change how it scores and
-sums up, but not what it asks. The result is the run that the same command would now make. Where the evals are what they
-were, that is the same run, and its record is replaced; where one of them has another version, or is a plugin whose text
-changed, it is a run of another id, and the earlier one stays as it was.
+Answers are looked up by their requests (harness/evaluation/answer_store.py). So an eval may change how it scores and
+sums up, but not what it asks. The result is the run that the same command would make now. Where the evals are
+unchanged, it is the same run, and its record is replaced. Where an eval's version or a plugin's source changed, it is a
+new run with another id, and the earlier run stays.
 """
 
 from __future__ import annotations
@@ -44,31 +44,34 @@ _NEEDED = ("evals", "data", "tracking")
 
 
 class Unanswered(UserError):
-    """An eval asks what was never answered, or the answer is damaged."""
+    """A request of an eval has no stored answer, or the answer is damaged."""
 
 
 def rescore(folder: Path, mirror: Mirror) -> RunRecord:
-    """Score the answers of the run in a folder again, and write the record of the run that this gives.
+    """Score the answers of the run in a folder again, and write the record of the resulting run.
 
-    UserError where the folder holds no finished run, a file of it or of its fit is damaged, its data set isn't what it
-    was, or the same run's answers are missing.
+    UserError where the folder holds no finished run, a file of the run or of its fit is damaged, its data set changed,
+    or its answers are missing.
     """
     folder = folder.resolve()
     record = RunRecord.read(folder)
     check_run(folder)
     config = from_saved(folder / CONFIG_FILE, _NEEDED, renew=True)
     if record.status == "failed":
-        raise UserError(f"{record.run_id} failed before anything was asked, so there are no answers to score.")
+        raise UserError(
+            f"{record.run_id} failed before any eval was asked, so it has no answers to score. Run the same command "
+            "again."
+        )
     curve = (folder / CURVE_FILE).read_bytes()
     plan = _plan(record, config, ResultsFolder.around(folder), folder.parent.name)
     material = _material(plan)
     with alone(plan.folder), logged(plan.folder):
         log.info("scoring the answers of %s again", record.run_id)
         findings = Findings.before(plan)
-        # the record of the same run isn't replaced by one that says less
-        but = Unanswered if plan.folder == folder else ()
-        findings.ask(plan, lambda eval: _scored(plan, eval, material), but)
-        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # it stands for the files that are about to be replaced
+        # a record isn't replaced by one with fewer results
+        reraise = Unanswered if plan.folder == folder else ()
+        findings.ask(plan, lambda eval: _scored(plan, eval, material), reraise)
+        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # the files that it seals are about to be replaced
         write_config(plan)
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, curve)
@@ -92,7 +95,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
 
 
 def _plan(record: RunRecord, config: Mapping[str, Any], results: ResultsFolder, experiment: str) -> EvalPlan:
-    """What the same command would now ask of the run's fit."""
+    """The plan that the same command would make now for the run's fit."""
     evals, broken = built_evals(config)
     return EvalPlan(
         fit_id=record.fit_id,
@@ -109,21 +112,21 @@ def _plan(record: RunRecord, config: Mapping[str, Any], results: ResultsFolder, 
 
 
 def _corpus(record: RunRecord, config: Mapping[str, Any]) -> Corpus:
-    """The run's corpus; UserError where it is another by now."""
+    """The run's corpus; UserError where it changed."""
     corpus = build(config["data"], DataSource, "data").load()  # type: ignore[type-abstract]
     if corpus.fingerprint != record.data["fingerprint"]:
         raise UserError(
-            f"data={corpus.name} is not what it was when {record.run_id} was made (fingerprint "
-            f"{corpus.fingerprint[:12]}, then {str(record.data['fingerprint'])[:12]}). Make a new run with it."
+            f"data={corpus.name} changed since {record.run_id} was made (fingerprint then "
+            f"{str(record.data['fingerprint'])[:12]}, now {corpus.fingerprint[:12]}). Make a new run with it."
         )
     return corpus
 
 
 def _material(plan: EvalPlan) -> Material:
-    """What the evals made their samples from."""
+    """The material that the evals made their samples from."""
 
     def reference_model(config: ModelConfig) -> tuple[LanguageModel, Tokenizer]:
-        """Only for evals that measure against a model of their own: those do need torch."""
+        """Only for evals that use a reference model: they do need torch."""
         from harness.training.fits import pick_device
         from harness.training.references import ReferenceModels
         from harness.training.workshop import Workshop
@@ -137,22 +140,22 @@ def _material(plan: EvalPlan) -> Material:
 
 
 def _scored(plan: EvalPlan, eval: Eval, material: Material) -> Scored:
-    """What an eval finds, scored again whether they have been scored before or not."""
-    return score_and_keep(plan, eval, material, lambda asked: _answers(plan, eval, asked))
+    """An eval's scored rows, computed again."""
+    return score_and_keep(plan, eval, material, lambda eval_questions: _answers(plan, eval, eval_questions))
 
 
-def _answers(plan: EvalPlan, eval: Eval, asked: Questions) -> Sequence[Sequence[Answer]]:
+def _answers(plan: EvalPlan, eval: Eval, eval_questions: Questions) -> Sequence[Sequence[Answer]]:
     """Each sample's answers."""
     store = plan.answers
     answers = [
         [store.find(*pair) for pair in zip(requests, seeds, strict=True)]
-        for requests, seeds in zip(asked.requests, asked.seeds, strict=True)
+        for requests, seeds in zip(eval_questions.requests, eval_questions.seeds, strict=True)
     ]
     missing = sum(answer is None for of_sample in answers for answer in of_sample)
     if missing:
         total = sum(map(len, answers))
         raise Unanswered(
-            f"{missing} of the {total} things that {eval.name} asks were never answered, so the model is needed: run "
-            "the same command again."
+            f"{missing} of the {total} requests of {eval.name} have no stored answer, so the model is needed: run the "
+            "same command again."
         )
     return [[answer for answer in of_sample if answer is not None] for of_sample in answers]

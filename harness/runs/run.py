@@ -1,26 +1,24 @@
 """One run: fit, ask every eval, write the record.
 
-What is finished is not done again: a complete run is returned as it is; fits, answers and scores are looked up by
-content. What is damaged or missing, of the run or of its fit, is made again. Scores are kept by what they depend on, so
-that runs over one fit share whatever does not depend on decoding.
+Finished work isn't repeated: a complete run is returned unchanged, and stored fits, answers and scores are used again.
+What is damaged or missing, of the run or of its fit, is made again. Scores are stored under what they depend on, so
+runs with one fit share all scores that don't depend on decoding.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import shutil
 
 import torch
 
 from harness.common import environment
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import CURVE_FILE, RUN_FILE, ResultsFolder, is_finished
+from harness.common.results_folder import CURVE_FILE, RUN_FILE, is_finished
 from harness.common.sealed import Damaged
-from harness.config.identity import content_hash, identity, plain
+from harness.config.identity import plain
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
@@ -28,93 +26,39 @@ from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.other_models import OtherModels
-from harness.runs.plan import EvalPlan
+from harness.runs.plan import RunPlan
 from harness.runs.record import RunRecord, check_run
-from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
 from harness.training.fit_folder import fit_facts
-from harness.training.fits import Fit, FitSettings, fit_id, pick_device
+from harness.training.fits import Fit
 from harness.training.fitting import obtain
 from harness.training.references import ReferenceModels
-from harness.training.workshop import Prepared, Workshop
 from models.language_model import Cost
 
 log = logging.getLogger("bakeoff")
 
 
-@dataclass(frozen=True)
-class RunPlan(EvalPlan):
-    """A whole run: its evals, and the fit that is found or made for them."""
-
-    settings: RunSettings
-    """With the ids of fits where the user named runs."""
-    fit_settings: FitSettings
-    workshop: Workshop
-    recipes: Mapping[str, str]
-    """Of each fit that the settings name, by its id: what it is but for its seed."""
-
-
-def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
-    """What the run of these settings is. UserError where it can't be done here."""
-    settings, elsewhere = _with_fits(settings)
-    results = ResultsFolder(settings.results_dir)
-    corpus = prepared.corpus(settings.data)
-    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return RunPlan(
-        fit_id=fit_id(fit_settings, corpus),
-        decoding_id=content_hash(identity(settings.decoding)),
-        evals=settings.evals,
-        broken_evals=settings.broken_evals,
-        corpus=corpus,
-        seed=settings.seed,
-        tracking=settings.tracking,
-        config=settings.resolved,
-        results=results,
-        experiment=settings.experiment_name,
-        settings=settings,
-        fit_settings=fit_settings,
-        workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
-        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
-    )
-
-
-def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
-    """The settings with each run that they name replaced by the id of its fit; and the folders of these fits, by id."""
-    folders: dict[str, Path] = {}
-
-    def fit_id_of(name: str) -> str:
-        if name.rpartition("/")[2] in (LATEST, BEST):
-            run = find_run(name, settings.results_dir)
-            raise UserError(
-                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
-            )
-        folder = find_fit(name, settings.results_dir)
-        folders[folder.name] = folder
-        return folder.name
-
-    training, decoding = settings.training, settings.decoding
-    if training.continue_from is not None:
-        training = dataclasses.replace(training, continue_from=fit_id_of(training.continue_from))
-    decoding = dataclasses.replace(decoding, search=decoding.search.with_fits(fit_id_of))
-    return dataclasses.replace(settings, training=training, decoding=decoding), folders
-
-
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
-    """Do one run, or what is left of it, and return its record. UserErrors come before anything is written."""
-    with alone(plan.folder):
-        if (finished := _complete(plan)) is not None:
-            log.info("%s is complete; nothing to do", plan.run_id)
-            return finished
-        with logged(plan.folder):
-            return _do(plan, mirror)
+    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind."""
+    is_new = not plan.folder.exists()
+    try:
+        with alone(plan.folder):
+            if (finished := _complete(plan)) is not None:
+                log.info("%s is complete; nothing to do", plan.run_id)
+                return finished
+            with logged(plan.folder):
+                return _do(plan, mirror)
+    except UserError:
+        if is_new:  # a run that is refused leaves nothing behind
+            shutil.rmtree(plan.folder, ignore_errors=True)
+        raise
 
 
 def _complete(plan: RunPlan) -> RunRecord | None:
-    """The record of a run that is complete; None where it isn't, or a file of it or of its fit is missing or
+    """The record of a complete run; None where the run isn't complete, or a file of it or of its fit is missing or
     damaged."""
     if not is_finished(plan.folder):
         return None
@@ -125,10 +69,10 @@ def _complete(plan: RunPlan) -> RunRecord | None:
         check_run(plan.folder)
         fit_facts(plan.results.fit(plan.fit_id))
         if record.fit_digest != plan.fit_digest:
-            raise UserError(f"fit {plan.fit_id} was made again and came out otherwise")
+            raise UserError(f"fit {plan.fit_id} was made again and is different now")
     except UserError as error:
         why = error.damage if isinstance(error, Damaged) else error
-        log.warning("%s is not complete any more, and is done again: %s", plan.run_id, why)
+        log.warning("%s is no longer complete, so it runs again: %s", plan.run_id, why)
         return None
     return record
 
@@ -139,12 +83,12 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
     write_config(plan)
     findings = Findings.before(plan)
     fit: Fit | None = None
-    with findings.surviving("fit", but=UserError):
+    with findings.surviving("fit", reraise=UserError):
         fit = obtain(plan.fit_settings, plan.corpus, plan.workshop)
     if fit is not None:
         environment.start_measuring_memory()
         _ask_evals(plan, fit, findings)
-        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # it stands for the files that are about to be replaced
+        (plan.folder / RUN_FILE).unlink(missing_ok=True)  # the files that it seals are about to be replaced
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())
     record = finish(plan, _record(plan, fit, findings, started_at), mirror)
@@ -153,7 +97,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
 
 
 def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
-    """Every eval's scored rows, looked up or made."""
+    """Add every eval's scored rows: stored ones, or new ones."""
     material = Material(plan.corpus, fit.tokenizer, ReferenceModels(plan.corpus, plan.workshop))
     respondent = Respondent(fit.model, fit.tokenizer, plan.settings.decoding, OtherModels(plan.workshop))
 
@@ -161,8 +105,8 @@ def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
         if (kept := kept_scores(plan, eval)) is not None:
             return kept
 
-        def answer(asked: Questions) -> list[list[Answer]]:
-            return ask(respondent, asked.requests, asked.seeds, f"eval {eval.name}", plan.answers)
+        def answer(eval_questions: Questions) -> list[list[Answer]]:
+            return ask(respondent, eval_questions.requests, eval_questions.seeds, f"eval {eval.name}", plan.answers)
 
         return score_and_keep(plan, eval, material, answer)
 
@@ -170,7 +114,7 @@ def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
 
 
 def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str) -> RunRecord:
-    """The record of a run; of one whose fit failed, what was asked, and None for what could not be known."""
+    """The record of a run. Where the fit failed, unknown values are None."""
     facts = fit.facts if fit is not None else {}
     settings, corpus = plan.settings, plan.corpus
     names = settings.names
@@ -202,8 +146,8 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         evals=plan.eval_options,
         seed=settings.seed,
         budget={**plain(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
-        spent=dict(facts.get("spent") or dict.fromkeys(one.name for one in dataclasses.fields(Spent))),
-        cost=dict(facts.get("cost") or dict.fromkeys(one.name for one in dataclasses.fields(Cost))),
+        spent=dict(facts.get("spent") or dict.fromkeys(field.name for field in dataclasses.fields(Spent))),
+        cost=dict(facts.get("cost") or dict.fromkeys(field.name for field in dataclasses.fields(Cost))),
         metrics=findings.metrics,
         versions=environment.versions(),
         git=environment.git_state(),

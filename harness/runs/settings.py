@@ -1,4 +1,4 @@
-"""Everything that one run is made of, typed."""
+"""All settings of one run, typed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Everything that one run is made of, typed."""
+    """All settings of one run, typed."""
 
     model: ModelConfig
     tokenizer: TokenizerSettings
@@ -44,22 +44,60 @@ class RunSettings:
     resolved: Mapping[str, Any]
     """The whole configuration as plain values; what config.yaml holds."""
     broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
-    """Evals that were picked and whose code fails, by name."""
+    """Evals that were picked but whose code fails, by name."""
 
 
-def check_light(config: Mapping[str, Any]) -> None:
-    """UserError for a wrong value among the settings whose classes import no heavy library: all but the decoding, the
-    evals and the model."""
+def typed(config: Mapping[str, Any]) -> RunSettings:
+    """Typed settings from a composed configuration. UserError for a wrong value.
+
+    No heavy library is imported, but by a plugin whose own modules do so: the model, which most often does, is last.
+    """
+    from harness.completion.engine import DecodingStrategy
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.budget import Budget
     from harness.training.settings import Training
+    from harness.training.step_size import check_step
+    from models.language_model import ModelConfig
 
+    _check_top_level(config)
+    # the data and the tokenizer hold the format; a mistake in it is told of where it was made
+    build(config["format"], TranscriptFormat, "format")
+    budget = build(config["budget"], Budget, "budget")
+    training = build(config["training"], Training, "training")
+    tracking = build(config["tracking"], Tracking, "tracking")
+    data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
+    tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    decoding = build(config["decoding"], DecodingStrategy, "decoding")
+    evals, broken = built_evals(config)
+    model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    check_step(model, training, budget)
+    return RunSettings(
+        model=model,
+        tokenizer=tokenizer,
+        data=data,
+        training=training,
+        budget=budget,
+        decoding=decoding,
+        evals=evals,
+        tracking=tracking,
+        seed=config["seed"],
+        device=config["device"],
+        results_dir=Path(config["results_dir"]).expanduser(),
+        experiment_name=config["experiment_name"],
+        names=config["names"],
+        resolved=config,
+        broken_evals=broken,
+    )
+
+
+def _check_top_level(config: Mapping[str, Any]) -> None:
+    """UserError for a wrong value that is in no group."""
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
-        raise UserError(f"seed={seed} is negative. A seed is a whole number from 0 up.")
+        raise UserError(f"seed={seed} is not allowed: a seed is a whole number, 0 or more.")
     device = checked(config["device"], str, "device")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
@@ -77,75 +115,26 @@ def check_light(config: Mapping[str, Any]) -> None:
     nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is a file. Name another folder.")
-    # the data and the tokenizer hold the format; a mistake in it is told of where it was made
-    kinds = {
-        "format": TranscriptFormat,
-        "budget": Budget,
-        "training": Training,
-        "tracking": Tracking,
-        "data": DataSource,
-        "tokenizer": TokenizerSettings,
-    }
-    for group, kind in kinds.items():
-        build(config[group], kind, group)
-
-
-def typed(config: Mapping[str, Any]) -> RunSettings:
-    """Typed settings from a composed configuration. What imports heavy libraries, the model, is built last."""
-    check_light(config)
-    from harness.completion.engine import DecodingStrategy
-    from harness.runs.tracking import Tracking
-    from harness.text.data.corpus import DataSource
-    from harness.text.tokenizers.tokenizer import TokenizerSettings
-    from harness.training.budget import Budget
-    from harness.training.settings import Training
-
-    decoding = build(config["decoding"], DecodingStrategy, "decoding")
-    evals, broken = built_evals(config)
-    from harness.training.step_size import check_step
-    from models.language_model import ModelConfig
-
-    model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
-    training = build(config["training"], Training, "training")
-    budget = build(config["budget"], Budget, "budget")
-    check_step(model, training, budget)
-    return RunSettings(
-        model=model,
-        tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
-        data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
-        training=training,
-        budget=budget,
-        decoding=decoding,
-        evals=evals,
-        tracking=build(config["tracking"], Tracking, "tracking"),
-        seed=config["seed"],
-        device=config["device"],
-        results_dir=Path(config["results_dir"]).expanduser(),
-        experiment_name=config["experiment_name"],
-        names=config["names"],
-        resolved=config,
-        broken_evals=broken,
-    )
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
-    """The evals of a composed configuration, by name; and those whose own code fails, with what it says."""
+    """The evals of a composed configuration, by name; and the errors of evals whose code fails, by name."""
     from harness.evaluation.eval import Eval
 
     evals: dict[str, Eval] = {}
     broken = {}
     for name, node in (config.get("evals") or {}).items():
         try:
-            made = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
+            eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
         except PluginError as error:
             broken[name] = error
             continue
-        if not isinstance(getattr(made, "name", None), str) or not isinstance(getattr(made, "version", None), int):
+        if not isinstance(getattr(eval, "name", None), str) or not isinstance(getattr(eval, "version", None), int):
             raise UserError(
-                f"evals.{name}: {type(made).__name__} must say its name (text) and its version (a whole number) as "
+                f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
                 'class attributes: name, version = "my_eval", 1'
             )
-        if made.name in (one.name for one in evals.values()):
-            raise UserError(f"two of the evals are called {made.name!r}. Leave one out, or give it another name.")
-        evals[name] = made
+        if eval.name in (other.name for other in evals.values()):
+            raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")
+        evals[name] = eval
     return evals, broken

@@ -1,8 +1,7 @@
-"""Sweeps: one command line that stands for many runs, in Hydra's grammar and under any of its launchers.
+"""Sweeps: one command line for many runs, in Hydra's grammar and with any of its launchers.
 
-With `harness.config.hydra_compose`, the only module that knows Hydra. Every run's configuration is composed and checked
-before the first one starts. In this process a run's typed settings are handed on; a launcher's jobs get their
-overrides.
+Only this module and `harness.config.hydra_compose` use Hydra. Every run's configuration is composed and checked before
+the first run starts. Runs in this process get their typed settings; a launcher's jobs get their overrides.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose, explain
 from harness.config.options import GROUPS, options
 from harness.config.overrides import readable
-from harness.runs.settings import RunSettings, check_light, typed
+from harness.runs.settings import RunSettings, typed
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a command line stands for."""
+    """The runs that a command line asks for."""
 
     overrides: Sequence[str]
-    """As the user gave them, quoted where Hydra's grammar needs it."""
+    """The user's overrides, quoted where Hydra's grammar needs it."""
     jobs: Sequence[Job]
     """Every combination of the lists that are swept, in the order in which Hydra runs them."""
     launcher: str
@@ -49,30 +48,27 @@ class Sweep:
 def sweep(overrides: Sequence[str]) -> Sweep:
     """The sweep that the overrides ask for. UserError where one of its jobs is misconfigured.
 
-    A comma list sweeps (model=ngram,lstm seed=0,1); an experiment may name more under `hydra.sweeper.params`, and
-    another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with model=ngram.
+    A comma list makes a sweep (model=ngram,lstm seed=0,1). An experiment may add lists under `hydra.sweeper.params`,
+    and pick another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with
+    model=ngram.
     """
     overrides = readable(overrides, sweeps=True)
-    composed = []
-    for own in expand(overrides):
-        config = compose(own)
-        check_light(config)
-        composed.append((own, config))
-    jobs = [Job(own, typed(config)) for own, config in composed]
+    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
     whole, parsed = _parsed(overrides)
     choices = whole.hydra.runtime.choices
-    made = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
+    planned = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
     for override in parsed:
-        if not made.runs_here and _owner(override.get_key_element()):
+        if not planned.runs_here and _owner(override.get_key_element()):
             raise UserError(
-                f"{override.input_line} is for some runs of the sweep, which Hydra's {made.launcher} launcher and "
-                f"{made.sweeper} sweeper can't do. Leave them out, or make a sweep for each option."
+                f"{override.input_line} sets an option for some runs of the sweep only, which Hydra's "
+                f"{planned.launcher} launcher "
+                f"and {planned.sweeper} sweeper can't do. Leave them out, or make a sweep for each option."
             )
-    return made
+    return planned
 
 
 def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> None:
-    """Have Hydra call `run_job(overrides of one run)` for the jobs of a sweep, in whatever processes."""
+    """Let Hydra's launcher call `run_job(overrides of one run)` for each job of a sweep, in processes of its choice."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
@@ -94,7 +90,7 @@ def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> No
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them.
 
-    Of two overrides of one key the latter counts. UserError where model.ngram.order=5 is for none of the jobs.
+    Of two overrides of one key the last one counts. UserError where model.ngram.order=5 applies to no job.
     """
     choices: dict[str, list[str]] = {}
     of_owners: dict[str, dict[str, list[str]]] = {}
@@ -109,7 +105,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
             values = list(override.sweep_string_iterator())
         else:
             raise UserError(
-                f"{override.input_line} is no list of values. Name them, as in {key}=1,2,3 or {key}=range(1,4)."
+                f"{override.input_line} is not a list of values. Write one, as in {key}=1,2,3 or {key}=range(1,4)."
             )
         written = [f"{written_key}={value}" for value in values]
         (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
@@ -117,23 +113,27 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     shared = list(itertools.product(*of_runs))
     for owner, settings in of_owners.items():
         if not any(owner in job for job in shared):
-            raise UserError(f"{', '.join(settings)} of {owner} is for none of the runs: none has {owner}.")
+            raise UserError(
+                f"{', '.join(settings)} applies to no run, because no run has {owner}. Add {owner} to the sweep, or "
+                "leave the setting out."
+            )
     jobs = []
     for job in shared:
-        own = [written for owner, settings in of_owners.items() if owner in job for written in settings.values()]
-        jobs += [[*job, *more] for more in itertools.product(*own)]
+        owned = [written for owner, settings in of_owners.items() if owner in job for written in settings.values()]
+        jobs += [[*job, *more] for more in itertools.product(*owned)]
     return jobs
 
 
 def _owner(key: str) -> str:
-    """The pick whose runs alone a setting is for: 'model=ngram' for model.ngram.order, '' for model.order."""
+    """The option whose runs a setting applies to: 'model=ngram' for model.ngram.order; '' (all runs) for
+    model.order."""
     group, _, rest = key.partition(".")
     name, dot, _ = rest.partition(".")
     return f"{group}={name}" if dot and group in GROUPS and group != "evals" and name in options(group) else ""
 
 
 def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
-    """The configuration of the sweep as a whole, and its overrides, those that an experiment names first."""
+    """The configuration of the whole sweep, and its overrides: an experiment's first, then the user's."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
@@ -145,5 +145,5 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
             whole = configurations.load_configuration("config", of_hydra, run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
             return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])
-    except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
+    except (*REFUSALS, ValueError) as error:  # Hydra's ValueError: an option that isn't a word, as model=3
         raise UserError(explain(str(error), list(overrides))) from None

@@ -1,9 +1,9 @@
-"""The names of what was compared: a system's, and a decoding strategy's.
+"""The names of what is compared: systems and decoding strategies.
 
-Runs that differ in seed and decoding alone are one *system*: the same model, tokenizer, data, training, budget, and
-options of each eval. A system is named by its model's option; where several share that name, by the settings in which
-they differ as well. Runs that ask different evals can be one system: an eval's options count only among the runs that
-ask it.
+Runs that differ only in seed and decoding are one *system*: they have the same model, tokenizer, data, training,
+budget, and options of each eval. A system has the name of its model's option. Where several systems share a name, the
+settings in which they differ are added. Runs that ask different evals can be one system: an eval's options are compared
+only between runs that ask it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
 
-# What follows from the settings and is none itself.
+# Values that follow from the settings, and aren't settings themselves.
 _DERIVED = frozenset(
     {
         "tokenizer.vocab_size",
@@ -32,10 +32,10 @@ _DERIVED = frozenset(
 
 
 def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The settings of each record's system and of its decoding.
+    """The settings of each record's system, and of its decoding.
 
-    A fit that they name is what it was fitted from, whatever its seed: what goes on from three seeds of one fit is one
-    system. Where that would make one of two runs of the same seed, fits are named by their ids.
+    A fit that they name counts without its seed: runs that continue from three seeds of one fit are one system. Where
+    two runs of the same seed would then be the same, fits are named by their ids.
     """
     systems = [_system_settings(record, whole) for record in records]
     decodings = [flat({"decoding": record.decoding}) for record in records]
@@ -52,12 +52,12 @@ def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[st
 
 
 def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The settings with other names in the place of those that have one."""
+    """The settings, with names replaced where a new name is known."""
     return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
 def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
-    """Everything configured that can change a number, but seed and decoding."""
+    """All settings that can change a result, except seed and decoding."""
     settings = {
         "model": record.model,
         "tokenizer": record.tokenizer,
@@ -71,18 +71,18 @@ def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
 
 
 def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:
-    """A label each: its name, then the settings in which those of that name differ ('NAME, order=3'). A setting of
-    the same name stands in its place: 'temperature=0.3'."""
+    """One label for each: its name, then the settings in which items of that name differ ('NAME, order=3'). A setting
+    with the same name replaces the name: 'temperature=0.3'."""
     names = [str(settings.get(name_key)) for settings in all_settings]
-    written = []
+    texts = []
     for name, differing in zip(names, differences(all_settings, name_key), strict=True):
         first = next((part for part in differing if part.startswith(f"{name}=")), name)
-        written.append(", ".join([first, *(part for part in differing if part != first)]))
-    return written
+        texts.append(", ".join([first, *(part for part in differing if part != first)]))
+    return texts
 
 
 def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[list[str]]:
-    """Of each, the settings in which those of its name differ, as 'order=3'."""
+    """For each, the settings in which items of its name differ, as 'order=3'."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for settings in all_settings:
         by_name.setdefault(str(settings.get(name_key)), []).append(settings)
@@ -98,8 +98,8 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
 
 
 def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The keys with several values, by their short names where those are clear. What follows from another option that
-    was picked (another data set has other options) is left out: its name says it."""
+    """The keys with several values, by short name where it is unique. A key that follows from another picked option
+    (the options of another data set) is left out."""
     keys = [key for key in sorted({key for settings in all_settings for key in settings}) if _differ(key, all_settings)]
     picked = [key for key in keys if key.endswith(".name")]
     keys = [key for key in keys if not any(_follows(key, name, all_settings) for name in picked)]
@@ -108,7 +108,7 @@ def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a key of the same group has one value for each option that was picked by `name`, as 'data.name'."""
+    """Whether a key has one value for each option of its group. name: the key of that option, as 'data.name'."""
     if key == name or not key.startswith(name.removesuffix("name")):
         return False
     pairs = {(json.dumps(s.get(name), default=str), json.dumps(s.get(key), default=str)) for s in all_settings}
@@ -116,13 +116,14 @@ def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> 
 
 
 def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a setting has several values among those that it concerns."""
+    """Whether a setting has several values among the runs that it concerns."""
     concerned = [settings for settings in all_settings if _concerns(key, settings)]
     return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
 
 
 def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
-    """An eval's options concern only the runs that ask the eval, those of a data set or tokenizer only its own."""
+    """Whether a setting concerns a run: an eval's options concern runs that ask it, a data set's or tokenizer's options
+    runs that use it."""
     if key.startswith(("data.config.", "tokenizer.config.")):
         return key in settings
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)

@@ -1,8 +1,8 @@
-"""The mirror of runs into wandb: off the critical path, and never in its way.
+"""Mirrors runs to wandb, without ever stopping a run.
 
-Our own files are the truth, and are written first. wandb lives in a process of its own (`harness.runs.wandb_mirror`),
-which is handed each finished record; whatever goes wrong there (no network, an unwritable folder, a crash, a hang) is
-one warning, and the run is complete all the same.
+Our own files are written first, and only they count. wandb runs in a separate process (`harness.runs.wandb_mirror`),
+which gets each finished record. Whatever fails there (no network, a folder that can't be written to, a crash, a hang)
+is one warning, and the run is complete.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Tracking:
     """Where runs are mirrored."""
 
     mode: Literal["offline", "online", "disabled"] = "offline"
-    """offline: files under results_dir/wandb, for `wandb sync` later; online: to the server; disabled: not at all."""
+    """offline (files under results_dir/wandb, for `wandb sync` later), online, disabled."""
     project: str = "bakeoff"
-    """wandb's name for the collection."""
+    """wandb's project."""
     entity: str | None = None
     """wandb's user or team; None: the one that wandb is logged in as."""
     max_samples: int = 200
-    """Rows of the table of samples."""
+    """Rows in the table of samples."""
     timeout_seconds: float = 60.0
-    """A mirror that takes longer is given up."""
+    """A mirror that takes longer than this is abandoned."""
 
     def __post_init__(self) -> None:
         if self.max_samples < 0 or not self.timeout_seconds > 0:
@@ -45,11 +45,11 @@ class Tracking:
 
 
 OPTIONS = tuple(field.name for field in dataclasses.fields(Tracking))
-"""What can be set after `tracking.`"""
+"""The names that can follow `tracking.`"""
 
 
 class Mirror:
-    """wandb's process, started when there is something to mirror and ended with the `with` block that holds this."""
+    """wandb's process. It starts when there is something to mirror, and ends with the `with` block."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[str] | None = None
@@ -62,7 +62,7 @@ class Mirror:
         self._stop()
 
     def run(self, record: RunRecord, folder: Path, tracking: Tracking, results: ResultsFolder) -> dict[str, Any]:
-        """Mirror a finished run; 'run_id' and 'url' in wandb, or a 'warning'. folder: the run's."""
+        """Mirror a finished run. Returns wandb's 'run_id' and 'url', or a 'warning'. folder: the run's."""
         message = {"kind": "run", "record": dataclasses.asdict(record), "folder": str(folder.resolve())}
         return self._tell(tracking, results, message)
 
@@ -73,9 +73,9 @@ class Mirror:
             self._tell(tracking, results, message)
 
     def _tell(self, tracking: Tracking, results: ResultsFolder, message: dict[str, Any]) -> dict[str, Any]:
-        """Hand a message to the mirror process; returns its answer, or {'warning': ...} where there is none."""
+        """Send a message to the mirror process. Returns its answer, or {'warning': ...} where there is none."""
         if self._is_given_up:
-            return {"warning": "not mirrored: the mirror was given up earlier in this process"}
+            return {"warning": "not mirrored, because wandb failed earlier in this process"}
         folder = results.wandb.resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Mirror:
             problem = f"{type(error).__name__}: {error}"
         self._is_given_up = True
         self._stop()
-        log.warning("wandb: this process mirrors nothing more (%s). The runs' own files are complete.", problem)
+        log.warning("wandb: mirroring stopped for this process (%s). The runs' own files are complete.", problem)
         return {"warning": problem}
 
     def _stop(self) -> None:
@@ -105,7 +105,7 @@ class Mirror:
 
 
 def _start() -> subprocess.Popen[str]:
-    # wandb reports crashes to a server of its own unless told not to
+    # without these, wandb reports crashes to its own server
     quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "WANDB_CONSOLE": "off"}
     return subprocess.Popen(
         [sys.executable, "-m", "harness.runs.wandb_mirror"],
@@ -115,12 +115,12 @@ def _start() -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         env={**os.environ, **quiet},
-        start_new_session=True,  # Ctrl-C is for us; the mirror ends with its input
+        start_new_session=True,  # Ctrl-C must not reach the mirror: it ends when its input ends
     )
 
 
 def _exchange(child: subprocess.Popen[str], line: str, timeout_seconds: float) -> str:
-    """Write a line and read one, within a time. Raises OSError."""
+    """Write a line and read one, within a time limit. OSError where that fails."""
     assert child.stdin is not None
     assert child.stdout is not None
     answers: list[str] = []

@@ -1,7 +1,7 @@
-"""The process that hands finished runs to wandb; the one module that knows wandb.
+"""The process that sends finished runs to wandb; the only module that imports wandb.
 
-Reads one JSON message a line from standard input and answers each with one line of JSON: {'run_id', 'url'} or
-{'warning'}. Ends with its input. Everything it sends comes from a run's own files.
+Reads JSON messages from standard input, one a line, and answers each with one line of JSON: {'run_id', 'url'} or
+{'warning'}. Ends when its input ends. Everything it sends comes from a run's own files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COLUMNS = ["eval", "sample_id", "prompt", "target", "answer", "values", "finish
 
 
 def main() -> None:
-    # wandb prints; our answers need standard output to themselves
+    # wandb prints to standard output, which is only for our answers
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -62,8 +62,8 @@ def _mirror_run(message: dict[str, Any]) -> dict[str, Any]:
             run.summary[f"{metric['eval']}/{metric['metric']}{suffix}"] = metric["value"]
     rows = pd.read_parquet(folder / SAMPLES_FILE)[_COLUMNS]
     for eval, part in rows.groupby("eval"):
-        few = part.head(message["tracking"]["max_samples"]).astype(object).where(part.notna(), None)
-        run.log({f"samples/{eval}": wandb.Table(dataframe=few)})
+        first_rows = part.head(message["tracking"]["max_samples"]).astype(object).where(part.notna(), None)
+        run.log({f"samples/{eval}": wandb.Table(dataframe=first_rows)})
     return _close(run)
 
 
@@ -94,9 +94,9 @@ def _open(message: dict[str, Any], name: str, experiment: str, config: dict[str,
 
 
 def _close(run: Any) -> dict[str, Any]:
-    found = {"run_id": run.id, "url": run.url if run.settings.mode == "online" else None}
+    answer = {"run_id": run.id, "url": run.url if run.settings.mode == "online" else None}
     run.finish()
-    return found
+    return answer
 
 
 def _missing(value: Any) -> bool:

@@ -18,9 +18,9 @@ class Turn:
     """What one speaker says before the next turn."""
 
     speaker: str
-    """The speaker's name in our data and evals; a format may write another."""
+    """The speaker's name in our data and evals; a format may write it differently."""
     text: str
-    """What is said: any text, or none."""
+    """What is said; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Transcript:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Everyone with a turn, in order of their first turn."""
+        """All speakers, in the order of their first turn."""
         return tuple(dict.fromkeys(turn.speaker for turn in self.turns))
 
 
 def join_turns(turns: Iterable[Turn], between: str) -> tuple[Turn, ...]:
-    """The same turns, consecutive ones of one speaker joined with `between`."""
+    """The turns, with consecutive turns of one speaker joined by `between`."""
     joined: list[Turn] = []
     for turn in turns:
         if joined and joined[-1].speaker == turn.speaker:

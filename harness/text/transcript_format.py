@@ -1,23 +1,23 @@
 """Conversations as one text, and back.
 
-A format says how the turns of a transcript are written. A turn is a label with the speaker's name, then what is said; a
-format may close it with an end text. A separator stands between turns. The formats that come with bakeoff, where ⏎ is a
-line break:
+A format defines how the turns of a transcript are written. A turn is a label with the speaker's name, then what is
+said; a format may close it with an end text. A separator comes between turns. The formats that come with bakeoff (⏎ is
+a line break):
 
     human_assistant   Human: Hello there.⏎⏎Assistant: Good morning!
     chatml            <|im_start|>user⏎Hello there.<|im_end|>⏎<|im_start|>assistant⏎Good morning!<|im_end|>
     play              HAMLET: To be.⏎⏎First Lord: Or not.                 (any names)
 
-In the first and the last, which have no end text, the space after the label belongs to what is said: a prompt ends in
-"Assistant:" and the completion begins with the space. Training text does the same, so both give the same tokens. A turn
-with nothing said is a label alone; an open turn is a label alone at the end.
+The first and the last have no end text. In them the space after the label belongs to what is said: a prompt ends in
+"Assistant:" and the completion begins with the space. Training text does the same, so both give the same tokens. An
+empty turn is only a label; an open turn is only a label, at the end.
 
-Where a label counts: only at a structural place, that is at the start of the text or right after a separator (and the
-end text of the turn before), and only where text can follow it. An end text counts before the next label and at the end
+A label counts only at a structural place, that is at the start of the text or right after a separator (and the end text
+of the turn before), and only where text can follow it. An end text counts before the next label and at the end
 of the text. Anywhere else the same characters are ordinary text.
 
 Text in a turn that would end the turn gets a backslash by default ("\\Human:" after a blank line, "<\\|im_end|>"
-anywhere), which parsing removes; where there are backslashes already, one more. So `parse(render(t)) == t` for every
+anywhere), which parsing removes; existing backslashes get one more. So `parse(render(t)) == t` for every
 transcript, no turn can pretend to be another speaker's, and what is said never contains a stop text. With
 `labels_in_text="refuse"` such a turn raises UserError instead.
 
@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +49,7 @@ class TranscriptFormat:
     name: str
     """As in `Document.format`."""
     speakers: dict[str, EscapedText] | None = None
-    """Who may speak, and the name that is written for each; None: anyone, under a name of one line, at most 60
+    """Who may speak, and the name that is written for each; None: anyone, with a name of one line and at most 60
     characters."""
     before_name: EscapedText = ""
     """Beginning of a label, before the name."""
@@ -59,9 +60,9 @@ class TranscriptFormat:
     end: EscapedText = ""
     """The end text of every turn; '': a turn ends only at the next label."""
     between: EscapedText = "\n\n"
-    """The separator between turns."""
+    """What is written between turns."""
     labels_in_text: Literal["escape", "refuse"] = "escape"
-    """What to do with a turn whose text would be read as its end."""
+    """What to do with a turn whose text would be read as its end: escape it, or refuse it."""
 
     def __post_init__(self) -> None:
         if mistake := _mistake_in(self):
@@ -81,7 +82,8 @@ class TranscriptFormat:
         return self.before_name + self.speakers[speaker] + self.after_name
 
     def render(self, transcript: Transcript) -> str:
-        """The transcript as text. UserError for a speaker (or, by choice, a text) that this format doesn't allow."""
+        """The transcript as text. UserError for a speaker that this format doesn't allow, and for a text where
+        `labels_in_text` refuses it."""
         turns = [self.label(turn.speaker) + self.body(turn) for turn in transcript.turns]
         return (self.end + self.between).join(turns) + (self.end if turns else "")
 
@@ -99,13 +101,13 @@ class TranscriptFormat:
             words = match[2] if self.between and not self.end else match[1] + match[2]
             where = "" if self.end else " after a blank line" if self.between == "\n\n" else f" after {self.between!r}"
             raise UserError(
-                f"a turn of {turn.speaker} has the words {words!r}{where}, where format {self.name!r} would take "
-                "the turn for ended. Take them out, or let the format escape them (labels_in_text=escape)."
+                f"a turn of {turn.speaker} has the words {words!r}{where}, which would end the turn in format "
+                f"{self.name!r}. Take them out, or let the format escape them (labels_in_text=escape)."
             )
         return body
 
     def stop_text(self, next_speaker: str) -> str:
-        """What a completion writes when it hands over to `next_speaker`: the end text, or, in a format without, the
+        """What a completion writes to hand over to `next_speaker`: the end text, or in a format without one, the
         separator and that speaker's label."""
         return self.end or self.between + self.label(next_speaker)
 
@@ -122,13 +124,13 @@ class TranscriptFormat:
             names = ("NAME",) if self.speakers is None else self.speakers.values()
             who = " or ".join(self.before_name + name + self.after_name for name in names)
             raise UserError(
-                f"a transcript in format {self.name!r} opens with a label ({who}); this text opens with "
+                f"a transcript in format {self.name!r} begins with a label ({who}); this text begins with "
                 f"{text[:40]!r}. Put the first speaker's label before it."
             )
         return Transcript(self.reply(self._speaker_of(first[0]), text[first.end() :]))
 
     def reply(self, speaker: str, completion: str) -> tuple[Turn, ...]:
-        """The turns in a completion of `open_turn`: the speaker's, and any that it wrote for others.
+        """The turns in a completion of `open_turn`: the speaker's own, and any turns written for others.
 
         The last one may be incomplete.
         """
@@ -162,6 +164,12 @@ class TranscriptFormat:
             return ""
         return rf"(?={re.escape(self.before_text)}|\n|{re.escape(self.end or self.between)}|\Z)"
 
+    @property
+    def after_token_label(self) -> str:
+        """`after_label` for `token_labels`, which leave out white space at a label's end."""
+        left_out = self.after_name[len(self.after_name.rstrip()) :]
+        return rf"(?={re.escape(left_out)}{self.after_label})" if left_out else self.after_label
+
     def boundaries(self, label: str) -> re.Pattern[str]:
         """A pattern for the boundary between two turns, with the next label in the group `label`. In a format with an
         end text also for the last end, and for ends before other labels of the format, with an empty group.
@@ -176,8 +184,8 @@ class TranscriptFormat:
 
     @cached_property
     def _name(self) -> str:
-        """A regular expression for a name. A name contains no character that one of the format's parts begins with, so
-        its end is always clear."""
+        """A regular expression for a name. A name contains no first character of the format's parts, so its end is
+        always clear."""
         barred = {"\n", *self.after_name[:1], *self.end[:1], *("" if self.end else self.between)}
         return rf"(?![\\\s])[^{re.escape(''.join(sorted(barred)))}]{{1,{MOST_NAME_CHARACTERS}}}(?<!\s)"
 
@@ -224,35 +232,35 @@ class TranscriptFormat:
             return None
         return (
             f"{name!r} can't be a speaker's name in format {self.name!r}: a name is one line of 1 to "
-            f"{MOST_NAME_CHARACTERS} characters, with no space at its ends, no backslash at its beginning, and nothing "
-            "in it that closes a label or a turn. Use another name."
+            f"{MOST_NAME_CHARACTERS} characters, without spaces at its ends, without a backslash at its beginning, and "
+            "without text that closes a label or a turn. Use another name."
         )
 
 
 def _mistake_in(form: TranscriptFormat) -> str | None:
     """What is wrong with a format, as a sentence for the user; None where nothing is."""
     if not form.name:
-        return "name is empty: documents need a name for their format, as human_assistant."
+        return "name is empty. Give the format a name, as human_assistant."
     for part in ("before_name", "after_name", "end", "between"):
         if "\\" in getattr(form, part):
             return (
-                f"{part}={getattr(form, part)!r} has a backslash, which marks what is escaped. Use other characters. "
-                '(A line break is "\\n" in a YAML file; on the command line it is typed as it is, between quotes.)'
+                f"{part}={getattr(form, part)!r} has a backslash, which is reserved for escapes. Use other characters. "
+                '(Write a line break as "\\n" in a YAML file; on the command line, type it between quotes.)'
             )
     if form.before_text.strip():
-        return f"before_text={form.before_text!r} may be white space only. Put words into after_name."
+        return f"before_text={form.before_text!r} may contain only white space. Put words into after_name."
     if form.before_name[:1].isspace():
-        return f"before_name={form.before_name!r} begins with white space. Put that at the end of between."
+        return f"before_name={form.before_name!r} begins with white space. Move the white space to the end of between."
     return (_mistake_in_end(form) if form.end else _mistake_in_between(form)) or _mistake_in_speakers(form)
 
 
 def _mistake_in_end(form: TranscriptFormat) -> str | None:
     if form.end in form.between:
-        return f"between={form.between!r} has the end {form.end!r} in it, which is written anyway. Take it out."
+        return f"between={form.between!r} contains the end {form.end!r}, which is written anyway. Take it out."
     if len(form.end) < 2 or form.end[0].isspace() or form.end[0] in form.end[1:]:
         return (
-            f"end={form.end!r} must have 2 characters or more, of which the first is no white space and doesn't come "
-            "again, as <|im_end|>."
+            f"end={form.end!r} must have 2 characters or more. The first must not be white space and must not occur "
+            "again. An example: <|im_end|>."
         )
     return None
 
@@ -261,26 +269,31 @@ def _mistake_in_between(form: TranscriptFormat) -> str | None:
     if form.between and not set(form.between) & set(form.before_name + form.after_name):
         return None
     return (
-        f"between={form.between!r} must not be empty, and share no character with labels (before_name="
-        f"{form.before_name!r}, after_name={form.after_name!r}), or they couldn't be distinguished. White space after "
-        "a label can be given as before_text."
+        f"between={form.between!r} must not be empty, and must share no character with labels (before_name="
+        f"{form.before_name!r}, after_name={form.after_name!r}), or they can't be told apart in a text. Put white "
+        "space after a label into before_text."
     )
 
 
 def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
     if form.speakers is None:
-        return None if form.after_name else "after_name is empty: it marks where a name ends."
+        if not form.after_name:
+            return "after_name is empty: it marks where a name ends."
+        if all(form.mistake_in_name(letter) for letter in string.ascii_letters):
+            return (
+                f"no name could be read between before_name={form.before_name!r} and after_name="
+                f"{form.after_name!r}, since they run into end={form.end!r}. Use other characters."
+            )
+        return None
     if not form.speakers:
-        return "speakers names nobody. Name two at least, or give null for any names."
+        return "speakers is empty. Name at least two, or use null to allow any name."
     for name in form.speakers.values():
         if mistake := form.mistake_in_name(name):
             return mistake
     labels = [name + form.after_name for name in form.speakers.values()]
     for label, other in itertools.permutations(labels, 2):
         if other.startswith(label):
-            return (
-                f"speakers has {label!r}, which is how {other!r} begins: they can't be distinguished. Use other names."
-            )
+            return f"speakers has {label!r}, with which {other!r} begins: they can't be distinguished. Use other names."
     return None
 
 
@@ -296,8 +309,8 @@ PLAY = TranscriptFormat("play")
 def chat_format(
     formats: Sequence[TranscriptFormat], speakers: tuple[str, str] = (HUMAN, ASSISTANT)
 ) -> TranscriptFormat:
-    """The format of a corpus' transcripts in which these two can talk: the first that names both, else the first in
-    which anyone may speak. Where there is none, the one for a human and an assistant, or else human_assistant."""
+    """The format for a conversation of two speakers: the first that names both, else the first in which anyone may
+    speak, else the format for a human and an assistant, else human_assistant. formats: those of a corpus."""
     naming = [form for form in formats if form.speakers is not None and form.speakers.keys() >= set(speakers)]
     open_to_all = [form for form in formats if form.speakers is None]
     if naming or open_to_all:

@@ -48,7 +48,7 @@ class Budget:
 
 
 def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
-    """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
+    """(got - asked) / asked parameters; None where no number was asked for, or the family has no adjustable size."""
     return None if asked is None or not config.uses_num_params else got / asked - 1
 
 
@@ -94,7 +94,7 @@ def count_params(config: ModelConfig, vocab_size: int) -> int:
     """Parameters of an untrained neural model, without allocating them."""
     import torch
 
-    from models.language_model import NeuralModel
+    from models.neural_model import NeuralModel
 
     with torch.device("meta"):
         model = config.build(vocab_size, start_token=0)

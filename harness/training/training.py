@@ -1,4 +1,4 @@
-"""Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
+"""Fitting a model to a token stream: one loop for families that learn by gradients, one for families that count.
 
 A stage decides what a step of the first loop reads and which loss it lowers (harness/training/stages.py).
 Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),
@@ -25,7 +25,8 @@ from harness.training.settings import Training
 from harness.training.stages import Pretraining
 from harness.training.step_size import check_memory
 from models.combined import CombinedModel
-from models.language_model import CountingModel, LanguageModel, NeuralModel
+from models.language_model import CountingModel, LanguageModel
+from models.neural_model import NeuralModel
 
 _TOKENS_COUNTED_AT_ONCE = 1 << 18
 

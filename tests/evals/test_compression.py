@@ -1,4 +1,4 @@
-"""The table beside gzip and the rest: sizes from totals, and none at all from a proof that failed."""
+"""Sizes compared with gzip and others: from totals, and none where the check failed."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ def test_the_decoder_is_counted_once_whatever_the_number_of_texts() -> None:
     ("change", "reason"),
     [
         ({"restored": False}, "1 of 2 texts did not come back"),
-        ({"num_bytes": 5_000}, "1 of 2 files are not as long as scoring their texts claims"),
+        ({"num_bytes": 5_000}, "1 of 2 files are not as long as scoring claims"),
         (
             {"restored": None, "num_bytes": None, "nats": None, "reason": "zero"},
             "1 of 2 texts have no probability under the model",
         ),
     ],
 )
-def test_a_proof_that_failed_gives_no_size(change: dict[str, Any], reason: str) -> None:
+def test_a_failed_check_gives_no_size(change: dict[str, Any], reason: str) -> None:
     eval = Compression()
     samples = list(eval.samples(MATERIAL))
     good = Compressed(100, True, 8 * 100 * math.log(2), 300, 1_000)
@@ -129,7 +129,7 @@ def test_a_proof_that_failed_gives_no_size(change: dict[str, Any], reason: str) 
     assert metrics["gzip_compressed_bits_per_byte"].value is not None
 
 
-def test_a_file_may_miss_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
+def test_a_file_may_differ_from_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
     eval = Compression()
     sample = next(iter(eval.samples(MATERIAL)))
     for num_bytes, holds in ((100_115, True), (100_117, False), (99_885, True), (99_883, False)):
@@ -139,12 +139,12 @@ def test_a_file_may_miss_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
         assert measured(rows, "as_claimed").tolist() == [holds]
 
 
-def test_less_than_a_character_is_refused() -> None:
+def test_fewer_bytes_than_a_character_are_refused() -> None:
     with pytest.raises(ValueError, match="max_bytes=3 is not allowed"):
         Compression(max_bytes=3)
 
 
-def test_files_of_the_other_compressors_are_theirs_on_the_same_bytes() -> None:
+def test_other_compressors_get_the_same_bytes() -> None:
     eval = Compression()
     metrics = found(eval, scored(random_chain(), eval))
     expected = dict.fromkeys(("gzip", "bzip2", "xz", "zstd"), 0)

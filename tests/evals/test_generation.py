@@ -1,4 +1,4 @@
-"""Figures of texts whose answers are known: the real continuation itself, training text, the same thing twice."""
+"""Measures of texts with known answers: the real continuation, training text, the same text twice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
 from models.language_model import LanguageModel, ModelConfig
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 
 TOKENIZER = ByteTokenizerSettings().train([])
 VERSE = "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer. "
@@ -77,7 +77,7 @@ def completion(text: str) -> Completion:
 
 
 def rows_of(texts: dict[str, Sequence[str]], eval: Generation = EVAL) -> pd.DataFrame:
-    """What these completions give. texts: by sample."""
+    """The scored rows of these completions. texts: by sample."""
     samples = [sample for sample in eval.samples(MATERIAL) if sample.id in texts]
     scores = [eval.score(s, [completion(text) for text in texts[s.id]], MATERIAL) for s in samples]
     return table(eval.name, samples, scores)
@@ -180,7 +180,7 @@ def test_completions_of_one_prompt_differ_only_where_the_strategy_draws(chooser:
     assert metrics["completion_bytes"].value == pytest.approx(np.mean([len(s.target.encode()) for s in samples]))
 
 
-def test_nothing_written_is_missing_and_not_zero() -> None:
+def test_an_empty_completion_gives_a_missing_value_and_not_zero() -> None:
     metrics = found(rows_of(everyone("")))
     for name in ("repetition", "diversity", "copied", "distinct_1", "zipf_exponent", "reference_bits_per_byte"):
         assert metrics[name].value is None, name
@@ -190,7 +190,7 @@ def test_nothing_written_is_missing_and_not_zero() -> None:
     assert metrics["real_repetition"].value is not None
 
 
-def test_a_reference_that_gives_no_probability_is_said_to() -> None:
+def test_a_reference_without_a_probability_gives_a_reason() -> None:
     config = NGramConfig(order=3, smoothing="maximum_likelihood")
     fitted = reference(config)
     material = Material(CORPUS, TOKENIZER, lambda config: fitted)
@@ -209,7 +209,7 @@ def test_every_source_has_the_same_measures() -> None:
     assert sources["plays"]["repetition"].n + sources["chat"]["repetition"].n == 12
 
 
-def test_documents_that_are_too_short_are_no_prompts() -> None:
+def test_documents_that_are_too_short_give_no_prompts() -> None:
     short = Corpus("toy", CORPUS.train, CORPUS.validation, CORPUS.test[-1:])
     assert list(EVAL.samples(Material(short, TOKENIZER))) == []
 

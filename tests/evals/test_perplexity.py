@@ -26,8 +26,8 @@ from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
-from models.transformer import TransformerConfig
-from models.unigram import UnigramConfig
+from models.settings.transformer import TransformerConfig
+from models.settings.unigram import UnigramConfig
 
 TEXTS = ["To be, or not\nto be:", "that is the question", "naïve 🙂  café", "a"]
 TOKENIZER = ByteTokenizerSettings().train([])
@@ -142,7 +142,7 @@ def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
     check_metrics(PERPLEXITY, PERPLEXITY.metrics(rows), rows)
 
 
-def test_the_curve_by_position_rests_on_the_same_documents_at_every_place() -> None:
+def test_the_curve_by_position_uses_the_same_documents_at_every_position() -> None:
     texts = ["abcd" * 20, "a" * 63, "é" * 32, "dcba" * 30]
     model, eval = random_chain(), Perplexity(curve_bytes=64)
     rows, _ = scored(model, texts, eval)

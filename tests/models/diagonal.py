@@ -1,4 +1,4 @@
-"""A small state-space model, written for the tests alone: it carries a state and has no layer of torch's."""
+"""A small state-space model for the tests: it carries a state and uses no torch layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.carried import CarriedModel, Carry
-from models.language_model import Cost, NeuralModelConfig, ParameterGroup
+from models.language_model import Cost, NeuralModelConfig
+from models.neural_model import ParameterGroup
 
 NUM_STATES = 4
 

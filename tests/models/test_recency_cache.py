@@ -8,9 +8,10 @@ from scipy.optimize import minimize_scalar
 
 from models.checking.trial import MARKOV, Vocabulary, fit
 from models.language_model import ModelConfig
-from models.ngram import NGramConfig
-from models.recency_cache import SHARPNESSES, Cache, CacheConfig
-from models.unigram import UnigramConfig
+from models.recency_cache import SHARPNESSES, Cache
+from models.settings.ngram import NGramConfig
+from models.settings.recency_cache import CacheConfig
+from models.settings.unigram import UnigramConfig
 
 SIZE, LONGEST = 7, 3
 
@@ -86,7 +87,7 @@ def test_where_neither_gives_a_probability_there_is_none_and_distributions_still
     assert model.logprobs(text)[0, 4].exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
-def test_what_was_said_before_is_more_likely_than_without_a_cache(model: Cache) -> None:
+def test_words_said_before_are_more_likely_than_without_a_cache(model: Cache) -> None:
     config = CacheConfig({"base": UnigramConfig()}, size=50, longest_match=5)
     cached = fit(config, MARKOV)
     words = [0, 3, 5, 1, 7, 2]
@@ -98,9 +99,3 @@ def test_what_was_said_before_is_more_likely_than_without_a_cache(model: Cache) 
 def test_a_new_document_begins_with_an_empty_cache(model: Cache) -> None:
     text = torch.tensor([[1, 2, 3, 1, 2, model.start_token]])
     assert torch.equal(model.logprobs(text)[0, -1], model.start().logprobs[0])
-
-
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"longest_match": -1}, {"members": {}}])
-def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        CacheConfig(**{"members": {"base": UnigramConfig()}, **wrong})

@@ -42,7 +42,7 @@ class Arithmetic(DataSource):
     test_documents: int = 250
     """Documents for test, 1 or more."""
     problems_per_document: int = 10
-    """Problems in each document, 1 or more; no problem twice in a document while there are others."""
+    """Problems in each document, 1 or more; none is repeated in a document while there are others."""
     seed: int = 0
     """Which problems are drawn, 0 or more. Which split a problem belongs to doesn't depend on it."""
     format: TranscriptFormat = HUMAN_ASSISTANT
@@ -50,7 +50,7 @@ class Arithmetic(DataSource):
 
     def __post_init__(self) -> None:
         if not self.operations or len(set(self.operations)) != len(self.operations):
-            raise ValueError(f"operations={self.operations} must name each of +, -, x at most once, and one at least.")
+            raise ValueError(f"operations={self.operations} must name at least one of +, -, x, and each at most once.")
         if unknown := [op for op in self.operations if op not in ("+", "-", "x")]:
             raise ValueError(f"operations has {unknown[0]!r}; allowed are +, - and x (for times).")
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
@@ -73,7 +73,7 @@ class Arithmetic(DataSource):
         return (self.format,) if self.style == "chat" else ()
 
     def load(self) -> Corpus:
-        """Made at each call: the same settings give the same documents."""
+        """Makes the documents again at each call; the same settings give the same documents."""
         return Corpus(
             self.name,
             train=self._documents("train", self.train_documents),

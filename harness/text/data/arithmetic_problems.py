@@ -1,11 +1,11 @@
-"""Problems a op b, and the split of each. How they are written: arithmetic_wording.py.
+"""Problems a op b, and their splits. How they are written: arithmetic_wording.py.
 
-Operands have 1 to 5 digits (0 to 9 for one digit). A difference may be negative: "12-45=-33". Which split a problem
-belongs to follows from a hash of the problem alone, so training and test problems are always disjoint. a+b and b+a (axb
+Operands have 1 to 5 digits (one digit: 0 to 9). A difference may be negative: "12-45=-33". A problem's split
+follows from a hash of the problem alone, so training and test problems are always disjoint. a+b and b+a (axb
 and bxa) have the same hash, so knowing one from training doesn't help with the other in test.
 
-Sizes are drawn before numbers: every pair of operand sizes is equally likely, since otherwise almost all numbers would
-be large. Training data may have a part in which every number is equally likely instead.
+Sizes are drawn before numbers: every pair of operand sizes is equally likely, because otherwise almost all numbers
+would be large. In a part of the training data, every number may be equally likely instead.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 MAX_DIGITS = 5
 
 VALIDATION_FRACTION = 0.1
-"""Share of all problems that are for validation. Constant, so that every data set and eval agrees."""
+"""Share of all problems for validation. A constant, so that all data sets and evals agree."""
 TEST_FRACTION = 0.15
-"""Share of all problems that are for test."""
+"""Share of all problems for test."""
 
 MOST_PROBLEMS = 100_000
-"""No more problems than this can be asked for at once."""
-# Up to this many problems of a kind are listed; of more, problems are drawn at random.
+"""The most problems that one call can ask for."""
+# Kinds with up to this many problems are listed; from larger ones, problems are drawn at random.
 _MOST_LISTED = 10_000
 
 
@@ -82,7 +82,7 @@ class Problem:
 
 
 def split_of(problem: Problem) -> Split:
-    """The split that a problem belongs to, always and everywhere."""
+    """The split that a problem belongs to; the same everywhere."""
     return split_by_hash(problem.in_order.id, VALIDATION_FRACTION, TEST_FRACTION)
 
 
@@ -96,11 +96,11 @@ def problems(
 ) -> list[Problem]:
     """Up to n different problems of a split; fewer only where the split has no more.
 
-    Sizes and operations take turns. A larger n gives the same problems and then more. ValueError for n above
+    Sizes and operations alternate. A larger n gives the same problems, then more. ValueError for n above
     MOST_PROBLEMS.
     """
     if n > MOST_PROBLEMS:
-        raise ValueError(f"{n} problems were asked for; at most {MOST_PROBLEMS} can be. Ask for fewer.")
+        raise ValueError(f"{n} problems are not allowed: at most {MOST_PROBLEMS}. Ask for fewer.")
     rng = random.Random(f"problems {split} {seed}")
     turns = [_distinct(split, rng, *kind) for kind in _kinds(operations, min_digits, max_digits)]
     rng.shuffle(turns)
@@ -124,7 +124,7 @@ def draw(
     max_digits: int,
     even_sizes: float = 1.0,
 ) -> Iterator[Problem]:
-    """Endless problems of a split, with repetitions; none where the split has none.
+    """An endless sequence of a split's problems, with repetitions; empty where the split has none.
 
     even_sizes: the share in which all pairs of sizes are equally likely; in the rest all pairs of numbers are.
     """
@@ -161,7 +161,7 @@ def _all(split: Split, op: Operation, digits_a: int, digits_b: int) -> Iterator[
 
 @lru_cache(maxsize=512)
 def _listed(split: Split, op: Operation, digits_a: int, digits_b: int) -> tuple[Problem, ...] | None:
-    """The same as a tuple; None where there are too many."""
+    """The same, as a tuple; None where there are too many."""
     if len(_numbers(digits_a)) * len(_numbers(digits_b)) > _MOST_LISTED:
         return None
     return tuple(_all(split, op, digits_a, digits_b))
@@ -188,7 +188,7 @@ def _distinct(split: Split, rng: random.Random, op: Operation, digits_a: int, di
         return
     seen: set[Problem] = set()
     num_repeated = 0
-    # Where most draws repeat, the rest is listed: drawing would never end.
+    # When most draws repeat, list the rest: drawing alone would never end.
     while num_repeated <= len(seen) + 1_000:
         problem = _drawn(split, rng, op, digits_a, digits_b)
         if problem in seen:

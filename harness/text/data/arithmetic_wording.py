@@ -19,7 +19,7 @@ STYLES: tuple[Style, ...] = get_args(Style)
 # The separator between problems; in a chat it is the format's.
 _SEPARATOR: dict[Style, str] = {"plain": "\n", "qa": "\n\n"}
 _WORDS: dict[Operation, str] = {"+": "plus", "-": "minus", "x": "times"}
-# An answer that was written backwards: the sign comes last.
+# An answer written backwards: its sign comes last.
 _REVERSED_NUMBER = re.compile(r"(?<![\d.,])\d+(?!\d|[.,]\d)-?")
 
 
@@ -34,7 +34,7 @@ class Wording:
 
     style: Style = "chat"
     format: TranscriptFormat = HUMAN_ASSISTANT
-    """Of a chat."""
+    """The format of a chat."""
     reversed_answers: bool = False
     """Whether answers begin with their units and end with their sign ("12-45=33-"), so that a carry is known before it
     is needed (Lee et al. 2023)."""
@@ -49,7 +49,7 @@ class Wording:
         return self.format.open_turn(Transcript((question,)), ASSISTANT), self.format.body(answer)
 
     def few_shot_prompt(self, problem: Problem, shots: Sequence[Problem]) -> str:
-        """The prompt of a problem after solved ones."""
+        """The prompt of a problem, after solved ones (shots)."""
         if self.style == "chat":
             solved = [turn for shot in shots for turn in self._turns(shot)]
             return self.format.open_turn(Transcript((*solved, self._turns(problem)[0])), ASSISTANT)
@@ -68,7 +68,7 @@ class Wording:
         return self.format.stop_text(HUMAN) if self.style == "chat" else _SEPARATOR[self.style]
 
     def number_in(self, text: str) -> Decimal | None:
-        """The number that a text answers with: the first that is no part of a problem; None where there is none."""
+        """The number that a text gives as its answer: the first one outside a problem; None where there is none."""
         if not self.reversed_answers:
             return first_number(text)
         match = _REVERSED_NUMBER.search(without_problems(text))
@@ -103,7 +103,7 @@ _SIGNS: dict[str, Operation] = {**{sign: sign for sign in OPERATIONS}, **{word: 
 
 
 def problems_in_text(text: str) -> Iterator[Problem]:
-    """Every problem that occurs in a text, in any style, with or without an answer; repeated ones each time."""
+    """Every problem that occurs in a text, in any style, with or without an answer; repetitions included."""
     for pattern in (_IN_SIGNS, _IN_SIGNS_ASKED, _IN_WORDS) if _ANY_PROBLEM.search(text) else ():
         for a, sign, b in pattern.findall(text):
             # Our operands are never longer (and Python refuses to parse very long numbers).

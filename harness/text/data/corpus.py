@@ -1,7 +1,7 @@
 """A data set: documents, split by document into train, validation and test.
 
 A `DataSource` is the settings of one data set (one YAML under conf/data); its `load()` gives a `Corpus`. A corpus has a
-fingerprint over everything in it, so that results made from it can be addressed by content. The same settings always
+fingerprint over its content, so that results can be stored under what they were made from. The same settings always
 give the same corpus, in any process.
 """
 
@@ -17,13 +17,14 @@ from functools import cached_property
 from typing import ClassVar, Literal, get_args
 
 from harness.common.errors import UserError, closest
+from harness.text.data.near_copies import without_case_and_space
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
 from harness.text.utf8 import encode_utf8 as encode_utf8
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 FEW_BYTES = 1_000
-"""A split with less text than this is worth a remark."""
+"""A split with less text than this gets a remark."""
 USUAL_FORMATS = (HUMAN_ASSISTANT, PLAY)
 """The formats of a data source that doesn't say otherwise."""
 
@@ -37,12 +38,12 @@ class Document:
     text: str
     """What a model reads; never empty."""
     source: str
-    """Its data set, also inside a mixture: "shakespeare"."""
+    """The document's data set, also inside a mixture: "shakespeare"."""
     cluster: str
     """The unit of resampling: the play, the conversation. Documents of one cluster are correlated."""
     format: str | None = None
-    """The kind of transcript it is, by its format's name ("human_assistant", "play"); None where it isn't one.
-    `Corpus.format_of` says what the name means."""
+    """The name of the transcript's format ("human_assistant", "play"); None where the document isn't a transcript.
+    `Corpus.format_of` gives the format."""
 
     @cached_property
     def num_bytes(self) -> int:
@@ -63,9 +64,9 @@ class Corpus:
     test: tuple[Document, ...]
     """For reported results only."""
     notes: tuple[str, ...] = ()
-    """What a user should know about how this corpus was made (files skipped, documents cut), a sentence each."""
+    """What a user should know about how this corpus was made (files skipped, documents cut); one sentence each."""
     formats: tuple[TranscriptFormat, ...] = USUAL_FORMATS
-    """The formats that `Document.format` names."""
+    """The formats that documents may name."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -86,24 +87,38 @@ class Corpus:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The notes, and which splits are very small; a sentence each."""
+        """The notes, and remarks on copies of training documents and on very small splits; one sentence each."""
+        remarks = list(self.notes)
+        if copies := self.held_out_copies:
+            num_held_out = len(self.validation) + len(self.test)
+            remarks.append(
+                f"{len(copies)} of {num_held_out} documents for validation and test are copies of training documents, "
+                "but for case and white space: results on them are too good"
+            )
         sizes = {split: self.num_bytes(split) for split in SPLITS}
         small = [f"{split} {size:,}" for split, size in sizes.items() if size < FEW_BYTES]
-        if not small:
-            return self.notes
-        return (
-            *self.notes,
-            f"there is very little text (bytes: {', '.join(small)}): figures from under {FEW_BYTES:,} bytes say next "
-            "to nothing. Give it more",
-        )
+        if small:
+            remarks.append(
+                f"there is very little text (bytes: {', '.join(small)}): figures from under {FEW_BYTES:,} bytes say "
+                "next to nothing. Give it more"
+            )
+        return tuple(remarks)
+
+    @cached_property
+    def held_out_copies(self) -> tuple[Document, ...]:
+        """The documents for validation and test whose text is that of a training document, but for case and white
+        space."""
+        known = {without_case_and_space(document.text) for document in self.train}
+        held_out = (*self.validation, *self.test)
+        return tuple(document for document in held_out if without_case_and_space(document.text) in known)
 
     @property
     def chat_format(self) -> TranscriptFormat:
-        """How conversations between a human and an assistant are written here."""
+        """The format of conversations between a human and an assistant in this corpus."""
         return chat_format(self.formats)
 
     def format_of(self, document: Document) -> TranscriptFormat | None:
-        """How a document is written; None where it is no transcript."""
+        """A document's format; None where it isn't a transcript."""
         if document.format is None:
             return None
         return next(form for form in self.formats if form.name == document.format)
@@ -130,20 +145,20 @@ class Corpus:
 
 
 class DataSource(ABC):
-    """The settings of one data set: a frozen dataclass, one field an option.
+    """The settings of one data set: a frozen dataclass with one field for each option.
 
-    A wrong value raises ValueError with a sentence for the user when the settings are made; what is wrong with the data
-    itself (a file that is missing or can't be read) raises UserError from `load`.
+    A wrong value raises ValueError, with a sentence for the user, when the settings are made. Wrong data (a file that
+    is missing or can't be read) raises UserError from `load`.
     """
 
     name: ClassVar[str]
-    """As in `data=`."""
+    """The name in `data=`."""
 
     @property
     def formats(self) -> tuple[TranscriptFormat, ...]:
-        """The formats of its transcripts; a corpus that it loads says the same."""
+        """The formats of its transcripts, the same as its corpus has."""
         return USUAL_FORMATS
 
     @abstractmethod
     def load(self) -> Corpus:
-        """The corpus that these settings describe; the same settings give the same corpus in any process."""
+        """Load the corpus. The same settings give the same corpus in any process."""

@@ -1,7 +1,7 @@
 """The user's cache folder: downloads, and files that can be made again.
 
-It is `$BAKEOFF_CACHE`, else the platform's folder for caches (~/.cache/bakeoff on Linux). Files appear in it whole or
-not at all, so several processes may share it. Deleting it costs only time, and a new download of the plays.
+The folder is `$BAKEOFF_CACHE`, else the platform's cache folder (~/.cache/bakeoff on Linux). Files appear in it whole
+or not at all, so several processes may share it. It can be deleted: everything is made or downloaded again.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def cache_folder() -> Path:
 def cached_json(kind: str, made_from: str, made_by: Sequence[ModuleType], make: Callable[[], Any]) -> Any:
     """The result of `make()` (JSON: lists, dictionaries with string keys, strings, numbers, None), made only once.
 
-    It is kept in the folder `kind`, by the hash of `made_from` (its sources) and of the text of the modules that make
-    it: when those change, it is made again, and so it is when the file isn't what was written (it begins with a digest
-    of the rest). Where the cache can't be written there is one warning.
+    The result is stored in the folder `kind`, under a hash of `made_from` (its sources) and of the source of the
+    modules that make it. It is made again when those change, or when the file is damaged (it begins with a digest of
+    the rest). Where the cache can't be written, there is one warning.
     """
     key = hashlib.sha256(made_from.encode())
     for module in made_by:
         key.update(inspect.getsource(module).encode())
     path = cache_folder() / kind / f"{key.hexdigest()}.json"
     try:
-        digest, _, kept = path.read_bytes().partition(b"\n")
-        if digest == _digest(kept):
-            return json.loads(kept)
+        digest, _, stored = path.read_bytes().partition(b"\n")
+        if digest == _digest(stored):
+            return json.loads(stored)
     except OSError:
         pass
     content = make()
     try:
-        kept = json.dumps(content).encode()
-        write_bytes(path, _digest(kept) + b"\n" + kept)
+        stored = json.dumps(content).encode()
+        write_bytes(path, _digest(stored) + b"\n" + stored)
     except OSError as error:
         warn_unwritable(error)
     return content
@@ -70,8 +70,8 @@ def warn_unwritable(error: OSError) -> None:
         return
     _warned_of.add(cache_folder())
     warnings.warn(
-        f"the cache folder {cache_folder()} can't be written ({error.strerror or error}): texts are prepared in "
-        f"memory, again in every process. Free some disk, or set {CACHE_VARIABLE} to a folder that can be written.",
+        f"the cache folder {cache_folder()} can't be written to ({error.strerror or error}): every process prepares "
+        f"texts again in memory. Free some disk space, or set {CACHE_VARIABLE} to a folder that can be written to.",
         UserWarning,
         stacklevel=3,
     )

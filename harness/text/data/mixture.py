@@ -1,11 +1,11 @@
 """data=mixture: several data sets in one, each with a share of the bytes.
 
-In each split, whole documents are taken from every source, in an order shuffled by the seed, until it has its share;
-none is taken twice. They are interleaved so that the beginning of a split has about the same shares as the whole. The
-total size follows from the source that runs out first at its share, or from a cap.
+In each split, whole documents are taken from every source, in an order shuffled by the seed, until the source has its
+share. No document is taken twice. They are interleaved, so the beginning of a split has about the same shares as the
+whole. The total size is limited by the source that runs out first, or by a cap.
 
-Where arithmetic is one of the sources, training documents of other sources that contain one of its test problems are
-left out.
+If arithmetic is one of the sources, training documents of other sources that contain one of its test problems are left
+out.
 """
 
 from __future__ import annotations
@@ -49,20 +49,21 @@ class Mixture(DataSource):
         names = ", ".join(self.sources) or "none"
         if self.sources.keys() != self.weights.keys():
             raise ValueError(
-                f"weights name {', '.join(self.weights) or 'none'}, the sources are {names}: give each source a weight."
+                f"weights has {', '.join(self.weights) or 'none'}, but the sources are {names}. Give each source a "
+                "weight."
             )
         for name, weight in self.weights.items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise ValueError(f"weights.{name}={weight} must be 0 or more.")
         if not any(self.weights.values()):
-            raise ValueError(f"no source has a weight above 0; give one of them ({names}) a share, as 0.5.")
+            raise ValueError(f"no source has a weight above 0. Give one of them ({names}) a share, as 0.5.")
         for name, source in self.sources.items():
             if not isinstance(source, DataSource):
-                raise ValueError(f"sources.{name} is not a data set but {source!r}; name an option of data=.")
+                raise ValueError(f"sources.{name} is {source!r}, which is not a data set. Use an option of data=.")
         named: dict[str, TranscriptFormat] = {}
         for form in self.formats:
             if named.setdefault(form.name, form) != form:
-                raise ValueError(f"two sources write transcripts in different ways under one name: {form.name!r}.")
+                raise ValueError(f"two sources have different formats with the same name {form.name!r}. Rename one.")
         for setting in ("train_bytes", "validation_bytes", "test_bytes"):
             if (cap := getattr(self, setting)) is not None and cap < 1:
                 raise ValueError(f"{setting}={cap} must be 1 or more, or null for no limit.")
@@ -71,7 +72,7 @@ class Mixture(DataSource):
 
     @property
     def formats(self) -> tuple[TranscriptFormat, ...]:
-        """Those of every source that has a share."""
+        """The formats of every source that has a share."""
         return tuple(form for name, weight in self.weights.items() if weight for form in self.sources[name].formats)
 
     def load(self) -> Corpus:
@@ -86,8 +87,8 @@ class Mixture(DataSource):
                 notes += self._drop_leaks(pools)
             if empty := [name for name, pool in pools.items() if not pool]:
                 raise UserError(
-                    f"data=mixture: {empty[0]} has no {split} documents, so it can't have its share. Let it hold some "
-                    f"out, or leave it out (data.weights.{empty[0]}=0)."
+                    f"data=mixture: {empty[0]} has no {split} documents, so it can't get its share. Change its split, "
+                    f"or leave it out (data.weights.{empty[0]}=0)."
                 )
             mixed[split] = self._mix(pools, caps[split])
         return Corpus(
@@ -95,7 +96,7 @@ class Mixture(DataSource):
         )
 
     def _pool(self, name: str, corpus: Corpus, split: Split) -> list[Document]:
-        """A source's documents of a split in shuffled order, named as the mixture's."""
+        """A source's documents of a split, shuffled, with ids and clusters of the mixture."""
         pool = [
             dataclasses.replace(document, id=f"{name}/{document.id}", cluster=f"{name}/{document.cluster}", source=name)
             for document in corpus.documents(split)
@@ -104,16 +105,15 @@ class Mixture(DataSource):
         return pool
 
     def _drop_leaks(self, pools: dict[str, list[Document]]) -> list[str]:
-        """Remove training documents with a held-out problem from the pools; returns notes for the user."""
+        """Remove training documents with a test problem from the pools; returns notes for the user."""
         notes = []
         for name, pool in pools.items():
             if isinstance(self.sources[name], Arithmetic):
                 continue
             kept = [document for document in pool if not _holds_test_problem(document.text)]
             if len(kept) < len(pool):
-                notes.append(
-                    f"{name}: {many(len(pool) - len(kept), 'training document')} left out (test problems in them)"
-                )
+                left_out = many(len(pool) - len(kept), "training document")
+                notes.append(f"{name}: {left_out} left out because they contain test problems")
                 pools[name] = kept
         return notes
 
@@ -128,7 +128,7 @@ class Mixture(DataSource):
 
 
 def _take(pool: Sequence[Document], num_bytes: int) -> list[Document]:
-    """Documents of at most num_bytes in all: each that still fits, in order; the smallest one where none does."""
+    """Documents of at most num_bytes in total: each that still fits, in order; the smallest one where none fits."""
     taken: list[Document] = []
     left = num_bytes
     for document in pool:
@@ -139,7 +139,7 @@ def _take(pool: Sequence[Document], num_bytes: int) -> list[Document]:
 
 
 def _interleave(taken: Mapping[str, Sequence[Document]], share: Mapping[str, float]) -> list[Document]:
-    """All documents; the next one is always from the source that is furthest behind its share."""
+    """All documents; each next one comes from the source that is furthest behind its share."""
     bytes_used = dict.fromkeys(taken, 0)
     rest = {name: list(reversed(documents)) for name, documents in taken.items()}
     mixed = []

@@ -26,8 +26,8 @@ class Text(DataSource):
     name: ClassVar[str] = "text"
 
     paths: str | list[str] = field(default_factory=list)
-    """A file, a folder, a glob, or a list of these: .txt and .md (a document a file), .jsonl, .parquet and .csv (a
-    row)."""
+    """A file, a folder, a glob, or a list of these. In .txt and .md a file is a document; in .jsonl, .parquet and .csv
+    a row is."""
     column: str = "text"
     """The column with the text, in .jsonl, .parquet and .csv."""
     separator: EscapedText | None = None
@@ -63,15 +63,15 @@ class Text(DataSource):
         paths = [self.paths] if isinstance(self.paths, str) else self.paths
         if not paths:
             raise UserError(
-                "data=text needs to know which files: data.paths=FILE, a folder, a glob in quotes ('books/*.txt'), or "
-                "a list ([a.txt,b.txt])."
+                "data=text needs files: set data.paths to a file, a folder, a glob in quotes ('books/*.txt'), or a "
+                "list ([a.txt,b.txt])."
             )
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
         if not documents:
             raise UserError(
-                f"data=text: nothing but empty text in {many(len(files), 'file')} ({_some(empty)}). "
-                "Name files with text."
+                f"data=text: nothing but empty text in {many(len(files), 'file')} ({_some(empty)}). Name files with "
+                "text."
             )
         if empty:
             notes.append(f"{many(len(empty), 'empty file')} skipped ({_some(empty)})")
@@ -84,16 +84,16 @@ class Text(DataSource):
         if is_cut:
             splits = self._cut(documents)
             notes.append(
-                f"{many(len(documents), 'document is', 'documents are')} too few to split whole: each is cut in "
-                "stretches, from first to last for training, validation and test"
+                f"{many(len(documents), 'document')}: too few to split whole. Each is cut into three parts: its "
+                "beginning is for training, its middle for validation, its end for test"
             )
-        notes += _notes_on_copies(documents, splits, is_cut=is_cut)
+        notes += _notes_on_copies(documents, splits, is_cut)
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
         return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
     def _read(self, files: Sequence[Path]) -> tuple[list[Document], list[Path], list[str]]:
         """The documents of all files, the files that have none, and notes for the user."""
-        # Names don't depend on the files' folder, so the same files elsewhere are the same corpus.
+        # Names don't depend on the files' location, so the same files elsewhere are the same corpus.
         root = os.path.commonpath([file.resolve().parent for file in files])
         documents: list[Document] = []
         first_of: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Text(DataSource):
                     self._check_format(text, file)
                     identity = name if len(texts) == 1 else f"{name}#{i}"
                     form = self.format.name if self.transcripts else None
-                    # Copies are correlated, so that they share a cluster: that of the first.
+                    # Copies are correlated, so they share the cluster of the first one.
                     cluster = first_of.setdefault(without_case_and_space(text), identity)
                     documents.append(Document(identity, text, self.name, cluster, form))
             if not any(text.strip() for text in texts):
@@ -124,8 +124,8 @@ class Text(DataSource):
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')}: rows of "
-                ".jsonl, .csv and .parquet keep them"
+                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')} (rows of "
+                ".jsonl, .csv and .parquet)"
             )
         if without_separator:
             notes.append(
@@ -141,11 +141,11 @@ class Text(DataSource):
                 self.format.parse(text)
             except UserError as error:
                 raise UserError(
-                    f"{file}: {error} Or pick the format that it has (format=), or leave data.transcripts=false."
+                    f"{file}: {error} Or pick the right format with format=, or leave data.transcripts=false."
                 ) from None
 
     def _cut(self, documents: Sequence[Document]) -> dict[Split, list[Document]]:
-        """Each document cut in stretches; one too short to cut is for training."""
+        """Each document cut into stretches; one that is too short to cut is for training."""
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         fractions = self.validation_fraction, self.test_fraction
         for document in documents:
@@ -161,35 +161,35 @@ class Text(DataSource):
                 splits[split].append(replace(document, id=identity, cluster=cluster, text=text))
         if not splits["test"]:
             unit = "turns" if self.transcripts else "characters"
-            raise UserError(f"data=text: no document has the 3 {unit} that a split needs. Name files with more text.")
+            raise UserError(
+                f"data=text: every document has fewer than the 3 {unit} that a split needs. Name files with more text."
+            )
         return splits
 
 
 def _notes_on_copies(
     documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]], is_cut: bool
 ) -> list[str]:
-    """What a user should know about documents that are like others. is_cut: each split has a stretch of each."""
+    """What a user should know about documents that are like others. is_cut: whether each document is in all splits."""
     notes = []
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
-        where = "" if is_cut else ", and are all for training, all for validation or all for test"
         notes.append(
-            f"{copies} of {len(documents)} documents {'is a copy' if copies == 1 else 'are copies'} of others, but for "
-            f"case and white space: copies count as one when intervals are computed{where}"
+            f"{copies} of {many(len(documents), 'document')} repeat others, but for case and white space: copies "
+            f"count as one in intervals{'' if is_cut else ' and share a split'}"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))
     if near:
         notes.append(
-            f"{near} of {len(held_out)} {'stretches' if is_cut else 'documents'} for validation and test "
-            f"{'is a near-copy' if near == 1 else 'are near-copies'} of training text (four in five sequences of five "
-            "words are alike, by MinHash): results on them are too good. Take such documents out"
+            f"{near} of {many(len(held_out), 'document')} for validation and test are near-copies of training text "
+            "(four in five sequences of five words are alike): results on them are too good. Take such documents out"
         )
     return notes
 
 
 def _as_text(file: Path) -> str:
-    """A file's name, which need not be UTF-8: other bytes as "\\xe9"."""
+    """A file's name as text; bytes that aren't UTF-8 are written as "\\xe9"."""
     return os.fsencode(file.as_posix()).decode("utf-8", "backslashreplace")
 
 

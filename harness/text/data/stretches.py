@@ -1,5 +1,4 @@
-"""One text cut in three stretches, for training, validation and test, where there are too few documents to split
-whole."""
+"""Cuts one text into three stretches, for training, validation and test, where there are too few documents to split."""
 
 from __future__ import annotations
 
@@ -11,10 +10,10 @@ from harness.text.transcript_format import TranscriptFormat
 
 
 def cut_text(text: str, validation_fraction: float, test_fraction: float) -> tuple[str, str, str] | None:
-    """Three stretches that together are the text, none of them empty; None for fewer than 3 characters.
+    """Cut a text into three stretches that aren't empty; None for fewer than 3 characters.
 
-    The fractions are of characters. Each cut is at the line end nearest to the fraction, or within a line where no
-    line end is near (within a quarter of the smaller stretch).
+    The fractions count characters. Each cut is at the nearest line end, if one is near (within a quarter of the smaller
+    stretch); else within a line.
     """
     if len(text) < 3:
         return None
@@ -28,9 +27,9 @@ def cut_text(text: str, validation_fraction: float, test_fraction: float) -> tup
 def cut_transcript(
     text: str, form: TranscriptFormat, validation_fraction: float, test_fraction: float
 ) -> tuple[str, str, str] | None:
-    """Three transcripts with the turns of one, each with a turn at least; None for fewer than 3 turns.
+    """Cut a transcript into three with at least one turn each; None for fewer than 3 turns.
 
-    The fractions are of turns. UserError where the text isn't a transcript of that format.
+    The fractions count turns. UserError where the text isn't a transcript of that format.
     """
     turns = form.parse(text).turns
     if len(turns) < 3:

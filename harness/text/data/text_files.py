@@ -1,8 +1,7 @@
-"""data=text: the user's own files, read into documents, word for word.
+"""data=text: reads the user's own files into documents, unchanged with two exceptions.
 
-Only this is changed: a byte-order mark at the beginning of a file is taken off, and in .txt and .md the line ends of
-Windows (CR LF) are read as those of every other text (LF): separators and formats count on them. A row of .jsonl, .csv
-or .parquet keeps them, since whoever wrote it spelled them out.
+A byte-order mark at the beginning of a file is removed. In .txt and .md, Windows line ends (CR LF) become LF, because
+separators and formats need LF. Rows of .jsonl, .csv and .parquet keep CR LF, because it was written there on purpose.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
         if path.is_file():
             if path.suffix.lower() not in SUFFIXES:
                 raise UserError(
-                    f"data=text can't read {name}: its name ends in {path.suffix or 'nothing'}. It reads "
-                    f"{', '.join(SUFFIXES)}; rename the file if it is plain text."
+                    f"data=text can't read {name}: its suffix is {path.suffix or 'missing'}. Allowed: "
+                    f"{', '.join(SUFFIXES)}. Rename the file if it is plain text."
                 )
             files.setdefault(path.resolve(), path)
             continue
@@ -66,14 +65,14 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 @dataclass(frozen=True)
 class FileTexts:
-    """What one file holds."""
+    """The documents of one file."""
 
     texts: list[str]
     """The documents, in order; empty ones too."""
     has_crlf: bool = False
-    """Whether line ends CR LF were read as LF."""
+    """Whether CR LF line ends were read as LF."""
     lacks_separator: bool = False
-    """Whether a separator was looked for and never occurs."""
+    """Whether a separator was given but never occurs."""
 
 
 def read_texts(file: Path, column: str, encoding: str, separator: str | None) -> FileTexts:
@@ -108,14 +107,14 @@ def _nothing_found(name: str, path: Path, visible: Sequence[Path]) -> str:
     allowed = f"It reads {', '.join(SUFFIXES)}."
     if visible:
         kinds = sorted({entry.suffix or "no ending" for entry in visible})
-        return f"{problem}: {many(len(visible), 'file')} there, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
+        return f"{problem}: it has {many(len(visible), 'file')}, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
     if path.is_dir():
         return (
             f"{problem}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."
         )
     near = closest(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else ""
     return (
-        f"{problem}: no such file or folder, and no file matches it as a glob (looked from {Path.cwd()}).{near} "
+        f"{problem}: there is no such file or folder, and no file matches it as a glob (in {Path.cwd()}).{near} "
         f"{allowed} Name a file, a folder, or a glob as 'books/**/*.txt'."
     )
 
@@ -137,7 +136,8 @@ def _decoded(file: Path, encoding: str) -> str:
         likely = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
         raise UserError(
             f"{file} is not {encoding}: byte {error.start} of {len(data)} (0x{data[error.start]:02x}) can't be read. "
-            f"If the file has another encoding, name it, as data.encoding={likely}; else mend the file or leave it out."
+            f"If the file has another encoding, name it, as data.encoding={likely}; else correct the file or leave it "
+            "out."
         ) from error
     return text.removeprefix("\ufeff")
 
@@ -154,14 +154,15 @@ def _jsonl_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
             ) from None
         if not isinstance(row, _Row):
             raise UserError(
-                f"{file}, line {number}: not a JSON object but {type(row).__name__}. Each line must be one."
+                f"{file}, line {number}: it is {type(row).__name__}, not a JSON object. Each line must be one JSON "
+                "object."
             )
         _check_columns(f"{file}, line {number}", column, row.names)
         yield _text_of(row[column], f"{file}, line {number}", column)
 
 
 class _Row(dict[str, object]):
-    """A JSON object that remembers a name that it has twice."""
+    """A JSON object that also keeps the names that occur twice."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
@@ -179,8 +180,8 @@ def _csv_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
             yield _text_of(row[column], f"{file}, line {reader.line_num}", column)
     except csv.Error as error:
         raise UserError(
-            f"{file} is not a CSV that can be read ({error}). It must have commas between fields and double quotes "
-            "around fields that hold commas, quotes or line breaks."
+            f"{file} is not a readable CSV file ({error}). It must have commas between fields and double quotes "
+            "around fields that contain commas, quotes or line breaks."
         ) from error
     finally:
         csv.field_size_limit(limit)
@@ -198,7 +199,7 @@ def _parquet_rows(file: Path, column: str) -> Iterator[str]:
         values = pq.read_table(data, columns=[column]).column(column).to_pylist()
     except pa.ArrowException as error:
         raise UserError(
-            f"{file} is not a Parquet file that can be read ({error}). Write the file again, or leave it out."
+            f"{file} is not a readable Parquet file ({error}). Write the file again, or leave it out."
         ) from error
     for number, value in enumerate(values):
         yield _text_of(value, f"{file}, row {number}", column)
@@ -209,14 +210,14 @@ def _text_of(value: object, where: str, column: str) -> str:
         return ""
     if not isinstance(value, str):
         raise UserError(
-            f"{where}: column {column!r} holds {type(value).__name__}, not text ({str(value)[:40]!r}). Name a column "
-            "of text with data.column=NAME."
+            f"{where}: column {column!r} contains {type(value).__name__}, not text ({str(value)[:40]!r}). Name a "
+            "column of text with data.column=NAME."
         )
     return value
 
 
 def _check_columns(where: str, column: str, columns: Sequence[str]) -> None:
-    """UserError unless the column is there, once."""
+    """UserError unless the column occurs exactly once."""
     named = ", ".join(repr(name) for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
     if column not in columns:
         raise UserError(
@@ -225,6 +226,6 @@ def _check_columns(where: str, column: str, columns: Sequence[str]) -> None:
         )
     if columns.count(column) > 1:
         raise UserError(
-            f"{where} has {columns.count(column)} columns {column!r} (it has {named}), so that it is not clear which "
-            "one is meant. Rename all but one, or name another column with data.column=NAME."
+            f"{where} has {columns.count(column)} columns {column!r} (it has {named}), so it is not clear which one is "
+            "meant. Rename all but one, or name another column with data.column=NAME."
         )

@@ -2,7 +2,7 @@
 
     START document 1 START document 2 ... START document D
 
-The start token opens each document, and so also marks the end of the one before.
+The start token begins each document, so it also marks the end of the one before.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _DIGEST_LENGTH = 64
 
 
 def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray:
-    """The token stream of a split, (N,) uint16 or uint32, read-only; from the cache where it is there.
+    """The token stream of a split, (N,) uint16 or uint32, read-only; from the cache if it is there.
 
-    A memory map of a file where the cache can be written; else an array in memory, and one warning. Several processes
-    may call it at once: each sees a whole file or none.
+    A memory map of a cache file; where the cache can't be written to, an array in memory and one warning. Several
+    processes may call it at once: each sees a complete file or none.
     """
     path = _path(corpus, split, tokenizer)
     tokens = _read(path)
@@ -48,7 +48,7 @@ def token_stream(corpus: Corpus, split: str, tokenizer: Tokenizer) -> np.ndarray
 
 
 def _path(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Path:
-    # A plugin's class may have the same JSON as another and encode differently, or be changed. (The name of a plugin
+    # Two plugin classes, or two versions of one, may have the same JSON but encode differently. (The name of a plugin
     # file's module contains the hash of its text.)
     tokenizer_id = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__} {tokenizer.fingerprint}"
     made_from = f"{_LAYOUT} {corpus.fingerprint} {tokenizer_id} {split}"
@@ -56,7 +56,7 @@ def _path(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Path:
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """The ids in a file; None where it is missing or isn't what was written (it is then made again)."""
+    """The ids in a file; None where it is missing or damaged (it is then made again)."""
     try:
         tokens: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         with path.open("rb") as file:
@@ -69,7 +69,7 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def _digest(tokens: np.ndarray) -> bytes:
-    """What ends the file: a hash of the ids and of how they are stored."""
+    """The end of the file: a hash of the ids and of their type."""
     total = hashlib.sha256(str(tokens.dtype).encode())
     total.update(tokens.data)
     return total.hexdigest().encode()

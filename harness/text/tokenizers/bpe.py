@@ -1,8 +1,8 @@
 """tokenizer=bpe: byte-level byte-pair encoding (Sennrich et al. 2016, over bytes as in GPT-2), by the `tokenizers`
 library.
 
-The library trains and encodes; this module keeps only the merges, so a tokenizer.json does not depend on the library's
-format. The library is given no special token: text that looks like one is ordinary text.
+The library trains and encodes. This module stores only the merges, so a tokenizer.json doesn't depend on the library's
+format. The library gets no special tokens: text that looks like one is ordinary text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
 
 
 class BpeTokenizer(BytesTokenizer):
-    """Ids: the 256 bytes, the merges in the order learnt, the start token, the labels."""
+    """Ids in this order: the 256 bytes, the merges as they were learnt, the start token, the labels."""
 
     def __init__(
         self,
@@ -100,7 +100,8 @@ class BpeTokenizerSettings(SpeakerTokens):
         if self.vocab_size < least:
             raise ValueError(
                 f"vocab_size={self.vocab_size} is too small: bpe needs at least {least} (256 bytes, the start token "
-                f"and {len(self.active_labels)} speaker labels), and more to have any merges. tokenizer=byte has none."
+                f"and {len(self.active_labels)} speaker labels), and more to have any merges. tokenizer=byte needs no "
+                "merges."
             )
 
     def train(self, documents: Sequence[Document]) -> BpeTokenizer:
@@ -110,7 +111,7 @@ class BpeTokenizerSettings(SpeakerTokens):
         learner = _library_tokenizer({}, [], self.split_digits)
         trainer = trainers.BpeTrainer(
             vocab_size=self.vocab_size - 1 - len(self.active_labels),
-            # A pair that occurs once in all of the text saves nothing.
+            # A pair that occurs only once saves nothing.
             min_frequency=2,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             special_tokens=[],
@@ -132,7 +133,7 @@ class BpeTokenizerSettings(SpeakerTokens):
 
 
 def _stretches(documents: Sequence[Document], labels: LabelTokens) -> Iterator[str]:
-    """The training text: the plain text between labels, without lone surrogates, with long words split."""
+    """The training text: plain text between labels, without lone surrogates, with long words split."""
     for document in documents:
         for stretch in labels.plain_stretches(document.text):
             yield from _LONG_WORD.split(SURROGATES.sub("", stretch))

@@ -53,7 +53,7 @@ class ByteTokenizer(Tokenizer):
 
 @dataclass(frozen=True)
 class ByteTokenizerSettings(SpeakerTokens):
-    """tokenizer=byte: bytes as tokens; nothing to learn."""
+    """tokenizer=byte: bytes as tokens; nothing is learnt."""
 
     def train(self, documents: Sequence[Document]) -> ByteTokenizer:
         return ByteTokenizer(self.active_labels, self.format)

@@ -1,7 +1,7 @@
 """tokenizer=char: a token for each character of the training text; others are written as hexadecimal digits.
 
-A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes: two tokens a byte, from 16 tokens
-reserved for that. So the vocabulary is only 16 tokens larger than the text's alphabet, not 256, and every text has ids.
+A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes: two tokens for each byte, from 16
+tokens reserved for them. So every text can be encoded with only 16 tokens more than the alphabet, not 256.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class CharTokenizer(Tokenizer):
         begins = np.cumsum(lengths) - lengths
         encoded = np.repeat(ids, lengths)
         for size in range(1, 5):
-            which = unseen[num_bytes == size]
-            digits = _utf8_digits(code_points[which].astype(np.int64), size)  # (characters, 2 * size)
-            encoded[begins[which][:, None] + np.arange(2 * size)] = self._first_digit + digits
+            of_size = unseen[num_bytes == size]
+            digits = _utf8_digits(code_points[of_size].astype(np.int64), size)  # (characters, 2 * size)
+            encoded[begins[of_size][:, None] + np.arange(2 * size)] = self._first_digit + digits
         return encoded
 
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
@@ -84,7 +84,7 @@ class CharTokenizer(Tokenizer):
     def _decode_digits(self, ids: np.ndarray) -> str:
         digits = ids - self._first_digit
         pairs = digits[: len(digits) // 2 * 2].reshape(-1, 2)
-        # A single digit at the end is no byte.
+        # A single digit at the end isn't a byte.
         rest = "�" if len(digits) % 2 else ""
         return decode_utf8((pairs[:, 0] * NUM_DIGITS + pairs[:, 1]).astype(np.uint8).tobytes()) + rest
 

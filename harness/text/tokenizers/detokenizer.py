@@ -1,4 +1,4 @@
-"""Decodes tokens as they arrive, one at a time, without decoding all of them again."""
+"""Decodes tokens one at a time, without decoding all earlier ones again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _LONGEST_CHARACTER = 8
 
 
 class Detokenizer:
-    """`settled + waiting` is always `tokenizer.decode` of all tokens so far; no later token changes what is settled."""
+    """`settled + waiting` always equals `tokenizer.decode` of all tokens so far; later tokens never change
+    `settled`."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer

@@ -1,9 +1,9 @@
 """tokenizer=hf: the tokenizer of a model of the transformers library, from its folder.
 
-The library `tokenizers` encodes, by the folder's tokenizer.json; no code in the folder is run. It must have a token for
-every byte: byte-level tokenizers have (GPT-2's and most since), and those with byte fallback (Llama 2's, Gemma's). They
-are made lossless, since bits are counted for the text itself: it isn't normalised, no space is added before it,
-nothing is stripped, and the names of special tokens in it are plain text.
+The library `tokenizers` encodes, by the folder's tokenizer.json; no code in the folder is run. The tokenizer must have
+a token for every byte, as byte-level tokenizers do (GPT-2's and most later ones), and those with byte fallback (Llama
+2's, Gemma's). Encoding is made lossless, because bits are counted for the text itself: it isn't normalised, no space is
+added before it, nothing is stripped, and names of special tokens in it are plain text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.text.utf8 import encode_utf8
 TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, MODEL_CONFIG_FILE = "tokenizer.json", "tokenizer_config.json", "config.json"
 _START_NAMES = ("bos_token", "eos_token")
 _SPACE = "▁"
-"""A space, as tokenizers with byte fallback write it."""
+"""How tokenizers with byte fallback write a space."""
 # Training documents up to about this many characters are encoded and decoded, to check that nothing is lost.
 _CHECKED = 1 << 22
 
@@ -47,7 +47,7 @@ class HFTokenizer(BytesTokenizer):
         self.label_tokens = {}
         try:
             self._encoder = LibraryTokenizer.from_str(json.dumps(description))
-        except Exception as error:  # the library has no type for it
+        except Exception as error:  # the library raises plain Exception
             raise ValueError(f"the library tokenizers can't read it: {error}") from None
         self._encoder.encode_special_tokens = True
         is_byte_level = _is_byte_level(description)
@@ -66,7 +66,7 @@ class HFTokenizer(BytesTokenizer):
         names = spelling_of_bytes() if is_byte_level else [f"<0x{byte:02X}>" for byte in range(NUM_BYTES)]
         missing = sum(name not in vocab for name in names)
         if missing:
-            raise ValueError(f"{missing} of the 256 bytes have no token, so there are texts that it can't write")
+            raise ValueError(f"{missing} of the 256 bytes have no token, so it can't write every text")
         self._id_of_byte = np.array([vocab[name] for name in names], dtype=np.int64)
 
     def token_text(self, token: int) -> str:
@@ -94,7 +94,7 @@ def _is_byte_level(description: Mapping[str, Any]) -> bool:
 def lossless(description: Mapping[str, Any]) -> dict[str, Any]:
     """A tokenizer.json without the steps that change texts. ValueError where some byte has no token."""
     if not _is_byte_level(description) and not description["model"].get("byte_fallback"):
-        raise ValueError("it is neither byte-level nor has byte fallback, so there are texts that it can't write")
+        raise ValueError("it is not byte-level and has no byte fallback, so it can't write every text")
     normalizers = [
         step for step in _parts(description["normalizer"]) if step["type"] == "Replace" and step["content"] == _SPACE
     ]
@@ -133,10 +133,10 @@ def _byte_fallback_bytes(spelt: str) -> bytes:
 
 @dataclass(frozen=True)
 class HFTokenizerSettings(TokenizerSettings):
-    """tokenizer=hf: nothing to learn."""
+    """tokenizer=hf: nothing is learnt."""
 
     path: str = ""
-    """The folder: tokenizer.json, and tokenizer_config.json or config.json. Kept as an absolute path."""
+    """The folder with tokenizer.json, and tokenizer_config.json or config.json. Stored as an absolute path."""
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -148,7 +148,8 @@ class HFTokenizerSettings(TokenizerSettings):
             missing = f"no {TOKENIZER_FILE} in it" if Path(self.path).is_dir() else "no such folder"
             raise ValueError(
                 f"tokenizer.path={self.path} can't be used ({missing}). Name the folder of a transformers model that "
-                "has one; of an older one, load the tokenizer there and write it with save_pretrained."
+                f"has {TOKENIZER_FILE}. For an older model, load its tokenizer with transformers and write it with "
+                "save_pretrained."
             )
 
     @property
@@ -159,15 +160,15 @@ class HFTokenizerSettings(TokenizerSettings):
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
     def train(self, documents: Sequence[Document]) -> HFTokenizer:
-        """The folder's tokenizer. UserError where there is none, or one that loses something of these documents."""
+        """The folder's tokenizer. UserError where it can't be used, or changes one of these documents."""
         try:
             description = lossless(self._read(TOKENIZER_FILE))
             tokenizer = HFTokenizer(description, self._start_token(description))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"the tokenizer in {self.path} can't be used: "
-                f"{error if isinstance(error, ValueError) else repr(error)}. Use one of the byte-level kind or with "
-                "byte fallback, as most causal models have it."
+                f"{error if isinstance(error, ValueError) else repr(error)}. Use a byte-level tokenizer, or one with "
+                "byte fallback, as most causal models have."
             ) from None
         totals = itertools.accumulate(len(document.text) for document in documents)
         checked = [
@@ -177,25 +178,25 @@ class HFTokenizerSettings(TokenizerSettings):
         for document, ids in zip(checked, encoded, strict=True):
             if tokenizer.decode(ids) != document.text:
                 raise UserError(
-                    f"the tokenizer in {self.path} changes texts: document {document.id} doesn't come back from it as "
-                    "it was, so its bits would be those of another text. Use another tokenizer."
+                    f"the tokenizer in {self.path} changes texts: document {document.id} is different after encoding "
+                    "and decoding, so its bits would be those of another text. Use another tokenizer."
                 )
         return tokenizer
 
     @classmethod
     def read(cls, content: str) -> HFTokenizer:
-        """The folder isn't read again: a fit keeps its tokenizer."""
+        """A fit stores its tokenizer, so the folder isn't read again."""
         described = json.loads(content)
         return HFTokenizer(described["description"], described["start_token"])
 
     def _read(self, name: str) -> dict[str, Any]:
         content = json.loads((Path(self.path) / name).read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError(f"{name} holds no JSON object")
+            raise ValueError(f"{name} is not a JSON object")
         return content
 
     def _start_token(self, description: Mapping[str, Any]) -> int:
-        """The token of bos, or else of eos, by the tokenizer's own configuration, or else by the model's."""
+        """The bos token, else the eos token, from the tokenizer's configuration, else from the model's."""
         ids = {token["content"]: token["id"] for token in description["added_tokens"]}
         if isinstance(description["model"]["vocab"], dict):
             ids = description["model"]["vocab"] | ids
@@ -212,6 +213,6 @@ class HFTokenizerSettings(TokenizerSettings):
                 if isinstance(config.get(f"{name}_id"), int):
                     return int(config[f"{name}_id"])
         raise ValueError(
-            f"neither {TOKENIZER_CONFIG_FILE} nor {MODEL_CONFIG_FILE} says which token opens a document. Name it as "
-            f"{' or '.join(_START_NAMES)} in {TOKENIZER_CONFIG_FILE}"
+            f"neither {TOKENIZER_CONFIG_FILE} nor {MODEL_CONFIG_FILE} names a token that begins a document. Add "
+            f"{' or '.join(_START_NAMES)} to {TOKENIZER_CONFIG_FILE}"
         )

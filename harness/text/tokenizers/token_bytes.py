@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 NUM_BYTES = 256
 SURROGATES = re.compile("([\ud800-\udfff]+)")
-"""Lone surrogates, which the library refuses, since they aren't UTF-8."""
+"""Lone surrogates: the library refuses them because they aren't UTF-8."""
 
 
 class BytesTokenizer(Tokenizer):
-    """A subclass sets the four below."""
+    """A subclass sets these four attributes."""
 
     _encoder: tokenizers.Tokenizer
     _bytes: np.ndarray
@@ -32,7 +32,7 @@ class BytesTokenizer(Tokenizer):
     _id_of_byte: Ids
     """(256,): the token of each byte."""
     _byte_by_byte: re.Pattern[str] = SURROGATES
-    """The text that is encoded byte by byte, as one group, so that splitting by it keeps it."""
+    """The text that is encoded byte by byte. It has one group, so that `split` keeps the matches."""
 
     def encode(self, text: str) -> Ids:
         return self.encode_many([text])[0]
@@ -41,7 +41,7 @@ class BytesTokenizer(Tokenizer):
         return self._encode_parts([text] for text in texts)
 
     def _encode_parts(self, texts: Iterable[Iterable[str | int]]) -> list[Ids]:
-        """The ids of texts, each given as stretches of text, to be encoded separately, and ids between them."""
+        """The ids of texts. Each text is a sequence of stretches, which are encoded separately, and ids."""
         ids_of_texts: list[list[Ids | None]] = []  # None where the library's ids are still missing
         stretches: list[str] = []
         for text in texts:

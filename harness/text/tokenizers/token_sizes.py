@@ -1,7 +1,7 @@
-"""How many bytes of a text each of its tokens stands for, whatever the tokenizer.
+"""How many bytes of a text each of its tokens stands for, with any tokenizer.
 
-A token that ends a character counts all of that character's bytes, those before it that only began it none: so the
-sizes of a text's tokens always add up to the text's.
+Where several tokens make one character, the last one counts all of its bytes, and the others none. So the sizes of a
+text's tokens always add up to the text's size.
 """
 
 from __future__ import annotations

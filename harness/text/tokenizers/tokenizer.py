@@ -1,8 +1,8 @@
-"""What a tokenizer is: text to token ids and back, lossless on any Python string.
+"""The base class of tokenizers: text to token ids and back, lossless for any Python string.
 
-There is no unknown token: text unseen in training is written as bytes, so every text has ids, and therefore a
-probability. The start token opens every document and is part of no text: `encode` never returns it, and it decodes to
-the empty string.
+There is no unknown token: text unseen in training is written as bytes. So every text has ids, and therefore a
+probability. The start token begins every document and is never part of a text: `encode` never returns it, and it
+decodes to the empty string.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Tokenizer(ABC):
     vocab_size: int
     """Number of ids: 0 to vocab_size - 1, the start token and labels included."""
     start_token: int
-    """Opens every document. `encode` never returns it; it decodes to ''."""
+    """Begins every document. `encode` never returns it; it decodes to ''."""
     label_tokens: Mapping[str, int]
     """Labels of speakers (or markers around turns) that are one token each, as {"Human:": 257}; empty when
     `speaker_tokens` is off."""
@@ -55,8 +55,8 @@ class Tokenizer(ABC):
         """
 
     def unseen_characters(self, text: str) -> Mapping[str, int]:
-        """How often each character occurs that has no token of its own because it was too rare in training. Here:
-        none, as for a tokenizer that reads bytes."""
+        """How often each character occurs that has no token because it was too rare in training. By default none, as
+        for tokenizers that read bytes."""
         return {}
 
     @abstractmethod
@@ -65,7 +65,7 @@ class Tokenizer(ABC):
 
     @functools.cached_property
     def single_texts(self) -> Mapping[int, str]:
-        """The text of each token by itself: decoded at the first look-up, then kept."""
+        """The text of each single token: decoded at the first look-up, then stored."""
         return _SingleTexts(self)
 
     @functools.cached_property
@@ -74,12 +74,12 @@ class Tokenizer(ABC):
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def token_text(self, token: int) -> str:
-        """One token, for display only: its text, or a name in angle brackets where it has none."""
+        """One token, for display only: its text, or a name in angle brackets where it has no text."""
         return "<start>" if token == self.start_token else self.decode([token])
 
 
 def encode_whole(tokenizer: Tokenizer, text: str) -> Ids:
-    """The ids of a text that is to be scored. UserError where they stand for another text."""
+    """The ids of a text that is to be scored. UserError where they decode to another text."""
     tokens = tokenizer.encode(text)
     decoded = tokenizer.decode(tokens)
     if decoded != text:
@@ -94,8 +94,22 @@ def encode_whole(tokenizer: Tokenizer, text: str) -> Ids:
     return tokens
 
 
+def encode_continuation(tokenizer: Tokenizer, prompt: str, continuation: str) -> tuple[Ids, Ids]:
+    """The ids of a prompt, and those of a continuation that is scored after it. UserError as in `encode_whole`.
+
+    Both are encoded as one text, which is split where the prompt's ids end (as in lm_eval). Where a token would reach
+    over that place (BPE writes "the ca" and "t" as "the", " cat"), each is encoded by itself: then the ids still stand
+    for the whole text, and the continuation has ids of its own.
+    """
+    prompt_ids = encode_whole(tokenizer, prompt)
+    ids = encode_whole(tokenizer, prompt + continuation)
+    if len(ids) > len(prompt_ids) and np.array_equal(ids[: len(prompt_ids)], prompt_ids):
+        return prompt_ids, ids[len(prompt_ids) :]
+    return prompt_ids, encode_whole(tokenizer, continuation)
+
+
 class _SingleTexts(dict[int, str]):
-    """A dictionary that fills itself: it is used for every token that is written, so look-ups must be fast."""
+    """A dictionary that fills itself. It is used for every generated token, so look-ups must be fast."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -106,17 +120,17 @@ class _SingleTexts(dict[int, str]):
 
 @dataclass(frozen=True)
 class TokenizerSettings(ABC):
-    """What a user can choose about a tokenizer: a frozen dataclass, one field an option.
+    """The options of a tokenizer: a frozen dataclass with one field for each option.
 
     A wrong value raises ValueError with a sentence for the user when the settings are made.
     """
 
     version: ClassVar[int] = 1
-    """Raised when the same options come to mean another tokenizer, so that old fits aren't used for new ones."""
+    """Raise it when the same options make a different tokenizer, so that old fits aren't used for new ones."""
 
     @abstractmethod
     def train(self, documents: Sequence[Document]) -> Tokenizer:
-        """The tokenizer trained on these documents; the same in any process."""
+        """Train the tokenizer on these documents; the result is the same in any process."""
 
     @classmethod
     @abstractmethod

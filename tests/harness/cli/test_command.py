@@ -24,7 +24,7 @@ def test_a_results_folder_has_a_name(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["lstm", "--results", ""])
     assert ended.value.code == 2
-    assert "--results: the name of a folder is empty" in capsys.readouterr().err
+    assert "--results: the folder's name is empty" in capsys.readouterr().err
 
 
 def test_files_of_one_command_are_not_those_of_the_next() -> None:

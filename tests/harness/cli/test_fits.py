@@ -1,4 +1,4 @@
-"""Commands that put a run's fit to use, as a user meets them: whole processes, and a terminal."""
+"""Commands that use a run's fit, as a user runs them: whole processes, and a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from harness.cli.fits import _strategy_named
 from harness.completion.decoding.constraints import Constrained
 from harness.text.transcript import HUMAN, Turn
-from tests.commands import Fork, bakeoff, command, environment
+from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
 from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
@@ -54,7 +53,7 @@ def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) 
     assert "<|im_start|>user\nwhat is <\\|im_end|>?<|im_end|>\n<|im_start|>assistant\n" in shown
 
 
-def test_bytes_that_are_no_text_end_nothing(folder: Path) -> None:
+def test_bytes_that_are_not_text_do_not_end_the_chat(folder: Path) -> None:
     assert "Human: h�i\nAssistant:" in chat(folder, b"h\xffi\n")
 
 
@@ -69,7 +68,7 @@ def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path
     assert "Did you mean 'top_p'?" in shown
     assert shown.count("Allowed: beam, ") == 2
     assert "there is no 'q' of decoding.transforms.top_p" in shown
-    assert "seed=1 is no option of decoding" in shown
+    assert "seed=1 is not an option of decoding" in shown
     assert shown.count("Assistant:") == 5
 
 
@@ -110,14 +109,14 @@ def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> 
         (("--decoding", "grredy"), "Did you mean 'greedy'"),
     ],
 )
-def test_what_can_not_be_is_refused_with_one_message(folder: Path, options: tuple[str, ...], message: str) -> None:
+def test_impossible_input_is_refused_with_one_message(folder: Path, options: tuple[str, ...], message: str) -> None:
     done = bakeoff(folder, "chat", "unigram", *options, status=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 class Terminal:
-    """A process at a terminal of its own."""
+    """A process with its own terminal."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.master, slave = pty.openpty()
@@ -136,7 +135,7 @@ class Terminal:
         self._seen = 0
 
     def wait_for(self, text: str, seconds: float = 60) -> None:
-        """Until something is shown behind what was waited for before."""
+        """Wait until this text is shown after the text of the last wait."""
         deadline = time.monotonic() + seconds
         while text not in self.shown[self._seen :]:
             assert time.monotonic() < deadline, self.shown
@@ -148,8 +147,8 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def interrupt_until(self, text: str, times: int = 30) -> None:
-        """Ctrl-C until something is shown. One that comes just as a prompt is shown, before readline waits for keys, is
-        only heard with the next key."""
+        """Press Ctrl-C until this text is shown. Ctrl-C just after a prompt is shown, before readline waits for keys,
+        is only heard with the next key."""
         for _ in range(times):
             self.type("\x03")
             with contextlib.suppress(AssertionError):
@@ -190,10 +189,24 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     assert "Assistant:" in said.stdout
 
 
-@pytest.mark.parametrize("words", [["complete", "nope", "x"], ["score", "nope", "x.txt"], ["chat", "nope"]])
-def test_a_run_that_is_not_there_is_refused_before_torch_is_loaded(words: list[str], tmp_path: Path) -> None:
-    code = f"import sys\nfrom harness.cli.main import status_of\nprint(status_of({words!r}), 'torch' in sys.modules)"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert done.stdout == "2 False\n"
-    assert "no run 'nope'" in done.stderr
+# Wrong command lines over a run of model=unigram, and what is said of them.
+WRONG = {
+    ("complete", "nope", "x"): "no run 'nope'",
+    ("score", "nope", "x.txt"): "no run 'nope'",
+    ("chat", "nope"): "no run 'nope'",
+    ("score", "none.arpa", "x.txt"): "none.arpa cannot be read: there is no such file. Name an .arpa file",
+    ("score", "unigram", "absent.txt"): "absent.txt cannot be read: No such file",
+    ("complete", "unigram", "x", "--decoding", "grredy"): "Did you mean 'greedy'",
+    ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
+    ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
+    ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
+    ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
+    ("arpa", "absent", "lm.arpa"): "no run 'absent'",
+}
+
+
+def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) -> None:
+    told = refused_without_torch(list(WRONG), folder)
+    assert len(told) == len(WRONG)
+    for message, said in zip(WRONG.values(), told, strict=True):
+        assert message in said

@@ -1,4 +1,4 @@
-"""The command from any folder, and what it says of wrong input: one message, and status 2."""
+"""The command from any folder; wrong input gives one message and status 2."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.harness.small_run import SMALL
         (("run", "budget.tokens=many"), ("budget.tokens='many'", "a whole number")),
         (("run", "evals=[perplxity]"), ("perplxity", "Did you mean 'perplexity'?")),
         (("run", "evals.arithmetic.operations=[/]"), ("evals.arithmetic.operations", "one of +, -, x")),
-        (("run", "seed=-1"), ("seed=-1", "0 up")),
+        (("run", "seed=-1"), ("seed=-1", "0 or more")),
         (("run", "device=gpu"), ("device='gpu'", "auto, cpu, cuda")),
         (("run", "experiment=familys"), ("familys", "families")),
         (("run", "-m", "model=ngram,lstn"), ("lstn", "Did you mean 'lstm'?")),
@@ -44,7 +44,7 @@ from tests.harness.small_run import SMALL
         (("run", *SMALL, "model=lstm", "budget.num_params=100"), ("num_params=100", "too small", "smallest width")),
         (("run", "data=text"), ("paths",)),
         (("complete", "nothing", "a"), ("no run 'nothing'", "bakeoff run")),
-        (("complete", "nothing", ""), ("nothing to go on from", "Give some text")),
+        (("complete", "nothing", ""), ("the prompt is empty", "Give some text")),
         (("report", "nowhere"), ("nowhere",)),
         (("list", "modles"), ("models",)),
         (("run", "evals=[absent.py]"), ("absent.py", "can't be read", "No such file")),
@@ -64,6 +64,38 @@ def test_wrong_input_ends_with_status_2_and_one_message(
     for word in words:
         assert word in done.stderr
     assert not list(tmp_path.rglob("run.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--seed", "1"], "--seed is not known here. Settings are written without dashes: seed=1."),
+        (["run", "--seed=1"], "--seed=1 is not known here. Settings are written without dashes: seed=1."),
+        (["run", "-seed=1"], "Settings are written without dashes: seed=1."),
+        (["run", "--model", "lstm", "seed=1"], "Settings are written without dashes: model=lstm."),
+        (["run", "--budget.tokens", "5"], "Settings are written without dashes: budget.tokens=5."),
+        (["run", "--results-dir", "x"], "Settings are written without dashes: results_dir=x."),
+        (["run", "--results", "x"], "Did you mean 'results_dir'? Settings are written without dashes"),
+        (["run", "--sead", "1"], "Did you mean 'seed'? Settings are written without dashes"),
+        (["run", "--plugn", "x.py"], "Did you mean '--plugin'?"),
+        (["compare", "--seed", "1"], "Settings are written without dashes: seed=1."),
+        (["compare", "-m", "seed=1,2"], "-m is not known here. It is for: run."),
+        (["check", "model", "lstm", "--seed", "1"], "Settings are written without dashes: seed=1."),
+        (["complete", "x", "hi", "--sead", "3"], "--sead 3 is not known here. Did you mean '--seed'?"),
+        (["complete", "x", "hi", "seed=3"], "Did you mean --seed 3?"),
+        (["report", "--decoding", "top_p"], "It is for: complete, chat."),
+        (["list", "modles"], "'modles' is not known. Did you mean 'models'? Allowed: models, tokenizers, data"),
+        (["list", "model"], "Did you mean 'models'?"),
+        (["check", "evals", "x"], "Did you mean 'eval'? Allowed: eval, model, decoding"),
+    ],
+)
+def test_a_slip_in_a_command_s_words_is_told_with_what_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        status_of(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_mistyped_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None:
@@ -95,7 +127,7 @@ main()
 """
 
 
-def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
+def test_another_package_with_our_name_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
     done = bakeoff(tmp_path, "list", "models", status=2, fresh=True, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
@@ -139,7 +171,7 @@ def test_data_that_fail_to_load_end_the_command_and_name_it(tmp_path: Path) -> N
         (PermissionError(errno.EACCES, "Permission denied"), 1, "refused to write or read: Permission denied"),
     ],
 )
-def test_what_is_not_our_fault_is_one_message_and_a_status(
+def test_an_error_of_the_system_is_one_message_and_a_status(
     error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
@@ -147,7 +179,7 @@ def test_what_is_not_our_fault_is_one_message_and_a_status(
     assert said in capsys.readouterr().err
 
 
-def test_what_is_our_fault_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (FileNotFoundError(errno.ENOENT, "No such file"), ValueError("a bug")):
         monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
         with pytest.raises(type(error)):
@@ -176,7 +208,7 @@ def test_options_and_overrides_of_a_run_come_in_any_order(monkeypatch: pytest.Mo
     assert (given[-1].config_from, given[-1].overrides) == ("lstm", ["results_dir=x"])
 
 
-def test_the_version_is_told_with_those_that_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_shown_with_those_of_the_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         status_of(["--version"])
     assert end.value.code == 0

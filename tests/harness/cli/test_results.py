@@ -1,4 +1,4 @@
-"""Commands that look at what there is: what they show, and with what status they end."""
+"""Commands that show results and options: their output and exit status."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_can_be_picked_is_listed_with_what_it_is(capsys: pytest.CaptureFixt
     assert "perplexity" in capsys.readouterr().out
 
 
-def test_runs_are_listed_with_what_became_of_them(
+def test_runs_are_listed_with_their_status(
     uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -100,13 +100,13 @@ def test_runs_are_mirrored_later(
     [path] = tmp_path.glob("results/default/*/run.json")
     record = json.loads(path.read_text())
     wandb = tmp_path / "results" / "wandb"
-    assert capsys.readouterr().out == f"{record['run_id']}: in {wandb}; `wandb sync` sends it\n"
+    assert capsys.readouterr().out == f"{record['run_id']}: written to {wandb}; `wandb sync` sends it\n"
     assert record["wandb"]["run_id"]
     assert list(tmp_path.glob(f"results/wandb/offline-run-*-{record['wandb']['run_id']}"))
     check_run(path.parent)
     wrong = (
         (["tracking.mode=online"], "name at least one run"),
-        (["@latest", "seed=1"], "seed=1 says nothing about the mirror. Allowed: tracking.mode, "),
+        (["@latest", "seed=1"], "seed=1 is not a setting of the mirror. Allowed: tracking.mode, "),
         (["@latest", "project=mine"], "Did you mean tracking.project=mine?"),
     )
     for words, said in wrong:

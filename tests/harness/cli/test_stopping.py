@@ -1,4 +1,4 @@
-"""Signals end the program at once and with their own status, whatever it is doing; closed streams do it no harm."""
+"""Signals end the program at once with their own status, whatever it is doing; closed streams do no harm."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_signal_ends_the_program_with_its_status(body: str, number: signal.Sig
     said = running.communicate(timeout=30)[1]
     assert running.returncode == status
     assert time.monotonic() - began < 2
-    assert "the same command goes on from here" in said
+    assert "run the same command to continue" in said
     assert "Traceback" not in said or "Exception ignored" in said
 
 
@@ -112,7 +112,7 @@ def test_without_a_signal_the_status_and_the_exception_are_the_program_s_own() -
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_a_closed_stream_takes_no_file_s_place(tmp_path: Path, closed: str) -> None:
+def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
     code = (
         "import os, sys; from harness.cli.stopping import open_closed_streams; open_closed_streams(); "
         f"file = open({str(tmp_path / 'file')!r}, 'wb'); os.write(2, b'said'); print('said'); "

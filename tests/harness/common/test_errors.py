@@ -1,10 +1,10 @@
-"""What a user is told."""
+"""Messages for users."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.common.errors import PluginError, UserError, closest, told
+from harness.common.errors import PluginError, UserError, closest, one_line
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from harness.common.errors import PluginError, UserError, closest, told
         (AssertionError(), "AssertionError"),
     ],
 )
-def test_an_exception_is_told_in_one_line(error: Exception, line: str) -> None:
-    assert told(error) == line
+def test_an_exception_fits_on_one_line(error: Exception, line: str) -> None:
+    assert one_line(error) == line
 
 
 def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from harness.common.files import (
     append_bytes,
     move_into_place,
+    probe_folder,
     remove_leftovers,
     write_bytes,
     write_json,
@@ -30,7 +31,7 @@ def test_what_is_written_is_read_and_folders_are_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_json_has_no_word_for_is_refused_and_the_old_file_stays(tmp_path: Path, number: float) -> None:
+def test_values_that_json_lacks_are_refused_and_the_old_file_stays(tmp_path: Path, number: float) -> None:
     path = tmp_path / "a.json"
     write_json(path, 1)
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -54,7 +55,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_nothing_else(
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """What is flushed and renamed from now on, in order, each with its path."""
+    """Records flushes and renames in order, each with its path."""
     done: list[tuple[str, Path]] = []
     fsync, replace = os.fsync, os.replace
 
@@ -142,3 +143,15 @@ def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path: Path) ->
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"file", ".lock"}
     assert (tmp_path / "file").read_bytes() == b"content and more"
+
+
+def test_a_folder_is_tried_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    probe_folder(tmp_path / "a" / "b")
+    probe_folder(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        probe_folder(tmp_path / "file" / "below")
+    (tmp_path / "dangling").symlink_to("nowhere/deep")
+    with pytest.raises(FileExistsError):
+        probe_folder(tmp_path / "dangling" / "below")

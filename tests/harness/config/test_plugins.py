@@ -239,7 +239,7 @@ def test_a_file_that_cannot_be_an_eval_is_refused(name: str, text: str | None, w
 def test_two_evals_of_one_name_are_refused() -> None:
     write("capitals.py", EVAL)
     write("more.py", EVAL)
-    with pytest.raises(UserError, match="two of the evals are called 'capitals'"):
+    with pytest.raises(UserError, match="two of the evals have the name 'capitals'"):
         typed(compose(["evals=[capitals.py,more.py]"]))
 
 

@@ -1,4 +1,4 @@
-"""One GPT-2 with random weights and one tokenizer, as a fit of ours and as lm_eval's own model for transformers."""
+"""One GPT-2 with random weights and one tokenizer, as one of our fits and as lm_eval's own model for transformers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lm_eval.models.huggingface import HFLM
 
 from harness.text.tokenizers.hf import HFTokenizerSettings
 from harness.training.fits import Fit
-from models.hf import HFConfig
+from models.settings.hf import HFConfig
 from tests.peers import write_gpt2
 
 START = "<|endoftext|>"
@@ -43,7 +43,7 @@ def our_fit(folder: Path, **options: Any) -> Fit:
 
 
 def their_model(folder: Path, add_bos_token: bool = True) -> HFLM:
-    """add_bos_token: as ours do. Where lm_eval scores whole texts it reads the token by itself, and would score it."""
+    """add_bos_token: as our models do. For whole texts lm_eval adds the token itself, and would score it."""
     from transformers import AutoTokenizer, GPT2LMHeadModel
 
     return HFLM(

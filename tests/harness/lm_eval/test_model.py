@@ -1,4 +1,4 @@
-"""A fit of ours under lm_eval says what lm_eval's own model for transformers says of the same weights."""
+"""Our model under lm_eval gives the same results as lm_eval's own model for transformers, with the same weights."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from harness.lm_eval.model import BakeoffLM
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import score_targets
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.bpe import BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
 from models.checking.trial import Vocabulary, fit
 from models.language_model import LanguageModel
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
+from models.settings.unigram import UnigramConfig
 from tests.harness.lm_eval import peer
 from tests.harness.lm_eval.tasks import SUMS
 from tests.models.families import FAMILIES, tiny_config
@@ -84,6 +87,25 @@ def test_continuations_are_as_likely_and_as_greedy(ours: BakeoffLM, theirs: HFLM
     assert [is_greedy for _, is_greedy in peers] == [False] * len(PAIRS) + [True]
     assert [is_greedy for _, is_greedy in mine] == [is_greedy for _, is_greedy in peers]
     assert [nats for nats, _ in mine] == pytest.approx([nats for nats, _ in peers], abs=1e-4)
+
+
+def test_a_continuation_that_merges_with_its_context_is_scored_as_by_evals(tmp_path: Path) -> None:
+    """BPE writes " cat" as one token, so that none is left for the "t" after "the ca"."""
+    tokenizer = BpeTokenizerSettings(vocab_size=270).train([Document("0", "the cat, the cat", "test", "0")])
+    assert len(tokenizer.encode("the cat")) == 2
+    ids = torch.arange(tokenizer.vocab_size)
+    model = fit(UnigramConfig(), Vocabulary(tokenizer.vocab_size, tokenizer.start_token, ids))
+    [(logprob, is_greedy)] = BakeoffLM(Fit("unigram", tmp_path, model, tokenizer, {})).loglikelihood(
+        requests("loglikelihood", [("the ca", "t")])
+    )
+    [[answer]] = ask(
+        Respondent(model, tokenizer, DecodingStrategy(Greedy())), [[ScoreContinuation("the ca", "t")]], [[0]], "test"
+    )
+    assert isinstance(answer, Likelihood)
+    assert (logprob, is_greedy) == (-answer.nats, answer.is_greedy)
+    alone = model.token_logprobs(torch.from_numpy(tokenizer.encode("the catt"))[None])[0, -1]
+    assert logprob == pytest.approx(float(alone))
+    assert logprob < -1
 
 
 def test_whole_texts_are_as_likely(folder: Path) -> None:
@@ -187,7 +209,7 @@ def test_every_family_runs(family: str, tasks: Path) -> None:
     assert written == mine[0].text  # type: ignore[union-attr]
 
 
-def test_kept_answers_are_those_of_the_fit(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_answers_belong_to_the_fit(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = str(tmp_path / "answers")
     names = ("toy_sums", "toy_texts", "toy_written")
     models = {name: BakeoffLM(chain(name)) for name in ("ea", "on")}
@@ -275,13 +297,13 @@ def test_what_gives_no_probabilities_is_not_scored() -> None:
         ({"run": "x", "results": "/nowhere"}, "no run 'x'"),
     ],
 )
-def test_wrong_model_arguments_are_told(arguments: dict[str, Any], words: str) -> None:
+def test_wrong_model_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         BakeoffLM.create_from_arg_obj(arguments, {"device": "cuda:0", "batch_size": "auto"})
 
 
 def chain(letters: str, spread: float = 8.0) -> Fit:
-    """A model over bytes that goes round these letters; spread: how sure of it, in nats."""
+    """A model over bytes that writes these letters in a cycle; spread: how sure it is, in nats."""
     logits = torch.zeros(BYTES.vocab_size, BYTES.vocab_size)
     ids = BYTES.encode(letters).tolist()
     for here, following in zip(ids, ids[1:] + ids[:1], strict=True):
@@ -290,7 +312,7 @@ def chain(letters: str, spread: float = 8.0) -> Fit:
 
 
 def parrot(text: str, folder: Path) -> Fit:
-    """A model that says a text by heart once it has read its beginning."""
+    """A model that writes a known text after reading its beginning."""
     model = NGramConfig(order=12).build(BYTES.vocab_size, BYTES.start_token)
     model.count(torch.tensor([BYTES.start_token, *BYTES.encode(text)] * 3))
     model.finish()

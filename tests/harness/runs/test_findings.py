@@ -1,4 +1,4 @@
-"""An eval that fails is named, and costs the others nothing."""
+"""A failing eval is named, and doesn't affect the others."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
     bakeoff(tmp_path, "report")
 
 
-def test_what_fails_is_noted_and_what_comes_after_it_is_done() -> None:
+def test_a_failure_is_noted_and_the_rest_is_done() -> None:
     findings = Findings()
     assert (findings.status, findings.error) == ("complete", None)
     for where, error in (("eval a", ValueError("odd")), ("eval b", SystemExit(3))):
@@ -87,7 +87,7 @@ def test_what_fails_is_noted_and_what_comes_after_it_is_done() -> None:
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), UserError("wrong")])
 def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error: BaseException) -> None:
     findings = Findings()
-    with pytest.raises(type(error)), findings.surviving("fit", but=UserError):
+    with pytest.raises(type(error)), findings.surviving("fit", reraise=UserError):
         raise error
     assert findings.failures == []
     with findings.surviving("fit"):

@@ -1,4 +1,4 @@
-"""Runs and their fits are found by what people call them."""
+"""Runs and their fits are found by their names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: P
     assert find_run(str(folder), results / "nowhere") == folder
 
 
-def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
+def test_a_run_of_several_experiments_is_named_with_its_experiment(
     results: Path, record: RunRecord, tmp_path: Path
 ) -> None:
     for experiment in ("first", "second"):
@@ -31,7 +31,10 @@ def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
         assert find_run(f"{experiment}/bigram", tmp_path) == folder
     with pytest.raises(UserError, match=r"'first' is an experiment.*first/@latest"):
         find_run("first", tmp_path)
-    for name, said in ((record.run_id, "fits 2 runs.*first/bigram"), ("third/bigram", "no run 'third/bigram'.*all 2")):
+    for name, said in (
+        (record.run_id, "matches 2 runs.*first/bigram"),
+        ("third/bigram", "no run 'third/bigram'.*all 2"),
+    ):
         with pytest.raises(UserError, match=said):
             find_run(name, tmp_path)
 
@@ -39,8 +42,8 @@ def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("bigram", "'bigram' fits 2 runs: .*Give more of the id"),
-        ("", "'' fits 2 runs"),
+        ("bigram", "'bigram' matches 2 runs: .*Give more of the id"),
+        ("", "'' matches 2 runs"),
         ("bigrma-greedy-s0-00000000", "no run 'bigrma.*`bakeoff list runs` shows all 2"),
     ],
 )
@@ -49,7 +52,7 @@ def test_a_name_of_several_runs_or_of_none_is_refused(results: Path, name: str, 
         find_run(name, results)
 
 
-def test_where_there_are_no_runs_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+def test_without_runs_the_message_says_how_to_make_one(tmp_path: Path) -> None:
     for empty in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(UserError, match=r"holds no runs\. Make one with `bakeoff run`"):
             find_run("any", empty)
@@ -90,10 +93,10 @@ def test_the_best_of_several_texts_is_refused_and_the_latest_of_none(record: Run
         find_run("@latest", tmp_path)
     (tmp_path / "first" / "c").mkdir()
     replace(record, run_id="c", metrics=[]).write(tmp_path / "first" / "c")
-    with pytest.raises(UserError, match="none of these runs measured them"):
+    with pytest.raises(UserError, match="no run measured them"):
         find_run("@best", tmp_path)
     for name in ("a", "b"):
         (tmp_path / "first" / name).mkdir()
         replace(record, run_id=name, data={**record.data, "fingerprint": name}).write(tmp_path / "first" / name)
-    with pytest.raises(UserError, match="measured them on 2 texts"):
+    with pytest.raises(UserError, match="measured them on 2 different texts"):
         find_run("@best", tmp_path)

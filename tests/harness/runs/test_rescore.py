@@ -1,4 +1,4 @@
-"""Plugin files in whole runs: broken ones cost the others nothing, and what was answered is scored again."""
+"""Scoring stored answers again, also with plugin files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_rescoring_says_when_something_was_never_asked(capitals: Path) -> None:
     (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals").replace('"NOW"', '"NEVER"'))
     bakeoff(capitals, "rescore", old.name, "--plugin", "capitals.py", status=1)
     [new] = set(runs_in(capitals)) - {old}
-    assert "1 of the 4 things that capitals asks were never answered" in record_of(new)["error"]
+    assert "1 of the 4 requests of capitals have no stored answer" in record_of(new)["error"]
     assert record_of(new)["status"] == "partial"
     assert {one["eval"] for one in record_of(new)["metrics"]} == {"perplexity", "arithmetic"}
 

@@ -1,4 +1,4 @@
-"""Settings for some runs of a sweep; what became of the runs that other processes did."""
+"""Settings for some runs of a sweep; the results of runs in other processes."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def test_options_of_one_s_own_families_and_strategies_reach_the_settings() -> No
 
 
 def test_options_of_a_family_that_is_not_in_the_sweep_are_refused() -> None:
-    with pytest.raises(UserError, match=r"model.order of model=gru is for none of the runs"):
+    with pytest.raises(UserError, match=r"model.order applies to no run, because no run has model=gru"):
         expand(["model=ngram,lstm", "model.gru.order=5"])
 
 
 def test_a_launcher_in_other_processes_refuses_them(tmp_path: Path) -> None:
     done = bakeoff(tmp_path, *SWEEP, "model=unigram,ngram", "model.ngram.order=2", status=2, **PATHS)
-    assert "model.ngram.order=2 is for some runs of the sweep" in done.stderr
+    assert "model.ngram.order=2 sets an option for some runs of the sweep only" in done.stderr
 
 
 def test_no_option_has_a_key_that_is_named_like_an_option_of_its_group() -> None:

@@ -1,4 +1,4 @@
-"""The mirror: it hears of a run after the record is written, and ends with its block."""
+"""The mirror gets a run after the record is written, and ends with its block."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ raise RuntimeError("gone on")
 
 
 def wandb_that(folder: Path, body: str) -> str:
-    """A PYTHONPATH with another wandb in front."""
+    """A PYTHONPATH that puts another wandb first."""
     (folder / "wandb").mkdir()
     (folder / "wandb" / "__init__.py").write_text(body)
     return f"{folder}{os.pathsep}{ROOT}"
@@ -61,7 +61,7 @@ def test_a_run_is_finished_before_the_mirror_has_answered(tmp_path: Path) -> Non
     assert answered == {name: value for name, value in record.items() if name not in ("wandb", "sha256")}
 
 
-def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
+def test_a_failed_mirror_stops_once_and_its_process_ends_with_its_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", wandb_that(tmp_path, "import time; time.sleep(1000)"))
@@ -70,14 +70,14 @@ def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
     with Mirror() as mirror:
         said = [mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)["warning"] for _ in range(2)]
     assert "no answer within 0.3 s" in said[0]
-    assert "given up earlier" in said[1]
+    assert "wandb failed earlier" in said[1]
     with Mirror() as mirror:  # another one tries anew
         again = mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)
     assert "no answer within 0.3 s" in again["warning"]
 
 
 @pytest.mark.parametrize("trouble", ["crash", "hang", "unwritable"])
-def test_trouble_in_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path, trouble: str) -> None:
+def test_a_failure_of_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path, trouble: str) -> None:
     (tmp_path / "wandb").mkdir()
     body = {"crash": "import os; os._exit(9)", "hang": "import time; time.sleep(100)", "unwritable": ""}[trouble]
     (tmp_path / "wandb" / "__init__.py").write_text(body)

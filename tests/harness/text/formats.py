@@ -1,10 +1,11 @@
-"""Formats for tests: those of conf/format, and some of one's own as a user might make them; and transcripts in them."""
+"""Formats for tests: those of conf/format and some like a user's own; and transcripts in them."""
 
 from __future__ import annotations
 
 import itertools
 
 import yaml
+from hypothesis import assume, reject
 from hypothesis import strategies as st
 
 from harness.config.settings import build
@@ -37,11 +38,12 @@ EVERY = FROM_CONF | OWN
 
 
 def speakers_of(form: TranscriptFormat) -> list[str]:
-    return list(form.speakers or ("HAMLET", "First Lord", "A"))
+    names = list(form.speakers or ("HAMLET", "First Lord", "A", "Z"))
+    return [name for name in names if form.speakers or form.mistake_in_name(name) is None]
 
 
 def hard_text(form: TranscriptFormat) -> st.SearchStrategy[str]:
-    """Texts made of what the format itself is made of, whole and in pieces, and of anything else."""
+    """Texts made of the format's own parts, whole and in pieces, and of other characters."""
     parts = [form.label(speaker) for speaker in speakers_of(form)]
     parts += [form.before_name, form.after_name, form.before_text, form.end, form.between, "\\", "\n", " ", "x"]
     pieces = [part[begin:end] for part in parts for begin, end in itertools.combinations(range(len(part) + 1), 2)]
@@ -52,3 +54,21 @@ def hard_text(form: TranscriptFormat) -> st.SearchStrategy[str]:
 def transcripts(form: TranscriptFormat) -> st.SearchStrategy[Transcript]:
     turn = st.builds(Turn, st.sampled_from(speakers_of(form)), hard_text(form))
     return st.lists(turn, max_size=5).map(lambda turns: Transcript(tuple(turns)))
+
+
+_part = st.text("aB<|>/:\n -", max_size=4)
+_names = st.lists(st.text("aB<|>/: -", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def random_formats(draw: st.DrawFn) -> TranscriptFormat:
+    """Formats whose parts overlap as much as a format allows. Most of what is drawn is refused, as it should be: use
+    HealthCheck.filter_too_much."""
+    names = draw(st.one_of(st.none(), _names.map(lambda names: {f"S{i}": name for i, name in enumerate(names)})))
+    before_text, end = draw(st.text(" \n", max_size=2)), draw(st.one_of(st.just(""), _part))
+    try:
+        form = TranscriptFormat("drawn", names, draw(_part), draw(_part), before_text, end, draw(_part))
+    except ValueError:
+        reject()
+    assume(speakers_of(form))
+    return form

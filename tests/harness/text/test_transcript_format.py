@@ -4,13 +4,22 @@ from typing import Any
 
 import jinja2
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import UserError
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
-from tests.harness.text.formats import CHATML, EVERY, FROM_CONF, OWN, hard_text, speakers_of, transcripts
+from tests.harness.text.formats import (
+    CHATML,
+    EVERY,
+    FROM_CONF,
+    OWN,
+    hard_text,
+    random_formats,
+    speakers_of,
+    transcripts,
+)
 from tests.harness.text.strategies import tricky_text
 
 REFUSING = TranscriptFormat("refusing", HUMAN_ASSISTANT.speakers, labels_in_text="refuse")
@@ -50,29 +59,10 @@ def test_transcripts_parse_back_and_no_turn_holds_a_stop_text(form: TranscriptFo
     check_every_promise(form, data.draw(transcripts(form)))
 
 
-_part = st.text("aB<|>:\n -", max_size=4)
-_names = st.lists(st.text("aB<|>: -", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)
-any_format = st.fixed_dictionaries(
-    {
-        "speakers": st.one_of(st.none(), _names.map(lambda names: {f"S{i}": name for i, name in enumerate(names)})),
-        "before_name": _part,
-        "after_name": _part,
-        "before_text": st.text(" \n", max_size=2),
-        "end": st.one_of(st.just(""), _part),
-        "between": _part,
-    }
-)
-
-
-# most of what is drawn is refused, as it should be
 @settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
-@given(parts=any_format, data=st.data())
-def test_a_format_is_refused_or_keeps_every_promise(parts: dict[str, Any], data: st.DataObject) -> None:
-    try:
-        form = TranscriptFormat("drawn", **parts)
-        [form.label(speaker) for speaker in speakers_of(form)]
-    except (ValueError, UserError):
-        assume(False)
+@given(data=st.data())
+def test_a_format_is_refused_or_keeps_every_promise(data: st.DataObject) -> None:
+    form = data.draw(random_formats())
     check_every_promise(form, data.draw(transcripts(form)))
 
 
@@ -242,18 +232,18 @@ def test_one_s_own_labels_are_written_and_read() -> None:
     [
         ({"name": ""}, "name is empty"),
         ({"end": "\\e"}, "end='\\\\\\\\e' has a backslash"),
-        ({"before_text": " - "}, "before_text=' - ' may be white space only"),
+        ({"before_text": " - "}, "before_text=' - ' may contain only white space"),
         ({"before_name": " <"}, "before_name=' <' begins with white space"),
         ({"end": "~"}, "end='~' must have 2 characters"),
-        ({"end": "###"}, "doesn't come again"),
+        ({"end": "###"}, "must not occur again"),
         ({"end": "\n###"}, "end='\\\\n###' must have"),
-        ({"end": "</s>", "between": "</s>\n"}, "has the end '</s>' in it"),
+        ({"end": "</s>", "between": "</s>\n"}, "contains the end '</s>'"),
         ({"between": ""}, "between='' must not be empty"),
         ({"between": "\n", "after_name": ":\n"}, "share no character with labels.*before_text"),
         ({"after_name": ""}, "after_name is empty"),
-        ({"speakers": {}}, "speakers names nobody"),
+        ({"speakers": {}}, "speakers is empty"),
         ({"speakers": {"A": "x:y"}}, "'x:y' can't be a speaker's name"),
-        ({"speakers": {"A": "x", "B": "xy"}, "after_name": ""}, "which is how 'xy' begins"),
+        ({"speakers": {"A": "x", "B": "xy"}, "after_name": ""}, "with which 'xy' begins"),
         ({"speakers": {"A": "x", "B": "x"}}, "can't be distinguished"),
         ({"speakers": {"A": "end"}, "before_name": "<|", "after_name": "|>", "end": "<|end|>"}, "'end' can't be"),
     ],
@@ -278,7 +268,7 @@ def test_refusing_names_the_words_and_a_way_out() -> None:
     ("form", "label"), [(HUMAN_ASSISTANT, "Human: or"), (PLAY, "NAME:"), (CHATML, "<|im_start|>user")]
 )
 def test_text_that_opens_with_no_label_is_refused(form: TranscriptFormat, label: str) -> None:
-    with pytest.raises(UserError, match="opens with a label") as caught:
+    with pytest.raises(UserError, match="begins with a label") as caught:
         form.parse("hello\n\nHuman: hi")
     assert label in str(caught.value)
 
@@ -287,7 +277,7 @@ def test_a_label_before_a_line_break_is_a_label() -> None:
     assert HUMAN_ASSISTANT.parse("Human:\nhi").turns == (Turn("Human", "\nhi"),)
 
 
-def test_a_model_that_writes_on_has_its_turns_told_apart() -> None:
+def test_the_turns_of_a_model_that_writes_on_are_separated() -> None:
     assert (
         HUMAN_ASSISTANT.reply(ASSISTANT, " a\n\nHuman: b\n\nAssistant:") == human_assistant("", "a", "b", "").turns[1:]
     )
@@ -310,7 +300,7 @@ def test_a_name_that_could_not_be_parsed_is_refused(name: str) -> None:
         TranscriptFormat("own", {"A": name})
 
 
-def test_a_name_that_begins_another_name_is_told_apart() -> None:
+def test_a_name_that_begins_another_name_is_distinguished() -> None:
     own = TranscriptFormat("own", {"Ann": "Ann", "Ann Lee": "Ann Lee"})
     transcript = Transcript((Turn("Ann Lee", "hi"), Turn("Ann", "ho")))
     assert own.parse(own.render(transcript)) == transcript
@@ -325,7 +315,7 @@ def test_the_options_of_conf_are_the_formats_of_the_code() -> None:
     assert {name: form.name for name, form in FROM_CONF.items()} == {name: name for name in FROM_CONF}
 
 
-def test_of_several_formats_that_of_a_conversation_is_found() -> None:
+def test_the_format_for_a_conversation_is_found_among_several() -> None:
     assert chat_format([PLAY, CHATML]) is CHATML
     assert chat_format([PLAY]) is PLAY
     assert chat_format([]) is HUMAN_ASSISTANT

@@ -1,4 +1,4 @@
-"""What a budget allows, and the width that spends one."""
+"""The limits of a budget, and the width that meets one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from harness.common.errors import UserError
 from harness.training.budget import Budget, count_params, missed_by, solve_width
 from models.language_model import LanguageModel
-from models.lstm import LSTMConfig
-from models.ngram import NGramConfig
-from models.transformer import TransformerConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.ngram import NGramConfig
+from models.settings.transformer import TransformerConfig
 
 
 @pytest.mark.parametrize("config", [LSTMConfig(), TransformerConfig()], ids=["lstm", "transformer"])

@@ -13,8 +13,8 @@ from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizer
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
-from models.bigram import BigramConfig
-from models.unigram import UnigramConfig
+from models.settings.bigram import BigramConfig
+from models.settings.unigram import UnigramConfig
 
 TRAIN = ("ünï", "cödé", "!")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models.checks import Impossible
-from models.ngram import NGramConfig
 from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram, _bucket
+from models.settings.ngram import NGramConfig
 from tests.models.ngrams.quotations import QUOTES, START, STREAM, TEXT, VOCAB, plain_chain
 
 HELD_OUT = [torch.tensor([*QUOTES[1][3:], 0, 1, *QUOTES[2]]), torch.tensor(QUOTES[3][5:])]
@@ -82,10 +82,10 @@ def test_counting_can_go_on() -> None:
     assert torch.equal(model.logprobs(torch.tensor([TEXT])), other.logprobs(torch.tensor([TEXT])))
 
 
-def test_what_cant_be_had_is_refused() -> None:
+def test_impossible_requests_are_refused() -> None:
     with pytest.raises(Impossible, match="validation text"):
         NGramConfig(order="inf").build(VOCAB, START).finish([])
     model = NGramConfig(order="inf").build(VOCAB, START)
     model.count(torch.tensor(STREAM))
-    with pytest.raises(Impossible, match="keeps its whole text"):
+    with pytest.raises(Impossible, match="stores its whole text"):
         model.finish(HELD_OUT, num_params=50)

@@ -1,4 +1,4 @@
-"""Beam search and greedy decoding against transformers generate, and against looking at every sequence there is."""
+"""Beam search and greedy decoding compared with transformers' generate, and with all sequences."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.completion.searches.beam import Beam
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
-from models.hf import HFConfig
 from models.language_model import LanguageModel
+from models.settings.hf import HFConfig
 from tests.peers import ARCHITECTURES
 from tests.toys import LetterTokenizer
 
@@ -128,7 +128,7 @@ def test_a_beam_of_one_is_greedy() -> None:
     assert one == with_search(letters(), OneByOne()).complete(prompts)
 
 
-def test_groups_without_a_penalty_are_beams_that_do_not_know_of_each_other() -> None:
+def test_groups_without_a_penalty_are_independent_beams() -> None:
     prompts = [Prompt(text, 9) for text in ("", "a", "abcab", "h")]
     two_groups = with_search(letters(), Beam(num_beams=4, num_groups=2)).complete(prompts)
     assert two_groups == with_search(letters(), Beam(num_beams=2)).complete(prompts)

@@ -112,7 +112,7 @@ def test_an_odd_number_of_turns_is_refused(max_turns: int) -> None:
 
 
 def test_fractions_that_leave_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="nothing to train on"):
+    with pytest.raises(ValueError, match="nothing for training"):
         Chat(validation_fraction=0.5, test_fraction=0.5)
     with pytest.raises(ValueError, match="test_fraction=0"):
         Chatterbot(test_fraction=0)
@@ -120,7 +120,7 @@ def test_fractions_that_leave_nothing_are_refused() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat.util, "find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"chitchat-dataset is not installed.*pip install chitchat-dataset"):
+    with pytest.raises(UserError, match=r"chitchat-dataset, which is not installed.*pip install chitchat-dataset"):
         Chat().load()
 
 

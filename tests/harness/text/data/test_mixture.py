@@ -65,14 +65,14 @@ def test_the_scarcest_source_gives_all_it_has() -> None:
     assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=13)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4),
     weights=st.lists(st.floats(0.05, 5), min_size=4, max_size=4),
     cap=st.one_of(st.none(), st.integers(1, 500)),
     seed=st.integers(0, 3),
 )
-def test_every_beginning_has_about_the_shares(
+def test_every_beginning_of_a_split_has_about_the_shares(
     lengths: list[list[int]], weights: list[float], cap: int | None, seed: int
 ) -> None:
     sources: dict[str, DataSource] = {str(i): Toy(tuple(own)) for i, own in enumerate(lengths)}
@@ -147,7 +147,7 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
     leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
     with_arithmetic = Mixture(leaking, {"toy": 1, "arithmetic": 1})
     corpus = with_arithmetic.load()
-    assert "toy: 1 training document left out (test problems in them)" in corpus.notes
+    assert "toy: 1 training document left out because they contain test problems" in corpus.notes
     assert all(leak not in document.text for document in corpus.train)
     alone = replace(with_arithmetic, weights={"toy": 1, "arithmetic": 0}).load()
     assert any(leak in document.text for document in alone.train)
@@ -156,8 +156,8 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"weights": {"a": 1}}, "give each source a weight"),
-        ({"weights": {"a": 1, "b": 1, "c": 1}}, "give each source a weight"),
+        ({"weights": {"a": 1}}, "Give each source a weight"),
+        ({"weights": {"a": 1, "b": 1, "c": 1}}, "Give each source a weight"),
         ({"weights": {"a": 1, "b": -1}}, "weights.b=-1 must be 0 or more"),
         ({"weights": {"a": 1, "b": float("nan")}}, "weights.b=nan"),
         ({"weights": {"a": 0, "b": 0}}, "no source has a weight above 0"),
@@ -170,8 +170,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
         mixture(**wrong)
 
 
-def test_what_is_no_data_set_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"sources\.a is not a data set but 'chat'"):
+def test_a_source_that_is_no_data_set_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"sources\.a is 'chat', which is not a data set"):
         Mixture({"a": "chat"}, {"a": 1})  # type: ignore[dict-item]
 
 

