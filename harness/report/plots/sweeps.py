@@ -222,7 +222,7 @@ def _mark_target(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None
 
 
 def _quality_axis(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None:
-    ends = [end for cell in cells for end in ends_of(cell)]
+    ends = [end for cell in cells for end in (*ends_of(cell), *([] if cell.target is None else [cell.target]))]
     if measure.unit == "share":
         share_axis(axes.yaxis, top_of(cells))
     elif min(ends) > 0 and max(ends) > _WIDE * min(ends):
