@@ -18,7 +18,9 @@ from harness.training.gradients import Diverged
 from harness.training.settings import Training
 from harness.training.stages import rows_at
 from harness.training.training import fit
+from models.bigram import Bigram
 from models.language_model import LanguageModel, NeuralModelConfig
+from models.settings.bigram import BigramConfig
 from models.settings.lstm import LSTMConfig
 from models.settings.ngram import NGramConfig
 from models.settings.transformer import TransformerConfig
@@ -198,3 +200,22 @@ def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:
     again = NGramConfig(order=2).build(VOCAB, START)
     fit(again, stream()[:1_000], VALIDATION, TRAINING, Budget(tokens=10_000_000), 0, tmp_path, print)
     assert curve[0]["validation_bits_per_byte"] == pytest.approx(VALIDATION.bits_per_byte(again))
+
+
+def test_what_the_first_fit_of_a_process_takes_to_compile_is_not_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {"now": 0.0, "of a count": 100.0}
+    count = Bigram.count
+
+    def slow_at_first(self: Bigram, tokens: Tensor) -> None:
+        seconds["now"] += seconds["of a count"]
+        seconds["of a count"] = 1.0
+        count(self, tokens)
+
+    monkeypatch.setattr(Bigram, "count", slow_at_first)
+    monkeypatch.setattr("harness.training.training.time.perf_counter", lambda: seconds["now"])
+    model = BigramConfig().build(VOCAB, START)
+    spent, _ = fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=1_000), 0, tmp_path, print)
+    assert spent.seconds == 1.0
+    assert spent.tokens == 1_000
