@@ -152,7 +152,7 @@ def test_the_harness_names_no_family_and_no_eval() -> None:
         ("hydra", {"harness.config.hydra_compose", "harness.runs.sweep"}),
         ("omegaconf", {"harness.config.hydra_compose", "harness.runs.sweep"}),
         ("wandb", {"harness.runs.wandb_mirror"}),
-        ("transformers", {"models.hf_parts.library"}),
+        ("transformers", {"models.hf_parts.library", "harness.lm_eval.window"}),
         ("lm_eval", {"harness.lm_eval"}),
     ],
 )

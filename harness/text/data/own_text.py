@@ -44,6 +44,11 @@ class Text(DataSource):
     """Share of the documents for test, between 0 and 1."""
 
     def __post_init__(self) -> None:
+        if self.paths == []:
+            raise ValueError(
+                "paths is empty. data=text needs files: set data.paths to a file, a folder, a glob in quotes "
+                "('books/*.txt'), or a list ([a.txt,b.txt])."
+            )
         try:
             "a".encode(self.encoding)
         except (LookupError, UnicodeError):
@@ -61,11 +66,6 @@ class Text(DataSource):
     def load(self) -> Corpus:
         """The files' documents. UserError where nothing is found or something can't be read."""
         paths = [self.paths] if isinstance(self.paths, str) else self.paths
-        if not paths:
-            raise UserError(
-                "data=text needs files: set data.paths to a file, a folder, a glob in quotes ('books/*.txt'), or a "
-                "list ([a.txt,b.txt])."
-            )
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
         if not documents:

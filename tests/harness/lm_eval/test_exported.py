@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
+from transformers import AutoTokenizer
 
 from evals.format_questions import QUESTIONS
 from harness.completion.decoding.choosers import Greedy
@@ -97,6 +99,35 @@ def test_any_model_of_lm_eval_s_can_be_asked(tmp_path: Path) -> None:
     more = {"overrides": ["evals.arithmetic.num_samples=4", "evals.arithmetic.max_digits=1"]}
     found = evaluated(theirs, "bakeoff_arithmetic_plain", metadata=more)
     assert found["target_nats"] > 0
+
+
+def test_a_conversation_too_long_for_the_window_loses_whole_turns_and_a_missing_start_token_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(peer.write(tmp_path))
+    overrides = [f"evals.turn_taking.{name}" for name in ("num_samples=12", "max_new_tokens=20")]
+
+    def contexts(**model_args: Any) -> list[tuple[str, str]]:
+        manager = TaskManager(include_path=str(TASKS_FOLDER), metadata={"overrides": overrides, **model_args})
+        [task] = manager.load(["bakeoff_turn_taking"])["tasks"].values()
+        task.build_all_requests(rank=0, world_size=1)
+        return [(instance.doc["prompt"], instance.args[0]) for instance in task.instances]
+
+    with caplog.at_level(logging.WARNING, "bakeoff"):
+        logging.getLogger("bakeoff").addHandler(caplog.handler)
+        assert all(asked == prompt for prompt, asked in contexts())
+        put = contexts(pretrained=folder, add_bos_token=True)
+        assert caplog.text == ""
+        contexts(pretrained=folder, add_bos_token=False)
+        logging.getLogger("bakeoff").removeHandler(caplog.handler)
+    assert "bakeoff_turn_taking: texts don't begin with a start token" in caplog.text
+    assert "add_bos_token=True" in caplog.text
+    assert {asked == prompt for prompt, asked in put} == {True, False}
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for prompt, asked in put:
+        assert prompt.endswith(asked)
+        assert asked.startswith(("Human:", "Assistant:"))
+        assert len(tokenizer.encode(asked, add_special_tokens=True)) + 20 <= 64 or asked.count("\n\n") == 0
 
 
 def test_other_options_are_given_by_metadata(fit: Fit) -> None:

@@ -114,6 +114,7 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"paths": []}, r"paths is empty\. data=text needs files: set data\.paths"),
         ({"encoding": "utf-88"}, "encoding='utf-88' is not known"),
         ({"encoding": "rot13"}, "encoding='rot13' is not known"),
         ({"separator": ""}, "separator is empty"),
@@ -122,7 +123,7 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Text("a.txt", **wrong)
+        Text(**{"paths": "a.txt", **wrong})
 
 
 def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:

@@ -179,7 +179,6 @@ def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ([], r"data=text needs files: set data\.paths"),
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
