@@ -29,8 +29,8 @@ SMALL = {
     "max_position_embeddings": 64,
     "initializer_range": 0.3,
 }
-# Each asks for something of its own: a window that slides in some layers, local attention by place, distances instead
-# of positions, keys and values of different widths.
+# Each has a special feature: a window that slides in some layers, local attention by position, distances instead of
+# positions, keys and values of different widths.
 ODD: dict[str, dict[str, Any]] = {
     "gemma2": {**SMALL, "head_dim": 8, "sliding_window": 5},
     "gpt_neo": {
@@ -66,8 +66,8 @@ def write(folder: Path, kind: str, **options: Any) -> Path:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
-    given = {"vocab_size": VOCAB_SIZE, "bos_token_id": START, "eos_token_id": START} | options
-    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **given)).save_pretrained(folder)
+    all_options = {"vocab_size": VOCAB_SIZE, "bos_token_id": START, "eos_token_id": START} | options
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **all_options)).save_pretrained(folder)
     return folder
 
 
@@ -187,7 +187,7 @@ def test_reading_a_token_costs_no_copy_of_what_was_read_before() -> None:
     assert len(places) == 1
 
 
-# --- what a fit of it is
+# --- its fits
 
 
 def test_only_a_hash_is_saved_and_other_weights_in_the_same_place_are_noticed(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert HFConfig(path).path == str(folder)
 
 
-# --- what can't be read
+# --- unreadable folders
 
 
 def test_a_missing_folder_is_refused_when_it_is_named(tmp_path: Path) -> None:
