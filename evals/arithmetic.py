@@ -15,7 +15,7 @@ target's probability. For comparison: `chance` is the score of guessing one of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
@@ -71,6 +71,17 @@ class Arithmetic(Eval):
 
     name: ClassVar[str] = "arithmetic"
     version: ClassVar[int] = 3
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "exact_match": "Share of the problems where the first number that the model writes is the right answer.",
+        "target_greedy": (
+            "Share of the problems whose right answer greedy decoding would write, whatever the decoding "
+            "strategy of the run."
+        ),
+        "majority_of_5": "Share of the problems where the answer that most of five completions give is the right one.",
+        "target_nats": "-ln of the probability that the model gives to the right answer.",
+        "answered": "Share of the problems where the model writes any number.",
+        "digit_accuracy": "Share of the right answer's digits that are right, counted from the units.",
+    }
     why_no_samples: ClassVar[str] = "there are no test problems of these operations and digits"
 
     num_samples: int = 300
@@ -155,7 +166,7 @@ class Arithmetic(Eval):
                 found.append(mean_metric(self, measure, part, name, guessing))
             most_frequent = targets.value_counts().sort_index().idxmax()
             always = mean((targets == most_frequent).to_numpy(dtype=float))
-            baseline = Baseline("exact_match", "most_frequent_answer")
+            baseline = Baseline("exact_match", "most_frequent_answer", is_trivial=True)
             found.append(metric_of(self, baseline.label, always, "share", None, name, baseline=baseline))
         return found
 

@@ -1,7 +1,8 @@
 """Generation: what the decoding strategy does to the text.
 
-Few of these measures are good or bad by themselves, so the real continuations have the same measures, as real_NAME.
-Prompts are stretches of held-out documents. The model continues each several times, for as many tokens as the real
+None of these measures is good or bad by itself: people repeat themselves and quote, too. So the real continuations have
+the same measures, as real_NAME, and the best strategy is the nearest to them.
+Prompts are stretches of held-out documents; the model continues each several times, for as many tokens as the real
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
 are over the words of all texts together, with one completion for each prompt, because there is one real continuation.
@@ -16,14 +17,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
-from evals.generation_parts.copying import CopyFinder
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
 from harness.common.options import check_least
 from harness.common.seeds import seed_of
@@ -40,15 +39,18 @@ from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evals.generation_parts.copying import CopyFinder
+
 NGRAM = 4
 SHORTEST_COPY = 50
-# (measure, unit, higher is better): means over prompts, of completions and of real continuations alike.
-_MEANS = (
-    ("repetition", "share", False),
-    ("copied", "share", False),
-    ("completion_bytes", "bytes", None),
-)
-# Measures of the words of all texts together: unit, statistic, and the reason where there is no value.
+# (measure, unit): means over prompts, of completions and of real continuations alike.
+_MEANS = (("repetition", "share"), ("copied", "share"), ("completion_bytes", "bytes"))
+# How long completions are is asked for, and the longest copy is one text's.
+_ONLY_DESCRIBES = ("completion_bytes", "longest_copied")
+# Of all texts' words together: the unit, the statistic, and the reason where it has no value.
 _POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
     **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
     "zipf_exponent": ("exponent", zipf_exponent, "fewer than 10 words occur 5 times"),
@@ -61,6 +63,23 @@ class Generation(Eval):
 
     name: ClassVar[str] = "generation"
     version: ClassVar[int] = 1
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "repetition": (
+            "Share of the sequences of 4 tokens that the completion already had. People repeat themselves too."
+        ),
+        "copied": "Share of the bytes in stretches of 50 or more that also stand in the training text.",
+        "longest_copied": "The longest such stretch.",
+        "completion_bytes": "Length of the completions.",
+        "reference_bits_per_byte": (
+            "How many bits a byte of the completions costs under one fixed reference model: low is "
+            "predictable, high is unusual text."
+        ),
+        "distinct_1": "Share of the words that are different ones.",
+        "distinct_2": "Share of the sequences of 2 words that are different ones.",
+        "distinct_3": "Share of the sequences of 3 words that are different ones.",
+        "zipf_exponent": "How steeply the frequency of words falls with their rank.",
+        "diversity": "1 minus the share of sequences of 4 tokens that the completions of one prompt have in common.",
+    }
     why_no_samples: ClassVar[str] = "no test document is as long as a prompt and its continuation"
 
     reference: ModelConfig
@@ -134,9 +153,8 @@ class Generation(Eval):
             metrics += self._of_texts(name, part, "real_", "target", real_bits)
         return metrics
 
-    def perfect_answer(self, sample: Sample) -> str:
-        """There is none: even people's texts repeat and copy sometimes."""
-        return ""
+    def perfect_answer(self, sample: Sample, request: Request) -> None:
+        """There is none: even people's texts repeat and copy at times."""
 
     def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
         """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: the
@@ -146,18 +164,26 @@ class Generation(Eval):
             measure: str,
             unit: str,
             estimate: Estimate,
-            higher_is_better: bool | None = None,
             formed_by: Formula | None = None,
         ) -> Metric:
-            """A measure of these texts; for real texts, the baseline of the same measure of the model's texts."""
-            better, baseline = (None, Baseline(measure, "real")) if who else (higher_is_better, None)
+            """A measure of these texts; for real texts, the baseline of the model's."""
+            baseline = Baseline(measure, "real") if who else None
+            nearest_to = None if who or measure in _ONLY_DESCRIBES else f"real_{measure}"
             return metric_of(
-                self, f"{who}{measure}", estimate, unit, better, name, formed_by=formed_by, baseline=baseline
+                self,
+                f"{who}{measure}",
+                estimate,
+                unit,
+                None,
+                name,
+                formed_by=formed_by,
+                baseline=baseline,
+                nearest_to=nearest_to,
             )
 
-        for measure, unit, better in _MEANS:
+        for measure, unit in _MEANS:
             formula = Formula(f"{who}{measure}")
-            yield of(measure, unit, estimated(part, formula), better, formula)
+            yield of(measure, unit, estimated(part, formula), formula)
         longest = measured(part, f"{who}longest_copied").max()
         most = Estimate(None, 0, len(part), reason="there are no texts")
         if not math.isnan(longest):
@@ -189,5 +215,7 @@ def _measures(texts: Sequence[str], material: Material) -> dict[str, float | Non
 
 @functools.lru_cache(maxsize=1)
 def copy_finder(corpus: Corpus) -> CopyFinder:
-    """The copy finder of the corpus' training text."""
+    """Of the corpus' training text."""
+    from evals.generation_parts.copying import CopyFinder  # imports numba; settings are checked without it
+
     return CopyFinder((encode_utf8(document.text) for document in corpus.train), SHORTEST_COPY)

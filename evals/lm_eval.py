@@ -31,7 +31,7 @@ class LmEval(Eval):
     """Options of the lm_eval eval, named as on lm_eval's command line."""
 
     name: ClassVar[str] = "lm_eval"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     why_no_samples: ClassVar[str] = "the tasks have no documents"
 
     tasks: list[str] = field(default_factory=lambda: ["bakeoff_arithmetic"])

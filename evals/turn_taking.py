@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,6 +58,39 @@ class TurnTaking(Eval):
 
     name: ClassVar[str] = "turn_taking"
     version: ClassVar[int] = 4
+    has_wrong_answers: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "took_its_turn": (
+            "Share of the replies that are handed back, of usual length, not empty, no echo, and not given to "
+            "many prompts."
+        ),
+        "handed_back": (
+            "Share of the replies that the model ends with the text that gives the turn to the human, such as "
+            "the human's label."
+        ),
+        "ended_by_end_token": (
+            "Share of the replies that the model ends by ending the whole document. They are not handed back, "
+            "and did not run on either."
+        ),
+        "within_reason": (
+            "Share of the replies handed back that are no shorter than the 5th and no longer than the 95th "
+            "percentile of real turns."
+        ),
+        "empty_turn": "Share of the replies in which nothing can be seen.",
+        "echoed": "Share of the replies that repeat an earlier turn of the conversation, to one character in ten.",
+        "same_reply": "Share of the replies that are the model's most frequent one.",
+        "ended_in_mid_word": "Share of the replies handed back that end with letters that are no word of the data set.",
+        "wrote_for_the_other": (
+            "Share of the texts in which the model, when nothing stops it, goes on to write the human's lines."
+        ),
+        "alternation": "When nothing stops the model: share of its changes of turn that go to another speaker.",
+        "wellformed_labels": "When nothing stops the model: share of what looks like a speaker's label and is one.",
+        "turn_tokens": "Median length of the replies, in the model's own tokens.",
+        "turn_tokens_distance": (
+            "How far the lengths of replies are from those of real turns: the Kolmogorov-Smirnov statistic, 0 "
+            "(alike) to 1."
+        ),
+    }
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("took_its_turn"),
@@ -167,8 +200,8 @@ class TurnTaking(Eval):
         means = super().metrics(rows)
         return means + [metric for name, part in slices_of(rows) for metric in self._lengths(part, name)]
 
-    def perfect_answer(self, sample: Sample) -> str:
-        """Any words are right, but they must differ between prompts. A real turn may be too long."""
+    def perfect_answer(self, sample: Sample, request: Request) -> str:
+        """What is said is not judged, but may not be the same to all; a real turn may be too long."""
         return f" Yes, quite so; {seed_of(sample.prompt) % 10**6}."
 
     def _within_reason(self, turn: str, material: Material) -> bool:

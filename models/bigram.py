@@ -16,31 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_stored, check_tokens, stored_array
-from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
+from models.checks import check_stored, check_tokens, stored_array
+from models.language_model import Cost, CountingModel, OnStep, State, ignore
+from models.settings.bigram import BigramConfig
 from models.sparse_rows import Floats, Ints, SparseRows
-
-
-@dataclass(frozen=True)
-class BigramConfig(ModelConfig):
-    """A Markov chain that backs off to token frequencies."""
-
-    family: ClassVar[str] = "bigram"
-
-    concentration: float = 50.0
-    """How many observed tokens the unigram distribution is worth in each row; above 0."""
-
-    def __post_init__(self) -> None:
-        check_option(self, "concentration", self.concentration > 0, "above 0, so that every pair has a probability")
-
-    def build(self, vocab_size: int, start_token: int) -> Bigram:
-        return Bigram(self, vocab_size, start_token)
 
 
 @dataclass(frozen=True, eq=False)

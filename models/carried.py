@@ -17,7 +17,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.language_model import NeuralModel, State
+from models.language_model import State
+from models.neural_model import NeuralModel
 
 Carry = tuple[Tensor, ...]
 """The memory of each row: tensors with B in dimension 1 and any other dimensions (layers usually come first)."""

@@ -11,49 +11,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from models.checks import Impossible
-from models.language_model import Cost, LanguageModel, ModelConfig, State
+from models.language_model import Cost, LanguageModel, State
+from models.settings.combined import CombinedConfig
 
 # Most float32 values of held-out distributions in memory at once during `tune`.
 _MAX_VALUES = 1 << 26
-
-
-@dataclass(frozen=True)
-class CombinedConfig(ModelConfig):
-    """The members of a combination, by name; each member is fitted by its own options."""
-
-    members: dict[str, ModelConfig] = field(default_factory=dict)
-    """The families that are combined, each with its options."""
-
-    def __post_init__(self) -> None:
-        for name, member in self.members.items():
-            if not isinstance(member, ModelConfig):
-                raise ValueError(f"members.{name} is not a model but {member!r}; name an option of model=.")
-
-    @property
-    def uses_num_params(self) -> bool:
-        return any(member.uses_num_params for member in self.members.values())
-
-    @abstractmethod
-    def combine(self, members: Mapping[str, LanguageModel]) -> CombinedModel:
-        """The combination of these models, fitted ones or not, by the names of `members`; not yet tuned."""
-
-    def build(self, vocab_size: int, start_token: int) -> CombinedModel:
-        return self.combine({name: member.build(vocab_size, start_token) for name, member in self.members.items()})
-
-    def check_number(self, possible: bool, allowed: str) -> None:
-        """ValueError with a sentence for the user, unless this number of members is `possible`."""
-        if not possible:
-            raise ValueError(
-                f"model={self.family}: members are {', '.join(self.members) or 'none'}, but there must be {allowed}. "
-                "Add one with +model@model.members.NAME=FAMILY, leave one out with ~model@model.members.NAME."
-            )
 
 
 class CombinedModel(LanguageModel):

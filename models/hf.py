@@ -17,16 +17,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.checks import Impossible, check_option
-from models.hf_parts.folder import absolute, content_sha256, model_files
+from models.checks import Impossible
+from models.hf_parts.folder import model_files
 from models.hf_parts.left_padded_cache import LeftPaddedCache, rolled
-from models.language_model import Cost, LanguageModel, ModelConfig
+from models.language_model import Cost, LanguageModel
+from models.settings.hf import HFConfig
 from models.windowed import WindowCache, WindowedModel
 
 # Vocabularies of models are padded to round numbers: they are larger than their tokenizers', by a few percent.
@@ -36,41 +36,6 @@ _MAX_VALUES_AT_ONCE = 1 << 26
 # To check that a model is read correctly, two rows read a few tokens in these pieces. Then the largest difference
 # allowed, in nats: rounding in float32 is a thousand times smaller, and an error in reading is rarely as small.
 _PIECES, _TOO_FAR = ([1, 1], [3, 1], [0, 2], [1, 1], [1, 1]), 1e-2
-
-
-@dataclass(frozen=True)
-class HFConfig(ModelConfig):
-    """Weights that were trained elsewhere."""
-
-    family: ClassVar[str] = "hf"
-    is_fitted: ClassVar[bool] = True
-
-    path: str = ""
-    """The folder: config.json, and model.safetensors whole or in parts. Kept as an absolute path."""
-    context_length: int | None = None
-    """Most tokens in a window; 1 or more, no more than the model knows positions for; None: as many."""
-    stride: int | None = None
-    """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
-
-    def __post_init__(self) -> None:
-        check_option(self, "path", bool(self.path), "a folder with config.json and model.safetensors")
-        object.__setattr__(self, "path", absolute(self.path))  # a fit is read from any working directory
-        check_option(self, "context_length", self.context_length is None or self.context_length >= 1, "1 or more")
-        check_option(
-            self,
-            "stride",
-            self.stride is None or 1 <= self.stride <= (self.context_length or self.stride),
-            "1 to context_length, or null for half of it",
-        )
-        model_files(self.path)
-
-    @property
-    def content_sha256(self) -> str:
-        """SHA-256 (hex) of the folder's configuration and weights: other content at the same path makes another fit."""
-        return content_sha256(model_files(self.path))
-
-    def build(self, vocab_size: int, start_token: int) -> HFModel:
-        return HFModel(self, vocab_size, start_token)
 
 
 class HFModel(WindowedModel):

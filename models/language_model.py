@@ -21,6 +21,9 @@ Two ways to ask, which must agree (tests/models/test_language_model.py):
 - step by step: `start()`, then `read(state, tokens)` again and again. A `State` is a value: reading from it twice,
   in any order, gives the same answers, so it can be kept, forked with `select`, and resumed.
 
+torch is imported only where a method computes, so that a family's options are checked without it. What families of
+torch modules share is in models/neural_model.py.
+
 Shape legend: B rows (sequences), T tokens, V vocabulary size. Log-probabilities are natural logarithms, float32, and
 every (V,) row sums to one in probability.
 """
@@ -31,11 +34,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-import torch
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 WEIGHTS_FILE = "weights.safetensors"
 OnStep = Callable[[float], None]
@@ -157,6 +160,8 @@ class LanguageModel(ABC):
 
     def num_context_tokens(self, num_tokens: int) -> Tensor:
         """How many tokens before it, the start token included, each token of a document can depend on: (T,) int64."""
+        import torch
+
         num_before = torch.arange(1, num_tokens + 1)
         return num_before if self.context_length is None else num_before.clamp(max=self.context_length)
 
@@ -197,6 +202,8 @@ class LanguageModel(ABC):
 
     def logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """All distributions at once. tokens: (B, T) int64. Returns (B, T + 1, V); see the module's drawing."""
+        import torch
+
         state = self.start(tokens.shape[0])
         after, _ = self.read(state, tokens, lengths)
         return torch.cat([state.logprobs[:, None], after], dim=1)
@@ -207,6 +214,8 @@ class LanguageModel(ABC):
         tokens: (B, T) int64. Returns (B, T) float32; entries past a row's length are unspecified. Reads in pieces, so a
         long text never needs (B, T, V) at once.
         """
+        import torch
+
         num_rows, num_tokens = tokens.shape
         piece = max(1, _MAX_VALUES_AT_ONCE // max(1, num_rows * self.vocab_size))
         state = self.start(num_rows)
@@ -226,11 +235,15 @@ class LanguageModel(ABC):
 
     def save(self, folder: Path) -> None:
         """Write the weights into a folder (safetensors)."""
+        from safetensors.torch import save
+
         packed = save({name: value.contiguous() for name, value in self.tensors().items()})
         (folder / WEIGHTS_FILE).write_bytes(packed)  # not save_file, so that a full disk raises OSError
 
     def load(self, folder: Path) -> Self:
         """Load the weights that `save` wrote, bit for bit."""
+        from safetensors.torch import load_file
+
         self.load_tensors(load_file(folder / WEIGHTS_FILE))
         return self
 
@@ -256,69 +269,4 @@ class CountingModel(LanguageModel):
         held_out: documents that were not counted, (N,) int64 each, by which options are chosen. num_params: the most
         parameters to keep; only a family whose config says `prunes` leaves some out. Raises Impossible
         (models/checks.py) where the options or the budget ask for something impossible.
-        """
-
-
-class TorchModel(LanguageModel, nn.Module):
-    """A model whose weights are those of a torch module, whether it is trained here or not."""
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    def on(self, device: torch.device) -> Self:
-        return self.to(device).eval()
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
-
-    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.load_state_dict(tensors)
-
-    def num_params(self) -> int:
-        return sum(p.numel() for p in self.parameters())
-
-
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Parameters that the optimizer treats in the same way."""
-
-    parameters: Sequence[nn.Parameter]
-    is_decayed: bool
-    """Whether weight decay pulls them towards zero."""
-    learning_rate_scale: float = 1.0
-    """Their learning rate, as a multiple of the schedule's."""
-
-
-class NeuralModel(TorchModel):
-    """A family that is trained by gradients.
-
-    A subclass implements `forward` and `training_length`, and `parameter_groups` where the decayed parameters are not
-    exactly the matrices; training needs nothing else. The model has to learn by itself that a document's end breaks the
-    context: the start token separates documents in the training stream.
-    """
-
-    config: NeuralModelConfig
-
-    @property
-    @abstractmethod
-    def training_length(self) -> int:
-        """Tokens that each row reads in one training step."""
-
-    def parameter_groups(self) -> Sequence[ParameterGroup]:
-        """How the optimizer treats each parameter; one that is in no group is not trained.
-
-        Here: matrices are decayed, biases and scales are not.
-        """
-        matrices = [parameter for parameter in self.parameters() if parameter.dim() > 1]
-        others = [parameter for parameter in self.parameters() if parameter.dim() <= 1]
-        return [ParameterGroup(matrices, is_decayed=True), ParameterGroup(others, is_decayed=False)]
-
-    @abstractmethod
-    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
-        """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).
-
-        logits[b, t] predicts the token after tokens[b, t]. `carry` is what the next stretch of the same rows may start
-        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
-        nothing); None where a family has none.
         """

@@ -7,27 +7,11 @@ first step of training; the rest is explained in models/recurrent.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
 from models.carried import Carry
-from models.recurrent import RecurrentConfig, RecurrentModel, weights_of
-
-
-@dataclass(frozen=True)
-class LSTMConfig(RecurrentConfig):
-    """Long short-term memory."""
-
-    family: ClassVar[str] = "lstm"
-
-    d_model: int = 256
-    """Width of the embeddings and of each layer's hidden state; 1 or more."""
-
-    def build(self, vocab_size: int, start_token: int) -> LSTM:
-        return LSTM(self, vocab_size, start_token)
+from models.recurrent import RecurrentModel, weights_of
 
 
 class LSTM(RecurrentModel):

@@ -10,31 +10,16 @@ Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models.checks import Impossible, check_stored, stored_array
-from models.combined import CombinedConfig, PointwiseCombination
+from models.combined import PointwiseCombination
 from models.language_model import LanguageModel
+from models.settings.mixture import MixtureConfig
 
 _MAX_ROUNDS, _TOLERANCE = 1000, 1e-9
-
-
-@dataclass(frozen=True)
-class MixtureConfig(CombinedConfig):
-    """Fitted models of other families, mixed."""
-
-    family: ClassVar[str] = "mixture"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_number(len(self.members) >= 2, "two or more")
-
-    def combine(self, members: Mapping[str, LanguageModel]) -> Mixture:
-        return Mixture(self, members)
 
 
 class Mixture(PointwiseCombination):

@@ -14,16 +14,16 @@ Shape legend: B rows, T tokens, V vocabulary size, X nodes of the trie.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Self, get_args
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.checks import Impossible, check_option, check_tokens, stored_array
-from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
+from models.checks import Impossible, check_tokens, stored_array
+from models.language_model import Cost, CountingModel, OnStep, State, ignore
 from models.ngrams import smoothing as methods
 from models.ngrams.backoff import BackoffModel
 from models.ngrams.counting import Counter, Counts
@@ -31,97 +31,31 @@ from models.ngrams.pruning import cut_off, prune
 from models.ngrams.stored import stored_counts, stored_model
 from models.ngrams.trie import ROOT, Floats
 from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram
-
-MAX_ORDER = 20
-SmoothingName = Literal[
-    "modified_kneser_ney",
-    "absolute_discounting",
-    "witten_bell",
-    "katz",
-    "jelinek_mercer",
-    "add_k",
-    "stupid_backoff",
-    "maximum_likelihood",
-]
+from models.settings.ngram import NGramConfig, SmoothingName
 
 
-@dataclass(frozen=True)
-class NGramConfig(ModelConfig):
-    """N-grams under one of several smoothings."""
+def make_ngram(config: NGramConfig, vocab_size: int, start_token: int) -> CountingModel:
+    """A new model with these options."""
+    if config.order == "inf":
+        factors = {"stupid_backoff": config.backoff_factor, "maximum_likelihood": 0.0}
+        base = NGram(replace(config, order=BASE_ORDER), vocab_size, start_token)
+        return UnboundedNGram(config, base, factors.get(config.smoothing))
+    return NGram(config, vocab_size, start_token)
 
-    family: ClassVar[str] = "ngram"
-    version: ClassVar[int] = 2
-    prunes: ClassVar[bool] = True
 
-    order: int | Literal["inf"] = 7
-    """Tokens in the longest n-gram, the predicted one included; 1 to 20. inf: contexts of any length."""
-    smoothing: SmoothingName = "modified_kneser_ney"
-    """How counts become probabilities: one of `SmoothingName`; models/ngrams/smoothing.py says what each is."""
-    pseudo_count: float = 0.01
-    """Of add_k: what is added to every count; above 0."""
-    backoff_factor: float = 0.4
-    """Of stupid_backoff: what a shorter context's score is multiplied by; above 0, up to 1."""
-    cutoffs: list[int] = field(default_factory=lambda: [0])
-    """By n-gram length from 1 up: n-grams that occur at most this often are left out; the last holds for all longer
-    ones. It begins with 0 (single tokens stay), and never falls."""
-    prune_threshold: float = 0.0
-    """N-grams that raise the perplexity by less than this share of it are left out (Stolcke 1998); 0 or more."""
-    keep_counts: bool = False
-    """Whether the fit keeps its counts, so that it can be continued with more text."""
-    counting_megabytes: int = field(default=1024, metadata={"changes_results": False})
-    """Most memory for counting, without the finished model; above it, sorted runs go to disk. 1 or more."""
-
-    def __post_init__(self) -> None:
-        check_option(self, "order", self.order == "inf" or 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}, or inf")
-        names = get_args(SmoothingName)
-        check_option(self, "smoothing", self.smoothing in names, f"one of {', '.join(names)}")
-        check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0")
-        check_option(self, "backoff_factor", 0 < self.backoff_factor <= 1, "above 0, up to 1")
-        check_option(
-            self,
-            "cutoffs",
-            self.cutoffs[:1] == [0] and self.cutoffs == sorted(self.cutoffs),
-            "whole numbers, 0 first (single tokens stay) and none smaller than the one before it, as [0, 0, 1]",
-        )
-        prunable = not self.make_smoothing().gives_zeros
-        check_option(self, "prune_threshold", self.prune_threshold >= 0, "0 or more")
-        check_option(
-            self,
-            "prune_threshold",
-            prunable or not self.prune_threshold,
-            f"0 with smoothing={self.smoothing}, which gives what it leaves out no probability (cutoffs work)",
-        )
-        check_option(self, "counting_megabytes", self.counting_megabytes >= 1, "1 or more")
-        check_option(
-            self,
-            "keep_counts",
-            not (self.keep_counts and (max(self.cutoffs) or self.prune_threshold)),
-            "false where n-grams are left out, by cutoffs or by prune_threshold",
-        )
-
-    def build(self, vocab_size: int, start_token: int) -> CountingModel:
-        if self.order == "inf":
-            factors = {"stupid_backoff": self.backoff_factor, "maximum_likelihood": 0.0}
-            base = NGram(replace(self, order=BASE_ORDER), vocab_size, start_token)
-            return UnboundedNGram(self, base, factors.get(self.smoothing))
-        return NGram(self, vocab_size, start_token)
-
-    def for_counting_on(self) -> Self:
-        return replace(self, keep_counts=True)
-
-    def make_smoothing(self) -> methods.Smoothing:
-        """The smoothing that the options name."""
-        by_name: dict[str, methods.Smoothing] = {
-            "modified_kneser_ney": methods.ModifiedKneserNey(),
-            "absolute_discounting": methods.AbsoluteDiscounting(),
-            "witten_bell": methods.WittenBell(),
-            "katz": methods.Katz(),
-            "jelinek_mercer": methods.JelinekMercer(),
-            "add_k": methods.AddK(self.pseudo_count),
-            "stupid_backoff": methods.StupidBackoff(self.backoff_factor),
-            "maximum_likelihood": methods.MaximumLikelihood(),
-        }
-        return by_name[self.smoothing]
+def make_smoothing(config: NGramConfig) -> methods.Smoothing:
+    """The smoothing that the options name."""
+    by_name: dict[SmoothingName, methods.Smoothing] = {
+        "modified_kneser_ney": methods.ModifiedKneserNey(),
+        "absolute_discounting": methods.AbsoluteDiscounting(),
+        "witten_bell": methods.WittenBell(),
+        "katz": methods.Katz(),
+        "jelinek_mercer": methods.JelinekMercer(),
+        "add_k": methods.AddK(config.pseudo_count),
+        "stupid_backoff": methods.StupidBackoff(config.backoff_factor),
+        "maximum_likelihood": methods.MaximumLikelihood(),
+    }
+    return by_name[config.smoothing]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +80,7 @@ class NGram(CountingModel):
     """(order, P): what the smoothing estimated for all contexts of a length, as Kneser-Ney's three discounts."""
 
     def __init__(self, config: NGramConfig, vocab_size: int, start_token: int) -> None:
-        assert config.order != "inf", "NGramConfig.build makes an UnboundedNGram of it"
+        assert config.order != "inf", "make_ngram makes an UnboundedNGram of it"
         self.config = config
         self.order = config.order
         self.vocab_size = vocab_size
@@ -162,7 +96,7 @@ class NGram(CountingModel):
 
     @property
     def why_no_distribution(self) -> str | None:
-        if self.config.make_smoothing().is_distribution:
+        if make_smoothing(self.config).is_distribution:
             return None
         return f"smoothing={self.config.smoothing} gives scores that don't sum to one, not probabilities"
 
@@ -191,9 +125,9 @@ class NGram(CountingModel):
         )
         if self._fitted is not None:
             if self._counts is None:
-                raise ValueError(
+                raise Impossible(
                     "this ngram fit can't be continued, because it didn't store its counts. Fit it with "
-                    "model.keep_counts=true."
+                    "model.keep_counts=true, and without budget.num_params, which leaves n-grams out."
                 )
             counter.go_on_from(self._counts)
         return counter
@@ -203,7 +137,7 @@ class NGram(CountingModel):
             counts = counter.counts()
         self._counter = None
         on_step(0.4)
-        config, method = self.config, self.config.make_smoothing()
+        config, method = self.config, make_smoothing(self.config)
         tallies = methods.tally(counts, self.start_token, method.adjusted, cut_off(counts, config.cutoffs))
         documents = [document.numpy() for document in held_out]
         self.parameters = method.parameters(tallies, documents)

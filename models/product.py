@@ -10,29 +10,14 @@ Shape legend: M members, B rows, T tokens, N held-out tokens, V vocabulary size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models.checks import Impossible, check_stored, stored_array
-from models.combined import CombinedConfig, PointwiseCombination
+from models.combined import PointwiseCombination
 from models.language_model import LanguageModel
-
-
-@dataclass(frozen=True)
-class ProductConfig(CombinedConfig):
-    """Fitted models of other families, multiplied."""
-
-    family: ClassVar[str] = "product"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_number(len(self.members) >= 1, "one or more")
-
-    def combine(self, members: Mapping[str, LanguageModel]) -> Product:
-        return Product(self, members)
+from models.settings.product import ProductConfig
 
 
 class Product(PointwiseCombination):

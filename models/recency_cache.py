@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 import numba
 import numpy as np
@@ -27,9 +27,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checks import Impossible, check_option, check_stored, stored_array
-from models.combined import CombinedConfig, CombinedModel
+from models.checks import Impossible, check_stored, stored_array
+from models.combined import CombinedModel
 from models.language_model import Cost, LanguageModel, State
+from models.settings.recency_cache import CacheConfig
 
 SHARPNESSES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 """The candidates for the sharpness."""
@@ -37,27 +38,6 @@ _ROUNDS = 50
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class CacheConfig(CombinedConfig):
-    """A fitted model of another family, with a cache beside it."""
-
-    family: ClassVar[str] = "cache"
-
-    size: int = 1000
-    """Tokens that are remembered; 1 or more."""
-    longest_match: int = 10
-    """Tokens of the past that are compared with the present at most; 0 or more."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_number(len(self.members) == 1, "one")
-        check_option(self, "size", self.size >= 1, "1 or more")
-        check_option(self, "longest_match", self.longest_match >= 0, "0 or more")
-
-    def combine(self, members: Mapping[str, LanguageModel]) -> Cache:
-        return Cache(self, members)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,8 @@ Shape legend: B rows, T tokens, D d_model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,20 +19,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from models.carried import Carry
-from models.recurrent import RecurrentConfig, RecurrentModel, run_torch_layer, runs_by_hand, weights_of
-
-
-@dataclass(frozen=True)
-class RNNConfig(RecurrentConfig):
-    """A simple recurrent network with tanh."""
-
-    family: ClassVar[str] = "rnn"
-
-    d_model: int = 448
-    """Width of the embeddings and of each layer's hidden state; 1 or more."""
-
-    def build(self, vocab_size: int, start_token: int) -> RNN:
-        return RNN(self, vocab_size, start_token)
+from models.recurrent import RecurrentModel, run_torch_layer, runs_by_hand, weights_of
 
 
 class RNN(RecurrentModel):

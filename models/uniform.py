@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from models.language_model import ModelConfig, OnStep, ignore
+from models.language_model import OnStep, ignore
 from models.memoryless import MemorylessModel
-
-
-@dataclass(frozen=True)
-class UniformConfig(ModelConfig):
-    """There is nothing to choose."""
-
-    family: ClassVar[str] = "uniform"
-
-    def build(self, vocab_size: int, start_token: int) -> Uniform:
-        return Uniform(self, vocab_size, start_token)
+from models.settings.uniform import UniformConfig
 
 
 class Uniform(MemorylessModel):

@@ -7,31 +7,14 @@ token never seen has a probability too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from models.checks import check_option, check_stored, check_tokens, stored_array
-from models.language_model import ModelConfig, OnStep, ignore
+from models.checks import check_stored, check_tokens, stored_array
+from models.language_model import OnStep, ignore
 from models.memoryless import MemorylessModel
-
-
-@dataclass(frozen=True)
-class UnigramConfig(ModelConfig):
-    """Token frequencies with additive smoothing."""
-
-    family: ClassVar[str] = "unigram"
-
-    pseudo_count: float = 1.0
-    """Added to the count of every token; above 0."""
-
-    def __post_init__(self) -> None:
-        check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0, so that every token has a probability")
-
-    def build(self, vocab_size: int, start_token: int) -> Unigram:
-        return Unigram(self, vocab_size, start_token)
+from models.settings.unigram import UnigramConfig
 
 
 class Unigram(MemorylessModel):

@@ -27,7 +27,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from models.language_model import State, TorchModel
+from models.language_model import State
+from models.neural_model import TorchModel
 
 # What is scored at once where windows run side by side: tokens (more are slower on a processor); tokens x vocabulary.
 _MAX_TOKENS_AT_ONCE = 1 << 11

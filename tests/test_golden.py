@@ -19,8 +19,8 @@ from harness.training.budget import Budget
 from harness.training.curve import Spent, Validation
 from harness.training.settings import Training
 from harness.training.training import fit, tune
-from models.combined import CombinedConfig
 from models.language_model import LanguageModel, ModelConfig
+from models.settings.combined import CombinedConfig
 from tests.conftest import ROOT
 from tests.models.families import LEARNING
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LEAST_OFTEN, _FEWEST_WORDS = 5, 10
@@ -62,6 +61,8 @@ def zipf_exponent(sequences: Sequences) -> float | None:
     their ranks are random (Clauset, Shalizi and Newman 2009, on maximum likelihood fits and where they should begin).
     None where there are fewer than 10 such words.
     """
+    from scipy.optimize import brentq  # only where it is needed: settings are checked without scipy
+
     counts = Counter(word for sequence in sequences for word in sequence)
     frequent = np.array(
         sorted((count for count in counts.values() if count >= _LEAST_OFTEN), reverse=True), dtype=float

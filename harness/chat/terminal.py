@@ -36,10 +36,10 @@ class Talk:
         self,
         chatbot: Chatbot,
         strategy_named: Callable[[str], DecodingStrategy],
-        model_named: Callable[[str, tuple[str, str]], tuple[Engine, TranscriptFormat]],
+        model_named: Callable[[str, tuple[str, str]], tuple[str, Engine, TranscriptFormat]],
     ) -> None:
-        """strategy_named: finds a decoding strategy by name. model_named: finds a run's engine, and its format for two
-        speakers. UserError, with what there is, where there is none."""
+        """strategy_named: finds a decoding strategy by name. model_named: finds a run: its id, its engine, and its
+        format for two speakers. UserError, with what there is, where there is none."""
         self.chatbot = chatbot
         self._strategy_named = strategy_named
         self._model_named = model_named
@@ -161,9 +161,10 @@ class Talk:
     def _load(self, name: str) -> None:
         if not name:
             raise UserError("name a run, as /load ngram-top_p")
-        self.chatbot.load(*self._model_named(name, (self.chatbot.person, self.chatbot.partner)))
+        run_id, engine, form = self._model_named(name, (self.chatbot.person, self.chatbot.partner))
+        self.chatbot.load(engine, form)
         self._noted_window = False
-        _note(f"from now on {name} answers")
+        _note(f"from now on {run_id} answers")
 
     def _talk_as(self, person: str, partner: str) -> None:
         self.chatbot.talk_as(person, partner)

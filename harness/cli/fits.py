@@ -35,20 +35,29 @@ def _score_arguments(parser: ArgumentParser) -> None:
 
 def score(arguments: Namespace) -> int:
     """`bakeoff score`: the likelihood of any text under a fitted model."""
+    from harness.cli.score_files import read_files, score_texts
+
     if arguments.run.endswith(_ARPA_SUFFIX):
         if arguments.per_token:
             raise UserError("--per-token works only with a run, not with an .arpa file. Leave it out.")
+        if not Path(arguments.run).is_file():
+            raise UserError(
+                f"{arguments.run} cannot be read: there is no such file. Name an .arpa file that exists, or a run: "
+                "`bakeoff list runs` shows them."
+            )
+        texts = read_files(arguments.files)
         from harness.cli import arpa
 
-        scored = arpa.score_files(Path(arguments.run), arguments.files)
+        scored = arpa.score_texts(Path(arguments.run), texts)
     else:
-        fit = _fit(arguments)
-        from harness.cli import score_files
-
-        scored = score_files.score_files(fit, arguments.files, per_token=arguments.per_token)
+        folder = _fit_folder(arguments)
+        texts = read_files(arguments.files)
+        scored = score_texts(_loaded(folder), texts, per_token=arguments.per_token)
     if arguments.json:
         say_json(scored)
         return 0
+    from harness.cli.score_files import remarks
+
     numbers = ("bytes", "tokens", "nats", "bits/byte", "byte perplexity", "token perplexity")
     rows = [
         (
@@ -66,6 +75,8 @@ def score(arguments: Namespace) -> int:
     say_table(("file", *numbers), rows, right=numbers)
     if unknown := scored["total"].get("unknown_words"):
         say(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
+    for remark in remarks(scored["files"]):
+        say(remark)
     for row in scored["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]
@@ -205,13 +216,16 @@ def chat(arguments: Namespace) -> int:
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
-    def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+    def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
-        data = build(_saved(_run(named), "data"), DataSource, "data")  # type: ignore[type-abstract]
-        return _engine(named), chat_format(data.formats, speakers)
+        run = _run(named)
+        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        return run.name, _engine(named), chat_format(data.formats, speakers)
 
+    _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
     chatbot = Chatbot(
-        *model_named(arguments.run, (arguments.person, arguments.partner)),
+        engine,
+        form,
         person=arguments.person,
         partner=arguments.partner,
         system=arguments.system,
@@ -260,19 +274,22 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
-    fit = _fit(arguments)
+    folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(fit, Path(arguments.file))
+    export(_loaded(folder), Path(arguments.file))
     say(f"written: {arguments.file}")
     return 0
 
 
-def _fit(arguments: Namespace) -> Fit:
-    """The fit of the run that `arguments.run` names."""
+def _fit_folder(arguments: Namespace) -> Path:
+    """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    folder = find_fit(arguments.run, Path(arguments.results))  # refuse a wrong name before heavy imports
+    return find_fit(arguments.run, Path(arguments.results))
+
+
+def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
     return load_fit(folder, pick_device("auto"))
@@ -280,7 +297,6 @@ def _fit(arguments: Namespace) -> Fit:
 
 def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, with the strategy of --decoding, else the run's own."""
-    run = _run(arguments)  # refuse a wrong name before heavy imports
     from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
     from harness.runs.lookup import find_fit
@@ -288,10 +304,14 @@ def _engine(arguments: Namespace) -> Engine:
     from harness.training.fits import load_fit, pick_device
     from harness.training.workshop import Workshop
 
+    run = _run(arguments)
     strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
-    # runs that the strategy names are in the same results folder
-    workshop = Workshop(ResultsFolder.around(run), pick_device("auto"))
-    fit = load_fit(find_fit(str(run), workshop.results.path), workshop.device)
+    results = ResultsFolder.around(run)
+    # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
+    strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
+    folder = find_fit(str(run), results.path)
+    workshop = Workshop(results, pick_device("auto"))
+    fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
 
 

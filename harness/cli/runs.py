@@ -125,19 +125,20 @@ def rescore(arguments: Namespace) -> int:
 
 def _run_one(composed: dict[str, Any]) -> int:
     from harness.runs.settings import typed
-
-    settings = typed(composed)  # before heavy imports, so that a wrong value is reported at once
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
     with Mirror() as mirror:
-        return _outcome(_do(settings, Prepared(), mirror))
+        return _outcome(_do(typed(composed), Prepared(), mirror))
 
 
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
-    from harness.runs.run import plan, run
+    from harness.runs.plan import plan
 
-    return run(plan(settings, prepared), mirror)
+    planned = plan(settings, prepared)  # before more is imported: what can't be run is told of at once
+    from harness.runs.run import run
+
+    return run(planned, mirror)
 
 
 def _outcome(record: RunRecord) -> int:
@@ -255,8 +256,8 @@ def _said_of(overrides: Sequence[str]) -> Iterator[None]:
 def _recorded(settings: RunSettings, prepared: Prepared) -> RunRecord | None:
     """The record of a run that another process did; None where it isn't finished."""
     from harness.common.results_folder import is_finished
+    from harness.runs.plan import plan
     from harness.runs.record import RunRecord
-    from harness.runs.run import plan
 
     # the run's id doesn't depend on the device, which may exist only on another machine
     folder = plan(dataclasses.replace(settings, device="cpu"), prepared).folder

@@ -8,6 +8,7 @@ something as finished are written last.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -75,6 +76,15 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         _flush(path.parent)
+
+
+def probe_folder(folder: Path) -> None:
+    """Raise the OSError that making a folder would. Nothing is left of the attempt."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    if missing:
+        missing[-1].mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # another process may have put something there, or removed it
+            missing[-1].rmdir()
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -92,7 +92,9 @@ def check_file(path: Path, content: Mapping[str, Any], name: str, part_of: str) 
         raise Damaged(file, part_of, "it is missing") from None
     if actual != expected:
         raise Damaged(
-            file, part_of, f"its content changed after it was written (SHA-256 {actual}, expected {expected})"
+            file,
+            part_of,
+            f"its content is not what was written (SHA-256 {actual[:12]}…, expected {str(expected)[:12]}…)",
         )
 
 

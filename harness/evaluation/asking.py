@@ -22,7 +22,7 @@ from harness.scoring.answers import Likelihood
 from harness.scoring.compression import prove
 from harness.scoring.likelihood import document_likelihood, document_logprobs, score_targets
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
-from harness.text.tokenizers.tokenizer import Tokenizer, encode_whole
+from harness.text.tokenizers.tokenizer import Tokenizer, encode_continuation, encode_whole
 from models.language_model import LanguageModel
 
 # Characters of text that are scored before answers are stored for the first time.
@@ -136,11 +136,10 @@ def score_continuations(
 ) -> list[Likelihood]:
     """How likely each continuation is after its prompt, and whether greedy decoding would write it.
 
-    Prompt and continuation are tokenized separately, as in the completion engine.
+    `encode_continuation` says which tokens belong to the continuation.
     """
-    prompts = [encode_whole(tokenizer, request.prompt) for request in requests]
-    targets = [encode_whole(tokenizer, request.continuation) for request in requests]
-    return score_targets(model, prompts, targets, batch_size)
+    pairs = [encode_continuation(tokenizer, request.prompt, request.continuation) for request in requests]
+    return score_targets(model, [prompt for prompt, _ in pairs], [target for _, target in pairs], batch_size)
 
 
 def _complete(respondent: Respondent, requests: Sequence[Complete], seeds: Sequence[int]) -> Sequence[Answer]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,6 +60,11 @@ class Eval(ABC):
     """The measures that `metrics` summarises."""
     uses_decoding: ClassVar[bool] = True
     """Whether scores depend on the run's decoding strategy; if not, runs over one fit share the scores."""
+    has_wrong_answers: ClassVar[bool] = True
+    """Whether an answer can be wrong, so that `bakeoff check` tries wrong ones; False where what is said isn't judged,
+    as in a conversation."""
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    """What each metric is, by its name: a sentence for readers of a report."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
     """The reason in the record when `samples` gives none."""
 
@@ -95,9 +100,11 @@ class Eval(ABC):
         """How many of the samples occur in the training text; None where this eval does not look."""
         return None
 
-    def perfect_answer(self, sample: Sample) -> str:
-        """What a model with a perfect score writes after the sample's prompt; `bakeoff check` tries such a model."""
-        return sample.target
+    def perfect_answer(self, sample: Sample, request: Request) -> str | None:
+        """What a model with a perfect score writes when it is asked this about a sample; `bakeoff check` tries such a
+        model. "" where silence is right, None where no right answer is known. By default: the target, where there is
+        one."""
+        return sample.target or None
 
 
 def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, chance: float | None = None) -> Metric:
@@ -117,6 +124,7 @@ def mean_metric(eval: Eval, measure: Measure, rows: pd.DataFrame, slice: str, ch
         formed_by=formula,
         uses_decoding=measure.uses_decoding,
         baseline=measure.baseline,
+        nearest_to=measure.nearest_to,
     )
 
 
@@ -132,12 +140,13 @@ def metric_of(
     formed_by: Formula | None = None,
     uses_decoding: bool | None = None,
     baseline: Baseline | None = None,
+    nearest_to: str | None = None,
 ) -> Metric:
     """A `Metric` of this eval from an estimate.
 
     formed_by: how the value follows from the samples of the slice, so that the report can compare sample by sample;
     None: in another way. uses_decoding: None: as the eval says, and never for a baseline. baseline: for a figure that
-    no model produced, the metric that it is shown beside.
+    no model produced, the metric that it is shown beside. nearest_to: the metric whose value is the best one to have.
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None
@@ -145,7 +154,11 @@ def metric_of(
     if formed_by is not None:
         about |= dataclasses.asdict(formed_by)
     if baseline is not None:
-        about |= {"baseline_of": baseline.of, "baseline_label": baseline.label}
+        about |= {
+            "baseline_of": baseline.of,
+            "baseline_label": baseline.label,
+            "baseline_is_trivial": baseline.is_trivial,
+        }
     return Metric(
         eval=eval.name,
         eval_version=eval.version,
@@ -155,5 +168,6 @@ def metric_of(
         higher_is_better=higher_is_better,
         chance=chance,
         uses_decoding=uses_decoding,
+        nearest_to=nearest_to,
         **about,
     )

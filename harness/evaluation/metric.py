@@ -35,6 +35,9 @@ class Baseline:
     """The metric of the same eval that it is shown beside."""
     label: str
     """Who or what made the figure: 'real', 'gzip'."""
+    is_trivial: bool = False
+    """Whether it is the score of a simple rule, such as always giving the same answer. A model must beat it before
+    its own score means anything."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class Measure:
     """Whether the decoding strategy can change it; None: as `Eval.uses_decoding` says."""
     baseline: Baseline | None = None
     """Where no model produced it: the metric that it is shown beside."""
+    nearest_to: str | None = None
+    """The metric of the same eval whose value is the best one to have, such as that of real text. `higher_is_better` is
+    None then."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,9 @@ class Metric:
     baseline_of: str | None = None
     """For a figure that no model produced: the metric that it is shown beside (see Baseline)."""
     baseline_label: str | None = None
+    baseline_is_trivial: bool = False
+    nearest_to: str | None = None
+    """The metric of the same eval whose value is the best one to have; None: see `higher_is_better`."""
 
     @property
     def estimate(self) -> Estimate:
@@ -107,7 +116,7 @@ class Metric:
         """For a figure that no model produced: the metric that it is shown beside."""
         if self.baseline_of is None or self.baseline_label is None:
             return None
-        return Baseline(self.baseline_of, self.baseline_label)
+        return Baseline(self.baseline_of, self.baseline_label, self.baseline_is_trivial)
 
 
 class Judged(Protocol):
@@ -119,6 +128,8 @@ class Judged(Protocol):
     def metric(self) -> str: ...
     @property
     def higher_is_better(self) -> bool | None: ...
+    @property
+    def nearest_to(self) -> str | None: ...
 
 
 M = TypeVar("M", bound=Judged)
@@ -130,6 +141,6 @@ def headlines(metrics: Iterable[M]) -> list[M]:
     for metric in metrics:
         if metric.metric == LADDER_METRIC:
             chosen[metric.eval] = metric
-        elif metric.higher_is_better is not None:
+        elif metric.higher_is_better is not None or metric.nearest_to is not None:
             chosen.setdefault(metric.eval, metric)
     return list(chosen.values())

@@ -13,6 +13,7 @@ from harness.evaluation.metric import Formula
 from harness.evaluation.requests import Sample, Score
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
+from harness.text.utf8 import replace_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +31,9 @@ def table(name: str, samples: Sequence[Sample], scores: Sequence[Score]) -> pd.D
             "eval": pd.Series([name] * len(samples), dtype="str"),
             "sample_id": pd.Series([sample.id for sample in samples], dtype="str"),
             "cluster": pd.Series([sample.cluster or sample.id for sample in samples], dtype="str"),
-            "prompt": pd.Series([_storable(sample.prompt) for sample in samples], dtype="str"),
-            "target": pd.Series([_storable(sample.target) for sample in samples], dtype="str"),
-            "answer": pd.Series([_storable(score.answer) for score in scores], dtype="str"),
+            "prompt": pd.Series([replace_surrogates(sample.prompt) for sample in samples], dtype="str"),
+            "target": pd.Series([replace_surrogates(sample.target) for sample in samples], dtype="str"),
+            "answer": pd.Series([replace_surrogates(score.answer) for score in scores], dtype="str"),
             "values": pd.Series([json.dumps(dict(score.values)) for score in scores], dtype="str"),
             "finish_reason": pd.Series([score.finish_reason for score in scores], dtype="str"),
             "nats": pd.Series([score.nats for score in scores], dtype="float64"),
@@ -134,8 +135,3 @@ def _as_rows(rows: pd.DataFrame, parts: Mapping[Any, Mapping[str, Any]]) -> pd.D
         for total in TOTALS
     }
     return samples.assign(values=values, parts="{}", **totals)
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can encode: a lone surrogate becomes a replacement character."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text

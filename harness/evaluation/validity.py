@@ -73,6 +73,11 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> 
                 f"the metric {metric.metric} is shown beside {metric.baseline_of!r}, which is not a metric "
                 f"of {eval.name}"
             )
+        if metric.nearest_to is not None and (metric.nearest_to not in names or metric.higher_is_better is not None):
+            raise ValueError(
+                f"the metric {metric.metric} is best nearest to {metric.nearest_to!r}: that must be a metric of "
+                f"{eval.name}, and higher_is_better must be None"
+            )
         if metric.formula is not None and metric.value is not None:
             if metric.slice not in slices:
                 raise ValueError(f"the metric {metric.metric} is of {metric.slice}, but no sample is of that slice")

@@ -21,6 +21,7 @@ from harness.completion.decoding.transform import Transform
 from harness.completion.decoding.transforms import MinP, Temperature, TopK, TopP
 from harness.completion.engine import DecodingStrategy
 from harness.lm_eval.messages import REPLY_OPENING, TURN_END
+from harness.text.utf8 import replace_surrogates
 
 # transformers' names, in the order in which they are applied, and the values that change nothing.
 _SAMPLING: Mapping[str, Callable[[Any], Transform]] = {
@@ -59,8 +60,8 @@ class GenerationRequest:
         return cls(prompt, max_new_tokens, stop, until, opens_reply, options)
 
     def finish(self, written: str) -> str:
-        """The text that lm_eval gets, from all that was written."""
-        text = written.removeprefix(" ") if self.opens_reply else written
+        """What lm_eval gets of the text that was written. lm_eval writes it to files, so it has no lone surrogates."""
+        text = replace_surrogates(written.removeprefix(" ") if self.opens_reply else written)
         return str(postprocess_generated_text(text, list(self.until), None))
 
     def strategy(self) -> DecodingStrategy:

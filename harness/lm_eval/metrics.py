@@ -16,6 +16,7 @@ from typing import Any
 from lm_eval.api.group import Group
 from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
 
+from harness.common.plurals import many
 from harness.evaluation.metric import Formula
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
 from harness.scoring.answers import BITS_PER_NAT
@@ -103,7 +104,7 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
         metric = key[0]
         aggregate = task.aggregation().get(metric, mean)
         if num_missing:
-            reason = f"the model gives {num_missing} of {len(questions)} documents no probability"
+            reason = f"the model gives {num_missing} of {many(len(questions), 'document')} no probability"
             estimate = Estimate(None, 0, len(questions), reason=reason)
         else:
             estimate = dataclasses.replace(_estimate(aggregate, values), n_total=len(questions))

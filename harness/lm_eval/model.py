@@ -1,8 +1,8 @@
 """A fit as an lm_eval model: `--model bakeoff --model_args run=RUN`.
 
 lm_eval's conventions hold. Trailing spaces of a context are scored with the continuation. Both are tokenized together
-and cut where the context ends. Generation is greedy unless a task or --gen_kwargs say otherwise; the run's own decoding
-strategy isn't used. These conventions are ours:
+and split where the context ends; where a token would cross that place, each is tokenized alone. Generation is greedy
+unless a task or --gen_kwargs say otherwise; the run's own decoding strategy isn't used. These conventions are ours:
 - The start token is read before every context, as everywhere in bakeoff (lm_eval's models for transformers do so with
   add_bos_token=True).
 - Windows slide (models/windowed.py), so nothing of a long context is cut off. Rolling log-likelihoods score each token
@@ -36,6 +36,7 @@ from harness.runs.lookup import find_fit
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import document_logprobs, likelihood, nats, score_targets
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE
+from harness.text.tokenizers.tokenizer import encode_continuation
 from harness.training.fits import Fit, load_fit, pick_device
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
@@ -91,6 +92,12 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         """The tokens without the start token, which our models read by themselves."""
         tokens: list[int] = self._encode(string).tolist()
         return tokens
+
+    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        """As in evals of bakeoff (`encode_continuation`)."""
+        kept = context.rstrip()
+        pair = encode_continuation(self.fit.tokenizer, kept, context[len(kept) :] + continuation)
+        return pair[0].tolist(), pair[1].tolist()
 
     def _loglikelihood_tokens(
         self, requests: Sequence[Pair], disable_tqdm: bool = False, **kwargs: Any

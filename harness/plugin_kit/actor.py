@@ -6,6 +6,7 @@ was taught, the token that comes next; anywhere else, the end of the document.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from models.language_model import Cost, LanguageModel, ModelConfig, State
 
-# The logit of the token that the model is sure of; all others have 0.
-_LOGIT = 20.0
+# Log-probability of the token that it is sure of, above that of any other.
+_ABOVE = 20.0
 _LOST = -1
 
 
@@ -76,8 +77,8 @@ class Actor(LanguageModel):
     def expected(self, nodes: Sequence[int]) -> Tensor:
         """(N,) nodes to (N, V) log-probabilities."""
         sure = torch.tensor([self._at(node) for node in nodes], dtype=torch.int64)
-        logits = torch.zeros(len(nodes), self.vocab_size).scatter(-1, sure[:, None], _LOGIT)
-        return torch.log_softmax(logits, dim=-1)
+        surest = -math.log1p((self.vocab_size - 1) * math.exp(-_ABOVE))
+        return torch.full((len(nodes), self.vocab_size), surest - _ABOVE).scatter(-1, sure[:, None], surest)
 
     def _at(self, node: int) -> int:
         token = self._next[node] if node != _LOST else None

@@ -23,13 +23,14 @@ from harness.config.identity import plain
 from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.chain import TableModel
-from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
-from models.checking.contract import hold
 from models.language_model import LanguageModel
 
 DEFAULTS = ("tokenizer=byte",)
 _NUM_DRAWS = 2000
+# More prompts than are usually written side by side, and few of them.
+_MANY, _FEW = 70, 10
 _TEXTS = ("", "a", "abc de", "the cat sat on the ", "the cat sat on a ", "x" * 40, "b c d e f g h ")
 
 
@@ -69,13 +70,16 @@ class StrategyOnTrial:
 
     @cached_property
     def distributions(self) -> Tensor:
-        """(B, V): random ones, flat and sharp; one of equals; one that is certain; one with much that is impossible."""
+        """(B, V): random ones, flat and sharp; one of equals; one with much that is impossible; and ones with one, two
+        and three tokens left."""
         size = self.tokenizer.vocab_size
         generator = torch.Generator().manual_seed(1)
         rows = [scale * torch.randn(size, generator=generator) for scale in (0.1, 1.0, 3.0, 10.0)]
         rows.append(torch.zeros(size))
-        rows.append(torch.full((size,), -torch.inf).scatter(0, torch.tensor([7]), 0.0))
         rows.append(torch.where(torch.arange(size) % 3 == 0, rows[1], -torch.inf))
+        for left in ([0.0], [0.0, 0.0], [0.0, -3.0], [0.0, -1.0, -9.0]):
+            index = torch.arange(7, 7 + len(left))
+            rows.append(torch.full((size,), -torch.inf).scatter(0, index, torch.tensor(left)))
         return torch.log_softmax(torch.stack(rows), dim=-1)
 
     def rows(self, places: Sequence[int]) -> Rows:
@@ -182,6 +186,26 @@ def a_completion_is_the_same_alone_in_company_and_in_any_order(of: StrategyOnTri
     _same(of.engine().complete(of.prompts[::-1])[::-1], of.written)
 
 
+def each_completion_is_that_of_its_own_prompt_also_among_many(of: StrategyOnTrial) -> None:
+    ends = "abcdefghij "
+    prompts = [Prompt(f"{n} {ends[n % len(ends)]}", 2 + n % 3, seed=n) for n in range(_MANY)]
+    together = of.engine().complete(prompts)
+    hold(len(together) == _MANY, f"{len(together)} completions came back for {_MANY} prompts")
+    for begin in range(0, _MANY, _FEW):
+        _same(of.engine().complete(prompts[begin : begin + _FEW]), together[begin : begin + _FEW])
+
+
+def a_long_stop_text_is_met_as_a_short_one_is(of: StrategyOnTrial) -> None:
+    texts = [found.text for found in of.engine().complete([Prompt("the ", 60, seed=seed) for seed in range(8)])]
+    stops = [(seed, text[2 : 2 + size]) for size in (9, 17, 40) for seed, text in enumerate(texts)]
+    whole = [(seed, stop) for seed, stop in stops if len(stop) >= 9]
+    if not whole:
+        raise Skipped("it writes nothing that is long enough to hold one")
+    found = of.engine().complete([Prompt("the ", 60, stop=(stop,), seed=seed) for seed, stop in whole])
+    for (_, stop), completion in zip(whole, found, strict=True):
+        hold(stop not in completion.text, f"{completion.text!r} holds the stop text {stop!r} of {len(stop)} characters")
+
+
 def the_same_seed_writes_the_same_text_and_no_global_state_is_touched(of: StrategyOnTrial) -> None:
     def states() -> list[str]:
         return [repr(random.getstate()), repr(np.random.get_state()), repr(torch.get_rng_state().tolist())]  # noqa: NPY002
@@ -212,7 +236,9 @@ CHECKS: tuple[Callable[[StrategyOnTrial], None], ...] = (
     the_chooser_picks_only_what_has_probability,
     the_chooser_s_odds_are_those_of_its_picks,
     a_completion_keeps_to_its_length_and_its_stop_texts,
+    a_long_stop_text_is_met_as_a_short_one_is,
     a_completion_is_the_same_alone_in_company_and_in_any_order,
+    each_completion_is_that_of_its_own_prompt_also_among_many,
     the_same_seed_writes_the_same_text_and_no_global_state_is_touched,
     another_seed_writes_another_text,
 )

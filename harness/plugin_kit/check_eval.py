@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
+import math
 import random
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -26,28 +24,31 @@ import torch
 from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
+from harness.completion.sequence import Completion
 from harness.config.compose import compose
 from harness.config.options import quoted
 from harness.config.settings import build
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
-from harness.evaluation.metric import Metric
+from harness.evaluation.metric import Metric, headlines
 from harness.evaluation.questions import Questions, questions, scored
-from harness.evaluation.requests import Answer, Complete, Request, Sample
-from harness.evaluation.rows import parsed
+from harness.evaluation.requests import Answer, Complete, Request, Sample, ScoreContinuation, ScoreText
+from harness.evaluation.rows import number, parsed
 from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.actor import Actor
-from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
+from harness.plugin_kit.elsewhere import is_the_same_elsewhere
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 from harness.runs.settings import built_evals
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
-from models.checking.contract import hold
 
 DEFAULTS = ("data=chatterbot", "tokenizer=char")
 """What samples are made from unless the user says otherwise: small, and always there."""
 _SHARE = "share"
+_NONSENSE = " xqzx"
+_PERFECT = "give samples a target, or write perfect_answer(self, sample, request)"
 
 
 class EvalOnTrial:
@@ -79,23 +80,56 @@ class EvalOnTrial:
         """What it asks."""
         return questions(self.new(), self.material, seed=0)
 
+    @cached_property
+    def right_answers(self) -> list[tuple[Request, str | None]]:
+        """Every request with what a perfect model writes; None where that isn't known."""
+        eval = self.new()
+        return [(request, eval.perfect_answer(sample, request)) for sample, asked in self._pairs() for request in asked]
+
     @property
     def perfect(self) -> Actor:
         """A model that knows every right answer."""
+        actor = self._playing(answer for _, answer in self.right_answers)
+        # whatever else is asked about, as far as what is right leaves a choice
+        for request, _ in self.right_answers:
+            if isinstance(request, ScoreText):
+                actor.learn((), self.material.tokenizer.encode(request.text))
+        return actor
+
+    def confused(self) -> Actor:
+        """A model that gives the right answer to another question; nonsense where all have the same."""
+        answers = [answer for _, answer in self.right_answers]
+        known = list(dict.fromkeys(answer for answer in answers if answer is not None))
+        another = dict(zip(known, [*known[1:], *known[:1]], strict=True)) if len(known) > 1 else {}
+        return self._playing(None if answer is None else another.get(answer, _NONSENSE) for answer in answers)
+
+    def rambling(self, before: bool, after: bool) -> Actor:
+        """A model that writes the right answer within a longer word or number; nonsense where there is no room for it,
+        or no letter or digit at the edge of the answer."""
+        encode = self.material.tokenizer.encode
+        answers: list[str | None] = []
+        for request, answer in self.right_answers:
+            if answer is None:
+                answers.append(None)
+                continue
+            longer = _within(answer, before, after)
+            has_room = not isinstance(request, Complete) or len(encode(longer)) <= request.max_new_tokens
+            answers.append(longer if has_room and longer != answer else _NONSENSE)
+        return self._playing(answers)
+
+    def _playing(self, answers: Iterable[str | None]) -> Actor:
+        """A model that gives these answers, one for each of `right_answers`; None: it says nothing."""
         actor, encode = self.silent, self.material.tokenizer.encode
-        eval = self.new()
-        known = [(sample, request) for sample, asked in self._pairs() for request in asked]
-        answers = [eval.perfect_answer(sample) for sample, _ in known]
-        # First what is right; then whatever else is asked about, as far as that leaves a choice.
-        for (_, request), answer in zip(known, answers, strict=True):
-            if (prompt := getattr(request, "prompt", None)) is not None:
-                stop = next(iter(getattr(request, "stop", ())), "")
-                actor.learn(encode(prompt), encode(answer + stop))
-            elif getattr(request, "text", None) == answer:
+        for (request, _), answer in zip(self.right_answers, answers, strict=True):
+            if answer is None:
+                continue
+            if isinstance(request, Complete):
+                stop = next(iter(request.stop), "")
+                actor.learn(encode(request.prompt), encode(answer + stop))
+            elif isinstance(request, ScoreContinuation):
+                actor.learn(encode(request.prompt), encode(answer))
+            elif isinstance(request, ScoreText) and request.text == answer:
                 actor.learn((), encode(answer))
-        for _, request in known:
-            if (text := getattr(request, "text", None)) is not None:
-                actor.learn((), encode(text))
         return actor
 
     @property
@@ -104,9 +138,15 @@ class EvalOnTrial:
         tokenizer = self.material.tokenizer
         return Actor(tokenizer.vocab_size, tokenizer.start_token)
 
-    def rows(self, model: Actor) -> pd.DataFrame:
-        """What the eval finds of each sample when it is put to a model."""
-        return scored(self.new(), self.asked, self.answers(model), self.material).rows
+    def rows(self, model: Actor, writer: Actor | None = None) -> pd.DataFrame:
+        """What the eval finds of each sample when it is put to a model. writer: who writes in its place."""
+        answers = self.answers(model)
+        if writer is not None:
+            answers = [
+                [text if isinstance(text, Completion) else answer for answer, text in zip(*pair, strict=True)]
+                for pair in zip(answers, self.answers(writer), strict=True)
+            ]
+        return scored(self.new(), self.asked, answers, self.material).rows
 
     def answers(self, model: Actor) -> list[list[Answer]]:
         """What a model says to everything that is asked."""
@@ -117,6 +157,10 @@ class EvalOnTrial:
     def perfect_rows(self) -> pd.DataFrame:
         """What it finds of the model that knows."""
         return self.rows(self.perfect)
+
+    def headline(self, rows: pd.DataFrame) -> Metric | None:
+        """The metric that stands for the eval; None where none can be better or worse."""
+        return next(iter(headlines(self.metrics(rows).values())), None)
 
     @cached_property
     def silent_rows(self) -> pd.DataFrame:
@@ -172,11 +216,7 @@ def its_samples_are_the_same_each_time(of: EvalOnTrial) -> None:
 
 
 def its_samples_are_the_same_in_another_process(of: EvalOnTrial) -> None:
-    command = [sys.executable, "-m", __name__, of.name, *of.overrides]
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    hold(done.returncode == 0, f"another process could not make them: {done.stderr.strip()[-200:]}")
-    hold(done.stdout.strip() == of.digest(), "they are others there: does their order hang on a set, or on a hash?")
+    hold(is_the_same_elsewhere(of), "they are others there: does their order hang on a set, or on a hash?")
 
 
 def it_says_whether_decoding_has_a_say(of: EvalOnTrial) -> None:
@@ -188,24 +228,57 @@ def a_model_that_knows_gets_full_marks(of: EvalOnTrial) -> None:
     best, worst = of.metrics(of.perfect_rows), of.metrics(of.silent_rows)
     judged = {name: one for name, one in best.items() if one.higher_is_better is not None and one.value is not None}
     if not judged:
-        raise Skipped("no metric is better or worse for it; give samples a target, or write perfect_answer")
+        raise Skipped(f"no metric is better or worse for it; {_PERFECT}")
     for name, one in judged.items():
         assert one.value is not None
         if one.unit == _SHARE:
             full = 1.0 if one.higher_is_better else 0.0
-            hold(abs(one.value - full) < 1e-9, f"{name} is {one.value:g} for it, not {full:g}")
+            hold(abs(one.value - full) < 1e-9, f"{name} is {one.value:g} for it, not {full:g}{_an_answer(of)}")
         elif (other := worst[name].value) is not None:
             better = one.value >= other if one.higher_is_better else one.value <= other
             hold(better, f"{name} is {one.value:g} for it, and better for a model that says nothing: {other:g}")
 
 
+def a_model_that_answers_wrongly_gets_less(of: EvalOnTrial) -> None:
+    best = of.headline(of.perfect_rows)
+    if not of.new().has_wrong_answers:
+        raise Skipped("it says that no answer is wrong (has_wrong_answers)")
+    if best is None or best.value is None or all(answer is None for _, answer in of.right_answers):
+        raise Skipped(f"no right answer is known; {_PERFECT}")
+    confused, ignorant = of.confused(), of.silent
+    for how, scorer, writer in (
+        ("gives the right answer to another question", confused, confused),
+        ("finds all answers equally likely, and gives a wrong one", ignorant, confused),
+        ("goes on after the right answer within the same word or number", confused, of.rambling(False, True)),
+        ("begins the word or number of the right answer with something else", confused, of.rambling(True, False)),
+        ("writes the right answer within a longer word or number", confused, of.rambling(True, True)),
+    ):
+        value = of.metrics(of.rows(scorer, writer))[best.metric].value
+        hold(
+            value is None or (value < best.value if best.higher_is_better else value > best.value),
+            f"{best.metric} is {value} for a model that {how}, and {best.value:g} for one that knows. Compare whole "
+            "answers and words, give ties no more than their share, and name the measure that tells right from wrong "
+            "first. If no answer is wrong, say has_wrong_answers = False",
+        )
+
+
 def a_model_that_says_nothing_gets_the_floor(of: EvalOnTrial) -> None:
-    if not any(isinstance(request, Complete) for asked in of.asked.requests for request in asked):
+    talks = [any(isinstance(request, Complete) for request in asked) for asked in of.asked.requests]
+    if not any(talks):
         raise Skipped("it asks for nothing that could be said")
-    for name, one in of.metrics(of.silent_rows).items():
+    eval, silent = of.new(), of.silent
+    silent.is_shy = True  # of what is only scored, whoever says nothing may have the right one
+    said = [not any(eval.perfect_answer(sample, request) == "" for request in asked) for sample, asked in of._pairs()]
+    if not any(said):
+        raise Skipped("silence is right everywhere")
+    for name, one in of.metrics(of.rows(silent)[said]).items():
         if one.unit == _SHARE and one.higher_is_better and one.value is not None:
             floor = one.chance or 0.0
-            hold(one.value <= floor + 1e-9, f"{name} is {one.value:g} for it, above {floor:g}")
+            hold(
+                one.value <= floor + 1e-9,
+                f"{name} is {one.value:g} for it, above {floor:g}. Where silence is right, let perfect_answer give "
+                "''; where guessing has a share, give the measure its chance",
+            )
 
 
 def missing_is_never_zero(of: EvalOnTrial) -> None:
@@ -225,6 +298,22 @@ def a_model_without_probabilities_costs_values_and_not_the_run(of: EvalOnTrial) 
     shy = of.perfect
     shy.is_shy = True
     of.every_metric(of.rows(shy))
+
+
+def what_rests_on_a_missing_probability_is_missing(of: EvalOnTrial) -> None:
+    # one model is sure of what it is asked about, the other is sure of something else
+    for known, shy in ((of.perfect, of.perfect), (of.confused(), of.confused())):
+        shy.is_shy = True
+        with_probabilities, without = of.rows(known), of.rows(shy)
+        for id, before, after in zip(
+            without["sample_id"], _measures(with_probabilities), _measures(without), strict=True
+        ):
+            for name, value in after.items():
+                hold(
+                    value is None or math.isclose(value, number(before[name]), rel_tol=1e-4, abs_tol=1e-4),
+                    f"{name} of sample {id!r} is {value} where the model has no probabilities (nats is None), and "
+                    f"{before[name]} where it has. Give None",
+                )
 
 
 def every_metric_is_there_whatever_the_model_says(of: EvalOnTrial) -> None:
@@ -269,6 +358,33 @@ def no_global_random_state_is_touched(of: EvalOnTrial) -> None:
     hold(not drawn, f"it draws from {', '.join(drawn)}'s global generator: make one of your own from a seed")
 
 
+def _measures(rows: pd.DataFrame) -> list[dict[str, float | None]]:
+    """Of each row: its measures, and its nats."""
+    nats = [None if math.isnan(value) else value for value in rows["nats"]]
+    return [{**parsed(values), "nats": total} for values, total in zip(rows["values"], nats, strict=True)]
+
+
+def _an_answer(of: EvalOnTrial) -> str:
+    """What the model that knows was taken to answer, for a message."""
+    known = [answer for _, answer in of.right_answers if answer is not None]
+    if not known:
+        return f": no right answer is known; {_PERFECT}"
+    return f", when it answers as {known[0]!r}. If something else is right, {_PERFECT}"
+
+
+def _within(answer: str, before: bool, after: bool) -> str:
+    """An answer with a letter or a digit before or after it that makes a longer word or number of it."""
+    word = answer.strip()
+    front = _more(word[0]) if word and before else ""
+    back = _more(word[-1]) if word and after else ""
+    begin = len(answer) - len(answer.lstrip())
+    return answer[:begin] + front + word + back + answer[begin + len(word) :]
+
+
+def _more(edge: str) -> str:
+    return "9" if edge.isdecimal() else "q" if edge.isalpha() else ""
+
+
 def _both(of: EvalOnTrial) -> tuple[pd.DataFrame, pd.DataFrame]:
     return of.perfect_rows, of.silent_rows
 
@@ -280,9 +396,11 @@ CHECKS: tuple[Callable[[EvalOnTrial], None], ...] = (
     its_samples_are_the_same_in_another_process,
     it_says_whether_decoding_has_a_say,
     a_model_that_knows_gets_full_marks,
+    a_model_that_answers_wrongly_gets_less,
     a_model_that_says_nothing_gets_the_floor,
     missing_is_never_zero,
     a_model_without_probabilities_costs_values_and_not_the_run,
+    what_rests_on_a_missing_probability_is_missing,
     every_metric_is_there_whatever_the_model_says,
     each_sample_is_scored_by_itself,
     what_it_finds_survives_storage,
@@ -295,7 +413,3 @@ def check_eval(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
     trial = EvalOnTrial(name, overrides)
     trial.new()
     return outcomes(CHECKS, trial)
-
-
-if __name__ == "__main__":  # its_samples_are_the_same_in_another_process: this is the other process
-    print(EvalOnTrial(sys.argv[1], sys.argv[2:]).digest())

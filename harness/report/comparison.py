@@ -39,20 +39,18 @@ class MeasureKey:
     """Whether the decoding strategy can change it."""
     baseline: Baseline | None
     """Where no model made it: what it stands beside."""
+    nearest_to: str | None
+    """The metric of the same eval whose value is the best one to have; None: see `higher_is_better`."""
 
     @classmethod
     def of(cls, metric: Metric) -> MeasureKey:
         """What a record's metric is one of."""
-        about = (metric.unit, metric.higher_is_better, metric.uses_decoding, metric.baseline)
+        about = (metric.unit, metric.higher_is_better, metric.uses_decoding, metric.baseline, metric.nearest_to)
         return cls(metric.eval, metric.metric, *about)
 
     @property
     def name(self) -> str:
         return f"{self.eval}.{self.metric}"
-
-    def goodness(self, value: float) -> float:
-        """The value, or its negative, so that more is better."""
-        return -value if self.higher_is_better is False else value
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,19 @@ class Cell:
     """Those that have a value."""
     per_seed: tuple[float, ...]
     chance: float | None
+    target: float | None
+    """The best value to have, where the measure is better the nearer it is to one."""
+
+    @property
+    def goodness(self) -> float | None:
+        """The value, or its negative, or the negative of its distance from the target: more is better. None where there
+        is nothing to judge, or nothing to judge it by."""
+        value = self.estimate.value
+        if value is None or (self.measure.nearest_to is not None and self.target is None):
+            return None
+        if self.target is not None:
+            return -abs(value - self.target)
+        return -value if self.measure.higher_is_better is False else value
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,18 @@ class LinedUp:
         """(N,) what every seed divides by, NaN where none knows; None where they divide by different numbers."""
         most, least = np.fmax.reduce(self.bottoms), np.fmin.reduce(self.bottoms)
         return most if np.array_equal(most, least, equal_nan=True) else None
+
+    def distance_from(self, target: LinedUp) -> LinedUp | None:
+        """The measure's distance from another one of the same samples, sample by sample: seen from the side of it on
+        which the whole lies, so that the samples' distances add up to the whole's. None where the samples are not the
+        same."""
+        alike = (
+            self.ids == target.ids and self.formula.scale == target.formula.scale and len(self.tops) == len(target.tops)
+        )
+        if not alike or not np.array_equal(self.bottoms, target.bottoms, equal_nan=True):
+            return None
+        apart = self.tops - target.tops
+        return replace(self, tops=apart if np.nansum(apart) >= 0 else -apart)
 
     def over_seeds(self) -> Estimate:
         """The mean over seeds, with an interval over seeds, clusters and samples."""
@@ -147,13 +170,13 @@ class Comparison:
 
     @cached_property
     def systems(self) -> tuple[str, ...]:
-        """From gibberish upward: by bits per byte (else the first headline), worst first; unmeasured ones last."""
+        """By bits per byte (else by the first headline), the worst first; unmeasured ones last."""
         by = self.ladder or next(iter(self.headlines), None)
         quality: dict[str, float] = {}
         for system in sorted({run.system for run in self.results.runs}):
             cell = self.cell(system, ANY_DECODING, by) if by else None
-            value = None if cell is None else cell.estimate.value
-            quality[system] = math.inf if by is None or value is None else by.goodness(value)
+            goodness = None if cell is None else cell.goodness
+            quality[system] = math.inf if goodness is None else goodness
         return tuple(sorted(quality, key=lambda system: (quality[system], system)))
 
     @cached_property
@@ -169,24 +192,57 @@ class Comparison:
             found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
         return frozenset(found)
 
+    def description(self, measure: MeasureKey) -> str:
+        """What the measure is, in a sentence, as a run's record says; '' where none does."""
+        texts = (run.record.glossary.get(measure.eval, {}).get(measure.metric) for run in self.results.runs)
+        return next(filter(None, texts), "")
+
     def decodings_of(self, *measures: MeasureKey) -> tuple[str, ...]:
         """Those under which some of the measures are worth telling apart."""
         return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)
 
     def cell(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> Cell | None:
-        """The measure over seeds; None where no run was asked."""
+        """The measure over seeds; None where no run has it."""
         key = (system, decoding, measure.eval, measure.metric, part)
         if key not in self._cells:
             records = self._metrics.get(key)
             self._cells[key] = None if not records else self._over_seeds(system, decoding, measure, part)
         return self._cells[key]
 
-    def values(self, measure: MeasureKey, decoding: str) -> dict[str, float]:
-        """The value of every system that has one, from gibberish upward."""
+    def goodness(self, measure: MeasureKey, decoding: str) -> dict[str, float]:
+        """How good each system is, as far as it can be judged, in the order of systems (see `Cell.goodness`)."""
         cells = {system: self.cell(system, decoding, measure) for system in self.systems}
         return {
-            system: cell.estimate.value for system, cell in cells.items() if cell and cell.estimate.value is not None
+            system: goodness
+            for system, cell in cells.items()
+            if cell is not None and (goodness := cell.goodness) is not None
         }
+
+    def best_decoding(self, measure: MeasureKey) -> str:
+        """The decoding strategy under which the best value of all stands; of several the one that is best on average,
+        then the first by name. Wherever a measure is told under one strategy, it is this one."""
+
+        def best_and_mean(decoding: str) -> tuple[float, float]:
+            judged = list(self.goodness(measure, decoding).values())
+            return (max(judged), float(np.mean(judged))) if judged else (-math.inf, -math.inf)
+
+        return max(self.decodings_of(measure), key=best_and_mean)
+
+    def target_of(self, measure: MeasureKey) -> MeasureKey | None:
+        """The measure whose value is the best one to have."""
+        wanted = (measure.eval, measure.nearest_to)
+        return next((other for other in self.measures if (other.eval, other.metric) == wanted), None)
+
+    def is_one_test(self, measure: MeasureKey, decoding: str) -> bool:
+        """Whether all systems that have a value were asked the same, about the same data: otherwise no one of them is
+        the best."""
+        tests = set()
+        for system in self.goodness(measure, decoding):
+            for run, metric in self.records(system, decoding, measure).values():
+                table = self.tables_of(run).get(measure.eval)
+                asked: object = metric.n_total if table is None else frozenset(table.asked_for(measure.metric).ids)
+                tests.add((run.record.data.get("fingerprint"), asked))
+        return len(tests) < 2
 
     def slices(self, measure: MeasureKey) -> dict[str, list[str]]:
         """The measure's slices: name -> values, numbers in their order."""
@@ -233,6 +289,15 @@ class Comparison:
             return None
         return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
+    def judged(self, system: str, decoding: str, measure: MeasureKey) -> LinedUp | None:
+        """What systems are compared by, sample by sample: the measure, or its distance from the value that is best."""
+        lined_up = self.lined_up(system, decoding, measure)
+        if measure.nearest_to is None or lined_up is None:
+            return lined_up
+        target = self.target_of(measure)
+        of_target = None if target is None else self.lined_up(system, decoding, target)
+        return None if of_target is None else lined_up.distance_from(of_target)
+
     def tables_of(self, run: Run) -> dict[str, SampleTable]:
         """The run's samples by eval."""
         if run.record.run_id not in self._tables:
@@ -255,7 +320,10 @@ class Comparison:
             estimate = lined_up.over_seeds() if lined_up else _from_summaries(known.values())
             estimate = replace(estimate, n_total=n_total)
         values = tuple(metric.value for metric in known.values() if metric.value is not None)
-        return Cell(measure, estimate, tuple(known), values, chances.pop() if len(chances) == 1 else None)
+        chance = chances.pop() if len(chances) == 1 else None
+        target = self.target_of(measure)
+        of_target = None if target is None else self.cell(system, decoding, target, part)
+        return Cell(measure, estimate, tuple(known), values, chance, of_target.estimate.value if of_target else None)
 
 
 def _check_alike(first: Run, second: Run) -> None:

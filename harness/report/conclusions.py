@@ -6,21 +6,24 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.plurals import many
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.pairs import pairs_of
+from harness.report.pairs import pair_of, pairs_of
 from harness.report.summary import intervals_cover
-from harness.report.wording import estimate_text, joined, number, p_text, words
+from harness.report.trivial import GUESSING
+from harness.report.verdicts import Verdicts
+from harness.report.wording import estimate_text, joined, number, p_text, target_words, words
 
 ALPHA = 0.05
 
 
-def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
-    """A sentence or two a headline measure: the best, the next, and whether the difference is significant."""
-    told = []
-    for measure in comparison.headlines:
-        decoding = _best_decoding(comparison, measure)
-        if decoding is not None:
-            told.append(_finding(comparison, pairs, measure, decoding).rstrip())
+def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
+    """Some sentences a headline measure: the best, the next, and whether the difference is significant."""
+    told = [
+        _finding(comparison, verdicts, measure, decoding).rstrip()
+        for measure in comparison.headlines
+        if comparison.goodness(measure, decoding := comparison.best_decoding(measure))
+    ]
     if told:
         told.append(f"Intervals {intervals_cover(comparison)}.")
     else:
@@ -28,43 +31,83 @@ def findings(comparison: Comparison, pairs: pd.DataFrame) -> list[str]:
     return told
 
 
-def _best_decoding(comparison: Comparison, measure: MeasureKey) -> str | None:
-    """The decoding strategy under which the best value of all stands."""
-    best = {
-        decoding: max(measure.goodness(value) for value in values.values())
-        for decoding in comparison.decodings_of(measure)
-        if (values := comparison.values(measure, decoding))
-    }
-    return max(best, key=lambda decoding: best[decoding]) if best else None
-
-
-def _finding(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
-    values = comparison.values(measure, decoding)
-    top = max(values.values(), key=measure.goodness)
-    best = [system for system, value in values.items() if value == top]
+def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
+    goodness = comparison.goodness(measure, decoding)
+    name, under = words(measure.metric), under_text(comparison, decoding)
+    if not comparison.is_one_test(measure, decoding):
+        return f"{name.capitalize()}{under}: no model is the best, because they met different texts or questions."
+    top = max(goodness.values())
+    best = [system for system, value in goodness.items() if value == top]
     shown = _with_unit(comparison.cell(best[0], decoding, measure))
-    under = "" if len(comparison.decodings) == 1 or decoding == ANY_DECODING else f" under {decoding}"
-    chance = _chance_text(comparison, measure, decoding)
-    if len(best) == len(values) > 1:
-        return f"{words(measure.metric).capitalize()}{under}: {shown} for every model. {chance}"
-    word = "Lowest" if measure.higher_is_better is False else "Highest"
-    text = f"{word} {words(measure.metric)}: {joined(best)}{under}, {shown}. {chance}"
-    here = pairs_of(pairs, measure, decoding)
-    mine = here[((here["model_a"] == best[0]) | (here["model_b"] == best[0])) & here["difference"].notna()]
-    others = {*mine["model_a"], *mine["model_b"]} - set(best)
+    beside = _trivial_text(comparison, verdicts.trivial, measure, decoding)
+    if len(best) == len(goodness) > 1:
+        return f"{name.capitalize()}{under}: {shown} for every model. {beside}"
+    text = f"{_superlative(comparison, measure, best[0], decoding)}: {joined(best)}{under}, {shown}. {beside}"
+    text += _next_model(comparison, verdicts, measure, decoding, best)
+    if decoding != ANY_DECODING and len(best) == 1:
+        text += _next_strategy(comparison, verdicts, measure, decoding, best[0])
+    return text
+
+
+def _superlative(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> str:
+    name = words(measure.metric)
+    if measure.nearest_to is None:
+        return f"{'Lowest' if measure.higher_is_better is False else 'Highest'} {name}"
+    cell = comparison.cell(system, decoding, measure)
+    assert cell is not None
+    target = f"{number(cell.target, measure.unit)}{_sign(measure)}"
+    return f"{name.capitalize()} nearest to {target_words(measure)} ({target})"
+
+
+def _next_model(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str, best: list[str]) -> str:
+    """The model after the best ones, and how sure the difference is. Ends in a space, or is empty."""
+    goodness = comparison.goodness(measure, decoding)
+    pairs = pairs_of(verdicts.models, measure, decoding=decoding)
+    mine = pairs[((pairs["model_a"] == best[0]) | (pairs["model_b"] == best[0])) & pairs["difference"].notna()]
+    others = ({*mine["model_a"], *mine["model_b"]} & set(goodness)) - set(best)
     if not others:
-        return text
-    other = max((s for s in values if s in others), key=lambda system: measure.goodness(values[system]))
-    row = mine[(mine["model_a"] == other) | (mine["model_b"] == other)].iloc[0]
-    text += (
-        f"Next: {other}, {_with_unit(comparison.cell(other, decoding, measure))}; paired difference "
-        f"{difference_text(row)} over {int(row['n'])} samples, Holm-corrected {p_text(float(row['p_holm']))}: "
+        return ""
+    other = max((system for system in goodness if system in others), key=lambda system: goodness[system])
+    shown = _with_unit(comparison.cell(other, decoding, measure))
+    verdict = _verdict(pair_of(mine, "model", best[0], other), best[0])
+    return f"Next: {other}{under_text(comparison, decoding)}, {shown}; {verdict} "
+
+
+def _next_strategy(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str, system: str) -> str:
+    """The best model's next decoding strategy, and how sure the difference is; empty where there is none."""
+    judged = {
+        other: cell.goodness
+        for other in comparison.decodings_of(measure)
+        if other != decoding and (cell := comparison.cell(system, other, measure)) and cell.goodness is not None
+    }
+    pairs = pairs_of(verdicts.strategies, measure, model=system)
+    pairs = pairs[((pairs["decoding_a"] == decoding) | (pairs["decoding_b"] == decoding)) & pairs["difference"].notna()]
+    judged = {other: value for other, value in judged.items() if other in {*pairs["decoding_a"], *pairs["decoding_b"]}}
+    if not judged:
+        return ""
+    other = max(judged, key=lambda name: judged[name])
+    shown = _with_unit(comparison.cell(system, other, measure))
+    verdict = _verdict(pair_of(pairs, "decoding", decoding, other), decoding)
+    return f"Next strategy of {system}: {other}, {shown}; {verdict} "
+
+
+def _verdict(pair: Any, best: str) -> str:
+    """'paired difference 0.012 [0.003, 0.021] over 231 samples, ...: a significant difference.'"""
+    what = "paired difference" if pd.isna(pair["nearest_to"]) else "paired difference in distance"
+    text = (
+        f"{what} {difference_text(pair)} over {many(int(pair['n']), 'sample')}, "
+        f"Holm-corrected {p_text(float(pair['p_holm']))}: "
     )
-    if row["better"] == best[0]:
+    if pair["better"] == best:
         return f"{text}a significant difference."
-    if not can_decide(row):
-        return f"{text}this design cannot decide. {undecidable(row)}"
-    return f"{text}no significant difference{_detectable(row)}."
+    if not can_decide(pair):
+        return f"{text}this design cannot decide. {undecidable(pair)}"
+    return f"{text}no significant difference{_detectable(pair)}."
+
+
+def under_text(comparison: Comparison, decoding: str) -> str:
+    """' under NAME'; empty where no decoding strategy is told from another."""
+    return "" if len(comparison.decodings) == 1 or decoding == ANY_DECODING else f" under {decoding}"
 
 
 def difference_text(row: Any) -> str:
@@ -99,8 +142,8 @@ def undecidable(pair: Any) -> str:
     """Why a pair can't be decided."""
     num_clusters = int(pair["num_clusters"])
     return (
-        f"The samples are {num_clusters} independent {'group' if num_clusters == 1 else 'groups'}, and with so few the "
-        f"smallest possible value is {p_text(2.0 ** (1 - num_clusters))}: it needs at least 6."
+        f"The samples are {many(num_clusters, 'independent group')}, and with so few the smallest possible value is "
+        f"{p_text(2.0 ** (1 - num_clusters))}: it needs at least 6."
     )
 
 
@@ -115,19 +158,29 @@ def _sign(measure: MeasureKey) -> str:
     return " %" if measure.unit == "share" else ""
 
 
-def _chance_text(comparison: Comparison, measure: MeasureKey, decoding: str) -> str:
-    """Who is significantly better than guessing: those whose whole interval is. Ends in a space, or is empty."""
-    cells = [(s, c) for s in comparison.systems if (c := comparison.cell(s, decoding, measure)) and c.seeds]
-    chance = next((cell.chance for _, cell in cells if cell.chance is not None), None)
-    if chance is None:
+def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
+    """Who is significantly better than the best trivial answer. Ends in a space, or is empty."""
+    chosen = trivial[(trivial["eval"] == measure.eval) & (trivial["metric"] == measure.metric)]
+    num_tests = len(chosen)
+    chosen = chosen[chosen["decoding"] == decoding]
+    answers = set(zip(map(str, chosen["trivial_answer"]), map(float, chosen["trivial_value"]), strict=True))
+    if not answers:
         return ""
-    better = []
-    for system, cell in cells:
-        end = cell.estimate.ci_high if measure.higher_is_better is False else cell.estimate.ci_low
-        if end is not None and measure.goodness(end) > measure.goodness(chance):
-            better.append(system)
-    who = (
-        "every model is" if len(better) == len(cells) > 1 else f"{joined(better)} {'is' if len(better) == 1 else 'are'}"
-    )
-    who = who if better else "no model is"
-    return f"Chance is {number(chance, measure.unit)}{_sign(measure)}; {who} significantly better than that. "
+    better = [
+        system for system in comparison.systems if system in set(chosen.loc[chosen["is_better"].astype(bool), "model"])
+    ]
+    if len(answers) == 1:
+        [(label, value)] = answers
+        beaten = f"{_trivial_name(label)} gets {number(value, measure.unit)}{_sign(measure)}"
+    else:
+        beaten = "Each model is held to the best trivial answer to what it was asked"
+    who = joined(better) if better else "no model"
+    if len(better) == len(chosen) > 1:
+        who = "every model"
+    verb = "are" if len(better) > 1 and who != "every model" else "is"
+    corrected = f" (Holm-corrected over {many(num_tests, 'test')})" if num_tests > 1 else ""
+    return f"{beaten}; {who} {verb} significantly better than that{corrected}. "
+
+
+def _trivial_name(label: str) -> str:
+    return "Guessing" if label == GUESSING else f"The rule “{words(label)}”"

@@ -6,28 +6,32 @@ outside requests besides, whatever text the models wrote.
 
 from __future__ import annotations
 
-import itertools
+import os
 from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
+from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.conclusions import can_decide, difference_text, findings
+from harness.report.conclusions import findings
 from harness.report.facts import facts, warnings
+from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
-from harness.report.plots.evals import telling_decoding
 from harness.report.plots.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
+from harness.report.results import Run
 from harness.report.showcase import prompts, questions
 from harness.report.summary import intervals_cover, rows_of
 from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
-from harness.report.wording import estimate_text, heading, number, options_text, p_text, quantity, words
+from harness.report.verdicts import Verdicts
+from harness.report.wording import direction, estimate_text, heading, options_text, quantity, words
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Column:
     """'lower is better', ..., or ''."""
     counts: str
     """'n of n_total' of most of its cells."""
+    best_under: str
+    """The decoding strategy under which its best value stands, where there are several."""
+    word: str
+    """The id of its entry in the glossary, or ''."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,17 @@ class Row:
     own: list[TableCell]
 
 
-def render(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> bytes:
-    """The whole page as UTF-8 HTML."""
+@dataclass(frozen=True)
+class Word:
+    """An entry of the glossary."""
+
+    id: str
+    name: str
+    text: str
+
+
+def render(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], folder: Path) -> bytes:
+    """The whole page as UTF-8 HTML. folder: where it will lie, from which its links go to the runs' files."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -78,33 +95,40 @@ def render(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> by
     template = environment.from_string(
         resources.files("harness.report").joinpath("template.html").read_text(encoding="utf-8")
     )
-    return template.render(_context(comparison, pairs, plots)).encode("utf-8", "replace")
+    return template.render(_context(comparison, verdicts, plots, folder)).encode("utf-8", "replace")
 
 
-def _context(comparison: Comparison, pairs: pd.DataFrame, plots: list[Plot]) -> dict[str, Any]:
+def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], folder: Path) -> dict[str, Any]:
     shared = [m for m in comparison.headlines if comparison.decodings_of(m) == (ANY_DECODING,)]
     own = [m for m in comparison.headlines if m not in shared]
     svgs = {plot.name: Markup(inline_svg(plot.svg, f"p{place}")) for place, plot in enumerate(plots)}
-    telling = {measure.eval: telling_decoding(comparison, measure) for measure in comparison.headlines}
     return {
         "title": _title(comparison),
         "facts": facts(comparison),
         "warnings": warnings(comparison),
-        "findings": findings(comparison, pairs),
+        "findings": findings(comparison, verdicts),
         "intervals_cover": intervals_cover(comparison),
         "shared": [_column(comparison, m) for m in shared],
         "own": [_column(comparison, m) for m in own],
-        "rows": _rows(comparison, pairs, shared, own),
+        "rows": _rows(comparison, verdicts, shared, own),
         "plots": [(plot, svgs[plot.name]) for plot in plots],
         "drawn_sections": {plot.section for plot in plots},
         "undrawn": [option.axis for option in swept(comparison)[MOST_OPTIONS:]],
         "prompts": prompts(comparison),
-        "questions": questions(comparison, telling),
-        "neighbours": [_neighbours(comparison, pairs, m, telling[m.eval]) for m in comparison.headlines],
+        "questions": questions(comparison),
+        "neighbours": [
+            table for m in comparison.headlines if (table := next_models(comparison, verdicts.models, m)).rows
+        ],
+        "strategies": [
+            table
+            for m in own
+            if (table := next_strategies(comparison, verdicts.strategies, m)).rows and not table.why_not
+        ],
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),
-        "runs": [_run_row(run) for run in comparison.results.runs],
+        "glossary": _glossary(comparison),
+        "runs": [_run_row(run, folder) for run in comparison.results.runs],
         "unfinished": [folder.name for folder in comparison.results.unfinished],
         "decodings": comparison.decodings,
         "seeds": sorted({run.record.seed for run in comparison.results.runs}),
@@ -121,13 +145,9 @@ def _numbered(palette: tuple[str, ...]) -> dict[str, str]:
     return {f"c{place}": colour for place, colour in enumerate(palette)}
 
 
-def _arrow(measure: MeasureKey) -> str:
-    return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
-
-
-def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[MeasureKey], own: list[MeasureKey]) -> list[Row]:
+def _rows(comparison: Comparison, verdicts: Verdicts, shared: list[MeasureKey], own: list[MeasureKey]) -> list[Row]:
     style = looks(comparison.systems)
-    lead = {(m, d): _leaders(comparison, pairs, m, d) for m in shared + own for d in comparison.decodings_of(m)}
+    lead = {(m, d): _leaders(comparison, verdicts, m, d) for m in shared + own for d in comparison.decodings_of(m)}
     lines = rows_of(comparison)
     spans = Counter(system for system, _, _ in lines)
     seen: set[str] = set()
@@ -154,7 +174,29 @@ def _rows(comparison: Comparison, pairs: pd.DataFrame, shared: list[MeasureKey],
 
 
 def _column(comparison: Comparison, measure: MeasureKey) -> Column:
-    return Column(heading(measure.metric, measure.unit), _arrow(measure), _usual_counts(comparison, measure))
+    decoding = comparison.best_decoding(measure)
+    is_told = measure.uses_decoding and len(comparison.decodings) > 1 and comparison.goodness(measure, decoding)
+    return Column(
+        heading(measure.metric, measure.unit),
+        direction(measure),
+        _usual_counts(comparison, measure),
+        decoding if is_told and direction(measure) else "",
+        _word_id(comparison, measure) if comparison.description(measure) else "",
+    )
+
+
+def _word_id(comparison: Comparison, measure: MeasureKey) -> str:
+    return f"word-{comparison.measures.index(measure)}"
+
+
+def _glossary(comparison: Comparison) -> list[tuple[str, list[Word]]]:
+    """What each measure is, by eval."""
+    found: dict[str, list[Word]] = {}
+    for measure in comparison.measures:
+        if text := comparison.description(measure):
+            word = Word(_word_id(comparison, measure), measure.metric, text)
+            found.setdefault(measure.eval, []).append(word)
+    return list(found.items())
 
 
 def _usual_counts(comparison: Comparison, measure: MeasureKey) -> str:
@@ -187,51 +229,17 @@ def _shown(comparison: Comparison, measure: MeasureKey, cell: Cell | None, leads
     return TableCell(value, interval, told, cell.estimate.reason or "", leads)
 
 
-def _leaders(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> set[str]:
-    """The best system and those not clearly worse; empty where that is everybody."""
-    values = comparison.values(measure, decoding)
-    if not values:
+def _leaders(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> set[str]:
+    """The best system and those not significantly worse; empty where that is everybody, and where the systems were not
+    asked the same."""
+    goodness = comparison.goodness(measure, decoding)
+    if not goodness or not comparison.is_one_test(measure, decoding):
         return set()
-    best = max(values, key=lambda system: measure.goodness(values[system]))
-    won = pairs_of(pairs, measure, decoding)
+    best = max(goodness, key=lambda system: goodness[system])
+    won = pairs_of(verdicts.models, measure, decoding=decoding)
     won = won[won["better"] == best]
-    leaders = {best} | (set(values) - set(won["model_a"]) - set(won["model_b"]))
-    return leaders if len(leaders) < len(values) else set()
-
-
-def _neighbours(comparison: Comparison, pairs: pd.DataFrame, measure: MeasureKey, decoding: str) -> dict[str, Any]:
-    """Each system beside the next better one on this measure."""
-    values = comparison.values(measure, decoding)
-    order = sorted(values, key=lambda system: measure.goodness(values[system]))
-    here = pairs_of(pairs, measure, decoding)
-    rows = []
-    for worse, better in itertools.pairwise(order):
-        pair = here[
-            ((here["model_a"] == worse) & (here["model_b"] == better))
-            | ((here["model_a"] == better) & (here["model_b"] == worse))
-        ].iloc[0]
-        rows.append({"worse": worse, "better": better} | _pair_texts(pair, measure))
-    under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else decoding
-    return {"name": heading(measure.metric, measure.unit), "under": under, "rows": rows}
-
-
-def _pair_texts(pair: Any, measure: MeasureKey) -> dict[str, str]:
-    if pd.isna(pair["difference"]):
-        return {"difference": "–", "p": "–", "detectable": "–", "n": "–", "verdict": str(pair["reason"])}
-    detectable = pair["smallest_detectable_difference"]
-    if pd.notna(pair["better"]):
-        verdict = "significant"
-    elif not can_decide(pair):
-        verdict = "this design cannot decide"
-    else:
-        verdict = "not significant" if pair["difference"] else "equal"
-    return {
-        "difference": difference_text(pair),
-        "p": p_text(float(pair["p_holm"])),
-        "detectable": number(float(detectable), measure.unit) if pd.notna(detectable) and can_decide(pair) else "–",
-        "n": f"{int(pair['n'])} of {int(pair['n_total'])}",
-        "verdict": verdict,
-    }
+    leaders = {best} | (set(goodness) - set(won["model_a"]) - set(won["model_b"]))
+    return leaders if len(leaders) < len(goodness) else set()
 
 
 def _everything(comparison: Comparison) -> list[dict[str, Any]]:
@@ -273,10 +281,15 @@ def _settings(comparison: Comparison) -> list[tuple[str, str]]:
     return [(system, told[system]) for system in comparison.systems]
 
 
-def _run_row(run: Any) -> dict[str, Any]:
+def _run_row(run: Run, folder: Path) -> dict[str, Any]:
     record = run.record
+    files = [name for name in (SAMPLES_FILE, CURVE_FILE, CONFIG_FILE, LOG_FILE) if (run.folder / name).is_file()]
+    texts = sorted(path.name for path in (run.folder / TEXT_FOLDER).glob("*.txt"))
     return {
         "run_id": record.run_id,
+        "link": _link(run.folder / RUN_FILE, folder),
+        "files": [(name, _link(run.folder / name, folder)) for name in files],
+        "texts": [(Path(name).stem, _link(run.folder / TEXT_FOLDER / name, folder)) for name in texts],
         "model": run.system,
         "decoding": run.decoding,
         "seed": record.seed,
@@ -287,3 +300,8 @@ def _run_row(run: Any) -> dict[str, Any]:
         "flops": quantity(record.spent.get("flops")),
         "memory": quantity(record.peak_memory_bytes, "B"),
     }
+
+
+def _link(file: Path, folder: Path) -> str:
+    """A file as a relative address from the page's folder."""
+    return quote(os.fsencode(os.path.relpath(file.resolve(), folder.resolve())))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.plurals import many
 from harness.evaluation.rows import parsed
 from harness.report.comparison import ANY_DECODING, Comparison
 from harness.report.results import Run
@@ -46,7 +47,7 @@ class ShownPrompt:
     last_line: list[Piece]
     """The prompt's end, to read on from."""
     rows: list[tuple[str, list[tuple[str, Text | None]]]]
-    """(system, [(decoding, text)]), from gibberish upward."""
+    """(system, [(decoding, text)]), the worst system first."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,11 @@ def prompts(comparison: Comparison) -> list[ShownPrompt]:
     ]
 
 
-def questions(comparison: Comparison, telling: dict[str, str]) -> list[ShownEval]:
-    """The first samples of every eval that keeps answers. `telling`: eval -> the decoding strategy to show."""
+def questions(comparison: Comparison) -> list[ShownEval]:
+    """The first samples of every eval that keeps answers, under its headline's best decoding strategy."""
     told = []
     for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
-        decoding = telling[measure.eval]
+        decoding = comparison.best_decoding(measure)
         asked: dict[str, dict[str, Any]] = {}
         for run in _first_seeds(comparison):
             if decoding in (run.decoding, ANY_DECODING):
@@ -169,15 +170,17 @@ def _written(row: Any) -> Text | None:
     answer, finish = _string(row.answer), _string(row.finish_reason)
     note = _FINISHED.get(finish, finish)
     if not answer.strip():
-        what = f"{len(answer):,} characters of white space" if answer else "nothing"
+        what = f"{many(len(answer), 'character')} of white space" if answer else "nothing"
         note = ", ".join(filter(None, [what, note]))
     return _text(answer if answer.strip() else "", _SHOWN_CHARACTERS, note)
 
 
 def _text(text: str, shown: int, note: str) -> Text:
     """The text's pieces, cut after `shown` characters (a little more is shown whole)."""
-    if len(text) > _MOST_CHARACTERS:
-        note = f"{note}, " * bool(note) + f"{len(text) - _MOST_CHARACTERS:,} more characters are not in this page"
+    if (num_left := len(text) - _MOST_CHARACTERS) > 0:
+        note = (
+            f"{note}, " * bool(note) + f"{many(num_left, 'more character is', 'more characters are')} not in this page"
+        )
         text = text[:_MOST_CHARACTERS]
     cut = shown if len(text) > 1.2 * shown else len(text)
     return Text(pieces(text[:cut]), pieces(text[cut:]), len(text) - cut, note)

@@ -14,6 +14,7 @@ from harness.common.files import write_bytes
 from harness.report.comparison import Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
+from harness.report.verdicts import Verdicts
 from harness.report.wording import estimate_text, heading, quantity, words
 from harness.runs.record import SCHEMA_VERSION
 
@@ -84,7 +85,7 @@ def readable(comparison: Comparison) -> pd.DataFrame:
 
 
 def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
-    """(system, decoding, its runs) from gibberish upward."""
+    """(system, decoding, its runs), the worst system first."""
     by_row: dict[tuple[str, str], list[Run]] = {}
     for run in comparison.results.runs:
         by_row.setdefault((run.system, run.decoding), []).append(run)
@@ -98,8 +99,9 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
     return {m: m.metric if uses[m.metric] == 1 else m.name for m in comparison.measures}
 
 
-def write_tables(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv and made_with.json."""
+def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
+    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, trivial.csv and
+    made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -108,7 +110,9 @@ def write_tables(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> l
         "summary.tex": latex_table(table, _notes(comparison)).encode(),
         "runs.csv": csv_bytes(comparison.results.frame),
         "runs.parquet": parquet_bytes(comparison.results.frame),
-        "pairwise.csv": csv_bytes(pairs),
+        "pairwise.csv": csv_bytes(verdicts.models),
+        "strategies.csv": csv_bytes(verdicts.strategies),
+        "trivial.csv": csv_bytes(verdicts.trivial),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }
     for name, content in files.items():
@@ -165,12 +169,12 @@ def _latex_row(cells: Iterable[object]) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    notes = ["Value [95 % interval]; models from gibberish upward. Intervals " + intervals_cover(comparison) + "."]
+    notes = ["Value [95 % interval]; the worst model first. Intervals " + intervals_cover(comparison) + "."]
     for measure in comparison.headlines:
         found = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
         counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in found if cell})
         told = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
-        notes.append(f"Samples under {words(measure.metric)}: {told} asked.")
+        notes.append(f"Samples under {words(measure.metric)}: {told}.")
     return notes
 
 

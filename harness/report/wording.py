@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.report.comparison import Cell
+from harness.report.comparison import Cell, MeasureKey
 from harness.report.untrusted import visible
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -65,6 +65,18 @@ def heading(metric: str, unit: str) -> str:
     return (
         name if unit.replace("/", " per ") in {name, name.removesuffix("s")} or not unit else f"{name}, {words(unit)}"
     )
+
+
+def direction(measure: MeasureKey) -> str:
+    """Which values are good: 'lower is better', ..., or ''."""
+    if measure.nearest_to is not None:
+        return f"nearest to {target_words(measure)} is best"
+    return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
+
+
+def target_words(measure: MeasureKey) -> str:
+    """Whose value is the best one to have: 'real' for repetition beside real_repetition."""
+    return words((measure.nearest_to or "").removesuffix(f"_{measure.metric}"))
 
 
 def options_text(settings: dict[str, Any]) -> str:

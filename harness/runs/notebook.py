@@ -16,8 +16,9 @@ from harness.config.compose import compose
 from harness.config.settings import build
 from harness.runs.lookup import find_fit
 from harness.runs.other_models import OtherModels
+from harness.runs.plan import plan
 from harness.runs.record import RunRecord
-from harness.runs.run import plan, run
+from harness.runs.run import run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.scoring.answers import BITS_PER_NAT, Likelihood

@@ -1,25 +1,33 @@
 """The plan of a run, made once and passed on: its evals, its fit, their ids, and where files go.
 
-Needs no torch: answers can be scored where no model can run.
+Needs torch only at the end, to pick a device: answers can be scored where no model can run, and a run that is not
+possible is refused at once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import PluginError
+from harness.common.errors import PluginError, UserError
+from harness.common.files import probe_folder
 from harness.common.results_folder import ResultsFolder
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval
+from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.record import SCHEMA_VERSION
+from harness.runs.settings import RunSettings
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
-from harness.training.fit_folder import fit_digest
+from harness.training.continuing import check_continues
+from harness.training.fit_folder import fit_digest, fit_facts
+from harness.training.fits import FitSettings, fit_id, pick_device
+from harness.training.workshop import Prepared, Workshop
 
 
 @dataclass(frozen=True)
@@ -83,3 +91,67 @@ class EvalPlan:
         if eval.uses_decoding:
             depends_on["decoding"] = self.decoding_id
         return self.results.scores(content_hash(depends_on))
+
+
+@dataclass(frozen=True)
+class RunPlan(EvalPlan):
+    """A whole run: its evals, and the fit that is found or made for them."""
+
+    settings: RunSettings
+    """With the ids of fits where the user named runs."""
+    fit_settings: FitSettings
+    workshop: Workshop
+    recipes: Mapping[str, str]
+    """Of each fit that the settings name, by its id: what it is but for its seed."""
+
+
+def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
+    """What the run of these settings is. UserError where it can't be done here."""
+    settings, elsewhere = _with_fits(settings)
+    results = ResultsFolder(settings.results_dir)
+    try:
+        probe_folder(results.path)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:  # as /proc, which takes none
+        raise UserError(
+            f"results_dir={results.path} can't be made ({error.strerror}: {error.filename}). Name another folder."
+        ) from None
+    corpus = prepared.corpus(settings.data)
+    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    return RunPlan(
+        fit_id=fit_id(fit_settings, corpus),
+        decoding_id=content_hash(identity(settings.decoding)),
+        evals=settings.evals,
+        broken_evals=settings.broken_evals,
+        corpus=corpus,
+        seed=settings.seed,
+        tracking=settings.tracking,
+        config=settings.resolved,
+        results=results,
+        experiment=settings.experiment_name,
+        settings=settings,
+        fit_settings=fit_settings,
+        workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
+        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
+    )
+
+
+def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
+    """The settings with each run that they name replaced by the id of its fit; and the folders of these fits, by id."""
+    folders: dict[str, Path] = {}
+
+    def fit_id_of(name: str) -> str:
+        if name.rpartition("/")[2] in (LATEST, BEST):
+            run = find_run(name, settings.results_dir)
+            raise UserError(
+                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
+            )
+        folder = find_fit(name, settings.results_dir)
+        folders[folder.name] = folder
+        return folder.name
+
+    training, decoding = settings.training, settings.decoding
+    if (run := training.continue_from) is not None:
+        training = dataclasses.replace(training, continue_from=fit_id_of(run))
+        check_continues(run, folders[fit_id_of(run)], settings.model, settings.budget)
+    decoding = dataclasses.replace(decoding, search=decoding.search.with_fits(fit_id_of))
+    return dataclasses.replace(settings, training=training, decoding=decoding), folders

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import shutil
 
 import torch
 
 from harness.common import environment
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import CURVE_FILE, RUN_FILE, ResultsFolder, is_finished
+from harness.common.results_folder import CURVE_FILE, RUN_FILE, is_finished
 from harness.common.sealed import Damaged
-from harness.config.identity import content_hash, identity, plain
+from harness.config.identity import plain
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
@@ -28,90 +26,35 @@ from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
-from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.other_models import OtherModels
-from harness.runs.plan import EvalPlan
+from harness.runs.plan import RunPlan
 from harness.runs.record import RunRecord, check_run
-from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
 from harness.training.fit_folder import fit_facts
-from harness.training.fits import Fit, FitSettings, fit_id, pick_device
+from harness.training.fits import Fit
 from harness.training.fitting import obtain
 from harness.training.references import ReferenceModels
-from harness.training.workshop import Prepared, Workshop
 from models.language_model import Cost
 
 log = logging.getLogger("bakeoff")
 
 
-@dataclass(frozen=True)
-class RunPlan(EvalPlan):
-    """The plan of a whole run: its evals, and the fit that is loaded or trained for them."""
-
-    settings: RunSettings
-    """The settings, with ids of fits where the user named runs."""
-    fit_settings: FitSettings
-    workshop: Workshop
-    recipes: Mapping[str, str]
-    """For each fit that the settings name, by its id: the id of the same fit with seed 0."""
-
-
-def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
-    """The plan of a run with these settings. UserError where it can't run here."""
-    settings, elsewhere = _with_fits(settings)
-    results = ResultsFolder(settings.results_dir)
-    corpus = prepared.corpus(settings.data)
-    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return RunPlan(
-        fit_id=fit_id(fit_settings, corpus),
-        decoding_id=content_hash(identity(settings.decoding)),
-        evals=settings.evals,
-        broken_evals=settings.broken_evals,
-        corpus=corpus,
-        seed=settings.seed,
-        tracking=settings.tracking,
-        config=settings.resolved,
-        results=results,
-        experiment=settings.experiment_name,
-        settings=settings,
-        fit_settings=fit_settings,
-        workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
-        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
-    )
-
-
-def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
-    """The settings, with the ids of fits in place of the names of runs; and the folders of these fits, by id."""
-    folders: dict[str, Path] = {}
-
-    def fit_id_of(name: str) -> str:
-        if name.rpartition("/")[2] in (LATEST, BEST):
-            run = find_run(name, settings.results_dir)
-            raise UserError(
-                f"{name} can't be a setting, because it may mean another run later. It means {run.name} now: name that "
-                "run."
-            )
-        folder = find_fit(name, settings.results_dir)
-        folders[folder.name] = folder
-        return folder.name
-
-    training, decoding = settings.training, settings.decoding
-    if training.continue_from is not None:
-        training = dataclasses.replace(training, continue_from=fit_id_of(training.continue_from))
-    decoding = dataclasses.replace(decoding, search=decoding.search.with_fits(fit_id_of))
-    return dataclasses.replace(settings, training=training, decoding=decoding), folders
-
-
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
-    """Do one run, or the rest of it, and return its record. A UserError is raised before anything is written."""
-    with alone(plan.folder):
-        if (finished := _complete(plan)) is not None:
-            log.info("%s is complete; nothing to do", plan.run_id)
-            return finished
-        with logged(plan.folder):
-            return _do(plan, mirror)
+    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind."""
+    is_new = not plan.folder.exists()
+    try:
+        with alone(plan.folder):
+            if (finished := _complete(plan)) is not None:
+                log.info("%s is complete; nothing to do", plan.run_id)
+                return finished
+            with logged(plan.folder):
+                return _do(plan, mirror)
+    except UserError:
+        if is_new:  # a run that is refused leaves nothing behind
+            shutil.rmtree(plan.folder, ignore_errors=True)
+        raise
 
 
 def _complete(plan: RunPlan) -> RunRecord | None:
@@ -214,6 +157,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         wandb={"mode": plan.tracking.mode, "run_id": None, "url": None},
         errors=findings.failures,
         notes=findings.all_notes(plan, facts),
+        glossary=findings.glossary,
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=plan.decoding_id,
         recipes=dict(plan.recipes),

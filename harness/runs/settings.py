@@ -47,16 +47,54 @@ class RunSettings:
     """Evals that were picked but whose code fails, by name."""
 
 
-def check_light(config: Mapping[str, Any]) -> None:
-    """UserError for a wrong value of a setting whose class imports no heavy library: all except the decoding, the evals
-    and the model."""
+def typed(config: Mapping[str, Any]) -> RunSettings:
+    """Typed settings from a composed configuration. UserError for a wrong value.
+
+    No heavy library is imported, but by a plugin whose own modules do so: the model, which most often does, is last.
+    """
+    from harness.completion.engine import DecodingStrategy
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.budget import Budget
     from harness.training.settings import Training
+    from harness.training.step_size import check_step
+    from models.language_model import ModelConfig
 
+    _check_top_level(config)
+    # the data and the tokenizer hold the format; a mistake in it is told of where it was made
+    build(config["format"], TranscriptFormat, "format")
+    budget = build(config["budget"], Budget, "budget")
+    training = build(config["training"], Training, "training")
+    tracking = build(config["tracking"], Tracking, "tracking")
+    data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
+    tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    decoding = build(config["decoding"], DecodingStrategy, "decoding")
+    evals, broken = built_evals(config)
+    model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    check_step(model, training, budget)
+    return RunSettings(
+        model=model,
+        tokenizer=tokenizer,
+        data=data,
+        training=training,
+        budget=budget,
+        decoding=decoding,
+        evals=evals,
+        tracking=tracking,
+        seed=config["seed"],
+        device=config["device"],
+        results_dir=Path(config["results_dir"]).expanduser(),
+        experiment_name=config["experiment_name"],
+        names=config["names"],
+        resolved=config,
+        broken_evals=broken,
+    )
+
+
+def _check_top_level(config: Mapping[str, Any]) -> None:
+    """UserError for a wrong value that is in no group."""
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
         raise UserError(f"seed={seed} is not allowed: a seed is a whole number, 0 or more.")
@@ -77,55 +115,6 @@ def check_light(config: Mapping[str, Any]) -> None:
     nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is a file. Name another folder.")
-    # the data and the tokenizer contain the format, so it is checked first: the message names its own group
-    kinds = {
-        "format": TranscriptFormat,
-        "budget": Budget,
-        "training": Training,
-        "tracking": Tracking,
-        "data": DataSource,
-        "tokenizer": TokenizerSettings,
-    }
-    for group, kind in kinds.items():
-        build(config[group], kind, group)
-
-
-def typed(config: Mapping[str, Any]) -> RunSettings:
-    """Typed settings from a composed configuration. The model is built last because it imports heavy libraries."""
-    check_light(config)
-    from harness.completion.engine import DecodingStrategy
-    from harness.runs.tracking import Tracking
-    from harness.text.data.corpus import DataSource
-    from harness.text.tokenizers.tokenizer import TokenizerSettings
-    from harness.training.budget import Budget
-    from harness.training.settings import Training
-
-    decoding = build(config["decoding"], DecodingStrategy, "decoding")
-    evals, broken = built_evals(config)
-    from harness.training.step_size import check_step
-    from models.language_model import ModelConfig
-
-    model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
-    training = build(config["training"], Training, "training")
-    budget = build(config["budget"], Budget, "budget")
-    check_step(model, training, budget)
-    return RunSettings(
-        model=model,
-        tokenizer=build(config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
-        data=build(config["data"], DataSource, "data"),  # type: ignore[type-abstract]
-        training=training,
-        budget=budget,
-        decoding=decoding,
-        evals=evals,
-        tracking=build(config["tracking"], Tracking, "tracking"),
-        seed=config["seed"],
-        device=config["device"],
-        results_dir=Path(config["results_dir"]).expanduser(),
-        experiment_name=config["experiment_name"],
-        names=config["names"],
-        resolved=config,
-        broken_evals=broken,
-    )
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:

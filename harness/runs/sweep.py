@@ -15,7 +15,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose, explain
 from harness.config.options import GROUPS, options
 from harness.config.overrides import readable
-from harness.runs.settings import RunSettings, check_light, typed
+from harness.runs.settings import RunSettings, typed
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     model=ngram.
     """
     overrides = readable(overrides, sweeps=True)
-    composed = []
-    for job_overrides in expand(overrides):
-        config = compose(job_overrides)
-        check_light(config)
-        composed.append((job_overrides, config))
-    jobs = [Job(job_overrides, typed(config)) for job_overrides, config in composed]
+    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
     whole, parsed = _parsed(overrides)
     choices = whole.hydra.runtime.choices
     planned = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])

@@ -23,7 +23,8 @@ from harness.scoring.answers import Compressed
 from harness.scoring.entropy_coding import Counts, Decoder, Encoder, frequencies
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
 from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_whole
-from models.language_model import LanguageModel, State, TorchModel
+from models.language_model import LanguageModel, State
+from models.neural_model import TorchModel
 
 OnDone = Callable[[int], None]
 

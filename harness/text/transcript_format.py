@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,6 +164,12 @@ class TranscriptFormat:
             return ""
         return rf"(?={re.escape(self.before_text)}|\n|{re.escape(self.end or self.between)}|\Z)"
 
+    @property
+    def after_token_label(self) -> str:
+        """`after_label` for `token_labels`, which leave out white space at a label's end."""
+        left_out = self.after_name[len(self.after_name.rstrip()) :]
+        return rf"(?={re.escape(left_out)}{self.after_label})" if left_out else self.after_label
+
     def boundaries(self, label: str) -> re.Pattern[str]:
         """A pattern for the boundary between two turns, with the next label in the group `label`. In a format with an
         end text also for the last end, and for ends before other labels of the format, with an empty group.
@@ -270,7 +277,14 @@ def _mistake_in_between(form: TranscriptFormat) -> str | None:
 
 def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
     if form.speakers is None:
-        return None if form.after_name else "after_name is empty: it marks where a name ends."
+        if not form.after_name:
+            return "after_name is empty: it marks where a name ends."
+        if all(form.mistake_in_name(letter) for letter in string.ascii_letters):
+            return (
+                f"no name could be read between before_name={form.before_name!r} and after_name="
+                f"{form.after_name!r}, since they run into end={form.end!r}. Use other characters."
+            )
+        return None
     if not form.speakers:
         return "speakers is empty. Name at least two, or use null to allow any name."
     for name in form.speakers.values():

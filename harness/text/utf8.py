@@ -21,6 +21,11 @@ def decode_utf8(data: bytes) -> str:
     return data.decode("utf-8", errors=_ERRORS)
 
 
+def replace_surrogates(text: str) -> str:
+    """A string that UTF-8 can encode, for files: U+FFFD for each byte of a lone surrogate, as transformers decodes."""
+    return text if text.isascii() else encode_utf8(text).decode("utf-8", errors="replace")
+
+
 def _surrogate_or_replacement(error: UnicodeError) -> tuple[str | bytes, int]:
     assert isinstance(error, UnicodeDecodeError)
     try:

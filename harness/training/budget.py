@@ -94,7 +94,7 @@ def count_params(config: ModelConfig, vocab_size: int) -> int:
     """Parameters of an untrained neural model, without allocating them."""
     import torch
 
-    from models.language_model import NeuralModel
+    from models.neural_model import NeuralModel
 
     with torch.device("meta"):
         model = config.build(vocab_size, start_token=0)

@@ -2,7 +2,8 @@
 
 A fit is a model with its weights, its tokenizer and its training curve, under results/fits/<fit_id>. The id is a hash
 of everything that the weights depend on. Two processes that want the same fit: one makes it, the other waits for it. A
-fit that was killed continues from its checkpoint.
+fit that was killed continues from its checkpoint. torch and pandas are imported only where a fit is used, so that a fit
+that can't be had is told of at once.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import torch
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
+from harness.common.lazy import LazyModule
 from harness.common.results_folder import CURVE_FILE, MODEL_FILE
 from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
@@ -32,6 +31,12 @@ from harness.training.fit_folder import fit_facts
 from harness.training.settings import Training
 from models.checks import BadWeights, Impossible
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+else:
+    pd, torch = LazyModule("pandas"), LazyModule("torch")
 
 log = logging.getLogger("bakeoff")
 
@@ -96,14 +101,19 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def saved_model(folder: Path) -> tuple[ModelConfig, Mapping[str, Any]]:
+    """The options of a fit's model, and all that its model.json says. UserError where it names a stranger's class."""
+    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    saved = relocated(described["config"])
+    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
+    return build(saved, ModelConfig, str(folder / MODEL_FILE)), described  # type: ignore[type-abstract]
+
+
 def load_fit(folder: Path, device: torch.device) -> Fit:
     """A finished fit from its folder. UserError where it isn't one, or a file of it is damaged."""
     facts = fit_facts(folder)
-    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
-    saved = relocated(described["config"])
-    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
-    config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    config, described = saved_model(folder)
     try:
         with torch.random.fork_rng():  # a new model draws random weights, which the file's then replace
             model = config.build(described["vocab_size"], described["start_token"]).load(folder)

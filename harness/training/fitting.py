@@ -34,15 +34,18 @@ from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recip
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible
-from models.combined import CombinedConfig
+from models.combined import CombinedModel
 from models.language_model import WEIGHTS_FILE, LanguageModel
+from models.settings.combined import CombinedConfig
 
 
 def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
-    """The fit that these settings describe: found, waited for, continued or trained."""
+    """The fit that these settings describe: found, waited for, continued or trained. A UserError leaves nothing
+    behind."""
     name = fit_id(settings, corpus)
     folder = workshop.results.fit(name)
     if not _is_complete(folder):
+        is_new = not folder.exists()
         make_folder(folder)
         lock = FileLock(folder / ".lock")
         try:
@@ -51,23 +54,28 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
             log.info("fit %s is being made by another process; waiting for it", name)
             lock.acquire()
         try:
-            if not _is_complete(folder):
+            if not _is_complete(folder, warn=True):
                 (folder / FIT_FILE).unlink(missing_ok=True)
                 remove_leftovers(folder)
                 _make(settings, corpus, folder, workshop)
+        except UserError:
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             lock.release()
     return load_fit(folder, workshop.device)
 
 
-def _is_complete(folder: Path) -> bool:
-    """Whether a fit is finished and none of its files is damaged."""
+def _is_complete(folder: Path, warn: bool = False) -> bool:
+    """Whether a fit is finished and none of its files is damaged. warn: whether to name the damaged file."""
     if not (folder / FIT_FILE).exists():
         return False
     try:
         fit_facts(folder)
     except Damaged as error:
-        log.warning("%s. %s is made again", error.damage, error.part_of)
+        if warn:
+            log.warning("%s. %s is made again", error.damage, error.part_of)
         return False
     return True
 
@@ -122,22 +130,10 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
-    """The fit that this one continues; UserError where it is a fit of another model."""
+    """The fit that this one continues."""
     if settings.training.continue_from is None:
         return None
-    if settings.model.is_fitted:
-        raise UserError(
-            f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
-            "already and isn't trained here, so it can't continue a fit. Leave training.continue_from out."
-        )
-    earlier = load_fit(workshop.folder(settings.training.continue_from), workshop.device)
-    config = solve_width(settings.model, settings.budget.num_params, earlier.tokenizer.vocab_size)
-    if earlier.model.config != config or isinstance(config, CombinedConfig):
-        raise UserError(
-            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't be continued "
-            f"as {config}. Give this run the same model options, or continue from another run."
-        )
-    return earlier
+    return load_fit(workshop.folder(settings.training.continue_from), workshop.device)
 
 
 def _train(
@@ -195,6 +191,7 @@ def _combine(
     }
     log.info("combining %s", ", ".join(f"{name} (fit {member.id})" for name, member in members.items()))
     model = config.combine({name: member.model for name, member in members.items()})
+    assert isinstance(model, CombinedModel), "only combinations have members"
     spent = sum((Spent(**member.facts["spent"]) for member in members.values()), Spent())
     curve = tune(model, validation, spent)
     _log_spent(model, spent)

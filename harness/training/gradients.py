@@ -22,7 +22,7 @@ from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
 from models.carried import Carry
-from models.language_model import NeuralModel
+from models.neural_model import NeuralModel
 
 
 class Diverged(RuntimeError):

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from harness.training.budget import TRAIN_FLOPS_PER_FORWARD_FLOP
 from models.carried import Carry
-from models.language_model import NeuralModel
+from models.neural_model import NeuralModel
 
 # What torch's cross-entropy leaves out of its mean.
 _IGNORED = -100

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from harness.common import environment
 from harness.common.errors import UserError
+from harness.common.lazy import LazyModule
 from harness.training.budget import Budget
 from harness.training.settings import Training
-from models.combined import CombinedConfig
-from models.language_model import ModelConfig, NeuralModel, NeuralModelConfig
+from models.language_model import ModelConfig, NeuralModelConfig
+from models.settings.combined import CombinedConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from models.neural_model import NeuralModel
+else:
+    torch = LazyModule("torch")
 
 
 def check_step(config: ModelConfig, training: Training, budget: Budget) -> None:

@@ -25,7 +25,8 @@ from harness.training.settings import Training
 from harness.training.stages import Pretraining
 from harness.training.step_size import check_memory
 from models.combined import CombinedModel
-from models.language_model import CountingModel, LanguageModel, NeuralModel
+from models.language_model import CountingModel, LanguageModel
+from models.neural_model import NeuralModel
 
 _TOKENS_COUNTED_AT_ONCE = 1 << 18
 

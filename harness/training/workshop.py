@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from harness.common.errors import PluginError, UserError
 from harness.common.results_folder import ResultsFolder
@@ -14,6 +13,9 @@ from harness.config.identity import content_hash, identity
 from harness.text.data.corpus import Corpus, DataSource
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.fits import log
+
+if TYPE_CHECKING:
+    import torch
 
 
 def load_corpus(source: DataSource) -> Corpus:

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from models.checking.trial import LENGTH, Subject, fit, pairs, random_tokens, reopened, swapped
-from models.language_model import CountingModel, NeuralModel, TorchModel
+from models.language_model import CountingModel
+from models.neural_model import NeuralModel, TorchModel
 
 _LONGEST = 4096
 # Longer than the chunks that a scan is usually cut into, 64 and 128.

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.combined import CombinedConfig
-from models.language_model import CountingModel, LanguageModel, ModelConfig, NeuralModel
+from models.combined import CombinedModel
+from models.language_model import CountingModel, LanguageModel, ModelConfig
+from models.neural_model import NeuralModel
+from models.settings.combined import CombinedConfig
 
 LENGTH = 30
 """Tokens that a check reads, where any number will do."""
@@ -76,6 +78,7 @@ def _fit(config: ModelConfig, vocabulary: Vocabulary) -> LanguageModel:
         return model
     if isinstance(config, CombinedConfig):
         combined = config.combine({name: _fit(member, vocabulary) for name, member in config.members.items()})
+        assert isinstance(combined, CombinedModel)
         combined.tune([stream[:50], stream[50:120]])
         return combined
     if config.is_fitted:

@@ -91,6 +91,7 @@ def test_sizes_come_from_totals() -> None:
     assert metrics["compressed_bits_per_byte"].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
     assert metrics["zstd_compressed_bits_per_byte"].baseline == Baseline("compressed_bits_per_byte", "zstd")
     check_metrics(eval, eval.metrics(rows), rows)
+    assert eval.descriptions.keys() == {name for name, metric in metrics.items() if metric.baseline is None}
     only_plays = found(eval, rows, "source=plays")
     assert only_plays["compressed_bits_per_byte"].n == 1
 

@@ -31,7 +31,7 @@ from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
 from models.language_model import LanguageModel, ModelConfig
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 
 TOKENIZER = ByteTokenizerSettings().train([])
 VERSE = "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer. "
@@ -127,7 +127,11 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
         assert metric.value is not None, name
         assert metric.baseline == Baseline(name, "real")
         assert (metric.uses_decoding, of_model.uses_decoding, of_model.baseline) == (False, True, None)
+        # people repeat themselves and quote too: no figure is the better the lower it is
+        assert (of_model.higher_is_better, metric.nearest_to) == (None, None)
+        assert of_model.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
     assert metrics["diversity"].value == 0
+    assert EVAL.descriptions.keys() == {name for name in metrics if not name.startswith("real_")}
 
 
 def test_training_text_is_found_to_be_copied_and_other_text_is_not() -> None:

@@ -36,7 +36,7 @@ from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
 from models.language_model import LanguageModel
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 from tests.harness.lm_eval.tasks import CHOICES, SUMS, TEXTS, write_tasks
 
 BYTES = ByteTokenizerSettings().train([])

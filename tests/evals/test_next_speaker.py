@@ -25,7 +25,9 @@ def test_each_measure_has_the_score_of_guessing() -> None:
     assert metrics["next_speaker_accuracy"].chance == pytest.approx(1 / 3)
     assert metrics["next_speaker_mrr"].chance == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
     assert metrics["before_last_next_speaker_mrr"].chance is None
-    assert metrics["before_last_next_speaker_mrr"].baseline == Baseline("next_speaker_mrr", "before_last")
+    assert metrics["before_last_next_speaker_mrr"].baseline == Baseline(
+        "next_speaker_mrr", "before_last", is_trivial=True
+    )
 
 
 def test_the_headline_comes_first_in_every_slice() -> None:

@@ -26,8 +26,8 @@ from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
-from models.transformer import TransformerConfig
-from models.unigram import UnigramConfig
+from models.settings.transformer import TransformerConfig
+from models.settings.unigram import UnigramConfig
 
 TEXTS = ["To be, or not\nto be:", "that is the question", "naïve 🙂  café", "a"]
 TOKENIZER = ByteTokenizerSettings().train([])
@@ -188,5 +188,6 @@ def test_a_text_that_is_impossible_to_write_down_as_a_perplexity_is_missing_with
     sample = Sample("x", "word" * 500)
     score = eval.score(sample, [Likelihood(5_000.0, 2_000)], Material(corpus(["a"]), TOKENIZER))
     metrics = {metric.metric: metric for metric in eval.metrics(table("perplexity", [sample], [score]))}
+    assert eval.descriptions.keys() == metrics.keys()
     assert metrics["word_perplexity"].value is None
     assert "too large" in str(metrics["word_perplexity"].reason)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.carried import CarriedModel, Carry
-from models.language_model import Cost, NeuralModelConfig, ParameterGroup
+from models.language_model import Cost, NeuralModelConfig
+from models.neural_model import ParameterGroup
 
 NUM_STATES = 4
 

@@ -16,8 +16,8 @@ from models.checking.trial import MARKOV as MARKOV
 from models.checking.trial import Vocabulary
 from models.checking.trial import fit as fit
 from models.checking.trial import random_tokens as random_tokens
-from models.combined import CombinedConfig
 from models.language_model import ModelConfig
+from models.settings.combined import CombinedConfig
 from tests.conftest import ROOT
 from tests.peers import peer, scratch, write_tokenizer
 

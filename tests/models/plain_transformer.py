@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from models.transformer import TransformerConfig
+from models.settings.transformer import TransformerConfig
 
 
 def rotated(head: Tensor, position: int) -> Tensor:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.bigram import BigramConfig
 from models.checks import BadWeights
+from models.settings.bigram import BigramConfig
 
 START = 3
 # Two documents: a a b, and b a. Pairs: START-a, a-a, a-b, b-START, START-b, b-a.
@@ -37,11 +37,6 @@ def test_a_vocabulary_of_32000_needs_no_square_table() -> None:
     after, _ = model.read(model.start(), stream[None, 1:5])
     torch.testing.assert_close(after.exp().sum(-1), torch.ones(1, 4), atol=1e-5, rtol=0)
     assert model.token_logprobs(stream[None, 1:]).isfinite().all()
-
-
-def test_a_concentration_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="concentration is 0, but it must be above 0"):
-        BigramConfig(concentration=0)
 
 
 def test_nothing_can_be_scored_before_it_is_fitted() -> None:

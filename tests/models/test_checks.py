@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.checks import check_option, check_tokens
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 
 
 @pytest.mark.parametrize("tokens", [[-1, 0], [0, 5], [7]])

@@ -10,9 +10,9 @@ import torch
 from models.checking.trial import MARKOV, fit, random_tokens
 from models.checks import Impossible
 from models.combined import CombinedModel
-from models.mixture import MixtureConfig
-from models.ngram import NGramConfig
-from models.unigram import UnigramConfig
+from models.settings.mixture import MixtureConfig
+from models.settings.ngram import NGramConfig
+from models.settings.unigram import UnigramConfig
 
 MEMBERS = {"pairs": NGramConfig(order=2), "letters": UnigramConfig()}
 CONFIG = MixtureConfig(MEMBERS)
@@ -72,8 +72,3 @@ def test_a_member_without_probabilities_is_refused() -> None:
     config = MixtureConfig({"scores": NGramConfig(smoothing="stupid_backoff"), "letters": UnigramConfig()})
     with pytest.raises(Impossible, match=r"members\.scores"):
         config.build(5, 4).check_members()
-
-
-def test_what_is_no_model_is_no_member() -> None:
-    with pytest.raises(ValueError, match=r"members\.b is not a model but 3"):
-        MixtureConfig({"a": UnigramConfig(), "b": 3})  # type: ignore[dict-item]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.gru import GRU, GatedRecurrence, GRUConfig
+from models.gru import GRU, GatedRecurrence
+from models.settings.gru import GRUConfig
 from tests.models.recurrence import assert_same_as_torch
 
 

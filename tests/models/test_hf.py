@@ -14,9 +14,10 @@ from torch import Tensor
 
 from models.checking.trial import random_tokens
 from models.checks import Impossible
-from models.hf import HFConfig, HFModel
+from models.hf import HFModel
 from models.hf_parts.left_padded_cache import LeftPaddedCache
-from models.language_model import NeuralModel
+from models.neural_model import NeuralModel
+from models.settings.hf import HFConfig
 from tests.peers import ARCHITECTURES, peer
 
 VOCAB_SIZE, START = 40, 3
@@ -225,41 +226,7 @@ def test_it_is_not_trained_here() -> None:
     assert not issubclass(HFModel, NeuralModel)
 
 
-def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = shutil.copytree(peer("gpt2", VOCAB_SIZE, START), tmp_path / "home" / "model")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    for path in ("home/model", "home/../home/model/", "~/model", str(folder)):
-        assert HFConfig(path).path == str(folder)
-
-
 # --- unreadable folders
-
-
-def test_a_missing_folder_is_refused_when_it_is_named(tmp_path: Path) -> None:
-    folder = shutil.copytree(peer("gpt2", VOCAB_SIZE, START), tmp_path / "model")
-    with pytest.raises(ValueError, match=r"path is ''.*config\.json"):
-        HFConfig()
-    with pytest.raises(ValueError, match=r"nowhere is not a folder.*no such folder"):
-        HFConfig(str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match=r"there is no config\.json in it"):
-        HFConfig(str(tmp_path))
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"has no model\.safetensors \(pytorch_model\.bin\).*save_pretrained"):
-        HFConfig(str(folder))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"context_length": 0}, "1 or more"),
-        ({"stride": 0}, "1 to context_length"),
-        ({"context_length": 8, "stride": 9}, "1 to context_length"),
-    ],
-)
-def test_an_impossible_window_is_refused(options: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        HFConfig(str(peer("gpt2", VOCAB_SIZE, START)), **options)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from torch import nn
 from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
 from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
-from models.language_model import TorchModel
+from models.neural_model import TorchModel
 from tests.models.families import FAMILIES, LEARNING, VARIANTS, VOCABULARIES, make_vocabulary, options, tiny_config
 
 Check = Callable[[Subject], None]

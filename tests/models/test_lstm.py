@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.lstm import LSTMConfig
+from models.settings.lstm import LSTMConfig
 
 
 def plain_logprobs(weights: dict[str, Tensor], tokens: list[int], num_layers: int, width: int, tied: bool) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.unigram import UnigramConfig
+from models.settings.unigram import UnigramConfig
 
 # Counted after the first start token: 0, 0, 1, and the start token 3; with a pseudo-count of 1 of each of four.
 SHARES = torch.tensor([3 / 8, 2 / 8, 1 / 8, 2 / 8])

@@ -7,9 +7,10 @@ from scipy.optimize import minimize
 
 from models.checking.trial import MARKOV, fit
 from models.checks import BadWeights, Impossible
-from models.mixture import MixtureConfig, expectation_maximisation
-from models.ngram import NGramConfig
-from models.unigram import UnigramConfig
+from models.mixture import expectation_maximisation
+from models.settings.mixture import MixtureConfig
+from models.settings.ngram import NGramConfig
+from models.settings.unigram import UnigramConfig
 from tests.models.families import tiny_config
 
 
@@ -56,11 +57,6 @@ def test_a_member_whose_scores_are_no_probabilities_is_refused() -> None:
     config = MixtureConfig({"scores": NGramConfig(order=3, smoothing="stupid_backoff"), "floor": UnigramConfig()})
     with pytest.raises(Impossible, match=r"can't use members\.scores: smoothing=stupid_backoff"):
         fit(config, MARKOV)
-
-
-def test_fewer_than_two_members_are_refused() -> None:
-    with pytest.raises(ValueError, match="two or more"):
-        MixtureConfig({"only": UnigramConfig()})
 
 
 def test_without_held_out_text_there_are_no_weights() -> None:

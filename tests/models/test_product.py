@@ -7,9 +7,9 @@ from scipy.optimize import minimize
 
 from models.checking.trial import MARKOV, fit
 from models.checks import BadWeights, Impossible
-from models.ngram import NGramConfig
-from models.product import ProductConfig
-from models.unigram import UnigramConfig
+from models.settings.ngram import NGramConfig
+from models.settings.product import ProductConfig
+from models.settings.unigram import UnigramConfig
 from tests.models.families import tiny_config
 
 

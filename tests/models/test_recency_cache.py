@@ -8,9 +8,10 @@ from scipy.optimize import minimize_scalar
 
 from models.checking.trial import MARKOV, Vocabulary, fit
 from models.language_model import ModelConfig
-from models.ngram import NGramConfig
-from models.recency_cache import SHARPNESSES, Cache, CacheConfig
-from models.unigram import UnigramConfig
+from models.recency_cache import SHARPNESSES, Cache
+from models.settings.ngram import NGramConfig
+from models.settings.recency_cache import CacheConfig
+from models.settings.unigram import UnigramConfig
 
 SIZE, LONGEST = 7, 3
 
@@ -98,9 +99,3 @@ def test_words_said_before_are_more_likely_than_without_a_cache(model: Cache) ->
 def test_a_new_document_begins_with_an_empty_cache(model: Cache) -> None:
     text = torch.tensor([[1, 2, 3, 1, 2, model.start_token]])
     assert torch.equal(model.logprobs(text)[0, -1], model.start().logprobs[0])
-
-
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"longest_match": -1}, {"members": {}}])
-def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        CacheConfig(**{"members": {"base": UnigramConfig()}, **wrong})

@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from models.gru import GRUConfig
 from models.language_model import WEIGHTS_FILE
-from models.lstm import LSTMConfig
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.rnn import RNNConfig
+from models.recurrent import RecurrentModel
+from models.settings.gru import GRUConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.recurrent import RecurrentConfig
+from models.settings.rnn import RNNConfig
 
 CONFIGS = [
     RNNConfig(num_layers=2, d_model=16),
@@ -112,19 +113,3 @@ def test_a_few_steps_of_training_lower_the_loss(config: RecurrentConfig) -> None
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("num_layers", 0),
-        ("d_model", 0),
-        ("dropout", 1.0),
-        ("dropout", -0.1),
-        ("learning_rate", 0.0),
-        ("training_length", 0),
-    ],
-)
-def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=lstm: {option} is {value}, but it must be"):
-        replace(LSTMConfig(), **{option: value})

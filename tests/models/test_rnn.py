@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.rnn import RNN, ElmanRecurrence, RNNConfig
+from models.rnn import RNN, ElmanRecurrence
+from models.settings.rnn import RNNConfig
 from tests.models.recurrence import assert_same_as_torch
 
 

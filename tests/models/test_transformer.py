@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.language_model import WEIGHTS_FILE
-from models.transformer import Transformer, TransformerConfig
+from models.settings.transformer import TransformerConfig
+from models.transformer import Transformer
 from tests.models.plain_transformer import plain_logprobs
 
 VOCAB_SIZE, START = 13, 12
@@ -87,26 +87,6 @@ def test_every_block_starts_as_the_identity() -> None:
     logits, _ = model(tokens)
     expected = model.norm(model.embedding[tokens]) @ model.embedding.t()
     torch.testing.assert_close(logits, expected, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("num_layers", 0),
-        ("num_heads", 0),
-        ("d_model", 0),
-        ("d_model", 12),
-        ("context_length", 0),
-        ("stride", 0),
-        ("stride", 257),
-        ("mlp_ratio", 0.0),
-        ("dropout", 1.0),
-        ("learning_rate", 0.0),
-    ],
-)
-def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=transformer: {option} is {value}, but it must be"):
-        replace(TransformerConfig(), **{option: value})
 
 
 def test_the_smallest_context_works() -> None:

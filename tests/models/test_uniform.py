@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from models.uniform import UniformConfig
+from models.settings.uniform import UniformConfig
 
 
 @pytest.mark.parametrize("vocab_size", [2, 65, 128, 32_000])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.checks import BadWeights
-from models.unigram import UnigramConfig
+from models.settings.unigram import UnigramConfig
 
 START = 3
 # Two documents: a a b, and b a. What is predicted: a a b START b a; token 2 never occurs.
@@ -20,11 +20,6 @@ def test_probabilities_are_counts_by_hand(pseudo_count: float, expected: list[fl
     model.count(STREAM)
     model.finish()
     assert model.start().logprobs.exp()[0].tolist() == pytest.approx(expected, rel=1e-6)
-
-
-def test_a_pseudo_count_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="pseudo_count is 0, but it must be above 0"):
-        UnigramConfig(pseudo_count=0)
 
 
 def test_ids_outside_the_vocabulary_are_refused() -> None:

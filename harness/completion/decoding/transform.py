@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
 from harness.text.tokenizers.tokenizer import Tokenizer
 
@@ -47,12 +48,34 @@ class Rows:
         """(B, T): which positions hold a token written after the prompt."""
         return self.is_read & (torch.arange(self.tokens.shape[1]) >= self.prompt_lengths[:, None])
 
+    def seen_by(self, transform: Transform) -> Rows:
+        """These rows as a transform may use them: one that doesn't look back gets UserError for their tokens."""
+        if transform.looks_back:
+            return self
+        name = type(transform).__name__
+        return _WithoutTokens(self.tokens, self.lengths, self.prompt_lengths, self.tokenizer, name)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class _WithoutTokens(Rows):
+    """For a transform that doesn't look back: the engine may not have kept what these rows have read."""
+
+    transform: str = ""
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ("tokens", "lengths"):
+            raise UserError(
+                f"decoding: the transform {self.transform} uses the tokens read so far (rows.{name}), which are kept "
+                "only for transforms that say so. Write looks_back = True in its class."
+            )
+        return super().__getattribute__(name)
+
 
 class Transform(ABC):
     """Changes a distribution: a frozen dataclass of settings."""
 
     looks_back: ClassVar[bool] = False
-    """Whether it needs the tokens read so far; the engine keeps them only where one does."""
+    """Whether it needs the tokens read so far; the engine keeps them only where one does, and others can't use them."""
 
     @abstractmethod
     def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None) -> Tensor:
@@ -99,7 +122,7 @@ class Sampler:
         """(B, V) after every transform."""
         self.stages = []
         for transform, memory in zip(self.transforms, self.memories, strict=True):
-            logprobs = transform(logprobs, rows, memory)
+            logprobs = transform(logprobs, rows.seen_by(transform), memory)
             self.stages.append(logprobs)
         return logprobs
 
@@ -109,7 +132,7 @@ class Sampler:
     def remember(self, chosen: Tensor, rows: Rows) -> None:
         """The tokens `chosen` (B,) were picked from the last distribution."""
         self.memories = [
-            None if memory is None else transform.remember(memory, chosen, stage, rows)
+            None if memory is None else transform.remember(memory, chosen, stage, rows.seen_by(transform))
             for transform, memory, stage in zip(self.transforms, self.memories, self.stages, strict=True)
         ]
 

@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,8 +18,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey, beginning
 from harness.report.plots.drawing import (
+    arrow,
     banded_line,
     beside_row,
+    ends_of,
     file_name,
     has_value,
     label,
@@ -82,11 +83,11 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")
     title = f"{words(eval_name).capitalize()}: all measures"
     caption = (
-        "Each panel is one measure; models from gibberish upward"
-        + (f", below them {joined([words(name) for name in beside])}" if beside else "")
+        "Each panel is one measure; models are ordered, the worst first"
+        + (f"; the last rows are reference values: {joined([words(name) for name in beside])}" if beside else "")
         + ". Lines are 95 % intervals"
         + (", markers decoding strategies" if len(decodings) > 1 else "")
-        + (", the dotted line is chance." if any(_chance(comparison, m) is not None for m in shown) else ".")
+        + (", the dotted line is blind guessing." if any(_chance(comparison, m) is not None for m in shown) else ".")
         + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
     )
     told = "; ".join(
@@ -121,15 +122,16 @@ def _finish_panel(axes: Axes, measure: MeasureKey, cells: Sequence[Cell], num_ro
     chance = next((cell.chance for cell in cells if cell.chance is not None), None)
     if chance is not None:
         axes.axvline(chance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
-    arrow = {True: " (→\u00a0better)", False: " (←\u00a0better)", None: ""}[measure.higher_is_better]
     longest = _LONGEST_BESIDE_LONG_NAMES if narrow else _LONGEST_LINE
-    axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow, longest)))
+    axes.set_title("\n".join(textwrap.wrap(words(measure.metric) + arrow(measure, "→", "←"), longest)))
     axes.set_ylim(num_rows - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     if measure.unit == "share":
         share_axis(axes.xaxis, top_of(cells), num_ticks=3)
     else:
-        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        left, right = axes.get_xlim()
+        is_positive = all(low >= 0 for cell in cells for low in ends_of(cell))
+        axes.set_xlim(left=-0.03 * right if is_positive else min(0.0, left))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
         axes.set_xlabel(words(measure.unit))
@@ -138,7 +140,7 @@ def _finish_panel(axes: Axes, measure: MeasureKey, cells: Sequence[Cell], num_ro
 def slices(comparison: Comparison, measure: MeasureKey) -> list[Plot | None]:
     """The measure by each of its slices, as operation or digits: a group a value, a marker a system, chance as
     dashes."""
-    decoding = telling_decoding(comparison, measure)
+    decoding = comparison.best_decoding(measure)
     return [_slice(comparison, measure, decoding, name, parts) for name, parts in comparison.slices(measure).items()]
 
 
@@ -177,8 +179,7 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
         axes.set_xlim(-0.5, len(parts) - 0.5)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
-    better = {True: "  (↑ better)", False: "  (↓ better)", None: ""}[measure.higher_is_better]
-    axes.set_ylabel(words(measure.metric) + better)
+    axes.set_ylabel(words(measure.metric) + arrow(measure, "↑", "↓"))
     of_ranges = numbers is not None and any(part.strip("0123456789.") for part in parts)
     axes.set_xlabel(words(name) + (", from" if of_ranges else ""))
     if measure.unit == "share":
@@ -186,7 +187,7 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
     _legend(figure, handles, names, "outside lower center")
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"
     under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else (
-        f" Under {decoding}, the decoding strategy with the highest mean here; the others are in runs.csv."
+        f" Under {decoding}, the decoding strategy with the best {words(measure.metric)}; the others are in runs.csv."
     )  # fmt: skip
     intervals = "Lines" if numbers is None else "Bands"
     caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
@@ -206,16 +207,6 @@ def _draw_chances(axes: Axes, places: Sequence[float], chances: Sequence[float |
     parts = [known] if connected else [[(x - 0.44, chance), (x + 0.44, chance)] for x, chance in known]
     for part in filter(None, parts):
         axes.plot(*zip(*part, strict=True), color=MUTED, linewidth=1.4, linestyle=(0, (1, 1)), zorder=2)
-
-
-def telling_decoding(comparison: Comparison, measure: MeasureKey) -> str:
-    """The decoding strategy under which the models do best on average: where there is most to see."""
-
-    def average(decoding: str) -> float:
-        values = list(comparison.values(measure, decoding).values())
-        return measure.goodness(float(np.mean(values))) if values else -math.inf
-
-    return max(comparison.decodings_of(measure), key=average)
 
 
 def _any_value(comparison: Comparison, measure: MeasureKey) -> bool:

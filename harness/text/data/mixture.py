@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.common.errors import UserError
+from harness.common.plurals import many
 from harness.text.data.arithmetic import Arithmetic
 from harness.text.data.arithmetic_problems import split_of
 from harness.text.data.arithmetic_wording import problems_in_text
@@ -111,9 +112,8 @@ class Mixture(DataSource):
                 continue
             kept = [document for document in pool if not _holds_test_problem(document.text)]
             if len(kept) < len(pool):
-                notes.append(
-                    f"{name}: {len(pool) - len(kept)} training documents left out because they contain test problems"
-                )
+                left_out = many(len(pool) - len(kept), "training document")
+                notes.append(f"{name}: {left_out} left out because they contain test problems")
                 pools[name] = kept
         return notes
 

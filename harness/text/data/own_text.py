@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from harness.common.errors import UserError
 from harness.common.escapes import EscapedText
+from harness.common.plurals import many
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.data.near_copies import count_near_copies, without_case_and_space
 from harness.text.data.splitting import check_fractions, split_by_hash
@@ -68,21 +69,25 @@ class Text(DataSource):
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
         if not documents:
-            raise UserError(f"data=text: all {len(files)} files are empty ({_some(empty)}). Name files with text.")
+            raise UserError(
+                f"data=text: nothing but empty text in {many(len(files), 'file')} ({_some(empty)}). Name files with "
+                "text."
+            )
         if empty:
-            notes.append(f"{len(empty)} empty files skipped ({_some(empty)})")
+            notes.append(f"{many(len(empty), 'empty file')} skipped ({_some(empty)})")
         notes += notes_on_files
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         for document in documents:
             key = without_case_and_space(document.text)
             splits[split_by_hash(key, self.validation_fraction, self.test_fraction)].append(document)
-        if not all(splits.values()):
+        is_cut = not all(splits.values())
+        if is_cut:
             splits = self._cut(documents)
             notes.append(
-                f"{len(documents)} documents are too few to split whole: each is cut into three stretches, for "
-                "training, validation and test"
+                f"{many(len(documents), 'document')}: too few to split whole. Each is cut into three parts: its "
+                "beginning is for training, its middle for validation, its end for test"
             )
-        notes += _notes_on_copies(documents, splits)
+        notes += _notes_on_copies(documents, splits, is_cut)
         train, validation, test = (tuple(splits[split]) for split in SPLITS)
         return Corpus(self.name, train, validation, test, notes=tuple(notes), formats=self.formats)
 
@@ -114,18 +119,19 @@ class Text(DataSource):
         notes = []
         if with_crlf:
             notes.append(
-                f"Windows line ends (CR LF) are read as LF in {len(with_crlf)} of {len(files)} files "
+                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {many(len(files), 'file')} "
                 f"({_some(with_crlf)})"
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"{in_rows} of {len(documents)} documents have Windows line ends (CR LF), which are kept in rows of "
-                ".jsonl, .csv and .parquet"
+                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')} (rows of "
+                ".jsonl, .csv and .parquet)"
             )
         if without_separator:
             notes.append(
-                f"data.separator={self.separator!r} never occurs in {len(without_separator)} of {len(files)} files "
-                f"({_some(without_separator)}): each of these is one document, {len(documents)} documents in all"
+                f"data.separator={self.separator!r} never occurs in {len(without_separator)} of "
+                f"{many(len(files), 'file')} ({_some(without_separator)}): each of these is one document, "
+                f"{many(len(documents), 'document')} in all"
             )
         return documents, empty, notes
 
@@ -161,22 +167,23 @@ class Text(DataSource):
         return splits
 
 
-def _notes_on_copies(documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]]) -> list[str]:
-    """Notes for the user on copies and near-copies."""
+def _notes_on_copies(
+    documents: Sequence[Document], splits: Mapping[Split, Sequence[Document]], is_cut: bool
+) -> list[str]:
+    """What a user should know about documents that are like others. is_cut: whether each document is in all splits."""
     notes = []
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
         notes.append(
-            f"{copies} of {len(documents)} documents are copies of others (except for case and white space): copies "
-            "count as one when intervals are computed, and are all in the same split"
+            f"{copies} of {many(len(documents), 'document')} repeat others, but for case and white space: copies "
+            f"count as one in intervals{'' if is_cut else ' and share a split'}"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))
     if near:
         notes.append(
-            f"{near} of {len(held_out)} documents for validation and test are near-copies of training documents (80 % "
-            "of their five-word sequences are the same, by MinHash): results on them are too good. Remove such "
-            "documents"
+            f"{near} of {many(len(held_out), 'document')} for validation and test are near-copies of training text "
+            "(four in five sequences of five words are alike): results on them are too good. Take such documents out"
         )
     return notes
 

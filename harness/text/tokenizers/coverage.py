@@ -11,8 +11,9 @@ _NAMED = 5
 
 
 def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
-    """For each split with characters that have no token: how many, and which; one sentence each."""
-    notes = []
+    """A sentence on the characters without a token: in each split, how many they are, and the most frequent ones.
+    Empty where there are none."""
+    counts = []
     for split in SPLITS:
         unseen: Counter[str] = Counter()
         num_characters = 0
@@ -21,9 +22,8 @@ def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:
             num_characters += len(document.text)
         if unseen:
             common = ", ".join(repr(character) for character, _ in unseen.most_common(_NAMED))
-            notes.append(
-                f"characters of the {split} split without a token: {unseen.total():,} of "
-                f"{num_characters:,} (different ones: {len(unseen):,}, as {common}). They are too rare in the training "
-                "text, so the tokenizer writes them as bytes"
-            )
-    return notes
+            more = f" and {len(unseen) - _NAMED:,} others" if len(unseen) > _NAMED else ""
+            counts.append(f"{unseen.total():,} of {num_characters:,} in the {split} split ({common}{more})")
+    if not counts:
+        return []
+    return [f"characters without a token, which are written as bytes: {'; '.join(counts)}"]

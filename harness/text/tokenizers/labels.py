@@ -64,7 +64,9 @@ class LabelTokens:
         self.ids = {label: first_id + i for i, label in enumerate(labels)}
         self._form = form
         opening = [
-            re.escape(label) + ("" if label == form.before_name else form.after_label)
+            _not_into_end(label, form.end)
+            + re.escape(label)
+            + ("" if label == form.before_name else form.after_token_label)
             for label in sorted(labels, key=len, reverse=True)
             if label != form.end
         ]
@@ -90,6 +92,8 @@ class LabelTokens:
         """Stretches of plain text (never empty) and the ids of the labels between them, in order."""
         plain_from = 0
         for begin, end in self._find(text) if self.ids else ():
+            if begin < plain_from:  # the first label has a separator in it
+                continue
             if begin > plain_from:
                 yield text[plain_from:begin]
             yield self.ids[text[begin:end]]
@@ -100,6 +104,12 @@ class LabelTokens:
     def plain_stretches(self, text: str) -> Iterator[str]:
         """The stretches of plain text alone."""
         return (stretch for stretch in self.split(text) if isinstance(stretch, str))
+
+
+def _not_into_end(label: str, end: str) -> str:
+    """A look-ahead that refuses a label of which the end text takes a part: the `<` of `</turn>` opens no turn."""
+    starts = range(len(label)) if end else ()
+    return "".join(f"(?!{re.escape(label[:start] + end)})" for start in starts if end.startswith(label[start:]))
 
 
 def labels_from_json(described: Mapping[str, Any]) -> tuple[list[str], TranscriptFormat]:

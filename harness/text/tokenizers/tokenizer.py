@@ -94,6 +94,20 @@ def encode_whole(tokenizer: Tokenizer, text: str) -> Ids:
     return tokens
 
 
+def encode_continuation(tokenizer: Tokenizer, prompt: str, continuation: str) -> tuple[Ids, Ids]:
+    """The ids of a prompt, and those of a continuation that is scored after it. UserError as in `encode_whole`.
+
+    Both are encoded as one text, which is split where the prompt's ids end (as in lm_eval). Where a token would reach
+    over that place (BPE writes "the ca" and "t" as "the", " cat"), each is encoded by itself: then the ids still stand
+    for the whole text, and the continuation has ids of its own.
+    """
+    prompt_ids = encode_whole(tokenizer, prompt)
+    ids = encode_whole(tokenizer, prompt + continuation)
+    if len(ids) > len(prompt_ids) and np.array_equal(ids[: len(prompt_ids)], prompt_ids):
+        return prompt_ids, ids[len(prompt_ids) :]
+    return prompt_ids, encode_whole(tokenizer, continuation)
+
+
 class _SingleTexts(dict[int, str]):
     """A dictionary that fills itself. It is used for every generated token, so look-ups must be fast."""
 

@@ -23,11 +23,11 @@ def strategy_named(name: str) -> DecodingStrategy:
     return GREEDY if name == "greedy" else SAMPLE
 
 
-def model_named(name: str, speakers: tuple[str, str]) -> tuple[Engine, TranscriptFormat]:
+def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
     if name not in ("letters", "chatml"):
         raise UserError(f"no run {name!r}. There are: letters, chatml.")
     form = HUMAN_ASSISTANT if name == "letters" else CHATML
-    return chatbot(any_letter("x"), form=form).engine, form
+    return f"{name}-greedy-s0", chatbot(any_letter("x"), form=form).engine, form
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_another_model_takes_over_and_the_conversation_goes_on(typed: Typed) -> 
     shown = typed(bot, "hi", "/load nobody", "/load", "/load chatml", "/raw")
     assert "[no run 'nobody'. There are: letters, chatml.]" in shown
     assert "[name a run, as /load ngram-top_p]" in shown
-    assert "[from now on chatml answers]" in shown
+    assert "[from now on chatml-greedy-s0 answers]" in shown
     assert bot.form == CHATML
     assert bot.transcript == talk("hi", "hello")
 

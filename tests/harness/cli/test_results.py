@@ -14,6 +14,7 @@ from harness.cli.main import status_of
 from harness.runs.record import check_run
 from tests.commands import bakeoff
 from tests.conftest import ROOT
+from tests.harness.report.fake_results import MODELS, write_fake_results
 from tests.harness.small_run import only_run
 
 
@@ -24,6 +25,20 @@ def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp
         (tmp_path / "blocked" / name / "__init__.py").write_text("raise ImportError('blocked by the test')")
     bakeoff(tmp_path, "report", fresh=True, PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}")
     assert (tmp_path / "results" / "default" / "report" / "report.html").is_file()
+
+
+def test_a_report_that_leaves_a_broken_run_out_ends_with_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.report.draw_all", lambda comparison: [])
+    experiment = write_fake_results(tmp_path, models=MODELS[:1], num_documents=6, num_problems=15, mishaps=False)
+    assert status_of(["report", str(experiment)]) == 0
+    (experiment / "uniform-greedy-s0" / "run.json").write_text("[1,2]")
+    capsys.readouterr()
+    assert status_of(["report", str(experiment)]) == 1
+    said = capsys.readouterr()
+    assert "uniform-greedy-s0 is left out of the report" in said.err
+    assert f"report: {experiment / 'report' / 'report.html'}" in said.out
 
 
 def test_what_can_be_picked_is_listed_with_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,7 @@ def test_a_cell_of_a_table_is_one_line_and_no_markup(capsys: pytest.CaptureFixtu
     assert cell("a\nb").plain == "a\\nb"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(), st.text()))
 def test_json_is_the_same_value_and_harmless(value: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:

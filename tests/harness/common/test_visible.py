@@ -27,7 +27,7 @@ def test_only_what_deceives_is_spelled_out(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_nothing_that_could_move_a_terminal_is_left(text: str) -> None:
     shown = visible(text)

@@ -11,7 +11,7 @@ from harness.config.hydra_compose import REFUSALS, Pick, composed, loader
 def test_what_is_picked_is_said_with_its_group_and_its_place() -> None:
     config, picks = composed(["model=bigram", "seed=7"])
     assert config["seed"] == 7
-    assert config["model"]["_target_"] == "models.bigram.BigramConfig"
+    assert config["model"]["_target_"] == "models.settings.bigram.BigramConfig"
     assert Pick("model", "bigram", "model") in picks
     assert [pick for pick in picks if pick.group == "model"] == [Pick("model", "bigram", "model")]
 

@@ -11,7 +11,7 @@ from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.budget import Budget
 from harness.training.fits import FitSettings, fit_id
 from harness.training.settings import Training
-from models.bigram import BigramConfig
+from models.settings.bigram import BigramConfig
 from tests.harness.config.example import HERE, Example, Inner
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import conf_dir, known_targets, relocated
+from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated, top_level
 from harness.runs.sweep import expand
 
 
@@ -18,13 +18,27 @@ def test_no_two_classes_that_options_of_a_group_name_share_a_name() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_description_is_cut_in_mid_sentence(group: str) -> None:
+    for name in options(group):
+        assert option(group, name).about.endswith((".", "?")), name
+
+
+def test_a_description_is_the_whole_first_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# @package _global_\na: 1\n# It does\n# one thing.\n# And another.\nb: 2\n")
+    assert option("format", str(path)).about == "It does one thing."
+    path.write_text("# No full stop\na: 1\n# Of a.\n")
+    assert option("format", str(path)).about == "No full stop"
+
+
 def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:
     saved = {
         "model": {"_target_": "harness.attic.LSTMConfig", "d_model": 4},
         "list": [{"_target_": "evals.x.Perplexity"}],
     }
     assert relocated(saved) == {
-        "model": {"_target_": "models.lstm.LSTMConfig", "d_model": 4},
+        "model": {"_target_": "models.settings.lstm.LSTMConfig", "d_model": 4},
         "list": [{"_target_": "evals.perplexity.Perplexity"}],
     }
     for stranger in (
@@ -38,7 +52,7 @@ def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:
 
 def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
     targets = known_targets()
-    assert targets["models.lstm.LSTMConfig"] == "model"
+    assert targets["models.settings.lstm.LSTMConfig"] == "model"
     assert "os.system" not in targets
 
 
@@ -92,3 +106,7 @@ def test_a_file_that_is_no_option_is_refused_by_its_name(
     with pytest.raises(UserError, match=message) as refused:
         compose(["format=./own.yaml"])
     assert "own.yaml" in str(refused.value)
+
+
+def test_settings_of_no_group_have_defaults() -> None:
+    assert top_level() == {"seed": 0, "device": "auto", "results_dir": "results", "experiment_name": None}

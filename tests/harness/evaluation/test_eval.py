@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from harness.common.errors import UserError
 from harness.evaluation.eval import metric_of, no_reference_models
-from harness.evaluation.requests import Sample, Score
+from harness.evaluation.requests import Complete, Sample, Score
 from harness.evaluation.rows import table
 from harness.plugin_kit.chain import ChainConfig
 from harness.statistics.estimate import Estimate
@@ -53,8 +53,10 @@ def test_a_metric_carries_its_estimate_whole() -> None:
     assert (metric.ci_low, metric.ci_high, metric.chance, metric.reason) == (1.3, 1.7, 2.0, "few")
 
 
-def test_the_perfect_answer_is_the_target() -> None:
-    assert Counting().perfect_answer(Sample("a", "p", target="t")) == "t"
+def test_the_perfect_answer_is_the_target_and_not_known_without_one() -> None:
+    request = Complete("p", 3)
+    assert Counting().perfect_answer(Sample("a", "p", target="t"), request) == "t"
+    assert Counting().perfect_answer(Sample("a", "p"), request) is None
 
 
 def test_without_reference_models_an_eval_that_needs_one_says_so() -> None:

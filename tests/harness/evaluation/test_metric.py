@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from harness.evaluation import Baseline, Eval, Formula, Material, Measure, Metric, Sample, Score, estimated, metric_of
+from harness.evaluation.metric import headlines
 from harness.evaluation.requests import Answer, Request
 from harness.evaluation.rows import table
 from harness.evaluation.validity import check_metrics
@@ -98,6 +99,18 @@ def test_a_metric_that_says_nothing_has_no_formula(rows: pd.DataFrame) -> None:
     metric = metric_of(Riddles(), "median", estimated(rows, Formula("hardness")), "nats", None)
     assert (metric.formula, metric.uses_decoding, metric.baseline) == (None, True, None)
     check_metrics(Riddles(), [metric], rows)
+
+
+def test_a_metric_that_is_best_nearest_to_another_can_be_a_headline_and_names_one_that_is_there(
+    rows: pd.DataFrame,
+) -> None:
+    near = dataclasses.replace(Riddles().metrics(rows)[2], metric="near", baseline_of=None, nearest_to="by_people")
+    metrics = [near, *Riddles().metrics(rows)]
+    check_metrics(Riddles(), metrics, rows)
+    assert headlines(metrics) == [near]
+    for wrong in ({"nearest_to": "nothing"}, {"higher_is_better": True}):
+        with pytest.raises(ValueError, match="the metric near is best nearest to"):
+            check_metrics(Riddles(), [dataclasses.replace(near, **wrong), *metrics[1:]], rows)  # type: ignore[arg-type]
 
 
 def test_a_formula_that_gives_another_value_is_named_before_it_is_stored(rows: pd.DataFrame) -> None:

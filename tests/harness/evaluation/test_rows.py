@@ -33,11 +33,11 @@ def test_a_row_holds_what_sample_and_score_say_and_missing_stays_missing() -> No
     assert pd.isna(second["num_bytes"])
 
 
-def test_rows_survive_a_parquet_file_lone_surrogates_as_question_marks() -> None:
+def test_rows_survive_a_parquet_file_lone_surrogates_as_replacement_characters() -> None:
     again = pd.read_parquet(io.BytesIO(ROWS.to_parquet()))
     assert again.equals(ROWS)
-    assert again["prompt"].tolist() == ["p?", "q", "r"]
-    assert again["answer"].tolist() == ["yes", "?", ""]
+    assert again["prompt"].tolist() == ["p\ufffd\ufffd\ufffd", "q", "r"]
+    assert again["answer"].tolist() == ["yes", "\ufffd\ufffd\ufffd", ""]
     assert again["target"].tolist() == ["", "é", ""]
 
 

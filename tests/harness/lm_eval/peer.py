@@ -10,7 +10,7 @@ from lm_eval.models.huggingface import HFLM
 
 from harness.text.tokenizers.hf import HFTokenizerSettings
 from harness.training.fits import Fit
-from models.hf import HFConfig
+from models.settings.hf import HFConfig
 from tests.peers import write_gpt2
 
 START = "<|endoftext|>"

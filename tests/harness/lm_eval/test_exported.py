@@ -25,7 +25,7 @@ from harness.text.data.arithmetic_wording import Wording
 from harness.text.data.conversations import Chat
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
 from tests.harness.lm_eval import peer
 
 BYTES = ByteTokenizerSettings().train([])

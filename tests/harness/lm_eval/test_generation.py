@@ -70,6 +70,7 @@ def test_writing_ends_only_at_stop_texts_that_cannot_begin_in_the_prompt(
         (" 19", ["\n"], " 19"),
         ("", ["\n"], ""),
         ("a Q: b\n", ["\n", "Q:"], "a "),
+        ("a \ud800 b", [], "a \ufffd\ufffd\ufffd b"),  # lm_eval's log is UTF-8, which has no lone surrogates
     ],
 )
 def test_a_text_is_cut_before_the_first_stop_text(written: str, until: list[str], finished: str) -> None:

@@ -23,11 +23,14 @@ from harness.lm_eval.model import BakeoffLM
 from harness.plugin_kit.chain import TableModel
 from harness.scoring.answers import Likelihood
 from harness.scoring.likelihood import score_targets
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.bpe import BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit
 from models.checking.trial import Vocabulary, fit
 from models.language_model import LanguageModel
-from models.ngram import NGramConfig
+from models.settings.ngram import NGramConfig
+from models.settings.unigram import UnigramConfig
 from tests.harness.lm_eval import peer
 from tests.harness.lm_eval.tasks import SUMS
 from tests.models.families import FAMILIES, tiny_config
@@ -84,6 +87,25 @@ def test_continuations_are_as_likely_and_as_greedy(ours: BakeoffLM, theirs: HFLM
     assert [is_greedy for _, is_greedy in peers] == [False] * len(PAIRS) + [True]
     assert [is_greedy for _, is_greedy in mine] == [is_greedy for _, is_greedy in peers]
     assert [nats for nats, _ in mine] == pytest.approx([nats for nats, _ in peers], abs=1e-4)
+
+
+def test_a_continuation_that_merges_with_its_context_is_scored_as_by_evals(tmp_path: Path) -> None:
+    """BPE writes " cat" as one token, so that none is left for the "t" after "the ca"."""
+    tokenizer = BpeTokenizerSettings(vocab_size=270).train([Document("0", "the cat, the cat", "test", "0")])
+    assert len(tokenizer.encode("the cat")) == 2
+    ids = torch.arange(tokenizer.vocab_size)
+    model = fit(UnigramConfig(), Vocabulary(tokenizer.vocab_size, tokenizer.start_token, ids))
+    [(logprob, is_greedy)] = BakeoffLM(Fit("unigram", tmp_path, model, tokenizer, {})).loglikelihood(
+        requests("loglikelihood", [("the ca", "t")])
+    )
+    [[answer]] = ask(
+        Respondent(model, tokenizer, DecodingStrategy(Greedy())), [[ScoreContinuation("the ca", "t")]], [[0]], "test"
+    )
+    assert isinstance(answer, Likelihood)
+    assert (logprob, is_greedy) == (-answer.nats, answer.is_greedy)
+    alone = model.token_logprobs(torch.from_numpy(tokenizer.encode("the catt"))[None])[0, -1]
+    assert logprob == pytest.approx(float(alone))
+    assert logprob < -1
 
 
 def test_whole_texts_are_as_likely(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.errors import UserError
 from harness.config.options import options
 from harness.plugin_kit import check_decoding as decoding
 from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
@@ -28,14 +29,21 @@ STRATEGY = '''
 from dataclasses import dataclass
 
 import torch
+from dataclasses import replace
 
-from harness.completion import Draw, PlainTransform
+from harness.completion import Draw, OneByOne, Transform
 
 
 @dataclass(frozen=True)
-class Same(PlainTransform):
-    def reshape(self, logprobs):
+class Same(Transform):
+    def __call__(self, logprobs, rows, memory):
         return logprobs.clone()
+
+
+@dataclass(frozen=True)
+class OwnSearch(OneByOne):
+    def complete(self, engine, prompts, on_done):
+        return super().complete(engine, prompts, on_done)
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,34 @@ class OwnDraw(Draw):
 '''
 SAME, CALL = "logprobs.clone()", "    def __call__(self, logprobs, uniforms):\n        return "
 DRAWS, ODDS = '    """Draws."""', "    def odds(self, logprobs):\n        return "
+COMPLETE = "super().complete(engine, prompts, on_done)"
+SHORT_STOPS = "[replace(prompt, stop=tuple(stop for stop in prompt.stop if len(stop) < 9)) for prompt in prompts]"
 WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], None]]] = {
     "unnormalised": ({SAME: "logprobs - 1"}, decoding.transforms_give_distributions),
+    "unnormalised where two tokens are left": (
+        {SAME: "logprobs - ((logprobs > -torch.inf).sum(-1, keepdim=True) == 2).float()"},
+        decoding.transforms_give_distributions,
+    ),
+    "looks back and doesn't say so": (
+        {SAME: "torch.log_softmax(logprobs.scatter_add(1, rows.tokens[:, -1:], -torch.ones(len(logprobs), 1)), -1)"},
+        decoding.transforms_give_distributions,
+    ),
+    "counts tokens and doesn't say so": (
+        {SAME: "torch.log_softmax(logprobs / rows.lengths[:, None], -1)"},
+        decoding.transforms_give_distributions,
+    ),
+    "many prompts get out of order": (
+        {
+            COMPLETE: COMPLETE.replace(
+                "prompts", "sorted(prompts, key=lambda p: p.seed % 7 if len(prompts) > 32 else 0)"
+            )
+        },
+        decoding.each_completion_is_that_of_its_own_prompt_also_among_many,
+    ),
+    "long stop texts are ignored": (
+        {COMPLETE: COMPLETE.replace("prompts", SHORT_STOPS)},
+        decoding.a_long_stop_text_is_met_as_a_short_one_is,
+    ),
     "in place": ({SAME: "logprobs.clamp_(max=-0.1)"}, decoding.transforms_give_distributions),
     "brings back": (
         {SAME: "torch.log_softmax(logprobs.clamp(min=-20), -1)"},
@@ -81,5 +115,5 @@ def test_each_mistake_in_a_strategy_is_found_by_the_check_meant_for_it(mistake: 
     changes, check = WRONG_STRATEGIES[mistake]
     path = tmp_path / "steps.py"
     path.write_text(changed(STRATEGY, changes))
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, UserError)):
         check(StrategyOnTrial(str(path), ()))

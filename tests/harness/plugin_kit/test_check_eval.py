@@ -10,7 +10,7 @@ import pytest
 from harness.config.options import options
 from harness.plugin_kit import check_eval as evals
 from harness.plugin_kit.check_eval import EvalOnTrial, check_eval
-from harness.plugin_kit.outcome import Skipped
+from harness.plugin_kit.outcome import Skipped, outcomes
 from tests.harness.plugin_kit.mistakes import changed
 
 SMALL = {
@@ -64,6 +64,19 @@ NO_METRICS = """
     def score"""
 SURE = """from harness.evaluation import ScoreContinuation
         return [ScoreContinuation(sample.prompt, sample.target), Complete("""
+BOTH = """from harness.evaluation import ScoreContinuation
+        return [Complete(sample.prompt, 20, stop=(".",)), ScoreContinuation(sample.prompt, sample.target)]"""
+COMPLETE = 'Complete(sample.prompt, 20, stop=(".",))'
+ASKED = f"return [{COMPLETE}]"
+NATS = {ASKED: BOTH, 'Measure("right"),': 'Measure("right"), Measure("nats_of_it", "nats", higher_is_better=False)'}
+CHOICES = """from harness.evaluation import ScoreContinuation
+        return [ScoreContinuation(sample.prompt, f" {word}") for word in WORDS]"""
+CHOSEN = """
+        nats = [answer.nats for answer in answers]
+        if None in nats:
+            return Score({"right": None})
+        lowest = [f" {word}" for word, one in zip(WORDS, nats) if one == min(nats)]
+        """
 HAS_SAMPLES = evals.it_has_samples_with_ids_of_their_own_and_asks_something_about_each
 TEXT = "text = answers[0].text"
 RIGHT = "text == sample.target"
@@ -86,6 +99,28 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
     ),
     "right is wrong": ({RIGHT: "text.upper() == sample.target"}, evals.a_model_that_knows_gets_full_marks),
     "silence is right": ({RIGHT: 'text in (sample.target, "")'}, evals.a_model_that_says_nothing_gets_the_floor),
+    "any text is right": ({RIGHT: "len(text) > 0"}, evals.a_model_that_answers_wrongly_gets_less),
+    "any known answer is right": ({RIGHT: "text.strip() in WORDS"}, evals.a_model_that_answers_wrongly_gets_less),
+    "right within a word": ({RIGHT: "sample.target.strip() in text"}, evals.a_model_that_answers_wrongly_gets_less),
+    "right at the beginning": ({RIGHT: "text.startswith(sample.target)"}, evals.a_model_that_answers_wrongly_gets_less),
+    "right at the end": ({RIGHT: "text.endswith(sample.target[1:])"}, evals.a_model_that_answers_wrongly_gets_less),
+    "ties are right": (
+        {
+            '("yes", "no", "perhaps", "never", "always", "soon")': '("yes", "nay", "odd", "now", "few", "one")',
+            ASKED: CHOICES,
+            TEXT: CHOSEN,
+            f'{{"right": {RIGHT}}}, text': '{"right": sample.target in lowest}',
+        },
+        evals.a_model_that_answers_wrongly_gets_less,
+    ),
+    "no number for a wrong answer": (
+        {RIGHT: 'float("nan") if text != sample.target else 1'},
+        evals.a_model_that_answers_wrongly_gets_less,
+    ),
+    "no probability is zero nats": (
+        {**NATS, f'{{"right": {RIGHT}}}': f'{{"right": {RIGHT}, "nats_of_it": answers[1].nats or 0.0}}'},
+        evals.what_rests_on_a_missing_probability_is_missing,
+    ),
     "missing is zero": ({"\n    def score": OWN_METRICS}, evals.missing_is_never_zero),
     "needs probabilities": (
         {"return [Complete(": SURE, TEXT: TEXT.replace("0", "1"), RIGHT: f"{RIGHT} and answers[0].nats < 1"},
@@ -128,9 +163,57 @@ def test_each_mistake_in_an_eval_is_found_by_the_check_meant_for_it(mistake: str
     assert not isinstance(caught.value, Skipped)
 
 
+SILENCE = """    def perfect_answer(self, sample, request):
+        return ""
+
+    def score"""
+TWO_QUESTIONS = """
+    def requests(self, sample, material):
+        return [Complete(f"{sample.prompt} {n}", 20, stop=(".",)) for n in "12"]
+
+    def perfect_answer(self, sample, request):
+        return sample.target + request.prompt[-1]
+
+    def requests_before("""
+RIGHT_EVALS = {
+    "silence": {', target=f" {word}"': "", RIGHT: 'text == ""', "    def score": SILENCE},
+    "two questions a sample": {
+        "\n    def requests(": TWO_QUESTIONS,
+        RIGHT: '[answer.text for answer in answers] == [f"{sample.target}{n}" for n in "12"]',
+    },
+    "several right words": {RIGHT: "text in (sample.target, sample.target.upper())"},
+    "whole words": {RIGHT: "sample.target.strip() in text.split()"},
+    "choices, ties share": {
+        ASKED: CHOICES,
+        TEXT: CHOSEN,
+        f'{{"right": {RIGHT}}}, text': '{"right": (sample.target in lowest) / len(lowest)}',
+    },
+    "choices, the first of ties": {
+        ASKED: CHOICES,
+        TEXT: CHOSEN,
+        f'{{"right": {RIGHT}}}, text': '{"right": sample.target == lowest[0]}',
+    },
+    "choices beside a completion": {
+        ASKED: f"{CHOICES} + [{COMPLETE}]",
+        TEXT: CHOSEN.replace("answers]", "answers[:-1]]"),
+        f'{{"right": {RIGHT}}}, text': '{"right": (sample.target in lowest) / len(lowest)}',
+    },
+    "one token": {"20, ": "len(material.tokenizer.encode(sample.target)), "},
+}
+
+
+@pytest.mark.parametrize("kind", RIGHT_EVALS)
+def test_an_eval_that_is_right_passes(kind: str, echo: Path) -> None:
+    echo.write_text(changed(EVAL, RIGHT_EVALS[kind]))
+    checks = [check for check in evals.CHECKS if check is not evals.its_samples_are_the_same_in_another_process]
+    made = outcomes(checks, EvalOnTrial(str(echo), ()))
+    assert [str(outcome) for outcome in made if outcome.verdict == "FAIL"] == []
+
+
 def test_an_eval_without_targets_is_not_asked_for_full_marks(echo: Path) -> None:
     shares = {f'"right": {RIGHT}': '"right": len(text) / 99 if text else None', ', target=f" {word}"': ""}
     echo.write_text(changed(EVAL, shares))
     verdicts = {outcome.sentence: outcome.verdict for outcome in check_eval(str(echo))}
     assert verdicts.pop("a model that knows gets full marks") == "skip"
+    assert verdicts.pop("a model that answers wrongly gets less") == "skip"
     assert set(verdicts.values()) == {"pass"}

@@ -7,7 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.common.results_folder import RUN_FILE
+import pandas as pd
+
+from harness.common.results_folder import RUN_FILE, SAMPLES_FILE
+
+
+def edit_metrics(experiment: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change each metric of every run's record."""
+    for run in sorted(path.parent for path in experiment.glob("*/run.json")):
+        edit(run, lambda record: [change(metric) for metric in record["metrics"]])
+
+
+def edit_samples(run: Path, eval_name: str, values: Callable[[int], dict[str, Any]]) -> None:
+    """Give an eval's samples other values, by their place."""
+    path = run / SAMPLES_FILE
+    table = pd.read_parquet(path)
+    chosen = table["eval"] == eval_name
+    table.loc[chosen, "values"] = [json.dumps(values(place)) for place in range(int(chosen.sum()))]
+    table.to_parquet(path, index=False)
 
 
 def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -15,3 +32,14 @@ def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
     record = json.loads((run / RUN_FILE).read_text())
     change(record)
     (run / RUN_FILE).write_text(json.dumps(record))
+
+
+def set_value(run: Path, metric: str, value: float) -> None:
+    """Give a run's measure another value."""
+
+    def change(record: dict[str, Any]) -> None:
+        for one in record["metrics"]:
+            if (one["metric"], one["slice"]) == (metric, "all"):
+                one["value"] = value
+
+    edit(run, change)

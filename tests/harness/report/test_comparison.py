@@ -14,11 +14,14 @@ import pandas as pd
 import pytest
 
 from harness.evaluation.metric import Formula, Metric
-from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.page import render
 from harness.report.pairs import compare_pairs
+from harness.report.verdicts import Verdicts
 from harness.runs.record import RunRecord
+from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
+from tests.harness.report.records import set_value
 
 
 def test_over_seeds_the_summary_gives_the_hierarchical_bootstrap_of_the_samples(
@@ -215,5 +218,49 @@ def test_answers_are_shown_though_their_eval_s_headline_needs_no_decoding(
                 metric.update(uses_decoding=False)
         file.write_text(json.dumps(record))
     comparison = compare(small)
-    page = render(comparison, compare_pairs(comparison), []).decode()
+    page = render(comparison, Verdicts.of(comparison), [], small).decode()
     assert "arithmetic: the first questions and every model&#39;s answer</summary>" in page.replace("'", "&#39;")
+
+
+def test_the_best_decoding_strategy_is_that_of_the_best_value(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    """top_k has the best mean, temperature the best value."""
+    values = {"greedy": (0.1, 0.2), "temperature": (0.1, 0.8), "top_k": (0.7, 0.7), "top_p": (0.3, 0.4)}
+    for name, pair in values.items():
+        for family, value in zip(("rnn", "ngram"), pair, strict=True):
+            set_value(small / f"{family}-{name}-s0", "exact_match", value)
+    comparison = compare(small)
+    exact = measure(comparison, "exact_match")
+    assert comparison.best_decoding(exact) == "temperature"
+    assert comparison.best_decoding(measure(comparison, "bits_per_byte")) == ANY_DECODING
+
+
+def test_of_decoding_strategies_with_the_same_best_value_the_one_with_the_best_mean_is_best(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    for name, low in (("greedy", 0.1), ("temperature", 0.2), ("top_k", 0.3), ("top_p", 0.1)):
+        for family, value in (("rnn", low), ("ngram", 0.8)):
+            set_value(small / f"{family}-{name}-s0", "exact_match", value)
+    comparison = compare(small)
+    assert comparison.best_decoding(measure(comparison, "exact_match")) == "top_k"
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "higher_is_better", "goodness"),
+    [
+        (0.2, None, True, 0.2),
+        (0.2, None, False, -0.2),
+        (0.2, 0.5, None, -0.3),
+        (0.6, 0.5, None, -0.1),
+        (None, 0.5, None, None),
+    ],
+)
+def test_a_value_is_as_good_as_it_is_high_or_low_or_near(
+    value: float | None, target: float | None, higher_is_better: bool | None, goodness: float | None
+) -> None:
+    nearest_to = None if target is None else "real"
+    key = MeasureKey("e", "m", "share", higher_is_better, True, None, nearest_to)
+    cell = Cell(key, Estimate(value, 1, 1), (0,), (), None, target)
+    assert cell.goodness == pytest.approx(goodness)
+    assert dataclasses.replace(cell, target=None).goodness is None or target is None

@@ -12,10 +12,10 @@ import pytest
 from harness.report import write_report
 from harness.report.comparison import Comparison
 from harness.report.conclusions import can_decide, findings, undecidable
-from harness.report.pairs import compare_pairs
+from harness.report.verdicts import Verdicts
 from harness.statistics import paired
 from tests.harness.report.conftest import Written
-from tests.harness.report.records import edit
+from tests.harness.report.records import edit, edit_metrics
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -44,8 +44,45 @@ def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(wri
     assert "paired difference 0." in first
     assert "Holm-corrected p" in first
     assert written.report.findings[1].startswith("Highest exact match: ")
-    assert "Chance is 0.4 %" in written.report.findings[1]
-    assert "Chance is 8.000; every model is significantly better than that." in first
+    assert "Guessing gets 0.4 %; " in written.report.findings[1]
+    assert "Guessing gets 8.000; every model is significantly better than that (Holm-corrected over 8 tests)." in first
+
+
+def test_best_and_next_say_under_which_decoding_strategy_they_are(written: Written) -> None:
+    exact = written.report.findings[1]
+    assert exact.startswith("Highest exact match: transformer under greedy, ")
+    assert "Next: lstm under greedy, " in exact
+    assert "Next strategy of transformer: " in exact
+    assert "under" not in written.report.findings[0]  # no strategy changes bits per byte
+
+
+def test_no_model_is_called_best_where_models_met_different_texts(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    for run in small.glob("rnn-*"):
+        edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
+    comparison = compare(small)
+    said = findings(comparison, Verdicts.of(comparison))
+    assert said[0] == "Bits per byte: no model is the best, because they met different texts or questions."
+    assert said[1].startswith("Exact match under ")
+    assert not any("ighest" in sentence or "owest" in sentence for sentence in said)
+
+
+def test_the_winner_of_a_measure_of_real_text_is_the_nearest_and_not_the_lowest(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    def change(metric: dict[str, Any]) -> None:
+        if metric["metric"] == "took_its_turn":
+            metric.update(higher_is_better=None, nearest_to="real", value=0.1, ci_low=0.05, ci_high=0.15)
+        if metric["metric"] == "handed_back":
+            metric.update(metric="real", higher_is_better=None, value=0.3, ci_low=0.2, ci_high=0.4)
+
+    edit_metrics(small, change)
+    run = small / "ngram-top_k-s0"
+    edit(run, lambda record: [m.update(value=0.32) for m in record["metrics"] if m["metric"] == "took_its_turn"])
+    comparison = compare(small)
+    said = findings(comparison, Verdicts.of(comparison))
+    assert said[2].startswith("Took its turn nearest to real (30.0 %): ngram under top_k, 32.0 % ")
 
 
 def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], Comparison]) -> None:
@@ -62,9 +99,9 @@ def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], 
 
         edit(run, fail)
     comparison = compare(small)
-    said = findings(comparison, compare_pairs(comparison))
+    said = findings(comparison, Verdicts.of(comparison))
     assert said[1].startswith("Exact match under greedy: 0.0 % [0.0, 10.0] for every model.")
-    assert said[1].endswith("no model is significantly better than that.")
+    assert said[1].endswith("no model is significantly better than that (Holm-corrected over 8 tests).")
 
 
 @pytest.mark.parametrize("num_clusters", [1, 3, 5, 6])

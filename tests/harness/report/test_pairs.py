@@ -17,7 +17,7 @@ from harness.report.pairs import compare_pairs
 from harness.statistics.paired_difference import holm, paired
 from tests.harness.report.conftest import Written
 from tests.harness.report.fake_results import MODELS
-from tests.harness.report.records import edit
+from tests.harness.report.records import edit, edit_metrics, edit_samples
 
 
 def test_every_pair_is_compared_on_every_headline_and_decoding(written: Written, decodings: list[str]) -> None:
@@ -47,7 +47,8 @@ def test_a_row_of_the_pairs_is_the_paired_difference_over_the_same_samples(writt
     assert row["ci_low"] == pytest.approx(by_hand.difference.ci_low)
     assert row["smallest_detectable_difference"] == pytest.approx(by_hand.smallest_detectable_difference)
     assert (row["n"], row["n_total"], row["num_clusters"]) == (160, 160, 160)
-    np.testing.assert_allclose(exact["p_holm"], np.array(holm(exact["p_value"].to_list()), dtype=float), rtol=1e-8)
+    every = pairs[pairs["metric"] == "exact_match"]  # under every decoding strategy
+    np.testing.assert_allclose(every["p_holm"], np.array(holm(every["p_value"].to_list()), dtype=float), rtol=1e-8)
 
 
 def test_a_model_is_called_better_only_with_a_small_corrected_p_and_an_interval_without_zero(
@@ -84,3 +85,44 @@ def test_systems_on_different_data_are_not_paired_and_the_page_warns(small: Path
     pairs = pd.read_csv(report.page.parent / "pairwise.csv")
     assert (pairs["reason"] == "not the same data").all()
     assert "cannot be compared" in report.page.read_text()
+
+
+def test_every_two_decoding_strategies_of_a_model_are_compared_over_the_same_samples(written: Written) -> None:
+    found = pd.read_csv(written.folder / "strategies.csv")
+    assert set(found["metric"]) == {"exact_match", "took_its_turn"}  # the others don't depend on decoding
+    exact = found[found["metric"] == "exact_match"]
+    assert len(exact) == 7 * 6 + 3  # of eight models with four strategies; one run failed
+    row = exact[(exact["model"] == "lstm") & (exact["decoding_a"] == "greedy") & (exact["decoding_b"] == "top_p")].iloc[
+        0
+    ]
+    tables = []
+    for decoding in ("greedy", "top_p"):
+        table = pd.read_parquet(written.experiment / f"lstm-{decoding}-s0" / "samples.parquet")
+        tables.append(table[table["eval"] == "arithmetic"].sort_values("sample_id"))
+    a, b = ([json.loads(text)["exact_match"] for text in table["values"]] for table in tables)
+    by_hand = paired(a, b, tables[0]["cluster"].to_list())
+    assert row["difference"] == pytest.approx(np.mean(a) - np.mean(b))
+    assert row["p_value"] == pytest.approx(by_hand.p_value)
+    np.testing.assert_allclose(exact["p_holm"], np.array(holm(exact["p_value"].to_list()), dtype=float), rtol=1e-8)
+
+
+def test_where_the_nearest_is_best_distances_are_compared(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    """Real text has 0.5 throughout. One model is at 0.3 and one at 0.6: a lower value is not better."""
+    goal = {"higher_is_better": None, "nearest_to": "within_reason"}
+
+    def change(metric: dict[str, object]) -> None:
+        if metric["metric"] == "took_its_turn":
+            metric.update(goal)
+
+    edit_metrics(small, change)
+    for run in small.glob("*-s0"):
+        mean = 0.3 if run.name.startswith("rnn") else 0.6
+        spread = (-0.1, 0.1)
+        edit_samples(run, "turn_taking", lambda i: {"took_its_turn": mean + spread[i % 2], "within_reason": 0.5})  # noqa: B023
+    pairs = compare_pairs(compare(small))
+    row = pairs[(pairs["metric"] == "took_its_turn") & (pairs["decoding"] == "greedy")].iloc[0]
+    assert {row["model_a"], row["model_b"]} == {"rnn", "ngram"}
+    # distances: 0.5 - 0.3 and 0.6 - 0.5
+    assert abs(row["difference"]) == pytest.approx(0.1)
+    assert row["better"] == "ngram"
+    assert row["nearest_to"] == "within_reason"

@@ -18,8 +18,9 @@ from harness.report.results import load
 from harness.runs.frames import runs_frame
 from harness.runs.listing import listed
 from harness.runs.lookup import find_fit
+from harness.runs.plan import plan
 from harness.runs.record import RunRecord
-from harness.runs.run import plan, run
+from harness.runs.run import run
 from harness.runs.settings import typed
 from harness.runs.tracking import Mirror
 from harness.training.workshop import Prepared
@@ -50,9 +51,9 @@ def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path
     record, _ = done(tmp_path / "results", *overrides, "evals=[turn_ends]")
     assert record.status == "complete"
     few, small, *unseen, eval_note = record.notes
-    assert few.startswith("data=text: 1 documents are too few to split whole")
+    assert few.startswith("data=text: 1 document: too few to split whole")
     assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
-    assert all("split without a token:" in note for note in unseen)
+    assert all("characters without a token" in note for note in unseen)
     assert eval_note.startswith("turn_ends measured nothing because it has no samples: ")
     assert RunRecord.read(tmp_path / "results" / "default" / record.run_id).notes == record.notes
 
@@ -245,6 +246,23 @@ def test_a_damaged_fit_is_refused_by_name_and_made_again_by_the_same_command(
     assert status_of(["run", "--config-from", str(copied), f"results_dir={copied.parent.parent}"]) == 0
     assert values(copied) == values(undisturbed)
     assert status_of(["complete", copied.name, "Human: ", "--max-new-tokens", "2", results]) == 0
+
+
+def test_a_run_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="num_params=10 is too small"):
+        done(tmp_path / "results", *SMALL, "model=lstm", "budget.num_params=10")
+    assert [path for path in (tmp_path / "results").rglob("*") if path.is_file() or path.parent.name == "fits"] == []
+
+
+def test_a_damaged_file_is_named_once_by_the_fit_that_is_made_again(
+    copied: Path, undisturbed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = fit_of(copied) / "weights.safetensors"
+    spoil(weights, DAMAGES["a bit"])
+    with caplog.at_level("WARNING", "bakeoff"):
+        done(copied.parent.parent, *TINY, TOKENS)
+    assert [record.message.endswith("is made again") for record in caplog.records] == [False, True]
+    assert all(f"{weights} is damaged" in record.message for record in caplog.records)
 
 
 def test_fits_that_were_deleted_are_made_again(copied: Path, undisturbed: Path) -> None:

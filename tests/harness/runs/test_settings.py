@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.runs.settings import check_light, typed
+from harness.config.options import GROUPS, option, options
+from harness.runs.settings import typed
 from tests.commands import environment
 from tests.conftest import ROOT
 
@@ -109,7 +110,7 @@ def test_an_eval_whose_code_fails_is_set_aside_with_its_error(tmp_path: Path) ->
     assert "not today" in str(settings.broken_evals["mine"])
 
 
-# A wrong value of every kind of setting whose class needs no heavy library, and what the message says.
+# Wrong values, and what the message says.
 WRONG = {
     "seed=x": "it must be a whole number",
     "seed=-1": "0 or more",
@@ -127,17 +128,14 @@ WRONG = {
     "tracking.max_samples=-1": "must be 0 or more",
     "format.before_name=5": "it must be text",
     "tokenizer.speaker_tokens=7": "it must be true or false",
+    "model.order=0": "model=ngram: order is 0, but it must be 1 to 20, or inf",
 }
 
 
 @pytest.mark.parametrize(("override", "said"), WRONG.items())
 def test_a_wrong_value_is_named(override: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        check_light(compose([override]))
-
-
-# The generation eval is left out: its reference is a model, which needs torch.
-LIGHT_FILES = sorted(path for path in (ROOT / "conf/evals").glob("*.yaml") if path.stem != "generation")
+        typed(compose([override]))
 
 
 MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
@@ -149,7 +147,7 @@ def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, value in node.items():
         if name == "_target_":
             continue
-        wrong: list[Any] = [5 if isinstance(value, str | list) else ["x"]]
+        wrong: list[Any] = [5 if isinstance(value, str | list) else [["x"]]]
         if isinstance(value, dict):
             wrong = list(wrong_nodes(value))
         elif isinstance(value, int | float) and not isinstance(value, bool) and name not in MAY_BE_NEGATIVE:
@@ -157,18 +155,33 @@ def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from ({**node, name: replacement} for replacement in wrong)
 
 
+def spelled_out(group: str, name: str) -> dict[str, Any]:
+    """An option's values, with those of the options that it picks itself."""
+    content = dict(option(group, name).content)
+    for pick in content.pop("defaults", ()):
+        if pick != "_self_":
+            [(place, picked)] = pick.items()
+            inner_group, _, path = place.lstrip("/").partition("@")
+            *outer, key = path.split(".")
+            within = functools.reduce(lambda node, part: node.setdefault(part, {}), outer, content)
+            within[key] = spelled_out(inner_group, picked)
+    if content.get("format") == "${format}":
+        content["format"] = spelled_out("format", "human_assistant")
+    return content
+
+
 REFUSES = """
 import json
 import sys
 from harness.common.errors import UserError
 from harness.config.compose import compose
+from harness.config.settings import build
 from harness.runs.settings import typed
 
-overrides, parts = json.loads(sys.argv[1])
-config = compose([])
-for wrong in [*(compose([override]) for override in overrides), *({**config, **part} for part in parts)]:
+overrides, nodes = json.load(sys.stdin)
+for wrong in [*overrides, *nodes]:
     try:
-        typed(wrong)
+        typed(compose([wrong])) if wrong in overrides else build(wrong, object, "here")
     except UserError:
         continue
     sys.exit(f"not refused: {wrong}")
@@ -179,14 +192,11 @@ if heavy:
 
 
 def test_a_wrong_value_is_refused_before_heavy_libraries_are_imported() -> None:
-    parts = [
-        {"evals": {path.stem: node}} for path in LIGHT_FILES for node in wrong_nodes(yaml.safe_load(path.read_text()))
-    ]
-    for path in (ROOT / "conf/decoding").glob("*.yaml"):
-        parts += [{"decoding": node} for node in wrong_nodes(yaml.safe_load(path.read_text()))]
-    assert len(parts) > 100
-    cases = json.dumps([list(WRONG), parts])
-    subprocess.run([sys.executable, "-c", REFUSES, cases], check=True, env=environment(), cwd=ROOT)
+    groups = [group for group in GROUPS if group != "experiment"]
+    nodes = [node for group in groups for name in options(group) for node in wrong_nodes(spelled_out(group, name))]
+    assert len(nodes) > 500
+    cases = json.dumps([list(WRONG), nodes])
+    subprocess.run([sys.executable, "-c", REFUSES], check=True, env=environment(), cwd=ROOT, input=cases, text=True)
 
 
 @pytest.mark.parametrize(("written", "number"), [("2e6", 2_000_000), ("2_000_000", 2_000_000), ("3", 3)])

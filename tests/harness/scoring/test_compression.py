@@ -16,8 +16,8 @@ from harness.scoring.compression import compress, decompress, fresh_copy, prove
 from harness.text.data.conversations import Chatterbot
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.checking.trial import Vocabulary, fit
-from models.hf import HFConfig
 from models.language_model import LanguageModel, State
+from models.settings.hf import HFConfig
 from tests.models.families import FAMILIES, options, tiny_config
 from tests.peers import write_gpt2
 from tests.toys import LetterTokenizer

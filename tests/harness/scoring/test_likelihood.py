@@ -15,8 +15,8 @@ from harness.plugin_kit.chain import TableModel
 from harness.scoring.likelihood import document_logprobs, most_probable, nats
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
-from models.lstm import LSTMConfig
-from models.transformer import TransformerConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.transformer import TransformerConfig
 
 TOKENIZER = ByteTokenizerSettings().train([])
 TEXTS = ["a", "To be, or not to be", "that is the question: " * 9, "", "naïve 🙂"]

@@ -124,7 +124,7 @@ def test_the_interval_of_a_median_agrees_with_scipy() -> None:
     assert ours.ci_high == pytest.approx(theirs.high, abs=0.1 * width)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12),
     st.floats(0, 1),

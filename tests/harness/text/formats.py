@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import yaml
+from hypothesis import assume, reject
 from hypothesis import strategies as st
 
 from harness.config.settings import build
@@ -37,7 +38,8 @@ EVERY = FROM_CONF | OWN
 
 
 def speakers_of(form: TranscriptFormat) -> list[str]:
-    return list(form.speakers or ("HAMLET", "First Lord", "A"))
+    names = list(form.speakers or ("HAMLET", "First Lord", "A", "Z"))
+    return [name for name in names if form.speakers or form.mistake_in_name(name) is None]
 
 
 def hard_text(form: TranscriptFormat) -> st.SearchStrategy[str]:
@@ -52,3 +54,21 @@ def hard_text(form: TranscriptFormat) -> st.SearchStrategy[str]:
 def transcripts(form: TranscriptFormat) -> st.SearchStrategy[Transcript]:
     turn = st.builds(Turn, st.sampled_from(speakers_of(form)), hard_text(form))
     return st.lists(turn, max_size=5).map(lambda turns: Transcript(tuple(turns)))
+
+
+_part = st.text("aB<|>/:\n -", max_size=4)
+_names = st.lists(st.text("aB<|>/: -", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def random_formats(draw: st.DrawFn) -> TranscriptFormat:
+    """Formats whose parts overlap as much as a format allows. Most of what is drawn is refused, as it should be: use
+    HealthCheck.filter_too_much."""
+    names = draw(st.one_of(st.none(), _names.map(lambda names: {f"S{i}": name for i, name in enumerate(names)})))
+    before_text, end = draw(st.text(" \n", max_size=2)), draw(st.one_of(st.just(""), _part))
+    try:
+        form = TranscriptFormat("drawn", names, draw(_part), draw(_part), before_text, end, draw(_part))
+    except ValueError:
+        reject()
+    assume(speakers_of(form))
+    return form

@@ -9,9 +9,9 @@ import pytest
 from harness.common.errors import UserError
 from harness.training.budget import Budget, count_params, missed_by, solve_width
 from models.language_model import LanguageModel
-from models.lstm import LSTMConfig
-from models.ngram import NGramConfig
-from models.transformer import TransformerConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.ngram import NGramConfig
+from models.settings.transformer import TransformerConfig
 
 
 @pytest.mark.parametrize("config", [LSTMConfig(), TransformerConfig()], ids=["lstm", "transformer"])

@@ -16,9 +16,10 @@ from harness.training.gradients import GradientFit
 from harness.training.settings import Training
 from harness.training.stages import Batch, Pretraining, TrainingStage
 from models.carried import Carry
-from models.language_model import NeuralModel, NeuralModelConfig
-from models.lstm import LSTMConfig
-from models.transformer import TransformerConfig
+from models.language_model import NeuralModelConfig
+from models.neural_model import NeuralModel
+from models.settings.lstm import LSTMConfig
+from models.settings.transformer import TransformerConfig
 from tests.harness.training.checkpoints import killed_after
 from tests.models.diagonal import DiagonalConfig
 

@@ -9,10 +9,10 @@ from harness.common.errors import UserError
 from harness.training.budget import Budget
 from harness.training.settings import Training
 from harness.training.step_size import check_memory, check_step
-from models.language_model import NeuralModel
-from models.lstm import LSTMConfig
-from models.mixture import MixtureConfig
-from models.ngram import NGramConfig
+from models.neural_model import NeuralModel
+from models.settings.lstm import LSTMConfig
+from models.settings.mixture import MixtureConfig
+from models.settings.ngram import NGramConfig
 
 
 def test_a_step_larger_than_the_budget_is_refused_with_both_figures() -> None:

@@ -19,9 +19,9 @@ from harness.training.settings import Training
 from harness.training.stages import rows_at
 from harness.training.training import fit
 from models.language_model import LanguageModel, NeuralModelConfig
-from models.lstm import LSTMConfig
-from models.ngram import NGramConfig
-from models.transformer import TransformerConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.ngram import NGramConfig
+from models.settings.transformer import TransformerConfig
 from tests.harness.training.checkpoints import killed_after
 from tests.models.diagonal import Diagonal, DiagonalConfig
 from tests.toys import LetterTokenizer, ScriptedModel

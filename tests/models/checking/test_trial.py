@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from models.bigram import BigramConfig
 from models.checking.trial import MARKOV, Subject, fit, random_tokens
-from models.lstm import LSTMConfig
-from models.mixture import MixtureConfig
-from models.unigram import UnigramConfig
+from models.settings.bigram import BigramConfig
+from models.settings.lstm import LSTMConfig
+from models.settings.mixture import MixtureConfig
+from models.settings.unigram import UnigramConfig
 
 LSTM = LSTMConfig(d_model=4, dropout=0.5)
 

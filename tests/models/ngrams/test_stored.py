@@ -15,9 +15,9 @@ from torch import Tensor
 
 from models.checks import BadWeights
 from models.language_model import WEIGHTS_FILE, CountingModel
-from models.ngram import NGramConfig
-from models.recency_cache import CacheConfig
-from models.unigram import UnigramConfig
+from models.settings.ngram import NGramConfig
+from models.settings.recency_cache import CacheConfig
+from models.settings.unigram import UnigramConfig
 from tests.conftest import ROOT
 from tests.models.ngrams.texts import random_documents, stream_of
 

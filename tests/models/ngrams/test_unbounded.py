@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models.checks import Impossible
-from models.ngram import NGramConfig
 from models.ngrams.unbounded import BASE_ORDER, UnboundedNGram, _bucket
+from models.settings.ngram import NGramConfig
 from tests.models.ngrams.quotations import QUOTES, START, STREAM, TEXT, VOCAB, plain_chain
 
 HELD_OUT = [torch.tensor([*QUOTES[1][3:], 0, 1, *QUOTES[2]]), torch.tensor(QUOTES[3][5:])]

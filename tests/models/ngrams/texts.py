@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.ngram import NGram, NGramConfig
+from models.ngram import NGram
+from models.settings.ngram import NGramConfig
 
 Documents = list[list[int]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.transformer import TransformerConfig
+from models.settings.transformer import TransformerConfig
 from models.transformer_parts.step import StepWeights, step
 from tests.models.plain_transformer import plain_logprobs
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor
 
+from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.decoding.transform import Rows, Sampler, Transform
 
@@ -64,3 +66,22 @@ def test_rows_are_kept_with_what_is_remembered_of_them() -> None:
     assert sampler.stages[0].tolist() == [[5.0, 3.0], [1.0, 2.0], [5.0, 3.0]]
     sampler.remember(torch.tensor([0, 0, 1]), ROWS)
     assert sampler.distribution(torch.ones(3, 1), ROWS).tolist() == [[6.0], [2.0], [4.0]]
+
+
+@dataclass(frozen=True)
+class LooksBack(Plus):
+    looks_back = True
+
+    def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None) -> Tensor:
+        return logprobs + rows.tokens[:, :1]
+
+
+class LooksBackSilently(LooksBack):
+    looks_back = False
+
+
+def test_a_transform_sees_the_tokens_only_where_it_says_that_it_looks_back() -> None:
+    beside = LooksBack(0.0)
+    assert Sampler([beside], Greedy(), 2).distribution(torch.zeros(2, 3), ROWS).tolist() == [[5.0] * 3, [5.0] * 3]
+    with pytest.raises(UserError, match=r"LooksBackSilently uses.*rows\.tokens.*looks_back = True"):
+        Sampler([beside, LooksBackSilently(0.0)], Greedy(), 2).distribution(torch.zeros(2, 3), ROWS)

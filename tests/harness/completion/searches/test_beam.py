@@ -15,8 +15,8 @@ from harness.completion.searches.beam import Beam
 from harness.completion.sequence import Prompt
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
-from models.hf import HFConfig
 from models.language_model import LanguageModel
+from models.settings.hf import HFConfig
 from tests.peers import ARCHITECTURES
 from tests.toys import LetterTokenizer
 

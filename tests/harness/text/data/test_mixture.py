@@ -65,7 +65,7 @@ def test_the_scarcest_source_gives_all_it_has() -> None:
     assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=13)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4),
     weights=st.lists(st.floats(0.05, 5), min_size=4, max_size=4),
@@ -147,7 +147,7 @@ def test_training_documents_with_a_held_out_problem_are_left_out() -> None:
     leaking: dict[str, DataSource] = {"toy": Toy(extra=leak), "arithmetic": arithmetic}
     with_arithmetic = Mixture(leaking, {"toy": 1, "arithmetic": 1})
     corpus = with_arithmetic.load()
-    assert "toy: 1 training documents left out because they contain test problems" in corpus.notes
+    assert "toy: 1 training document left out because they contain test problems" in corpus.notes
     assert all(leak not in document.text for document in corpus.train)
     alone = replace(with_arithmetic, weights={"toy": 1, "arithmetic": 0}).load()
     assert any(leak in document.text for document in alone.train)

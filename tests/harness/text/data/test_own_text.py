@@ -37,7 +37,7 @@ def test_empty_files_are_skipped_with_a_note(tmp_path: Path) -> None:
 
 def test_nothing_but_empty_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(UserError, match=r"all 1 files are empty .*empty\.txt"):
+    with pytest.raises(UserError, match=r"nothing but empty text in 1 file .*empty\.txt"):
         Text(str(tmp_path)).load()
 
 
@@ -136,7 +136,27 @@ def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:
     assert sum(len(names) for names in clusters) == len(set.union(*clusters)) == 30
     assert [document.cluster for _, document in corpus if document.id.startswith("07")] == ["07-0.txt"] * 3
     [note] = [note for note in corpus.notes if "copies" in note]
-    assert note.startswith("60 of 90 documents are copies of others")
+    assert note.startswith("60 of 90 documents repeat others")
+    assert note.endswith("copies count as one in intervals and share a split")
+
+
+def test_a_text_that_is_cut_is_in_all_splits_and_the_note_on_copies_says_nothing_else(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("to be or not to be\n" * 50)
+    notes = Text(str(tmp_path)).load().notes
+    assert notes[0].startswith("2 documents: too few to split whole.")
+    assert notes[1].endswith("copies count as one in intervals")
+
+
+def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("".join(f"{i} of these lines\n" for i in range(200)))
+    corpus = Text(str(tmp_path)).load()
+    assert all(len(corpus.documents(split)) == 2 for split in SPLITS)
+    cut, copies = corpus.notes[:2]
+    assert cut.startswith("2 documents are too few to split whole: each is cut in stretches")
+    assert copies.startswith("1 of 2 documents is a copy of others, but for case and white space: ")
+    assert copies.endswith("copies count as one when intervals are computed")
 
 
 def test_near_copies_of_training_documents_are_noted(tmp_path: Path) -> None:
@@ -157,5 +177,5 @@ def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes(tmp_path: Path) -> Non
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("")
     corpus = Text(str(tmp_path)).load()
     assert {document.id for _, document in corpus} == {f"caf\\xe9{number}.txt" for number in range(40)}
-    assert corpus.notes[0].startswith("1 empty files skipped")
+    assert corpus.notes[0].startswith("1 empty file skipped")
     assert corpus.notes[0].endswith("\\xff.txt)")

@@ -21,7 +21,7 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
     assert corpus.notes == (
-        "120 of 120 documents have Windows line ends (CR LF), which are kept in rows of .jsonl, .csv and .parquet",
+        "line ends of Windows (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
     )
 
 
@@ -172,7 +172,7 @@ def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     corpus = Text(str(tmp_path)).load()
     assert texts(corpus) == sorted(ROWS)
-    assert "1 files of other kinds skipped" in corpus.notes[0]
+    assert "1 file of other kinds skipped" in corpus.notes[0]
     assert "picture.png" in corpus.notes[0]
 
 
@@ -184,7 +184,7 @@ def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),
         ("empty-folder", "the folder has no files"),
-        ("pictures", r"it has 1 files, all of other kinds \(\.png\)"),
+        ("pictures", r"it has 1 file, all of other kinds \(\.png\)"),
         ("pictures/a.png", r"can't read pictures/a\.png: its suffix is \.png.*\.txt, \.md"),
     ],
 )

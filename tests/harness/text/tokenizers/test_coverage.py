@@ -15,13 +15,21 @@ def corpus(**texts: str) -> Corpus:
 def test_unseen_characters_are_counted_and_named_by_split() -> None:
     toy = corpus(train="abc abc", validation="cab", test="éa𝄞é")
     [note] = notes_on_unseen(CharTokenizerSettings().train(toy.train), toy)
-    assert note.startswith("characters of the test split without a token: 3 of 4 (different ones: 2, as 'é', '𝄞')")
+    assert note == "characters without a token, which are written as bytes: 3 of 4 in the test split ('é', '𝄞')"
 
 
 def test_characters_seen_too_seldom_count_in_the_training_text_too() -> None:
     toy = corpus(train="aab", validation="a", test="a")
     [note] = notes_on_unseen(CharTokenizerSettings(min_count=2).train(toy.train), toy)
-    assert note.startswith("characters of the train split without a token: 1 of 3 (different ones: 1, as 'b')")
+    assert note == "characters without a token, which are written as bytes: 1 of 3 in the train split ('b')"
+
+
+def test_all_splits_share_a_note_and_the_rest_is_counted() -> None:
+    toy = corpus(train="a", validation="é", test="xyzuvwé")
+    [note] = notes_on_unseen(CharTokenizerSettings().train(toy.train), toy)
+    assert note.endswith(
+        "1 of 1 in the validation split ('é'); 7 of 7 in the test split ('x', 'y', 'z', 'u', 'v' and 2 others)"
+    )
 
 
 def test_bytes_are_all_there_from_the_start() -> None:

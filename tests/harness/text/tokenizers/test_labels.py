@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -11,8 +11,9 @@ from harness.text.tokenizers.bpe import BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
 from harness.text.tokenizers.char import CharTokenizerSettings
 from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.transcript import ASSISTANT, HUMAN
 from harness.text.transcript_format import TranscriptFormat
-from tests.harness.text.formats import CHATML, EVERY, speakers_of, transcripts
+from tests.harness.text.formats import CHATML, EVERY, hard_text, random_formats, speakers_of, transcripts
 from tests.harness.text.tokenizers.examples import TOKENIZERS, every_tokenizer_with_labels
 
 
@@ -89,6 +90,36 @@ def test_in_every_format_the_labels_of_turns_are_tokens_and_what_is_said_is_none
     assert again.encode(text).tolist() == ids
     tokens_a_turn = len({form.end} & {*tokenizer.label_tokens}) + (len({*tokenizer.label_tokens} - {form.end}) > 0)
     assert sum(token in tokenizer.label_tokens.values() for token in ids) == tokens_a_turn * len(transcript.turns)
+
+
+@hypothesis_settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_in_a_random_format_nothing_is_lost_and_labels_are_where_turns_are(data: st.DataObject) -> None:
+    form = data.draw(random_formats())
+    labels = None if form.token_labels else [form.label(speaker).rstrip() for speaker in speakers_of(form)]
+    try:
+        tokenizer = ByteTokenizerSettings(speaker_tokens=True, labels=labels, format=form).train([])
+    except ValueError:  # a label of several lines can't be named
+        reject()
+    hard = data.draw(hard_text(form))
+    assert tokenizer.decode(tokenizer.encode(hard)) == hard
+    transcript = data.draw(transcripts(form))
+    text = form.render(transcript)
+    ids = tokenizer.encode(text).tolist()
+    assert tokenizer.decode(ids) == text
+    tokens_a_turn = len({form.end} & {*tokenizer.label_tokens}) + (len({*tokenizer.label_tokens} - {form.end}) > 0)
+    assert sum(token in tokenizer.label_tokens.values() for token in ids) == tokens_a_turn * len(transcript.turns)
+    if form.end:  # the end text may be all that a model writes
+        assert tokenizer.encode(form.end).tolist() == [tokenizer.label_tokens[form.end]]
+
+
+def test_a_closing_marker_that_begins_with_the_opening_one_is_one_token() -> None:
+    form = TranscriptFormat("tags", {HUMAN: "user", ASSISTANT: "model"}, "<", ">", "\n", "</turn>", "\n")
+    tokenizer = ByteTokenizerSettings(speaker_tokens=True, format=form).train([])
+    start, end = tokenizer.label_tokens["<"], tokenizer.label_tokens["</turn>"]
+    assert tokenizer.encode("</turn>").tolist() == [end]
+    assert tokenizer.encode("</turn>\n<model>").tolist() == [end, ord("\n"), start, *b"model>"]
+    assert tokenizer.encode("</turn>\n</turn>").tolist() == [*b"</turn>\n", end]
 
 
 @pytest.mark.parametrize("settings", [CharTokenizerSettings, ByteTokenizerSettings, BpeTokenizerSettings])

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from harness.common.errors import UserError
 from harness.text.data.corpus import Document
+from harness.text.tokenizers.bpe import BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizer
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_whole
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_continuation, encode_whole
 from tests.harness.text.strategies import any_text, tricky_text
 from tests.harness.text.tokenizers.examples import SETTINGS, TOKENIZERS, TRAINING, every_tokenizer
 
@@ -134,3 +135,26 @@ def test_a_text_that_a_tokenizer_changes_is_not_scored(text: str, words: str) ->
     assert encode_whole(LowerCase(), "to be").tolist() == list(b"to be")
     with pytest.raises(UserError, match=words):
         encode_whole(LowerCase(), text)
+
+
+MERGING = BpeTokenizerSettings(vocab_size=270).train([Document("0", "the cat sat on the mat, the cat", "test", "0")])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "continuation"),
+    [("the", " cat"), ("the ca", "t"), ("th", "e cat"), ("", "the cat"), ("the cat", "")],
+)
+def test_a_continuation_has_tokens_of_its_own(prompt: str, continuation: str) -> None:
+    prompt_ids, ids = encode_continuation(MERGING, prompt, continuation)
+    assert MERGING.decode(prompt_ids) == prompt
+    assert MERGING.decode(ids) == continuation
+    assert len(ids) > 0 or not continuation
+
+
+def test_a_continuation_is_split_off_the_whole_text() -> None:
+    """A label counts at the start of a text or after a blank line: alone, the continuation would begin with one."""
+    tokenizer = ByteTokenizer(["Human:"])
+    prompt_ids, ids = encode_continuation(tokenizer, "I say ", "Human: hi")
+    assert ids.tolist() == list(b"Human: hi")
+    assert tokenizer.encode("Human: hi")[0] == tokenizer.label_tokens["Human:"]
+    assert prompt_ids.tolist() == list(b"I say ")

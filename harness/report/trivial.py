@@ -1,0 +1,130 @@
+"""Every headline value beside the best trivial answer: guessing, or a rule that any model can follow.
+
+A model that is no better than always giving the same answer can't do what is asked, whatever its score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
+from harness.report.pairs import found_difference, is_significant
+from harness.statistics.paired_difference import holm, paired
+
+GUESSING = "guessing"
+COLUMNS = [
+    "eval",
+    "metric",
+    "model",
+    "decoding",
+    "unit",
+    "higher_is_better",
+    "value",
+    "trivial_answer",
+    "trivial_value",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "stderr",
+    "p_value",
+    "p_holm",
+    "is_better",
+    "n",
+    "n_total",
+    "num_clusters",
+    "reason",
+]
+
+
+@dataclass(frozen=True)
+class Trivial:
+    """A trivial answer and its score."""
+
+    label: str
+    value: float
+    measure: MeasureKey | None
+    """What has its score for each sample; None: it is the same for all."""
+
+
+def compare_with_trivial(comparison: Comparison) -> pd.DataFrame:
+    """One row a headline measure x model x decoding that has a trivial answer; `difference` is the model's value minus
+    the trivial one's. `p_holm` is corrected over all rows of a measure."""
+    rows: list[dict[str, Any]] = []
+    for measure in comparison.headlines:
+        of_measure = [
+            row
+            for decoding in comparison.decodings_of(measure)
+            for system in comparison.systems
+            if (row := _row(comparison, measure, system, decoding)) is not None
+        ]
+        for row, p_holm in zip(of_measure, holm([row["p_value"] for row in of_measure]), strict=True):
+            row["p_holm"] = p_holm
+            row["is_better"] = is_significant(row) and bool(row["difference"] > 0) == measure.higher_is_better
+        rows += of_measure
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def trivial_answers(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> list[Trivial]:
+    """What there is to beat on a system's samples, the best first."""
+    cell = comparison.cell(system, decoding, measure)
+    found = [] if cell is None or cell.chance is None else [Trivial(GUESSING, cell.chance, None)]
+    for other in comparison.measures:
+        baseline = other.baseline
+        if other.eval == measure.eval and baseline and baseline.is_trivial and baseline.of == measure.metric:
+            scored = comparison.cell(system, ANY_DECODING, other)
+            if scored is not None and scored.estimate.value is not None:
+                found.append(Trivial(baseline.label, scored.estimate.value, other))
+    return sorted(found, key=lambda trivial: -trivial.value if measure.higher_is_better else trivial.value)
+
+
+def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> dict[str, Any] | None:
+    cell = comparison.cell(system, decoding, measure)
+    trivial = next(iter(trivial_answers(comparison, measure, system, decoding)), None)
+    if cell is None or cell.estimate.value is None or trivial is None or measure.higher_is_better is None:
+        return None
+    about = {
+        "eval": measure.eval,
+        "metric": measure.metric,
+        "model": system,
+        "decoding": decoding,
+        "unit": measure.unit,
+        "higher_is_better": measure.higher_is_better,
+        "value": cell.estimate.value,
+        "trivial_answer": trivial.label,
+        "trivial_value": trivial.value,
+    }
+    lined_up = comparison.lined_up(system, decoding, measure)
+    if lined_up is None or lined_up.denominators is None:
+        return _from_summary(cell, trivial.value) | about
+    beside = _trivial_tops(comparison, system, decoding, trivial, lined_up)
+    denominators = None if lined_up.is_mean else lined_up.denominators
+    difference = paired(list(lined_up.tops), beside, lined_up.clusters, denominators, lined_up.formula.scale)
+    return about | found_difference(difference)
+
+
+def _trivial_tops(
+    comparison: Comparison, system: str, decoding: str, trivial: Trivial, model: LinedUp
+) -> list[np.ndarray]:
+    """What the trivial answer has for each sample: its own where that is known, else the same for all."""
+    own = comparison.lined_up(system, decoding, trivial.measure) if trivial.measure else None
+    if own is not None and own.ids == model.ids and own.is_mean == model.is_mean:
+        return [own.tops[0]]
+    return [trivial.value / model.formula.scale * np.fmax.reduce(model.bottoms)]
+
+
+def _from_summary(cell: Cell, trivial: float) -> dict[str, Any]:
+    """Of a measure that does not follow from its samples one by one: by its standard error, as if it were normal."""
+    estimate = cell.estimate
+    assert estimate.value is not None
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"difference": estimate.value - trivial, "reason": estimate.reason}
+    row |= {"n": estimate.n, "n_total": estimate.n_total, "stderr": estimate.stderr}
+    if estimate.ci_low is not None and estimate.ci_high is not None:
+        row |= {"ci_low": estimate.ci_low - trivial, "ci_high": estimate.ci_high - trivial}
+    if estimate.stderr:
+        row["p_value"] = 2 * NormalDist().cdf(-abs(row["difference"]) / estimate.stderr)
+    return row

@@ -1,0 +1,81 @@
+"""What families of torch modules share, and what training by gradients needs of them.
+
+Shape legend: B rows (sequences), T tokens, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from models.language_model import LanguageModel, NeuralModelConfig
+
+
+class TorchModel(LanguageModel, nn.Module):
+    """A model whose weights are those of a torch module, whether it is trained here or not."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        return self.to(device).eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu() for name, value in self.state_dict().items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        self.load_state_dict(tensors)
+
+    def num_params(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that the optimizer treats in the same way."""
+
+    parameters: Sequence[nn.Parameter]
+    is_decayed: bool
+    """Whether weight decay pulls them towards zero."""
+    learning_rate_scale: float = 1.0
+    """Their learning rate, as a multiple of the schedule's."""
+
+
+class NeuralModel(TorchModel):
+    """A family that is trained by gradients.
+
+    A subclass implements `forward` and `training_length`, and `parameter_groups` where the decayed parameters are not
+    exactly the matrices; training needs nothing else. The model has to learn by itself that a document's end breaks the
+    context: the start token separates documents in the training stream.
+    """
+
+    config: NeuralModelConfig
+
+    @property
+    @abstractmethod
+    def training_length(self) -> int:
+        """Tokens that each row reads in one training step."""
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """How the optimizer treats each parameter; one that is in no group is not trained.
+
+        Here: matrices are decayed, biases and scales are not.
+        """
+        matrices = [parameter for parameter in self.parameters() if parameter.dim() > 1]
+        others = [parameter for parameter in self.parameters() if parameter.dim() <= 1]
+        return [ParameterGroup(matrices, is_decayed=True), ParameterGroup(others, is_decayed=False)]
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
+        """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).
+
+        logits[b, t] predicts the token after tokens[b, t]. `carry` is what the next stretch of the same rows may start
+        from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
+        nothing); None where a family has none.
+        """

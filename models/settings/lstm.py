@@ -1,0 +1,23 @@
+"""The options of model=lstm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from models.language_model import LanguageModel
+from models.settings.make import make
+from models.settings.recurrent import RecurrentConfig
+
+
+@dataclass(frozen=True)
+class LSTMConfig(RecurrentConfig):
+    """Long short-term memory."""
+
+    family: ClassVar[str] = "lstm"
+
+    d_model: int = 256
+    """Width of the embeddings and of each layer's hidden state; 1 or more."""
+
+    def build(self, vocab_size: int, start_token: int) -> LanguageModel:
+        return make("models.lstm.LSTM", self, vocab_size, start_token)

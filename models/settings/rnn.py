@@ -1,0 +1,23 @@
+"""The options of model=rnn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from models.language_model import LanguageModel
+from models.settings.make import make
+from models.settings.recurrent import RecurrentConfig
+
+
+@dataclass(frozen=True)
+class RNNConfig(RecurrentConfig):
+    """A simple recurrent network with tanh."""
+
+    family: ClassVar[str] = "rnn"
+
+    d_model: int = 448
+    """Width of the embeddings and of each layer's hidden state; 1 or more."""
+
+    def build(self, vocab_size: int, start_token: int) -> LanguageModel:
+        return make("models.rnn.RNN", self, vocab_size, start_token)

@@ -1,0 +1,25 @@
+"""The options that all recurrent families have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from models.settings.lstm import LSTMConfig
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("num_layers", 0),
+        ("d_model", 0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("learning_rate", 0.0),
+        ("training_length", 0),
+    ],
+)
+def test_an_impossible_option_is_refused(option: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"model=lstm: {option} is {value}, but it must be"):
+        replace(LSTMConfig(), **{option: value})
