@@ -204,7 +204,7 @@ def test_conf_holds_no_python() -> None:
     assert not list((ROOT / "conf").rglob("*.py"))
 
 
-# Each writes something else than a file that lasts.
+# Each of these writes something other than a permanent file.
 WRITERS = {
     "harness.common.files": "the door itself",
     "harness.common.environment": "a switch of the kernel's",

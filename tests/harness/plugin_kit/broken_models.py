@@ -80,7 +80,7 @@ class MinGRU(CarriedModel):
 
 
 class ForgetsItsCarry(MinGRU):
-    """Reads chunks of 64 tokens, and begins each one anew."""
+    """Reads chunks of 64 tokens, and starts each from an empty state."""
 
     def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
         parts = []

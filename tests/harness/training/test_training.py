@@ -111,7 +111,7 @@ def test_a_resumed_fit_is_the_uninterrupted_one_bit_by_bit(config: NeuralModelCo
 
 
 def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> None:
-    # a wild learning rate, so that the best is unlikely to be the last
+    # a very high learning rate, so that the last weights are unlikely to be the best
     model, curve = fitted(
         dataclasses.replace(LSTM, learning_rate=0.3), Budget(tokens=8_000), tmp_path, checkpoint_seconds=100
     )
@@ -176,7 +176,7 @@ def test_a_family_says_which_parameters_are_decayed_and_how_fast_they_learn(tmp_
         fitted(DIAGONAL, Budget(tokens=32), tmp_path / str(share), warmup_fraction=0.0, weight_decay=share)[0].tensors()
         for share in (0.0, decay)
     )
-    # AdamW takes learning rate x decay off, whatever the gradient; A_log is a matrix, and isn't decayed all the same.
+    # AdamW subtracts learning rate x decay for any gradient. A_log is a matrix, but isn't decayed.
     for name in ("embedding", "from_input", "to_output"):
         torch.testing.assert_close(plain[name] - decayed[name], rate * decay * first[name], atol=1e-6, rtol=0)
     for name in ("A_log", "output_bias"):
