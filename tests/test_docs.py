@@ -30,6 +30,8 @@ PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").gl
 NOT_RUN = {
     "python3 install.py": "it is the set-up",
     "source .venv/bin/activate": "it is the set-up",
+    "python -m pip": "it is the set-up",
+    "conf_dir": "it is the set-up",
     "lambada_openai": "its data come from the network",
     "arithmetic_2da": "its data come from the network",
     "pretrained=gpt2": "its model comes from the network",
