@@ -172,11 +172,11 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     records: list[RunRecord | None] = []
     was_refused = False
     if sweep.runs_here:
-        seconds: list[float] = []  # of runs that weren't finished before
+        time_left = _TimeLeft(sweep)
         try:
             for job in sweep.jobs:
-                log.info("%s", _progress(len(records), len(sweep.jobs), seconds))
-                began, began_at = time.monotonic(), now()
+                log.info("run %d of %d%s", len(records) + 1, len(sweep.jobs), time_left.text(len(records)))
+                began, began_at, began_seconds = time.monotonic(), now(), time.time()
                 try:
                     with _said_of(job.overrides):
                         records.append(record := _do(job.settings, prepared, mirror))
@@ -186,7 +186,7 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
                     was_refused = True
                     continue
                 if record.finished_at >= began_at:
-                    seconds.append(time.monotonic() - began)
+                    time_left.add(time.monotonic() - began, made_fit=_fitted_since(began_seconds, job.settings, record))
         finally:  # also after Ctrl-C
             _summarize(records, len(sweep.jobs))
     else:
@@ -203,10 +203,35 @@ def _run_all(sweep: Sweep, mirror: Mirror, files: Sequence[str] = ()) -> int:
     return 0 if records and all(record and record.status == "complete" for record in records) else 1
 
 
-def _progress(num_done: int, num_runs: int, seconds: Sequence[float]) -> str:
-    """As 'run 5 of 8, about 3 min left'. seconds: the durations of runs so far."""
-    left = f", about {duration(sum(seconds) / len(seconds) * (num_runs - num_done))} left" if seconds else ""
-    return f"run {num_done + 1} of {num_runs}{left}"
+class _TimeLeft:
+    """Estimates how long the rest of a sweep takes, from the runs so far. Runs that make a fit take longer than those
+    that use one of an earlier run."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        runs = [job.settings for job in sweep.jobs]
+        fits = [(run.model, run.tokenizer, run.data, run.training, run.budget, run.seed) for run in runs]
+        self._makes_fit = [fit not in fits[:number] for number, fit in enumerate(fits)]
+        self._seconds: dict[bool, list[float]] = {True: [], False: []}
+
+    def add(self, seconds: float, made_fit: bool) -> None:
+        """Add a run that wasn't finished before the sweep."""
+        self._seconds[made_fit].append(seconds)
+
+    def text(self, num_done: int) -> str:
+        """', about 3 min left', or '' where no run so far is of the kind of one that is left."""
+        means = {made_fit: sum(of_kind) / len(of_kind) for made_fit, of_kind in self._seconds.items() if of_kind}
+        if True not in means and False in means:  # the fits are there from an earlier sweep
+            means[True] = means[False]
+        left = self._makes_fit[num_done:]
+        return f", about {duration(sum(means[kind] for kind in left))} left" if {*left} <= means.keys() else ""
+
+
+def _fitted_since(began: float, settings: RunSettings, record: RunRecord) -> bool:
+    """Whether a run's fit was made after a time (in seconds since 1970)."""
+    from harness.common.results_folder import FIT_FILE, ResultsFolder
+
+    path = ResultsFolder(settings.results_dir).fit(record.fit_id) / FIT_FILE
+    return path.exists() and path.stat().st_mtime >= began
 
 
 def _print_notes(records: Sequence[RunRecord]) -> None:

@@ -13,6 +13,7 @@ from harness.cli import runs
 from harness.cli.main import status_of
 from harness.runs.record import RunRecord
 from harness.runs.settings import RunSettings
+from harness.runs.sweep import sweep
 from tests.commands import bakeoff, refused_without_torch
 from tests.harness.small_run import LSTM, SMALL, only_run
 
@@ -86,6 +87,34 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert len(notes) == len(set(notes))
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
     assert "run 2 of 2\n" in capsys.readouterr().err  # finished runs don't help to estimate the time left
+
+
+def time_left(*overrides: str) -> runs._TimeLeft:
+    return runs._TimeLeft(sweep(["data=chatterbot", *overrides]))
+
+
+def test_the_time_left_is_that_of_runs_that_make_a_fit_and_of_those_that_do_not() -> None:
+    left = time_left("model=uniform,bigram", "decoding=greedy,top_p,top_k")
+    assert left.text(0) == ""
+    left.add(100, made_fit=True)
+    assert left.text(1) == ""  # nobody knows yet how long one takes that finds its fit
+    left.add(4, made_fit=False)
+    assert left.text(2) == ", about 112 s left"  # 4 + 100 + 4 + 4 s
+    left.add(6, made_fit=False)
+    assert left.text(4) == ", about 10 s left"  # 5 + 5 s
+
+
+def test_the_time_left_where_all_fits_are_there_already() -> None:
+    left = time_left("model=uniform,bigram", "seed=0,1")
+    left.add(4, made_fit=False)
+    assert left.text(1) == ", about 12 s left"
+
+
+def test_the_time_left_of_seeds_and_sizes_counts_a_fit_for_each() -> None:
+    for swept in ("seed=0,1", "model.order=2,3", "budget.tokens=100,200", "tokenizer=char,byte"):
+        left = time_left("model=ngram", swept)
+        left.add(30, made_fit=True)
+        assert left.text(1) == ", about 30 s left"
 
 
 def test_a_sweep_that_is_interrupted_says_what_is_done(
