@@ -142,7 +142,12 @@ def explain(message: str, overrides: list[str]) -> str:
     from harness.config.hydra_compose import REFUSALS, composed
 
     first = message.split("Config search path")[0].strip()
-    request = f"In {' '.join(overrides)}: " if overrides else ""
+    in_file = re.match(r"In '(\w+)/(.+?)': ", first)
+    if in_file:
+        request = f"In {in_file[1]}={in_file[2]}: "
+        first = first.removeprefix(in_file[0])
+    else:
+        request = f"In {' '.join(overrides)}: " if overrides else ""
     missing = re.search(r"(?:Could not find|Could not load) '(\w+)/(.+)'", message)
     if missing and missing[1] in GROUPS:
         return unknown(missing[1], missing[2])
@@ -155,6 +160,19 @@ def explain(message: str, overrides: list[str]) -> str:
             f"{unresolved[2]} takes its value from another setting, ${{{unresolved[1]}}}, but there is no "
             f"{unresolved[1]}. Correct it in the file or on the command line, or write the value itself. (A text with "
             "${ has a backslash before the $.)"
+        )
+    if not first:  # how it refuses a text as "${a"
+        return (
+            f"{request}a reference to another setting can't be read. It is written ${{model.order}}, with both braces. "
+            "(A text with ${ has a backslash before the $.)"
+        )
+    unfilled = re.search(r"raised while resolving interpolation: (.*?)\s+full_key: (\S+)", message, flags=re.DOTALL)
+    if unfilled:
+        return f"{request}{unfilled[2]} can't be filled in: {unfilled[1]}. Correct it, or write the value itself."
+    if "Cannot merge DictConfig with ListConfig" in message:
+        return (
+            f"{request}a group or setting that has settings of its own is set to a list. In an experiment file options "
+            "are picked under `defaults:`, as in `- override /evals: [perplexity, turn_taking]`."
         )
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:

@@ -94,6 +94,14 @@ class Sized(TokenizerSettings):
         (["model.order.deep=3"], "Could not override", "model.order.deep is not an option: model.order has no options"),
         (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be replaced."),
         (["model.order=${a.b}"], "key 'a.b' not found", "model.order takes its value from another setting, ${a.b},"),
+        (["format=a.yaml"], "variable 'UNSET' not found", "In format=a.yaml: format.name can't be filled in:"),
+        (["format=b.yaml"], "", "In format=b.yaml: a reference to another setting can't be read. It is written ${"),
+        (
+            ["experiment=c.yaml"],
+            "Cannot merge DictConfig with ListConfig",
+            "In experiment=c.yaml: a group or setting tha",
+        ),
+        (["experiment=d.yaml"], "Could not override 'modle'", "In experiment=d.yaml: Could not override 'modle'. No"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
@@ -105,6 +113,10 @@ def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(
     forget_files(monkeypatch)
     monkeypatch.chdir(tmp_path)
     Path("sized.py").write_text(SIZED)
+    Path("a.yaml").write_text("name: ${oc.env:UNSET}")
+    Path("b.yaml").write_text("name: '${a'")
+    Path("c.yaml").write_text("# @package _global_\nevals: [perplexity]")
+    Path("d.yaml").write_text("# @package _global_\ndefaults: [override /modle: lstm]")
     with pytest.raises((*REFUSALS, ValueError)) as refused:
         composed(overrides)
     assert of_hydra in str(refused.value)
