@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -65,7 +66,8 @@ def new(arguments: Namespace) -> int:
     pick = f"{group}=[perplexity,{quoted(file)}]" if group == "evals" else f"{group}={quoted(file)}"
     say(f'next: bakeoff check {arguments.kind} "{file}"')
     say(f'      bakeoff run "{pick}"')
-    say(f'      python -m pytest "{paths[-1]}"')
+    if importlib.util.find_spec("pytest") is not None:
+        say(f'      python -m pytest "{paths[-1]}"')
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -66,7 +67,6 @@ def _mirror_arguments(parser: ArgumentParser) -> None:
 
 def mirror(arguments: Namespace) -> int:
     """`bakeoff mirror`: send finished runs to wandb."""
-    from harness.common.results_folder import ResultsFolder
     from harness.config import compose as config
     from harness.config.settings import build
     from harness.runs.folders import mirrored
@@ -90,10 +90,17 @@ def mirror(arguments: Namespace) -> int:
         for run, record in zip(runs, records, strict=True):
             answer = mirrored(record, run, tracking, wandb).wandb
             warning = answer.get("warning")
-            where = f"written to {ResultsFolder.around(run).wandb}; `wandb sync` sends it"
-            say(f"{record.run_id}: {warning or answer['url'] or where}")
+            say(f"{record.run_id}: {warning or answer['url'] or _how_to_send(answer['run_id'], run)}")
             status = 1 if warning else status
     return status
+
+
+def _how_to_send(wandb_id: str, run: Path) -> str:
+    """What to do with a run that wandb wrote to disk. run: its folder."""
+    from harness.common.results_folder import ResultsFolder
+
+    [folder] = ResultsFolder.around(run).wandb.glob(f"offline-run-*-{wandb_id}")
+    return f"written. To send it: wandb sync {shlex.quote(str(folder))}"
 
 
 def _list_arguments(parser: ArgumentParser) -> None:

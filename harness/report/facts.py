@@ -100,7 +100,10 @@ def _data_text(run: Run) -> str:
 
 
 def _tokenizer_text(run: Run) -> str:
-    return _named(str(run.record.tokenizer.get("name")), run.record.tokenizer)
+    tokenizer = run.record.tokenizer
+    # the size of the vocabulary is both asked for and reached: the latter counts
+    options = {**tokenizer.get("config", {}), **{key: tokenizer[key] for key in tokenizer if key != "config"}}
+    return _named(str(tokenizer.get("name")), options)
 
 
 def _decoding_text(run: Run) -> str:

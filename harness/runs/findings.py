@@ -93,7 +93,7 @@ class Findings:
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics, rows)
         if rows.empty:
-            self.notes.append(f"{eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
+            self.notes.append(f"the eval {eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
         named = {metric.metric for metric in metrics}
         self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}
         self.metrics += metrics
@@ -111,7 +111,7 @@ class Findings:
 
     def all_notes(self, plan: EvalPlan, fit_facts: Mapping[str, Any]) -> list[str]:
         """Notes on the data and on the fit, then notes on the evals."""
-        on_data = [f"data={plan.corpus.name}: {remark}" for remark in plan.corpus.remarks]
+        on_data = [f"the data set {plan.corpus.name}: {remark}" for remark in plan.corpus.remarks]
         return [*on_data, *fit_facts.get("notes", ()), *self.notes]
 
     def seen_in_training(self) -> int | None:

@@ -156,7 +156,7 @@ def _train(
     stream = token_stream(corpus, "train", tokenizer)
     training, budget, seed = settings.training, settings.budget, settings.seed
     spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
-    _log_spent(model, spent)
+    log.info("fitted %s in %s", model.config.family, _spent_text(spent))
     return model, spent, curve
 
 
@@ -195,12 +195,12 @@ def _combine(
     assert isinstance(model, CombinedModel), "only combinations have members"
     spent = sum((Spent(**member.facts["spent"]) for member in members.values()), Spent())
     curve = tune(model, validation, spent)
-    _log_spent(model, spent)
+    log.info("combined %d members, fitted together in %s", len(members), _spent_text(spent))
     return model, spent, curve
 
 
-def _log_spent(model: LanguageModel, spent: Spent) -> None:
-    log.info("fitted %s in %.1f s of training: %s tokens", model.config.family, spent.seconds, f"{spent.tokens:,}")
+def _spent_text(spent: Spent) -> str:
+    return f"{spent.seconds:.1f} s of training: {spent.tokens:,} tokens"
 
 
 def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:

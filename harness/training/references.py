@@ -32,8 +32,9 @@ class ReferenceModels:
             if not (self._workshop.results.fit(fit_id(settings, self._corpus)) / FIT_FILE).exists():
                 log.info(
                     "an eval measures texts against a reference model (%s), the same for every run over this data set: "
-                    "it is fitted once to the bytes of the training text, and kept",
+                    "it is fitted once to all %s bytes of the training text, whatever the budget, and kept",
                     config.family,
+                    f"{self._corpus.num_bytes('train'):,}",
                 )
             fit = obtain(settings, self._corpus, self._workshop)
             self._latest = (config, fit.model, fit.tokenizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_new_names_the_files_and_the_next_commands(
         f'      bakeoff run "{pick}"',
         '      python -m pytest "mine/test_my_one.py"',
     ]
+
+
+def test_new_names_pytest_only_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pytest" else find_spec(name))
+    assert status_of(["new", "eval", "my_one", "--folder", str(tmp_path)]) == 0
+    assert "pytest" not in capsys.readouterr().out.replace(str(tmp_path), "")
 
 
 def test_a_check_that_passes_is_status_0_and_counts_its_sentences(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,13 @@ def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Compa
     assert said in dict(facts(comparison))[name]
 
 
+def test_a_tokenizer_s_vocabulary_has_one_size(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    tokenizer = {"name": "bpe", "config": {"vocab_size": 1024, "split_digits": True}, "vocab_size": 600}
+    for run in small.glob("*-*"):
+        edit(run, lambda record: record.update(tokenizer={**tokenizer, "fingerprint": "ab"}))
+    assert dict(facts(compare(small)))["Tokenizer"] == "bpe (vocab size 600, split digits on)"
+
+
 def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
     assert warnings(comparison) == [
         "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",

@@ -51,10 +51,10 @@ def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path
     record, _ = done(tmp_path / "results", *overrides, "evals=[turn_ends]")
     assert record.status == "complete"
     few, small, *unseen, eval_note = record.notes
-    assert few.startswith("data=text: 1 document: too few to split whole")
-    assert small.startswith("data=text: there is very little text (bytes: train 10, validation 1, test 1)")
+    assert few.startswith("the data set text: 1 document: too few to split whole")
+    assert small.startswith("the data set text: there is very little text (bytes: train 10, validation 1, test 1)")
     assert all("characters without a token" in note for note in unseen)
-    assert eval_note.startswith("turn_ends measured nothing because it has no samples: ")
+    assert eval_note.startswith("the eval turn_ends measured nothing because it has no samples: ")
     assert RunRecord.read(tmp_path / "results" / "default" / record.run_id).notes == record.notes
 
 

@@ -32,6 +32,12 @@ def test_all_splits_share_a_note_and_the_rest_is_counted() -> None:
     )
 
 
+def test_less_than_a_thousandth_of_a_split_is_no_note() -> None:
+    toy = corpus(train="a", validation="é" + 999 * "a", test="é" + 1000 * "a")
+    [note] = notes_on_unseen(CharTokenizerSettings().train(toy.train), toy)
+    assert note.endswith(": 1 of 1,000 in the validation split ('é')")
+
+
 def test_bytes_are_all_there_from_the_start() -> None:
     toy = corpus(train="a", validation="é", test="x")
     assert notes_on_unseen(ByteTokenizerSettings().train(toy.train), toy) == []
