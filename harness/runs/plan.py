@@ -20,6 +20,7 @@ from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval
 from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.record import SCHEMA_VERSION
+from harness.runs.same_split import check_split
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
@@ -109,6 +110,7 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     settings, elsewhere = _with_fits(settings)
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
+    check_split(results, settings.data, corpus)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
     return RunPlan(
         fit_id=fit_id(fit_settings, corpus),

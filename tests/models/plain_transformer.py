@@ -31,10 +31,12 @@ def plain_logprobs(weights: dict[str, Tensor], tokens: list[int], config: Transf
     num_tokens, width = x.shape
     head_width = width // config.num_heads
     for layer in range(config.num_layers):
-        own = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"blocks.{layer}.")}
-        queries, keys, values = (norm(x, own["attention_norm.weight"]) @ own["queries_keys_values.weight"].t()).split(
-            width, 1
-        )
+        of_block = {
+            name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"blocks.{layer}.")
+        }
+        queries, keys, values = (
+            norm(x, of_block["attention_norm.weight"]) @ of_block["queries_keys_values.weight"].t()
+        ).split(width, 1)
         heads = []
         for begin in range(0, width, head_width):
             part = slice(begin, begin + head_width)
@@ -43,8 +45,8 @@ def plain_logprobs(weights: dict[str, Tensor], tokens: list[int], config: Transf
             scores = turned_queries @ turned_keys.t() / math.sqrt(head_width)
             scores = scores.masked_fill(torch.ones(num_tokens, num_tokens).triu(1).bool(), -math.inf)
             heads.append(torch.softmax(scores, -1) @ values[:, part])
-        x = x + torch.cat(heads, 1) @ own["attention_out.weight"].t()
-        hidden = norm(x, own["mlp_norm.weight"]) @ own["mlp_in.weight"].t()
-        x = x + torch.clamp(hidden, min=0) ** 2 @ own["mlp_out.weight"].t()
+        x = x + torch.cat(heads, 1) @ of_block["attention_out.weight"].t()
+        hidden = norm(x, of_block["mlp_norm.weight"]) @ of_block["mlp_in.weight"].t()
+        x = x + torch.clamp(hidden, min=0) ** 2 @ of_block["mlp_out.weight"].t()
     logits = norm(x, weights["norm.weight"])[-1] @ weights["embedding" if config.tie_embeddings else "output"].t()
     return torch.log_softmax(logits, -1)

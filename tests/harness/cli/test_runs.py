@@ -85,7 +85,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert all(note.startswith("note on 2 runs: ") for note in notes)
     assert len(notes) == len(set(notes))
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
-    assert "run 2 of 2\n" in capsys.readouterr().err  # what is done already says nothing about what is left
+    assert "run 2 of 2\n" in capsys.readouterr().err  # finished runs don't help to estimate the time left
 
 
 def test_a_sweep_that_is_interrupted_says_what_is_done(

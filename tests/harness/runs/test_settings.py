@@ -148,7 +148,8 @@ MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
 
 
 def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The settings with one value wrong: of a wrong type for every option, and -1 for every number that can't be it."""
+    """The settings with one value wrong: of a wrong type for every option, and -1 for every number that can't be
+    negative."""
     for name, value in node.items():
         if name == "_target_":
             continue

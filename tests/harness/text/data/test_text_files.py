@@ -21,7 +21,7 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
     assert corpus.notes == (
-        "line ends of Windows (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
+        "Windows line ends (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
     )
 
 
