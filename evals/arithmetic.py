@@ -1,21 +1,21 @@
 """Arithmetic: can the model answer small sums that it never saw in training?
 
-Training and test problems are disjoint by construction (a hash of the problem decides), and the run counts how many
-test problems occur in the training text all the same.
+Training and test problems are disjoint by construction (a hash of the problem decides). The run also counts the test
+problems that occur in the training text.
 
-The answer is the first number of a completion that is no part of a problem: that of '12+7=19' is 19, '19/20' has none,
-'19 million' is not 19, 'minus 7' is -7, '19 cm' is 19 (`first_number` in harness/text/numbers.py).
+The answer is the first number of a completion outside a problem: '12+7=19' answers 19, '19/20' answers nothing,
+'19 million' isn't 19, 'minus 7' is -7, '19 cm' is 19 (`first_number` in harness/text/numbers.py).
 
-`exact_match`: the answer is right; `answered`: there is one; `digit_accuracy`: share of its
-digits that are right. `majority_of_5`, or of another number: the answer that most completions give is the right one
-(the first among equals; Wang et al. 2022). `target_greedy`: greedy decoding would write the target, as lm-eval's `acc`;
-`target_nats`: -ln of its probability. Beside them `chance`, that of guessing one of the answers there are, and
-`most_frequent_answer`, the share that always giving the most frequent one gets.
+`exact_match`: the answer is right. `answered`: there is an answer. `digit_accuracy`: the share of its digits that are
+right. `majority_of_5` (or another number): the answer that most completions give is right (the first among equals; Wang
+et al. 2022). `target_greedy`: greedy decoding would write the target, as lm-eval's `acc`. `target_nats`: -ln of the
+target's probability. For comparison: `chance` is the score of guessing one of the possible answers, and
+`most_frequent_answer` is the score of always giving the most frequent answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 def digit_accuracy(answer: Decimal | None, target: int) -> float:
-    """Share of places that hold the right digit, counted from the units, over the longer of the two; the sign is a
-    place too.
+    """The share of right digits, counted from the units, over the longer of the two numbers; the sign counts as a
+    digit.
 
-    No number, or one that isn't whole, has no right digit.
+    A missing number, or one that isn't whole, has no right digit.
     """
     if answer is None or answer != answer.to_integral_value():
         return 0.0
@@ -50,7 +50,7 @@ def digit_accuracy(answer: Decimal | None, target: int) -> float:
 
 
 def _places(number: Decimal) -> str:
-    """'-12' as '21-': units first, a minus as one more place; a whole number of any length."""
+    """'-12' as '21-': units first, then the minus; for a whole number of any length."""
     digits = f"{number:f}".partition(".")[0].lstrip("-0") or "0"
     return digits[::-1] + "-" * (number < 0)
 
@@ -71,6 +71,17 @@ class Arithmetic(Eval):
 
     name: ClassVar[str] = "arithmetic"
     version: ClassVar[int] = 3
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "exact_match": "Share of the problems where the first number that the model writes is the right answer.",
+        "target_greedy": (
+            "Share of the problems whose right answer greedy decoding would write, whatever the decoding "
+            "strategy of the run."
+        ),
+        "majority_of_5": "Share of the problems where the answer that most of five completions give is the right one.",
+        "target_nats": "-ln of the probability that the model gives to the right answer.",
+        "answered": "Share of the problems where the model writes any number.",
+        "digit_accuracy": "Share of the right answer's digits that are right, counted from the units.",
+    }
     why_no_samples: ClassVar[str] = "there are no test problems of these operations and digits"
 
     num_samples: int = 300
@@ -78,22 +89,22 @@ class Arithmetic(Eval):
     operations: list[Operation] = field(default_factory=lambda: ["+", "-"])
     """Which of + - x."""
     min_digits: int = 1
-    """Digits a side, 1 to 5."""
+    """Digits on each side, 1 to 5."""
     max_digits: int = 2
-    """Digits a side, from min_digits to 5."""
+    """Digits on each side, from min_digits to 5."""
     style: Style = "chat"
     """How a problem is worded: '12+7=', the GPT-3 tasks' question and answer, or a conversation as the run's data
     writes it."""
     reversed_answers: bool = False
-    """Whether answers are asked for with their units first, as data=arithmetic can write them."""
+    """Whether answers are expected with their units first, as data=arithmetic can write them."""
     num_shots: int = 0
     """Solved training problems before each question."""
     num_votes: int = 5
-    """Completions of each problem whose majority counts, as majority_of_5; 0 or 1: there is no vote."""
+    """Completions of each problem whose majority counts (majority_of_5); 0 or 1: no vote."""
     max_new_tokens: int = 16
     """Tokens that an answer may take."""
     seed: int = 0
-    """Of the choice of problems."""
+    """The seed that chooses the problems."""
 
     def __post_init__(self) -> None:
         check_least(self, num_samples=1, max_new_tokens=1, num_shots=0, num_votes=0, seed=0)
@@ -165,7 +176,7 @@ class Arithmetic(Eval):
 
     @property
     def _votes(self) -> tuple[Measure, ...]:
-        """The vote as one more of `_MEANS`, where there is one."""
+        """The measure of the vote, in addition to `_MEANS`; none without a vote."""
         return (Measure(f"majority_of_{self.num_votes}"),) if self.num_votes > 1 else ()
 
     def _wording(self, material: Material) -> Wording:

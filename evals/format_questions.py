@@ -10,7 +10,7 @@ within an answer don't.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -44,6 +44,12 @@ class FormatQuestions(Eval):
     name: ClassVar[str] = "format_questions"
     version: ClassVar[int] = 1
     has_wrong_answers: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "cut_by_its_own_words": (
+            "Share of the answers that were stopped because the stop text was part of what the model said."
+        ),
+        "cut_by_its_own_words_label_tokens": "The same, where only a label that is a single token stops an answer.",
+    }
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("cut_by_its_own_words", higher_is_better=False),

@@ -1,23 +1,23 @@
 """Generation: what the decoding strategy does to the text.
 
-None of these figures is good or bad by itself: people repeat themselves too, and quote. So those of the real
-continuations are given too, as real_NAME, and a strategy is the better the nearer it comes to them.
+None of these measures is good or bad by itself: people repeat themselves and quote, too. So the real continuations have
+the same measures, as real_NAME, and the best strategy is the nearest to them.
 Prompts are stretches of held-out documents; the model continues each several times, for as many tokens as the real
 continuation has. `repetition` (of 4 tokens), `diversity` (how little of 4 tokens the completions of one prompt share)
 and `copied` (in stretches of 50 bytes or more) are means over prompts. `distinct_1` to `distinct_3` and `zipf_exponent`
-are of the words of all texts together, one completion a prompt, as there is one real continuation.
+are over the words of all texts together, with one completion for each prompt, because there is one real continuation.
 evals/generation_parts/variety.py and evals/generation_parts/copying.py define them.
 
-`reference_bits_per_byte` is how many bits a reference model needs for the texts. It is the same model for all runs of a
-comparison, and an option of this eval. Real text needs about as many bits as held-out text does; gibberish needs more,
-and the text of a cautious strategy far fewer.
+`reference_bits_per_byte` is the number of bits that a reference model needs for the texts. All runs of a comparison use
+the same reference model, which is an option of this eval. Real text needs about as many bits as held-out text.
+Gibberish needs more, and the text of a cautious strategy far fewer.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -63,10 +63,27 @@ class Generation(Eval):
 
     name: ClassVar[str] = "generation"
     version: ClassVar[int] = 1
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "repetition": (
+            "Share of the sequences of 4 tokens that the completion already had. People repeat themselves too."
+        ),
+        "copied": "Share of the bytes in stretches of 50 or more that also stand in the training text.",
+        "longest_copied": "The longest such stretch.",
+        "completion_bytes": "Length of the completions.",
+        "reference_bits_per_byte": (
+            "How many bits a byte of the completions costs under one fixed reference model: low is "
+            "predictable, high is unusual text."
+        ),
+        "distinct_1": "Share of the words that are different ones.",
+        "distinct_2": "Share of the sequences of 2 words that are different ones.",
+        "distinct_3": "Share of the sequences of 3 words that are different ones.",
+        "zipf_exponent": "How steeply the frequency of words falls with their rank.",
+        "diversity": "1 minus the share of sequences of 4 tokens that the completions of one prompt have in common.",
+    }
     why_no_samples: ClassVar[str] = "no test document is as long as a prompt and its continuation"
 
     reference: ModelConfig
-    """The model that all texts are measured against: fitted to the bytes of the training text, once through."""
+    """The model that scores all texts: fitted in one pass to the bytes of the training text."""
     num_prompts: int = 64
     """Stretches of held-out documents to continue."""
     num_completions: int = 4
@@ -140,8 +157,8 @@ class Generation(Eval):
         """There is none: even people's texts repeat and copy at times."""
 
     def _of_texts(self, name: str, part: pd.DataFrame, who: str, column: str, bits: Formula) -> Iterator[Metric]:
-        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: how many
-        a byte the reference model needs for them."""
+        """The measures of a slice's completions, or of its real continuations: `who` is '' or 'real_'. bits: the
+        reference model's bits per byte."""
 
         def of(
             measure: str,
@@ -168,7 +185,7 @@ class Generation(Eval):
             formula = Formula(f"{who}{measure}")
             yield of(measure, unit, estimated(part, formula), formula)
         longest = measured(part, f"{who}longest_copied").max()
-        most = Estimate(None, 0, len(part), reason="no text was looked at")
+        most = Estimate(None, 0, len(part), reason="there are no texts")
         if not math.isnan(longest):
             most = Estimate(float(longest), len(part), len(part), reason="a maximum: no interval")
         yield of("longest_copied", "bytes", most)
@@ -183,7 +200,7 @@ class Generation(Eval):
 
 
 def _measures(texts: Sequence[str], material: Material) -> dict[str, float | None]:
-    """What texts repeat and copy, and how long they are."""
+    """Repetition, copying and length of texts."""
     repeated = [repetition(material.tokenizer.encode(text).tolist(), NGRAM) for text in texts]
     known = [share for share in repeated if share is not None]
     copies = [copy_finder(material.corpus).find(encode_utf8(text)) for text in texts]

@@ -58,6 +58,15 @@ class NextSpeaker(Eval):
     name: ClassVar[str] = "next_speaker"
     version: ClassVar[int] = 1
     uses_decoding: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "next_speaker_accuracy": (
+            "Share of the changes of turn where the model finds the right next speaker the most probable. "
+            "Ties count against it."
+        ),
+        "next_speaker_mrr": (
+            "Mean reciprocal rank: 1 where the right speaker is first, 1/2 where second, and so on, averaged."
+        ),
+    }
     why_no_samples: ClassVar[str] = (
         f"no held-out scene has {FEWEST_SPEAKERS} or more speakers and turns that fit into max_history_chars"
     )

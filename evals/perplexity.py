@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.common.options import check_least
+from harness.common.plurals import many
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreText
@@ -49,6 +50,20 @@ class Perplexity(Eval):
     name: ClassVar[str] = "perplexity"
     version: ClassVar[int] = 2
     uses_decoding: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "bits_per_byte": (
+            "How many bits the model needs for a byte of test text: -log2 of the text's probability, divided "
+            "by its UTF-8 bytes. It does not depend on the tokenizer."
+        ),
+        "bits_per_char": "The same bits, divided by characters.",
+        "token_perplexity": "e to the mean negative log-probability of a token. It depends on the tokenizer.",
+        "word_perplexity": "The same for a word, as lm-eval defines it.",
+        "byte_perplexity": "The same for a byte: 2 to the bits per byte.",
+        "compression_ratio": (
+            "8 divided by the bits per byte: how many times smaller an ideal coder makes the text with this model."
+        ),
+        "context_tokens": "How many tokens before a token the model could read, on average.",
+    }
     why_no_samples: ClassVar[str] = "the data set has no test documents"
 
     max_documents: int | None = None
@@ -120,7 +135,7 @@ class Perplexity(Eval):
         per = {unit: estimated(part, formula) for unit, formula in formulas.items()}
         if num_refused := part["nats"].isna().sum():
             # The other documents alone would be the ones that suit the model.
-            reason = f"the model gives {num_refused} of {len(part)} documents no probability"
+            reason = f"the model gives {num_refused} of {many(len(part), 'document')} no probability"
             per = dict.fromkeys(sizes, Estimate(None, 0, len(part), reason=reason))
         for unit in ("byte", "char"):
             if unit in per:

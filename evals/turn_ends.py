@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from evals.conversation_parts import turns
 from harness.common.options import check_least
+from harness.common.plurals import many
 from harness.common.seeds import seed_of
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
@@ -48,6 +49,18 @@ class TurnEnds(Eval):
     name: ClassVar[str] = "turn_ends"
     version: ClassVar[int] = 1
     uses_decoding: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "turn_end_auc": (
+            "How often a place where a turn ended gets a higher probability of ending than a place where it "
+            "did not: the area under the ROC curve. 0.5 is blind guessing."
+        ),
+        "turn_end_average_precision": "Mean precision over the places where a turn ended, by falling probability.",
+        "turn_end_brier": (
+            "Brier score: the mean squared difference between the probability that a turn ends and what "
+            "happened (1 or 0)."
+        ),
+        "turn_end_base_rate": "Share of the places where a turn ended.",
+    }
     why_no_samples: ClassVar[str] = (
         "no held-out conversation has an assistant's turn between two human turns that fits into max_history_chars"
     )
@@ -120,7 +133,7 @@ class TurnEnds(Eval):
         num_refused = int((np.isnan(probability) | np.isnan(ended)).sum())
         if num_refused:
             # The other places alone would be the ones that suit the model.
-            reason = f"the model gives {num_refused} of {len(rows)} places no probability"
+            reason = f"the model gives {num_refused} of {many(len(rows), 'place')} no probability"
             area = precision = brier = Estimate(None, 0, len(rows), reason=reason)
         else:
             forecasts = [(float(p), bool(y)) for p, y in zip(probability, ended, strict=True)]

@@ -1,39 +1,36 @@
-"""Turn-taking: does the model hand the conversation back after a turn like a person's, and keep to its own lines?
+"""Turn-taking: does the model end its turn about as a person does, and write only its own turns?
 
-The model plays the assistant in held-out conversations, twice: once stopped where it hands over, as a chatbot would
-stop it (at the human's label or, in a format that closes its turns, at the end of its own), and once running free, to
-see whether it goes on to write the human's lines. Its turn is its own text up to the first thing that looks like a
-label, so that whoever invents speakers has said no more. Turns are the same where only case, spaces and punctuation
-differ.
+The model plays the assistant in held-out conversations, twice. Once it is stopped where it hands over, as a chatbot
+stops it (at the human's label or, in a format with end texts, at the end of its turn). Once it runs free, to see
+whether it goes on to write the human's lines. Its turn is its own text up to the first text that looks like a label, so
+invented speakers don't count. Turns count as the same where only case, spaces and punctuation differ.
 
-Of the stopped reply:
+Measures of the stopped reply:
 
-`took_its_turn`, the headline: the share of replies that were handed back, are within reason, not empty, no echo, and
-not overused. A reply is overused if the model gives it to more than one prompt in twenty (and to two or more), and to
-more than twice as many as people do. So whoever says one thing to everybody, repeats what was said, says nothing or
-never stops gets next to nothing.
-`handed_back`: the share that ended with the text that hands over, and not within quotation marks, brackets or code
-that the reply had opened: there it quoted that text, and was cut by its own words. `ended_by_end_token`: the share that
-ended because the model ended the document. All others ran on until there was no more room.
-`within_reason`: of those handed back, the share no shorter than the 5th and no longer than the 95th percentile of real
-turns, in characters, without the white space around them.
-`empty_turn`: nothing can be seen of it. `echoed`: it says again a turn of the prompt, to one character in ten.
-`same_reply`: the share of the most frequent reply.
-`ended_in_mid_word`: of turns handed back with something in them, the share that end with letters that are no word of
-the data set. `turn_tokens`: their median length; `turn_tokens_distance`: how far the lengths of those within reason are
-from those of real turns (Kolmogorov-Smirnov).
+`took_its_turn`, the headline: the share of replies that were handed back, within reason, not empty, not an echo, and
+not overused. A reply is overused if the model gives it to more than 5 % of the prompts (and to at least two), and to
+more than twice as many as people do. So a model that always says the same, repeats the prompt, says nothing or never
+stops gets a score near 0. `handed_back`: the share that ended with the text that hands over, outside quotation marks,
+brackets and code that the reply opened (inside them, the reply quoted that text and was cut by its own words).
+`ended_by_end_token`: the share that ended because the model ended the document. All others ran until the length limit.
+`within_reason`: of replies handed back, the share not shorter than the 5th and not longer than the 95th percentile of
+real turns, in characters, without the white space around them. `empty_turn`: it has nothing visible. `echoed`: it
+repeats a turn of the prompt, up to one different character in ten. `same_reply`: the share of the most frequent reply.
+`ended_in_mid_word`: of replies handed back that aren't empty, the share that end with letters that aren't a word of the
+data set. `turn_tokens`: their median length. `turn_tokens_distance`: the distance between the lengths of replies within
+reason and of real turns (Kolmogorov-Smirnov).
 
-Of the free run: `wrote_for_the_other`, `alternation`, `wellformed_labels` (`free_run_measures` in
+Measures of the free run: `wrote_for_the_other`, `alternation`, `wellformed_labels` (`free_run_measures` in
 evals/conversation_parts/turns.py).
 
-A measure whose name begins with `real_` is that of what people said in the same places.
+A measure whose name begins with `real_` is the same measure of what people said in the same places.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -62,6 +59,38 @@ class TurnTaking(Eval):
     name: ClassVar[str] = "turn_taking"
     version: ClassVar[int] = 4
     has_wrong_answers: ClassVar[bool] = False
+    descriptions: ClassVar[Mapping[str, str]] = {
+        "took_its_turn": (
+            "Share of the replies that are handed back, of usual length, not empty, no echo, and not given to "
+            "many prompts."
+        ),
+        "handed_back": (
+            "Share of the replies that the model ends with the text that gives the turn to the human, such as "
+            "the human's label."
+        ),
+        "ended_by_end_token": (
+            "Share of the replies that the model ends by ending the whole document. They are not handed back, "
+            "and did not run on either."
+        ),
+        "within_reason": (
+            "Share of the replies handed back that are no shorter than the 5th and no longer than the 95th "
+            "percentile of real turns."
+        ),
+        "empty_turn": "Share of the replies in which nothing can be seen.",
+        "echoed": "Share of the replies that repeat an earlier turn of the conversation, to one character in ten.",
+        "same_reply": "Share of the replies that are the model's most frequent one.",
+        "ended_in_mid_word": "Share of the replies handed back that end with letters that are no word of the data set.",
+        "wrote_for_the_other": (
+            "Share of the texts in which the model, when nothing stops it, goes on to write the human's lines."
+        ),
+        "alternation": "When nothing stops the model: share of its changes of turn that go to another speaker.",
+        "wellformed_labels": "When nothing stops the model: share of what looks like a speaker's label and is one.",
+        "turn_tokens": "Median length of the replies, in the model's own tokens.",
+        "turn_tokens_distance": (
+            "How far the lengths of replies are from those of real turns: the Kolmogorov-Smirnov statistic, 0 "
+            "(alike) to 1."
+        ),
+    }
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("took_its_turn"),
@@ -74,11 +103,11 @@ class TurnTaking(Eval):
         Measure(
             "ended_in_mid_word",
             higher_is_better=False,
-            why_missing="no turn was handed back with anything in it",
+            why_missing="every turn that was handed back is empty",
         ),
         Measure("wrote_for_the_other", higher_is_better=False),
-        Measure("alternation", why_missing="nobody took over in any free run"),
-        Measure("wellformed_labels", why_missing="no free run has anything that looks like a label"),
+        Measure("alternation", why_missing="no free run has a change of turn"),
+        Measure("wellformed_labels", why_missing="no free run has text that looks like a label"),
         *(
             Measure(f"real_{measure}", higher_is_better=None, baseline=Baseline(measure, "real"))
             for measure in ("took_its_turn", "within_reason", "echoed", "same_reply")
@@ -88,9 +117,9 @@ class TurnTaking(Eval):
     num_samples: int = 100
     """Held-out conversations to take part in, one turn each."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
-    """Data sets whose conversations are left out, here and where it is told how long real turns are."""
+    """Data sets whose conversations are left out, here and when the lengths of real turns are measured."""
     max_history_turns: int = 6
-    """The prompt holds at most so many turns before the model's own."""
+    """The prompt has at most this many turns before the model's own."""
     max_new_tokens: int = 160
     """Tokens that the model may write before its turn counts as never ended; also the length of the free run."""
 
@@ -140,7 +169,7 @@ class TurnTaking(Eval):
         return Score(values, stopped.text, stopped.finish_reason, num_tokens=len(stopped.tokens))
 
     def score_together(self, samples: Sequence[Sample], scores: Sequence[Score], material: Material) -> Sequence[Score]:
-        """Adds what takes all replies to tell: which is the most frequent, and which are overused."""
+        """Adds measures that need all replies: which one is the most frequent, and which are overused."""
         if not samples:
             return scores
         form = material.corpus.chat_format
@@ -169,7 +198,7 @@ class TurnTaking(Eval):
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
         means = super().metrics(rows)
-        return means + [one for name, part in slices_of(rows) for one in self._lengths(part, name)]
+        return means + [metric for name, part in slices_of(rows) for metric in self._lengths(part, name)]
 
     def perfect_answer(self, sample: Sample, request: Request) -> str:
         """What is said is not judged, but may not be the same to all; a real turn may be too long."""
@@ -180,7 +209,7 @@ class TurnTaking(Eval):
         return shortest <= len(turn.strip()) <= longest
 
     def _lengths(self, rows: pd.DataFrame, name: str) -> Iterator[Metric]:
-        """How long turns are, and how far that is from how long real ones are; of both those within reason."""
+        """The lengths of turns, and their distance from the lengths of real turns; both only within reason."""
         clusters = rows["cluster"].to_numpy()
         sides = []
         for who in ("", "real_"):

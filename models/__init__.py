@@ -1,5 +1,5 @@
-"""Families of language models. What a model is: models/language_model.py. Every other file at this level is a
-family, or what several families share; a family's options are in models/settings/."""
+"""Families of language models. models/language_model.py defines the contract. Every other file at this level is a
+family, or is shared by several families; a family's options are in models/settings/."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What families with a carried state share: all that a row has read is in a few tensors of a fixed size.
+"""Shared by families with a carried state: a few tensors of fixed size hold all that a row has read.
 
-Recurrent networks and state-space models are of this kind. A family says how it runs over a stretch of tokens from its
-carried state; reading and the state are here. Rows of several lengths are never padded: all rows are read until the
+Recurrent networks and state-space models are of this kind. A family defines how it runs over a stretch of tokens from
+its carried state; reading and the state are here. Rows of several lengths are never padded: all rows are read until the
 shortest ends, then the others continue without it.
 
 Shape legend: B rows, T tokens, V vocabulary size, D width of the hidden values.
@@ -21,7 +21,7 @@ from models.language_model import State
 from models.neural_model import NeuralModel
 
 Carry = tuple[Tensor, ...]
-"""What is remembered of each row: tensors with B in dimension 1, of any other dimensions (mostly layers come first)."""
+"""The memory of each row: tensors with B in dimension 1 and any other dimensions (layers usually come first)."""
 
 # No more hidden values (B x T x D) at once while a long text is read.
 _MAX_HIDDEN_VALUES = 1 << 22
@@ -45,7 +45,8 @@ class CarriedModel(NeuralModel):
     @property
     @abstractmethod
     def hidden_width(self) -> int:
-        """D: how many values a token needs while a stretch is run; long texts are cut by it to spare memory."""
+        """D: the number of values for each token while a stretch runs; it decides where long texts are cut to save
+        memory."""
 
     @abstractmethod
     def blank_carry(self, num_rows: int) -> Carry:

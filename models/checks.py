@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Impossible(ValueError):
-    """What the user asked for can't be done with this text or vocabulary; the message is for the user."""
+    """The user's request can't be met with this text or vocabulary. The message is for the user."""
 
 
 class BadWeights(Impossible):
-    """Weights from a file are not what this model saves. The message names the array; the caller knows the file."""
+    """Weights from a file that this model can't have saved. The message names the array; the caller knows the file."""
 
 
 def stored_array(tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, shape: tuple[int | None, ...]) -> Tensor:
@@ -55,7 +55,8 @@ def check_option(config: ModelConfig, name: str, possible: bool, allowed: str) -
 
 
 def check_tokens(tokens: NDArray[np.int64], vocab_size: int) -> None:
-    """Raise ValueError where an id isn't in the vocabulary: a table look-up would silently find another token's."""
+    """Raise ValueError where an id isn't in the vocabulary: a table look-up would silently give another token's
+    value."""
     if tokens.size and (tokens.min() < 0 or tokens.max() >= vocab_size):
         raise ValueError(
             f"Token ids lie between {tokens.min()} and {tokens.max()}, but the vocabulary is 0 to {vocab_size - 1}. "

@@ -96,8 +96,7 @@ class CombinedModel(LanguageModel):
         for name, member in self.members.items():
             if member.why_no_distribution is not None:
                 raise Impossible(
-                    f"model={self.config.family} can't take members.{name} in: {member.why_no_distribution}. "
-                    "Pick another."
+                    f"model={self.config.family} can't use members.{name}: {member.why_no_distribution}. Pick another."
                 )
 
     def held_out_distributions(self, held_out: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -73,11 +73,12 @@ class HFModel(WindowedModel):
         if 0 < longest < length:
             raise Impossible(
                 f"model.context_length={length} is more than the {longest} positions that the model in "
-                f"{self.config.path} knows. Ask for no more."
+                f"{self.config.path} knows. Set it to at most {longest}."
             )
         if (self.config.stride or 1) > length:
             raise Impossible(
-                f"model.stride={self.config.stride} is more than the {length} tokens of the window. Ask for no more."
+                f"model.stride={self.config.stride} is more than the {length} tokens of the window. Set it to at most "
+                f"{length}."
             )
         return length
 
@@ -126,7 +127,7 @@ class HFModel(WindowedModel):
                 if not torch.allclose(row[: end - begin], expected[begin:end], rtol=0, atol=_TOO_FAR):
                     raise Impossible(
                         f"the {type(self.model).__name__} in {self.config.path} can't be read here: a text read in "
-                        "pieces gets other probabilities than the same text read at once. Use another."
+                        "pieces gets other probabilities than the same text read at once. Use another model."
                     )
             done = ends
 
@@ -172,7 +173,7 @@ class HFModel(WindowedModel):
 
     @contextmanager
     def _in_evaluation(self) -> Iterator[None]:
-        """Without dropout, in whichever mode this model is."""
+        """Without dropout, whatever mode this model is in."""
         if not self.training:
             yield
             return
@@ -201,7 +202,7 @@ class HFModel(WindowedModel):
         """The weights were read when the model was built; here they are checked to be the same."""
         if not torch.equal(tensors["content_sha256"], self.tensors()["content_sha256"]):
             raise Impossible(
-                f"what is in {self.config.path} has changed since it was scored. Put the old weights back, or run the "
+                f"the files in {self.config.path} changed since the fit was made. Put the old weights back, or run the "
                 "command again: other weights are another fit."
             )
 

@@ -1,8 +1,8 @@
-"""What a language model is: the contract that every family meets.
+"""The contract that every family of language models meets.
 
 A language model gives, for the text read so far, a probability for every next token. Families differ in how they
-compute it; nothing else in bakeoff needs to know how. A model knows token ids and nothing else: no text, no files of a
-user, no configuration tool, no eval.
+compute it; nothing else in bakeoff needs to know how. A model knows only token ids: no text, no
+user's files, no configuration tool, no eval.
 
 Which row scores which token. `logprobs(tokens)` of T tokens has T + 1 rows:
 
@@ -75,7 +75,7 @@ class ModelConfig(ABC):
     family: ClassVar[str]
     """The family's name, as in `model=`."""
     version: ClassVar[int] = 1
-    """Incremented when the same options give another model than before, so that an old fit isn't reused."""
+    """Increment it when the same options give a different model, so that old fits aren't used again."""
     width_field: ClassVar[str | None] = None
     """The option that a parameter budget solves for; None where a family has no width."""
     width_step: ClassVar[int] = 1
@@ -230,7 +230,7 @@ class LanguageModel(ABC):
         return torch.cat(scored, dim=1) if scored else torch.zeros(num_rows, 0)
 
     def on(self, device: torch.device) -> Self:
-        """This model, moved to a device where its family can use one, and in evaluation mode."""
+        """This model in evaluation mode, on the device if its family can use one."""
         return self
 
     def save(self, folder: Path) -> None:

@@ -40,7 +40,10 @@ class Mixture(PointwiseCombination):
         self.check_members()
         documents = [document for document in held_out if len(document)]
         if not documents:
-            raise Impossible("model=mixture chooses its weights by validation text, and there is none.")
+            raise Impossible(
+                "model=mixture needs validation text to choose its weights, but there is none. Use data with a "
+                "validation split."
+            )
         scored = [
             torch.stack([member.token_logprobs(document[None])[0].cpu().double() for member in self.members.values()])
             for document in documents
@@ -62,7 +65,9 @@ def expectation_maximisation(probabilities: Tensor) -> Tensor:
     probabilities: (M, N), what each member gave each token. Raises Impossible where no member gave a token any.
     """
     if not (probabilities.sum(dim=0) > 0).all():
-        raise Impossible("model=mixture: there is a token in the validation text that no member gives a probability.")
+        raise Impossible(
+            "model=mixture: no member gives some token of the validation text a probability. Add a member that smooths."
+        )
     weights = torch.full((len(probabilities),), 1 / len(probabilities), dtype=torch.float64)
     for _ in range(_MAX_ROUNDS):
         shares = weights[:, None] * probabilities

@@ -126,7 +126,8 @@ class NGram(CountingModel):
         if self._fitted is not None:
             if self._counts is None:
                 raise ValueError(
-                    "This ngram fit can't be continued: it didn't keep its counts. Fit it with model.keep_counts=true."
+                    "this ngram fit can't be continued, because it didn't store its counts. Fit it with "
+                    "model.keep_counts=true."
                 )
             counter.go_on_from(self._counts)
         return counter
@@ -147,7 +148,7 @@ class NGram(CountingModel):
         if num_params is not None and method.gives_zeros and model.num_params > num_params:
             raise Impossible(
                 f"budget.num_params={num_params:,} can't be met by model=ngram with smoothing={config.smoothing}, "
-                f"which has {model.num_params:,} and gives what it leaves out no probability. Allow as many, "
+                f"which has {model.num_params:,} parameters and can't be pruned. Allow at least that many, "
                 "lower model.order, raise model.cutoffs, or pick another smoothing."
             )
         model = prune(model, tallies.context_shares, config.prune_threshold, num_params)

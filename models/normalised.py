@@ -1,6 +1,6 @@
-"""A model whose scores are no probabilities, seen as one that gives a distribution over the next token.
+"""A view of a model whose scores aren't probabilities as one that gives a distribution over the next token.
 
-The order of the scores stays; each row is divided by its sum. Text generation takes every model through `normalised`,
+The order of the scores stays; each row is divided by its sum. Text generation calls `normalised` on every model,
 so it need not know which families give probabilities.
 """
 

@@ -35,12 +35,15 @@ class Product(PointwiseCombination):
         self.check_members()
         evidence = list(self.held_out_distributions(held_out))
         if not evidence:
-            raise Impossible("model=product chooses its exponents by validation text, and there is none.")
+            raise Impossible(
+                "model=product needs validation text to choose its exponents, but there is none. Use data with a "
+                "validation split."
+            )
         for logprobs, _ in evidence:
             if not torch.isfinite(logprobs).all():
                 raise Impossible(
-                    "model=product: a member gives some token no probability at all, and a product then gives it none "
-                    "either. Pick a member that smooths, or model=mixture."
+                    "model=product: a member gives some token no probability, so the product gives it none either. Use "
+                    "members that smooth, or model=mixture."
                 )
         exponents = self.exponents.clone().requires_grad_()
         optimizer = torch.optim.LBFGS([exponents], max_iter=100, tolerance_grad=1e-9, line_search_fn="strong_wolfe")

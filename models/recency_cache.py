@@ -125,7 +125,10 @@ class Cache(CombinedModel):
         self.check_members()
         documents = [document[None] for document in held_out if len(document)]
         if not documents:
-            raise Impossible("model=cache chooses its weights by validation text, and there is none.")
+            raise Impossible(
+                "model=cache needs validation text to choose its weights, but there is none. Use data with a "
+                "validation split."
+            )
         base = torch.cat([self.base.token_logprobs(document)[0].cpu().double().exp() for document in documents])
         candidates = []
         for sharpness in SHARPNESSES if self.config.longest_match else SHARPNESSES[:1]:

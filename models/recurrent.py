@@ -1,4 +1,4 @@
-"""What the recurrent families share: embedding -> recurrent layers -> output, with a state that is carried on.
+"""Shared by the recurrent families: embedding -> recurrent layers -> output, with a state that is carried on.
 
 A family defines one layer, as torch's own module, and how it runs. How texts are read with a carried state is in
 models/carried.py; all else (embedding, first weights, dropout, cost) is here. Dropout is on what goes into each layer

@@ -1,4 +1,4 @@
-"""The family without knowledge: all tokens are equally likely. The lower bound of every comparison."""
+"""The family that knows nothing: all tokens are equally likely. The baseline of every comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storages of the values that caches keep for the tokens in their windows: they grow without copying.
+"""Storages for caches: the values of the tokens in a window, which grow without copying.
 
 A cache is a view of a storage, up to its own end. Places are only ever written beyond what any cache holds: the newest
 cache of a storage grows in place, and any other is copied first. So an old cache can be kept, and read from again,

@@ -1,4 +1,4 @@
-"""What families with a limited context share: windows that slide along a text of any length.
+"""Shared by families with a limited context: windows that slide along a text of any length.
 
 A model of this kind sees at most `context_length` tokens, the start token among them. A row reads into its window until
 that is full; the next token then opens a new window, which begins `stride` tokens later and first reads again the last
@@ -36,7 +36,7 @@ _MAX_VALUES_AT_ONCE = 1 << 24
 
 
 class WindowCache(ABC):
-    """What a model keeps for the tokens in each row's window: a value, never changed once returned."""
+    """The values that a model stores for the tokens in each row's window. A cache is a value: it never changes."""
 
     lengths: tuple[int, ...]
     """By row: how many tokens are in its window."""

@@ -1,7 +1,7 @@
-"""The command line as the tests give it: each command in a process of its own.
+"""The command line as the tests give it: each command runs in a separate process.
 
-Loading the libraries takes a process seconds, so most commands are forks of one process that has loaded them. A `fresh`
-one is a Python of its own: for what depends on what is loaded when, or where a library is missing.
+Loading the libraries takes seconds, so most commands are forks of one process that has loaded them. A `fresh` command
+is a new Python process, for tests of when libraries are loaded, or without a library.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STARTER.set_forkserver_preload(list(_LOADED))
 
 
 def command(*arguments: str) -> list[str]:
-    """The words that start a Python of its own."""
+    """The words that start a new Python process."""
     return [sys.executable, "-m", "harness.cli.main", *arguments]
 
 
@@ -37,7 +37,8 @@ def environment(**extra: str) -> dict[str, str]:
 def bakeoff(
     folder: Path, *arguments: str, status: int = 0, fresh: bool = False, **extra: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. folder: where; status: what it must end with; extra: environment variables."""
+    """Run a command to its end. folder: where to run; status: the expected exit status; extra: environment
+    variables."""
     if fresh:
         done = subprocess.run(
             command(*arguments),
@@ -58,7 +59,7 @@ class Fork:
     for its exit code and killed."""
 
     def __init__(self, folder: Path, *arguments: str, typed: bytes = b"", **extra: str) -> None:
-        """typed: what its standard input holds."""
+        """typed: the content of its standard input."""
         self._arguments = arguments
         self._streams = [tempfile.NamedTemporaryFile() for _ in range(3)]  # noqa: SIM115
         self._streams[0].write(typed)
@@ -68,7 +69,7 @@ class Fork:
         self.process.start()
 
     def done(self) -> subprocess.CompletedProcess[str]:
-        """Wait for its end."""
+        """Wait until it ends."""
         self.process.join(_TIMEOUT_SECONDS)
         if self.process.exitcode is None:
             self.process.kill()
@@ -78,7 +79,7 @@ class Fork:
 
 
 def _run(folder: Path, arguments: tuple[str, ...], variables: dict[str, str], streams: list[str]) -> None:
-    """In the fork: what a Python started there would do."""
+    """In the fork: do what a new Python process would do."""
     from harness.cli.main import main
 
     for descriptor, name in enumerate(streams):

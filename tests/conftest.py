@@ -1,5 +1,5 @@
-"""Shared by all tests: one thread a process (the suite runs in parallel), no network, and the folders that tests may
-write to."""
+"""Shared by all tests: one thread for each process (the suite runs in parallel), no network, and the folders that tests
+may write to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reference_data() -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of the tests' own; the plays, where the user has fetched them, are linked into it."""
+    """A cache for the tests; the plays are linked into it if the user has fetched them."""
     # numpy must not load before the number of threads is set
     from harness.text.data.disk_cache import CACHE_VARIABLE
     from harness.text.data.shakespeare import plays_folder

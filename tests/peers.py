@@ -13,7 +13,7 @@ import torch
 
 
 def write_gpt2(folder: Path, vocab_size: int, start_token: int, context_length: int = 64, spread: float = 0.3) -> Path:
-    """A small GPT-2. spread: standard deviation of its weights; a large one makes it sure of itself."""
+    """A small GPT-2. spread: standard deviation of its weights; a large one makes the model confident."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)

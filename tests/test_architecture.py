@@ -1,4 +1,4 @@
-"""The house holds: who may import whom, read from the code itself. Imports inside functions and those for type checkers
+"""The architecture: which modules may import which, read from the code. Imports inside functions and for type checkers
 count too, unless a test says otherwise."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EVALS = {target.rpartition(".")[0] for target, group in known_targets().items() 
 
 @functools.cache
 def imports(path: Path, only_at_start: bool = False) -> frozenset[str]:
-    """Every module or name that a file imports; with only_at_start those that are imported when it is."""
+    """Every module or name that a file imports; with only_at_start, only imports at the top level."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):
@@ -63,7 +63,7 @@ def module_in(imported: str) -> str | None:
 
 @functools.cache
 def arrows(only_at_start: bool = False) -> dict[str, set[str]]:
-    """For each module of ours those of ours that it imports."""
+    """For each of our modules, our modules that it imports."""
     return {
         name: {module for imported in imports(path, only_at_start) if (module := module_in(imported))} - {name}
         for name, path in MODULES.items()
@@ -76,7 +76,7 @@ def room(module: str) -> str:
 
 
 def rooms() -> dict[str, set[str]]:
-    """For each room those that it imports from."""
+    """For each room, the rooms that it imports from."""
     found: dict[str, set[str]] = defaultdict(set)
     for module, imported in arrows().items():
         found[room(module)] |= {room(other) for other in imported} - {room(module)}

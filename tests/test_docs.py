@@ -1,8 +1,8 @@
 """Every command that the README and the pages of docs/ show runs, in the order in which a page shows them.
 
 A shell splits each block into words, as it would for a reader who pastes it. The commands then run in this process on a
-small text and a small budget; of a sweep only the first run and the last. A page finds what the main job left before,
-and the files that its commands name.
+small text and a small budget; of a sweep only the first run and the last. Each page starts with the results of the main
+job, and the files that its commands name.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SHOWN_FILES = {"shouting.py": "docs/plugins.md"}
 
 
 def blocks(page: str) -> list[str]:
-    """What stands in the page's shell blocks."""
+    """The page's shell blocks."""
     return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 

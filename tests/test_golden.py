@@ -1,6 +1,6 @@
 """Golden runs: the first 20 training losses of each family at a fixed seed on CPU, so that no change moves them unseen.
 
-After a change that is meant to move them: `python -m tests.test_golden` writes them anew, and the commit says why.
+After an intended change, `python -m tests.test_golden` writes them again, and the commit says why.
 """
 
 from __future__ import annotations

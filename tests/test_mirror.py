@@ -1,4 +1,4 @@
-"""Tests mirror the source, so that a module's tests are where they are looked for.
+"""Tests mirror the source, so that a module's tests are easy to find.
 
 A module of harness/, models/ or evals/ is tested in tests/<its path>/test_<its name>.py. Excepted are `__init__.py` and
 modules that define no function: constants and plain records have nothing to run. The other way round, a test file is

@@ -1,4 +1,4 @@
-"""An installed plugin: a distribution of its own (tests/plugin_demo), found by its entry point, and swept."""
+"""An installed plugin: a separate distribution (tests/plugin_demo), found by its entry point, and swept."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_changed_package_is_not_served_old_results(swept: Path, own: Path, tmp
     assert len(records(tmp_path)) == before + 1
 
 
-def test_a_module_of_it_that_fails_costs_its_eval_alone(own: Path, tmp_path: Path) -> None:
+def test_a_failing_module_affects_only_its_eval(own: Path, tmp_path: Path) -> None:
     (own / "bakeoff_demo" / "shouting.py").write_text("def broken(:\n")
     bakeoff(tmp_path, "run", *SMALL, "model=unigram", status=1, **on_path(own))
     [found] = records(tmp_path)
@@ -123,7 +123,7 @@ def test_a_name_that_two_sources_bring_is_refused(own: Path, tmp_path: Path) -> 
     assert "model=ngram is in both bakeoff and bakeoff-demo 0.1" in done.stderr
 
 
-def test_an_entry_point_that_leads_nowhere_is_named(own: Path, tmp_path: Path) -> None:
+def test_an_entry_point_without_a_target_is_named(own: Path, tmp_path: Path) -> None:
     shutil.rmtree(own / "bakeoff_demo")
     done = bakeoff(tmp_path, "list", "models", status=2, **on_path(own))
     assert "the plugin bakeoff-demo 0.1 names 'bakeoff_demo'" in done.stderr

@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ show works as it stands there."""
+"""Code and tables in the README and in docs/ are correct."""
 
 from __future__ import annotations
 

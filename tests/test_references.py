@@ -1,4 +1,4 @@
-"""The committed results are those of today's evals and records, or are listed here as to be made again."""
+"""The committed results match today's evals and records, or are listed here as outdated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def version_of(name: str) -> int:
 
 
 def outdated(made_with: dict[str, object]) -> dict[str, list[int]]:
-    """What of a reference was made with another version than today's, and with which."""
+    """The parts of a reference that were made with another version, and that version."""
     evals, schema = made_with["evals"], made_with["schema_version"]
     assert isinstance(evals, dict)
     assert isinstance(schema, int)

@@ -1,4 +1,4 @@
-"""Small models with a known answer, written for the tests alone."""
+"""Small models with known answers, for the tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ScriptedState(State):
 
 
 class ScriptedModel(LanguageModel):
-    """Knows by heart what comes after each text: `script` gives all of the rest, or the characters that may come next,
+    """Knows what comes after each text: `script` gives all of the rest, or the characters that may come next,
     each as likely, or each with its probability. The empty text ends the document; an empty set gives no probability to
     anything."""
 

@@ -1,11 +1,11 @@
-"""How fast text is generated, beside transformers generate, and how the cost of a token grows with length.
+"""Speed of text generation compared with transformers' generate, and the cost of a token by length.
 
     python benchmarks/generation/speed.py [--runs N] [--only TABLE ...] [--out DIR]    needs bakeoff[benchmarks]
 
-Every pair is measured in turns within one run: ours, theirs, ours, theirs, ...; the ratio is that of the medians.
+Every pair is measured alternately in one run: ours, theirs, ours, theirs, ...; the ratio is of the medians.
 Theirs is GPT-2's architecture at 4 layers, 128 wide, 4 heads, a vocabulary of 257 bytes, with random weights; ours is
 model=transformer of the same shape, model=hf with theirs weights, and the other families at about as many parameters.
-All decode greedily. Speculative decoding: a model fitted for a moment to the built-in plays, an n-gram as its draft.
+All decode greedily. Speculative decoding: a model fitted briefly to the built-in plays, with an n-gram as its draft.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def peers_model(folder: Path) -> Any:
-    """A GPT-2 with random weights that never ends a document, saved into a folder."""
+    """A GPT-2 with random weights that never ends a document, saved to a folder."""
     torch.manual_seed(0)
     config = GPT2Config(
         vocab_size=TOKENIZER.vocab_size,
@@ -107,7 +107,7 @@ def built(family: str, options: Sequence[str] = ()) -> LanguageModel:
 
 
 def speed(models: dict[str, LanguageModel], peer: Any, runs: int) -> pd.DataFrame:
-    """Tokens a second at batch 1 and 16, 200 new tokens each."""
+    """Tokens per second at batch sizes 1 and 16, with 200 new tokens each."""
     rows = []
     for batch in (1, 16):
         new_tokens = 200
@@ -152,7 +152,7 @@ def written(engine: Engine, prompts: Sequence[Prompt]) -> int:
 
 
 def in_turns(*works: Callable[[], int], runs: int) -> list[float]:
-    """Tokens a second of each work: the median of several runs, in turns, after one to warm up."""
+    """Tokens per second of each task: the median of several alternating runs, after one warm-up."""
     found: list[list[float]] = [[] for _ in works]
     for run in range(runs + 1):
         for place, work in enumerate(works):
@@ -164,7 +164,7 @@ def in_turns(*works: Callable[[], int], runs: int) -> list[float]:
 
 
 def length(models: dict[str, LanguageModel], runs: int) -> pd.DataFrame:
-    """Milliseconds a token when so many have been read, at batch 1."""
+    """Milliseconds per token at batch size 1, by the number of tokens read before."""
     rows = []
     ids = torch.from_numpy(np.resize(TOKENIZER.encode(PROMPT), CONTEXT))[None]
     for name, model in models.items():
@@ -185,7 +185,7 @@ def length(models: dict[str, LanguageModel], runs: int) -> pd.DataFrame:
 
 
 def speculative(runs: int) -> pd.DataFrame:
-    """An n-gram drafts for transformers of two sizes, all fitted to the plays for a moment."""
+    """An n-gram drafts for transformers of two sizes, all fitted briefly to the plays."""
     rows = []
     draft = built("ngram")
     for what, d_model, num_layers in (("small", 128, 4), ("large", 384, 6)):
@@ -222,7 +222,7 @@ def speculative(runs: int) -> pd.DataFrame:
 
 
 def _fit(model: LanguageModel, num_tokens: int) -> None:
-    """A moment's fit to the plays."""
+    """A short fit to the plays."""
     settings = typed(compose([f"budget.tokens={num_tokens}", "budget.num_params=null"]))
     corpus = Shakespeare().load()
     stream = np.concatenate([np.append(START, TOKENIZER.encode(document.text)) for document in corpus.train])

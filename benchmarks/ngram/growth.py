@@ -2,9 +2,9 @@
 
     python benchmarks/ngram/growth.py [--order N] [--gigabytes G] [--limit-gigabytes L] [--out FILE]
 
-Fits to a sixteenth, a quarter and the whole of the built-in plays and conversations, as characters, and to a long text
-made of them (repeated, 1 in 100 characters changed at random), that one under a limit of memory that the system
-enforces. Each fit is a process of its own, after a small one that compiles; memory is what it needed more than that.
+Fits to a sixteenth, a quarter and all of the built-in plays and conversations, as characters; and to a long text made
+from them (repeated, with 1 in 100 characters changed at random), under a memory limit that the system enforces. Each
+fit runs in a separate process, after a small fit that compiles; memory is counted beyond what the small fit needed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CHANGED_SHARE = 0.01
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--order", type=int, default=5)
-    parser.add_argument("--gigabytes", type=float, default=1.0, help="length of the made text; 0: leave it out")
-    parser.add_argument("--limit-gigabytes", type=float, default=4.0, help="memory that its fit may use")
+    parser.add_argument("--gigabytes", type=float, default=1.0, help="length of the long text; 0: skip it")
+    parser.add_argument("--limit-gigabytes", type=float, default=4.0, help="memory limit of its fit")
     parser.add_argument("--out", type=Path, help="write the table here, as CSV")
     parser.add_argument("--fit", nargs=3, metavar=("FILE", "TOKENS", "VOCABULARY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -79,7 +79,7 @@ def write_long_text(text: np.ndarray, vocab_size: int, num_tokens: int, path: Pa
 
 
 def measure(path: Path, num_tokens: int, vocab_size: int, order: int, limit_gigabytes: float | None = None) -> dict:
-    """One fit in a process of its own."""
+    """One fit in a separate process."""
 
     def limit() -> None:
         if limit_gigabytes is not None:

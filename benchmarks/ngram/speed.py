@@ -1,11 +1,11 @@
-"""How fast n-grams are fitted, scored and generated from, beside KenLM's Python package and nltk.lm.
+"""Speed of fitting, scoring and generating with n-grams, compared with KenLM's Python package and nltk.lm.
 
     python benchmarks/ngram/speed.py [--runs N] [--out FILE]       needs the packages kenlm and nltk beside bakeoff's
 
-Every line is measured in turns within one run: ours, theirs, ours, theirs, ...; the ratio is that of the medians. The
-text is the built-in plays, as characters and as 1,024 BPE tokens; the last tenth is scored. KenLM's package only scores
-(our own model, written as an ARPA file and built into its binary format); so fitting is compared with nltk alone, on a
-hundredth of the text, which is as much as it fits in a moment. Compilation is left out: everything runs once before.
+Every line is measured alternately in one run: ours, theirs, ours, theirs, ...; the ratio is of the medians. The text is
+the built-in plays, as characters and as 1,024 BPE tokens; the last tenth is scored. KenLM's package only scores (our
+own model, written as an ARPA file and built into its binary format). So fitting is compared only with nltk, on a
+hundredth of the text, because nltk is slow. Compilation isn't measured: everything runs once before.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def text(unit: str) -> tuple[np.ndarray, np.ndarray, Tokenizer]:
-    """Training and test ids, each opened by the start token, and the tokenizer."""
+    """Training and test ids, each beginning with the start token, and the tokenizer."""
     documents = Shakespeare().load().train
     tokenizer = typed(compose([f"tokenizer={unit}"])).tokenizer.train(documents)
     ids = tokenizer.encode("\n\n".join(document.text for document in documents))
@@ -76,7 +76,9 @@ def measure(
             write_arpa(model.backoff_model, start, words, file)
         try:
             theirs = kenlm.Model(str(arpa))
-        except OSError:  # it was built for lower orders; MAX_ORDER=7 pip install --no-binary kenlm kenlm builds another
+        except (
+            OSError
+        ):  # KenLM was built for lower orders; MAX_ORDER=7 pip install --no-binary kenlm kenlm builds another
             theirs = None
     sentence = " ".join(words[token] for token in test[1:])
     targets = torch.from_numpy(test[1:])[None]
@@ -140,7 +142,7 @@ def measure(
 
 
 def in_turns(runs: int, *works: Callable[[], object]) -> list[float]:
-    """Median seconds of each, measured in turns after one run that doesn't count."""
+    """Median seconds of each, measured alternately after one warm-up."""
     seconds: list[list[float]] = [[] for _ in works]
     for number in range(runs + 1):
         for own, work in zip(seconds, works, strict=True):

@@ -1,10 +1,10 @@
-"""How fast continuations and long texts are scored, beside lm-eval's HFLM and a batched loop written by hand.
+"""Speed of scoring continuations and long texts, compared with lm-eval's HFLM and a batched loop written by hand.
 
     python benchmarks/scoring/speed.py [--runs N] [--out DIR]     needs bakeoff[benchmarks]
 
-Every pair is measured in turns within one run: ours, theirs, ours, theirs, ...; the ratio is that of the medians. The
-weights are the same ones: GPT-2's architecture at 4 layers, 128 wide, 4 heads, random. The requests are 1,000 sums
-with six solved ones before each, most of which they share; the answers must agree.
+Every pair is measured alternately in one run: ours, theirs, ours, theirs, ...; the ratio is of the medians. Both use
+the same random weights: GPT-2's architecture with 4 layers, 128 wide, 4 heads. The requests are 1,000 sums, each after
+six solved ones that most requests share; the answers must agree.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def write_peer(folder: Path) -> None:
 
 
 def requests(folder: str, runs: int) -> dict[str, object]:
-    """Requests a second, and that the answers are the same."""
+    """Requests per second; checks that the answers are the same."""
     shots = "".join(f"Question: What is {a} plus {b}?\nAnswer: {a + b}\n\n" for a, b in _sums(6, 0))
     asked = [(f"{shots}Question: What is {a} plus {b}?\nAnswer:", f" {a + b}") for a, b in _sums(NUM_REQUESTS, 1)]
     tokenizer = HFTokenizerSettings(path=folder).train([])
     model = HFConfig(path=folder).build(tokenizer.vocab_size, tokenizer.start_token)
     ours = [ScoreContinuation(prompt, target) for prompt, target in asked]
-    # a start token opens every text of ours
+    # our texts begin with a start token
     peer = HFLM(
         pretrained=folder, tokenizer=folder, batch_size=BATCH, device="cpu", add_bos_token=True, dtype="float32"
     )
@@ -107,7 +107,7 @@ def requests(folder: str, runs: int) -> dict[str, object]:
 
 
 def long_text(folder: str, runs: int) -> list[dict[str, object]]:
-    """Tokens a second of one long text in windows that overlap by half, ours and a loop over batches of them."""
+    """Tokens per second of one long text in windows that overlap by half: ours, and a loop over batches of windows."""
     rows = []
     generator = np.random.default_rng(0)
     for name in ("hf", "transformer"):
@@ -137,7 +137,7 @@ def long_text(folder: str, runs: int) -> list[dict[str, object]]:
 
 
 def in_turns(*works: Callable[[], Any], runs: int) -> tuple[list[Any], list[float]]:
-    """What each work gives, and its median seconds over several runs, in turns, after one to warm up."""
+    """The result of each task, and its median seconds over several alternating runs, after one warm-up."""
     seconds: list[list[float]] = [[] for _ in works]
     given: list[Any] = [None for _ in works]
     for run in range(runs + 1):

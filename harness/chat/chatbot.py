@@ -103,7 +103,7 @@ class Chatbot:
         self.engine = dataclasses.replace(self.engine, strategy=strategy)
 
     def load(self, engine: Engine, form: TranscriptFormat) -> None:
-        """From now on another model answers, in its own format; the conversation goes on.
+        """From now on another model answers, in its own format; the conversation continues.
 
         UserError, and all stays as it was, where its format refuses what was said, or doesn't have the speakers.
         """

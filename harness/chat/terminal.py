@@ -91,12 +91,12 @@ class Talk:
             name, _, rest = line[1:].partition(" ")
             if name not in self._commands:
                 raise UserError(
-                    f"/{name} is no command.{closest(name, self._commands)} /help shows them all. A line that is to "
-                    "begin with / is typed with two"
+                    f"/{name} is not a command.{closest(name, self._commands)} /help shows them all. To say a line "
+                    "that begins with /, type two"
                 )
             takes, _, do = self._commands[name]
             if rest and not takes:
-                raise UserError(f"/{name} stands alone, without {rest!r}")
+                raise UserError(f"/{name} takes no argument (got {rest!r})")
             do(rest.strip())
         elif line:
             self._show(self.chatbot.say(line[1:] if line.startswith("//") else line))
@@ -187,7 +187,7 @@ class Talk:
         try:
             path = Path(file).expanduser()
             if path.exists() and not over:
-                raise UserError(f"{path} is there already. Name another file, or write over it: /save! {file}")
+                raise UserError(f"{path} exists already. Name another file, or overwrite it: /save! {file}")
             write_bytes(path, content)
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"{file} can't be written ({error}). Nothing is lost: name another file") from None

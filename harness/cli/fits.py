@@ -49,6 +49,8 @@ def score(arguments: Namespace) -> int:
     if arguments.json:
         say_json(scored)
         return 0
+    from harness.cli.score_files import remarks
+
     numbers = ("bytes", "tokens", "nats", "bits/byte", "byte perplexity", "token perplexity")
     rows = [
         (
@@ -66,6 +68,8 @@ def score(arguments: Namespace) -> int:
     say_table(("file", *numbers), rows, right=numbers)
     if unknown := scored["total"].get("unknown_words"):
         say(f"{unknown:,} words are not in {arguments.run}: texts with such words have no bits per byte.")
+    for remark in remarks(scored["files"]):
+        say(remark)
     for row in scored["files"]:
         for token in row.get("tokens", ()):
             logprob = -math.inf if token["logprob"] is None else token["logprob"]

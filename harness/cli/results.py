@@ -34,8 +34,8 @@ def report(arguments: Namespace) -> int:
     """`bakeoff report`: tables and plots from finished runs."""
     results = Path(arguments.results)
     folders = [_reported(name, results) for name in arguments.what] or [results]
-    print_report(*folders, out=None if arguments.out is None else Path(arguments.out))
-    return 0
+    everything_was_read = print_report(*folders, out=None if arguments.out is None else Path(arguments.out))
+    return 0 if everything_was_read else 1
 
 
 def _reported(name: str, results: Path) -> Path:
@@ -139,14 +139,15 @@ def fetch(arguments: Namespace) -> int:
     return 0
 
 
-def print_report(*results: Path, out: Path | None = None) -> None:
-    """Write a report; print its table and the paths of its pages."""
+def print_report(*results: Path, out: Path | None = None) -> bool:
+    """Write a report; print its table and the paths of its pages. Returns whether every run could be read."""
     from harness.report import write_report
 
     written = write_report(*results, out=out)
     say(written.table.to_string(index=False))
     for page in written.pages:
         say(f"report: {page}")
+    return not written.left_out
 
 
 COMMANDS = (

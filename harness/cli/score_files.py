@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,17 @@ def row(name: str, num_bytes: int, num_chars: int, num_tokens: int, total_nats: 
         "byte_perplexity": _power(total_nats, num_bytes),
         "token_perplexity": _power(total_nats, num_tokens),
     }
+
+
+def remarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why numbers of files are missing, a sentence each."""
+    found = []
+    for scores in rows:
+        if not scores["num_bytes"]:
+            found.append(f"{scores['file']} is empty, so nothing is divided by its bytes and tokens.")
+        elif scores["nats"] is None and not scores.get("unknown_words"):
+            found.append(f"The model gives {scores['file']} a probability of 0, so it has no bits per byte.")
+    return found
 
 
 def _power(total_nats: float, count: int) -> float | None:

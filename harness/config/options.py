@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def _paths(group: str) -> dict[str, tuple[str, Path]]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
-    """The keys that a YAML file spells out, and its first line of description."""
+    """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments."""
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text) or {}
@@ -200,9 +201,21 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
         raise UserError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no keys with values. Begin with a copy of the YAML file of another option.")
-    described = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
-    about = next((line for line in described if not line.startswith("@package")), "")
-    return content, about
+    return content, _first_sentence(text)
+
+
+def _first_sentence(yaml_text: str) -> str:
+    """The first line of comment in a YAML file, with the lines that its sentence goes on in."""
+    lines = [line for line in yaml_text.splitlines() if not line.startswith("# @package")]
+    comments = itertools.takewhile(
+        lambda line: line.startswith("# "), itertools.dropwhile(lambda line: not line.startswith("# "), lines)
+    )
+    sentence = ""
+    for line in comments:
+        sentence = f"{sentence} {line.removeprefix('# ')}".strip()
+        if sentence.endswith((".", "?", "!")):
+            break
+    return sentence
 
 
 def _file_option(group: str, name: str) -> Option:

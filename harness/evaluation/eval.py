@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -63,6 +63,8 @@ class Eval(ABC):
     has_wrong_answers: ClassVar[bool] = True
     """Whether an answer can be wrong, so that `bakeoff check` tries wrong ones; False where what is said isn't judged,
     as in a conversation."""
+    descriptions: ClassVar[Mapping[str, str]] = {}
+    """What each metric is, by its name: a sentence for readers of a report."""
     why_no_samples: ClassVar[str] = "the data set has nothing to make samples from"
     """The reason in the record when `samples` gives none."""
 

@@ -20,7 +20,7 @@ def check_samples(samples: Sequence[Sample]) -> None:
     seen_ids = set()
     for position, sample in enumerate(samples):
         if not isinstance(sample, Sample):
-            raise ValueError(f"samples gave {sample!r} at place {position}, which is no Sample")
+            raise ValueError(f"samples gave {sample!r} at place {position}, which is not a Sample")
         if not sample.id or sample.id in seen_ids:
             raise ValueError(f"the id {sample.id!r} of the sample at place {position} is empty or another sample's")
         seen_ids.add(sample.id)
@@ -30,13 +30,13 @@ def check_requests(requests: Sequence[Request]) -> None:
     """ValueError unless these are requests."""
     for request in requests:
         if not isinstance(request, Request):
-            raise ValueError(f"requests gave {request!r}, which is none of {Request}")
+            raise ValueError(f"requests gave {request!r}, which is not a request ({Request})")
 
 
 def check_score(score: Score) -> None:
     """ValueError unless this is a score that can be stored, where a number is a finite one or None; its parts too."""
     if not isinstance(score, Score):
-        raise ValueError(f"score gave {score!r}, which is no Score")
+        raise ValueError(f"score gave {score!r}, which is not a Score")
     measures: Mapping[str, float | None] = score.values  # noqa: PD011 (no data frame)
     numbers = {**measures, "nats": score.nats, "num_tokens": score.num_tokens, "num_bytes": score.num_bytes}
     for name, value in numbers.items():
@@ -55,7 +55,7 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> 
     seen = set()
     for metric in metrics:
         if not isinstance(metric, Metric) or (metric.eval, metric.eval_version) != (eval.name, eval.version):
-            raise ValueError(f"metrics gave {metric!r}, which is no Metric of {eval.name} version {eval.version}")
+            raise ValueError(f"metrics gave {metric!r}, which is not a Metric of {eval.name} version {eval.version}")
         if (metric.metric, metric.slice) in seen:
             raise ValueError(f"metrics gave {metric.metric} of {metric.slice} twice")
         seen.add((metric.metric, metric.slice))
@@ -63,7 +63,7 @@ def check_metrics(eval: Eval, metrics: Sequence[Metric], rows: pd.DataFrame) -> 
             value = getattr(metric, name)
             if value is not None and not math.isfinite(value):
                 raise ValueError(
-                    f"the {name} of the metric {metric.metric} of {metric.slice} is {value}: no finite number"
+                    f"the {name} of the metric {metric.metric} of {metric.slice} is {value}: not a finite number"
                 )
         json.dumps(asdict(metric), ensure_ascii=False).encode()  # the record is UTF-8
         if metric.value is None and not metric.reason:

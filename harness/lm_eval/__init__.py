@@ -1,20 +1,20 @@
-"""lm-evaluation-harness (the package lm_eval), in both directions. No other part of bakeoff knows it.
+"""lm-evaluation-harness (the package lm_eval), in both directions. Only this room and evals/lm_eval.py use it.
 
-Out: its tasks asked of our families, by its own command.
-    model.py       a fit as a model of lm_eval's: `--model bakeoff --model_args run=RUN`
-    __main__.py    lm_eval's own command that knows this name: `python -m harness.lm_eval`
+Out: its own command, run on our models.
+    model.py       a fit as an lm_eval model: `--model bakeoff --model_args run=RUN`
+    __main__.py    lm_eval's command with our model registered: `python -m harness.lm_eval`
     command.py     `bakeoff lm-eval RUN --tasks ...`
-In: its tasks as an eval of ours (`evals=lm_eval`), in our records and reports.
-    questions.py   tasks become questions, questions become requests, answers become values
-    metrics.py     values become numbers with intervals
+In: its tasks as one of our evals (`evals=lm_eval`), in our records and reports.
+    questions.py   from tasks to questions, from questions to requests, from answers to values
+    metrics.py     from values to numbers with intervals
 Both ways:
-    messages.py    lm_eval's messages as a transcript of ours
-    generation.py  what it means by until, max_gen_toks, do_sample, ...
-Our evals for everybody's models:
-    exported.py    an eval of ours as a task of lm_eval's
-    tasks/         those that are offered, one YAML each
+    messages.py    lm_eval's chat messages as one of our transcripts
+    generation.py  its options until, max_gen_toks, do_sample, ... as our settings
+Our evals for any model:
+    exported.py    one of our evals as an lm_eval task
+    tasks/         the exported tasks, one YAML each
 
-This module itself needs nothing of lm_eval.
+This module itself imports nothing from lm_eval.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from harness.common.errors import UserError
 TASKS_FOLDER = Path(__file__).resolve().parent / "tasks"
 """Our evals as tasks, for `--include_path`."""
 MODEL_NAME = "bakeoff"
-"""What lm_eval calls our models."""
+"""The name of our models in lm_eval."""
 
 
 def prepare() -> None:
-    """To be called before anything of lm_eval is imported. UserError where it isn't installed.
+    """Call this before importing lm_eval. UserError where lm_eval isn't installed.
 
-    From here on nothing is looked for on a network, unless the user has set HF_HUB_OFFLINE=0.
+    Afterwards lm_eval uses no network, unless the user has set HF_HUB_OFFLINE=0.
     """
     if importlib.util.find_spec("lm_eval") is None:
         raise UserError(
-            "this needs the package lm-eval, which isn't installed. In the folder of bakeoff's source, install it "
+            "this needs the package lm-eval, which isn't installed. Install it, in the folder of bakeoff's source, "
             "with: pip install '.[lm-eval]'."
         )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -46,9 +46,9 @@ def prepare() -> None:
 
 
 def register() -> None:
-    """Add ours to lm_eval's list of models, in this process; the model itself is imported when it is asked for.
+    """Register our model with lm_eval in this process. The model's module is imported on first use.
 
-    Once this is called, `lm_eval.simple_evaluate(model="bakeoff", model_args="run=RUN", ...)` works too. UserError
+    After this, `lm_eval.simple_evaluate(model="bakeoff", model_args="run=RUN", ...)` works too. UserError
     where lm_eval isn't installed.
     """
     prepare()

@@ -1,4 +1,4 @@
-"""lm_eval's own command, told of our models: `python -m harness.lm_eval run --model bakeoff ...`."""
+"""lm_eval's own command, with our model registered: `python -m harness.lm_eval run --model bakeoff ...`."""
 
 from __future__ import annotations
 

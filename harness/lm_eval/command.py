@@ -1,4 +1,4 @@
-"""`bakeoff lm-eval RUN --tasks ...`: lm_eval's own command on a run, with all of its flags."""
+"""`bakeoff lm-eval RUN --tasks ...`: run lm_eval's own command on a run, with all its flags."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from harness.runs.record import RunRecord
 
 
 def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
-    """Ask lm_eval's tasks of a run.
+    """Evaluate a run on lm_eval's tasks.
 
-    arguments: flags of `lm_eval run`, with hyphens or underscores; --model and --model_args are there already, and ours
-    are the tasks beside lm_eval's unless there is another --include_path. UserError where any of it is wrong.
+    arguments: flags of `lm_eval run`, with hyphens or underscores. --model and --model_args are added. Our tasks are
+    added to lm_eval's unless there is another --include_path. UserError for wrong flags.
     """
     register()
     folder = find_run(run, results)
     model = {"run": str(folder.resolve()), "model": RunRecord.read(folder).run_id}
-    given = [_with_underscores(argument) for argument in arguments]
-    ours = ["--model", MODEL_NAME, "--model_args", json.dumps(model), "--batch_size", "auto"]
-    if not any(argument.partition("=")[0] == "--include_path" for argument in given):
-        ours += ["--include_path", str(TASKS_FOLDER)]
+    user_flags = [_with_underscores(argument) for argument in arguments]
+    added_flags = ["--model", MODEL_NAME, "--model_args", json.dumps(model), "--batch_size", "auto"]
+    if not any(argument.partition("=")[0] == "--include_path" for argument in user_flags):
+        added_flags += ["--include_path", str(TASKS_FOLDER)]
     setup_logging()
-    with _command_line(["lm_eval", "run", *ours, *given]), explained():
+    with _command_line(["lm_eval", "run", *added_flags, *user_flags]), explained():
         command = HarnessCLI()
         options = command.parse_args()
         try:
@@ -44,13 +44,13 @@ def evaluate(run: str, results: Path, arguments: Sequence[str]) -> None:
             if not any(frame.f_globals["__name__"] == EvaluatorConfig.__module__ for frame in frames):
                 raise
             raise UserError(
-                f"{error}. That is lm_eval's own check: `lm_eval run --help` shows its flags, `lm_eval ls tasks` its "
-                "tasks; a folder with tasks of yours is named by --include-path."
+                f"{error}. This is lm_eval's own check. `lm_eval run --help` shows its flags, `lm_eval ls tasks` its "
+                "tasks. To add a folder with your own tasks, use --include-path."
             ) from error
 
 
 def _with_underscores(argument: str) -> str:
-    """--include-path as lm_eval spells it."""
+    """A flag in lm_eval's spelling: --include-path becomes --include_path."""
     if not argument.startswith("--"):
         return argument
     name, equals, value = argument.partition("=")

@@ -1,17 +1,17 @@
-"""An eval of bakeoff as a task of lm_eval's, for any model that lm_eval knows. Those that are offered are in tasks/.
+"""An eval of bakeoff as an lm_eval task, for any model of lm_eval. The exported tasks are in tasks/.
 
-The eval's own code makes the samples and scores the answers, so a number here is the number there. A task's YAML names
-it as on bakeoff's command line:
+The eval's own code makes the samples and scores the answers, so both programs give the same numbers. A task's YAML
+names the eval as bakeoff's command line does:
 
     task: bakeoff_arithmetic_qa
     class: !function harness.lm_eval.exported.EvalTask
     overrides: ["evals=[arithmetic]", "evals.arithmetic.style=qa"]
-    metric_list: ...    those of the eval's measures that are reported
+    metric_list: ...    the eval's measures to report
 
-and `--metadata '{"overrides": ["evals.arithmetic.max_digits=5"]}'` adds to that. What differs from a run of bakeoff:
-there is no tokenizer of ours, so what an eval counts in tokens it counts in bytes; text is written greedily and without
-stop texts, which are found afterwards, so that the eval can tell whether the model came to one; and how likely single
-tokens were isn't known.
+`--metadata '{"overrides": ["evals.arithmetic.max_digits=5"]}'` adds overrides. Differences from a run of bakeoff: there
+is no tokenizer of ours, so evals count bytes instead of tokens. Generation is greedy and without stop texts; these are
+found afterwards, so that the eval can tell whether the model wrote one. The probabilities of single tokens aren't
+known.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from harness.text.tokenizers.byte import ByteTokenizerSettings
 
 @dataclass(frozen=True)
 class _Exported:
-    """An eval, and what it asks."""
+    """An eval and its samples."""
 
     eval: Eval
     material: Material
@@ -49,17 +49,17 @@ class _Exported:
 
 
 class EvalTask(ConfigurableTask):  # type: ignore[misc]
-    """See the module."""
+    """One of our evals as an lm_eval task (see the module)."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        given = {name: value for name, value in config.items() if name not in ("class", "overrides")}
-        more = (given.get("metadata") or {}).get("overrides", [])
-        self._exported = _export([*config["overrides"], *more])
+        own_config = {name: value for name, value in config.items() if name not in ("class", "overrides")}
+        more_overrides = (own_config.get("metadata") or {}).get("overrides", [])
+        self._exported = _export([*config["overrides"], *more_overrides])
         super().__init__(
             config={
-                **given,
+                **own_config,
                 "output_type": "generate_until",
-                "generation_kwargs": {"until": [], "do_sample": False, **(given.get("generation_kwargs") or {})},
+                "generation_kwargs": {"until": [], "do_sample": False, **(own_config.get("generation_kwargs") or {})},
                 "test_split": "test",
                 "doc_to_text": "prompt",
                 "doc_to_target": "target",
@@ -69,31 +69,34 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         )
 
     def download(self, dataset_kwargs: Any = None, **kwargs: Any) -> None:
-        """The samples are made here and now."""
+        """Make the samples: nothing is downloaded."""
         samples = self._exported.samples.values()
         docs = [{"id": sample.id, "prompt": sample.prompt, "target": sample.target} for sample in samples]
         self.dataset = {"test": Dataset.from_list(docs)}
 
     def construct_requests(self, doc: Mapping[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
-        """What lm_eval is to ask: each thing once."""
+        """The requests that lm_eval asks, each once."""
         about = kwargs["metadata"]
         instances: list[Instance] = []
-        for kind, *arguments in self._asked(doc).values():
-            # what lm_eval has made of the prompt takes its place
-            put = tuple(ctx if argument == doc["prompt"] else argument for argument in arguments)
-            instances.append(Instance(kind, doc, put, len(instances), about))
+        for kind, *arguments in self._distinct_requests(doc).values():
+            # lm_eval may have changed the prompt
+            final_arguments = tuple(ctx if argument == doc["prompt"] else argument for argument in arguments)
+            instances.append(Instance(kind, doc, final_arguments, len(instances), about))
         return instances
 
     def process_results(self, doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
-        """The eval's measures; one that could not be had, or isn't of this kind of sample, is left out."""
+        """The eval's values. A measure without a value, or not of this kind of sample, is left out."""
         exported = self._exported
-        given = dict(zip(self._asked(doc), results, strict=True))
-        answers = [_answer(request, given[self._key(request)], exported.material) for request in exported.requests(doc)]
+        results_by_key = dict(zip(self._distinct_requests(doc), results, strict=True))
+        answers = [
+            _answer(request, results_by_key[self._key(request)], exported.material)
+            for request in exported.requests(doc)
+        ]
         values = exported.eval.score(exported.samples[doc["id"]], answers, exported.material).values
         return {name: float(value) for name in self._metric_fn_list if (value := values.get(name)) is not None}
 
-    def _asked(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-        """The different ones among a document's requests, in their order."""
+    def _distinct_requests(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+        """A document's requests without repetitions, in order, by key."""
         requests = self._exported.requests(doc)
         return {self._key(request): _arguments(request, self.config.generation_kwargs) for request in requests}
 
@@ -118,11 +121,11 @@ def _arguments(request: Request, options: Mapping[str, Any]) -> tuple[Any, ...]:
         case Complete(prompt, max_new_tokens):
             return "generate_until", prompt, {**options, "max_gen_toks": max_new_tokens}
         case Compress():
-            raise UserError("lm_eval's models can't be asked to compress a text. Leave this eval to `bakeoff run`.")
+            raise UserError("lm_eval's models can't compress a text. Use `bakeoff run` for this eval.")
 
 
 def _answer(request: Request, result: Any, material: Material) -> Answer:
-    """What lm_eval's model said, as an answer of ours."""
+    """The response of lm_eval's model, as one of our answers."""
     encode = material.tokenizer.encode
     if isinstance(request, Complete):
         met = StopFinder(request.stop, request.prompt).find(result)

@@ -1,8 +1,9 @@
-"""lm_eval's generate_until in our words, by its rules.
+"""lm_eval's generate_until requests as our prompts, by lm_eval's rules.
 
-- The text ends before the first stop text (`until`) in what was written; one that begins in the prompt is none.
-- `max_gen_toks` tokens at most (256 by default; max_new_tokens and max_tokens are other names for it).
-- Greedy, unless `do_sample` or a `temperature` above 0 ask for draws.
+- The text ends before the first stop text (`until`) that was written; a stop text that begins in the prompt doesn't
+  count.
+- At most `max_gen_toks` tokens (256 by default; max_new_tokens and max_tokens are other names).
+- Greedy, unless `do_sample` or a `temperature` above 0 asks for sampling.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from harness.completion.engine import DecodingStrategy
 from harness.lm_eval.messages import REPLY_OPENING, TURN_END
 from harness.text.utf8 import replace_surrogates
 
-# transformers' names, in the order in which they are applied; and the values at which they change nothing.
+# transformers' names, in the order in which they are applied, and the values that change nothing.
 _SAMPLING: Mapping[str, Callable[[Any], Transform]] = {
     "temperature": Temperature,
     "top_k": TopK,
@@ -34,25 +35,25 @@ _CHANGES_NOTHING = {"temperature": (1.0,), "top_k": (0, None), "top_p": (1.0, No
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """One text that lm_eval wants written."""
+    """One text that lm_eval asks for."""
 
     prompt: str
     max_new_tokens: int
     stop: tuple[str, ...]
-    """Where writing may end; `finish` cuts at the rest."""
+    """The stop texts for our engine; `finish` cuts at the rest of `until`."""
     until: tuple[str, ...]
     opens_reply: bool
-    """Whether the prompt was cut before the space that belongs to the reply."""
+    """Whether the prompt's last space was cut off, because it belongs to the reply."""
     options: Mapping[str, Any]
-    """How tokens are to be picked; `strategy` knows what it means."""
+    """lm_eval's options for picking tokens; see `strategy`."""
 
     @classmethod
     def of(cls, context: str, options: Mapping[str, Any], chat: bool) -> GenerationRequest:
-        """context, options: the arguments of a generate_until request. chat: whether the context is a transcript of
-        ours, in which a reply ends where the human's turn begins."""
+        """context, options: the arguments of a generate_until request. chat: whether the context is one of our
+        transcripts: then a reply ends where the human's turn begins."""
         options = dict(normalize_gen_kwargs(dict(options), DEFAULT_MAX_GEN_TOKS))
-        max_new_tokens, asked = options.pop("max_gen_toks"), options.pop("until")
-        until = tuple(text for text in asked if text) + ((TURN_END,) if chat else ())
+        max_new_tokens, stop_texts = options.pop("max_gen_toks"), options.pop("until")
+        until = tuple(text for text in stop_texts if text) + ((TURN_END,) if chat else ())
         opens_reply = chat and context.endswith(REPLY_OPENING)
         prompt = context[:-1] if opens_reply else context
         stop = tuple(text for text in until if not _begins_at_the_end_of(prompt, text))
@@ -64,21 +65,21 @@ class GenerationRequest:
         return str(postprocess_generated_text(text, list(self.until), None))
 
     def strategy(self) -> DecodingStrategy:
-        """The decoding strategy that lm_eval's options ask for. UserError for what isn't known or allowed."""
+        """The decoding strategy that lm_eval's options ask for. UserError for an unknown option or a wrong value."""
         options = dict(self.options)
         does_sample, beams = options.pop("do_sample"), options.pop("num_beams", 1)
         unknown = sorted(options.keys() - _SAMPLING.keys())
         if unknown or beams != 1:
             raise UserError(
-                f"a task asks for generation with {', '.join(unknown) or f'num_beams={beams}'}. Models of bakeoff know "
-                f"until, max_gen_toks, do_sample, {', '.join(_SAMPLING)}. Leave the rest out (--gen_kwargs), or use a "
+                f"a task asks for generation with {', '.join(unknown) or f'num_beams={beams}'}. Allowed: until, "
+                f"max_gen_toks, do_sample, {', '.join(_SAMPLING)}. Leave the others out (--gen_kwargs), or use a "
                 "decoding strategy of bakeoff: bakeoff run evals=[lm_eval] decoding=..."
             )
         if not does_sample:
             return DecodingStrategy(Greedy())
-        asked = [name for name in _SAMPLING if name in options and options[name] not in _CHANGES_NOTHING[name]]
+        names = [name for name in _SAMPLING if name in options and options[name] not in _CHANGES_NOTHING[name]]
         try:
-            return DecodingStrategy(Draw(), {name: _SAMPLING[name](options[name]) for name in asked})
+            return DecodingStrategy(Draw(), {name: _SAMPLING[name](options[name]) for name in names})
         except ValueError as error:
             raise UserError(f"a task asks for generation with {error}.") from None
 

@@ -1,8 +1,8 @@
-"""lm_eval's chat messages as a transcript of ours, for --apply_chat_template.
+"""lm_eval's chat messages as one of our transcripts, for --apply_chat_template.
 
-The one place that says which format that is. A reply's beginning is left to lm_eval's rule for spaces: our transcripts
-give the space after a label to what is said, so a prompt here ends in "Assistant: ", and where a continuation is scored
-lm_eval moves the space to it; where a reply is written, `harness.lm_eval.generation` does.
+This module decides the format. In our transcripts the space after a label belongs to what is said. Here a prompt ends
+in "Assistant: ", with the space: lm_eval moves it to the continuation when it scores one, and
+`harness.lm_eval.generation` moves it when a reply is generated.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from harness.text.transcript_format import HUMAN_ASSISTANT
 
 FORMAT = HUMAN_ASSISTANT
 TURN_END = FORMAT.stop_text(HUMAN)
-"""What a model of ours writes when its turn has ended, as others write a special token."""
+"""The text that ends a turn of our models, where other models write a special token."""
 REPLY_OPENING = f"{FORMAT.label(ASSISTANT)} "
-"""What a prompt for a reply ends in."""
+"""The end of a prompt for a reply."""
 
 _SPEAKERS = {"user": HUMAN, "assistant": ASSISTANT}
 _BETWEEN = "\n\n"
 
 
 def render(messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
-    """Messages of {"role", "content"} as a prompt, with the assistant's turn opened or (where the last message is the
-    beginning of it) left open.
+    """Messages of {"role", "content"} as a prompt. add_generation_prompt: whether to open a turn for the assistant;
+    else the last message stays open.
 
-    The format has no turn for a system message: it opens the first turn of the human. UserError for another role.
+    The format has no turn for system messages: their text goes to the start of the human's first turn. UserError for
+    another role.
     """
     system = [message["content"] for message in messages if message["role"] == "system"]
     turns: list[Turn] = []

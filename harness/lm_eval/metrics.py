@@ -1,7 +1,7 @@
-"""From the values of lm_eval's questions to its metrics.
+"""lm_eval's metrics, from the values of its questions.
 
-A metric's value is the one that lm_eval reports. Where it is a mean, or a perplexity from totals, its interval is
-bakeoff's (harness/statistics/intervals.py), over documents; else it follows from lm_eval's own standard error.
+A metric has the value that lm_eval reports. For a mean, or a perplexity from totals, the interval is bakeoff's
+(harness/statistics/intervals.py), over documents. Otherwise it follows from lm_eval's own standard error.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from lm_eval.api.group import Group
 from lm_eval.api.metrics import bits_per_byte, mean, nanmean, perplexity, stderr_for_metric, weighted_perplexity
 
+from harness.common.plurals import many
 from harness.evaluation.metric import Formula
 from harness.lm_eval.questions import Question, Questions, Response, lm_eval_seeds, quietly
 from harness.scoring.answers import BITS_PER_NAT
@@ -23,9 +24,9 @@ from harness.statistics import intervals
 from harness.statistics.derived import from_standard_error, mapped
 from harness.statistics.estimate import Estimate
 
-# Where lm_eval resamples, so often: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
+# How often lm_eval resamples: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
 _RESAMPLES = 200
-# Means of these are shares of right answers.
+# Means of these metrics are shares of right answers.
 _SHARES = ("acc", "exact_match", "em", "contains")
 _GUESSABLE = ("acc", "acc_norm", "acc_bytes")
 
@@ -36,7 +37,7 @@ class Finding:
 
     task: str
     key: tuple[str, str]
-    """The metric, and the filter whose results it is of."""
+    """The metric's name, and the name of the filter that it is computed on."""
     estimate: Estimate
     unit: str
     higher_is_better: bool | None
@@ -50,37 +51,39 @@ class Finding:
 
 
 def measure(task: str, key: tuple[str, str]) -> str:
-    """What a metric is called in our records: task.metric, and the filter behind a comma where lm_eval names one."""
+    """A metric's name in our records: task.metric, or task.metric,filter where the filter has a name."""
     metric, filter_name = key
     return f"{task}.{metric}" if filter_name == "none" else f"{task}.{metric},{filter_name}"
 
 
 @lm_eval_seeds()
 def numbers(question: Question, responses: Sequence[Response]) -> dict[str, float]:
-    """A question's values by measure, as far as they are numbers, or the nats and bytes of bits per byte."""
+    """A question's values that are numbers, by measure; for bits per byte, its nats and bytes."""
     task = question.task
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for key, value in question.values(responses).items():
         name = measure(task.task_name, key)
         if _is_number(value):
-            found[name] = float(value)
+            values[name] = float(value)
         elif task.aggregation().get(key[0]) is bits_per_byte:
             loglikelihood, num_bytes = value
-            found |= {f"{name}.nats": -loglikelihood, f"{name}.bytes": num_bytes}
-    return found
+            values |= {f"{name}.nats": -loglikelihood, f"{name}.bytes": num_bytes}
+    return values
 
 
 @lm_eval_seeds()
 def findings(questions: Questions, responses: Mapping[str, Sequence[Response] | None]) -> list[Finding]:
     """All metrics of all tasks and groups. responses: by question's id; None where the model gave no probability."""
-    found: list[Finding] = []
+    all_findings: list[Finding] = []
     by_task: dict[str, list[Question]] = {}
     for name in responses:
         question = questions.by_id[name]
         by_task.setdefault(question.task.task_name, []).append(question)
-    for asked in by_task.values():
-        found += _of_task(asked, responses)
-    return found + [group for name in questions.groups for group in _of_group(questions.groups[name], found)]
+    for of_task in by_task.values():
+        all_findings += _of_task(of_task, responses)
+    return all_findings + [
+        group for name in questions.groups for group in _of_group(questions.groups[name], all_findings)
+    ]
 
 
 def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Response] | None]) -> Iterator[Finding]:
@@ -88,20 +91,20 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
     raw: dict[tuple[str, str], list[Any]] = {}
     num_missing = 0
     for question in questions:
-        given = responses[question.id]
-        if given is None:
+        question_responses = responses[question.id]
+        if question_responses is None:
             num_missing += 1
             continue
-        for key, value in question.values(given).items():
+        for key, value in question.values(question_responses).items():
             raw.setdefault(key, []).append(value)
     if num_missing:
-        # the rest would be the documents that the model likes
+        # the other documents alone would be the ones that suit the model
         raw = {(metric, name): [] for metric in task.aggregation() for name in questions[0].filters}
     for key, values in raw.items():
         metric = key[0]
         aggregate = task.aggregation().get(metric, mean)
         if num_missing:
-            reason = f"the model gives {num_missing} of {len(questions)} documents no probability"
+            reason = f"the model gives {num_missing} of {many(len(questions), 'document')} no probability"
             estimate = Estimate(None, 0, len(questions), reason=reason)
         else:
             estimate = dataclasses.replace(_estimate(aggregate, values), n_total=len(questions))
@@ -118,7 +121,7 @@ def _of_task(questions: Sequence[Question], responses: Mapping[str, Sequence[Res
 
 
 def _formula(name: str, aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Formula | None:
-    """How a metric follows from what `numbers` keeps of each question."""
+    """The formula of a metric over the values that `numbers` keeps; None where there is none."""
     if aggregate is bits_per_byte:
         return Formula(f"{name}.nats", f"{name}.bytes", BITS_PER_NAT)
     return Formula(name) if _is_mean(aggregate, values) else None
@@ -142,13 +145,13 @@ def _estimate(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) 
 
 
 def _exponential(nats: Estimate) -> Estimate:
-    """A perplexity, from nats a unit."""
+    """The perplexity, from nats per unit."""
     return mapped(nats, math.exp, f"exp({nats.value or 0:.0f}) is too large to write down")
 
 
 def _stderr(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> float | None:
-    """lm_eval's own standard error, where it has one."""
-    os.environ.setdefault("DISABLE_MULTIPROC", "1")  # it would start a process for each processor
+    """lm_eval's own standard error; None where it has none."""
+    os.environ.setdefault("DISABLE_MULTIPROC", "1")  # otherwise lm_eval starts one process for each processor
     find = stderr_for_metric(aggregate, _RESAMPLES)
     if find is None or len(values) < 2:
         return None
@@ -160,29 +163,29 @@ def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
     if not math.isfinite(value):
         return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
     if stderr is None or not math.isfinite(stderr):
-        return Estimate(value, n, n, reason="lm_eval knows no standard error of this metric")
+        return Estimate(value, n, n, reason="lm_eval has no standard error for this metric")
     return from_standard_error(value, stderr, n, "lm_eval's own standard error")
 
 
-def _of_group(group: Group, found: Sequence[Finding]) -> Iterator[Finding]:
-    """What a group of lm_eval's makes of its tasks' metrics; nothing where it only gathers them."""
+def _of_group(group: Group, all_findings: Sequence[Finding]) -> Iterator[Finding]:
+    """A group's metrics, from those of its tasks; none where the group has no aggregation."""
     members = {task.task_name for task in group.get_all_tasks()}
     results: dict[str, dict[str, Any]] = {}
-    for one in found:
-        if one.task in members:
-            result = results.setdefault(one.task, {"sample_len": one.estimate.n_total})
-            metric, filter_name = one.key
-            result[f"{metric},{filter_name}"] = math.nan if one.estimate.value is None else one.estimate.value
-            result[f"{metric}_stderr,{filter_name}"] = "N/A" if one.estimate.stderr is None else one.estimate.stderr
+    for finding in all_findings:
+        if finding.task in members:
+            estimate, (metric, filter_name) = finding.estimate, finding.key
+            result = results.setdefault(finding.task, {"sample_len": estimate.n_total})
+            result[f"{metric},{filter_name}"] = math.nan if estimate.value is None else estimate.value
+            result[f"{metric}_stderr,{filter_name}"] = "N/A" if estimate.stderr is None else estimate.stderr
     whole = group.aggregate(results)
-    for key in dict.fromkeys(one.key for one in found if one.task in members):
+    for key in dict.fromkeys(finding.key for finding in all_findings if finding.task in members):
         value = whole.get(",".join(key))
         if value is not None:
-            parts = [one for one in found if one.task in members and one.key == key]
+            parts = [finding for finding in all_findings if finding.task in members and finding.key == key]
             stderr = whole.get(f"{key[0]}_stderr,{key[1]}")
-            size = sum(one.estimate.n_total for one in parts)
+            size = sum(part.estimate.n_total for part in parts)
             estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
-            uses_decoding = any(one.uses_decoding for one in parts)
+            uses_decoding = any(part.uses_decoding for part in parts)
             yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better, uses_decoding)
 
 
@@ -195,7 +198,7 @@ def _unit(metric: str, aggregate: Callable[[Sequence[Any]], Any]) -> str:
 
 
 def _chance(questions: Sequence[Question], metric: str) -> float | None:
-    """What guessing among the choices scores; None where there are none, or several right ones."""
+    """The score of guessing among the choices; None without choices, or with several right ones."""
     task = questions[0].task
     if task.get_config("output_type") != "multiple_choice" or metric not in _GUESSABLE:
         return None
@@ -205,7 +208,7 @@ def _chance(questions: Sequence[Question], metric: str) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a finite number by itself; numpy's are too."""
+    """Whether a value is a finite number, of Python or numpy."""
     try:
         return math.isfinite(value)
     except TypeError:

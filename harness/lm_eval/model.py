@@ -1,15 +1,15 @@
-"""A fit as a model of lm_eval's: `--model bakeoff --model_args run=RUN`.
+"""A fit as an lm_eval model: `--model bakeoff --model_args run=RUN`.
 
-lm_eval's conventions hold: trailing spaces of a context are scored with the continuation; both are tokenized together
-and split where the context ends (or each by itself, where a token would reach over that place); generation is greedy
-unless a task or --gen_kwargs say otherwise, whatever the run's own decoding strategy. Ours are these:
-- The start token is read before every context, as in all of bakeoff (lm_eval's own models for transformers do so with
+lm_eval's conventions hold. Trailing spaces of a context are scored with the continuation. Both are tokenized together
+and split where the context ends; where a token would cross that place, each is tokenized alone. Generation is greedy
+unless a task or --gen_kwargs say otherwise; the run's own decoding strategy isn't used. These conventions are ours:
+- The start token is read before every context, as everywhere in bakeoff (lm_eval's models for transformers do so with
   add_bos_token=True).
-- Windows slide (models/windowed.py), so that nothing is cut off a long context, and rolling log-likelihoods score each
-  token once, from the start token, with more context than windows side by side would give; families without a window
-  read everything.
-- Answers depend neither on the batch size nor on the order. Kept ones (--use_cache) are kept by fit: another fit never
-  gets them.
+- Windows slide (models/windowed.py), so nothing of a long context is cut off. Rolling log-likelihoods score each token
+  once, from the start token, with more context than adjacent windows would give. Families without a window read
+  everything.
+- Answers depend neither on the batch size nor on the order. Cached answers (--use_cache) belong to one fit; another fit
+  never gets them.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from harness.training.fits import Fit, load_fit, pick_device
 
 _ARGUMENTS = ("run", "results", "seed", "model", "batch_size", "max_batch_size", "device")
 Pair = tuple[tuple[str, str], list[int], list[int]]
-"""What lm_eval hands over to be scored: (context, continuation), and the tokens of each."""
+"""One lm_eval request: (context, continuation), and the tokens of each."""
 
 
 class BakeoffLM(TemplateLM):  # type: ignore[misc]
     """Any family under lm_eval."""
 
     def __init__(self, fit: Fit, batch_size: int = DEFAULT_BATCH_SIZE, seed: int | None = None) -> None:
-        """seed: of generations that are drawn; None: torch's own, which lm_eval's --seed sets."""
+        """seed: for sampling; None: torch's seed, which lm_eval's --seed sets."""
         super().__init__()
         self.fit = fit
         self.batch_size = batch_size
@@ -60,19 +60,24 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
     def create_from_arg_obj(
         cls, arg_dict: Mapping[str, Any], additional_config: Mapping[str, Any] | None = None
     ) -> Self:
-        """From --model_args: `run` (an id, a unique prefix of one, or a folder), `results` (where runs are looked for;
+        """From --model_args: `run` (an id, a unique prefix of one, or a folder), `results` (the results folder;
         'results'), `seed`; `model` is a name for lm_eval's own files. UserError for anything else."""
-        given = {**arg_dict, **{name: value for name, value in (additional_config or {}).items() if value is not None}}
-        unknown = [name for name in given if name not in _ARGUMENTS]
-        if unknown or "run" not in given:
+        options = {
+            **arg_dict,
+            **{name: value for name, value in (additional_config or {}).items() if value is not None},
+        }
+        unknown = [name for name in options if name not in _ARGUMENTS]
+        if unknown or "run" not in options:
             wrong = f"has no {unknown[0]!r}.{closest(unknown[0], _ARGUMENTS)}" if unknown else "needs run=RUN."
-            raise UserError(f"--model bakeoff {wrong} It takes --model_args run=RUN,results=DIR,seed=N; run is needed.")
-        device = str(given.get("device", "auto"))
+            raise UserError(
+                f"--model bakeoff {wrong} Allowed: --model_args run=RUN,results=DIR,seed=N; run is required."
+            )
+        device = str(options.get("device", "auto"))
         if device.startswith("cuda") and not torch.cuda.is_available():
-            device = "auto"  # lm_eval asks for cuda:0 where nobody has asked for anything
-        folder = find_fit(str(given["run"]), Path(str(given.get("results", "results"))))
+            device = "auto"  # lm_eval passes cuda:0 by default
+        folder = find_fit(str(options["run"]), Path(str(options.get("results", "results"))))
         return cls(
-            load_fit(folder, pick_device(device)), _batch_size(given.get("batch_size", "auto")), given.get("seed")
+            load_fit(folder, pick_device(device)), _batch_size(options.get("batch_size", "auto")), options.get("seed")
         )
 
     @classmethod
@@ -84,7 +89,7 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         return self.fit.tokenizer.start_token
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
-        """Without the start token, which every model of ours reads by itself."""
+        """The tokens without the start token, which our models read by themselves."""
         tokens: list[int] = self._encode(string).tolist()
         return tokens
 
@@ -100,18 +105,18 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         answers: dict[int, tuple[float, bool]] = {}
         order = sorted(range(len(requests)), key=lambda at: (len(requests[at][1]), *requests[at][1:]))
         with Progress("loglikelihood", len(requests), "requests") as progress:
-            for places in self._batches(order):
-                # lm_eval's stand-in for an empty context is the start token itself
-                contexts = [[] if requests[at][1] == [self.eot_token_id] else requests[at][1] for at in places]
-                found = score_targets(
+            for batch in self._batches(order):
+                # lm_eval gives the start token for an empty context
+                contexts = [[] if requests[at][1] == [self.eot_token_id] else requests[at][1] for at in batch]
+                likelihoods = score_targets(
                     self.fit.model,
                     [np.array(context, dtype=np.int64) for context in contexts],
-                    [np.array(requests[at][2], dtype=np.int64) for at in places],
+                    [np.array(requests[at][2], dtype=np.int64) for at in batch],
                     self.batch_size,
                     progress.advance,
                 )
-                for at, one in zip(places, found, strict=True):
-                    answers[at] = self._logprob(one), bool(one.is_greedy)
+                for at, scored in zip(batch, likelihoods, strict=True):
+                    answers[at] = self._logprob(scored), bool(scored.is_greedy)
                     self.cache_hook.add_partial("loglikelihood", requests[at][0], answers[at])
         return [answers[at] for at in range(len(requests))]
 
@@ -120,34 +125,34 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         encoded = [self._encode(text) for text in texts]
         answers: dict[int, float] = {}
         with Progress("loglikelihood_rolling", sum(map(len, encoded)), "tokens") as progress:
-            for places in self._batches(sorted(range(len(texts)), key=lambda at: len(encoded[at]))):
-                found = document_logprobs(self.fit.model, [encoded[at] for at in places], progress.advance)
-                for at, logprobs in zip(places, found, strict=True):
+            for batch in self._batches(sorted(range(len(texts)), key=lambda at: len(encoded[at]))):
+                logprobs_of_batch = document_logprobs(self.fit.model, [encoded[at] for at in batch], progress.advance)
+                for at, logprobs in zip(batch, logprobs_of_batch, strict=True):
                     answers[at] = self._logprob(likelihood(self.fit.model, nats(logprobs), len(logprobs)))
                     self.cache_hook.add_partial("loglikelihood_rolling", (texts[at],), answers[at])
         return [answers[at] for at in range(len(texts))]
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
-        wanted = [GenerationRequest.of(request.args[0], request.args[1], self._chats) for request in requests]
+        generations = [GenerationRequest.of(request.args[0], request.args[1], self._chats) for request in requests]
         seeds = self._seeds([request.args for request in requests])
         alike: dict[str, list[int]] = {}
-        for at, one in enumerate(wanted):
-            alike.setdefault(repr(one.options), []).append(at)
+        for at, generation in enumerate(generations):
+            alike.setdefault(repr(generation.options), []).append(at)
         model, tokenizer = self.fit.model, self.fit.tokenizer
         engines = [
-            (Engine(model, tokenizer, wanted[places[0]].strategy(), self.batch_size), places)
-            for places in alike.values()
+            (Engine(model, tokenizer, generations[batch[0]].strategy(), self.batch_size), batch)
+            for batch in alike.values()
         ]
         answers: dict[int, str] = {}
         with Progress("generate_until", len(requests), "requests") as progress:
             for engine, of_engine in engines:
-                for places in self._batches(sorted(of_engine, key=lambda at: len(wanted[at].prompt))):
+                for batch in self._batches(sorted(of_engine, key=lambda at: len(generations[at].prompt))):
                     prompts = [
-                        Prompt(wanted[at].prompt, wanted[at].max_new_tokens, wanted[at].stop, seeds[at])
-                        for at in places
+                        Prompt(generations[at].prompt, generations[at].max_new_tokens, generations[at].stop, seeds[at])
+                        for at in batch
                     ]
-                    for at, completion in zip(places, engine.complete(prompts, progress.advance), strict=True):
-                        answers[at] = wanted[at].finish(tokenizer.decode(completion.tokens))
+                    for at, completion in zip(batch, engine.complete(prompts, progress.advance), strict=True):
+                        answers[at] = generations[at].finish(tokenizer.decode(completion.tokens))
                         self.cache_hook.add_partial("generate_until", requests[at].args, answers[at])
         return [answers[at] for at in range(len(requests))]
 
@@ -158,7 +163,7 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
     def chat_template(self, chat_template: bool | str = False) -> str:
         """The format's name, for lm_eval's records; UserError for another one."""
         if isinstance(chat_template, str) and chat_template != chat.FORMAT.name:
-            raise UserError(f"--apply_chat_template {chat_template!r} isn't known; there is {chat.FORMAT.name}.")
+            raise UserError(f"--apply_chat_template {chat_template!r} isn't known. Allowed: {chat.FORMAT.name}.")
         self._chats = self._chats or bool(chat_template)
         return chat.FORMAT.name if chat_template else ""
 
@@ -167,7 +172,7 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         return f"{chat.FORMAT.name}-{self.fit.tokenizer.fingerprint[:12]}"
 
     def set_cache_hook(self, cache_hook: CacheHook) -> None:
-        """Keep answers by fit: lm_eval's own keys are the requests alone."""
+        """Add the fit's id to the keys of the cache: lm_eval's own keys are only the requests."""
         super().set_cache_hook(cache_hook)
         if cache_hook.dbdict is not None:
             of_fit = f"bakeoff fit {self.fit.id}: "
@@ -175,7 +180,7 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
             cache_hook.dbdict.decode_key = lambda key: key.removeprefix(of_fit)
 
     def get_model_info(self) -> dict[str, Any]:
-        """What lm_eval's results say of the model."""
+        """Facts about the model for lm_eval's results."""
         return {
             "model_family": self.fit.model.config.family,
             "model_num_parameters": self.fit.model.cost().num_params,
@@ -183,16 +188,16 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         }
 
     def _batches(self, order: Sequence[int]) -> Iterator[Sequence[int]]:
-        """What is answered together, and kept (--use_cache) before the next is begun."""
+        """The requests in batches. One batch is answered and cached (--use_cache) before the next."""
         return (order[begin : begin + self.batch_size] for begin in range(0, len(order), self.batch_size))
 
-    def _logprob(self, found: Likelihood) -> float:
+    def _logprob(self, scored: Likelihood) -> float:
         if self.fit.model.why_no_distribution is not None:
             raise UserError(f"lm_eval asks for log-likelihoods, but {self.fit.model.why_no_distribution}.")
-        return -math.inf if found.nats is None else -found.nats
+        return -math.inf if scored.nats is None else -scored.nats
 
     def _seeds(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
-        """A seed for each request; one that is made several times gets another each time."""
+        """One seed for each request; equal requests get different seeds."""
         times: dict[str, int] = {}
         seeds = []
         for request in map(repr, requests):
@@ -201,14 +206,14 @@ class BakeoffLM(TemplateLM):  # type: ignore[misc]
         return seeds
 
 
-def _batch_size(asked: Any) -> int:
+def _batch_size(value: Any) -> int:
     """lm_eval's --batch_size: a number, 'auto' or 'auto:N'."""
-    if str(asked).partition(":")[0] == "auto":
+    if str(value).partition(":")[0] == "auto":
         return DEFAULT_BATCH_SIZE
     try:
-        size = int(asked)
+        size = int(value)
     except ValueError:
         size = 0
     if size < 1:
-        raise UserError(f"batch_size={asked} is not allowed: it must be a number from 1 up, or auto.")
+        raise UserError(f"batch_size={value} is not allowed: it must be a number from 1 up, or auto.")
     return size

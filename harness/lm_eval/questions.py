@@ -1,8 +1,8 @@
-"""lm_eval's tasks, taken apart: a question for each document, as requests that bakeoff answers in its own batches.
+"""lm_eval's tasks as questions: one for each document, with requests that bakeoff answers in its own batches.
 
-Documents, few-shot examples, prompts and stop texts are lm_eval's, drawn with the seeds of its command line; so are
-the filters and the scoring of answers. Only generation is under the run's decoding strategy, whatever a task's own
-options for it, as in every eval of bakeoff.
+Documents, few-shot examples, prompts and stop texts are lm_eval's, drawn with the seeds of its command line. So are
+filters and scoring. Only generation uses the run's decoding strategy instead of the task's own options, as in every
+eval of bakeoff.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.tokenizer import Tokenizer
 
 Response = tuple[float, bool] | float | str
-"""What lm_eval gets for a loglikelihood, a loglikelihood_rolling and a generate_until request."""
+"""lm_eval's response to a loglikelihood, a loglikelihood_rolling and a generate_until request."""
 
 
 @dataclass(frozen=True)
 class TaskSelection:
-    """Which tasks are asked, and how: the options of lm_eval's command line of these names."""
+    """Which tasks are asked, and how: options of the same names as on lm_eval's command line."""
 
     tasks: tuple[str, ...]
     include_path: str | None = None
@@ -69,14 +69,14 @@ class Question:
 
     @property
     def requests(self) -> list[Request]:
-        """What the model is asked; `responses` takes the answers in this order."""
+        """The requests to the model; `responses` takes the answers in this order."""
         return [request for instance in self.instances for request in self._requests_of(instance)]
 
     def _requests_of(self, instance: Instance) -> list[Request]:
         request: Request
         if instance.request_type == "loglikelihood":
             context, continuation = instance.args[:2]
-            kept = context.rstrip()  # lm_eval scores the spaces after it with the continuation
+            kept = context.rstrip()  # lm_eval scores its trailing spaces with the continuation
             request = ScoreContinuation(kept, context[len(kept) :] + continuation)
         elif instance.request_type == "loglikelihood_rolling":
             request = ScoreText(instance.args[0])
@@ -89,7 +89,7 @@ class Question:
         return GenerationRequest.of(instance.args[0], instance.args[1], self.chat)
 
     def responses(self, answers: Sequence[Answer], tokenizer: Tokenizer) -> list[Response | None]:
-        """What lm_eval gets for each answer; None where the model gives no probability."""
+        """lm_eval's response for each answer; None where the model gives no probability."""
         responses: list[Response | None] = []
         instances = [instance for instance in self.instances for _ in range(instance.repeats or 1)]
         for instance, answer in zip(instances, answers, strict=True):
@@ -109,7 +109,7 @@ class Question:
         return any(instance.request_type == "generate_until" for instance in self.instances)
 
     def values(self, responses: Sequence[Response]) -> dict[tuple[str, str], Any]:
-        """The task's values for the responses, by metric and filter: numbers, or whatever its aggregation takes."""
+        """The task's values for the responses, by metric and filter: numbers, or other inputs of its aggregation."""
         rest = iter(responses)
         instances = [
             replace(instance, resps=[next(rest) for _ in range(instance.repeats or 1)], filtered_resps={})
@@ -130,12 +130,12 @@ class Question:
 
     @property
     def prompt(self) -> str:
-        """What is read: the context, or the whole text where that is scored."""
+        """The context, or the whole text where a whole text is scored."""
         return str(self.instances[0].args[0])
 
     @property
     def target(self) -> str:
-        """What a right answer says."""
+        """The right answer."""
         target = self.task.doc_to_target(self.doc)
         if isinstance(target, int) and self.task.get_config("doc_to_choice") is not None:
             target = self.task.doc_to_choice(self.doc)[target]
@@ -148,9 +148,10 @@ class Questions:
 
     by_id: Mapping[str, Question]
     groups: Mapping[str, Group]
-    """Those that were asked for by name, and the groups in them."""
+    """The groups that were named, and the groups in them."""
     content_sha256: str
-    """Of everything that answers and scores depend on: documents, prompts, the tasks' files, lm_eval's version."""
+    """SHA-256 (hex) of everything that answers and scores depend on: documents, prompts, task files, lm_eval's
+    version."""
 
     @property
     def generates(self) -> bool:
@@ -160,8 +161,8 @@ class Questions:
 
 @functools.lru_cache(maxsize=8)
 def load(selection: TaskSelection) -> Questions:
-    """The questions of some tasks; kept for the next run of this process. UserError where a task isn't known or can't
-    be loaded, where its data set can't be loaded here, or where it asks for what bakeoff's models can't do."""
+    """The questions of some tasks, cached in this process. UserError where a task or its data set can't be loaded, or a
+    task needs something that bakeoff's models can't do."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     questions: dict[str, Question] = {}
     try:
@@ -175,7 +176,7 @@ def load(selection: TaskSelection) -> Questions:
         raise
     except Exception as error:
         raise UserError(
-            f"lm_eval can't load {', '.join(selection.tasks)} ({type(error).__name__}: {error}). Mend the task, "
+            f"lm_eval can't load {', '.join(selection.tasks)} ({type(error).__name__}: {error}). Correct the task, "
             "install what it needs, or leave it out."
         ) from error
     return Questions(questions, loaded.get("groups", {}), _fingerprint(questions.values(), selection))
@@ -202,42 +203,42 @@ def _questions(name: str, task: Task, selection: TaskSelection) -> Iterator[Ques
 
 
 def _find(selection: TaskSelection) -> tuple[TaskManager, list[str]]:
-    """A manager that knows the tasks, and their names. lm_eval's own tasks, which take seconds to look through, only
-    where the user's and ours don't do."""
+    """A manager that knows the tasks, and their names. Searching lm_eval's own tasks takes seconds, so they are
+    searched only where the user's and ours don't suffice."""
     folders = [TASKS_FOLDER, *([Path(selection.include_path).expanduser()] if selection.include_path else [])]
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"include_path={selection.include_path} is no folder. Name one with YAML files of tasks.")
     manager = TaskManager(include_path=folders, include_defaults=False)
     names = _matching(selection, manager)
-    if not names or set(names) & set(manager.all_groups):  # a group may have members among lm_eval's own
+    if not names or set(names) & set(manager.all_groups):  # a group may contain lm_eval's own tasks
         manager = TaskManager(include_path=folders)
         names = _matching(selection, manager)
     if not names:
         missing = next(name for name in selection.tasks if not manager.match_tasks([name]))
         raise UserError(
-            f"there is no task {missing!r}, neither in lm_eval nor in {', '.join(map(str, folders))}."
+            f"there is no task {missing!r} in lm_eval or in {', '.join(map(str, folders))}."
             f"{closest(missing, manager.all_tasks)} `lm_eval ls tasks` shows lm_eval's own."
         )
     return manager, names
 
 
 def _matching(selection: TaskSelection, manager: TaskManager) -> list[str]:
-    """Names of the tasks that were asked for, patterns as mmlu_* filled in; none where one is missing."""
+    """The names of the selected tasks, with patterns as mmlu_* expanded; empty where one is missing."""
     matches = [manager.match_tasks([name]) for name in selection.tasks]
     return list(dict.fromkeys(itertools.chain(*matches))) if all(matches) else []
 
 
 def _refuse(name: str, task: Task) -> None:
     if getattr(task, "UNSAFE_CODE", False):
-        raise UserError(f"task {name} runs code that the model writes, which bakeoff doesn't. Leave it out.")
+        raise UserError(f"task {name} runs code that the model writes, which bakeoff doesn't allow. Leave it out.")
     if getattr(task, "MULTIMODAL", False):
         raise UserError(f"task {name} asks about pictures or sound, which bakeoff's models can't read. Leave it out.")
 
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without the progress bars and remarks of lm_eval."""
+    """Silence lm_eval's progress bars and warnings in this block."""
     with contextlib.ExitStack() as stack:
         nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(nowhere))
@@ -248,7 +249,7 @@ def quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turns a data set that can't be loaded into a UserError that names it and its task."""
+    """Turn an exception for a data set that can't be loaded into a UserError that names the data set and its task."""
     try:
         yield
     except Exception as error:
@@ -259,16 +260,15 @@ def explained() -> Iterator[None]:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(
             f"task {name} needs the data set {_data_set(task)}, which can't be loaded here: {reason}. "
-            "bakeoff looks for nothing on a network by itself. Where there is one, set HF_HUB_OFFLINE=0 once: what is "
-            "fetched then is kept on this machine."
+            "bakeoff doesn't use the network by itself. With a network, set HF_HUB_OFFLINE=0 once: the data set is "
+            "then downloaded and kept on this machine."
         ) from error
 
 
 def task_without_data(error: BaseException) -> Task | None:
-    """The task whose data set could not be loaded, where that is what the error is about.
+    """The task whose data set could not be loaded; None where the error is about something else.
 
-    lm_eval doesn't name it, and the task isn't handed out before its data is there: it is read from the traceback, as
-    the `self` of `Task.download`.
+    lm_eval's error doesn't name the task, so it is read from the traceback, as the `self` of `Task.download`.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == Task.download.__name__ and isinstance(task := frame.f_locals.get("self"), Task):
@@ -277,9 +277,9 @@ def task_without_data(error: BaseException) -> Task | None:
 
 
 def _filters_of(task: Task) -> list[FilterEnsemble]:
-    """A task's filters, each of which makes an answer of its own from the responses.
+    """A task's filters; each turns the responses into an answer.
 
-    A private attribute of lm_eval's: in public, filters apply only to the instances that the task itself keeps.
+    This is a private attribute of lm_eval: its public method applies filters only to the task's own instances.
     """
     filters: list[FilterEnsemble] = task._filters
     return filters
@@ -293,7 +293,7 @@ def _data_set(task: Task) -> str:
 
 @contextlib.contextmanager
 def lm_eval_seeds() -> Iterator[None]:
-    """The global random state that lm_eval's command begins with; afterwards that from before."""
+    """Set the global random state that lm_eval's command begins with; restore the earlier state afterwards."""
     before, numpy_before = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(DEFAULT_RANDOM_SEED)
     np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002

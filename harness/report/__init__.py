@@ -38,6 +38,8 @@ class Report:
     """The summary for printing: few columns, all text."""
     findings: tuple[str, ...]
     """Sentences."""
+    left_out: tuple[Path, ...]
+    """The folders of runs that can't be read."""
 
     @property
     def page(self) -> Path:
@@ -51,7 +53,8 @@ def write_report(*results: Path, out: Path | None = None) -> Report:
     Of one folder, without `out`, every experiment gets its own, in <experiment>/report/ (a run in its own folder). Of
     several folders, or with `out`, there is one report over everything, in `out`, else in RESULTS/report/. The same
     records give the same bytes.
-    UserError: nothing finished there, a file that can't be read, a folder that can't be written.
+    A run with a file that can't be read is left out. UserError: nothing finished there, nothing that can be read, a
+    folder that can't be written.
     """
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Give a folder for the report; it is made where it does not exist.")
@@ -64,13 +67,14 @@ def write_report(*results: Path, out: Path | None = None) -> Report:
         tuple(file for report in reports for file in report.files),
         pd.concat([report.table for report in reports], ignore_index=True).fillna("–"),
         tuple(sentence for report in reports for sentence in report.findings),
+        tuple(folder for report in reports for folder in report.left_out),
     )
 
 
 def compare(results: str | Path = "results") -> pd.DataFrame:
     """Every two systems below a results folder, compared on every headline measure: the table of `pairwise.csv`.
 
-    UserError: nothing finished there, a file that can't be read.
+    UserError: nothing finished there, nothing that can be read.
     """
     [everything] = load(Path(results), whole=True)
     return compare_pairs(Comparison(everything))
@@ -87,12 +91,13 @@ def _write(results: Results, folder: Path) -> Report:
             for ending, content in (("svg", plot.svg), ("png", plot.png)):
                 files.append(folder / f"{plot.name}.{ending}")
                 write_bytes(files[-1], content)
-        write_bytes(page, render(comparison, verdicts, plots))
+        write_bytes(page, render(comparison, verdicts, plots, folder))
     except OSError as error:
         raise UserError(
             f"The report cannot be written to {folder} ({error}). Give another folder with --out."
         ) from error
-    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, verdicts)))
+    left_out = tuple(run.folder for run in results.left_out)
+    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, verdicts)), left_out)
 
 
 def draw_all(comparison: Comparison) -> list[Plot]:

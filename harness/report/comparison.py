@@ -192,6 +192,11 @@ class Comparison:
             found |= set(rows.loc[rows["answer"].fillna("").astype(str) != "", "eval"].astype(str))
         return frozenset(found)
 
+    def description(self, measure: MeasureKey) -> str:
+        """What the measure is, in a sentence, as a run's record says; '' where none does."""
+        texts = (run.record.glossary.get(measure.eval, {}).get(measure.metric) for run in self.results.runs)
+        return next(filter(None, texts), "")
+
     def decodings_of(self, *measures: MeasureKey) -> tuple[str, ...]:
         """Those under which some of the measures are worth telling apart."""
         return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)

@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.plurals import many
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.pairs import pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
-from harness.report.wording import estimate_text, joined, many, number, p_text, words
+from harness.report.wording import estimate_text, joined, number, p_text, target_words, words
 
 ALPHA = 0.05
 
@@ -55,7 +56,7 @@ def _superlative(comparison: Comparison, measure: MeasureKey, system: str, decod
     cell = comparison.cell(system, decoding, measure)
     assert cell is not None
     target = f"{number(cell.target, measure.unit)}{_sign(measure)}"
-    return f"{name.capitalize()} nearest to {words(measure.nearest_to)} ({target})"
+    return f"{name.capitalize()} nearest to {target_words(measure)} ({target})"
 
 
 def _next_model(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str, best: list[str]) -> str:
@@ -177,7 +178,7 @@ def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: Measur
     if len(better) == len(chosen) > 1:
         who = "every model"
     verb = "are" if len(better) > 1 and who != "every model" else "is"
-    corrected = f" (Holm-corrected over {num_tests} tests)" if num_tests > 1 else ""
+    corrected = f" (Holm-corrected over {many(num_tests, 'test')})" if num_tests > 1 else ""
     return f"{beaten}; {who} {verb} significantly better than that{corrected}. "
 
 

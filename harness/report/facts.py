@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.common.plurals import many
 from harness.report.comparison import Comparison
 from harness.report.results import Run
-from harness.report.wording import joined, many, options_text, quantity, span, words
+from harness.report.wording import joined, options_text, quantity, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
 
@@ -42,14 +43,22 @@ def warnings(comparison: Comparison) -> list[str]:
         )
     leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
     if leaks:
-        told.append(f"{joined([str(leak) for leak in sorted(leaks)], 'or')} test problems occur in the training text.")
+        counts = joined([str(leak) for leak in sorted(leaks)], "or")
+        told.append(f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text.")
+    for left_out in comparison.results.left_out:
+        told.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
     failed = [run for run in runs if run.record.status == "failed"]
     partial = [run for run in runs if run.record.status == "partial"]
     if failed:
-        told.append(f"{len(failed)} of {len(runs)} runs failed; missing below: {_names(failed)}.")
+        told.append(f"{len(failed)} of {many(len(runs), 'run')} failed; missing below: {_names(failed)}.")
     if partial:
         told.append(
-            f"{len(partial)} of {len(runs)} runs are partial (an eval failed, the rest stands): {_names(partial)}."
+            f"An eval failed in {len(partial)} of {many(len(runs), 'run')}; the rest of it stands: {_names(partial)}."
+        )
+    if len(comparison.decodings) > 1 and not any(measure.uses_decoding for measure in comparison.measures):
+        told.append(
+            f"There are {len(comparison.decodings)} decoding strategies, and no eval here asks a model to write: each "
+            "measure is the same under all of them."
         )
     noted: dict[str, list[Run]] = {}
     for run in runs:
@@ -149,10 +158,16 @@ def _eval_texts(runs: tuple[Run, ...]) -> list[str]:
             if metric.slice == "all":
                 totals.add(metric.n_total)
     return [
-        f"{words(name)} version {', '.join(str(v) for v in sorted(versions))}, "
-        f"{joined([f'{total:,}' for total in sorted(totals)], 'or') or '0'} samples a run"
+        f"{words(name)} version {', '.join(str(v) for v in sorted(versions))}, {_samples_text(totals)} a run"
         for name, (versions, totals) in sorted(found.items())
     ]
+
+
+def _samples_text(totals: set[int]) -> str:
+    """'300 samples', '1 sample', '75 or 100 samples'."""
+    if len(totals) < 2:
+        return many(max(totals, default=0), "sample")
+    return f"{joined([f'{total:,}' for total in sorted(totals)], 'or')} samples"
 
 
 def _runs_text(comparison: Comparison) -> str:

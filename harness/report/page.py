@@ -6,14 +6,18 @@ outside requests besides, whatever text the models wrote.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
+from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.conclusions import findings
@@ -21,6 +25,7 @@ from harness.report.facts import facts, warnings
 from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
 from harness.report.plots.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
+from harness.report.results import Run
 from harness.report.showcase import prompts, questions
 from harness.report.summary import intervals_cover, rows_of
 from harness.report.swept import MOST_OPTIONS, swept
@@ -53,6 +58,8 @@ class Column:
     """'n of n_total' of most of its cells."""
     best_under: str
     """The decoding strategy under which its best value stands, where there are several."""
+    word: str
+    """The id of its entry in the glossary, or ''."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,17 @@ class Row:
     own: list[TableCell]
 
 
-def render(comparison: Comparison, verdicts: Verdicts, plots: list[Plot]) -> bytes:
-    """The whole page as UTF-8 HTML."""
+@dataclass(frozen=True)
+class Word:
+    """An entry of the glossary."""
+
+    id: str
+    name: str
+    text: str
+
+
+def render(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], folder: Path) -> bytes:
+    """The whole page as UTF-8 HTML. folder: where it will lie, from which its links go to the runs' files."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -79,10 +95,10 @@ def render(comparison: Comparison, verdicts: Verdicts, plots: list[Plot]) -> byt
     template = environment.from_string(
         resources.files("harness.report").joinpath("template.html").read_text(encoding="utf-8")
     )
-    return template.render(_context(comparison, verdicts, plots)).encode("utf-8", "replace")
+    return template.render(_context(comparison, verdicts, plots, folder)).encode("utf-8", "replace")
 
 
-def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot]) -> dict[str, Any]:
+def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], folder: Path) -> dict[str, Any]:
     shared = [m for m in comparison.headlines if comparison.decodings_of(m) == (ANY_DECODING,)]
     own = [m for m in comparison.headlines if m not in shared]
     svgs = {plot.name: Markup(inline_svg(plot.svg, f"p{place}")) for place, plot in enumerate(plots)}
@@ -111,7 +127,8 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot]) -> d
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),
-        "runs": [_run_row(run) for run in comparison.results.runs],
+        "glossary": _glossary(comparison),
+        "runs": [_run_row(run, folder) for run in comparison.results.runs],
         "unfinished": [folder.name for folder in comparison.results.unfinished],
         "decodings": comparison.decodings,
         "seeds": sorted({run.record.seed for run in comparison.results.runs}),
@@ -164,7 +181,22 @@ def _column(comparison: Comparison, measure: MeasureKey) -> Column:
         direction(measure),
         _usual_counts(comparison, measure),
         decoding if is_told and direction(measure) else "",
+        _word_id(comparison, measure) if comparison.description(measure) else "",
     )
+
+
+def _word_id(comparison: Comparison, measure: MeasureKey) -> str:
+    return f"word-{comparison.measures.index(measure)}"
+
+
+def _glossary(comparison: Comparison) -> list[tuple[str, list[Word]]]:
+    """What each measure is, by eval."""
+    found: dict[str, list[Word]] = {}
+    for measure in comparison.measures:
+        if text := comparison.description(measure):
+            word = Word(_word_id(comparison, measure), measure.metric, text)
+            found.setdefault(measure.eval, []).append(word)
+    return list(found.items())
 
 
 def _usual_counts(comparison: Comparison, measure: MeasureKey) -> str:
@@ -249,10 +281,15 @@ def _settings(comparison: Comparison) -> list[tuple[str, str]]:
     return [(system, told[system]) for system in comparison.systems]
 
 
-def _run_row(run: Any) -> dict[str, Any]:
+def _run_row(run: Run, folder: Path) -> dict[str, Any]:
     record = run.record
+    files = [name for name in (SAMPLES_FILE, CURVE_FILE, CONFIG_FILE, LOG_FILE) if (run.folder / name).is_file()]
+    texts = sorted(path.name for path in (run.folder / TEXT_FOLDER).glob("*.txt"))
     return {
         "run_id": record.run_id,
+        "link": _link(run.folder / RUN_FILE, folder),
+        "files": [(name, _link(run.folder / name, folder)) for name in files],
+        "texts": [(Path(name).stem, _link(run.folder / TEXT_FOLDER / name, folder)) for name in texts],
         "model": run.system,
         "decoding": run.decoding,
         "seed": record.seed,
@@ -263,3 +300,8 @@ def _run_row(run: Any) -> dict[str, Any]:
         "flops": quantity(record.spent.get("flops")),
         "memory": quantity(record.peak_memory_bytes, "B"),
     }
+
+
+def _link(file: Path, folder: Path) -> str:
+    """A file as a relative address from the page's folder."""
+    return quote(os.fsencode(os.path.relpath(file.resolve(), folder.resolve())))

@@ -5,7 +5,8 @@ Reads nothing but run.json, samples.parquet and curve.parquet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,8 @@ from harness.evaluation.metric import Metric
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
 from harness.runs.systems import labels, settings_of
+
+log = logging.getLogger("bakeoff")
 
 # Settings that say where a run is kept.
 _PLACES = frozenset({"experiment_name", "results_dir"})
@@ -64,17 +67,10 @@ _NUMBERS = [
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run, with the names under which the report shows it."""
+class Tables:
+    """The tables of a run's folder."""
 
     folder: Path
-    record: RunRecord
-    system: str
-    """The label of everything configured but seed and decoding."""
-    decoding: str
-    """The label of the decoding strategy."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Everything configured that can change a number, but the seed, by dotted names."""
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -90,6 +86,40 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Run:
+    """A finished run, with the names under which the report shows it."""
+
+    tables: Tables
+    record: RunRecord
+    system: str
+    """The label of everything configured but seed and decoding."""
+    decoding: str
+    """The label of the decoding strategy."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Everything configured that can change a number, but the seed, by dotted names."""
+
+    @property
+    def folder(self) -> Path:
+        return self.tables.folder
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        return self.tables.samples
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        return self.tables.curve
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A finished run that can't be read."""
+
+    folder: Path
+    why: str
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that a report rests on."""
 
@@ -98,6 +128,8 @@ class Results:
     runs: tuple[Run, ...]
     unfinished: tuple[Path, ...]
     """Run folders without a run.json."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Runs whose files can't be read."""
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -117,7 +149,8 @@ class Results:
 def load(*results: Path, whole: bool = False) -> list[Results]:
     """Read results folders, experiments' folders or runs' folders: one `Results` an experiment.
 
-    `whole`, or several folders: all as one. UserError where nothing finished lies there, or a file can't be read.
+    `whole`, or several folders: all as one. A run with a file that can't be read is left out, with a warning. UserError
+    where nothing finished lies there, or nothing that can be read.
     """
     groups: dict[Path, list[Path]] = {}
     unfinished: list[Path] = []
@@ -133,23 +166,45 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
         every = {folder.resolve(): folder for folders in groups.values() for folder in folders}
         together = report_of(results[0] if len(results) == 1 else ResultsFolder.around(next(iter(every))).path)
         groups = {together: list(every.values())}
+    readable = {report_folder: _readable(folders) for report_folder, folders in groups.items()}
+    left_out = {report_folder: tuple(broken) for report_folder, (_, broken) in readable.items()}
+    # An experiment without a run that can be read has no report to say so in: the first one does.
+    lost = tuple(one for folder, (records, broken) in readable.items() if not records for one in broken)
+    every = [one for broken in left_out.values() for one in broken]
+    for one in every:
+        log.warning("%s is left out of the report: %s", one.folder, one.why)
+    readable = {folder: found for folder, found in readable.items() if found[0]}
+    if not readable:
+        raise UserError(every[0].why)
     loaded = []
-    for report_folder, folders in groups.items():
-        records = [(folder, _read_record(folder)) for folder in folders]
+    for report_folder, (records, _) in readable.items():
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
         of_systems, of_decodings = settings_of([record for _, record in records], whole)
         named = zip(records, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
         runs = tuple(
-            Run(folder, record, system, decoding, of_system | of_decoding)
-            for ((folder, record), system, decoding), of_system, of_decoding in zip(
+            Run(tables, record, system, decoding, of_system | of_decoding)
+            for ((tables, record), system, decoding), of_system, of_decoding in zip(
                 named, of_systems, of_decodings, strict=True
             )
         )
-        for run in runs:
-            _ = run.samples, run.curve  # what can't be read is said before anything is written
         mine = tuple(u for u in unfinished if whole or len(groups) == 1 or u.parent == report_folder.parent)
-        loaded.append(Results(report_folder, runs, mine))
+        loaded.append(Results(report_folder, runs, mine, left_out[report_folder] + (() if loaded else lost)))
     return loaded
+
+
+def _readable(folders: Sequence[Path]) -> tuple[list[tuple[Tables, RunRecord]], list[LeftOut]]:
+    """The runs that can be read, and those that can't."""
+    readable, broken = [], []
+    for folder in folders:
+        tables = Tables(folder)
+        try:
+            record = _read_record(folder)
+            _ = tables.samples, tables.curve
+        except UserError as error:
+            broken.append(LeftOut(folder, str(error)))
+        else:
+            readable.append((tables, record))
+    return readable, broken
 
 
 def _find(results: Path) -> tuple[dict[Path, list[Path]], list[Path]]:

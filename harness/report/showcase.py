@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.plurals import many
 from harness.evaluation.rows import parsed
 from harness.report.comparison import ANY_DECODING, Comparison
 from harness.report.results import Run
@@ -169,7 +170,7 @@ def _written(row: Any) -> Text | None:
     answer, finish = _string(row.answer), _string(row.finish_reason)
     note = _FINISHED.get(finish, finish)
     if not answer.strip():
-        what = f"{len(answer):,} characters of white space" if answer else "nothing"
+        what = f"{many(len(answer), 'character')} of white space" if answer else "nothing"
         note = ", ".join(filter(None, [what, note]))
     return _text(answer if answer.strip() else "", _SHOWN_CHARACTERS, note)
 
@@ -177,7 +178,7 @@ def _written(row: Any) -> Text | None:
 def _text(text: str, shown: int, note: str) -> Text:
     """The text's pieces, cut after `shown` characters (a little more is shown whole)."""
     if len(text) > _MOST_CHARACTERS:
-        note = f"{note}, " * bool(note) + f"{len(text) - _MOST_CHARACTERS:,} more characters are not in this page"
+        note = f"{note}, " * bool(note) + f"{many(len(text) - _MOST_CHARACTERS, 'more character')} not in this page"
         text = text[:_MOST_CHARACTERS]
     cut = shown if len(text) > 1.2 * shown else len(text)
     return Text(pieces(text[:cut]), pieces(text[cut:]), len(text) - cut, note)

@@ -70,8 +70,13 @@ def heading(metric: str, unit: str) -> str:
 def direction(measure: MeasureKey) -> str:
     """Which values are good: 'lower is better', ..., or ''."""
     if measure.nearest_to is not None:
-        return f"nearest to {words(measure.nearest_to)} is best"
+        return f"nearest to {target_words(measure)} is best"
     return {True: "higher is better", False: "lower is better", None: ""}[measure.higher_is_better]
+
+
+def target_words(measure: MeasureKey) -> str:
+    """Whose value is the best one to have: 'real' for repetition beside real_repetition."""
+    return words((measure.nearest_to or "").removesuffix(f"_{measure.metric}"))
 
 
 def options_text(settings: dict[str, Any]) -> str:
@@ -108,11 +113,6 @@ def span(values: Sequence[float]) -> str:
 def p_text(p: float | None) -> str:
     """'p = 0.012', 'p < 0.001'."""
     return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def many(count: int, noun: str) -> str:
-    """'1 run', '2 runs', '1,200 runs'."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def joined(names: list[str], last: str = "and") -> str:

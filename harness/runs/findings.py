@@ -44,6 +44,8 @@ class Findings:
     metrics: list[Metric] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    glossary: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By eval, what its metrics are."""
     notes: list[str] = field(default_factory=list)
     """What a user should know although nothing failed."""
 
@@ -92,6 +94,8 @@ class Findings:
             check_metrics(eval, metrics, rows)
         if rows.empty:
             self.notes.append(f"{eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
+        named = {metric.metric for metric in metrics}
+        self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}
         self.metrics += metrics
         self.scored.append(scored)
 

@@ -109,6 +109,8 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     """What a user should know although nothing failed: about the data, how the fit ended, evals without samples; one
     sentence each."""
+    glossary: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By eval and metric: what the metric is, in a sentence."""
     plugins: dict[str, str] = field(default_factory=dict)
     """The plugin files that the run used: each module's path."""
     decoding_id: str = ""

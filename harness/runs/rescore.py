@@ -83,6 +83,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             errors=findings.failures,
             notes=findings.all_notes(plan, fit_facts(plan.results.fit(plan.fit_id))),
             metrics=findings.metrics,
+            glossary=findings.glossary,
             data={**record.data, "test_problems_seen_in_training": findings.seen_in_training()},
             evals=plan.eval_options,
             plugins=dict(config["plugins"]),

@@ -157,6 +157,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         wandb={"mode": plan.tracking.mode, "run_id": None, "url": None},
         errors=findings.failures,
         notes=findings.all_notes(plan, facts),
+        glossary=findings.glossary,
         plugins=dict(settings.resolved.get("plugins", {})),
         decoding_id=plan.decoding_id,
         recipes=dict(plan.recipes),

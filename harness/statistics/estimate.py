@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from harness.common.counts import count
+from harness.common.plurals import many
 
 CONFIDENCE = 0.95
 
@@ -41,4 +41,4 @@ def no_interval(n: int) -> str:
 
 def caution(num_clusters: int) -> str | None:
     """The warning about an interval over few clusters; None where there are enough."""
-    return f"only {count(num_clusters, 'cluster')}: the interval is rough" if num_clusters < _FEW_CLUSTERS else None
+    return f"only {many(num_clusters, 'cluster')}: the interval is rough" if num_clusters < _FEW_CLUSTERS else None

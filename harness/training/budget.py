@@ -48,7 +48,7 @@ class Budget:
 
 
 def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
-    """(got - asked) / asked parameters; None where no number was asked for, or the family can't heed it."""
+    """(got - asked) / asked parameters; None where no number was asked for, or the family has no adjustable size."""
     return None if asked is None or not config.uses_num_params else got / asked - 1
 
 

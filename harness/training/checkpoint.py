@@ -47,7 +47,7 @@ class Checkpoint:
             log.warning("%s is damaged (%s): the fit starts over", self.path, error)
             return None
         if metadata.get("sha256") != _digest(tensors, metadata.get("facts", "")):
-            log.warning("%s is damaged (its content is not what was written): the fit starts over", self.path)
+            log.warning("%s is damaged (its content changed after it was written): the fit starts over", self.path)
             return None
         parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for key, value in tensors.items():

@@ -95,7 +95,7 @@ def pick_device(name: str) -> torch.device:
     if not available[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
         present = [kind for kind, is_available in available.items() if is_available]
         raise UserError(
-            f"device={name} was asked for, but torch finds none here. There is: {', '.join(present)}. "
+            f"device={name} was asked for, but torch finds none here. Allowed: {', '.join(present)}. "
             "Leave device=auto to take the best."
         )
     return torch.device(name)

@@ -1,4 +1,4 @@
-"""Whether a training step is one that the budget and the memory have room for; told before anything is allocated."""
+"""Checks that a training step fits into the budget and the memory, before anything is allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting a model to a token stream: one loop for every family that learns by gradients, one for those that count.
+"""Fitting a model to a token stream: one loop for families that learn by gradients, one for families that count.
 
 A stage decides what a step of the first loop reads and which loss it lowers (harness/training/stages.py).
 Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),

@@ -26,7 +26,7 @@ def model_files(path: str) -> list[Path]:
     if not config.is_file():
         missing = f"no {CONFIG_FILE} in it" if folder.is_dir() else "no such folder"
         raise ValueError(
-            f"model.path={path} is no folder of a transformers model: there is {missing}. Name the one that holds "
+            f"model.path={path} is not a folder of a transformers model: there is {missing}. Name a folder with "
             f"{CONFIG_FILE} and {WEIGHTS_FILE}, as save_pretrained writes it."
         )
     if weights.is_file():
@@ -34,16 +34,18 @@ def model_files(path: str) -> list[Path]:
     if not index.is_file():
         others = ", ".join(sorted(file.name for file in folder.glob("*.bin"))) or "no other weights either"
         raise ValueError(
-            f"model.path={path} has no {WEIGHTS_FILE} ({others}). Other formats can hold code and aren't read: load "
-            "the model where you trust it, and save_pretrained writes safetensors."
+            f"model.path={path} has no {WEIGHTS_FILE} ({others}). Other formats can contain code and aren't read. "
+            "Load the model where you trust it, and write it with save_pretrained."
         )
     try:
         parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{index} is damaged ({error!r}). Fetch the model's files again.") from None
+        raise ValueError(f"{index} is damaged ({error!r}). Download the model's files again.") from None
     absent = [part for part in parts if not (folder / part).is_file()]
     if absent:
-        raise ValueError(f"model.path={path} lacks {', '.join(absent)}, which {INDEX_FILE} names. Fetch these too.")
+        raise ValueError(
+            f"model.path={path} lacks {', '.join(absent)}, which {INDEX_FILE} names. Download these files as well."
+        )
     return [config, index, *(folder / part for part in parts)]
 
 

@@ -39,8 +39,8 @@ def load(path: str) -> Any:
     if loading_info["missing_keys"]:
         missing = ", ".join(sorted(loading_info["missing_keys"]))
         raise Impossible(
-            f"the weights in {path} are not those of a whole {type(model).__name__}: {missing[:200]} is missing. Save "
-            "the causal model itself, with its output layer."
+            f"the weights in {path} are not a complete {type(model).__name__}: {missing[:200]} is missing. Save the "
+            "causal model itself, with its output layer."
         )
     return model
 
@@ -71,7 +71,7 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
     except Exception as error:  # a configuration may load, and yet make no working model
         raise Impossible(
             f"the {type(model).__name__} in {model.name_or_path} can't read a single token: "
-            f"{' '.join(str(error).split())[:500]} Is its config.json the one that it was trained with?"
+            f"{' '.join(str(error).split())[:500]} Check that config.json is the one that it was trained with."
         ) from error
     layers = getattr(getattr(output, "past_key_values", None), "layers", [])
     strange = [layer for layer in layers if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer)]

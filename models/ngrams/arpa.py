@@ -216,7 +216,9 @@ def _entries(lines: Iterable[str]) -> Iterator[_Entry]:
     filled = ((number, text) for number, text in numbered if text)
     line, text = next(((number, text) for number, text in filled if not text.startswith("#")), (0, ""))
     if text != "\\data\\":
-        raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\data\\ was due." if line else _NO_END)
+        raise Impossible(
+            f"line {line} of the ARPA file is {text!r}, but \\data\\ is expected here." if line else _NO_END
+        )
     sizes: list[int] = []
     for line, text in filled:
         count = re.fullmatch(r"ngram +(\d+) *= *(\d+)", text, re.ASCII)
@@ -224,18 +226,18 @@ def _entries(lines: Iterable[str]) -> Iterator[_Entry]:
             break
         if int(count[1]) != len(sizes) + 1:
             raise Impossible(
-                f"line {line} of the ARPA file is {text!r}, where the n-grams of {len(sizes) + 1} were due."
+                f"line {line} of the ARPA file is {text!r}, but the number of {len(sizes) + 1}-grams is expected here."
             )
         sizes.append(int(count[2]))
     else:
         raise Impossible(_NO_END)
     if not sizes or not sizes[0]:
         raise Impossible(
-            f"line {line} of the ARPA file is {text!r}, where 'ngram 1=' and how many words it lists was due."
+            f"line {line} of the ARPA file is {text!r}, but 'ngram 1=' and the number of words are expected here."
         )
     for m, size in enumerate(sizes, start=1):
         if text != f"\\{m}-grams:":
-            raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\{m}-grams: was due.")
+            raise Impossible(f"line {line} of the ARPA file is {text!r}, but \\{m}-grams: is expected here.")
         listed = 0
         for line, text in filled:
             if text.startswith("\\"):
@@ -250,7 +252,7 @@ def _entries(lines: Iterable[str]) -> Iterator[_Entry]:
                 "whole?"
             )
     if text != "\\end\\":
-        raise Impossible(f"line {line} of the ARPA file is {text!r}, where \\end\\ was due.")
+        raise Impossible(f"line {line} of the ARPA file is {text!r}, but \\end\\ is expected here.")
     for line, text in filled:
         raise Impossible(f"line {line} of the ARPA file is {text!r}, after its \\end\\.")
 
@@ -270,8 +272,8 @@ def _entry(line: int, text: str, num_words: int, is_longest: bool) -> _Entry:
         or not np.isfinite(float(backoff))
     ):
         raise Impossible(
-            f"line {line} of the ARPA file is {text!r}, where a log-probability, {num_words} words and maybe a "
-            "back-off weight were due."
+            f"line {line} of the ARPA file is {text!r}, but a log-probability, {num_words} words and maybe a "
+            "back-off weight are expected here."
         )
     if float(logprob) > 0:
         raise Impossible(f"line {line} of the ARPA file has the log-probability {logprob}: a probability above 1.")

@@ -228,7 +228,10 @@ class JelinekMercer(Smoothing):
     def parameters(self, tallies: Tallies, held_out: Sequence[Ints]) -> Floats:
         """(order, 24): a weight for each power of two of a context's count."""
         if not any(map(len, held_out)):
-            raise Impossible("smoothing=jelinek_mercer chooses its weights by validation text, and there is none.")
+            raise Impossible(
+                "smoothing=jelinek_mercer needs validation text to choose its weights, but there is none. Use data "
+                "with a validation split."
+            )
         shares, buckets = (
             np.concatenate(arrays)
             for arrays in zip(*(self._evidence(tallies, document) for document in held_out), strict=True)

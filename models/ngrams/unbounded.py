@@ -101,13 +101,17 @@ class UnboundedNGram(CountingModel):
         on_step(1.0)
         if num_params is not None and self.cost().num_params > num_params:
             raise Impossible(
-                f"budget.num_params={num_params:,} can't be met by model=ngram with order=inf, which keeps its whole "
-                f"text and has {self.cost().num_params:,} parameters. Allow as many, or give it an order."
+                f"budget.num_params={num_params:,} can't be met by model=ngram with order=inf, which stores its whole "
+                f"text and has {self.cost().num_params:,} parameters. Allow at least that many, or set model.order to "
+                "a number."
             )
 
     def _choose_weights(self, documents: Sequence[Tensor]) -> None:
         if not documents:
-            raise Impossible("model=ngram with order=inf chooses its weights by validation text, and there is none.")
+            raise Impossible(
+                "model=ngram with order=inf needs validation text to choose its weights, but there is none. Use data "
+                "with a validation split."
+            )
         array = self._fitted()
         parts = []
         for document in documents:

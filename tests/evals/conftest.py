@@ -1,4 +1,4 @@
-"""Tests of evals write to a cache of their own."""
+"""Tests of evals use their own cache."""
 
 from __future__ import annotations
 

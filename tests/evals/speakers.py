@@ -1,4 +1,4 @@
-"""Speakers whose manners are known: conversations and a play, and models that take part in them by heart."""
+"""Speakers with known behaviour: conversations and a play, and models that have learnt them by heart."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SURE = 1 - 1e-12
 
 
 def conversation(name: str) -> Transcript:
-    """What the human says is as long as what the assistant answers, in each of two pairs of turns."""
+    """Two pairs of turns; the human's and the assistant's turns have the same length."""
     pairs = [
         (f"Hello there, I am {name} from the hills.", f"Welcome {name}! What brings you here"),
         ("I came to see the sea and all of its ships.", f"Then go down to the old harbour, {name}"),
@@ -70,7 +70,7 @@ def corpus(form: TranscriptFormat, num: int = len(NAMES), num_scenes: int = len(
 
 @dataclass(frozen=True)
 class Speaker:
-    """What it does in each eval; by default everything right."""
+    """What a speaker does in each eval; by default everything is right."""
 
     says: Callable[[TranscriptFormat, str, str], str] = lambda form, real, line: real + handing(form, HUMAN)
     """(format, what is really said, the human's line before it) to all that it writes, in letters, after its label."""
@@ -88,14 +88,14 @@ class Speaker:
 
 
 def handing(form: TranscriptFormat, speaker: str) -> str:
-    """What ends a turn and opens another's."""
+    """The text that ends a turn and begins another speaker's."""
     return form.end + form.between + form.label(speaker)
 
 
 def script(
     speaker: Speaker, eval: Eval, samples: Sequence[Sample], form: TranscriptFormat
 ) -> dict[str, str | dict[str, float]]:
-    """What it writes after each text that it may come to in an eval; after any other it ends."""
+    """What it writes after each text that an eval may ask; after any other text it ends."""
     known: dict[str, str | dict[str, float]] = {}
 
     def write(prompt: str, text: str) -> None:
@@ -128,7 +128,7 @@ def script(
 
 
 def table(speaker: Speaker, form: TranscriptFormat, eval: Eval, held: Corpus | None = None) -> pd.DataFrame:
-    """Its scored rows, by the way that every model goes; held: what is held out, the toy corpus unless another."""
+    """The speaker's scored rows, computed as for any model; held: the held-out text, by default the toy corpus."""
     material = Material(held or corpus(form), TOKENIZER)
     asked = questions(eval, material, seed=0)
     known = script(speaker, eval, asked.samples, form)
@@ -150,10 +150,10 @@ def judged(
 
 
 def changed(**manners: object) -> Speaker:
-    """One who does everything right but this."""
+    """A speaker who does everything right except this."""
     return dataclasses.replace(Speaker(), **manners)  # type: ignore[arg-type]
 
 
 def knows_second_best(true: str, others: list[str]) -> dict[str, float]:
-    """Thinks that another is likelier than the one who speaks next."""
+    """Ranks another speaker above the next one."""
     return {others[0]: 0.6, true: 0.3, **dict.fromkeys(others[1:], 0.1 / len(others[1:]))}

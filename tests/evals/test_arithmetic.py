@@ -1,4 +1,4 @@
-"""The arithmetic eval: who knows scores 1, who is silent scores 0, and nothing leaks from training."""
+"""The arithmetic eval: a model that knows the answers scores 1, a silent one 0, and nothing leaks from training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def metrics_of(eval: Arithmetic, says: dict[str, str] | None, greedy: bool) -> d
 
 
 @pytest.mark.parametrize("style", ["plain", "qa", "chat"])
-def test_an_oracle_gets_full_marks_and_a_silent_model_the_floor(style: str) -> None:
+def test_an_oracle_scores_1_and_a_silent_model_0(style: str) -> None:
     eval = Arithmetic(num_samples=50, style=style, operations=["+", "-", "x"])
     oracle, silent = metrics_of(eval, None, True), metrics_of(eval, {}, False)
     for name in ("exact_match", "majority_of_5", "target_greedy", "answered", "digit_accuracy"):
@@ -64,7 +64,7 @@ def test_a_planted_leak_is_counted_and_nothing_else() -> None:
     assert eval.seen_in_training(samples, material("What is 1 plus 1?", "the play")) == 0
 
     def asked_as(*planted: Problem) -> int:
-        """How many of those asked are one of these, in either order."""
+        """How many of the asked problems are among these, in either order."""
         return sum(any(one.in_order == other.in_order for other in planted) for one in eval._problems("test", 100))
 
     turned = Problem(one.b, one.op, one.a)
@@ -111,7 +111,7 @@ def test_shots_are_training_problems_before_the_question() -> None:
         (["19.0", "nineteen", "a", "b", "c"], 1),
     ],
 )
-def test_the_majority_of_answers_counts_and_of_equals_the_first(said: list[str], right: int) -> None:
+def test_the_most_frequent_answer_counts_and_the_first_of_equals(said: list[str], right: int) -> None:
     eval, here = Arithmetic(num_samples=1), material("x")
     sample = Sample("12+7", "12+7=", "19")
     answers = [*(Completion(text, (), (), (), "stop", None) for text in said), Likelihood(0.5, 2, False)]

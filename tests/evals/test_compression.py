@@ -1,4 +1,4 @@
-"""The table beside gzip and the rest: sizes from totals, and none at all from a proof that failed."""
+"""Sizes compared with gzip and others: from totals, and none where the check failed."""
 
 from __future__ import annotations
 
@@ -89,6 +89,7 @@ def test_sizes_come_from_totals() -> None:
     assert metrics["compressed_bits_per_byte"].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
     assert metrics["zstd_compressed_bits_per_byte"].baseline == Baseline("compressed_bits_per_byte", "zstd")
     check_metrics(eval, eval.metrics(rows), rows)
+    assert eval.descriptions.keys() == {name for name, metric in metrics.items() if metric.baseline is None}
     only_plays = found(eval, rows, "source=plays")
     assert only_plays["compressed_bits_per_byte"].n == 1
 
@@ -115,7 +116,7 @@ def test_the_decoder_is_counted_once_whatever_the_number_of_texts() -> None:
         ),
     ],
 )
-def test_a_proof_that_failed_gives_no_size(change: dict[str, Any], reason: str) -> None:
+def test_a_failed_check_gives_no_size(change: dict[str, Any], reason: str) -> None:
     eval = Compression()
     samples = list(eval.samples(MATERIAL))
     good = Compressed(100, True, 8 * 100 * math.log(2), 300, 1_000)
@@ -128,7 +129,7 @@ def test_a_proof_that_failed_gives_no_size(change: dict[str, Any], reason: str) 
     assert metrics["gzip_compressed_bits_per_byte"].value is not None
 
 
-def test_a_file_may_miss_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
+def test_a_file_may_differ_from_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
     eval = Compression()
     sample = next(iter(eval.samples(MATERIAL)))
     for num_bytes, holds in ((100_115, True), (100_117, False), (99_885, True), (99_883, False)):
@@ -138,12 +139,12 @@ def test_a_file_may_miss_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:
         assert measured(rows, "as_claimed").tolist() == [holds]
 
 
-def test_less_than_a_character_is_refused() -> None:
+def test_fewer_bytes_than_a_character_are_refused() -> None:
     with pytest.raises(ValueError, match="max_bytes=3 is not allowed"):
         Compression(max_bytes=3)
 
 
-def test_files_of_the_other_compressors_are_theirs_on_the_same_bytes() -> None:
+def test_other_compressors_get_the_same_bytes() -> None:
     eval = Compression()
     metrics = found(eval, scored(random_chain(), eval))
     expected = dict.fromkeys(("gzip", "bzip2", "xz", "zstd"), 0)

@@ -1,4 +1,4 @@
-"""Questions about the format: what is cut by its own words, as text and by a token of its own."""
+"""Questions about the format: answers that are cut by their own words, as text and by label tokens."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ QUOTED = 'It is " and then\n\nHuman:'
         ((*" Yes.",), 0.0, 0.0),
     ],
 )
-def test_a_label_that_is_a_token_of_its_own_is_told_from_its_letters(
-    said: tuple[str, ...], by_text: float, by_token: float
-) -> None:
+def test_a_label_token_is_different_from_its_letters(said: tuple[str, ...], by_text: float, by_token: float) -> None:
     sample = next(iter(EVAL.samples(MATERIAL)))
     material = Material(MATERIAL.corpus, LABELS)
     steps = {sample.prompt + "".join(said[:place]): part for place, part in enumerate(said)}
@@ -45,7 +43,7 @@ def test_a_label_that_is_a_token_of_its_own_is_told_from_its_letters(
     assert values == {"cut_by_its_own_words": by_text, "cut_by_its_own_words_label_tokens": by_token}
 
 
-def test_half_of_the_questions_have_an_answer_begun_that_can_t_end_there() -> None:
+def test_half_of_the_questions_have_an_unfinished_beginning_of_an_answer() -> None:
     for form in (HUMAN_ASSISTANT, CHATML):
         samples = list(EVAL.samples(Material(corpus(form), TOKENIZER)))
         answers = [form.parse(sample.prompt).turns[-1].text for sample in samples]
@@ -92,11 +90,11 @@ def test_an_answer_may_take_one_token_or_more(value: int) -> None:
         ("don't you think 'tis so", False),
     ],
 )
-def test_what_can_t_be_meant_to_end_there_is_unfinished(turn: str, expected: bool) -> None:
+def test_a_turn_that_obviously_goes_on_is_unfinished(turn: str, expected: bool) -> None:
     assert unfinished(turn) == expected
 
 
-def test_the_text_before_a_label_s_token_is_what_was_said() -> None:
+def test_the_text_before_a_label_token_is_the_answer() -> None:
     labels = ByteTokenizerSettings(speaker_tokens=True).train([])
     token = label_token(HUMAN_ASSISTANT, labels)
     assert token is not None

@@ -1,4 +1,4 @@
-"""Figures of texts whose answers are known: the real continuation itself, training text, the same thing twice."""
+"""Measures of texts with known answers: the real continuation, training text, the same text twice."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def completion(text: str) -> Completion:
 
 
 def rows_of(texts: dict[str, Sequence[str]], eval: Generation = EVAL) -> pd.DataFrame:
-    """What these completions give. texts: by sample."""
+    """The scored rows of these completions. texts: by sample."""
     samples = [sample for sample in eval.samples(MATERIAL) if sample.id in texts]
     scores = [eval.score(s, [completion(text) for text in texts[s.id]], MATERIAL) for s in samples]
     return table(eval.name, samples, scores)
@@ -131,6 +131,7 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
         assert (own.higher_is_better, metric.nearest_to) == (None, None)
         assert own.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
     assert metrics["diversity"].value == 0
+    assert EVAL.descriptions.keys() == {name for name in metrics if not name.startswith("real_")}
 
 
 def test_training_text_is_found_to_be_copied_and_other_text_is_not() -> None:
@@ -179,7 +180,7 @@ def test_completions_of_one_prompt_differ_only_where_the_strategy_draws(chooser:
     assert metrics["completion_bytes"].value == pytest.approx(np.mean([len(s.target.encode()) for s in samples]))
 
 
-def test_nothing_written_is_missing_and_not_zero() -> None:
+def test_an_empty_completion_gives_a_missing_value_and_not_zero() -> None:
     metrics = found(rows_of(everyone("")))
     for name in ("repetition", "diversity", "copied", "distinct_1", "zipf_exponent", "reference_bits_per_byte"):
         assert metrics[name].value is None, name
@@ -189,7 +190,7 @@ def test_nothing_written_is_missing_and_not_zero() -> None:
     assert metrics["real_repetition"].value is not None
 
 
-def test_a_reference_that_gives_no_probability_is_said_to() -> None:
+def test_a_reference_without_a_probability_gives_a_reason() -> None:
     config = NGramConfig(order=3, smoothing="maximum_likelihood")
     fitted = reference(config)
     material = Material(CORPUS, TOKENIZER, lambda config: fitted)
@@ -208,7 +209,7 @@ def test_every_source_has_the_same_measures() -> None:
     assert sources["plays"]["repetition"].n + sources["chat"]["repetition"].n == 12
 
 
-def test_documents_that_are_too_short_are_no_prompts() -> None:
+def test_documents_that_are_too_short_give_no_prompts() -> None:
     short = Corpus("toy", CORPUS.train, CORPUS.validation, CORPUS.test[-1:])
     assert list(EVAL.samples(Material(short, TOKENIZER))) == []
 

@@ -1,4 +1,4 @@
-"""lm_eval's tasks within a run of ours: its numbers, our intervals, a row for each document."""
+"""lm_eval's tasks in our runs: its numbers, our intervals, one row for each document."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def no_built_in_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    """One that knows some of the answers."""
+    """A model that knows some of the answers."""
     text = "\n".join(["".join(doc.values()) for doc in SUMS[::2]] + [str(doc["question"]) for doc in CHOICES] + TEXTS)
     model = NGramConfig(order=20).build(BYTES.vocab_size, BYTES.start_token)
     model.count(torch.tensor([BYTES.start_token, *BYTES.encode(text * 3)]))
@@ -79,7 +79,7 @@ def scored(eval: Eval, model: LanguageModel, seed: int = 0) -> tuple[pd.DataFram
 
 @pytest.fixture(scope="module")
 def theirs(tasks: str, model: LanguageModel) -> dict[str, Any]:
-    """What lm_eval's own evaluation of the same model says, by the names of our metrics."""
+    """The results of lm_eval's own evaluation of the same model, by our metric names."""
     manager = TaskManager(include_path=tasks, include_defaults=False)
     lm = BakeoffLM(Fit("test", Path(), model, BYTES, {}))
     found = simple_evaluate(model=lm, tasks=list(NAMES), task_manager=manager, bootstrap_iters=0)
@@ -175,7 +175,7 @@ def test_each_metric_says_how_it_follows_from_the_rows_and_whether_text_was_writ
     assert metrics["toy_written.exact_match"].uses_decoding
 
 
-def test_likelihoods_do_not_depend_on_decoding(tasks: str) -> None:
+def test_likelihoods_do_not_depend_on_the_decoding_strategy(tasks: str) -> None:
     assert not LmEval(["toy_sums", "toy_texts"], tasks).uses_decoding
     assert LmEval(["toy_sums", "toy_written"], tasks).uses_decoding
 
@@ -191,7 +191,7 @@ def test_prompts_are_lm_eval_s_with_examples_and_as_a_transcript(tasks: str) -> 
     assert chat.prompt.endswith("\n\nAssistant: ")
 
 
-def test_our_own_eval_comes_round_through_lm_eval(model: LanguageModel) -> None:
+def test_our_own_eval_gives_the_same_numbers_through_lm_eval(model: LanguageModel) -> None:
     rows, metrics = scored(LmEval(["bakeoff_arithmetic_qa"]), model)
     _, native = scored(Arithmetic(style="qa"), model)
     assert len(rows) == 300
@@ -226,7 +226,7 @@ def test_global_random_states_stay_as_they_were(tasks: str) -> None:
         ("broken", "can't load broken .ModuleNotFoundError: No module named 'a_package_that_is_missing'"),
     ],
 )
-def test_what_cannot_be_asked_is_told(tmp_path: Path, task: str, words: str) -> None:
+def test_a_task_that_cannot_be_asked_is_refused(tmp_path: Path, task: str, words: str) -> None:
     folder = write_tasks(tmp_path)
     split = "test_split: test\ndoc_to_text: '?'\ndoc_to_target: '!'\n"
     (folder / "far_away.yaml").write_text(f"task: far_away\ndataset_path: somebody/far_away\n{split}")
@@ -237,7 +237,7 @@ def test_what_cannot_be_asked_is_told(tmp_path: Path, task: str, words: str) -> 
         identity(LmEval([task], str(folder)))
 
 
-def test_wrong_options_are_told() -> None:
+def test_wrong_options_are_refused() -> None:
     for options in ({"tasks": []}, {"tasks": ["x"], "limit": 0.0}, {"tasks": ["x"], "num_fewshot": -1}):
         with pytest.raises(ValueError, match=r"tasks is empty|not allowed"):
             LmEval(**options)  # type: ignore[arg-type]
@@ -263,7 +263,7 @@ def test_a_run_of_a_task_that_is_not_there_is_refused_before_it_begins(tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-def test_how_tokens_are_picked_is_the_run_s_to_say(tmp_path: Path, model: LanguageModel) -> None:
+def test_tokens_are_picked_by_the_run_s_strategy(tmp_path: Path, model: LanguageModel) -> None:
     folder = write_tasks(tmp_path)
     options = {"until": ["\n"], "max_gen_toks": 8, "num_beams": 4}
     beams = {"include": "toy_written.yaml", "task": "beams", "generation_kwargs": options}

@@ -1,4 +1,4 @@
-"""Who speaks next: what is asked, and how the answers are summed up."""
+"""The next-speaker eval: its questions, and how answers are summed up."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EVAL = NextSpeaker()
 MATERIAL = Material(corpus(HUMAN_ASSISTANT), TOKENIZER)
 
 
-def test_who_knows_second_best_has_half_a_rank_and_no_hit() -> None:
+def test_a_model_that_ranks_the_right_speaker_second_scores_one_half() -> None:
     metrics = judged(changed(expects=knows_second_best), HUMAN_ASSISTANT, [EVAL])
     assert (metrics["next_speaker_accuracy"].value, metrics["next_speaker_mrr"].value) == (0.0, 0.5)
 
 
-def test_what_guessing_gets_stands_beside_each_measure() -> None:
+def test_each_measure_has_the_score_of_guessing() -> None:
     metrics = judged(Speaker(), HUMAN_ASSISTANT, [EVAL])
     assert metrics["next_speaker_accuracy"].chance == pytest.approx(1 / 3)
     assert metrics["next_speaker_mrr"].chance == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
@@ -36,7 +36,7 @@ def test_the_headline_comes_first_in_every_slice() -> None:
     assert metrics[0].metric == "next_speaker_accuracy"
 
 
-def test_a_scene_is_asked_about_where_another_takes_over_and_two_have_been_heard() -> None:
+def test_a_scene_gives_questions_at_changes_after_two_speakers() -> None:
     scene = next(document for document in MATERIAL.corpus.test if document.id == "p0")
     samples = [sample for sample in EVAL.samples(MATERIAL) if sample.cluster == "p0"]
     # The scene has eight turns, each another's than the one before, and is short enough to be read whole.
@@ -49,13 +49,13 @@ def test_a_scene_is_asked_about_where_another_takes_over_and_two_have_been_heard
         assert PLAY.between + PLAY.label(PLAY.parse(sample.prompt).turns[-1].speaker) not in candidates
 
 
-def test_no_more_of_a_scene_is_read_than_allowed_and_whole_turns_of_it() -> None:
+def test_only_whole_turns_within_the_limit_are_read() -> None:
     for sample in NextSpeaker(max_history_chars=60).samples(MATERIAL):
         assert len(sample.prompt) <= 60
         assert sample.prompt.partition(":")[0] in ("ROMEO", "JULIET", "NURSE", "BENVOLIO")
 
 
-def test_fewer_scenes_and_changes_are_the_first_of_more() -> None:
+def test_fewer_scenes_and_changes_are_a_part_of_more() -> None:
     few, many = ([one.id for one in NextSpeaker(num_scenes=count).samples(MATERIAL)] for count in (2, 3))
     assert 0 < len(few) < len(many) == len(set(many))
     assert few == many[: len(few)]

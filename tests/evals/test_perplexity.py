@@ -142,7 +142,7 @@ def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
     check_metrics(PERPLEXITY, PERPLEXITY.metrics(rows), rows)
 
 
-def test_the_curve_by_position_rests_on_the_same_documents_at_every_place() -> None:
+def test_the_curve_by_position_uses_the_same_documents_at_every_position() -> None:
     texts = ["abcd" * 20, "a" * 63, "é" * 32, "dcba" * 30]
     model, eval = random_chain(), Perplexity(curve_bytes=64)
     rows, _ = scored(model, texts, eval)
@@ -186,5 +186,6 @@ def test_a_text_that_is_impossible_to_write_down_as_a_perplexity_is_missing_with
     sample = Sample("x", "word" * 500)
     score = eval.score(sample, [Likelihood(5_000.0, 2_000)], Material(corpus(["a"]), TOKENIZER))
     metrics = {metric.metric: metric for metric in eval.metrics(table("perplexity", [sample], [score]))}
+    assert eval.descriptions.keys() == metrics.keys()
     assert metrics["word_perplexity"].value is None
     assert "too large" in str(metrics["word_perplexity"].reason)

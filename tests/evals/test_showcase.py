@@ -1,4 +1,4 @@
-"""The showcase's prompts, as a run's data would have them."""
+"""The showcase's prompts, in the format of the run's data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROMPTS = ["ROMEO:", "Human: Hello.\n\nAssistant:", "Human: Hello.\n\nAssistant:
 
 
 @pytest.mark.parametrize("form", [HUMAN_ASSISTANT, PLAY])
-def test_prompts_are_put_as_they_stand(form: TranscriptFormat) -> None:
+def test_prompts_are_asked_unchanged(form: TranscriptFormat) -> None:
     material = Material(Corpus("toy", (), (), (), formats=(form,)), ByteTokenizer())
     assert [sample.prompt for sample in Showcase(PROMPTS).samples(material)] == PROMPTS
 

@@ -1,4 +1,4 @@
-"""Where a turn could end, what is asked about it, and how forecasts of it are judged."""
+"""Where a turn could end, what is asked, and how forecasts are scored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_turn_could_end_after_each_word_and_does_at_its_end() -> None:
     assert places("Yes.", 10, "") == [4]
 
 
-def test_of_many_places_fewer_are_some_and_the_end_is_always_among_them() -> None:
+def test_fewer_places_are_a_part_of_more_and_include_the_end() -> None:
     body = " ".join(["word"] * 40)
     few, more, every = (places(body, most, "x") for most in (5, 12, 100))
     assert (len(few), len(more), len(every)) == (5, 12, 40)
@@ -50,7 +50,7 @@ def test_of_many_places_fewer_are_some_and_the_end_is_always_among_them() -> Non
     assert places(body, 1, "x") == [len(body)]
 
 
-def test_the_areas_are_those_that_one_computes_by_hand() -> None:
+def test_the_areas_equal_values_by_hand() -> None:
     # Of the 4 pairs of one that came and one that didn't, 3 are in order.
     assert auc(FORECASTS) == 0.75
     # Precision at the first that came is 1, at the second 2/3.
@@ -61,7 +61,7 @@ def test_the_areas_are_those_that_one_computes_by_hand() -> None:
 
 @pytest.mark.parametrize("statistic", [auc, average_precision])
 @pytest.mark.parametrize("forecasts", [[], [(0.5, True)], [(0.5, False), (0.1, False)]])
-def test_where_nothing_differs_there_is_no_area(statistic, forecasts) -> None:  # type: ignore[no-untyped-def]
+def test_without_both_outcomes_there_is_no_area(statistic, forecasts) -> None:  # type: ignore[no-untyped-def]
     assert statistic(forecasts) is None
 
 
@@ -90,7 +90,7 @@ def test_the_brier_score_is_scikit_learn_s() -> None:
     assert ours == pytest.approx(brier_score_loss(measured(rows, "turn_end"), measured(rows, "turn_end_probability")))
 
 
-def test_what_guessing_gets_stands_beside_each_measure() -> None:
+def test_each_measure_has_the_score_of_guessing() -> None:
     metrics = judged(Speaker(), HUMAN_ASSISTANT, [EVAL])
     rate = metrics["turn_end_base_rate"].value
     assert rate is not None
@@ -109,7 +109,7 @@ def test_every_word_s_end_is_a_place_and_nothing_else() -> None:
         assert document.text.startswith(sample.prompt + sample.target)
 
 
-def test_a_long_turn_is_asked_about_at_some_places_its_end_among_them() -> None:
+def test_a_long_turn_is_asked_about_at_some_places_and_its_end() -> None:
     few, many = list(TurnEnds(max_places=3).samples(MATERIAL)), list(EVAL.samples(MATERIAL))
     assert len(few) == 3 * 8
     assert {sample.id for sample in few} < {sample.id for sample in many}
@@ -117,7 +117,7 @@ def test_a_long_turn_is_asked_about_at_some_places_its_end_among_them() -> None:
 
 
 @pytest.mark.parametrize("form", [HUMAN_ASSISTANT, CHATML], ids=lambda form: form.name)
-def test_the_question_is_what_hands_over_in_the_run_s_own_format(form: TranscriptFormat) -> None:
+def test_the_question_is_the_stop_text_in_the_run_s_format(form: TranscriptFormat) -> None:
     material = Material(corpus(form), TOKENIZER)
     [question] = EVAL.requests(next(iter(EVAL.samples(material))), material)
     assert isinstance(question, ScoreContinuation)
@@ -138,7 +138,7 @@ def test_a_model_that_gives_a_place_no_probability_has_no_forecasts_to_be_judged
 
 
 class Mute(ScriptedModel):
-    """Can't be asked anything."""
+    """Raises when it is asked anything."""
 
     def start(self, num_rows: int = 1) -> None:  # type: ignore[override]
         raise AssertionError("it was asked again")
@@ -157,13 +157,13 @@ def test_another_strategy_over_the_same_fit_scores_no_likelihood_again(tmp_path:
     assert answers(Mute(TOKENIZER, lambda text: ""), "top_p") == first
 
 
-def test_fewer_samples_are_the_first_of_more() -> None:
+def test_fewer_samples_are_a_part_of_more() -> None:
     few, many = ([one.id for one in TurnEnds(num_samples=count).samples(MATERIAL)] for count in (2, 8))
     assert 0 < len(few) < len(many) == len(set(many))
     assert few == many[: len(few)]
 
 
-def test_no_more_of_a_transcript_is_read_than_allowed_and_whole_turns_of_it() -> None:
+def test_only_whole_turns_of_a_transcript_within_the_limit_are_read() -> None:
     for sample in TurnEnds(max_history_chars=60).samples(MATERIAL):
         assert len(sample.prompt.rpartition("Assistant:")[0]) <= 60
 

@@ -1,5 +1,5 @@
-"""Turn-taking: a perfect speaker gets full marks, each bad manner is caught by the measures meant for it alone, and no
-silly speaker wins the headline."""
+"""Turn-taking: a perfect speaker gets full marks, each fault is caught only by the measures meant for it, and no
+trivial speaker wins the headline."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NO_TOKENS = {"cut_by_its_own_words_label_tokens"}
 
 
 def closed(real: str) -> str:
-    """What is really said, with another mark at its end."""
+    """The real text with another mark at its end."""
     return real[:-1] + "."
 
 
@@ -180,7 +180,7 @@ def test_a_perfect_speaker_gets_full_marks_on_every_measure(form: TranscriptForm
 
 @BOTH
 @pytest.mark.parametrize("manner", BROKEN)
-def test_a_bad_manner_is_caught_by_the_measure_meant_for_it_and_by_no_other(
+def test_a_bad_speaker_is_caught_by_the_measure_meant_for_it_and_by_no_other(
     manner: str, form: TranscriptFormat
 ) -> None:
     if form.end and manner in ONLY_WITHOUT_ENDS:
@@ -189,7 +189,7 @@ def test_a_bad_manner_is_caught_by_the_measure_meant_for_it_and_by_no_other(
     assert caught(speaker, form) == (measures, missing | NO_TOKENS)
 
 
-def test_what_stands_beside_the_measures_is_that_of_real_turns() -> None:
+def test_real_turns_have_the_same_measures() -> None:
     metrics = judged(BROKEN["always says one word"][0], HUMAN_ASSISTANT, [EVAL])
     real = [len(turn.text) + 1 for turn in conversation("Anna").turns if turn.speaker == ASSISTANT]
     assert metrics["turn_tokens"].value == len(" Yes.")
@@ -202,9 +202,9 @@ def test_what_stands_beside_the_measures_is_that_of_real_turns() -> None:
     }
 
 
-def test_of_three_ways_to_end_each_is_counted_apart() -> None:
+def test_three_ways_to_end_are_counted_separately() -> None:
     def ends(form: TranscriptFormat, real: str, line: str) -> str:
-        """By handing over, by ending the document, or never."""
+        """How a reply ends: by handing over, by ending the document, or never."""
         return {"A": real + handing(form, HUMAN), "B": real}.get(line[18:19], " la" * 60)
 
     held = held_out([(f"Hello there, I am {initial}.", f"Hello, {initial}.") for initial in "AABBBCCC"])
@@ -214,7 +214,7 @@ def test_of_three_ways_to_end_each_is_counted_apart() -> None:
 
 
 def held_out(pairs: list[tuple[str, str]]) -> Corpus:
-    """Conversations of a line and its answer each."""
+    """Conversations of one line and its answer."""
     texts = [HUMAN_ASSISTANT.render(Transcript((Turn(HUMAN, line), Turn(ASSISTANT, said)))) for line, said in pairs]
     test = tuple(Document(f"d{n}", text, "chat", f"d{n}", HUMAN_ASSISTANT.name) for n, text in enumerate(texts))
     return Corpus("toy", test[:1], test[:1], test)
@@ -268,7 +268,7 @@ def test_no_silly_speaker_wins_the_headline(says: str) -> None:
     assert [metrics[name].value for name in MARKS] == marks
 
 
-def test_what_can_t_be_seen_takes_no_turn_however_long_it_is() -> None:
+def test_an_invisible_reply_takes_no_turn_however_long_it_is() -> None:
     material = Material(PEOPLE, TOKENIZER)
     sample = next(iter(EVAL.samples(material)))
     said = Completion(" \u200b\u2060" * 6, (), (), (), "stop", HUMAN_ASSISTANT.stop_text(HUMAN))
@@ -277,7 +277,7 @@ def test_what_can_t_be_seen_takes_no_turn_however_long_it_is() -> None:
     assert (score.values["empty_turn"], score.values["took_its_turn"]) == (True, False)
 
 
-def test_who_speaks_as_people_do_gets_what_people_get() -> None:
+def test_a_speaker_who_speaks_as_people_do_scores_as_people_do() -> None:
     metrics = judged(Speaker(), HUMAN_ASSISTANT, [EVAL], PEOPLE)
     assert metrics["took_its_turn"].value == 38 / 40  # two are longer than the 95th percentile
     for name in ("took_its_turn", "within_reason", "echoed", "same_reply"):
@@ -285,7 +285,7 @@ def test_who_speaks_as_people_do_gets_what_people_get() -> None:
     assert metrics["same_reply"].value == 4 / 40
 
 
-def test_the_headline_comes_first_and_each_sample_has_it() -> None:
+def test_the_headline_is_first_and_each_sample_has_it() -> None:
     rows = table(Speaker(), HUMAN_ASSISTANT, EVAL)
     first = EVAL.metrics(rows)[0]
     assert (first.metric, first.slice, first.unit, first.higher_is_better) == ("took_its_turn", "all", "share", True)
@@ -293,7 +293,7 @@ def test_the_headline_comes_first_and_each_sample_has_it() -> None:
 
 
 @BOTH
-def test_the_run_s_own_format_is_asked_in_and_heard(form: TranscriptFormat) -> None:
+def test_questions_and_answers_use_the_run_s_format(form: TranscriptFormat) -> None:
     material = Material(corpus(form), TOKENIZER)
     [reply] = [sample for sample in EVAL.samples(material) if sample.id == "t3"]
     stopped, free = EVAL.requests(reply, material)
@@ -311,7 +311,7 @@ def test_ids_are_the_same_each_time() -> None:
     assert len(set(ids[0])) == len(ids[0]) == 8
 
 
-def test_fewer_samples_are_the_first_of_more() -> None:
+def test_fewer_samples_are_a_part_of_more() -> None:
     few, many = (list(TurnTaking(num_samples=count).samples(MATERIAL)) for count in (2, 8))
     assert (len(few), len(many)) == (2, 8)
     assert few == many[:2]

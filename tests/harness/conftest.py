@@ -1,4 +1,4 @@
-"""A finished run, shared by the tests that look at one."""
+"""A finished run, shared by tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness.small_run import LSTM, SMALL
 
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which a small LSTM was fitted and asked everything, without a stop."""
+    """The folder of a small LSTM's run with all evals, without an interruption."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     bakeoff(folder, "run", *SMALL, *LSTM, fresh=True)
     return folder

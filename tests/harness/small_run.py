@@ -1,4 +1,4 @@
-"""A whole run that takes seconds, and where it lies."""
+"""A whole run that takes seconds, and its folder."""
 
 from __future__ import annotations
 

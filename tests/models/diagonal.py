@@ -1,4 +1,4 @@
-"""A small state-space model, written for the tests alone: it carries a state and has no layer of torch's."""
+"""A small state-space model for the tests: it carries a state and uses no torch layer."""
 
 from __future__ import annotations
 

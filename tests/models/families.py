@@ -1,4 +1,4 @@
-"""Every family that has a file in conf/model/, in a size that a test can fit in a moment."""
+"""Every family that has a file in conf/model/, in a size that a test can fit quickly."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ LEARNING = [family for family in FAMILIES if not options(family)[0].is_fitted]
 def tiny_config(family: str, vocabulary: Vocabulary | None = None, **changes: Any) -> ModelConfig:
     """A family, or one with other options, as 'ngram:order=inf'.
 
-    One that takes up weights finds those of a peer of the name that `path` gives, over this vocabulary (None: the
+    A family that loads weights gets a peer model of the name that `path` gives, over this vocabulary (None: the
     random chain's).
     """
     vocabulary = vocabulary or MARKOV

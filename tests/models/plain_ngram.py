@@ -1,4 +1,4 @@
-"""Smoothed n-grams as plainly as they can be written: the tests' oracles, from the papers' formulas.
+"""Smoothed n-grams in the simplest code: oracles for the tests, from the papers' formulas.
 
 Slow on purpose: dictionaries of tuples, one token at a time, no shared code with models/.
 """

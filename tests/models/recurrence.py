@@ -1,4 +1,4 @@
-"""What the tests of the recurrent families share."""
+"""Shared by the tests of the recurrent families."""
 
 from __future__ import annotations
 

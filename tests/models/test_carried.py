@@ -1,4 +1,4 @@
-"""A family with a carried state needs no layer of torch's."""
+"""A family with a carried state needs no torch layer."""
 
 from __future__ import annotations
 

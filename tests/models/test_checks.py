@@ -1,4 +1,4 @@
-"""What is checked before a model believes it."""
+"""Checks of input before a model uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every combination of fitted models has of its members."""
+"""Properties of every combination of fitted models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout is torch's, and nothing at all where there is none."""
+"""Dropout is torch's, and does nothing at a rate of 0."""
 
 from __future__ import annotations
 

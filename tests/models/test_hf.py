@@ -1,4 +1,4 @@
-"""Peers' weights: the same numbers as transformers itself, and one clear message for each folder that can't be read."""
+"""Other people's weights: the same numbers as in transformers, and one clear message for each unreadable folder."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ODD: dict[str, dict[str, Any]] = {
 
 
 def write(folder: Path, kind: str, **options: Any) -> Path:
-    """A model of any kind that transformers knows, with random weights."""
+    """Write a model of any kind that transformers has, with random weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
@@ -124,7 +124,7 @@ def test_beyond_the_window_each_token_sees_what_the_windows_of_windowed_py_hold(
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_models_with_ways_of_their_own_are_read_in_pieces_as_at_once(kind: str, tmp_path: Path) -> None:
+def test_unusual_models_are_read_in_pieces_as_at_once(kind: str, tmp_path: Path) -> None:
     write(tmp_path, kind, **ODD[kind])
     model = build(tmp_path, context_length=30)
     tokens = random_tokens(VOCAB_SIZE, 3, 29)
@@ -139,7 +139,7 @@ def test_models_with_ways_of_their_own_are_read_in_pieces_as_at_once(kind: str, 
         torch.testing.assert_close(state.logprobs, whole[torch.arange(3), torch.tensor(done)], atol=1e-4, rtol=0)
 
 
-def test_a_token_that_only_ends_documents_changes_places_with_the_one_that_opens_them(tmp_path: Path) -> None:
+def test_a_token_that_only_ends_documents_is_swapped_with_the_one_that_begins_them(tmp_path: Path) -> None:
     end = 7
     write(tmp_path, "llama", eos_token_id=end, **SMALL)
     model, tokens = build(tmp_path), random_tokens(VOCAB_SIZE, 2, 20)
@@ -167,9 +167,7 @@ def test_tokens_that_only_the_model_has_are_left_out_and_the_others_sum_to_one()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_window_too_large_to_be_had_at_once_is_scored_in_pieces(
-    architecture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_too_large_for_memory_is_scored_in_pieces(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, tokens = build(peer(architecture, VOCAB_SIZE, START)), random_tokens(VOCAB_SIZE, 3, 100)
     lengths = torch.tensor([100, 0, 41])
     at_once = model.token_logprobs(tokens, lengths)
@@ -204,7 +202,7 @@ def test_only_a_hash_is_saved_and_other_weights_in_the_same_place_are_noticed(tm
     weights = {name: value * 1.01 for name, value in load_file(folder / "model.safetensors").items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert HFConfig(str(folder)).content_sha256 != before
-    with pytest.raises(Impossible, match="has changed since"):
+    with pytest.raises(Impossible, match="changed since"):
         model.config.build(VOCAB_SIZE, START).load(saved)
 
 
@@ -224,7 +222,7 @@ def test_weights_may_lie_in_parts(tmp_path: Path) -> None:
         HFConfig(str(tmp_path))
 
 
-def test_it_is_no_model_that_is_trained_here() -> None:
+def test_it_is_not_trained_here() -> None:
     assert not issubclass(HFModel, NeuralModel)
 
 
@@ -241,7 +239,7 @@ def test_it_is_no_model_that_is_trained_here() -> None:
         ({"start_token": 5}, r"opens documents with token 5, but the model .* with 3.*tokenizer=hf tokenizer\.path="),
     ],
 )
-def test_what_the_model_does_not_know_is_refused(options: dict[str, int], message: str) -> None:
+def test_input_that_the_model_does_not_know_is_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(Impossible, match=message):
         build(peer("gpt2", VOCAB_SIZE, START), **options)
 

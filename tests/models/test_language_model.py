@@ -1,4 +1,4 @@
-"""What models/language_model.py promises, held for every family in conf/model/ over every kind of vocabulary."""
+"""The contract of models/language_model.py, tested for every family in conf/model/ over every kind of vocabulary."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_yaml_names_every_option_with_its_default(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["hf", "hf:path=llama"])
-def test_weights_that_were_found_weigh_what_the_cost_says(family: str) -> None:
+def test_fitted_weights_have_the_size_of_the_cost(family: str) -> None:
     subject = Subject(tiny_config(family), MARKOV)
     [weights] = Path(subject.config.path).glob("*.safetensors")  # type: ignore[attr-defined]
     cost = subject.model.cost()

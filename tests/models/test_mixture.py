@@ -55,7 +55,7 @@ def test_a_member_that_gives_zeros_may_be_mixed_in() -> None:
 
 def test_a_member_whose_scores_are_no_probabilities_is_refused() -> None:
     config = MixtureConfig({"scores": NGramConfig(order=3, smoothing="stupid_backoff"), "floor": UnigramConfig()})
-    with pytest.raises(Impossible, match=r"can't take members\.scores in: smoothing=stupid_backoff"):
+    with pytest.raises(Impossible, match=r"can't use members\.scores: smoothing=stupid_backoff"):
         fit(config, MARKOV)
 
 

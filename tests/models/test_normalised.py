@@ -1,4 +1,4 @@
-"""A model whose scores are no probabilities, seen as one that gives them."""
+"""A view of a model whose scores aren't probabilities as one that gives them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_model_that_gives_distributions_is_left_as_it_is() -> None:
     assert normalised(view) is view
 
 
-def test_all_else_is_the_model_s_own() -> None:
+def test_everything_else_is_the_model_s_own() -> None:
     view = normalised(BACKOFF)
     assert (view.config, view.vocab_size, view.start_token) == (BACKOFF.config, MARKOV.size, MARKOV.start_token)
     assert (view.context_length, view.window_length) == (BACKOFF.context_length, BACKOFF.window_length)

@@ -87,7 +87,7 @@ def test_where_neither_gives_a_probability_there_is_none_and_distributions_still
     assert model.logprobs(text)[0, 4].exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
-def test_what_was_said_before_is_more_likely_than_without_a_cache(model: Cache) -> None:
+def test_words_said_before_are_more_likely_than_without_a_cache(model: Cache) -> None:
     config = CacheConfig({"base": UnigramConfig()}, size=50, longest_match=5)
     cached = fit(config, MARKOV)
     words = [0, 3, 5, 1, 7, 2]

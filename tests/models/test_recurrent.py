@@ -1,4 +1,4 @@
-"""What rnn, gru and lstm share."""
+"""Shared properties of rnn, gru and lstm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(config: RecurrentConfig) -> RecurrentModel:
 
 
 @each_config
-def test_training_in_stretches_goes_on_where_the_last_one_ended(config: RecurrentConfig) -> None:
+def test_training_in_stretches_continues_where_the_last_one_ended(config: RecurrentConfig) -> None:
     model = build(config)
     tokens = torch.randint(0, 7, (3, 20))
     whole, _ = model(tokens)

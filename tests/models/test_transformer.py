@@ -17,7 +17,7 @@ VOCAB_SIZE, START = 13, 12
 
 
 def build(**options: Any) -> Transformer:
-    """With larger weights than training starts from, so that every part of the network matters."""
+    """A model with larger weights than training starts from, so that every part of the network matters."""
     torch.manual_seed(0)
     small = {"num_layers": 2, "num_heads": 2, "d_model": 16, "context_length": 12}
     model = TransformerConfig(**(small | options)).build(VOCAB_SIZE, START)

@@ -1,4 +1,4 @@
-"""What holds for every cache that is a view of a storage."""
+"""Properties of every cache that is a view of a storage."""
 
 from __future__ import annotations
 

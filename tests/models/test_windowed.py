@@ -46,7 +46,7 @@ class SeenCache(WindowCache):
 
 
 class Seen(WindowedModel):
-    """Gives each token as much as it is often in the window, and one more."""
+    """Weighs each token by its count in the window plus one."""
 
     config: SeenConfig
 

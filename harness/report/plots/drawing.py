@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
-from harness.report.wording import words
+from harness.report.wording import direction
 
 _MAX_LABEL = 26
 
@@ -36,9 +37,19 @@ def points(axes: Axes, cells: Sequence[Cell], places: Sequence[float], look: Loo
 
 
 def banded_line(axes: Axes, places: Sequence[float], cells: Sequence[Cell], look: Look, size: float) -> None:
-    """Values along a numeric axis as a line with markers, its intervals as a band."""
-    low, high = zip(*map(ends_of, cells), strict=True)
-    axes.fill_between(places, low, high, color=look.colour, alpha=0.13, linewidth=0)
+    """Values along a numeric axis as a line with markers, its intervals as a band where neighbours have one; the
+    interval of a point between neighbours without is a line."""
+    known = [cell.estimate.ci_low is not None and cell.estimate.ci_high is not None for cell in cells]
+    for has_interval, group in itertools.groupby(range(len(cells)), key=lambda index: known[index]):
+        indices = list(group)
+        if not has_interval:
+            continue
+        xs = [places[index] for index in indices]
+        low, high = zip(*(ends_of(cells[index]) for index in indices), strict=True)
+        if len(indices) > 1:
+            axes.fill_between(xs, low, high, color=look.colour, alpha=0.13, linewidth=0)
+        else:
+            axes.vlines(xs, low, high, color=look.colour, linewidth=1.8, alpha=0.55, zorder=2)
     values = [value_of(cell) for cell in cells]
     axes.plot(places, values, look.marker, color=look.colour, markersize=size, linestyle="-", linewidth=1.3)
 
@@ -52,7 +63,7 @@ def ends_of(cell: Cell) -> tuple[float, float]:
 def arrow(measure: MeasureKey, higher: str, lower: str) -> str:
     """Which way is better, after a measure's name; `higher`, `lower`: arrows that point to such values."""
     if measure.nearest_to is not None:
-        return f" (nearest to {words(measure.nearest_to)} is best)"
+        return f" ({direction(measure)})"
     return {True: f" ({higher}\u00a0better)", False: f" ({lower}\u00a0better)", None: ""}[measure.higher_is_better]
 
 

@@ -21,6 +21,7 @@ from harness.report.plots.drawing import (
     arrow,
     banded_line,
     beside_row,
+    ends_of,
     file_name,
     has_value,
     label,
@@ -128,7 +129,9 @@ def _finish_panel(axes: Axes, measure: MeasureKey, cells: Sequence[Cell], num_ro
     if measure.unit == "share":
         share_axis(axes.xaxis, top_of(cells), num_ticks=3)
     else:
-        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        left, right = axes.get_xlim()
+        is_positive = all(low >= 0 for cell in cells for low in ends_of(cell))
+        axes.set_xlim(left=-0.03 * right if is_positive else min(0.0, left))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
         axes.set_xlabel(words(measure.unit))

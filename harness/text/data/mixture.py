@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from harness.common.counts import count
 from harness.common.errors import UserError
+from harness.common.plurals import many
 from harness.text.data.arithmetic import Arithmetic
 from harness.text.data.arithmetic_problems import split_of
 from harness.text.data.arithmetic_wording import problems_in_text
@@ -112,7 +112,7 @@ class Mixture(DataSource):
                 continue
             kept = [document for document in pool if not _holds_test_problem(document.text)]
             if len(kept) < len(pool):
-                left_out = count(len(pool) - len(kept), "training document")
+                left_out = many(len(pool) - len(kept), "training document")
                 notes.append(f"{name}: {left_out} left out because they contain test problems")
                 pools[name] = kept
         return notes

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from harness.common.counts import count
 from harness.common.errors import UserError
 from harness.common.escapes import EscapedText
+from harness.common.plurals import many
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document, Split
 from harness.text.data.near_copies import count_near_copies, without_case_and_space
 from harness.text.data.splitting import check_fractions, split_by_hash
@@ -70,11 +70,11 @@ class Text(DataSource):
         documents, empty, notes_on_files = self._read(files)
         if not documents:
             raise UserError(
-                f"data=text: nothing but empty text in {count(len(files), 'file')} ({_some(empty)}). Name files with "
+                f"data=text: nothing but empty text in {many(len(files), 'file')} ({_some(empty)}). Name files with "
                 "text."
             )
         if empty:
-            notes.append(f"{count(len(empty), 'empty file')} skipped ({_some(empty)})")
+            notes.append(f"{many(len(empty), 'empty file')} skipped ({_some(empty)})")
         notes += notes_on_files
         splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
         for document in documents:
@@ -84,7 +84,7 @@ class Text(DataSource):
         if is_cut:
             splits = self._cut(documents)
             notes.append(
-                f"{count(len(documents), 'document')}: too few to split whole. Each is cut into three parts: its "
+                f"{many(len(documents), 'document')}: too few to split whole. Each is cut into three parts: its "
                 "beginning is for training, its middle for validation, its end for test"
             )
         notes += _notes_on_copies(documents, splits, is_cut)
@@ -119,19 +119,19 @@ class Text(DataSource):
         notes = []
         if with_crlf:
             notes.append(
-                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {count(len(files), 'file')} "
+                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {many(len(files), 'file')} "
                 f"({_some(with_crlf)})"
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"line ends of Windows (CR LF) are kept in {in_rows} of {count(len(documents), 'document')} (rows of "
+                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')} (rows of "
                 ".jsonl, .csv and .parquet)"
             )
         if without_separator:
             notes.append(
                 f"data.separator={self.separator!r} never occurs in {len(without_separator)} of "
-                f"{count(len(files), 'file')} ({_some(without_separator)}): each of these is one document, "
-                f"{count(len(documents), 'document')} in all"
+                f"{many(len(files), 'file')} ({_some(without_separator)}): each of these is one document, "
+                f"{many(len(documents), 'document')} in all"
             )
         return documents, empty, notes
 
@@ -175,14 +175,14 @@ def _notes_on_copies(
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
         notes.append(
-            f"{copies} of {count(len(documents), 'document')} repeat others, but for case and white space: copies "
+            f"{copies} of {many(len(documents), 'document')} repeat others, but for case and white space: copies "
             f"count as one in intervals{'' if is_cut else ' and share a split'}"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))
     if near:
         notes.append(
-            f"{near} of {count(len(held_out), 'document')} for validation and test are near-copies of training text "
+            f"{near} of {many(len(held_out), 'document')} for validation and test are near-copies of training text "
             "(four in five sequences of five words are alike): results on them are too good. Take such documents out"
         )
     return notes

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.common.counts import count
 from harness.common.errors import UserError, closest
+from harness.common.plurals import many
 
 PLAIN_SUFFIXES = (".txt", ".md")
 ROW_SUFFIXES = (".jsonl", ".parquet", ".csv")
@@ -59,7 +59,7 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
     notes = []
     if skipped:
         names = ", ".join(str(entry) for entry in skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-        notes.append(f"{count(len(skipped), 'file')} of other kinds skipped ({names})")
+        notes.append(f"{many(len(skipped), 'file')} of other kinds skipped ({names})")
     return list(files.values()), notes
 
 
@@ -107,9 +107,7 @@ def _nothing_found(name: str, path: Path, visible: Sequence[Path]) -> str:
     allowed = f"It reads {', '.join(SUFFIXES)}."
     if visible:
         kinds = sorted({entry.suffix or "no ending" for entry in visible})
-        return (
-            f"{problem}: it has {count(len(visible), 'file')}, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
-        )
+        return f"{problem}: it has {many(len(visible), 'file')}, all of other kinds ({', '.join(kinds[:5])}). {allowed}"
     if path.is_dir():
         return (
             f"{problem}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."

@@ -1,4 +1,4 @@
-"""Changes of turn: where one may ask who is next, and how speakers are ranked."""
+"""Changes of turn: where the next speaker can be asked for, and how speakers are ranked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def scene(order: str) -> Transcript:
     ("order", "places"),
     [("ABAC", [2, 3]), ("AABBC", [4]), ("ABAB", []), ("ABBC", [3]), ("", []), ("ABC", [2])],
 )
-def test_it_is_asked_where_another_takes_over_and_two_have_been_heard(order: str, places: list[int]) -> None:
+def test_the_next_speaker_is_asked_for_at_changes_after_two_speakers(order: str, places: list[int]) -> None:
     assert changes(scene(order)) == places
 
 
@@ -32,7 +32,7 @@ def test_the_speaker_before_the_last_and_the_most_frequent_are_ranked() -> None:
     assert (back.next, back.rank(back.by_last_turn), back.rank(back.by_number_of_turns)) == ("C", 1, 2)
 
 
-def test_ties_count_against_the_one_who_speaks_next() -> None:
+def test_ties_count_against_the_next_speaker() -> None:
     at = change(scene("ABCD"), 2)
     assert at.candidates == ("A", "C", "D")
     assert at.rank([0.0, 0.0, 0.0]) == 3

@@ -1,4 +1,4 @@
-"""Which turns are real, and what a reply and a free run did with theirs, told from the text."""
+"""Real turns, and properties of replies and free runs, read from their text."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tests.harness.text.formats import CHATML
         ("", 0, None, None),
     ],
 )
-def test_what_a_free_run_does_with_the_labels(free: str, wrote: int, alternation: float, wellformed: float) -> None:
+def test_labels_in_a_free_run_are_counted(free: str, wrote: int, alternation: float, wellformed: float) -> None:
     assert free_run_measures(free, HUMAN_ASSISTANT) == {
         "wrote_for_the_other": wrote,
         "alternation": alternation,
@@ -65,7 +65,7 @@ def test_what_a_free_run_does_with_the_labels(free: str, wrote: int, alternation
         ("", 0, None, None),
     ],
 )
-def test_what_a_free_run_does_with_the_markers_of_chatml(
+def test_markers_of_chatml_in_a_free_run_are_counted(
     free: str, wrote: int, alternation: float, wellformed: float
 ) -> None:
     assert free_run_measures(free, CHATML) == {
@@ -75,7 +75,7 @@ def test_what_a_free_run_does_with_the_markers_of_chatml(
     }
 
 
-def test_where_anyone_may_speak_the_labels_of_the_two_are_well_formed() -> None:
+def test_where_anyone_may_speak_labels_of_both_speakers_are_well_formed() -> None:
     assert free_run_measures(" Hi.\n\nHuman: ok\n\nROMEO: hm", PLAY)["wellformed_labels"] == 0.5
 
 
@@ -96,7 +96,7 @@ def test_where_anyone_may_speak_the_labels_of_the_two_are_well_formed() -> None:
         (CHATML, "Hi.\n\nHuman: ok", "Hi.\n\nHuman: ok"),
     ],
 )
-def test_a_turn_goes_up_to_the_first_thing_that_looks_like_a_label(
+def test_a_turn_ends_before_the_first_text_that_looks_like_a_label(
     form: TranscriptFormat, completion: str, turn: str
 ) -> None:
     assert own_turn(form, completion) == turn
@@ -140,7 +140,7 @@ KNOWN = frozenset({"good", "to", "hear", "don't"})
         ("", False),
     ],
 )
-def test_who_ends_with_letters_that_are_no_word_ended_in_one(turn: str, expected: bool) -> None:
+def test_letters_that_are_no_word_end_in_mid_word(turn: str, expected: bool) -> None:
     assert ended_in_mid_word(turn, KNOWN) == expected
 
 
@@ -160,7 +160,7 @@ def test_who_ends_with_letters_that_are_no_word_ended_in_one(turn: str, expected
         (" ?!", False),
     ],
 )
-def test_an_echo_says_what_somebody_said_whatever_the_case_and_the_marks(turn: str, expected: bool) -> None:
+def test_an_echo_repeats_a_turn_ignoring_case_and_punctuation(turn: str, expected: bool) -> None:
     said = (Turn(HUMAN, "Hello, how's it going?"), Turn("Assistant", "I am well."), Turn(HUMAN, "..."), Turn(HUMAN, ""))
     assert echoed(turn, (*said, Turn(HUMAN, "How are you today?"))) == expected
 
@@ -168,19 +168,19 @@ def test_an_echo_says_what_somebody_said_whatever_the_case_and_the_marks(turn: s
 @pytest.mark.parametrize(
     "turn", ["", " \t\n", "\u200b", " \ufeff\u200d ", "\u00a0\u3000", "\u2028\x07", "\u3164", "\u2800", " \u0301\ufe0f"]
 )
-def test_what_can_t_be_seen_is_empty(turn: str) -> None:
+def test_a_turn_with_nothing_visible_is_empty(turn: str) -> None:
     assert is_empty(turn)
     assert not is_empty(turn + ".")
 
 
-def test_turns_are_the_same_whatever_the_case_the_spaces_and_the_marks() -> None:
+def test_turns_are_compared_without_case_spaces_and_punctuation() -> None:
     assert folded(" Don't, you?") == folded("DON’T YOU") == "dontyou"
     assert folded(" ...") == "..." != folded("?!")
 
 
 def test_a_reply_to_more_than_one_prompt_in_twenty_is_overused_unless_people_give_it_half_as_often() -> None:
     def replies(**counts: int) -> list[tuple[str, str]]:
-        """To forty prompts: so many times each, and then something else each time."""
+        """Forty prompts with replies: each reply as often as given, then a different one for each prompt."""
         common = [reply for reply, count in counts.items() for _ in range(count)]
         own = [f"own{number}" for number in range(40 - len(common))]
         return [(f"prompt{number}", reply) for number, reply in enumerate([*common, *own])]
@@ -192,18 +192,18 @@ def test_a_reply_to_more_than_one_prompt_in_twenty_is_overused_unless_people_giv
     assert overused(real, real) == set()
 
 
-def test_of_few_prompts_two_with_one_reply_are_many_and_the_same_prompt_is_one() -> None:
+def test_with_few_prompts_a_reply_to_two_is_overused_and_equal_prompts_count_once() -> None:
     real = [("a", "1"), ("b", "2"), ("a", "3")]
     assert overused([("a", "x"), ("b", "x"), ("a", "y")], real) == {"x"}
     assert overused([("a", "x"), ("b", "y"), ("a", "x")], real) == set()
 
 
-def test_of_replies_as_frequent_the_most_frequent_is_the_same_in_any_order() -> None:
+def test_of_equally_frequent_replies_the_same_one_is_picked_in_any_order() -> None:
     assert most_frequent(["a", "b", "a"]) == "a"
     assert most_frequent(["a", "b"]) == most_frequent(["b", "a"])
 
 
-def test_a_word_of_held_out_text_is_a_word() -> None:
+def test_words_of_held_out_text_are_known_words() -> None:
     def documents(*texts: str) -> tuple[Document, ...]:
         return tuple(Document(text, text, "toy", text) for text in texts)
 
@@ -211,7 +211,7 @@ def test_a_word_of_held_out_text_is_a_word() -> None:
     assert corpus_words(corpus) == {"thou", "art", "we're", "a", "knave"}
 
 
-def test_usual_are_eighteen_of_twenty_turns_and_no_sums_count() -> None:
+def test_usual_lengths_cover_nine_of_ten_turns_and_sums_do_not_count() -> None:
     def documents(source: str, lengths: range) -> tuple[Document, ...]:
         texts = [f"Human: {source}\n\nAssistant: {'x' * length}" for length in lengths]
         return tuple(Document(text, text, source, text, "human_assistant") for text in texts)
@@ -222,7 +222,7 @@ def test_usual_are_eighteen_of_twenty_turns_and_no_sums_count() -> None:
 
 
 @pytest.mark.parametrize(("most", "kept"), [(0, 0), (9, 0), (10, 1), (29, 1), (30, 2), (35, 3), (100, 3)])
-def test_of_a_transcript_the_last_whole_turns_are_kept_that_fit(most: int, kept: int) -> None:
+def test_the_last_whole_turns_that_fit_are_kept(most: int, kept: int) -> None:
     # "A: " and what stands after a turn are 5 characters.
     turns = tuple(Turn(speaker, "x" * size) for speaker, size in (("A", 0), ("B", 15), ("C", 5)))
     written = [len(PLAY.render(Transcript((turn,))) + PLAY.between) for turn in turns]
@@ -230,7 +230,7 @@ def test_of_a_transcript_the_last_whole_turns_are_kept_that_fit(most: int, kept:
     assert recent(PLAY, turns, most) == turns[len(turns) - kept :]
 
 
-def test_how_far_lengths_are_apart_is_scipy_s_number_and_is_left_open_without_any() -> None:
+def test_the_distance_of_lengths_is_scipy_s_and_missing_without_lengths() -> None:
     pairs: list[tuple[float | None, float | None]] = [(1, 2), (3, None), (None, 4), (5, 6), (5, 2)]
     # By hand: below 2 lies 1 of 4 of one side and nothing of the other; from 2 on 1 of 4, but 2 of 4; from 4 on 2, but
     # 3; from 5 on all, but 3.

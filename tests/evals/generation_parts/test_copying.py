@@ -1,4 +1,4 @@
-"""What is copied from the training text is found to the byte, as by looking for every stretch of it."""
+"""Copied text is found to the byte, compared with a search for every stretch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evals.generation_parts.copying import Copied, CopyFinder
 
 
 def by_hand(documents: list[bytes], text: bytes, shortest: int) -> Copied:
-    """Every stretch of the text, looked for in every document."""
+    """Search every document for every stretch of the text."""
     copied, longest = np.zeros(len(text), dtype=bool), 0
     for begin in range(len(text)):
         for end in range(begin + shortest, len(text) + 1):
@@ -53,7 +53,7 @@ def test_stretches_of_real_text_are_found_wherever_they_begin_and_end(shortest: 
         assert finder.find(text) == by_hand(documents, text, shortest)
 
 
-def test_no_stretch_goes_over_a_document_s_end() -> None:
+def test_no_stretch_crosses_a_document_s_end() -> None:
     assert CopyFinder([b"a" * 30, b"b" * 30], 50).find(b"a" * 30 + b"b" * 30) == Copied(0, 0)
     assert CopyFinder([b"a" * 30 + b"b" * 30], 50).find(b"a" * 30 + b"b" * 30) == Copied(60, 60)
 

@@ -25,7 +25,7 @@ def test_repetition_is_the_share_of_n_grams_that_came_before(text: str, n: int, 
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_n_grams_are_nltk_s(n: int) -> None:
+def test_n_grams_equal_nltk_s(n: int) -> None:
     sequence = words("To be, or not to be: that is the question.")
     assert ngrams(sequence, n) == list(nltk_ngrams(sequence, n))
 
@@ -49,11 +49,11 @@ def test_distinct_n_grams_are_counted_over_all_texts_and_never_across_two() -> N
         (["abcd"], None),
     ],
 )
-def test_overlap_is_what_one_text_has_of_another_over_all_pairs(texts: list[str], share: float | None) -> None:
+def test_overlap_is_the_shared_n_grams_over_all_pairs(texts: list[str], share: float | None) -> None:
     assert overlap(texts, 2) == (None if share is None else pytest.approx(share))
 
 
-def test_words_and_punctuation_stand_apart() -> None:
+def test_words_and_punctuation_are_separate() -> None:
     assert words("Don't stop,  says naïve\nAnn -- 12!") == [
         *("Don", "'", "t", "stop", ",", "says", "naïve", "Ann", "-", "-", "12", "!")
     ]
@@ -70,7 +70,7 @@ def test_the_exponent_of_synthetic_zipf_text_is_found(exponent: float, num_types
     assert np.mean([value for value in found if value is not None]) == pytest.approx(exponent, abs=0.05)
 
 
-def test_words_that_are_all_as_frequent_have_an_exponent_of_zero() -> None:
+def test_equally_frequent_words_have_an_exponent_of_zero() -> None:
     assert zipf_exponent([list(range(20)) * 7]) == pytest.approx(0, abs=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""A Hydra launcher whose jobs run in processes of their own, and which says nothing of what became of them."""
+"""A Hydra launcher whose jobs run in separate processes, and which doesn't return their results."""
 
 from __future__ import annotations
 

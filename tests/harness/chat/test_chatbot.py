@@ -1,4 +1,4 @@
-"""The chatbot, with models whose lines are known."""
+"""The chatbot, with models that write known lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSING = dataclasses.replace(CHATML, labels_in_text="refuse")
 
 
 def answers(*replies: str, label: str = "Assistant:") -> Callable[[str], str]:
-    """A script: each time the label opens a turn, the next of these replies, and over again."""
+    """A script: at each label the next of these replies, repeated from the start."""
 
     def script(text: str) -> str:
         number = text.count(label) - 1
@@ -170,7 +170,7 @@ def test_another_strategy_is_used_from_then_on() -> None:
 # --- replies that end in other ways
 
 
-def test_a_reply_that_is_nothing_is_an_empty_turn() -> None:
+def test_an_empty_reply_is_an_empty_turn() -> None:
     for script in (answers("\n\nHuman:"), answers("")):
         bot = chatbot(script)
         assert said(bot.say("hi")) == ""
@@ -186,7 +186,7 @@ def test_a_model_that_never_stops_is_stopped() -> None:
     assert bot.last.finish_reason == "length"
 
 
-def test_what_has_come_of_a_reply_stays_when_nobody_asks_for_the_rest() -> None:
+def test_a_reply_that_is_not_read_to_its_end_keeps_what_was_read() -> None:
     bot = chatbot(answers(" one two three\n\nHuman:"))
     pieces = bot.say("hi")
     heard = next(pieces) + next(pieces)
@@ -210,7 +210,7 @@ def test_an_interrupt_while_the_model_thinks_stops_the_reply_and_nothing_else() 
     assert bot.transcript.turns[1].text in ("one t", "one tw")
 
 
-def test_without_stops_the_model_writes_for_everybody() -> None:
+def test_without_stop_texts_the_model_writes_for_all_speakers() -> None:
     written = " hello\n\nHuman: what?\n\nAssistant: nothing"
     bot = chatbot(answers(written, label="hi\n\nAssistant:"), stops=False, max_new_tokens=len(written) - 5)
     assert said(bot.say("hi")) == written[:-5]
@@ -235,7 +235,7 @@ def test_the_same_line_is_escaped_where_the_format_escapes() -> None:
     assert "what is <\\|im_end|>?<|im_end|>\n" in bot.as_read()
 
 
-def test_a_reply_that_the_format_refuses_is_left_out_and_said_to_be() -> None:
+def test_a_reply_that_the_format_refuses_is_left_out_with_a_message() -> None:
     bot = chatbot(answers("a<\\|im_end|>b<|im_end|>", "ok<|im_end|>", label="assistant\n"), REFUSING)
     with pytest.raises(UserError, match="this reply is left out of the conversation: a turn of Assistant"):
         said(bot.say("hi"))
@@ -245,7 +245,7 @@ def test_a_reply_that_the_format_refuses_is_left_out_and_said_to_be() -> None:
 # --- the model's window
 
 
-def test_the_oldest_turns_go_when_the_window_is_full_and_the_transcript_keeps_them() -> None:
+def test_when_the_window_is_full_the_oldest_turns_leave_it_but_stay_in_the_transcript() -> None:
     bot = chatbot(answers(" yes\n\nHuman:"), window=80, max_new_tokens=15, system="Nod.")
     for number in range(6):
         said(bot.say(f"is it {number}?"))
@@ -253,10 +253,10 @@ def test_the_oldest_turns_go_when_the_window_is_full_and_the_transcript_keeps_th
         assert 1 + len(TOKENIZER.encode(bot.last.prompt)) + 15 <= 80
         read = HUMAN_ASSISTANT.parse(bot.last.prompt).turns
         assert read[0] == Turn(SYSTEM, "Nod.")
-        asked = bot.transcript.turns[:-1]
-        assert read[1:-1] == asked[1 + bot.last.left_out :]
+        earlier_turns = bot.transcript.turns[:-1]
+        assert read[1:-1] == earlier_turns[1 + bot.last.left_out :]
         if bot.last.left_out:  # one turn more would not have fitted
-            more = Transcript((*bot.system, *asked[bot.last.left_out :]))
+            more = Transcript((*bot.system, *earlier_turns[bot.last.left_out :]))
             assert 1 + len(TOKENIZER.encode(HUMAN_ASSISTANT.open_turn(more, ASSISTANT))) + 15 > 80
     assert bot.last is not None
     assert bot.last.left_out > 0

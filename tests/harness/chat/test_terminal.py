@@ -59,7 +59,7 @@ def test_the_end_of_the_input_and_quit_end_it(typed: Typed) -> None:
     assert bot.transcript == talk()
 
 
-def test_empty_lines_say_nothing(typed: Typed) -> None:
+def test_empty_lines_are_no_turns(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
     typed(bot, "", "   ", "\t")
     assert bot.transcript == talk()
@@ -82,9 +82,9 @@ def test_help_names_every_command(typed: Typed) -> None:
 def test_a_mistyped_command_is_not_said_to_the_model(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
     shown = typed(bot, "/rtry", "/", "/retry now", "/quit it")
-    assert "/rtry is no command. Did you mean 'retry'?" in shown
-    assert "/ is no command." in shown
-    assert "/retry stands alone, without 'now'" in shown
+    assert "/rtry is not a command. Did you mean 'retry'?" in shown
+    assert "/ is not a command." in shown
+    assert "/retry takes no argument (got 'now')" in shown
     assert bot.transcript == talk()
 
 
@@ -110,7 +110,7 @@ def test_undo_takes_the_last_exchange_back_and_says_which(typed: Typed) -> None:
     assert bot.transcript == talk("hi", "hello")
 
 
-def test_clear_begins_anew(typed: Typed) -> None:
+def test_clear_starts_again(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
     typed(bot, "hi", "/clear")
     assert bot.transcript == talk()
@@ -170,7 +170,7 @@ def test_save_overwrites_only_when_told_to(typed: Typed, tmp_path: Path) -> None
     file.write_text("precious")
     bot = chatbot(answers(*HI_AND_BYE))
     shown = typed(bot, "hi", f"/save {file}")
-    assert f"{file} is there already. Name another file, or write over it: /save! {file}" in shown
+    assert f"{file} exists already. Name another file, or overwrite it: /save! {file}" in shown
     assert file.read_text() == "precious"
     typed(bot, f"/save! {file}")
     assert HUMAN_ASSISTANT.parse(file.read_text()) == bot.transcript
@@ -198,7 +198,7 @@ def test_text_of_the_model_can_not_move_the_terminal(typed: Typed) -> None:
     assert not set("\x1b\x07\r\u200b") & set(shown)
 
 
-def test_how_a_reply_ended_is_told(typed: Typed) -> None:
+def test_the_end_of_a_reply_is_explained(typed: Typed) -> None:
     assert "[cut off after 5 tokens]" in typed(chatbot(lambda text: "la", max_new_tokens=5), "hi")
     assert "[Assistant says nothing]" in typed(chatbot(answers("")), "hi")
     shown = typed(chatbot(answers(*HI_AND_BYE)), "hi")
@@ -240,7 +240,7 @@ def test_an_interrupt_at_the_prompt_ends_nothing(
     assert bot.transcript == talk("hi", "hello")
 
 
-def test_without_stops_all_that_the_model_writes_is_marked_as_its_own(typed: Typed) -> None:
+def test_without_stop_texts_everything_the_model_writes_is_marked_as_its_own(typed: Typed) -> None:
     written = " hello\n\nHuman: what?\n\nAssistant: no"
     bot = chatbot(answers(written, label="hi\n\nAssistant:"), stops=False, max_new_tokens=len(written))
     shown = typed(bot, "hi")
@@ -249,7 +249,7 @@ def test_without_stops_all_that_the_model_writes_is_marked_as_its_own(typed: Typ
     assert bot.transcript == talk("hi", "hello", "what?", "no")
 
 
-def test_what_the_engine_refuses_is_told_and_loses_nothing(typed: Typed) -> None:
+def test_what_the_engine_refuses_is_explained_and_loses_nothing(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE), window=70, max_new_tokens=20)
     shown = typed(bot, "hi", "x" * 80, "bye")
     assert "[that takes 99 tokens; the model's window of 70 has room for 49" in shown
@@ -266,7 +266,7 @@ def test_another_model_takes_over_and_the_conversation_goes_on(typed: Typed) -> 
     assert bot.transcript == talk("hi", "hello")
 
 
-def test_a_model_without_the_speakers_takes_nothing_over(typed: Typed) -> None:
+def test_a_model_without_the_speakers_is_refused(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
     typed(bot, "hi")
     engine, form = bot.engine, bot.form

@@ -1,4 +1,4 @@
-"""ARPA files on the command line's side."""
+"""ARPA files on the command line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_token_has_a_word_of_its_own_without_white_space(tokenizer: Tokeni
     assert [by_text[character] for character in " \n%aé"] == ["%20", "%0A", "%25", "a", "é"]
 
 
-def test_text_scored_by_the_file_costs_what_it_costs_the_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_the_file_gives_text_the_same_likelihood_as_the_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
     fit = fitted(tokenizer, NGramConfig(order=3))
     arpa.export(fit, tmp_path / "m.arpa")
     words = arpa.token_words(tokenizer)
@@ -81,7 +81,7 @@ def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fi
         arpa.score_files(tmp_path / "w.arpa", [str(text)])
 
 
-def test_an_arpa_file_that_is_not_there_is_named_as_such(tmp_path: Path) -> None:
+def test_a_missing_arpa_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.arpa cannot be read: there is no such file\. Name an \.arpa file"):
         arpa.score_files(tmp_path / "none.arpa", [str(tmp_path / "t.txt")])
 
@@ -99,7 +99,7 @@ def test_a_text_is_split_at_ascii_white_space_alone(space: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", ["", "hello", "\\1-grams:\n-1 a\n"])
-def test_what_is_no_arpa_file_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_arpa_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.arpa").write_text(content)
     (tmp_path / "t.txt").write_text("x")
     with pytest.raises(UserError, match="ARPA file"):

@@ -1,4 +1,4 @@
-"""Commands that put a run's fit to use, as a user meets them: whole processes, and a terminal."""
+"""Commands that use a run's fit, as a user runs them: whole processes, and a terminal."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) 
     assert "<|im_start|>user\nwhat is <\\|im_end|>?<|im_end|>\n<|im_start|>assistant\n" in shown
 
 
-def test_bytes_that_are_no_text_end_nothing(folder: Path) -> None:
+def test_bytes_that_are_not_text_do_not_end_the_chat(folder: Path) -> None:
     assert "Human: h�i\nAssistant:" in chat(folder, b"h\xffi\n")
 
 
@@ -110,14 +110,14 @@ def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> 
         (("--decoding", "grredy"), "Did you mean 'greedy'"),
     ],
 )
-def test_what_can_not_be_is_refused_with_one_message(folder: Path, options: tuple[str, ...], message: str) -> None:
+def test_impossible_input_is_refused_with_one_message(folder: Path, options: tuple[str, ...], message: str) -> None:
     done = bakeoff(folder, "chat", "unigram", *options, status=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 class Terminal:
-    """A process at a terminal of its own."""
+    """A process with its own terminal."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.master, slave = pty.openpty()
@@ -136,7 +136,7 @@ class Terminal:
         self._seen = 0
 
     def wait_for(self, text: str, seconds: float = 60) -> None:
-        """Until something is shown behind what was waited for before."""
+        """Wait until this text is shown after the text of the last wait."""
         deadline = time.monotonic() + seconds
         while text not in self.shown[self._seen :]:
             assert time.monotonic() < deadline, self.shown
@@ -148,8 +148,8 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def interrupt_until(self, text: str, times: int = 30) -> None:
-        """Ctrl-C until something is shown. One that comes just as a prompt is shown, before readline waits for keys, is
-        only heard with the next key."""
+        """Press Ctrl-C until this text is shown. Ctrl-C just after a prompt is shown, before readline waits for keys,
+        is only heard with the next key."""
         for _ in range(times):
             self.type("\x03")
             with contextlib.suppress(AssertionError):

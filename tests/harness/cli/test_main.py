@@ -1,4 +1,4 @@
-"""The command from any folder, and what it says of wrong input: one message, and status 2."""
+"""The command from any folder; wrong input gives one message and status 2."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ main()
 """
 
 
-def test_another_package_of_our_name_is_found_out(tmp_path: Path) -> None:
+def test_another_package_with_our_name_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
     done = bakeoff(tmp_path, "list", "models", status=2, fresh=True, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
@@ -139,7 +139,7 @@ def test_data_that_fail_to_load_end_the_command_and_name_it(tmp_path: Path) -> N
         (PermissionError(errno.EACCES, "Permission denied"), 1, "refused to write or read: Permission denied"),
     ],
 )
-def test_what_is_not_our_fault_is_one_message_and_a_status(
+def test_an_error_of_the_system_is_one_message_and_a_status(
     error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
@@ -147,7 +147,7 @@ def test_what_is_not_our_fault_is_one_message_and_a_status(
     assert said in capsys.readouterr().err
 
 
-def test_what_is_our_fault_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (FileNotFoundError(errno.ENOENT, "No such file"), ValueError("a bug")):
         monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
         with pytest.raises(type(error)):
@@ -176,7 +176,7 @@ def test_options_and_overrides_of_a_run_come_in_any_order(monkeypatch: pytest.Mo
     assert (given[-1].config_from, given[-1].overrides) == ("lstm", ["results_dir=x"])
 
 
-def test_the_version_is_told_with_those_that_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_shown_with_those_of_the_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         status_of(["--version"])
     assert end.value.code == 0

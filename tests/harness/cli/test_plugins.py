@@ -1,4 +1,4 @@
-"""`bakeoff new` and `bakeoff check`: what they say, and with what status they end."""
+"""`bakeoff new` and `bakeoff check`: their output and exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -
         ("decoding", "decoding=./mine/my_one.py"),
     ],
 )
-def test_what_is_begun_is_told_with_the_commands_that_go_on_from_it(
+def test_new_names_the_files_and_the_next_commands(
     kind: str, pick: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

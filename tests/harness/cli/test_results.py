@@ -1,4 +1,4 @@
-"""Commands that look at what there is: what they show, and with what status they end."""
+"""Commands that show results and options: their output and exit status."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.cli.main import status_of
 from harness.runs.record import check_run
 from tests.commands import bakeoff
 from tests.conftest import ROOT
+from tests.harness.report.fake_results import MODELS, write_fake_results
 from tests.harness.small_run import only_run
 
 
@@ -26,6 +27,20 @@ def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp
     assert (tmp_path / "results" / "default" / "report" / "report.html").is_file()
 
 
+def test_a_report_that_leaves_a_broken_run_out_ends_with_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.report.draw_all", lambda comparison: [])
+    experiment = write_fake_results(tmp_path, models=MODELS[:1], num_documents=6, num_problems=15, mishaps=False)
+    assert status_of(["report", str(experiment)]) == 0
+    (experiment / "uniform-greedy-s0" / "run.json").write_text("[1,2]")
+    capsys.readouterr()
+    assert status_of(["report", str(experiment)]) == 1
+    said = capsys.readouterr()
+    assert "uniform-greedy-s0 is left out of the report" in said.err
+    assert f"report: {experiment / 'report' / 'report.html'}" in said.out
+
+
 def test_what_can_be_picked_is_listed_with_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["list", "models"]) == 0
     models = capsys.readouterr().out
@@ -36,7 +51,7 @@ def test_what_can_be_picked_is_listed_with_what_it_is(capsys: pytest.CaptureFixt
     assert "perplexity" in capsys.readouterr().out
 
 
-def test_runs_are_listed_with_what_became_of_them(
+def test_runs_are_listed_with_their_status(
     uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")

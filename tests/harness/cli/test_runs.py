@@ -1,4 +1,4 @@
-"""Commands that make runs, and look at many: what they do, and with what status they end."""
+"""Commands that make runs: their effects, output and exit status."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_sweep_that_is_interrupted_says_what_is_done(
     assert capsys.readouterr().out.endswith("3 runs: 1 complete, 2 not finished\n")
 
 
-def test_a_run_of_a_sweep_that_can_not_be_is_named_and_the_others_go_on(
+def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overrides = ["model=lstm", "data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]

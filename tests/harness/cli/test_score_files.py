@@ -1,4 +1,4 @@
-"""How likely a model finds files, against numbers by hand."""
+"""Likelihoods of files, compared with numbers by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness.cli.score_files import read_text, row, score_files
+from harness.cli.score_files import read_text, remarks, row, score_files
 from harness.common.errors import UserError
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizerSettings
@@ -78,3 +78,12 @@ def test_what_can_not_be_read_is_refused_and_a_dash_is_standard_input(
         read_text(str(tmp_path / "nothing"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("hé".encode())))
     assert read_text("-") == "hé"
+
+
+def test_missing_numbers_are_explained() -> None:
+    rows = [row("empty.txt", 0, 0, 0, 0.0), row("odd.txt", 3, 3, 3, math.inf), row("good.txt", 3, 3, 3, 1.0)]
+    assert remarks(rows) == [
+        "empty.txt is empty, so nothing is divided by its bytes and tokens.",
+        "The model gives odd.txt a probability of 0, so it has no bits per byte.",
+    ]
+    assert remarks([rows[1] | {"unknown_words": 2}]) == []  # told of all files together

@@ -1,4 +1,4 @@
-"""Signals end the program at once and with their own status, whatever it is doing; closed streams do it no harm."""
+"""Signals end the program at once with their own status, whatever it is doing; closed streams do no harm."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_without_a_signal_the_status_and_the_exception_are_the_program_s_own() -
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_a_closed_stream_takes_no_file_s_place(tmp_path: Path, closed: str) -> None:
+def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
     code = (
         "import os, sys; from harness.cli.stopping import open_closed_streams; open_closed_streams(); "
         f"file = open({str(tmp_path / 'file')!r}, 'wb'); os.write(2, b'said'); print('said'); "

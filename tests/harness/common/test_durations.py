@@ -1,4 +1,4 @@
-"""Spans of time are told in the unit that fits."""
+"""Durations are written in the right unit."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ from harness.common.durations import duration
         (172800, "2 days"),
     ],
 )
-def test_a_span_is_told_in_the_largest_unit_that_it_holds_twice(seconds: float, said: str) -> None:
+def test_a_duration_is_in_the_largest_unit_that_fits_twice(seconds: float, said: str) -> None:
     assert duration(seconds) == said

@@ -22,7 +22,7 @@ def test_versions_are_those_of_the_installed_packages() -> None:
     assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_package_of_our_name_in_another_place_is_told(tmp_path: Path) -> None:
+def test_a_package_with_our_name_in_another_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
     code = "from harness.common.environment import check_packages; check_packages()"
@@ -36,7 +36,7 @@ def test_a_package_of_our_name_in_another_place_is_told(tmp_path: Path) -> None:
     environment.check_packages()  # ours alone is in order
 
 
-def test_our_own_package_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="it is missing"):
         environment.check_packages()
@@ -73,7 +73,7 @@ def test_the_memory_is_the_machine_s_or_what_its_group_may_use(
     assert environment.memory_bytes() == (share or total)
 
 
-def test_the_peak_of_memory_holds_what_was_held_at_once() -> None:
+def test_the_peak_of_memory_is_what_was_held_at_once() -> None:
     environment.start_measuring_memory()
     before = environment.peak_memory_bytes()
     held = np.ones(8_000_000)  # 64 MB

@@ -1,4 +1,4 @@
-"""What a user is told."""
+"""Messages for users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.common.errors import PluginError, UserError, closest, one_line
         (AssertionError(), "AssertionError"),
     ],
 )
-def test_an_exception_is_told_in_one_line(error: Exception, line: str) -> None:
+def test_an_exception_fits_on_one_line(error: Exception, line: str) -> None:
     assert one_line(error) == line
 
 

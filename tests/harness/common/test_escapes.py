@@ -1,4 +1,4 @@
-"""Texts with escapes, as a shell hands them on."""
+"""Texts with escapes, as a shell passes them."""
 
 from __future__ import annotations
 

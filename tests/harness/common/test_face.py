@@ -1,4 +1,4 @@
-"""A room's face brings each name from its file, and only when it is asked for."""
+"""A package's public names are imported from their files on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_what_is_written_is_read_and_folders_are_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_json_has_no_word_for_is_refused_and_the_old_file_stays(tmp_path: Path, number: float) -> None:
+def test_values_that_json_lacks_are_refused_and_the_old_file_stays(tmp_path: Path, number: float) -> None:
     path = tmp_path / "a.json"
     write_json(path, 1)
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -54,7 +54,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_nothing_else(
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """What is flushed and renamed from now on, in order, each with its path."""
+    """Records flushes and renames in order, each with its path."""
     done: list[tuple[str, Path]] = []
     fsync, replace = os.fsync, os.replace
 

@@ -1,4 +1,4 @@
-"""Progress away from a terminal: a line now and then."""
+"""Progress without a terminal: a line every few seconds."""
 
 from __future__ import annotations
 

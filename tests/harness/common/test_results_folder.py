@@ -1,4 +1,4 @@
-"""What lies where under a results folder: one set of reserved names, one rule of what is a run."""
+"""The layout of a results folder: one set of reserved names, one rule for what is a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> N
         typed(compose([f"experiment_name={name}"]))
 
 
-def test_what_lies_beside_the_experiments_is_all_reserved(tmp_path: Path) -> None:
+def test_all_other_folders_of_results_have_reserved_names(tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path)
     beside = {results.fit("f").parent, results.answers("f").parent, results.scores("s").parent, results.wandb}
     assert {path.name for path in (*beside, report_of(tmp_path))} <= set(RESERVED)

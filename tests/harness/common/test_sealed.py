@@ -1,4 +1,4 @@
-"""A seal finds out whatever isn't as it was written."""
+"""A seal notices every change after writing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seal(tmp_path: Path) -> Path:
     return tmp_path / "seal.json"
 
 
-def test_what_is_as_it_was_written_is_read(seal: Path) -> None:
+def test_an_unchanged_file_is_read(seal: Path) -> None:
     assert read_sealed(seal, "fit a1") == CONTENT
     held = json.loads(seal.read_bytes())
     assert held["files"] == {
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_named(seal: Path, name: str, damage: Callable[[bytes]
 
 
 @given(data=st.data())
-def test_any_bit_of_what_it_says_counts(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_any_changed_bit_of_the_content_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     seal = tmp_path_factory.mktemp("seal") / "seal.json"
     write_sealed(seal, CONTENT)
     content = bytearray(seal.read_bytes())
@@ -84,7 +84,7 @@ def test_any_bit_of_what_it_says_counts(tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("content", [b"[1,2]", b'"text"', b"1", b"null", b"{}", b'{"files": {}}', b"\xff"])
-def test_what_is_no_sealed_file_is_damaged(seal: Path, content: bytes) -> None:
+def test_a_file_without_a_seal_is_damaged(seal: Path, content: bytes) -> None:
     seal.write_bytes(content)
     with pytest.raises(Damaged):
         read_sealed(seal, "fit a1")
@@ -111,7 +111,7 @@ def test_a_file_that_stays_as_it_is_is_digested_once(tmp_path: Path, monkeypatch
     assert digest(path) == hashlib.sha256(b"newer").hexdigest()
 
 
-def test_a_file_that_changes_within_the_clock_s_grain_is_digested_anew(tmp_path: Path) -> None:
+def test_a_file_that_changes_within_the_clock_s_resolution_is_digested_again(tmp_path: Path) -> None:
     path = tmp_path / "weights"
     for content in (b"old", b"new", b"odd"):
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Seeds made of names."""
+"""Seeds made from names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_a_seed_is_the_first_eight_bytes_of_a_hash_of_the_names() -> None:
     assert seed_of(3, "chat", 0).to_bytes(8, "little").hex() == by_hand
 
 
-def test_other_names_other_orders_and_other_cuts_give_other_seeds() -> None:
+def test_other_names_orders_and_boundaries_give_other_seeds() -> None:
     names = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), ("ab", "d")]
     for one, other in itertools.combinations(names, 2):
         assert seed_of(*one) != seed_of(*other)

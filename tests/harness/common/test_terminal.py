@@ -1,4 +1,4 @@
-"""What is printed can't move a terminal, whoever wrote it."""
+"""Printed text can't control a terminal, whoever wrote it."""
 
 from __future__ import annotations
 

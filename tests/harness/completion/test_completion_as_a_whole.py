@@ -1,5 +1,5 @@
-"""A sequence's completion is its own: the same alone, in any batch, in any order, with prefixes shared or not, whatever
-the family."""
+"""A completion doesn't depend on others: it is the same alone, in any batch, in any order, with or without shared
+prefixes, for every family."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ GREEDY, SAMPLE = DecodingStrategy(Greedy()), DecodingStrategy(Draw())
 
 
 def chain(text: str) -> TableModel:
-    """A model that writes these characters, none of them twice, one after another and round again."""
+    """A model that writes these characters, all different, in a cycle."""
     ids = TOKENIZER.encode(text)
     logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
     for before, after in zip(ids, np.roll(ids, -1), strict=True):
@@ -29,7 +29,7 @@ def chain(text: str) -> TableModel:
 
 
 def anything(seed: int = 0) -> TableModel:
-    """A model that may write any of a few characters after any other, and sometimes ends the document."""
+    """A model that may write any of a few characters after any text, and sometimes ends the document."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.full((TOKENIZER.vocab_size, TOKENIZER.vocab_size), -30.0)
     few = [*TOKENIZER.encode("ab\nH: "), TOKENIZER.start_token]

@@ -1,4 +1,4 @@
-"""A sequence under way: what of its text is certain, and where it stops."""
+"""A sequence in progress: which of its text is final, and where it stops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_sequence_ends_at_its_length_or_where_its_window_is_full(
     assert [writing.finish_reason for writing in written("ab", Prompt("", max_new_tokens), room)] == reasons
 
 
-def test_one_that_may_write_nothing_has_ended() -> None:
+def test_a_sequence_of_length_zero_has_ended() -> None:
     assert Writing(Prompt("a", 0), TOKENIZER).completion().finish_reason == "length"
     assert Writing(Prompt("a", 1), TOKENIZER, room=0).completion().finish_reason == "context"
 
@@ -77,7 +77,7 @@ def test_the_start_token_ends_a_sequence_without_a_text_of_its_own() -> None:
     assert (made.text, made.finish_reason, made.stop_text, made.tokens[-1]) == ("ab", "stop", None, 256)
 
 
-def test_forks_write_on_by_themselves_and_draw_from_one_stream() -> None:
+def test_forks_continue_separately_and_draw_from_one_stream() -> None:
     *_, writing = written("a", Prompt("", 9, stop=("bb",), seed=7))
     expected = np.random.Generator(np.random.Philox(7)).random(3).tolist()
     fork = writing.fork()

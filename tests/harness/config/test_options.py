@@ -9,13 +9,27 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import conf_dir, known_targets, relocated
+from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated
 from harness.runs.sweep import expand
 
 
 def test_no_two_classes_that_options_of_a_group_name_share_a_name() -> None:
     names = [(group, target.rpartition(".")[2]) for target, group in known_targets().items()]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_description_is_cut_in_mid_sentence(group: str) -> None:
+    for name in options(group):
+        assert option(group, name).about.endswith((".", "?")), name
+
+
+def test_a_description_is_the_whole_first_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# @package _global_\na: 1\n# It does\n# one thing.\n# And another.\nb: 2\n")
+    assert option("format", str(path)).about == "It does one thing."
+    path.write_text("# No full stop\na: 1\n# Of a.\n")
+    assert option("format", str(path)).about == "No full stop"
 
 
 def test_a_saved_configuration_finds_a_class_that_has_moved_since() -> None:

@@ -1,4 +1,4 @@
-"""Requests of several kinds, put to a small model."""
+"""Requests of several kinds to a small model."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def plain(value: Any) -> Any:
 
 
 def count_asked(monkeypatch: pytest.MonkeyPatch, break_after: int | None = None) -> list[Request]:
-    """Every request that reaches the model from now on; with `break_after`, so many batches do."""
+    """Records every request that reaches the model; with `break_after`, raises after so many batches."""
     reached: list[Request] = []
     batches = 0
 

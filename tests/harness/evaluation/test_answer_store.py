@@ -1,4 +1,4 @@
-"""Answers outlive the process that got them: a crash loses the batch in flight, and nothing is asked twice."""
+"""Answers are stored at once: a crash loses only the current batch, and nothing is asked twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests are put to a model in batches, and none more often than it must be."""
+"""Requests are asked in batches, and no more often than needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an eval does unless it knows better."""
+"""The defaults of an eval."""
 
 from __future__ import annotations
 

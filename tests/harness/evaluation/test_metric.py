@@ -1,4 +1,4 @@
-"""A metric says how it follows from its samples, whether decoding can change it, and what it stands beside."""
+"""A metric says how it follows from its samples, whether decoding can change it, and its baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an eval asks, and what becomes of its answers."""
+"""An eval's questions, and the scoring of their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.evaluation.counting import MATERIAL, Counting
 
 @dataclass(frozen=True)
 class Measuring(Counting):
-    """Its answers need have a text only."""
+    """It needs only the text of answers."""
 
     def score(self, sample: Any, answers: Any, material: Any) -> Any:
         return Score({"length": float(len(answers[0].text))}, answers[0].text)

@@ -1,4 +1,4 @@
-"""What an eval found is a file, and the same again when it is read."""
+"""An eval's scored rows are the same after writing and reading."""
 
 from __future__ import annotations
 

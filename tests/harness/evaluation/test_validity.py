@@ -21,7 +21,7 @@ ROWS = table("counting", [Sample("a", "p"), Sample("b", "p")], [Score({"right": 
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (["a"], "no Sample"),
+        (["a"], "not a Sample"),
         ([Sample("", "p")], "place 0 is empty"),
         ([Sample("a", "p"), Sample("b", "p"), Sample("a", "q")], "'a' of the sample at place 2"),
     ],
@@ -51,8 +51,8 @@ def test_a_score_s_numbers_are_finite_or_none(value: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"eval": "other"}, "no Metric of counting version 2"),
-        ({"eval_version": 1}, "no Metric of counting version 2"),
+        ({"eval": "other"}, "not a Metric of counting version 2"),
+        ({"eval_version": 1}, "not a Metric of counting version 2"),
         ({"value": math.nan}, "the value of the metric right of all is nan"),
         ({"ci_high": math.inf}, "the ci_high"),
         ({"value": None}, "neither a value nor a reason"),

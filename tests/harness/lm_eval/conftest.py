@@ -18,14 +18,14 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_built_in_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking through lm_eval's own tasks takes seconds, and all of them would need a network."""
+    """Searching lm_eval's own tasks takes seconds, and all of them need a network."""
     own = functools.partialmethod(TaskManager.__init__, include_defaults=False)
     monkeypatch.setattr(TaskManager, "__init__", own)
 
 
 @pytest.fixture(autouse=True)
 def no_list_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """lm_eval puts what pip and other commands say of the machine into every result; no test reads it."""
+    """lm_eval adds the output of pip and other commands to every result; no test reads it."""
     monkeypatch.setattr("torch.utils.collect_env.get_pretty_env_info", lambda: "")
 
 

@@ -1,4 +1,4 @@
-"""One GPT-2 with random weights and one tokenizer, as a fit of ours and as lm_eval's own model for transformers."""
+"""One GPT-2 with random weights and one tokenizer, as one of our fits and as lm_eval's own model for transformers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def our_fit(folder: Path, **options: Any) -> Fit:
 
 
 def their_model(folder: Path, add_bos_token: bool = True) -> HFLM:
-    """add_bos_token: as ours do. Where lm_eval scores whole texts it reads the token by itself, and would score it."""
+    """add_bos_token: as our models do. For whole texts lm_eval adds the token itself, and would score it."""
     from transformers import AutoTokenizer, GPT2LMHeadModel
 
     return HFLM(

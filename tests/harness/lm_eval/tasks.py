@@ -1,4 +1,4 @@
-"""Small tasks in lm_eval's format, with their data beside them."""
+"""Small tasks in lm_eval's format, with their data."""
 
 from __future__ import annotations
 

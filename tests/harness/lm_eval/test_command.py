@@ -72,7 +72,7 @@ def test_chat_templates_apply(results: Path, tasks: Path, tmp_path: Path) -> Non
     assert prompt.endswith("\n\nAssistant: ")
 
 
-def test_kept_answers_serve_the_same_run_again(
+def test_cached_answers_are_used_again_by_the_same_run(
     results: Path, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ("--tasks", "toy_sums", "--limit", "3", "--use_cache", str(tmp_path / "kept"))
@@ -139,7 +139,7 @@ runpy.run_module("harness.lm_eval", run_name="__main__")
 """
 
 
-def test_lm_eval_s_own_command_is_told_of_our_models_by_who_asks_for_it(results: Path, tmp_path: Path) -> None:
+def test_lm_eval_s_own_command_has_our_models_after_registration(results: Path, tmp_path: Path) -> None:
     run = ["run", "--model", "bakeoff", "--model_args", f"run=bigram,results={results}", "--limit", "2"]
     ours = ["--tasks", "bakeoff_arithmetic_plain", "--include_path", str(TASKS_FOLDER)]
     done = subprocess.run(

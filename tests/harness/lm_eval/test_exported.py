@@ -1,4 +1,4 @@
-"""Our evals as lm_eval's tasks: the same numbers as in a run of ours, and any model of lm_eval's can be asked."""
+"""Our evals as lm_eval tasks: the same numbers as in our runs, for any lm_eval model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BYTES = ByteTokenizerSettings().train([])
 
 @pytest.fixture(scope="module")
 def fit() -> Fit:
-    """A model that has read conversations and a third of the sums that it is asked."""
+    """A model fitted to conversations and a third of the sums that it is asked."""
     texts = [document.text for document in Chat().load().train[:300]]
     known = problems("test", 60, 0)[::3]
     texts += ["\n".join("".join(Wording("plain").render(one)) for one in known)] * 20
@@ -56,7 +56,7 @@ def evaluated(model: Any, task: str, **options: Any) -> dict[str, Any]:
 
 
 def native(fit: Fit, overrides: list[str], limit: int) -> dict[str, float]:
-    """The means of the measures over the first samples, as a run of ours has them."""
+    """The means of the measures over the first samples, as in our runs."""
     settings = typed(compose(overrides))
     [eval] = settings.evals.values()
     material = Material(settings.data.load(), fit.tokenizer)

@@ -27,7 +27,7 @@ from harness.lm_eval.generation import GenerationRequest
         ),
     ],
 )
-def test_options_mean_what_they_mean_to_lm_eval(
+def test_options_mean_the_same_as_in_lm_eval(
     options: dict[str, Any], max_new_tokens: int, strategy: DecodingStrategy
 ) -> None:
     asked = GenerationRequest.of("a prompt", options, chat=False)
@@ -43,7 +43,7 @@ def test_options_mean_what_they_mean_to_lm_eval(
         ({"until": [], "do_sample": True, "top_p": 2.0}, "p=2.0 is not allowed"),
     ],
 )
-def test_what_is_not_known_is_refused_and_not_swallowed(options: dict[str, Any], words: str) -> None:
+def test_unknown_options_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         GenerationRequest.of("a prompt", options, chat=False).strategy()
 

@@ -1,4 +1,4 @@
-"""lm_eval's metrics from made-up responses, against numbers by hand."""
+"""lm_eval's metrics from invented responses, compared with numbers by hand."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_whole_texts_are_weighed_by_their_bytes_and_words(tasks: Path) -> None:
     assert found["toy_texts.word_perplexity"].unit == "per word"
 
 
-def test_one_text_without_a_probability_takes_every_number_of_its_task_and_of_no_other(tasks: Path) -> None:
+def test_one_text_without_a_probability_removes_the_numbers_of_its_task_only(tasks: Path) -> None:
     asked = questions(tasks, "toy_texts", "toy_sums", limit=2)
     responses: dict[str, Any] = {name: [(-1.0, True)] if "sums" in name else [-1.0] for name in asked.by_id}
     found = by_name(asked, {**responses, "toy_texts/1": None})

@@ -1,4 +1,4 @@
-"""A fit of ours under lm_eval says what lm_eval's own model for transformers says of the same weights."""
+"""Our model under lm_eval gives the same results as lm_eval's own model for transformers, with the same weights."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_every_family_runs(family: str, tasks: Path) -> None:
     assert written == mine[0].text  # type: ignore[union-attr]
 
 
-def test_kept_answers_are_those_of_the_fit(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_answers_belong_to_the_fit(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = str(tmp_path / "answers")
     names = ("toy_sums", "toy_texts", "toy_written")
     models = {name: BakeoffLM(chain(name)) for name in ("ea", "on")}
@@ -297,13 +297,13 @@ def test_what_gives_no_probabilities_is_not_scored() -> None:
         ({"run": "x", "results": "/nowhere"}, "no run 'x'"),
     ],
 )
-def test_wrong_model_arguments_are_told(arguments: dict[str, Any], words: str) -> None:
+def test_wrong_model_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         BakeoffLM.create_from_arg_obj(arguments, {"device": "cuda:0", "batch_size": "auto"})
 
 
 def chain(letters: str, spread: float = 8.0) -> Fit:
-    """A model over bytes that goes round these letters; spread: how sure of it, in nats."""
+    """A model over bytes that writes these letters in a cycle; spread: how sure it is, in nats."""
     logits = torch.zeros(BYTES.vocab_size, BYTES.vocab_size)
     ids = BYTES.encode(letters).tolist()
     for here, following in zip(ids, ids[1:] + ids[:1], strict=True):
@@ -312,7 +312,7 @@ def chain(letters: str, spread: float = 8.0) -> Fit:
 
 
 def parrot(text: str, folder: Path) -> Fit:
-    """A model that says a text by heart once it has read its beginning."""
+    """A model that writes a known text after reading its beginning."""
     model = NGramConfig(order=12).build(BYTES.vocab_size, BYTES.start_token)
     model.count(torch.tensor([BYTES.start_token, *BYTES.encode(text)] * 3))
     model.finish()

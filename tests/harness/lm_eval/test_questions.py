@@ -1,4 +1,4 @@
-"""Tasks of lm_eval's as questions: what is asked, what lm_eval is answered, and what it makes of that."""
+"""lm_eval's tasks as questions: requests, responses, and values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_is_to_be_repeated_is_asked_as_often(tasks: Path) -> None:
     assert first == second
 
 
-def test_lm_eval_is_told_what_was_found_and_nothing_where_there_is_no_probability(tasks: Path) -> None:
+def test_lm_eval_gets_the_responses_and_nothing_where_there_is_no_probability(tasks: Path) -> None:
     by_id = load(asked(tasks, "toy_sums", "toy_texts", "toy_written")).by_id
     known, unknown = Likelihood(1.5, 2, is_greedy=True), Likelihood(None, 2, is_greedy=None, reason="a zero")
     assert by_id["toy_sums/0"].responses([known], BYTES) == [(-1.5, True)]
@@ -95,7 +95,7 @@ def test_other_documents_are_another_content_and_the_same_ones_are_not(tasks: Pa
         ("toy_sums", "/nowhere", "include_path=/nowhere is no folder"),
     ],
 )
-def test_what_is_not_there_is_told(tasks: Path, name: str, folder: str | None, words: str) -> None:
+def test_missing_tasks_are_named(tasks: Path, name: str, folder: str | None, words: str) -> None:
     with pytest.raises(UserError, match=words):
         load(TaskSelection((name,), folder or str(tasks)))
 
@@ -112,7 +112,7 @@ def test_the_random_state_is_lm_eval_s_within_and_ours_afterwards() -> None:
     assert first == (random.Random(0).random(), np.random.RandomState(1234).random())
 
 
-def test_an_error_that_is_of_no_data_set_is_raised_as_it_is() -> None:
+def test_an_error_about_something_else_is_raised_unchanged() -> None:
     with pytest.raises(KeyError, match="absent"), explained():
         raise KeyError("absent")
 

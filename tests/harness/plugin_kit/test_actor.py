@@ -1,4 +1,4 @@
-"""Models that play a part."""
+"""Models for checking evals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_models_that_play_a_part_keep_the_contract_themselves() -> None:
         check(subject)
 
 
-def test_an_actor_says_what_it_learnt_and_what_it_learnt_first_goes_first() -> None:
+def test_an_actor_says_what_it_learnt_and_the_first_lesson_wins() -> None:
     actor = Actor(6, 5)
     actor.learn([0, 1], [2, 2])
     actor.learn([0, 1], [3])

@@ -1,4 +1,4 @@
-"""`bakeoff new`: three files that work as they are, and nothing overwritten."""
+"""`bakeoff new`: three files that work unchanged, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 KINDS = {"eval": "evals", "model": "model", "decoding": "decoding"}
 
 
-def test_what_is_written_passes_its_test_its_check_and_runs_beside_one_another(tmp_path: Path) -> None:
+def test_new_files_pass_their_tests_and_checks_and_run_together(tmp_path: Path) -> None:
     for kind in KINDS:
         said = bakeoff(tmp_path, "new", kind, f"my_{kind}", "--folder", f"own {kind}").stdout
         assert f"bakeoff check {kind} " in said
@@ -43,7 +43,7 @@ def test_what_is_written_passes_its_test_its_check_and_runs_beside_one_another(t
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_keeps_to_our_style(kind: str, tmp_path: Path) -> None:
+def test_new_files_keep_our_style(kind: str, tmp_path: Path) -> None:
     bakeoff(tmp_path, "new", kind, f"my_{kind}")
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How checks come out."""
+"""The outcomes of checks."""
 
 from __future__ import annotations
 

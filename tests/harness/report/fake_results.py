@@ -172,6 +172,7 @@ def _write_run(
         decoding={"name": decoding, **DECODINGS[decoding]},
         training={"batch_tokens": 1024, "warmup_fraction": 0.05},
         evals={name: {"version": 1} for name in ("arithmetic", "perplexity", "showcase", "turn_taking")},
+        glossary={"arithmetic": {"exact_match": "Share of the <b>sums</b> that are right."}},
         seed=seed,
         budget={
             "tokens": None,
@@ -320,6 +321,7 @@ def _turn_taking(
             "took_its_turn": float(in_reason and i % 9 > 0),
             "handed_back": float(back),
             "within_reason": float(in_reason),
+            "ended_by_end_token": float(not back and i % 3 == 0),
             "empty_turn": float(noise.random() < 0.03),
             "turn_tokens": float(noise.integers(8, 120)) if back else None,
             "wrote_for_the_other": float(noise.random() < ease * 0.95),
@@ -337,6 +339,7 @@ def _turn_taking(
         "took_its_turn": True,
         "handed_back": True,
         "within_reason": True,
+        "ended_by_end_token": None,
         "empty_turn": False,
         "wrote_for_the_other": None,
         "alternation": True,

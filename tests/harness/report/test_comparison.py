@@ -218,7 +218,7 @@ def test_answers_are_shown_though_their_eval_s_headline_needs_no_decoding(
                 metric.update(uses_decoding=False)
         file.write_text(json.dumps(record))
     comparison = compare(small)
-    page = render(comparison, Verdicts.of(comparison), []).decode()
+    page = render(comparison, Verdicts.of(comparison), [], small).decode()
     assert "arithmetic: the first questions and every model&#39;s answer</summary>" in page.replace("'", "&#39;")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Compa
 def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
     assert warnings(comparison) == [
         "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",
-        "1 of 32 runs are partial (an eval failed, the rest stands): gru, top_k, seed 0.",
+        "An eval failed in 1 of 32 runs; the rest of it stands: gru, top_k, seed 0.",
         "1 more begun and not finished; start the same command again to finish it.",
     ]
 
@@ -59,6 +60,17 @@ def test_notes_are_told_once_with_the_runs_that_have_them(small: Path, compare: 
     assert for_all == "There is very little text (all runs)."
     assert for_one.startswith("Validation text costs 90 bits a byte (")
     assert for_one.endswith(", seed 0).")
+
+
+def test_strategies_that_change_no_measure_are_told(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    def forget(record: dict[str, Any]) -> None:
+        record["metrics"] = [metric for metric in record["metrics"] if metric["metric"] == "bits_per_byte"]
+
+    assert warnings(compare(small)) == []
+    for run in small.glob("*-s0"):
+        edit(run, forget)
+    [told] = warnings(compare(small))
+    assert told.startswith("There are 4 decoding strategies, and no eval here asks a model to write")
 
 
 def test_runs_on_different_data_and_leaks_are_warned_of(small: Path, compare: Callable[[Path], Comparison]) -> None:

@@ -164,3 +164,35 @@ def test_a_model_named_with_dollars_and_markup_is_drawn_as_it_is_called(tmp_path
     name = visible("$\\frac{<b>\u202e$")
     assert name in "".join(ElementTree.fromstring((report.page.parent / "ladder.svg").read_text()).itertext())
     assert name in Reader(report.page.read_text()).text
+
+
+def test_replies_that_end_the_document_are_counted_apart_from_those_handed_back(written: Written, page: Reader) -> None:
+    assert "handed back, %" in page.text
+    assert "ended by end token, %" in page.text
+    table = pd.read_csv(written.folder / "summary.csv").dropna(subset=["handed_back"])
+    assert (table["ended_by_end_token"] > 0).any()
+    assert (table["handed_back"] + table["ended_by_end_token"] <= 1).all()
+
+
+def test_a_word_at_a_column_s_head_leads_to_what_it_means(page: Reader) -> None:
+    assert "Share of the <b>sums</b> that are right." in page.text
+    ids = [value for tag, name, value in page.attributes if (tag, name) == ("dt", "id")]
+    heads = [value for tag, name, value in page.attributes if (tag, name, value) == ("a", "href", f"#{ids[0]}")]
+    assert len(ids) == 1
+    assert len(heads) == 2  # of the main table, and of all measures
+
+
+def test_every_run_and_table_is_a_link_to_its_file(written: Written, page: Reader) -> None:
+    links = {unquote(value) for tag, name, value in page.attributes if (tag, name) == ("a", "href")}
+    assert {path.name for path in written.folder.iterdir() if path.stem in {"summary", "runs", "pairwise"}} <= links
+    for run in written.experiment.glob("*/run.json"):
+        assert f"../{run.parent.name}/run.json" in links
+        if (run.parent / "samples.parquet").exists():
+            assert f"../{run.parent.name}/samples.parquet" in links
+
+
+def test_a_run_s_folder_of_any_name_is_linked(small: Path) -> None:
+    (small / "rnn-greedy-s0").rename(small / "a b%?#é<x>")
+    links = Reader(write_report(small).page.read_text()).attributes
+    [link] = [value for tag, name, value in links if (tag, name) == ("a", "href") and "x%3E/run" in value]
+    assert (small / "report" / unquote(link)).is_file()

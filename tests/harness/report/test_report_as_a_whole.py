@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import resources
@@ -29,7 +30,7 @@ def test_every_promised_file_is_there(written: Written) -> None:
     assert written.folder == written.experiment / "report"
     names = {path.name for path in written.folder.iterdir()}
     assert {f"summary.{ending}" for ending in ("csv", "parquet", "md", "tex")} <= names
-    assert {"runs.csv", "runs.parquet", "pairwise.csv", "report.html"} <= names
+    assert {"runs.csv", "runs.parquet", "pairwise.csv", "strategies.csv", "trivial.csv", "report.html"} <= names
     plots = {"ladder", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_training_seconds"} | {
         "perplexity_by_position",
         "perplexity_by_source",
@@ -50,8 +51,10 @@ def test_the_report_is_made_of_the_same_bytes_again_without_torch_hydra_and_wand
         "for name in ('torch', 'hydra', 'omegaconf', 'wandb', 'streamlit', 'lm_eval'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
         "from harness.report import write_report\n"
-        f"print(write_report(Path({str(written.experiment)!r}), out=Path({str(tmp_path / 'again')!r})).page)\n"
+        f"print(write_report(Path({str(tmp_path / written.experiment.name)!r})).page)\n"
     )
+    # the page links to the runs from where it lies
+    shutil.copytree(written.experiment, tmp_path / written.experiment.name, ignore=shutil.ignore_patterns("report"))
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(ROOT), "TZ": "Asia/Tokyo"}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
@@ -59,7 +62,7 @@ def test_the_report_is_made_of_the_same_bytes_again_without_torch_hydra_and_wand
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for path in written.folder.iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+        assert (tmp_path / written.experiment.name / "report" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_an_eval_that_the_harness_has_never_heard_of_is_tabulated_and_drawn(small: Path) -> None:

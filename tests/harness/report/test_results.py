@@ -252,6 +252,30 @@ def test_what_cannot_be_reported_is_one_clear_message(small: Path, spoil: Callab
         write_report(spoil(small))
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("run.json", b"[1,2]"), ("samples.parquet", b"PAR1"), ("curve.parquet", b"")]
+)
+@pytest.mark.usefixtures("no_plots")
+def test_one_broken_run_is_named_and_left_out(
+    small: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (small / "rnn-greedy-s0" / name).write_bytes(content)
+    report = write_report(small)
+    assert len(report.table) == 7
+    assert report.left_out == (small / "rnn-greedy-s0",)
+    assert "Left out, because a file of it can&#39;t be read: rnn-greedy-s0. " in report.page.read_text()
+    assert "rnn-greedy-s0 is left out of the report: " in caplog.text
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_an_experiment_of_which_nothing_can_be_read_is_named_by_the_other_s_report(small: Path) -> None:
+    shutil.copytree(small / "rnn-greedy-s0", small.parent / "another" / "only")
+    (small.parent / "another" / "only" / "run.json").write_text("{")
+    report = write_report(small.parent)
+    assert [page.parent.parent.name for page in report.pages] == [small.name]
+    assert report.left_out == (small.parent / "another" / "only",)
+
+
 def _touch(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
@@ -259,7 +283,8 @@ def _touch(path: Path) -> Path:
 
 
 def _spoilt(experiment: Path, name: str, content: bytes) -> Path:
-    (experiment / "rnn-greedy-s0" / name).write_bytes(content)
+    for run in experiment.glob("*-s0"):
+        (run / name).write_bytes(content)
     return experiment
 
 

@@ -1,4 +1,4 @@
-"""Finished runs, shared by the tests that look at them."""
+"""Finished runs, shared by tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL = ("data=chatterbot", "tokenizer=char", "budget.tokens=20_000", "evals=[pe
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder with two runs of one bigram, which differ in how many sums they ask."""
+    """A results folder with two runs of one bigram that differ in the number of sums."""
     folder = tmp_path_factory.mktemp("results")
     for samples in (10, 20):
         make_run("model=bigram", *SMALL, f"evals.arithmetic.num_samples={samples}", f"results_dir={folder}")
@@ -31,7 +31,7 @@ def record(results: Path) -> RunRecord:
 
 @pytest.fixture(scope="session")
 def finished_capitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an eval of its own and a run of it beside perplexity and arithmetic."""
+    """A folder with an eval plugin, and a run of it with perplexity and arithmetic."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
     bakeoff(folder, *RUN, *EVALS)

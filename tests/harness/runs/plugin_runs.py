@@ -1,4 +1,4 @@
-"""Runs with an eval, a model or a tokenizer of a file of the user's own."""
+"""Runs with an eval, a model or a tokenizer from the user's own file."""
 
 from __future__ import annotations
 

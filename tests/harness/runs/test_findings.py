@@ -1,4 +1,4 @@
-"""An eval that fails is named, and costs the others nothing."""
+"""A failing eval is named, and doesn't affect the others."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
     bakeoff(tmp_path, "report")
 
 
-def test_what_fails_is_noted_and_what_comes_after_it_is_done() -> None:
+def test_a_failure_is_noted_and_the_rest_is_done() -> None:
     findings = Findings()
     assert (findings.status, findings.error) == ("complete", None)
     for where, error in (("eval a", ValueError("odd")), ("eval b", SystemExit(3))):

@@ -1,4 +1,4 @@
-"""A run's folder is held by one process and logs what is said meanwhile; the record comes before the mirror."""
+"""A run's folder is held by one process and has its log; the record is written before the mirror."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from harness.runs.tracking import Mirror, Tracking
 from tests.harness.report.fake_results import MODELS, write_fake_results
 
 
-def test_a_moment_is_in_utc_with_its_offset() -> None:
+def test_the_time_is_in_utc_with_its_offset() -> None:
     moment = datetime.datetime.fromisoformat(now())
     assert moment.utcoffset() == datetime.timedelta(0)
     assert abs(datetime.datetime.now(datetime.UTC) - moment) < datetime.timedelta(seconds=5)
 
 
-def test_who_comes_second_waits_until_the_first_is_done(tmp_path: Path) -> None:
+def test_a_second_process_waits_until_the_first_is_done(tmp_path: Path) -> None:
     order: list[str] = []
     waiting = threading.Event()
 
@@ -47,7 +47,7 @@ def test_who_comes_second_waits_until_the_first_is_done(tmp_path: Path) -> None:
     assert order == ["first", "second"]
 
 
-def test_what_is_said_meanwhile_is_in_the_log_and_nothing_else_is(tmp_path: Path) -> None:
+def test_messages_of_the_run_are_in_the_log_and_nothing_else(tmp_path: Path) -> None:
     log = logging.getLogger("bakeoff")
     before, level = list(log.handlers), log.level
     log.setLevel(logging.INFO)
@@ -63,7 +63,7 @@ def test_what_is_said_meanwhile_is_in_the_log_and_nothing_else_is(tmp_path: Path
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Any:
-    """As much of a plan as is written down: a finished run's folder, and how it is mirrored."""
+    """The parts of a plan that folders.py uses: a finished run's folder, and how it is mirrored."""
     folder = write_fake_results(tmp_path, models=MODELS[:1], num_documents=4, num_problems=6, mishaps=False)
     return SimpleNamespace(
         folder=folder / "uniform-greedy-s0",
@@ -82,7 +82,7 @@ def test_the_configuration_is_read_back_as_it_was_in_its_order(plan: Any) -> Non
 
 
 class Listening(Mirror):
-    """Notes what the record said when it was told of the run."""
+    """Notes the record's content when it gets the run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Listening(Mirror):
         return {"run_id": "x1", "url": None}
 
 
-def test_the_record_is_there_before_the_mirror_hears_of_it_and_takes_up_its_answer(plan: Any) -> None:
+def test_the_record_is_written_before_the_mirror_gets_it_and_then_has_its_answer(plan: Any) -> None:
     record, mirror = RunRecord.read(plan.folder), Listening()
     (plan.folder / "run.json").unlink()
     finished = finish(plan, record, mirror)
@@ -103,7 +103,7 @@ def test_the_record_is_there_before_the_mirror_hears_of_it_and_takes_up_its_answ
 
 
 @pytest.mark.parametrize(("status", "mode"), [("failed", "offline"), ("complete", "disabled")])
-def test_a_failed_run_and_one_that_nobody_tracks_are_not_mirrored(plan: Any, status: str, mode: Any) -> None:
+def test_a_failed_run_and_an_untracked_run_are_not_mirrored(plan: Any, status: str, mode: Any) -> None:
     plan.tracking = Tracking(mode=mode)
     record, mirror = dataclasses.replace(RunRecord.read(plan.folder), status=status), Listening()
     assert finish(plan, record, mirror).wandb == {"mode": mode, "run_id": None, "url": None}
@@ -112,7 +112,7 @@ def test_a_failed_run_and_one_that_nobody_tracks_are_not_mirrored(plan: Any, sta
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/none/below"])
-def test_a_folder_where_none_can_be_is_the_user_s_error(
+def test_a_folder_that_cannot_be_made_is_a_user_error(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Runs in short: the newest first, with what differs and what they found."""
+"""The short list of runs: newest first, with differences and results."""
 
 from __future__ import annotations
 

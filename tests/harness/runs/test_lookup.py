@@ -1,4 +1,4 @@
-"""Runs and their fits are found by what people call them."""
+"""Runs and their fits are found by their names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_run_is_found_by_its_id_a_prefix_of_it_alone_and_its_folder(results: P
     assert find_run(str(folder), results / "nowhere") == folder
 
 
-def test_of_runs_of_several_experiments_one_is_named_with_its_experiment(
+def test_a_run_of_several_experiments_is_named_with_its_experiment(
     results: Path, record: RunRecord, tmp_path: Path
 ) -> None:
     for experiment in ("first", "second"):
@@ -52,7 +52,7 @@ def test_a_name_of_several_runs_or_of_none_is_refused(results: Path, name: str, 
         find_run(name, results)
 
 
-def test_where_there_are_no_runs_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+def test_without_runs_the_message_says_how_to_make_one(tmp_path: Path) -> None:
     for empty in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(UserError, match=r"holds no runs\. Make one with `bakeoff run`"):
             find_run("any", empty)

@@ -1,4 +1,4 @@
-"""Runs from Python: what a notebook does."""
+"""Runs from Python, as in a notebook."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def fit(results: Path, record: RunRecord) -> OpenFit:
     return open_fit(record.run_id, results)
 
 
-def test_a_run_that_is_done_is_found_done(results: Path, record: RunRecord) -> None:
+def test_a_finished_run_is_returned(results: Path, record: RunRecord) -> None:
     assert record.status == "complete"
     assert len(runs_frame(results)) == 2
 
 
-def test_a_text_costs_what_its_tokens_cost(fit: OpenFit) -> None:
+def test_a_text_s_bits_are_those_of_its_tokens(fit: OpenFit) -> None:
     text = "What is AI? Ääh."
     logprobs = fit.fit.model.token_logprobs(torch.from_numpy(fit.fit.tokenizer.encode(text))[None])
     nats = fit.score(text).nats

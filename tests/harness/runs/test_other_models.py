@@ -1,4 +1,4 @@
-"""The model of another run is opened by the run's name, once for as long as it is the one that is asked for."""
+"""The model of another run is loaded by the run's name, and stays loaded until another is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names a run, and what its scores are shared by."""
+"""What a run's id depends on, and which runs share scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a run comes back as it was written, and what is no record is told."""
+"""A record is the same after writing and reading, and files that are no record are refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_record_comes_back_as_it_was_written(folder: Path, tmp_path: Path) -> 
         ("{}", "has schema version None"),
     ],
 )
-def test_what_is_no_record_is_told(tmp_path: Path, content: str | None, said: str) -> None:
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=said):
@@ -78,7 +78,7 @@ def test_a_plugin_s_failure_has_the_plugin_s_own_traceback() -> None:
     assert "ValueError: not today" in failure.traceback
 
 
-def test_what_no_file_can_hold_is_written_with_its_code() -> None:
+def test_characters_that_no_file_can_hold_are_escaped() -> None:
     failure = Failure.of("fit", raised(ValueError("\ud800 lone")))
     assert failure.error == "ValueError: \\ud800 lone"
     assert json.loads(json.dumps(vars(failure), ensure_ascii=False).encode())["error"] == failure.error

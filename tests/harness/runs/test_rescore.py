@@ -1,4 +1,4 @@
-"""Plugin files in whole runs: broken ones cost the others nothing, and what was answered is scored again."""
+"""Scoring stored answers again, also with plugin files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that name other runs, wherever those lie; and runs with damaged files."""
+"""Runs that name other runs in any folder; and runs with damaged files."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def done(results: Path, *overrides: str) -> tuple[RunRecord, Path]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run, in a results folder of its own."""
+    """The folder of a run in a separate results folder."""
     return done(tmp_path_factory.mktemp("elsewhere") / "results", *NGRAM)[1]
 
 
-def test_what_a_user_should_know_is_noted_though_nothing_failed(tmp_path: Path) -> None:
+def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("to be or no\n")
     own = ("data=text", f"data.paths={tmp_path / 'a.txt'}", "tracking=none", "budget.tokens=3000", "model=bigram")
     record, _ = done(tmp_path / "results", *own, "evals=[turn_ends]")
@@ -70,7 +70,7 @@ def test_a_plan_names_the_run_s_folder_and_its_parts(first: Path) -> None:
     assert (planned.run_id, planned.fit_id, planned.decoding_id) == (first.name, record.fit_id, record.decoding_id)
 
 
-def test_a_run_in_another_results_folder_is_gone_on_from(first: Path, tmp_path: Path) -> None:
+def test_a_fit_of_another_results_folder_can_be_continued(first: Path, tmp_path: Path) -> None:
     here, _ = done(tmp_path / "results", *NGRAM, f"training.continue_from={first}")
     beside, _ = done(first.parent.parent, *NGRAM, f"training.continue_from={first.name}")
     assert here.status == "complete"
@@ -78,7 +78,7 @@ def test_a_run_in_another_results_folder_is_gone_on_from(first: Path, tmp_path: 
     assert here.fit_id != RunRecord.read(first).fit_id
 
 
-def test_what_a_run_goes_on_from_is_recorded_the_same_for_every_seed(tmp_path: Path) -> None:
+def test_the_fit_that_a_run_continues_is_recorded_the_same_for_every_seed(tmp_path: Path) -> None:
     results = tmp_path / "results"
     recipes = []
     for order, seed in ((3, 0), (3, 1), (2, 0)):
@@ -95,7 +95,7 @@ def test_what_a_run_goes_on_from_is_recorded_the_same_for_every_seed(tmp_path: P
     assert len(Comparison(load(results / "default")[0]).systems) == 6  # parent, child and grandchild of each order
 
 
-def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> None:
+def test_a_damaged_fit_cannot_be_continued(first: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(first.parent.parent, results)
     fit = results / "fits" / RunRecord.read(first).fit_id / "fit.json"
@@ -104,7 +104,7 @@ def test_a_damaged_fit_is_not_continued_from(first: Path, tmp_path: Path) -> Non
         done(results, *NGRAM, f"training.continue_from={first.name}")
 
 
-def test_a_setting_names_a_run_for_good(first: Path, tmp_path: Path) -> None:
+def test_a_setting_cannot_name_the_latest_run(first: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(first, results / first.parent.name / first.name)
     for name in ("@latest", f"{first.parent.name}/@latest"):
@@ -123,7 +123,7 @@ def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -
         assert status_of(["complete", str(run_folder), "Human: ", "--max-new-tokens", "3"]) == 0
 
 
-def test_a_mended_eval_is_asked_and_the_others_are_not_asked_again(capitals: Path) -> None:
+def test_a_corrected_eval_is_asked_and_the_others_are_not_asked_again(capitals: Path) -> None:
     (capitals / "capitals.py").write_text("raise ValueError('not today')\n")
     bakeoff(capitals, *RUN, *EVALS, status=1)
     (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
@@ -132,7 +132,7 @@ def test_a_mended_eval_is_asked_and_the_others_are_not_asked_again(capitals: Pat
     assert {path: path.stat().st_mtime_ns for path in (capitals / "results" / "scores").iterdir()} == scores
 
 
-def test_a_changed_eval_is_not_served_what_the_old_one_found(capitals: Path) -> None:
+def test_a_changed_eval_does_not_get_old_scores(capitals: Path) -> None:
     (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals").replace("str.isupper", "str.islower"))
     bakeoff(capitals, *RUN, *EVALS)
     old, new = sorted(runs_in(capitals), key=lambda run: record_of(run)["finished_at"])
@@ -181,13 +181,13 @@ FILES = ("weights.safetensors", "tokenizer.json", "model.json", "curve.parquet",
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run that nobody changes."""
+    """The folder of a finished run that no test changes."""
     return done(tmp_path_factory.mktemp("undisturbed") / "results", *TINY, TOKENS)[1]
 
 
 @pytest.fixture
 def copied(undisturbed: Path, tmp_path: Path) -> Path:
-    """The folder of a run in a results folder of its own."""
+    """A copy of a run's folder in a new results folder."""
     shutil.copytree(undisturbed.parent.parent, tmp_path / "results")
     return tmp_path / "results" / undisturbed.parent.name / undisturbed.name
 
@@ -204,7 +204,7 @@ def spoil(path: Path, damage: Damage) -> None:
 
 
 def values(run: Path) -> dict[str, object]:
-    """What a run found, and what it found it with."""
+    """A run's metrics, and the settings behind them."""
     record = RunRecord.read(run)
     return {
         "metrics": record.metrics,
@@ -272,7 +272,7 @@ def test_fits_that_were_deleted_are_made_again(copied: Path, undisturbed: Path) 
     assert status_of(["complete", str(copied), "Human: ", "--max-new-tokens", "2"]) == 0
 
 
-def test_the_files_of_two_fits_swapped_are_found_out(copied: Path, undisturbed: Path) -> None:
+def test_swapped_files_of_two_fits_are_noticed(copied: Path, undisturbed: Path) -> None:
     results = copied.parent.parent
     _, other = done(results, *TINY, "budget.tokens=2000")
     fits = fit_of(copied), fit_of(other)
@@ -311,7 +311,7 @@ def test_a_damaged_run_is_done_again(copied: Path, undisturbed: Path, name: str,
     assert values(copied) == values(undisturbed)
 
 
-def test_a_changed_number_in_a_record_is_told_of_and_the_run_is_done_again(
+def test_a_changed_number_in_a_record_is_reported_and_the_run_is_done_again(
     copied: Path, undisturbed: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = json.loads((copied / "run.json").read_text())
@@ -390,7 +390,7 @@ def test_rescoring_without_the_answers_says_so_and_leaves_the_run_as_it_was(
     assert "Traceback" not in said
 
 
-def test_what_says_finished_is_written_last(undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_is_written_last(undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named: list[Path] = []
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda source, target: (named.append(Path(target)), replace(source, target)))
@@ -412,7 +412,7 @@ def test_a_run_cut_off_at_any_write_is_finished_by_the_same_command(
     replace = os.replace
 
     def cut_off_after(allowed: int) -> bool:
-        """Whether a run that may rename so many files came to its end."""
+        """Whether a run that may rename only so many files was finished."""
         left = iter(range(allowed))
 
         def replace_or_die(source: Path, target: Path) -> None:
@@ -434,9 +434,7 @@ def test_a_run_cut_off_at_any_write_is_finished_by_the_same_command(
     assert values(record.parent) == values(undisturbed)
 
 
-def test_a_changed_configuration_is_not_what_completions_are_written_by(
-    copied: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_configuration_is_refused_by_complete(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = copied / "config.yaml"
     path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
     for words in (["complete", str(copied), "Human: "], ["run", "--config-from", str(copied)]):

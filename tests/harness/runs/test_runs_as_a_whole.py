@@ -1,4 +1,4 @@
-"""The command line as a user meets it: whole processes, real data, small budgets."""
+"""The command line as a user runs it: whole processes, real data, small budgets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.small_run import LSTM, SMALL, only_run
 
 
 def findings(folder: Path) -> dict[str, object]:
-    """What a run found, without when and on what it ran."""
+    """A run's results, without times and machine."""
     run = only_run(folder)
     record = json.loads((run / "run.json").read_text())
     samples = pd.read_parquet(run / "samples.parquet")

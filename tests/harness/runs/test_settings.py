@@ -1,4 +1,4 @@
-"""Typed settings: what can be picked, and what is refused before a run begins."""
+"""Typed settings: what is allowed, and what is refused before a run begins."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
         ("experiment_name=.hidden", "beginning with a letter or a digit"),
     ],
 )
-def test_what_cannot_be_is_refused_before_a_run_begins(override: str, said: str) -> None:
+def test_impossible_settings_are_refused_before_a_run_begins(override: str, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
         typed(compose([override]))
 
@@ -65,7 +65,7 @@ def test_a_device_need_not_be_there_for_settings_to_name_it(device: str) -> None
     assert typed(compose([f"device={device}"])).device == device
 
 
-def test_the_results_folder_begins_at_home_where_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_results_folder_may_be_below_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert typed(compose(["results_dir='~/mine'"])).results_dir == tmp_path / "mine"
 
@@ -103,7 +103,7 @@ def test_an_eval_without_a_name_and_a_version_of_its_own_is_refused(tmp_path: Pa
         typed(compose([f"evals=[perplexity,'{tmp_path / 'mine.py'}']"]))
 
 
-def test_an_eval_whose_code_fails_is_kept_apart_with_what_it_says(tmp_path: Path) -> None:
+def test_an_eval_whose_code_fails_is_set_aside_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("raise ValueError('not today')")
     settings = typed(compose([f"evals=[perplexity,'{tmp_path / 'mine.py'}']"]))
     assert list(settings.evals) == ["perplexity"]

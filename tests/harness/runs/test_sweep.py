@@ -1,4 +1,4 @@
-"""Settings for some runs of a sweep; what became of the runs that other processes did."""
+"""Settings for some runs of a sweep; the results of runs in other processes."""
 
 from __future__ import annotations
 

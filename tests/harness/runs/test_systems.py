@@ -1,4 +1,4 @@
-"""Systems and decoding strategies are named by what tells them apart."""
+"""Systems and decoding strategies are named by their differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.runs import RunRecord
 from harness.runs.systems import differences, labels, settings_of
 
 
-def test_a_setting_that_is_called_as_its_strategy_stands_in_its_place() -> None:
+def test_a_setting_with_its_strategy_s_name_replaces_the_name() -> None:
     strategies = [{"decoding.name": "temperature", "decoding.transforms.temperature.temperature": t} for t in (0.3, 1)]
     assert labels(strategies, "decoding.name") == ["temperature=0.3", "temperature=1"]
     others = [{"decoding.name": "top_p", "decoding.transforms.top_p.p": p} for p in (0.5, 0.9)]
@@ -21,7 +21,7 @@ def changed(record: RunRecord, **parts: dict[str, Any]) -> RunRecord:
     return dataclasses.replace(record, **{part: getattr(record, part) | values for part, values in parts.items()})
 
 
-def test_what_differs_is_said_of_those_of_one_name_only(record: RunRecord) -> None:
+def test_differences_are_named_between_items_of_one_name_only(record: RunRecord) -> None:
     orders = [changed(record, model={"name": "ngram", "order": order}) for order in (3, 5)]
     other = changed(record, model={"name": "lstm", "d_model": 8})
     systems, decodings = settings_of([*orders, other], whole=False)
@@ -30,7 +30,7 @@ def test_what_differs_is_said_of_those_of_one_name_only(record: RunRecord) -> No
     assert differences(decodings, "decoding.name") == [[], [], []]
 
 
-def test_two_settings_of_one_short_name_are_told_in_full(record: RunRecord) -> None:
+def test_two_settings_of_one_short_name_are_written_in_full(record: RunRecord) -> None:
     runs = [changed(record, model={"size": size}, budget={"size": size}) for size in (1, 2)]
     systems, _ = settings_of(runs, whole=False)
     assert differences(systems, "model.name") == [["budget.size=1", "model.size=1"], ["budget.size=2", "model.size=2"]]
@@ -43,13 +43,13 @@ def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> No
     assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
 
 
-def test_experiments_are_told_apart_where_they_stand_in_one_report(record: RunRecord) -> None:
+def test_experiments_are_distinguished_in_one_report(record: RunRecord) -> None:
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
     assert labels(settings_of(runs, whole=False)[0], "model.name") == ["bigram", "bigram"]
     assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram, experiment=a", "bigram, experiment=b"]
 
 
-def test_what_follows_from_the_data_set_is_left_out_and_what_was_set_beside_it_is_not(record: RunRecord) -> None:
+def test_options_that_follow_from_the_data_set_are_left_out_and_others_are_not(record: RunRecord) -> None:
     own = {"name": "text", "config": {"_target_": "OwnText", "separator": "", "encoding": "utf-8"}}
     other = {"name": "chat", "config": {"_target_": "Chat", "share": 0.5}}
     runs = [dataclasses.replace(record, data=data) for data in (own, other)]

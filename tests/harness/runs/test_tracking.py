@@ -1,4 +1,4 @@
-"""The mirror: it hears of a run after the record is written, and ends with its block."""
+"""The mirror gets a run after the record is written, and ends with its block."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ raise RuntimeError("gone on")
 
 
 def wandb_that(folder: Path, body: str) -> str:
-    """A PYTHONPATH with another wandb in front."""
+    """A PYTHONPATH that puts another wandb first."""
     (folder / "wandb").mkdir()
     (folder / "wandb" / "__init__.py").write_text(body)
     return f"{folder}{os.pathsep}{ROOT}"
@@ -61,7 +61,7 @@ def test_a_run_is_finished_before_the_mirror_has_answered(tmp_path: Path) -> Non
     assert answered == {name: value for name, value in record.items() if name not in ("wandb", "sha256")}
 
 
-def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
+def test_a_failed_mirror_stops_once_and_its_process_ends_with_its_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", wandb_that(tmp_path, "import time; time.sleep(1000)"))
@@ -77,7 +77,7 @@ def test_a_mirror_is_given_up_once_and_its_process_ends_with_its_block(
 
 
 @pytest.mark.parametrize("trouble", ["crash", "hang", "unwritable"])
-def test_trouble_in_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path, trouble: str) -> None:
+def test_a_failure_of_wandb_is_one_warning_and_the_run_is_complete(tmp_path: Path, trouble: str) -> None:
     (tmp_path / "wandb").mkdir()
     body = {"crash": "import os; os._exit(9)", "hang": "import time; time.sleep(100)", "unwritable": ""}[trouble]
     (tmp_path / "wandb" / "__init__.py").write_text(body)

@@ -1,4 +1,4 @@
-"""What wandb is handed lies in its own files."""
+"""wandb's own files contain the mirrored run."""
 
 from __future__ import annotations
 

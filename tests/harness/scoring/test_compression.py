@@ -1,4 +1,5 @@
-"""Text comes back byte for byte, in a file as long as scoring claims, for every family; and cheats are found out."""
+"""Text comes back byte for byte, in a file as long as scoring claims, for every family; and cheating models are
+caught."""
 
 from __future__ import annotations
 
@@ -104,7 +105,7 @@ LETTER_TEXT = "abcdeabcdeedcba" * 20
 
 
 class Peeker(TableModel):
-    """Scores each token as if it had known it."""
+    """Scores each token with knowledge of it."""
 
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         return torch.full(tokens.shape, -0.01)
@@ -127,7 +128,7 @@ class Stingy(TableModel):
 
 
 class Memory(TableModel):
-    """Keeps what it scored, and expects just that when it reads it."""
+    """Remembers what it scored, and predicts it when reading."""
 
     heard: tuple[int, ...] = ()
 
@@ -162,7 +163,7 @@ class Memory(TableModel):
         (Memory, False, True),
     ],
 )
-def test_a_cheat_either_writes_another_size_than_it_claims_or_can_t_be_read_again(
+def test_a_cheating_model_writes_another_size_than_it_claims_or_cannot_be_read_again(
     kind: type[TableModel], restored: bool, as_claimed: bool
 ) -> None:
     model = kind(torch.zeros(LETTERS.vocab_size, LETTERS.vocab_size), LETTERS.start_token)

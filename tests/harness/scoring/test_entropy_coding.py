@@ -1,4 +1,4 @@
-"""What is encoded comes back, in as many bytes as the probabilities promise, whatever they are."""
+"""Encoded symbols come back, in as many bytes as the probabilities promise."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_frequencies_are_in_proportion_and_every_symbol_has_one(logits: list[flo
     np.testing.assert_allclose(counts / running[-1], exact, rtol=1e-4, atol=1e-17)
 
 
-def test_what_is_no_probability_at_all_gets_the_smallest_frequency() -> None:
+def test_a_probability_of_zero_gets_the_smallest_frequency() -> None:
     running = frequencies(np.array([0.0, -math.inf], dtype=np.float32))
     assert running[2] - running[1] == 1
 

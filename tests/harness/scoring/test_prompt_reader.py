@@ -1,4 +1,4 @@
-"""Prompts are read to the same states whatever they share, and what they share is read once."""
+"""Prompts are read to the same states with or without shared beginnings, and shared beginnings are read once."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_continuations_score_the_same_at_any_batch_size_and_order(family: str) -
         assert found.nats == pytest.approx(-float(whole.double().sum()), abs=1e-4)
 
 
-def test_of_prompts_that_go_on_from_one_another_only_a_few_last_tokens_are_read_again() -> None:
+def test_of_prompts_that_continue_one_another_only_a_few_last_tokens_are_read_again() -> None:
     draws = np.random.default_rng(0)
     texts = [draws.integers(0, 10, size=400) for _ in range(8)]
     prompts = [text[:end] for text in texts for end in range(280, 401, 5)]  # 25 of each text, a word apart

@@ -20,7 +20,7 @@ def test_clusters_are_numbered_as_they_appear_and_each_has_its_total() -> None:
         cluster_codes(["play"], 4)
 
 
-def test_what_there_is_nothing_to_divide_by_is_no_number() -> None:
+def test_a_division_by_zero_gives_no_number() -> None:
     shares = divided(np.array([1.0, 0.0, 3.0]), np.array([4.0, 0.0, 0.0]))
     np.testing.assert_array_equal(shares, [0.25, math.nan, math.nan])
 
@@ -40,7 +40,7 @@ def test_a_single_row_of_values_is_one_seed() -> None:
         seed_matrix([[1], [2, 3]])
 
 
-def test_a_value_is_refused_where_nothing_was_asked_nothing_measured_or_something_is_infinite() -> None:
+def test_a_value_is_refused_without_samples_without_measurements_or_with_infinities() -> None:
     assert refusal(np.array([]), 0, 0) == "no samples"
     assert refusal(np.array([]), 0, 5) == "every value is missing"
     assert refusal(np.array([]), 0, 5, "no answers") == "no answers"

@@ -1,4 +1,4 @@
-"""What is said of an interval that is missing or rough."""
+"""Reasons for missing intervals, and warnings for rough ones."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_over_seeds_the_spread_between_seeds_widens_the_interval() -> None:
     assert apart.stderr == pytest.approx(math.hypot(1 / math.sqrt(3), float(stats.sem(base))), rel=0.06)
 
 
-def test_seeds_that_share_their_samples_do_not_average_the_test_sets_luck_away() -> None:
+def test_seeds_that_share_samples_do_not_reduce_the_uncertainty_of_the_test_set() -> None:
     base = RANDOM.normal(size=100)
     assert over_seeds([base] * 10).stderr == pytest.approx(stats.sem(base), rel=0.1)
 

@@ -1,4 +1,4 @@
-"""The jackknife of a mean is the textbook's standard error, and its intervals hold what they promise."""
+"""The jackknife of a mean is the textbook's standard error, and its intervals have the right coverage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_clusters_are_left_out_whole() -> None:
     assert found.stderr == pytest.approx(np.std(by_cluster, ddof=1) / math.sqrt(6))
 
 
-def test_nineteen_intervals_of_twenty_hold_the_truth() -> None:
+def test_ninety_five_percent_of_the_intervals_contain_the_truth() -> None:
     generator = np.random.default_rng(2)
 
     def logarithm_of_the_mean(values: Sequence[float]) -> float:
@@ -49,7 +49,7 @@ def test_nineteen_intervals_of_twenty_hold_the_truth() -> None:
     assert 0.91 <= held / 400 <= 0.98
 
 
-def test_what_can_t_be_had_is_missing_with_a_reason() -> None:
+def test_a_value_that_cannot_be_computed_is_missing_with_a_reason() -> None:
     assert jackknife(lambda values: None, [1.0], ["a"], "too few").reason == "too few"
     assert jackknife(average, [], [], "too few").reason == "no samples"
     alone = jackknife(average, [1.0, 2.0], ["a", "a"], "too few")

@@ -1,4 +1,4 @@
-"""Random draws: what each resample takes, and that memory has no say in the answers."""
+"""Random draws: what each resample contains; the memory limit doesn't change the answers."""
 
 from __future__ import annotations
 

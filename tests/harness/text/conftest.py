@@ -1,4 +1,4 @@
-"""Tests of texts write to a cache of their own."""
+"""Tests of texts use their own cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def own_cache(cache: Path) -> None:
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder that is not there yet."""
+    """A cache folder that doesn't exist yet."""
     folder = tmp_path / "own-cache"
     monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     return folder

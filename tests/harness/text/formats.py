@@ -1,4 +1,4 @@
-"""Formats for tests: those of conf/format, and some of one's own as a user might make them; and transcripts in them."""
+"""Formats for tests: those of conf/format and some like a user's own; and transcripts in them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def speakers_of(form: TranscriptFormat) -> list[str]:
 
 
 def hard_text(form: TranscriptFormat) -> st.SearchStrategy[str]:
-    """Texts made of what the format itself is made of, whole and in pieces, and of anything else."""
+    """Texts made of the format's own parts, whole and in pieces, and of other characters."""
     parts = [form.label(speaker) for speaker in speakers_of(form)]
     parts += [form.before_name, form.after_name, form.before_text, form.end, form.between, "\\", "\n", " ", "x"]
     pieces = [part[begin:end] for part in parts for begin, end in itertools.combinations(range(len(part) + 1), 2)]

@@ -1,4 +1,4 @@
-"""Texts that are hard on tokenizers and transcripts."""
+"""Texts that are difficult for tokenizers and transcripts."""
 
 from __future__ import annotations
 

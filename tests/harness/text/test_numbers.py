@@ -1,4 +1,4 @@
-"""The number rules, as a table with the awkward cases."""
+"""The number rules, as a table with the difficult cases."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ def test_a_label_before_a_line_break_is_a_label() -> None:
     assert HUMAN_ASSISTANT.parse("Human:\nhi").turns == (Turn("Human", "\nhi"),)
 
 
-def test_a_model_that_writes_on_has_its_turns_told_apart() -> None:
+def test_the_turns_of_a_model_that_writes_on_are_separated() -> None:
     assert (
         HUMAN_ASSISTANT.reply(ASSISTANT, " a\n\nHuman: b\n\nAssistant:") == human_assistant("", "a", "b", "").turns[1:]
     )
@@ -300,7 +300,7 @@ def test_a_name_that_could_not_be_parsed_is_refused(name: str) -> None:
         TranscriptFormat("own", {"A": name})
 
 
-def test_a_name_that_begins_another_name_is_told_apart() -> None:
+def test_a_name_that_begins_another_name_is_distinguished() -> None:
     own = TranscriptFormat("own", {"Ann": "Ann", "Ann Lee": "Ann Lee"})
     transcript = Transcript((Turn("Ann Lee", "hi"), Turn("Ann", "ho")))
     assert own.parse(own.render(transcript)) == transcript
@@ -315,7 +315,7 @@ def test_the_options_of_conf_are_the_formats_of_the_code() -> None:
     assert {name: form.name for name, form in FROM_CONF.items()} == {name: name for name in FROM_CONF}
 
 
-def test_of_several_formats_that_of_a_conversation_is_found() -> None:
+def test_the_format_for_a_conversation_is_found_among_several() -> None:
     assert chat_format([PLAY, CHATML]) is CHATML
     assert chat_format([PLAY]) is PLAY
     assert chat_format([]) is HUMAN_ASSISTANT

@@ -1,4 +1,4 @@
-"""Fits that are killed and go on from their checkpoint."""
+"""Fits that are killed and continue from their checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.training.checkpoint import Checkpoint
 
 @contextmanager
 def killed_after(num_checkpoints: int) -> Iterator[None]:
-    """Within it, a fit is killed when it would write another checkpoint than so many."""
+    """In this block a fit is killed when it has written so many checkpoints."""
     write = Checkpoint.write
     written = 0
 

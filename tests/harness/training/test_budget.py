@@ -1,4 +1,4 @@
-"""What a budget allows, and the width that spends one."""
+"""The limits of a budget, and the width that meets one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checkpoint that is damaged is not gone on from."""
+"""A damaged checkpoint isn't used."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_was_written_is_read(checkpoint: Checkpoint) -> None:
     ],
     ids=["empty", "one less", "half", "zeros", "a bit", "a fact", "noise"],
 )
-def test_a_damaged_one_counts_as_none_with_a_warning(
+def test_a_damaged_checkpoint_counts_as_none_with_a_warning(
     checkpoint: Checkpoint, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     content = checkpoint.path.read_bytes()
@@ -64,7 +64,7 @@ def test_a_damaged_one_counts_as_none_with_a_warning(
     assert f"{checkpoint.path} is damaged" in caplog.text
 
 
-def test_one_without_a_digest_counts_as_none(checkpoint: Checkpoint) -> None:
+def test_a_checkpoint_without_a_digest_counts_as_none(checkpoint: Checkpoint) -> None:
     save_file(load_file(checkpoint.path), checkpoint.path)
     assert checkpoint.read() is None
 

@@ -1,4 +1,4 @@
-"""What a fit has spent, how it is validated, and the rows of its curve."""
+"""What a fit spent, its validation, and the rows of its curve."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_text_of_no_probability_has_no_bits() -> None:
     assert math.isnan(Validation([np.array([0])], 1).bits_per_byte(TableModel(table, 0)))
 
 
-def test_worse_than_a_uniform_model_and_no_number_are_told_at_the_end() -> None:
+def test_a_fit_worse_than_a_uniform_model_or_without_a_number_gets_a_note() -> None:
     # three tokens, so a uniform model's share is 1/3; the table gives each of the text's tokens 1/4
     model = TableModel(torch.tensor([[0.5, 0.25, 0.25]] * 3).log(), 0)
     validation = Validation([np.array([1, 2])], num_bytes=2)
@@ -57,6 +57,6 @@ def test_a_row_of_the_curve_has_every_column_and_nan_where_nothing_was_measured(
     assert math.isnan(curve_row(Spent())["tokens_per_second"])
 
 
-def test_what_several_fits_have_cost_is_added_up() -> None:
+def test_the_costs_of_several_fits_are_added_up() -> None:
     costs = [Spent(1, 0.5, 10.0, 2), Spent(2, 0.25, 20.0, 3)]
     assert sum(costs, Spent()) == Spent(3, 0.75, 30.0, 5)

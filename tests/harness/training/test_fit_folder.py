@@ -1,4 +1,4 @@
-"""A fit's folder says whose it is, and what its answers follow from."""
+"""A fit's folder names its fit, and has a digest for its answers."""
 
 from __future__ import annotations
 

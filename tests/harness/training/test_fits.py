@@ -1,4 +1,5 @@
-"""What names a fit, and what is refused when one is opened; peers' weights as fits, noticed when they change."""
+"""What a fit's id depends on, and what is refused when one is loaded; other people's weights as fits, and changes to
+them."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def original(corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GPT-2 and its tokenizer in one folder, as transformers leaves them."""
+    """A GPT-2 and its tokenizer in one folder, as transformers writes them."""
     folder = tmp_path_factory.mktemp("peer") / "gpt2"
     write_tokenizer(folder, [document.text for document in corpus.train[:50]])
     vocab_size = len(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"])
@@ -62,8 +63,8 @@ def overrides(folder: Path | str) -> list[str]:
 
 def fit_of(corpus, results: Path, *picked: str) -> Fit:
     settings = typed(compose(picked))
-    wanted = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
-    return obtain(wanted, corpus, Workshop(ResultsFolder(results), CPU))
+    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    return obtain(fit_settings, corpus, Workshop(ResultsFolder(results), CPU))
 
 
 def theirs(folder: Path, text: str) -> tuple[float, str]:
@@ -130,13 +131,13 @@ def test_another_tokenizer_in_the_same_place_is_another_fit(corpus, peer: Path, 
     assert load_fit(old.folder, CPU).tokenizer.fingerprint == old.tokenizer.fingerprint
 
 
-def test_it_goes_on_from_no_fit(corpus, peer: Path, tmp_path: Path) -> None:
+def test_it_cannot_continue_from_a_fit(corpus, peer: Path, tmp_path: Path) -> None:
     fit = fit_of(corpus, tmp_path, *overrides(peer))
     with pytest.raises(UserError, match=r"training\.continue_from=.* isn't trained here"):
         fit_of(corpus, tmp_path, *overrides(peer), f"training.continue_from={fit.id}")
 
 
-def test_a_mixture_takes_it_for_a_member(corpus, peer: Path, tmp_path: Path) -> None:
+def test_a_mixture_can_have_it_as_a_member(corpus, peer: Path, tmp_path: Path) -> None:
     member = ["model@model.members.second=hf", f"model.members.second.path={peer}"]
     picked = [
         *COMMON,
@@ -177,18 +178,18 @@ def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: P
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     results, name = f"--results={home / 'results'}", record["run_id"]
-    made = json.loads(bakeoff(elsewhere, "complete", name, "Human: ", "--json", results).stdout)
-    assert made["completions"][0]["finish_reason"] in ("stop", "length")
+    output = json.loads(bakeoff(elsewhere, "complete", name, "Human: ", "--json", results).stdout)
+    assert output["completions"][0]["finish_reason"] in ("stop", "length")
     (elsewhere / "some.txt").write_text("What is AI?")
-    found = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
-    assert found["total"]["num_bytes"] == 11
+    output = json.loads(bakeoff(elsewhere, "score", name, "some.txt", "--json", results).stdout)
+    assert output["total"]["num_bytes"] == 11
     said = Fork(elsewhere, "chat", name, "--max-new-tokens", "10", results, typed=b"hello\n/quit\n").done()
     assert said.returncode == 0
     assert "Assistant:" in said.stdout
     bakeoff(home, "report")
 
 
-# --- what a new user meets
+# --- mistakes of new users
 
 
 def _no_config(folder: Path) -> None:
@@ -227,7 +228,7 @@ def _no_tokenizer(folder: Path) -> None:
         (_no_tokenizer, ("tokenizer.path=", "tokenizer.json")),
     ],
 )
-def test_a_folder_that_can_not_be_used_is_told_in_one_message(
+def test_an_unusable_folder_is_refused_in_one_message(
     corpus, peer: Path, tmp_path: Path, spoil: Any, words: tuple[str, ...]
 ) -> None:
     spoil(peer)
@@ -238,7 +239,7 @@ def test_a_folder_that_can_not_be_used_is_told_in_one_message(
 
 
 @pytest.mark.parametrize("tokenizer", ["byte", "bpe", "char"])
-def test_another_tokenizer_than_the_model_s_is_told(corpus, peer: Path, tmp_path: Path, tokenizer: str) -> None:
+def test_another_tokenizer_than_the_model_s_is_refused(corpus, peer: Path, tmp_path: Path, tokenizer: str) -> None:
     with pytest.raises(UserError, match=r"tokenizer=hf tokenizer\.path="):
         fit_of(corpus, tmp_path / "results", *COMMON, "model=hf", f"model.path={peer}", f"tokenizer={tokenizer}")
 
@@ -275,7 +276,7 @@ def test_a_fit_is_named_by_all_that_its_weights_depend_on_and_by_nothing_else(co
     assert fit_id(settings_of(ngram), other) != names[0]
 
 
-def test_what_is_no_finished_fit_is_told_with_what_is_missing(corpus, tmp_path: Path) -> None:
+def test_an_unfinished_fit_is_refused_with_what_is_missing(corpus, tmp_path: Path) -> None:
     fit = fit_of(corpus, tmp_path, *COMMON, "model=unigram")
     assert load_fit(fit.folder, CPU).id == fit.id
     (fit.folder / "model.json").write_text("{")
@@ -297,7 +298,7 @@ def test_opening_a_fit_draws_nothing(corpus, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU here")
 def test_a_device_that_is_not_there_is_refused_and_auto_takes_one_that_is() -> None:
-    with pytest.raises(UserError, match=r"device=cuda:1 was asked for, but torch finds none here\. There is: cpu"):
+    with pytest.raises(UserError, match=r"device=cuda:1 was asked for, but torch finds none here\. Allowed: cpu"):
         pick_device("cuda:1")
     assert pick_device("cpu") == CPU
     assert pick_device("auto").type in ("cpu", "mps")

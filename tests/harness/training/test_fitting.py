@@ -1,4 +1,4 @@
-"""Making a fit: alone, going on from another, or as a combination whose members are fitted as they would be alone."""
+"""Making a fit: alone, continuing another, or as a combination whose members are fitted as they would be alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def corpus():
     return load_corpus(typed(compose(COMMON)).data)
 
 
-def test_a_mixture_takes_up_the_fits_of_its_members(tmp_path: Path, corpus) -> None:
+def test_a_mixture_uses_the_fits_of_its_members(tmp_path: Path, corpus) -> None:
     ngram = fitted(fit_settings("model=ngram", "model.order=3"), corpus, tmp_path)
     small = ["model=mixture", "model.members.first.order=3", "model.members.second.d_model=16"]
     mixed = fitted(fit_settings(*small), corpus, tmp_path)
@@ -64,7 +64,7 @@ def test_a_fit_that_diverged_says_so_and_one_that_did_not_has_no_note(tmp_path: 
     assert tame.facts["notes"] == []
 
 
-def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_told(tmp_path: Path, corpus) -> None:
+def test_a_parameter_budget_holds_for_each_member_and_the_sum_is_noted(tmp_path: Path, corpus) -> None:
     settings = fit_settings("model=mixture", "model@model.members.second=bigram", "model.members.first.order=4")
     settings = dataclasses.replace(settings, budget=Budget(tokens=5000, num_params=1000))
     fit = fitted(settings, corpus, tmp_path)
@@ -93,7 +93,7 @@ def test_an_ngram_is_pruned_to_the_budget_and_too_small_a_one_is_refused(tmp_pat
 @pytest.mark.parametrize(
     "model", [["model=ngram", "model.order=4", "model.keep_counts=true"], ["model=lstm", "model.d_model=16"]]
 )
-def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) -> None:
+def test_a_fit_continues_another(tmp_path: Path, corpus, model: list[str]) -> None:
     first = fitted(fit_settings(*model), corpus, tmp_path)
     more = fitted(fit_settings(*model, f"training.continue_from={first.id}"), corpus, tmp_path)
     assert more.id != first.id
@@ -109,7 +109,7 @@ def test_a_fit_goes_on_from_another(tmp_path: Path, corpus, model: list[str]) ->
         )
 
 
-def test_a_fit_that_goes_on_keeps_the_tokenizer_whatever_is_picked_anew(tmp_path: Path, corpus) -> None:
+def test_a_continued_fit_keeps_its_tokenizer(tmp_path: Path, corpus) -> None:
     model = ["model=ngram", "model.order=2", "model.keep_counts=true"]
     first = fitted(fit_settings(*model, "tokenizer=char"), corpus, tmp_path)
     goes_on = fit_settings(*model, "tokenizer=byte", f"training.continue_from={first.id}")

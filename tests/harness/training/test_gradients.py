@@ -1,4 +1,4 @@
-"""What the loop keeps between steps; the loop itself is tested as it is used, through fits and through stages."""
+"""The state of the training loop between steps; the loop itself is tested through fits and stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.training.gradients import BestWeights, LossMean
 from tests.models.diagonal import Diagonal, DiagonalConfig
 
 
-def test_a_mean_of_losses_begins_anew_once_it_is_taken() -> None:
+def test_a_mean_of_losses_starts_again_once_it_is_taken() -> None:
     losses = LossMean(torch.device("cpu"))
     for loss in (1.0, 2.0, 6.0):
         losses.add(torch.tensor(loss, requires_grad=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 
 from harness.common.results_folder import ResultsFolder
@@ -48,3 +49,10 @@ def test_the_latest_is_kept_and_an_earlier_one_is_found_and_not_fitted_again(tmp
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "fits").glob("*/fit.json")} == written
     for name, value in unigram.tensors().items():
         assert torch.equal(again.tensors()[name], value)
+
+
+def test_that_it_is_fitted_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "bakeoff")
+    for _ in range(2):
+        ReferenceModels(corpus(), Workshop(ResultsFolder(tmp_path), torch.device("cpu")))(UnigramConfig())
+    assert caplog.text.count("an eval measures texts against a reference model (unigram)") == 1

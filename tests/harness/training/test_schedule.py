@@ -14,7 +14,7 @@ PEAK, WARMUP, FINAL = 4e-3, 0.2, 0.1
     [(0.2, 1.0), (0.6, 0.55), (1.0, 0.1), (0.0995, 0.5)],
     # Halfway down lies the middle of 1 and 0.1. The way up begins 0.001 before the start, so its middle is 0.0995.
 )
-def test_it_stands_where_the_two_lines_do(fraction: float, share_of_peak: float) -> None:
+def test_it_follows_the_two_lines(fraction: float, share_of_peak: float) -> None:
     assert Schedule(PEAK, WARMUP, FINAL).learning_rate(fraction) == pytest.approx(share_of_peak * PEAK)
 
 

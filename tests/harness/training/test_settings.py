@@ -1,4 +1,4 @@
-"""Which settings of training there can be."""
+"""Allowed and refused settings of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages of training: what one reads and learns is its own affair, the loop is the same for all."""
+"""Stages of training: each decides what it reads and learns; the loop is the same for all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ each_config = pytest.mark.parametrize("config", [LSTM, TRANSFORMER], ids=["lstm"
 
 
 class Answers(TrainingStage[Batch]):
-    """A random prompt and an answer, which counts on from the prompt's last token; answers alone are learnt."""
+    """A random prompt and an answer, which counts on from the prompt's last token; only answers are learnt."""
 
     num_rows = 4
     num_targets = num_rows * ANSWER
@@ -134,7 +134,7 @@ def test_what_is_masked_teaches_nothing(config: NeuralModelConfig) -> None:
 
 
 @each_config
-def test_a_stage_goes_on_from_a_checkpoint_to_the_same_bits(config: NeuralModelConfig, tmp_path: Path) -> None:
+def test_a_stage_continues_from_a_checkpoint_to_the_same_bits(config: NeuralModelConfig, tmp_path: Path) -> None:
     whole, _, whole_curve = trained(config, tmp_path / "whole", 40)
     for num_checkpoints in (3, 8):
         with killed_after(num_checkpoints):
@@ -164,7 +164,7 @@ def test_a_stage_may_learn_from_what_the_model_writes(tmp_path: Path) -> None:
     assert [row["train_loss_nats"] for row in resumed] == [row["train_loss_nats"] for row in curve]
 
 
-def test_a_budget_counts_what_is_learnt_and_pays_for_all_that_is_read(tmp_path: Path) -> None:
+def test_a_budget_counts_learnt_tokens_and_pays_for_all_that_are_read(tmp_path: Path) -> None:
     model, spent, _ = trained(LSTM, tmp_path, 5)
     assert spent.tokens == 5 * 4 * ANSWER
     assert spent.flops == 5 * 4 * (PROMPT + ANSWER) * 3 * model.cost().flops_per_token
@@ -172,7 +172,7 @@ def test_a_budget_counts_what_is_learnt_and_pays_for_all_that_is_read(tmp_path: 
 
 @pytest.mark.parametrize("config", [LSTM, DiagonalConfig()], ids=["lstm", "diagonal"])
 @pytest.mark.parametrize(("reset_fraction", "is_blank"), [(0.0, False), (1 - 1e-9, True)])
-def test_pretraining_blanks_the_carry_of_the_share_of_rows_that_it_is_told(
+def test_pretraining_clears_the_carry_of_the_given_share_of_rows(
     config: NeuralModelConfig, reset_fraction: float, is_blank: bool
 ) -> None:
     model = new_model(config)

@@ -1,4 +1,4 @@
-"""A training step that the budget or the memory has no room for is refused."""
+"""A training step that is too large for the budget or the memory is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: what the rows read, what a budget allows, and that a resumed fit is the same fit."""
+"""The training loop: what the rows read, where a budget ends it, and that a resumed fit is the same fit."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def fitted(
     return model, curve
 
 
-def test_rows_read_every_token_once_before_any_twice() -> None:
+def test_every_token_is_read_once_before_any_is_read_twice() -> None:
     tokens = np.arange(4 * 8 * 5)
     seen = torch.cat([rows_at(tokens, 4, 8, step)[:, :-1].flatten() for step in range(5)])
     assert sorted(seen.tolist()) == tokens.tolist()
 
 
-def test_targets_are_the_inputs_one_further_and_rows_go_on_where_they_were() -> None:
+def test_targets_are_the_next_inputs_and_rows_continue_where_they_stopped() -> None:
     tokens = np.arange(1000)
     first, second = (rows_at(tokens, 3, 10, step) for step in (0, 1))
     assert (first[:, 1:] == first[:, :-1] + 1).all()
@@ -118,14 +118,14 @@ def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> N
 
 
 class Blinkered(Diagonal):
-    """Takes the last token of the vocabulary to be impossible."""
+    """Gives the last token of the vocabulary no probability."""
 
     def logits(self, hidden: Tensor) -> Tensor:
         impossible = torch.arange(self.vocab_size, device=hidden.device) == self.vocab_size - 1
         return super().logits(hidden).masked_fill(impossible, -math.inf)
 
 
-def test_where_no_validation_is_a_number_the_last_weights_are_kept_and_it_is_said(tmp_path: Path) -> None:
+def test_without_a_finite_validation_the_last_weights_are_kept_with_a_note(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = Blinkered(DIAGONAL, VOCAB, START)
     before = model.tensors()["embedding"].clone()
@@ -148,7 +148,7 @@ def test_a_fit_learns(tmp_path: Path) -> None:
     assert truth - 0.05 < VALIDATION.bits_per_byte(model) < truth + 0.1
 
 
-def test_a_fit_whose_loss_is_no_number_says_so(tmp_path: Path) -> None:
+def test_a_fit_with_a_loss_that_is_no_number_gets_a_note(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = LSTM.build(VOCAB, START)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Corpora and tokenizers are had once for runs that follow each other, and what can't be had is told."""
+"""Corpora and tokenizers are loaded once for consecutive runs; errors in loading them are clear."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Words(DataSource):
 
 @dataclass(frozen=True)
 class Broken(DataSource):
-    """Fails as a plugin's own code may."""
+    """Fails as a plugin's code may."""
 
     error: type[Exception] = KeyError
 
@@ -45,7 +45,7 @@ class Broken(DataSource):
         raise self.error("absent")
 
 
-def test_data_whose_code_fails_are_named_and_a_missing_file_is_left_to_the_command() -> None:
+def test_a_data_set_whose_code_fails_is_named_and_a_missing_file_is_left_to_the_command() -> None:
     with pytest.raises(PluginError, match="Broken fails to load its data: KeyError: 'absent'"):
         load_corpus(Broken())
     with pytest.raises(FileNotFoundError):
@@ -64,12 +64,12 @@ def test_a_corpus_without_validation_text_is_refused_and_its_notes_are_said(capl
     assert "data=words: one word left out" in caplog.text
 
 
-def test_a_document_that_stands_in_two_splits_is_refused() -> None:
+def test_a_document_in_two_splits_is_refused() -> None:
     with pytest.raises(UserError, match="data=words has the document d in both train and test"):
         load_corpus(Words(word="d"))
 
 
-def test_the_last_corpus_and_the_last_tokenizer_are_kept_and_others_are_not_taken_for_them() -> None:
+def test_only_the_last_corpus_and_the_last_tokenizer_are_kept() -> None:
     prepared = Prepared()
     corpus = prepared.corpus(Words())
     assert prepared.corpus(Words()) is corpus

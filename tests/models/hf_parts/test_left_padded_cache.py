@@ -22,7 +22,7 @@ def test_positions_count_the_tokens_of_a_row_before_each_new_one() -> None:
     assert grown(empty(2), [1, 5], 1.0).positions().tolist() == [[0, 0, 0, 0, 0], [0, 1, 2, 3, 4]]
 
 
-def test_places_that_no_row_holds_any_more_are_let_go() -> None:
+def test_places_that_no_row_uses_are_freed() -> None:
     cache = grown(empty(2), [1, 1], 0.0)
     for _ in range(500):  # each row begins anew again and again, as when windows slide at different times
         cache = grown(cache.replace([0], grown(empty(1), [2], 1.0)), [1, 1], 2.0)

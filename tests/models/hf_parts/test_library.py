@@ -1,4 +1,4 @@
-"""What is had from a folder by the transformers library, and what is refused."""
+"""Loading from a folder with the transformers library, and what is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_cache_of_ours_serves_as_one_of_theirs() -> None:
     torch.testing.assert_close(torch.cat(read, dim=1), model(input_ids=tokens).logits, atol=1e-5, rtol=0)
 
 
-def test_the_library_says_as_much_afterwards_as_before(tmp_path: Path) -> None:
+def test_the_library_s_messages_are_as_before_afterwards(tmp_path: Path) -> None:
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     try:
         for wanted in (logging.INFO, logging.ERROR):
@@ -61,7 +61,7 @@ def test_the_library_says_as_much_afterwards_as_before(tmp_path: Path) -> None:
 
 def test_weights_without_an_output_layer_are_refused(tmp_path: Path) -> None:
     AutoModelForCausalLM.from_pretrained(peer("llama", VOCAB_SIZE, START)).model.save_pretrained(tmp_path)
-    with pytest.raises(Impossible, match=r"not those of a whole LlamaForCausalLM: lm_head\.weight"):
+    with pytest.raises(Impossible, match=r"not a complete LlamaForCausalLM: lm_head\.weight"):
         load(str(tmp_path))
 
 

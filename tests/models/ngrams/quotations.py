@@ -1,4 +1,4 @@
-"""Documents that quote one another, and what of a history occurs in them, by brute force."""
+"""Documents that quote one another, and the parts of a history that occur in them, by brute force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A back-off model of which every number was written by hand."""
+"""A back-off model with all numbers written by hand."""
 
 from __future__ import annotations
 

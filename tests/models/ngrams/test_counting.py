@@ -26,7 +26,7 @@ def ngrams_of(counted: Counts) -> dict[tuple[int, ...], int]:
 
 
 def plainly(stream: list[int], order: int, vocab_size: int) -> dict[tuple[int, ...], int]:
-    """Windows that end where their document does, counted one by one."""
+    """Count windows one by one; they end with their document."""
     found: Multiset[tuple[int, ...]] = Multiset({(token,): 0 for token in range(vocab_size)})
     for begin in range(len(stream)):
         for end in range(begin + 1, min(begin + order, len(stream)) + 1):

@@ -36,7 +36,7 @@ def test_the_weights_are_those_that_a_general_optimiser_finds() -> None:
     assert ours == pytest.approx(theirs.x, abs=1e-3)
 
 
-def test_contexts_that_never_speak_keep_an_even_weight() -> None:
+def test_contexts_without_evidence_keep_an_even_weight() -> None:
     weights = choose_weights(np.array([[0.9]]), np.array([[1]]), np.array([0.1]), 3)
     assert weights[[0, 2]].tolist() == [0.5, 0.5]
     assert weights[1] > 0.5

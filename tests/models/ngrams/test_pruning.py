@@ -1,4 +1,4 @@
-"""What is left out of a model, against the cross-entropy before and after."""
+"""Pruned n-grams, compared with the cross-entropy before and after."""
 
 from __future__ import annotations
 

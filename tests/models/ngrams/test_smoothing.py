@@ -111,7 +111,7 @@ def nats(model: NGram, documents: list[list[int]]) -> float:
     return -sum(float(model.token_logprobs(torch.tensor([document])).double().sum()) for document in documents)
 
 
-def test_jelinek_mercer_weights_are_those_that_held_out_text_likes_best() -> None:
+def test_jelinek_mercer_weights_are_the_best_for_held_out_text() -> None:
     documents, held_out = random_documents(2, 50, 60, 6), random_documents(3, 40, 60, 6)
     model = fit(stream_of(documents, 6), 7, 6, held_out, order=3, smoothing="jelinek_mercer")
     oracle = plain.PlainJelinekMercer(documents, 3, 7, 6)
@@ -137,7 +137,7 @@ def test_jelinek_mercer_weights_are_those_that_held_out_text_likes_best() -> Non
 
 
 @pytest.mark.parametrize("smoothing", ["add_k", "maximum_likelihood"])
-def test_the_natural_language_toolkit_agrees(smoothing: str) -> None:
+def test_probabilities_equal_nltk_s(smoothing: str) -> None:
     nltk_lm = pytest.importorskip("nltk.lm")
     order, start = 3, 6
     documents = random_documents(7, 30, 50, 6)

@@ -1,4 +1,4 @@
-"""Weights that a stranger, or a broken disk, has changed: an error that names the array, and never a crash."""
+"""Weights changed by a stranger or a broken disk: an error that names the array, and never a crash."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_another_vocabulary_or_order_is_refused() -> None:
         ("log_backoffs", 4, float("inf")),
     ],
 )
-def test_numbers_that_no_text_can_have_are_refused(name: str, place: int, value: float) -> None:
+def test_impossible_numbers_are_refused(name: str, place: int, value: float) -> None:
     model = fitted(keep_counts=True)
     tensors = {key: tensor.clone() for key, tensor in model.tensors().items()}
     tensors[name][place] = value
@@ -90,7 +90,7 @@ def test_numbers_that_no_text_can_have_are_refused(name: str, place: int, value:
         loaded(model, tensors)
 
 
-def test_rows_that_are_of_no_text_are_refused() -> None:
+def test_rows_that_belong_to_no_text_are_refused() -> None:
     model = fitted("inf")
     followers = model.tensors()["followers"]
     # The text would end where it begins, and yet tokens follow in other rows.

@@ -60,7 +60,7 @@ def test_a_text_that_was_read_is_its_longest_end_that_is_a_context() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_what_is_kept_is_what_was_asked_for(seed: int) -> None:
+def test_the_requested_nodes_are_kept(seed: int) -> None:
     grams = grams_of(TRIE)
     kept = np.random.default_rng(seed).random(TRIE.num_nodes) < 0.5
     kept[: TRIE.level_begins[2]] = True

@@ -82,10 +82,10 @@ def test_counting_can_go_on() -> None:
     assert torch.equal(model.logprobs(torch.tensor([TEXT])), other.logprobs(torch.tensor([TEXT])))
 
 
-def test_what_cant_be_had_is_refused() -> None:
+def test_impossible_requests_are_refused() -> None:
     with pytest.raises(Impossible, match="validation text"):
         NGramConfig(order="inf").build(VOCAB, START).finish([])
     model = NGramConfig(order="inf").build(VOCAB, START)
     model.count(torch.tensor(STREAM))
-    with pytest.raises(Impossible, match="keeps its whole text"):
+    with pytest.raises(Impossible, match="stores its whole text"):
         model.finish(HELD_OUT, num_params=50)

@@ -1,4 +1,4 @@
-"""A data set that is written by rule: counting, from a number upward."""
+"""A data set made by a rule: counting up from a number."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Octets(ByteTokenizer):
 
 @dataclass(frozen=True)
 class OctetsSettings(TokenizerSettings):
-    """There is nothing to choose."""
+    """No options."""
 
     def train(self, documents: Sequence[Document]) -> Tokenizer:
         return Octets()

@@ -1,4 +1,4 @@
-"""Does a model go on shouting when it is shouted at?"""
+"""Does a model shout back when it is shouted at?"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Half of what token frequencies say, half of what knowing nothing says."""
+"""A mixture of token frequencies and the uniform distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.memoryless import MemorylessModel
 
 @dataclass(frozen=True)
 class WaryConfig(ModelConfig):
-    """Frequencies, believed in part."""
+    """Options of the wary family."""
 
     family: ClassVar[str] = "wary"
 

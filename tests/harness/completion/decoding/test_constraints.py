@@ -1,4 +1,4 @@
-"""Constrained decoding: everything written matches, and what matches keeps its odds."""
+"""Constrained decoding: everything written matches, and matching tokens keep their relative probabilities."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_no_repeat_ngram_equals_transformers(n: int) -> None:
     assert_same_distribution(NoRepeatNGram(n)(logprobs, rows), theirs)
 
 
-def test_where_all_would_go_all_stay() -> None:
+def test_where_all_tokens_would_be_removed_all_stay() -> None:
     logprobs = torch.full((1, 3), 1 / 3).log()
     rows = Rows(torch.tensor([[0, 1, 2]]), torch.tensor([3]), torch.tensor([0]))
     assert torch.equal(NoRepeatNGram(1)(logprobs, rows), logprobs)

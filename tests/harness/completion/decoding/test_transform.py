@@ -1,4 +1,4 @@
-"""What transforms may know of the rows, and in what order they come to work."""
+"""What transforms can read of the rows, and the order in which they are applied."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plus(Transform):
 
 @dataclass(frozen=True)
 class TimesMemory(Transform):
-    """Remembers the sum of the values that it gave to what was chosen."""
+    """Remembers the sum of the values that it gave to the chosen tokens."""
 
     def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None) -> Tensor:
         assert memory is not None
@@ -38,7 +38,7 @@ class TimesMemory(Transform):
         return memory + logprobs.gather(1, chosen[:, None])[:, 0]
 
 
-def test_places_past_a_row_are_not_read_and_those_of_the_prompt_not_written() -> None:
+def test_positions_past_a_row_are_not_read_and_prompt_positions_are_not_written() -> None:
     assert ROWS.is_read.tolist() == [[True, True, True], [True, False, False]]
     assert ROWS.is_written.tolist() == [[False, True, True], [False, False, False]]
 

@@ -1,4 +1,4 @@
-"""An explanation as a page: whole, and safe."""
+"""An explanation as a page: complete and safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An explanation says what the engine saw: no more and no less."""
+"""An explanation shows exactly what the engine saw."""
 
 from __future__ import annotations
 

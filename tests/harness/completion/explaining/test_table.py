@@ -1,4 +1,4 @@
-"""An explanation in a terminal: every candidate with its numbers, and nothing that moves the terminal."""
+"""An explanation in a terminal: every candidate with its numbers, and nothing that controls the terminal."""
 
 from __future__ import annotations
 

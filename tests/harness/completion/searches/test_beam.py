@@ -1,4 +1,4 @@
-"""Beam search and greedy decoding against transformers generate, and against looking at every sequence there is."""
+"""Beam search and greedy decoding compared with transformers' generate, and with all sequences."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_beam_of_one_is_greedy() -> None:
     assert one == with_search(letters(), OneByOne()).complete(prompts)
 
 
-def test_groups_without_a_penalty_are_beams_that_do_not_know_of_each_other() -> None:
+def test_groups_without_a_penalty_are_independent_beams() -> None:
     prompts = [Prompt(text, 9) for text in ("", "a", "abcab", "h")]
     two_groups = with_search(letters(), Beam(num_beams=4, num_groups=2)).complete(prompts)
     assert two_groups == with_search(letters(), Beam(num_beams=2)).complete(prompts)

@@ -36,7 +36,7 @@ def test_chrf_is_sacrebleu_s(candidate: str, meant: str) -> None:
     assert chrf(candidate, meant) == pytest.approx(theirs, abs=1e-9)
 
 
-def test_of_nothing_only_nothing_is_like() -> None:
+def test_only_the_empty_text_is_like_the_empty_text() -> None:
     assert chrf("", "") == chrf(" ", "\n") == 1.0
     assert chrf("", "a") == chrf("a", "") == 0.0
 

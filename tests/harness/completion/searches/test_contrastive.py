@@ -41,7 +41,7 @@ def test_each_token_is_the_one_that_the_formula_scores_highest(seed: int) -> Non
 
 
 class Scores(TableModel):
-    """A chain whose scores are no probabilities: the sum of each row is another."""
+    """A chain whose scores aren't probabilities: each row has another sum."""
 
     def __init__(self, logits: torch.Tensor, start_token: int) -> None:
         super().__init__(logits, start_token)

@@ -1,4 +1,4 @@
-"""Speculative decoding changes how fast is written, not what: against plain sampling and exact probabilities."""
+"""Speculative decoding changes the speed, not the text: compared with plain sampling and exact probabilities."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.comparison import ANY_DECODING, Comparison
+from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
+    banded_line,
     beside_row,
     label,
     legend_columns,
@@ -19,6 +20,7 @@ from harness.report.plots.drawing import (
     share_axis,
 )
 from harness.report.plots.style import Look, new_figure, plotting
+from harness.statistics.estimate import Estimate
 
 
 def test_a_long_name_loses_its_middle_and_keeps_both_ends() -> None:
@@ -64,6 +66,23 @@ def test_points_stand_at_the_values_and_lines_span_the_intervals(
     assert list(axes.lines[0].get_ydata()) == [0, 1]
     spans = [tuple(segment[:, 0]) for segment in axes.collections[0].get_segments()]
     assert spans == [(cell.estimate.ci_low, cell.estimate.ci_high) for cell in cells]
+
+
+def test_a_band_spans_neighbours_with_intervals_and_a_single_interval_is_a_line() -> None:
+    key = MeasureKey("e", "m", "share", True, True, None, None)
+
+    def cell(value: float, has_interval: bool) -> Cell:
+        ends = (value - 0.1, value + 0.1) if has_interval else (None, None)
+        return Cell(key, Estimate(value, 9, 9, None, *ends), (0,), (value,), None, None)
+
+    axes = new_figure(2).add_subplot()
+    known = [True, True, False, True, False]
+    banded_line(axes, [1, 2, 3, 4, 5], [cell(0.5, one) for one in known], Look("#000000", "o"), 4)
+    band, line = axes.collections
+    assert {x for x, _ in band.get_paths()[0].vertices} == {1.0, 2.0}
+    [segment] = line.get_segments()
+    assert segment.tolist() == [[4.0, 0.4], [4.0, 0.6]]
+    assert list(axes.lines[0].get_xdata()) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

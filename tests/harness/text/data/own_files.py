@@ -1,4 +1,4 @@
-"""Files as a user may have them."""
+"""Files of the kinds that a user may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of solved problems: each split has its own, in the wording that is asked for."""
+"""Documents of solved problems: each split has its own problems, in the requested wording."""
 
 from __future__ import annotations
 

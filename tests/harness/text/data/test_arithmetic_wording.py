@@ -1,4 +1,4 @@
-"""How problems are written, how answers are read, and where a text holds a problem."""
+"""How problems are written, how answers are read, and how problems are found in a text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_operations_are_worded_as_in_the_gpt3_tasks() -> None:
         ),
     ],
 )
-def test_solved_problems_stand_before_the_one_asked(style: Style, prompt: str) -> None:
+def test_solved_problems_come_before_the_question(style: Style, prompt: str) -> None:
     shots = [Problem(1, "+", 2), Problem(4, "-", 5)]
     wording, asked = Wording(style), Problem(6, "x", 7)
     assert wording.few_shot_prompt(asked, shots) == prompt
@@ -73,7 +73,7 @@ def test_the_stop_text_follows_an_answer_and_is_not_in_it(style: Style, form: Tr
     assert whole.startswith(asked + answered)
 
 
-def test_in_chatml_a_problem_is_a_turn_of_each() -> None:
+def test_in_chatml_a_problem_is_one_turn_of_each_speaker() -> None:
     problem = Problem(98, "+", 45)
     assert Wording("chat", CHATML).render(problem) == (
         "<|im_start|>user\nWhat is 98 plus 45?<|im_end|>\n<|im_start|>assistant\n",
@@ -103,7 +103,7 @@ def test_reversed_answers_begin_with_their_units_and_are_read_so(style: Style, p
 @given(problem=any_problem)
 @pytest.mark.parametrize("reversed_answers", [False, True])
 @pytest.mark.parametrize("style", STYLES)
-def test_what_is_written_is_what_is_read(style: Style, reversed_answers: bool, problem: Problem) -> None:
+def test_written_answers_are_read_back(style: Style, reversed_answers: bool, problem: Problem) -> None:
     wording = Wording(style, reversed_answers=reversed_answers)
     assert wording.number_in(wording.render(problem)[1]) == problem.answer
 

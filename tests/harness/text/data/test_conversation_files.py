@@ -25,7 +25,7 @@ from harness.text.transcript_format import HUMAN_ASSISTANT
         ("\ufeffé\n", "é"),
     ],
 )
-def test_messages_lose_what_nobody_sees(raw: str, cleaned: str) -> None:
+def test_messages_lose_invisible_characters(raw: str, cleaned: str) -> None:
     assert clean_message(raw) == cleaned
 
 

@@ -20,12 +20,12 @@ def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch, t
     assert cache_folder().name == "bakeoff"
 
 
-def test_what_was_made_once_is_read_again(empty_cache: Path) -> None:
+def test_content_made_once_is_read_again(empty_cache: Path) -> None:
     assert cached_json("kind", "source", [THIS], lambda: ["\ud800", 1]) == ["\ud800", 1]
     assert cached_json("kind", "source", [THIS], pytest.fail) == ["\ud800", 1]
 
 
-def test_another_source_or_module_is_made_anew(empty_cache: Path) -> None:
+def test_another_source_or_module_is_made_again(empty_cache: Path) -> None:
     def modules(*names: str) -> list[ModuleType]:
         return [sys.modules[name] for name in names]
 
@@ -39,7 +39,7 @@ def test_another_source_or_module_is_made_anew(empty_cache: Path) -> None:
         assert cached_json("kind", source, made_by, lambda number=number: number) == number
 
 
-def test_a_damaged_file_is_made_anew(empty_cache: Path) -> None:
+def test_a_damaged_file_is_made_again_in_the_cache(empty_cache: Path) -> None:
     cached_json("kind", "source", [THIS], lambda: 1)
     (file,) = (empty_cache / "kind").iterdir()
     whole = file.read_bytes()

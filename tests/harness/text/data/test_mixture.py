@@ -72,7 +72,7 @@ def test_the_scarcest_source_gives_all_it_has() -> None:
     cap=st.one_of(st.none(), st.integers(1, 500)),
     seed=st.integers(0, 3),
 )
-def test_every_beginning_has_about_the_shares(
+def test_every_beginning_of_a_split_has_about_the_shares(
     lengths: list[list[int]], weights: list[float], cap: int | None, seed: int
 ) -> None:
     sources: dict[str, DataSource] = {str(i): Toy(tuple(own)) for i, own in enumerate(lengths)}
@@ -170,7 +170,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
         mixture(**wrong)
 
 
-def test_what_is_no_data_set_is_refused() -> None:
+def test_a_source_that_is_no_data_set_is_refused() -> None:
     with pytest.raises(ValueError, match=r"sources\.a is 'chat', which is not a data set"):
         Mixture({"a": "chat"}, {"a": 1})  # type: ignore[dict-item]
 

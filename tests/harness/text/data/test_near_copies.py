@@ -9,7 +9,7 @@ from harness.text.data.near_copies import count_near_copies, without_case_and_sp
 WORDS = [f"word{number}" for number in range(1000)]
 
 
-def test_copies_are_known_whatever_their_case_and_white_space() -> None:
+def test_copies_are_found_ignoring_case_and_white_space() -> None:
     assert without_case_and_space(" Straße\n\n und  WEG ") == without_case_and_space("STRASSE und weg")
     assert without_case_and_space("a b") != without_case_and_space("ab")
 
@@ -22,7 +22,7 @@ def with_changes(words: list[str], *places: int) -> str:
 # with c changes n - 4 - 5c of n - 4 + 5c sequences are shared: of 104 words 95 in 105 with one change, 90 in 110 with
 # two (0.82), 85 in 115 with three (0.74).
 @pytest.mark.parametrize(("changes", "near"), [((), 1), ((50,), 1), ((30, 60), 1), ((20, 50, 80), 0)])
-def test_near_are_texts_with_four_in_five_sequences_alike(changes: tuple[int, ...], near: int) -> None:
+def test_texts_that_share_four_in_five_sequences_are_near_copies(changes: tuple[int, ...], near: int) -> None:
     words = WORDS[:104]
     assert count_near_copies([" ".join(words)], [with_changes(words, *changes)]) == near
 

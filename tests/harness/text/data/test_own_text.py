@@ -125,7 +125,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message:
         Text("a.txt", **wrong)
 
 
-def test_copies_share_a_cluster_and_a_side_of_the_split(tmp_path: Path) -> None:
+def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:
     for number in range(30):
         for copy, text in enumerate((f"Number {number}", f"number  {number}\n", f" NUMBER {number}")):
             (tmp_path / f"{number:02}-{copy}.txt").write_text(text)
@@ -146,7 +146,18 @@ def test_a_text_that_is_cut_is_in_all_splits_and_the_note_on_copies_says_nothing
     assert notes[1].endswith("copies count as one in intervals")
 
 
-def test_near_copies_of_training_documents_are_told(tmp_path: Path) -> None:
+def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("".join(f"{i} of these lines\n" for i in range(200)))
+    corpus = Text(str(tmp_path)).load()
+    assert all(len(corpus.documents(split)) == 2 for split in SPLITS)
+    cut, copies = corpus.notes[:2]
+    assert cut.startswith("2 documents are too few to split whole: each is cut in stretches")
+    assert copies.startswith("1 of 2 documents is a copy of others, but for case and white space: ")
+    assert copies.endswith("copies count as one when intervals are computed")
+
+
+def test_near_copies_of_training_documents_are_noted(tmp_path: Path) -> None:
     for number in range(20):
         words = " ".join(f"w{number}-{place}" for place in range(100))
         (tmp_path / f"{number:02}-0.txt").write_text(words)

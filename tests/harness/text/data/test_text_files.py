@@ -1,4 +1,4 @@
-"""The user's own files, read word for word, and what is said of those that can't be."""
+"""The user's own files are read unchanged; unreadable ones get a clear message."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_column_without_text_is_refused(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_missing_rows_are_passed_over(tmp_path: Path, suffix: str) -> None:
+def test_missing_rows_are_skipped(tmp_path: Path, suffix: str) -> None:
     corpus = Text(str(write_rows(tmp_path / f"rows{suffix}", [None, "", *ROWS]))).load()
     assert texts(corpus) == sorted(ROWS)
 
@@ -76,7 +76,7 @@ def test_a_separator_of_line_ends_cuts_a_file_from_windows(tmp_path: Path, separ
     assert texts(corpus) == sorted(f"a poem\nof number {i}" for i in range(120))
 
 
-def test_a_separator_that_never_occurs_is_told_with_the_number_of_documents(tmp_path: Path) -> None:
+def test_a_separator_that_never_occurs_is_noted_with_the_number_of_documents(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n\ntwo\n" * 100)
     (tmp_path / "b.txt").write_text("one\n---\ntwo\n" * 100)
     corpus = Text(str(tmp_path), separator="---").load()
@@ -167,7 +167,7 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_glob(tmp_path: Path) -> N
     assert "other" not in "".join(texts(Text(str(tmp_path / "a[1].txt")).load()))
 
 
-def test_files_of_other_kinds_in_a_folder_are_passed_over_with_a_note(tmp_path: Path) -> None:
+def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.csv", ROWS)
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     corpus = Text(str(tmp_path)).load()

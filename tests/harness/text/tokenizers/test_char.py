@@ -1,4 +1,4 @@
-"""Characters as tokens, and what training never showed as the digits of its bytes."""
+"""Characters as tokens, and unseen characters as the digits of their bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as tokens arrive is the text of all of them."""
+"""Decoding tokens one at a time gives the text of all of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""tokenizer=hf against transformers' own, and what it does with folders that it can't take.
+"""tokenizer=hf compared with transformers' own tokenizers; unusable folders are refused.
 
-What holds for every tokenizer is in test_tokenizer.py, over one of each kind.
+Tests that hold for every tokenizer are in test_tokenizer.py.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def test_ids_are_those_of_transformers(folder: Path) -> None:
     assert ours.vocab_size == len(theirs)
 
 
-def test_a_text_cut_anywhere_is_the_text_of_its_parts(folder: Path) -> None:
+def test_a_text_cut_anywhere_decodes_to_its_parts(folder: Path) -> None:
     tokenizer, text = trained(folder), TEXTS[1] + " two  spaces"
     for place in range(len(text)):
         parts = [*tokenizer.encode(text[:place]).tolist(), *tokenizer.encode(text[place:]).tolist()]
@@ -106,7 +106,7 @@ def _added(content: str, token: int, special: bool) -> dict[str, Any]:
         {"added_tokens": [_added("<x>", 1000, special=False)]},
     ],
 )
-def test_what_would_change_a_text_is_turned_off(folder: Path, changes: dict[str, Any]) -> None:
+def test_steps_that_change_a_text_are_turned_off(folder: Path, changes: dict[str, Any]) -> None:
     def changed(content: dict[str, Any]) -> None:
         added = content["added_tokens"] + changes.get("added_tokens", [])
         content.update({**changes, "added_tokens": added})
@@ -142,7 +142,7 @@ def test_a_space_before_a_text_may_be_put_by_the_pre_tokenizer(tmp_path: Path) -
 # --- which token begins a document
 
 
-def test_documents_open_with_bos_or_else_with_eos(folder: Path) -> None:
+def test_documents_begin_with_bos_or_else_with_eos(folder: Path) -> None:
     names = json.loads((folder / "tokenizer_config.json").read_text())
     tokens = {name: trained(folder)._encoder.token_to_id(names[name]) for name in ("bos_token", "eos_token")}
     assert trained(folder).start_token == tokens["bos_token"]

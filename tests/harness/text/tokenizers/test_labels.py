@@ -1,4 +1,4 @@
-"""Speakers' labels as tokens: where they count, in every tokenizer that can have them."""
+"""Speakers' labels as tokens: where they count, in every tokenizer with labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every tokenizer, with and without speaker tokens."""
+"""Properties of every tokenizer, with and without speaker tokens."""
 
 from __future__ import annotations
 
