@@ -44,7 +44,7 @@ def test_the_eval_that_the_docs_write_is_short_and_runs_in_a_sweep_from_any_fold
         assert run["status"] == "complete"
         [metric] = [metric for metric in run["metrics"] if metric["eval"] == "shouting"]
         assert (metric["metric"], metric["slice"], metric["n_total"]) == ("capitals", "all", 3)
-    assert "13 passed, 0 failed" in bakeoff(tmp_path, "check", "eval", "shouting.py").stdout
+    assert "15 passed, 0 failed" in bakeoff(tmp_path, "check", "eval", "shouting.py").stdout
 
 
 def test_the_ten_lines_of_python_run_as_they_stand(tmp_path: Path) -> None:
