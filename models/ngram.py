@@ -125,9 +125,9 @@ class NGram(CountingModel):
         )
         if self._fitted is not None:
             if self._counts is None:
-                raise ValueError(
+                raise Impossible(
                     "this ngram fit can't be continued, because it didn't store its counts. Fit it with "
-                    "model.keep_counts=true."
+                    "model.keep_counts=true, and without budget.num_params, which leaves n-grams out."
                 )
             counter.go_on_from(self._counts)
         return counter

@@ -6,11 +6,13 @@ is a new Python process, for tests of when libraries are loaded, or without a li
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -91,3 +93,24 @@ def _run(folder: Path, arguments: tuple[str, ...], variables: dict[str, str], st
     os.chdir(folder)
     sys.argv = ["bakeoff", *arguments]
     main()
+
+
+_REFUSES = """
+import json
+import sys
+from harness.cli.main import status_of
+
+for words in json.load(sys.stdin):
+    status = status_of(words)
+    if status != 2 or "torch" in sys.modules:
+        sys.exit(f"{words}: status {status}, torch loaded: {'torch' in sys.modules}")
+"""
+
+
+def refused_without_torch(command_lines: Sequence[Sequence[str]], folder: Path) -> list[str]:
+    """What is said of each command line, one line each. All must be refused before torch is loaded, in one process."""
+    typed = json.dumps(command_lines)
+    words = [sys.executable, "-c", _REFUSES]
+    done = subprocess.run(words, cwd=folder, env=environment(), input=typed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("bakeoff: ")]

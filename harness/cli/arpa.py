@@ -58,18 +58,13 @@ def export(fit: Fit, path: Path) -> None:
     write_bytes(path, file.getvalue().encode())
 
 
-def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
+def score_texts(path: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Score texts with an ARPA file, reading them as KenLM's `query` does: a line is a sentence, ASCII white space
     separates words.
 
-    Returns what `harness.cli.score_files.score_files` does, and 'unknown_words' in each row. A text with unknown words
+    Returns what `harness.cli.score_files.score_texts` does, and 'unknown_words' in each row. A text with unknown words
     has no probability itself, so it has no bits per byte. UserError where the file's units aren't words.
     """
-    if not path.is_file():
-        raise UserError(
-            f"{path} cannot be read: there is no such file. Name an .arpa file that exists, or a run: `bakeoff list "
-            "runs` shows them."
-        )
     lines = read_text(str(path)).split("\n")
     try:
         words = arpa_words(lines)
@@ -78,11 +73,10 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
         model = read_arpa(lines, start, [*words, OPENS])
     except Impossible as error:
         raise UserError(f"{path}: {error}") from None
-    _check_units(path, words, files)
+    _check_units(path, words, texts)
     opening = model.context_after(0, start)
     rows = []
-    for name in files:
-        text = read_text(name)
+    for name, text in texts:
         total, num_tokens, unknown = 0.0, 0, 0
         for sentence in text.removesuffix("\n").split("\n") if text else ():
             word_ids = [ids.get(word) for word in _SPACE.split(sentence) if word]
@@ -107,23 +101,22 @@ def score_files(path: Path, files: Sequence[str]) -> dict[str, Any]:
     return {"files": rows[:-1], "total": rows[-1]}
 
 
-def _check_units(path: Path, words: Sequence[str], files: Sequence[str]) -> None:
+def _check_units(path: Path, words: Sequence[str], texts: Sequence[tuple[str, str]]) -> None:
     """UserError where the file lists tokens as `export` writes them, or contains no word of the texts."""
     advice = (
         "If a run of bakeoff wrote the file, score with that run itself: "
-        f"{shlex.join(['bakeoff', 'score', 'RUN', *files])}"
+        f"{shlex.join(['bakeoff', 'score', 'RUN', *(name for name, _ in texts)])}"
     )
-    texts = [word for name in files if name != "-" for word in _SPACE.split(read_text(name).replace("\n", " ")) if word]
-    missing = set(texts).difference(words)
+    needed = [word for _, text in texts for word in _SPACE.split(text.replace("\n", " ")) if word]
+    missing = set(needed).difference(words)
     encoded_space = next((word for word in words if word.startswith((_escaped(" "), _escaped("\n")))), None)
     if missing and encoded_space is not None:
         raise UserError(
             f"{path} can't score text here: its units are a tokenizer's tokens (it lists {encoded_space!r}, with "
             f"percent-encoded white space), but here an .arpa file must be a model of words. {advice}"
         )
-    if texts and UNKNOWN not in words and missing.issuperset(texts):
+    if needed and UNKNOWN not in words and missing.issuperset(needed):
         raise UserError(
-            f"{path} can't score text here: it lists none of the {len(texts):,} words of the text, as {texts[0]!r}, "
-            f"and has no {UNKNOWN} for unknown words. Its own units are, for example, {', '.join(words[:3])}. "
-            f"{advice}"
+            f"{path} can't score text here: it lists none of the {len(needed):,} words of the text, as {needed[0]!r}, "
+            f"and has no {UNKNOWN} for unknown words. Its own units are, for example, {', '.join(words[:3])}. {advice}"
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from harness.common.errors import closest
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,17 @@ def _folder_name(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError("the folder's name is empty. Name a folder, or leave the option out to use 'results'")
     return text
+
+
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """The type of an argument that is one of these words; the error for another suggests the closest."""
+
+    def checked(word: str) -> str:
+        if word not in names:
+            raise ArgumentTypeError(f"{word!r} is not known.{closest(word, names)} Allowed: {', '.join(names)}")
+        return word
+
+    return checked
 
 
 RUN_HELP = "a run: the beginning of its id, EXPERIMENT/ID, @latest, @best, or its folder"

@@ -35,17 +35,24 @@ def _score_arguments(parser: ArgumentParser) -> None:
 
 def score(arguments: Namespace) -> int:
     """`bakeoff score`: the likelihood of any text under a fitted model."""
+    from harness.cli.score_files import read_files, score_texts
+
     if arguments.run.endswith(_ARPA_SUFFIX):
         if arguments.per_token:
             raise UserError("--per-token works only with a run, not with an .arpa file. Leave it out.")
+        if not Path(arguments.run).is_file():
+            raise UserError(
+                f"{arguments.run} cannot be read: there is no such file. Name an .arpa file that exists, or a run: "
+                "`bakeoff list runs` shows them."
+            )
+        texts = read_files(arguments.files)
         from harness.cli import arpa
 
-        scored = arpa.score_files(Path(arguments.run), arguments.files)
+        scored = arpa.score_texts(Path(arguments.run), texts)
     else:
-        fit = _fit(arguments)
-        from harness.cli import score_files
-
-        scored = score_files.score_files(fit, arguments.files, per_token=arguments.per_token)
+        folder = _fit_folder(arguments)
+        texts = read_files(arguments.files)
+        scored = score_texts(_loaded(folder), texts, per_token=arguments.per_token)
     if arguments.json:
         say_json(scored)
         return 0
@@ -267,19 +274,22 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
-    fit = _fit(arguments)
+    folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(fit, Path(arguments.file))
+    export(_loaded(folder), Path(arguments.file))
     say(f"written: {arguments.file}")
     return 0
 
 
-def _fit(arguments: Namespace) -> Fit:
-    """The fit of the run that `arguments.run` names."""
+def _fit_folder(arguments: Namespace) -> Path:
+    """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    folder = find_fit(arguments.run, Path(arguments.results))  # refuse a wrong name before heavy imports
+    return find_fit(arguments.run, Path(arguments.results))
+
+
+def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
     return load_fit(folder, pick_device("auto"))
@@ -287,7 +297,6 @@ def _fit(arguments: Namespace) -> Fit:
 
 def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, with the strategy of --decoding, else the run's own."""
-    run = _run(arguments)  # refuse a wrong name before heavy imports
     from harness.common.results_folder import ResultsFolder
     from harness.completion.engine import Engine
     from harness.runs.lookup import find_fit
@@ -295,10 +304,14 @@ def _engine(arguments: Namespace) -> Engine:
     from harness.training.fits import load_fit, pick_device
     from harness.training.workshop import Workshop
 
+    run = _run(arguments)
     strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
-    # runs that the strategy names are in the same results folder
-    workshop = Workshop(ResultsFolder.around(run), pick_device("auto"))
-    fit = load_fit(find_fit(str(run), workshop.results.path), workshop.device)
+    results = ResultsFolder.around(run)
+    # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
+    strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
+    folder = find_fit(str(run), results.path)
+    workshop = Workshop(results, pick_device("auto"))
+    fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
 
 

@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
@@ -52,13 +52,14 @@ class _ToStderr(logging.Handler):
 
 def status_of(words: Sequence[str]) -> int:
     """Run the command line; returns the exit status. Exceptions from signals pass through."""
-    parser = _parser()
+    parser, by_command = _parser()
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         parser.error(f"{words[0]!r} is not a command.{closest(words[0], COMMANDS)} Allowed: {', '.join(COMMANDS)}.")
     arguments, rest = parser.parse_known_args(_overrides_last(words))
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        of_command = by_command[command.name]
+        of_command.error(f"{' '.join(rest)} is not known here.{_meant(rest[0], words, of_command, by_command)}")
     arguments.rest = rest
     log = logging.getLogger("bakeoff")
     if not log.handlers:
@@ -113,7 +114,8 @@ def _bakeoff_first(named: tuple[str, str]) -> tuple[bool, str]:
     return named[0] != "bakeoff", named[0]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of whole command lines, and that of each command."""
     parser = argparse.ArgumentParser(
         prog="bakeoff",
         description="Compare families of language models, trained from scratch, on equal terms.",
@@ -126,7 +128,38 @@ def _parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         about = f"{command.help[0].upper()}{command.help[1:]}."
         command.add_arguments(parsers.add_parser(name, help=command.help, description=about, allow_abbrev=False))
-    return parser
+    return parser, parsers.choices
+
+
+def _meant(
+    word: str,
+    words: Sequence[str],
+    parser: argparse.ArgumentParser,
+    by_command: Mapping[str, argparse.ArgumentParser],
+) -> str:
+    """What may have been meant by a word of the command line that its command doesn't know, as a sentence, else ''.
+
+    parser: the command's.
+    """
+    from harness.config.options import GROUPS, top_level
+
+    name, equals, value = word.partition("=")
+    following = words[words.index(word) + 1 :]
+    if not equals and following and not following[0].startswith("-"):
+        value = following[0]
+    setting, flag = name.lstrip("-").replace("-", "_"), f"--{name.lstrip('-')}"
+    flags = parser._option_string_actions
+    takes_settings = any(action.dest == "overrides" for action in parser._actions)
+    if word.startswith("-") and takes_settings and setting.partition(".")[0] in (*GROUPS, *top_level()):
+        return f" Settings are written without dashes: {setting}={value or '...'}."
+    if flag in flags:  # it lacks its dashes
+        return f" Did you mean {flag} {value}?"
+    if near := closest(flag, flags):
+        return near
+    if takes_settings and (near := closest(setting, (*GROUPS, *top_level()))):
+        return f"{near} Settings are written without dashes, as seed=1."
+    owners = [command for command, other in by_command.items() if name in other._option_string_actions]
+    return f" It is for: {', '.join(owners)}." if owners else ""
 
 
 def _overrides_last(words: Sequence[str]) -> list[str]:

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.cli.command import Command, add_overrides
+from harness.cli.command import Command, add_overrides, one_of
 from harness.common.terminal import say, warn
 from harness.plugin_kit.outcome import Outcome
 
+KINDS = ("eval", "model", "decoding", "data", "tokenizer")
+
 
 def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outcome]:
-    """The outcome of every check of an 'eval', a 'model' or a 'decoding'.
+    """The outcomes of every check of one of KINDS.
 
     name: an option of the group, or a file. UserError where it doesn't exist; PluginError where its code fails.
     """
@@ -25,14 +27,27 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
         from harness.plugin_kit.check_model import check_model
 
         return check_model(name, overrides)
+    if kind == "data":
+        from harness.plugin_kit.check_data import check_data
+
+        return check_data(name, overrides)
+    if kind == "tokenizer":
+        from harness.plugin_kit.check_tokenizer import check_tokenizer
+
+        return check_tokenizer(name, overrides)
     from harness.plugin_kit.check_decoding import check_decoding
 
     return check_decoding(name, overrides)
 
 
 def _new_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("kind", type=one_of(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("name", metavar="NAME", help="the plugin's name, as my_eval")
+    parser.add_argument(
+        "--template",
+        metavar="NAME",
+        help="for a model: counting (default), or neural; for decoding: transform (default), or chooser",
+    )
     parser.add_argument(
         "--folder", default=".", metavar="DIR", help="the folder to write to (default: the current one)"
     )
@@ -43,7 +58,7 @@ def new(arguments: Namespace) -> int:
     from harness.config.options import quoted
     from harness.plugin_kit.new import GROUPS, start
 
-    paths = start(arguments.kind, arguments.name, Path(arguments.folder))
+    paths = start(arguments.kind, arguments.name, Path(arguments.folder), arguments.template)
     for path in paths:
         say(f"written: {path}")
     group, file = GROUPS[arguments.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
@@ -55,7 +70,7 @@ def new(arguments: Namespace) -> int:
 
 
 def _check_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("eval", "model", "decoding"))
+    parser.add_argument("kind", type=one_of(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("name", metavar="NAME", help="an option's name, or a Python file")
     add_overrides(parser)
 
@@ -85,13 +100,13 @@ def check(arguments: Namespace) -> int:
 COMMANDS = (
     Command(
         "new",
-        "write files to start a new eval, model or decoding strategy from: code, options and test",
+        "write files to start a new eval, model, decoding strategy, data set or tokenizer from: code, options and test",
         _new_arguments,
         new,
     ),
     Command(
         "check",
-        "test an eval, a model or a decoding strategy against the rules for its kind",
+        "test an eval, a model, a decoding strategy, a data set or a tokenizer against the rules for its kind",
         _check_arguments,
         check,
     ),

@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from harness.cli.command import Command, add_results
+from harness.cli.command import Command, add_results, one_of
 from harness.common.durations import duration
 from harness.common.errors import UserError
 from harness.common.terminal import say, say_table
@@ -97,7 +97,7 @@ def mirror(arguments: Namespace) -> int:
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", choices=_LISTABLE)
+    parser.add_argument("what", type=one_of(_LISTABLE), metavar="WHAT", help=", ".join(_LISTABLE))
     add_results(parser)
 
 

@@ -16,8 +16,10 @@ from harness.text.utf8 import encode_utf8
 from harness.training.fits import Fit
 
 
-def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict[str, Any]:
-    """The totals of each file, scored as one document, and of all files; plain values.
+def score_texts(fit: Fit, texts: Sequence[tuple[str, str]], per_token: bool = False) -> dict[str, Any]:
+    """The totals of each text, scored as one document, and of all texts; plain values.
+
+    texts: each with the name of its file.
 
     {'files': [{file, num_bytes, num_chars, num_tokens, nats, bits_per_byte, byte_perplexity, token_perplexity}],
     'total': the same}. With per_token each file also has 'tokens': [{text, logprob}]. None where a number doesn't
@@ -26,11 +28,10 @@ def score_files(fit: Fit, files: Sequence[str], per_token: bool = False) -> dict
     """
     if fit.model.why_no_distribution is not None:
         raise UserError(f"this run can't score text: its {fit.model.why_no_distribution}. Use a run of another model.")
-    texts = [read_text(name) for name in files]
-    encoded = [encode_whole(fit.tokenizer, text) for text in texts]
+    encoded = [encode_whole(fit.tokenizer, text) for _, text in texts]
     scored = document_logprobs(fit.model, encoded)
     rows = []
-    for name, text, tokens, logprobs in zip(files, texts, encoded, scored, strict=True):
+    for (name, text), tokens, logprobs in zip(texts, encoded, scored, strict=True):
         scores = row(name, len(encode_utf8(text)), len(text), len(tokens), nats(logprobs) if len(tokens) else 0.0)
         if per_token:
             scores["tokens"] = [
@@ -85,6 +86,11 @@ def _power(total_nats: float, count: int) -> float | None:
         return _finite(math.exp(total_nats / count)) if count else None
     except OverflowError:
         return None
+
+
+def read_files(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each file's name and text, as `read_text` reads it."""
+    return [(name, read_text(name)) for name in names]
 
 
 def read_text(name: str) -> str:

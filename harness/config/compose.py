@@ -8,7 +8,7 @@ picked option has, or a value of another type than the field's, is a `UserError`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ import yaml
 
 from harness.common.errors import UserError, closest
 from harness.config import plugins
-from harness.config.options import GROUPS, conf_dir, files_of, foreign_targets, option, options, relocated, unknown
+from harness.config.options import GROUPS, files_of, foreign_targets, option, options, relocated, top_level, unknown
 from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
+from harness.config.suggestions import anywhere, nearby
 
 if TYPE_CHECKING:
     from harness.config.hydra_compose import Pick
@@ -39,8 +40,7 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         full, picks = composed(overrides)
     except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), overrides)) from None
-    top_level = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
-    allowed: dict[str, Any] = {name: value for name, value in top_level.items() if name not in ("defaults", "hydra")}
+    allowed = top_level()
     names: dict[str, list[str]] = {}
     _check_chain(picks)
     for pick in picks:
@@ -54,8 +54,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
             names.setdefault(pick.group, []).append(picked.short_name)
     for node in (full, allowed):
         node.setdefault("evals", {})  # none at all may be picked
-    _check_keys(full, allowed, "")
-    _check_whole(full, top_level)
+    _check_keys(full, allowed, "", picks)
+    _check_whole(full)
     full["experiment_name"] = full["experiment_name"] or "default"
     full["names"] = {group: "+".join(chosen) for group, chosen in names.items()}
     full["plugins"] = files_of(full)
@@ -164,7 +164,8 @@ def explain(message: str, overrides: list[str]) -> str:
                 f"{wrong[1]} is not there to be replaced.{closest(wrong[1], nested)} There is: "
                 f"{', '.join(nested) or 'nothing of the kind'}. With a + in front it is added."
             )
-        return _unknown_key(wrong[1], reference)
+        values = {override.partition("=")[0]: override.partition("=")[2] for override in overrides}
+        return _unknown_key(wrong[1], values.get(wrong[1], "..."), reference, picks)
     return f"{request}{' '.join(first.split())}"
 
 
@@ -179,8 +180,8 @@ def _one_of(override: str) -> str:
     return override if choice.startswith("[") else f"{group}={choice.partition(',')[0]}"
 
 
-def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
-    parts = key.lstrip("+~").split(".")
+def _unknown_key(key: str, value: str, reference: Mapping[str, Any], picks: Sequence[Pick]) -> str:
+    parts = key.split(".")
     node: Any = reference
     for depth, part in enumerate(parts):
         if not isinstance(node, Mapping):
@@ -190,34 +191,19 @@ def _unknown_key(key: str, reference: Mapping[str, Any]) -> str:
                 {str(name) for name in node if name not in (TARGET, "names")} | (set(GROUPS) if depth == 0 else set())
             )
             inside = f" of {'.'.join(parts[:depth])}" if depth else ""
+            near = _suggestion(key, value, part, allowed, picks)
             return (
-                f"{key} is not an option: there is no {part!r}{inside}.{_deeper(parts) or closest(part, allowed)} "
-                f"Allowed: {', '.join(allowed)}."
+                f"{key} is not an option: there is no {part!r}{inside}.{near} Allowed: {', '.join(allowed) or 'none'}."
             )
         node = node[part]
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
 
 
-def _deeper(parts: Sequence[str]) -> str:
-    """' Did you mean decoding.transforms.top_p.p, of decoding=top_p?' for decoding.p, else ''."""
-    group = parts[0]
-    if group not in GROUPS or len(parts) == 1:
-        return ""
-    for name in options(group):
-        picked = option(group, name)
-        for path in _paths(picked.content):
-            if path[-1] == parts[-1] and list(path) != list(parts[1:]):
-                return f" Did you mean {'.'.join((picked.package, *path))}, of {group}={name}?"
-    return ""
-
-
-def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The path of every value in nested mappings."""
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from ((str(key), *path) for path in _paths(value))
-        else:
-            yield (str(key),)
+def _suggestion(key: str, value: Any, part: str, allowed: Sequence[str], picks: Sequence[Pick]) -> str:
+    """What may have been meant by a key, whose part is none of those allowed."""
+    if key == part:  # of no group: more likely the name of an option alone than a group misspelled
+        return anywhere(key, value, picks) or closest(part, allowed)
+    return nearby(key, value, picks) or closest(part, allowed) or anywhere(key, value, picks)
 
 
 def _check_picks(overrides: Sequence[str]) -> None:
@@ -252,6 +238,9 @@ def _check_chain(picks: Sequence[Pick]) -> None:
             if (earlier.group, earlier.place) != (later.group, later.place) or later.group == "experiment":
                 continue
             first, second = option(earlier.group, earlier.name), option(later.group, later.name)
+            targets_of_both = {part.content[TARGET] for part in (first, second) if TARGET in part.content}
+            if len(targets_of_both) > 1:
+                raise UserError(_several_for_one([pick for pick in picks if pick[::2] == later[::2]]))
             for key, node in first.content.items():
                 other = second.content.get(key)
                 if not (isinstance(node, Mapping) and isinstance(other, Mapping) and TARGET in node):
@@ -265,14 +254,26 @@ def _check_chain(picks: Sequence[Pick]) -> None:
                     )
 
 
-def _check_whole(full: Mapping[str, Any], top_level: Mapping[str, Any]) -> None:
+def _several_for_one(picks: Sequence[Pick]) -> str:
+    """The message for several options, not all of one kind, in the place of one."""
+    group, _, place = picks[0]
+    key = group if place == group else f"{group}@{place}"
+    names = ",".join(pick.name for pick in picks)
+    together = {"model": " To combine models: model=mixture.", "data": " To mix data sets: data=mixture."}
+    return (
+        f"{key}=[{names}] picks {len(picks)} for one run, which takes one.{together.get(group, '')} For a run with "
+        f"each, leave the brackets out: bakeoff run -m {key}={names}, or bakeoff compare {key}={names}."
+    )
+
+
+def _check_whole(full: Mapping[str, Any]) -> None:
     """UserError where a part of the configuration is missing, or is no part: ~tracking, '+model={}'."""
-    for key in (*_PICKED, *top_level):
-        if key in ("defaults", "hydra", *full):
-            continue
-        if key in GROUPS:
+    for key in _PICKED:
+        if key not in full:
             raise UserError(f"{key} is missing. {_allowed(key)}")
-        raise UserError(f"{key} is missing. Set it, as {key}={top_level[key]}.")
+    for key, default in top_level().items():
+        if key not in full:
+            raise UserError(f"{key} is missing. Set it, as {key}={default}.")
     for group in _PICKED:
         if not isinstance(full[group], Mapping) or not (TARGET in full[group] or group == "evals"):
             raise UserError(f"{group}={full[group]!r} is no option. {_allowed(group)}")
@@ -295,17 +296,17 @@ def _merge(into: dict[str, Any], content: Mapping[str, Any]) -> None:
             into[name] = value
 
 
-def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str) -> None:
+def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str, picks: Sequence[Pick]) -> None:
     """UserError for a key of the composed configuration that no picked option has."""
     for key, value in full.items():
         here = f"{place}{key}"
         if key not in bare:
             allowed = sorted(str(name) for name in bare if name != TARGET)
             inside = f" of {place.rstrip('.')}" if place else ""
+            near = _suggestion(here, value, str(key), allowed, picks)
             raise UserError(
-                f"{here} is not an option: there is no {key!r}{inside}.{closest(str(key), allowed)} "
-                f"Allowed: {', '.join(allowed)}. "
-                "Mend it in the experiment file or on the command line."
+                f"{here} is not an option: there is no {key!r}{inside}.{near} "
+                f"Allowed: {', '.join(allowed) or 'none'}. Mend it in the experiment file or on the command line."
             )
         if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
-            _check_keys(value, bare[key], f"{here}.")
+            _check_keys(value, bare[key], f"{here}.", picks)

@@ -75,6 +75,12 @@ def options(group: str) -> list[str]:
     return sorted(_paths(group))
 
 
+def top_level() -> dict[str, Any]:
+    """The settings that are in no group, with their defaults."""
+    content, _ = _read(conf_dir() / "config.yaml")
+    return {name: value for name, value in content.items() if name not in ("defaults", "hydra")}
+
+
 def is_file(name: str) -> bool:
     """Whether an option is picked by the path of a Python or YAML file."""
     return name.endswith((plugins.SUFFIX, _YAML))

@@ -6,7 +6,10 @@ read keeps its meaning there: numbers, null, lists, dicts, sweeps, quoted text.
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import shlex
 from collections.abc import Sequence
 
 from harness.common.errors import UserError, closest
@@ -18,7 +21,7 @@ def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
 
     sweeps: whether a comma separates values. UserError for a word without '='.
     """
-    return [_readable(override, sweeps) for override in overrides]
+    return [_readable(override, overrides, sweeps) for override in overrides]
 
 
 def refuse_repeated(overrides: Sequence[str]) -> None:
@@ -44,14 +47,14 @@ def refuse_sweeps(overrides: Sequence[str]) -> None:
             )
 
 
-def _readable(override: str, sweeps: bool) -> str:
+def _readable(override: str, overrides: Sequence[str], sweeps: bool) -> str:
     from harness.config.hydra_compose import parses
 
     if parses(override):
         return override
     key, equals, value = override.partition("=")
     if not equals:
-        raise UserError(_no_equals(override))
+        raise UserError(_no_equals(override, overrides))
     if sweeps:
         return f"{key}={','.join(_value(part) for part in _split(value))}"
     return f"{key}={_value(value)}"
@@ -87,7 +90,15 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in parts] if depth == 0 and not quote else [text]
 
 
-def _no_equals(word: str) -> str:
+def _no_equals(word: str, overrides: Sequence[str]) -> str:
+    position = overrides.index(word)
+    begin = max((number for number in range(position) if "=" in overrides[number]), default=position)
+    rest = itertools.takewhile(lambda later: "=" not in later, overrides[begin + 1 :])
+    whole = " ".join([overrides[begin], *rest])
+    before = " ".join(overrides[begin:position])
+    if before.endswith(",") or before.count("[") > before.count("]"):
+        meant = shlex.quote(re.sub(r",\s+", ",", whole))
+        return f"the shell has split {whole} at its blanks. As one word: {meant}."
     near = [f"{group}={word}" for group in GROUPS if word in options(group)]
     if near:
         suggestion = f" Did you mean {' or '.join(near)}?"
@@ -96,6 +107,8 @@ def _no_equals(word: str) -> str:
         suggestion = closest(word, {*named, *GROUPS})
         for name, pick in named.items():
             suggestion = suggestion.replace(f"'{name}'", pick)
+        if before and not suggestion:
+            return f"{word!r} is no word of its own. If it belongs to what stands before it: {shlex.quote(whole)}."
     return (
         f"{word!r} is not group=option or key=value.{suggestion} Write it as model=lstm or seed=1. "
         "`bakeoff list models` shows what model= accepts; so for the other groups."

@@ -23,9 +23,8 @@ from harness.config.identity import plain
 from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.chain import TableModel
-from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
-from models.checking.contract import hold
 from models.language_model import LanguageModel
 
 DEFAULTS = ("tokenizer=byte",)

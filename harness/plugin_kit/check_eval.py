@@ -10,10 +10,7 @@ import hashlib
 import io
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -39,13 +36,13 @@ from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import number, parsed
 from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.actor import Actor
-from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
+from harness.plugin_kit.elsewhere import is_the_same_elsewhere
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 from harness.runs.settings import built_evals
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
-from models.checking.contract import hold
 
 DEFAULTS = ("data=chatterbot", "tokenizer=char")
 """What samples are made from unless the user says otherwise: small, and always there."""
@@ -219,11 +216,7 @@ def its_samples_are_the_same_each_time(of: EvalOnTrial) -> None:
 
 
 def its_samples_are_the_same_in_another_process(of: EvalOnTrial) -> None:
-    command = [sys.executable, "-m", __name__, of.name, *of.overrides]
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    hold(done.returncode == 0, f"another process could not make them: {done.stderr.strip()[-200:]}")
-    hold(done.stdout.strip() == of.digest(), "they are others there: does their order hang on a set, or on a hash?")
+    hold(is_the_same_elsewhere(of), "they are others there: does their order hang on a set, or on a hash?")
 
 
 def it_says_whether_decoding_has_a_say(of: EvalOnTrial) -> None:
@@ -420,7 +413,3 @@ def check_eval(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
     trial = EvalOnTrial(name, overrides)
     trial.new()
     return outcomes(CHECKS, trial)
-
-
-if __name__ == "__main__":  # its_samples_are_the_same_in_another_process: this is the other process
-    print(EvalOnTrial(sys.argv[1], sys.argv[2:]).digest())

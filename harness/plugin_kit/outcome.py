@@ -16,6 +16,12 @@ class Skipped(Exception):
     """Raised by a check that can't run here; the message says why."""
 
 
+def hold(fact: bool, otherwise: str) -> None:
+    """Raise AssertionError with the message `otherwise` unless `fact` is true."""
+    if not fact:
+        raise AssertionError(otherwise)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of one check."""

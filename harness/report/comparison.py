@@ -170,7 +170,7 @@ class Comparison:
 
     @cached_property
     def systems(self) -> tuple[str, ...]:
-        """From gibberish upward: by bits per byte (else the first headline), worst first; unmeasured ones last."""
+        """By bits per byte (else by the first headline), the worst first; unmeasured ones last."""
         by = self.ladder or next(iter(self.headlines), None)
         quality: dict[str, float] = {}
         for system in sorted({run.system for run in self.results.runs}):
@@ -202,7 +202,7 @@ class Comparison:
         return self.decodings if any(measure.uses_decoding for measure in measures) else (ANY_DECODING,)
 
     def cell(self, system: str, decoding: str, measure: MeasureKey, part: str = "all") -> Cell | None:
-        """The measure over seeds; None where no run was asked."""
+        """The measure over seeds; None where no run has it."""
         key = (system, decoding, measure.eval, measure.metric, part)
         if key not in self._cells:
             records = self._metrics.get(key)
@@ -210,7 +210,7 @@ class Comparison:
         return self._cells[key]
 
     def goodness(self, measure: MeasureKey, decoding: str) -> dict[str, float]:
-        """How good every system is that can be judged, from gibberish upward: more is better (see `Cell.goodness`)."""
+        """How good each system is, as far as it can be judged, in the order of systems (see `Cell.goodness`)."""
         cells = {system: self.cell(system, decoding, measure) for system in self.systems}
         return {
             system: goodness

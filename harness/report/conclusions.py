@@ -163,7 +163,7 @@ def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: Measur
     chosen = trivial[(trivial["eval"] == measure.eval) & (trivial["metric"] == measure.metric)]
     num_tests = len(chosen)
     chosen = chosen[chosen["decoding"] == decoding]
-    answers = {(row.trivial_answer, row.trivial_value) for row in chosen.itertuples()}
+    answers = set(zip(map(str, chosen["trivial_answer"]), map(float, chosen["trivial_value"]), strict=True))
     if not answers:
         return ""
     better = [

@@ -170,13 +170,13 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
     left_out = {report_folder: tuple(broken) for report_folder, (_, broken) in readable.items()}
     # An experiment without a run that can be read has no report to say so in: the first one does.
     lost = tuple(one for folder, (records, broken) in readable.items() if not records for one in broken)
-    every = [one for broken in left_out.values() for one in broken]
-    for one in every:
+    every_left_out = [one for broken in left_out.values() for one in broken]
+    for one in every_left_out:
         log.warning("%s is left out of the report: %s", one.folder, one.why)
     readable = {folder: found for folder, found in readable.items() if found[0]}
     if not readable:
-        raise UserError(every[0].why)
-    loaded = []
+        raise UserError(every_left_out[0].why)
+    loaded: list[Results] = []
     for report_folder, (records, _) in readable.items():
         records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
         of_systems, of_decodings = settings_of([record for _, record in records], whole)

@@ -47,7 +47,7 @@ class ShownPrompt:
     last_line: list[Piece]
     """The prompt's end, to read on from."""
     rows: list[tuple[str, list[tuple[str, Text | None]]]]
-    """(system, [(decoding, text)]), from gibberish upward."""
+    """(system, [(decoding, text)]), the worst system first."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,10 @@ def _written(row: Any) -> Text | None:
 
 def _text(text: str, shown: int, note: str) -> Text:
     """The text's pieces, cut after `shown` characters (a little more is shown whole)."""
-    if len(text) > _MOST_CHARACTERS:
-        note = f"{note}, " * bool(note) + f"{many(len(text) - _MOST_CHARACTERS, 'more character')} not in this page"
+    if (num_left := len(text) - _MOST_CHARACTERS) > 0:
+        note = (
+            f"{note}, " * bool(note) + f"{many(num_left, 'more character is', 'more characters are')} not in this page"
+        )
         text = text[:_MOST_CHARACTERS]
     cut = shown if len(text) > 1.2 * shown else len(text)
     return Text(pieces(text[:cut]), pieces(text[cut:]), len(text) - cut, note)

@@ -85,7 +85,7 @@ def readable(comparison: Comparison) -> pd.DataFrame:
 
 
 def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
-    """(system, decoding, its runs) from gibberish upward."""
+    """(system, decoding, its runs), the worst system first."""
     by_row: dict[tuple[str, str], list[Run]] = {}
     for run in comparison.results.runs:
         by_row.setdefault((run.system, run.decoding), []).append(run)
@@ -169,12 +169,12 @@ def _latex_row(cells: Iterable[object]) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    notes = ["Value [95 % interval]; models from gibberish upward. Intervals " + intervals_cover(comparison) + "."]
+    notes = ["Value [95 % interval]; the worst model first. Intervals " + intervals_cover(comparison) + "."]
     for measure in comparison.headlines:
         found = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
         counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in found if cell})
         told = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
-        notes.append(f"Samples under {words(measure.metric)}: {told} asked.")
+        notes.append(f"Samples under {words(measure.metric)}: {told}.")
     return notes
 
 

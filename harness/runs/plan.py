@@ -24,6 +24,7 @@ from harness.runs.record import SCHEMA_VERSION
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
+from harness.training.continuing import check_continues
 from harness.training.fit_folder import fit_digest, fit_facts
 from harness.training.fits import FitSettings, fit_id, pick_device
 from harness.training.workshop import Prepared, Workshop
@@ -149,7 +150,8 @@ def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
         return folder.name
 
     training, decoding = settings.training, settings.decoding
-    if training.continue_from is not None:
-        training = dataclasses.replace(training, continue_from=fit_id_of(training.continue_from))
+    if (run := training.continue_from) is not None:
+        training = dataclasses.replace(training, continue_from=fit_id_of(run))
+        check_continues(run, folders[fit_id_of(run)], settings.model, settings.budget)
     decoding = dataclasses.replace(decoding, search=decoding.search.with_fits(fit_id_of))
     return dataclasses.replace(settings, training=training, decoding=decoding), folders

@@ -101,14 +101,19 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def saved_model(folder: Path) -> tuple[ModelConfig, Mapping[str, Any]]:
+    """The options of a fit's model, and all that its model.json says. UserError where it names a stranger's class."""
+    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    saved = relocated(described["config"])
+    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
+    return build(saved, ModelConfig, str(folder / MODEL_FILE)), described  # type: ignore[type-abstract]
+
+
 def load_fit(folder: Path, device: torch.device) -> Fit:
     """A finished fit from its folder. UserError where it isn't one, or a file of it is damaged."""
     facts = fit_facts(folder)
-    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
-    saved = relocated(described["config"])
-    refuse_foreign(saved, folder / MODEL_FILE, described.get("plugins", {}))
-    config = build(saved, ModelConfig, str(folder / MODEL_FILE))  # type: ignore[type-abstract]
+    config, described = saved_model(folder)
     try:
         with torch.random.fork_rng():  # a new model draws random weights, which the file's then replace
             model = config.build(described["vocab_size"], described["start_token"]).load(folder)

@@ -130,22 +130,10 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
-    """The fit that this one continues; UserError where it is a fit of another model."""
+    """The fit that this one continues."""
     if settings.training.continue_from is None:
         return None
-    if settings.model.is_fitted:
-        raise UserError(
-            f"training.continue_from={settings.training.continue_from}: model={settings.model.family} has its weights "
-            "already and isn't trained here, so it can't continue a fit. Leave training.continue_from out."
-        )
-    earlier = load_fit(workshop.folder(settings.training.continue_from), workshop.device)
-    config = solve_width(settings.model, settings.budget.num_params, earlier.tokenizer.vocab_size)
-    if earlier.model.config != config or isinstance(config, CombinedConfig):
-        raise UserError(
-            f"training.continue_from={earlier.id} is a fit of {earlier.model.config}, which can't be continued "
-            f"as {config}. Give this run the same model options, or continue from another run."
-        )
-    return earlier
+    return load_fit(workshop.folder(settings.training.continue_from), workshop.device)
 
 
 def _train(

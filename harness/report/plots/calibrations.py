@@ -1,6 +1,6 @@
-"""How far probabilities can be believed: of what a model gave a probability of 30 %, 30 % should come.
+"""Calibration: of the events that a model gives a probability of 30 %, 30 % should happen.
 
-Drawn for every eval whose samples have a forecast: a measure NAME, 1 where it came and 0 where it didn't, and beside it
+Drawn for every eval whose samples have a forecast: a measure NAME, 1 where it happened and 0 where not, and beside it
 NAME_probability. The bins hold equally many forecasts each (scikit-learn's calibration_curve). All seeds of a system
 are taken together; of runs over one fit, one.
 """
@@ -45,9 +45,9 @@ def _forecasts(comparison: Comparison) -> list[tuple[str, str]]:
 def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | None:
     curves = {}
     for system in comparison.systems:
-        came, probability = _of_system(comparison, system, eval_name, name)
-        if len(came):
-            curves[system] = _curve(came, probability)
+        happened, probability = _of_system(comparison, system, eval_name, name)
+        if len(happened):
+            curves[system] = _curve(happened, probability)
     if not curves:
         return None
     style = looks(comparison.systems)
@@ -70,40 +70,42 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
             label=names[system],
         )
     axes.set_xlabel(f"probability given to a {words(name)}")
-    axes.set_ylabel("share that came")
+    axes.set_ylabel("share that happened")
     figure.legend(loc="outside lower center", ncols=num_columns, columnspacing=1.2, handletextpad=0.4)
-    title = f"{words(eval_name).capitalize()}: how far the probability of a {words(name)} can be believed"
+    title = f"{words(eval_name).capitalize()}: calibration of the probability of a {words(name)}"
     caption = (
-        "Each point is a tenth of the places, by rising probability: what the model gave on average, and how many "
-        "came. On the dashed line both are the same; above it more came than the model thought. Low probabilities are "
-        "drawn wider apart."
+        "Each point is a tenth of the places, ordered by probability: the mean probability, and the share where it "
+        "happened. On the dashed line both are equal; above it, it happened more often than the model said. Low "
+        "probabilities are drawn wider apart."
     )
     told = "; ".join(
         f"{system}: "
-        + ", ".join(f"{100 * mean:.3g} % given, {100 * share:.3g} % came" for share, mean in zip(*curve, strict=True))
+        + ", ".join(
+            f"{100 * mean:.3g} % given, {100 * share:.3g} % happened" for share, mean in zip(*curve, strict=True)
+        )
         for system, curve in curves.items()
     )
     return drawn(figure, f"{eval_name}_{name}_calibration", "evals", title, caption, f"{title}. {told}.")
 
 
 def _of_system(comparison: Comparison, system: str, eval_name: str, name: str) -> tuple[Floats, Floats]:
-    """What came (N,), as 0 or 1, and the probabilities (N,) given to it, of all seeds."""
+    """What happened (N,), as 0 or 1, and the probabilities (N,) given to it, of all seeds."""
     sides: tuple[list[Floats], list[Floats]] = ([np.empty(0)], [np.empty(0)])
     for run in comparison.fits():
         table = comparison.tables_of(run).get(eval_name)
         if run.system == system and table is not None and {name, name + _PROBABILITY} <= table.values.keys():
             sides[0].append(table.values[name])
             sides[1].append(table.values[name + _PROBABILITY])
-    came, probability = np.concatenate(sides[0]), np.concatenate(sides[1])
-    kept = np.isin(came, (0.0, 1.0)) & (probability >= 0) & (probability <= 1)
-    return came[kept], probability[kept]
+    happened, probability = np.concatenate(sides[0]), np.concatenate(sides[1])
+    kept = np.isin(happened, (0.0, 1.0)) & (probability >= 0) & (probability <= 1)
+    return happened[kept], probability[kept]
 
 
-def _curve(came: Floats, probability: Floats) -> tuple[Floats, Floats]:
-    """(share that came, mean probability) by bin."""
+def _curve(happened: Floats, probability: Floats) -> tuple[Floats, Floats]:
+    """(share that happened, mean probability) by bin."""
     from sklearn.calibration import calibration_curve  # takes two seconds: only where there is something to draw
 
-    shares, means = calibration_curve(came, probability, n_bins=_NUM_BINS, strategy="quantile")
+    shares, means = calibration_curve(happened, probability, n_bins=_NUM_BINS, strategy="quantile")
     return shares, means
 
 

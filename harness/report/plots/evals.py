@@ -83,11 +83,11 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")
     title = f"{words(eval_name).capitalize()}: all measures"
     caption = (
-        "Each panel is one measure; models from gibberish upward"
-        + (f", below them {joined([words(name) for name in beside])}" if beside else "")
+        "Each panel is one measure; models are ordered, the worst first"
+        + (f"; the last rows are reference values: {joined([words(name) for name in beside])}" if beside else "")
         + ". Lines are 95 % intervals"
         + (", markers decoding strategies" if len(decodings) > 1 else "")
-        + (", the dotted line is chance." if any(_chance(comparison, m) is not None for m in shown) else ".")
+        + (", the dotted line is blind guessing." if any(_chance(comparison, m) is not None for m in shown) else ".")
         + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
     )
     told = "; ".join(

@@ -29,7 +29,7 @@ _TELLING_FACTOR = 2
 
 
 def ladder(comparison: Comparison) -> Plot | None:
-    """Systems by bits per byte with 95 % intervals, gibberish at the top."""
+    """Systems by bits per byte with 95 % intervals, the worst at the top."""
     measure = comparison.ladder
     if measure is None:
         return None
@@ -54,7 +54,7 @@ def ladder(comparison: Comparison) -> Plot | None:
     axes.set_xlabel("test bits per byte, logarithmic  (← better)")
     told = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
     seeds = max(len(cell.seeds) for _, cell in rows)
-    caption = "Bits needed per byte of test text, from gibberish upward; lines are 95 % intervals. " + (
+    caption = "Bits needed per byte of test text, the worst model first; lines are 95 % intervals. " + (
         "Small ticks are single training seeds."
         if seeds > 1
         else "One training seed: intervals cover test documents only."

@@ -27,9 +27,9 @@ from harness.report.plots.drawing import (
     value_of,
 )
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
-from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
+from harness.report.plots.style import INK, MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
-from harness.report.wording import estimate_text, joined, quantity, words
+from harness.report.wording import estimate_text, joined, quantity, target_words, words
 
 _DECADE = 10
 _WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
@@ -65,6 +65,7 @@ def _sweep(comparison: Comparison, option: Option, measure: MeasureKey, name: st
     cells = [cell for line in along for _, _, cell in line.points]
     axes.margins(x=0.04, y=0.08)
     _quality_axis(axes, measure, cells)
+    _mark_target(axes, measure, cells)
     scale.mark(axes, option.axis)
     ends = [(scale.place(value), value_of(cell)) for value, _, cell in (line.points[-1] for line in along)]
     of_lines = [style[line.name] for line in along]
@@ -208,6 +209,16 @@ def _style(comparison: Comparison, along: Sequence[Line]) -> dict[str, Look]:
 
 def _quality(measure: MeasureKey) -> str:
     return "test bits per byte" if measure.metric == LADDER_METRIC else words(measure.metric)
+
+
+def _mark_target(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None:
+    """A line at the best value to have, where there is one for all."""
+    targets = {cell.target for cell in cells}
+    target = targets.pop() if len(targets) == 1 else None
+    if target is not None:
+        axes.axhline(target, color=INK, linewidth=0.8, alpha=0.6)
+        name = target_words(measure)
+        axes.annotate(name, (0.02, target), xycoords=("axes fraction", "data"), va="bottom", fontsize=8.5)
 
 
 def _quality_axis(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None:

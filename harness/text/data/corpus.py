@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import ClassVar, Literal, get_args
 
 from harness.common.errors import UserError, closest
+from harness.text.data.near_copies import without_case_and_space
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY, TranscriptFormat, chat_format
 from harness.text.utf8 import encode_utf8 as encode_utf8
 
@@ -86,16 +87,30 @@ class Corpus:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The notes, and a remark on splits that are very small; one sentence each."""
+        """The notes, and remarks on copies of training documents and on very small splits; one sentence each."""
+        remarks = list(self.notes)
+        if copies := self.held_out_copies:
+            num_held_out = len(self.validation) + len(self.test)
+            remarks.append(
+                f"{len(copies)} of {num_held_out} documents for validation and test are copies of training documents, "
+                "but for case and white space: results on them are too good"
+            )
         sizes = {split: self.num_bytes(split) for split in SPLITS}
         small = [f"{split} {size:,}" for split, size in sizes.items() if size < FEW_BYTES]
-        if not small:
-            return self.notes
-        return (
-            *self.notes,
-            f"there is very little text (bytes: {', '.join(small)}): results from under {FEW_BYTES:,} bytes mean "
-            "almost nothing. Add text",
-        )
+        if small:
+            remarks.append(
+                f"there is very little text (bytes: {', '.join(small)}): figures from under {FEW_BYTES:,} bytes say "
+                "next to nothing. Give it more"
+            )
+        return tuple(remarks)
+
+    @cached_property
+    def held_out_copies(self) -> tuple[Document, ...]:
+        """The documents for validation and test whose text is that of a training document, but for case and white
+        space."""
+        known = {without_case_and_space(document.text) for document in self.train}
+        held_out = (*self.validation, *self.test)
+        return tuple(document for document in held_out if without_case_and_space(document.text) in known)
 
     @property
     def chat_format(self) -> TranscriptFormat:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from harness.cli import arpa
+from harness.cli.score_files import read_files
 from harness.common.errors import UserError
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.char import CharTokenizerSettings
@@ -49,7 +50,7 @@ def test_the_file_gives_text_the_same_likelihood_as_the_run(tokenizer: Tokenizer
     line = "is a rose"
     ids = tokenizer.encode(line)
     (tmp_path / "t.txt").write_text(" ".join(words[token] for token in ids) + "\n")
-    [row] = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])["files"]
+    [row] = arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))["files"]
     tokens = torch.tensor([[*ids, tokenizer.start_token]])
     assert row["nats"] == pytest.approx(-float(fit.model.token_logprobs(tokens).double().sum()), rel=1e-6)
     assert (row["num_tokens"], row["unknown_words"]) == (len(ids) + 1, 0)
@@ -61,7 +62,7 @@ def test_unknown_words_are_counted_and_there_are_then_no_bits_per_byte(tmp_path:
         "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n"
     )
     (tmp_path / "t.txt").write_text("x y x\n\nx\n")
-    found = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])
+    found = arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))
     # three x, one unknown word, three line ends
     assert found["total"]["nats"] == pytest.approx(math.log(10) * (3 * 0.2 + 1 + 3 * 0.5))
     assert found["total"]["unknown_words"] == 1
@@ -75,15 +76,10 @@ def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fi
     text = tmp_path / "t.txt"
     text.write_text("a rose is a rose\n")
     with pytest.raises(UserError, match=rf"'%0A', with percent-encoded white .* bakeoff score RUN {text}"):
-        arpa.score_files(tmp_path / "m.arpa", [str(text)])
+        arpa.score_texts(tmp_path / "m.arpa", read_files([str(text)]))
     (tmp_path / "w.arpa").write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n")
     with pytest.raises(UserError, match=r"lists none of the 5 words of the text, as 'a', and has no <unk>"):
-        arpa.score_files(tmp_path / "w.arpa", [str(text)])
-
-
-def test_a_missing_arpa_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.arpa cannot be read: there is no such file\. Name an \.arpa file"):
-        arpa.score_files(tmp_path / "none.arpa", [str(tmp_path / "t.txt")])
+        arpa.score_texts(tmp_path / "w.arpa", read_files([str(text)]))
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u0085", "\u2028", "\u001c"], ids=ascii)
@@ -93,7 +89,7 @@ def test_a_text_is_split_at_ascii_white_space_alone(space: str, tmp_path: Path) 
         f"\\data\\\nngram 1=5\n\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.2\t{word}\n-1\ta\n-2\tb\n\n\\end\\\n"
     )
     (tmp_path / "t.txt").write_text(f"{word} a\n")
-    total = arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])["total"]
+    total = arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))["total"]
     assert total["nats"] == pytest.approx(math.log(10) * (0.2 + 1 + 0.5))
     assert (total["num_tokens"], total["unknown_words"]) == (3, 0)
 
@@ -103,7 +99,7 @@ def test_a_file_that_is_not_arpa_is_refused(tmp_path: Path, content: str) -> Non
     (tmp_path / "m.arpa").write_text(content)
     (tmp_path / "t.txt").write_text("x")
     with pytest.raises(UserError, match="ARPA file"):
-        arpa.score_files(tmp_path / "m.arpa", [str(tmp_path / "t.txt")])
+        arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))
 
 
 def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:

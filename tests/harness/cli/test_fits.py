@@ -8,7 +8,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from harness.cli.fits import _strategy_named
 from harness.completion.decoding.constraints import Constrained
 from harness.text.transcript import HUMAN, Turn
-from tests.commands import Fork, bakeoff, command, environment
+from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
 from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
@@ -190,10 +189,24 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     assert "Assistant:" in said.stdout
 
 
-@pytest.mark.parametrize("words", [["complete", "nope", "x"], ["score", "nope", "x.txt"], ["chat", "nope"]])
-def test_a_run_that_is_not_there_is_refused_before_torch_is_loaded(words: list[str], tmp_path: Path) -> None:
-    code = f"import sys\nfrom harness.cli.main import status_of\nprint(status_of({words!r}), 'torch' in sys.modules)"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert done.stdout == "2 False\n"
-    assert "no run 'nope'" in done.stderr
+# Wrong command lines over a run of model=unigram, and what is said of them.
+WRONG = {
+    ("complete", "nope", "x"): "no run 'nope'",
+    ("score", "nope", "x.txt"): "no run 'nope'",
+    ("chat", "nope"): "no run 'nope'",
+    ("score", "none.arpa", "x.txt"): "none.arpa cannot be read: there is no such file. Name an .arpa file",
+    ("score", "unigram", "absent.txt"): "absent.txt cannot be read: No such file",
+    ("complete", "unigram", "x", "--decoding", "grredy"): "Did you mean 'greedy'",
+    ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
+    ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
+    ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
+    ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
+    ("arpa", "absent", "lm.arpa"): "no run 'absent'",
+}
+
+
+def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) -> None:
+    told = refused_without_torch(list(WRONG), folder)
+    assert len(told) == len(WRONG)
+    for message, said in zip(WRONG.values(), told, strict=True):
+        assert message in said

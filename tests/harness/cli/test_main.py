@@ -66,6 +66,38 @@ def test_wrong_input_ends_with_status_2_and_one_message(
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--seed", "1"], "--seed is not known here. Settings are written without dashes: seed=1."),
+        (["run", "--seed=1"], "--seed=1 is not known here. Settings are written without dashes: seed=1."),
+        (["run", "-seed=1"], "Settings are written without dashes: seed=1."),
+        (["run", "--model", "lstm", "seed=1"], "Settings are written without dashes: model=lstm."),
+        (["run", "--budget.tokens", "5"], "Settings are written without dashes: budget.tokens=5."),
+        (["run", "--results-dir", "x"], "Settings are written without dashes: results_dir=x."),
+        (["run", "--results", "x"], "Did you mean 'results_dir'? Settings are written without dashes"),
+        (["run", "--sead", "1"], "Did you mean 'seed'? Settings are written without dashes"),
+        (["run", "--plugn", "x.py"], "Did you mean '--plugin'?"),
+        (["compare", "--seed", "1"], "Settings are written without dashes: seed=1."),
+        (["compare", "-m", "seed=1,2"], "-m is not known here. It is for: run."),
+        (["check", "model", "lstm", "--seed", "1"], "Settings are written without dashes: seed=1."),
+        (["complete", "x", "hi", "--sead", "3"], "--sead 3 is not known here. Did you mean '--seed'?"),
+        (["complete", "x", "hi", "seed=3"], "Did you mean --seed 3?"),
+        (["report", "--decoding", "top_p"], "It is for: complete, chat."),
+        (["list", "modles"], "'modles' is not known. Did you mean 'models'? Allowed: models, tokenizers, data"),
+        (["list", "model"], "Did you mean 'models'?"),
+        (["check", "evals", "x"], "Did you mean 'eval'? Allowed: eval, model, decoding"),
+    ],
+)
+def test_a_slip_in_a_command_s_words_is_told_with_what_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        status_of(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_mistyped_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None:
     for name in ("harness", "models", "evals"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -13,7 +13,7 @@ from harness.cli import runs
 from harness.cli.main import status_of
 from harness.runs.record import RunRecord
 from harness.runs.settings import RunSettings
-from tests.commands import bakeoff
+from tests.commands import bakeoff, refused_without_torch
 from tests.harness.small_run import LSTM, SMALL, only_run
 
 
@@ -115,3 +115,28 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
     assert "budget.num_params=10 is too small" in printed.err
     assert "(in budget.num_params=10 " in printed.err
     assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")
+
+
+# Runs that can't be, and what is said of them.
+REFUSED = {
+    ("run", "model.order=0"): "order is 0, but it must be 1 to 20",
+    ("run", "model=lstm", "model.d_model=0"): "d_model is 0, but it must be 1 or more",
+    ("run", "model=hf", "model.path=absent"): "no such folder",
+    ("run", "data=text"): "data.paths=FILE",
+    ("run", "data=text", "data.paths=absent"): "data=text found nothing to read at 'absent'",
+    ("run", "data=chatterbot", "results_dir=dangling"): "results_dir=dangling can't be made (File exists",
+    ("run", "data=chatterbot", "training.continue_from=absent"): "no run 'absent'",
+    ("run", "data=chatterbot", "decoding=speculative", "decoding.search.draft=absent"): "no run 'absent'",
+    ("run", "--config-from", "absent"): "no run 'absent'",
+    ("run", "-m", "seed=0,x"): "seed='x' is not allowed",
+    ("compare", "seed=0,x"): "seed='x' is not allowed",
+}
+
+
+def test_a_run_that_can_not_be_is_refused_before_torch_is_loaded_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere/deep")
+    told = refused_without_torch(list(REFUSED), tmp_path)
+    assert len(told) == len(REFUSED)
+    for message, said in zip(REFUSED.values(), told, strict=True):
+        assert message in said
+    assert [path.name for path in tmp_path.iterdir()] == ["dangling"]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness.cli.score_files import read_text, remarks, row, score_files
+from harness.cli.score_files import read_files, read_text, remarks, row, score_texts
 from harness.common.errors import UserError
 from harness.plugin_kit.chain import TableModel
 from harness.text.tokenizers.byte import ByteTokenizerSettings
@@ -37,7 +37,7 @@ def files(tmp_path: Path) -> list[str]:
 
 def test_under_a_uniform_model_every_byte_costs_the_same(files: list[str]) -> None:
     nats, bits = math.log(TOKENIZER.vocab_size), math.log2(TOKENIZER.vocab_size)
-    scores = score_files(UNIFORM, files)
+    scores = score_texts(UNIFORM, read_files(files))
     first, empty, last = scores["files"]
     assert (first["num_bytes"], first["num_chars"], first["num_tokens"]) == (3, 2, 3)
     assert first["nats"] == pytest.approx(3 * nats)
@@ -49,7 +49,7 @@ def test_under_a_uniform_model_every_byte_costs_the_same(files: list[str]) -> No
 
 
 def test_each_token_has_its_own_logprob_when_asked(files: list[str]) -> None:
-    [scores] = score_files(UNIFORM, files[2:], per_token=True)["files"]
+    [scores] = score_texts(UNIFORM, read_files(files[2:]), per_token=True)["files"]
     assert [token["text"] for token in scores["tokens"]] == list("abcd")
     assert sum(token["logprob"] for token in scores["tokens"]) == pytest.approx(-scores["nats"])
 
@@ -57,7 +57,7 @@ def test_each_token_has_its_own_logprob_when_asked(files: list[str]) -> None:
 def test_a_text_of_no_probability_has_no_numbers_and_neither_has_the_total(files: list[str]) -> None:
     logits = torch.zeros(TOKENIZER.vocab_size, TOKENIZER.vocab_size)
     logits[:, int(TOKENIZER.encode("c")[0])] = -torch.inf
-    scores = score_files(fit_of(logits), files, per_token=True)
+    scores = score_texts(fit_of(logits), read_files(files), per_token=True)
     assert [score["nats"] is None for score in [*scores["files"], scores["total"]]] == [False, False, True, True]
     assert scores["total"]["bits_per_byte"] is None
     assert [token["logprob"] is None for token in scores["files"][2]["tokens"]] == [False, False, True, False]

@@ -11,6 +11,7 @@ import pytest
 from harness.common.files import (
     append_bytes,
     move_into_place,
+    probe_folder,
     remove_leftovers,
     write_bytes,
     write_json,
@@ -142,3 +143,15 @@ def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path: Path) ->
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"file", ".lock"}
     assert (tmp_path / "file").read_bytes() == b"content and more"
+
+
+def test_a_folder_is_tried_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    probe_folder(tmp_path / "a" / "b")
+    probe_folder(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        probe_folder(tmp_path / "file" / "below")
+    (tmp_path / "dangling").symlink_to("nowhere/deep")
+    with pytest.raises(FileExistsError):
+        probe_folder(tmp_path / "dangling" / "below")

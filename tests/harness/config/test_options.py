@@ -9,7 +9,7 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated
+from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated, top_level
 from harness.runs.sweep import expand
 
 
@@ -106,3 +106,7 @@ def test_a_file_that_is_no_option_is_refused_by_its_name(
     with pytest.raises(UserError, match=message) as refused:
         compose(["format=./own.yaml"])
     assert "own.yaml" in str(refused.value)
+
+
+def test_settings_of_no_group_have_defaults() -> None:
+    assert top_level() == {"seed": 0, "device": "auto", "results_dir": "results", "experiment_name": None}

@@ -71,8 +71,14 @@ def test_a_sweep_s_commas_separate_paths() -> None:
     [
         (["lstm"], r"'lstm' is not group=option or key=value. Did you mean model=lstm\?"),
         (["seed"], r"'seed' is not group=option or key=value"),
+        (
+            ["seed=1", "evals=[perplexity,", "compression,", "showcase]"],
+            r"the shell has split evals=\[perplexity, compression, showcase\] at its blanks. As one word: "
+            r"'evals=\[perplexity,compression,showcase\]'\.",
+        ),
+        (["model=ngram,", "lstm"], r"the shell has split model=ngram, lstm at .* As one word: model=ngram,lstm\."),
+        (["data.paths=my", "novel.txt"], r"'novel.txt' is no word of its own. .*: 'data.paths=my novel.txt'\."),
         (["seed=1,2"], r"seed=1,2 gives seed several values. For one run with each of them: bakeoff run -m seed=1,2"),
-        (["decoding.p=0.5"], r"Did you mean decoding.transforms.top_p.p, of decoding=top_p\?"),
         (["model=LSTM"], r"Did you mean 'lstm'\?"),
         (["decoding=[greedy,top_p]"], r"these don't go together. The chooser of greedy is Greedy, that of top_p is"),
     ],

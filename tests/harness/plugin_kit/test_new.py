@@ -4,26 +4,50 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
 
+from harness.cli.plugins import COMMANDS, KINDS, new
+from harness.common.errors import UserError
+from harness.plugin_kit.new import GROUPS, TEMPLATES, start
 from tests.commands import bakeoff, environment
 from tests.conftest import ROOT
 
-KINDS = {"eval": "evals", "model": "model", "decoding": "decoding"}
+STARTS = [(kind, name) for kind in GROUPS for name in TEMPLATES.get(kind, (None,))]
 
 
-def test_new_files_pass_their_tests_and_checks_and_run_together(tmp_path: Path) -> None:
-    for kind in KINDS:
-        said = bakeoff(tmp_path, "new", kind, f"my_{kind}", "--folder", f"own {kind}").stdout
-        assert f"bakeoff check {kind} " in said
-        folder = tmp_path / f"own {kind}"
-        assert {path.name for path in folder.iterdir()} == {
-            f"my_{kind}.py",
-            f"my_{kind}.yaml",
-            f"test_my_{kind}.py",
-        }
+def test_the_command_takes_every_kind_and_names_every_template() -> None:
+    assert tuple(GROUPS) == KINDS
+    parser = ArgumentParser()
+    next(command for command in COMMANDS if command.name == "new").add_arguments(parser)
+    assert all(name in parser.format_help() for names in TEMPLATES.values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "template", "words"),
+    [
+        ("model", "neurl", r"--template neurl.*Did you mean 'neural'.*--template counting and --template neural"),
+        ("eval", "neural", "there is only one"),
+    ],
+)
+def test_a_template_that_is_none_is_refused(kind: str, template: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        start(kind, "mine", tmp_path, template)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_passes_its_test_its_check_and_runs_beside_one_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, template in STARTS:
+        name = template or kind
+        folder = tmp_path / f"own {name}"
+        asked = Namespace(kind=kind, name=f"my_{name}", folder=str(folder), template=template)
+        assert new(asked) == 0
+        assert f'bakeoff check {kind} "{folder}' in capsys.readouterr().out
+        assert {path.name for path in folder.iterdir()} == {f"my_{name}.py", f"my_{name}.yaml", f"test_my_{name}.py"}
         for path in folder.glob("*.py"):
             assert len(path.read_text().splitlines()) <= 110
     done = subprocess.run(
@@ -36,15 +60,17 @@ def test_new_files_pass_their_tests_and_checks_and_run_together(tmp_path: Path) 
     assert done.returncode == 0, done.stdout
     done = bakeoff(tmp_path, "check", "eval", "own eval/my_eval.py")
     assert done.stdout.splitlines()[-1] == "eval own eval/my_eval.py: 15 passed, 0 failed, 0 skipped"
-    picks = ("model='own model/my_model.py'", "decoding='own decoding/my_decoding.py'", "evals=['own eval/my_eval.py']")
-    done = bakeoff(tmp_path, "run", *picks, "data=chatterbot", "tracking=none", "model.repeat_share=0.2")
-    assert "my_model-my_decoding-s0-" in done.stdout
+    picks = [f"{group}='own {name}/my_{name}.py'" for group, name in (("model", "counting"), ("decoding", "transform"))]
+    picks += [f"{kind}='own {kind}/my_{kind}.py'" for kind in ("data", "tokenizer")]
+    picks += ["evals=['own eval/my_eval.py']", "tracking=none", "model.repeat_share=0.2"]
+    done = bakeoff(tmp_path, "run", *picks)
+    assert "my_counting-my_transform-s0-" in done.stdout
     assert "exact_match" in done.stdout
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_new_files_keep_our_style(kind: str, tmp_path: Path) -> None:
-    bakeoff(tmp_path, "new", kind, f"my_{kind}")
+@pytest.mark.parametrize(("kind", "template"), STARTS)
+def test_what_is_written_keeps_to_our_style(kind: str, template: str | None, tmp_path: Path) -> None:
+    start(kind, "mine", tmp_path, template)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), str(tmp_path)],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin_kit.outcome import Outcome, Skipped, outcomes
-from models.checking.contract import hold
+from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 
 
 def it_holds(of: list[str]) -> None:

@@ -82,6 +82,6 @@ def test_the_page_s_table_has_them_as_rows_and_the_plot_too(small: Path) -> None
     plot = (report.page.parent / "packed_measures.svg").read_text()
     assert ">gzip</text>" in plot
     assert "gzip 3.250" in page
-    assert "below them gzip and xz" in page
+    assert "the last rows are reference values: gzip and xz" in page
     summary = (report.page.parent / "summary.csv").read_text().splitlines()[0]
     assert "packed_by_gzip" in summary  # files keep every measure

@@ -19,7 +19,7 @@ def read(text: Text) -> str:
     return "".join(piece.text for piece in [*text.shown, *text.rest])
 
 
-def test_every_prompt_has_a_text_of_every_model_under_every_decoding_from_gibberish_upward(
+def test_every_prompt_has_a_text_of_every_model_under_every_decoding_the_worst_first(
     written: Written, decodings: list[str]
 ) -> None:
     comparison = Comparison(load(written.results)[0])

@@ -39,7 +39,7 @@ def test_the_summary_has_a_row_a_model_and_decoding_with_the_recorded_values(wri
     assert (row["family"], row["num_seeds"], row["num_params"], row["train_seconds"]) == ("lstm", 1, 798_720, 60)
 
 
-def test_models_stand_from_gibberish_upward(written: Written) -> None:
+def test_models_stand_the_worst_first(written: Written) -> None:
     order = list(dict.fromkeys(pd.read_csv(written.folder / "summary.csv")["model"]))
     bits = pd.read_csv(written.folder / "summary.csv").groupby("model")["bits_per_byte"].mean()
     assert order == list(bits.sort_values(ascending=False).index)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from harness.cli.score_files import score_files
+from harness.cli.score_files import read_files, score_texts
 from harness.common.errors import UserError
 from harness.common.results_folder import FIT_FILE, ResultsFolder
 from harness.common.sealed import without_seal, write_sealed
@@ -92,7 +92,7 @@ def test_a_fit_of_it_is_nothing_but_a_hash_and_scores_and_writes_as_transformers
     text = "What is AI? ünïcødé 🙂"
     (tmp_path / "some.txt").write_text(text, encoding="utf-8")
     nats, written = theirs(peer, text)
-    assert score_files(fit, [str(tmp_path / "some.txt")])["total"]["nats"] == pytest.approx(nats, abs=1e-3)
+    assert score_texts(fit, read_files([str(tmp_path / "some.txt")]))["total"]["nats"] == pytest.approx(nats, abs=1e-3)
     [made] = Engine(fit.model, fit.tokenizer, DecodingStrategy(Greedy())).complete([Prompt(text, 5)])
     assert made.text == written
 
@@ -131,13 +131,7 @@ def test_another_tokenizer_in_the_same_place_is_another_fit(corpus, peer: Path, 
     assert load_fit(old.folder, CPU).tokenizer.fingerprint == old.tokenizer.fingerprint
 
 
-def test_it_cannot_continue_from_a_fit(corpus, peer: Path, tmp_path: Path) -> None:
-    fit = fit_of(corpus, tmp_path, *overrides(peer))
-    with pytest.raises(UserError, match=r"training\.continue_from=.* isn't trained here"):
-        fit_of(corpus, tmp_path, *overrides(peer), f"training.continue_from={fit.id}")
-
-
-def test_a_mixture_can_have_it_as_a_member(corpus, peer: Path, tmp_path: Path) -> None:
+def test_a_mixture_takes_it_for_a_member(corpus, peer: Path, tmp_path: Path) -> None:
     member = ["model@model.members.second=hf", f"model.members.second.path={peer}"]
     picked = [
         *COMMON,

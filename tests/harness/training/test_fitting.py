@@ -101,12 +101,6 @@ def test_a_fit_continues_another(tmp_path: Path, corpus, model: list[str]) -> No
     text = torch.from_numpy(first.tokenizer.encode(corpus.train[0].text))[None]
     # it has read the same text twice
     assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
-    with pytest.raises(UserError, match="can't be continued as"):
-        fitted(
-            fit_settings("model=bigram", f"training.continue_from={first.id}"),
-            corpus,
-            tmp_path,
-        )
 
 
 def test_a_continued_fit_keeps_its_tokenizer(tmp_path: Path, corpus) -> None:

@@ -25,9 +25,11 @@ def test_what_was_given_stands_against_what_came(small: Path, compare: Callable[
     add(small)
     [plot] = [plot for plot in calibrations(compare(small)) if plot is not None]
     assert plot.name == "turn_taking_rain_calibration"
-    told = dict(re.findall(r"(\w+): ([^;]*?came)(?:;|\.$)", plot.alt.partition(". ")[2]))
+    told = dict(re.findall(r"(\w+): ([^;]*?happened)(?:;|\.$)", plot.alt.partition(". ")[2]))
     points = {
-        system: [(float(given), float(came)) for given, came in re.findall(r"([\d.]+) % given, ([\d.]+) % came", text)]
+        system: [
+            (float(given), float(came)) for given, came in re.findall(r"([\d.]+) % given, ([\d.]+) % happened", text)
+        ]
         for system, text in told.items()
     }
     assert set(points) == {"ngram", "rnn"}

@@ -27,7 +27,7 @@ def drawn(plots: list[Plot | None]) -> dict[str, Plot]:
     return {plot.name: plot for plot in plots if plot is not None}
 
 
-def test_the_ladder_stands_from_gibberish_upward_with_every_interval(small: Path, comparison: Comparison) -> None:
+def test_the_ladder_stands_the_worst_first_with_every_interval(small: Path, comparison: Comparison) -> None:
     said = []
     for name in ("rnn", "ngram"):
         [bits] = [

@@ -15,6 +15,7 @@ from harness.report.comparison import Comparison
 from harness.report.plots.style import Plot, plotting
 from harness.report.plots.sweeps import sweeps
 from tests.harness.report.fake_results import copy_run
+from tests.harness.report.records import edit_metrics
 
 Varied = Callable[[str, Mapping[str, Mapping[str, Any]]], Path]
 
@@ -150,3 +151,18 @@ def test_lines_take_the_place_of_single_points_against_costs(varied: Varied) -> 
     assert "cost_parameters_along_order.svg" in written
     assert "cost_parameters.svg" not in written
     assert "cost_training_seconds_along_order.svg" not in written  # all took the same time
+
+
+def test_the_best_value_to_have_is_a_line(varied: Varied, compare: Callable[[Path], Comparison]) -> None:
+    folder = orders(varied, 2, 3)
+
+    def change(metric: dict[str, Any]) -> None:
+        if metric["metric"] == "exact_match":
+            metric.update(higher_is_better=None, nearest_to="real_exact_match")
+        if metric["metric"] == "answered":
+            metric.update(metric="real_exact_match", higher_is_better=None)
+
+    edit_metrics(folder, change)
+    svg = plots(compare(folder))["arithmetic_sweep_order"].svg.decode()
+    assert ">real</text>" in svg
+    assert "exact match (nearest to real is best)" in svg

@@ -23,6 +23,16 @@ def test_bytes_are_those_of_utf8() -> None:
     assert [CORPUS.num_bytes(split) for split in SPLITS] == [4, 1, 3]
 
 
+def test_a_held_out_copy_of_a_training_document_is_told() -> None:
+    train = tuple(document(text, text * 1000) for text in ("one ", "two "))
+    corpus = Corpus(
+        "test", train, (document("3", "ONE\n" * 1000),), (document("4", "two two " * 500), document("5", "six" * 500))
+    )
+    assert [one.id for one in corpus.held_out_copies] == ["3", "4"]
+    [remark] = corpus.remarks
+    assert remark.startswith("2 of 3 documents for validation and test are copies of training documents")
+
+
 def test_iterating_gives_every_document_with_its_split() -> None:
     assert [(split, one.id) for split, one in CORPUS] == [
         ("train", "1"),
