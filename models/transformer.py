@@ -126,6 +126,7 @@ class Block(nn.Module):
 
 
 def _norm(config: TransformerConfig) -> nn.Module:
+    assert config.norm_epsilon is not None
     kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
     return kind(config.d_model, eps=config.norm_epsilon)
 
