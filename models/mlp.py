@@ -13,6 +13,9 @@ Shape legend: B rows, T tokens, V vocabulary size, n context_length, E d_embeddi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,6 +23,7 @@ from torch.nn import functional as F
 from models.carried import CarriedModel, Carry
 from models.dropout import drop
 from models.language_model import Cost
+from models.neural_model import ParameterGroup
 from models.settings.mlp import MLPConfig
 
 _OUTPUT_SCALE = 0.1
@@ -50,6 +54,13 @@ class MLP(CarriedModel):
     @property
     def training_length(self) -> int:
         return self.config.training_length
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        _, outer, others = super().parameter_groups()
+        is_hidden = [parameter is self.hidden for parameter in outer.parameters]
+        outside = [parameter for parameter, inside in zip(outer.parameters, is_hidden, strict=True) if not inside]
+        hidden = ParameterGroup([self.hidden], is_decayed=True, is_hidden_matrix=True)
+        return [hidden, replace(outer, parameters=outside), others]
 
     @property
     def hidden_width(self) -> int:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -144,11 +145,12 @@ class ResidualModel(CarriedModel):
         return self.norm(x).transpose(0, 1), carried
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
-        """Matrices are decayed; biases, scales and the weights of short convolutions are not."""
+        """As of every family, but that the weights of short convolutions, which are scales, are not decayed."""
         convolutions = {id(module.weight) for module in self.modules() if isinstance(module, ShortConvolution)}
-        is_decayed = {id(p): p.dim() > 1 and id(p) not in convolutions for p in self.parameters()}
-        groups = ([p for p in self.parameters() if is_decayed[id(p)] == decayed] for decayed in (True, False))
-        return [ParameterGroup(group, decayed) for group, decayed in zip(groups, (True, False), strict=True)]
+        hidden, *others = super().parameter_groups()
+        matrices = [p for p in hidden.parameters if id(p) not in convolutions]
+        scales = [p for p in hidden.parameters if id(p) in convolutions]
+        return [replace(hidden, parameters=matrices), *others, ParameterGroup(scales, is_decayed=False)]
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output)

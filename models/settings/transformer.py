@@ -18,7 +18,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "mlp_ratio": 4.0,
         "biases": False,
         "query_key_norm": False,
-        "norm_epsilon": 1e-6,
+        "norm_epsilon": 2**-23,
     },
     "gpt2": {
         "positions": "learned",

@@ -86,7 +86,12 @@ def test_dropout_acts_in_training_alone(config: ResidualConfig) -> None:
 @each_config
 def test_weight_decay_pulls_at_matrices_alone(config: ResidualConfig) -> None:
     model = build(config)
-    decayed, others = model.parameter_groups()
-    assert {id(p) for group in (decayed, others) for p in group.parameters} == {id(p) for p in model.parameters()}
+    groups = model.parameter_groups()
+    assert sorted(id(p) for group in groups for p in group.parameters) == sorted(id(p) for p in model.parameters())
     names = {id(value): name for name, value in model.named_parameters()}
-    assert all("convolution" not in names[id(p)] and p.dim() == 2 for p in decayed.parameters)
+    decayed = {names[id(p)] for group in groups if group.is_decayed for p in group.parameters}
+    assert {
+        name for name, value in model.named_parameters() if value.dim() == 2 and "convolution" not in name
+    } == decayed
+    hidden = {names[id(p)] for group in groups if group.is_hidden_matrix for p in group.parameters}
+    assert hidden == decayed - {"embedding"}
