@@ -79,17 +79,17 @@ def write_tokenizer(folder: Path, texts: Iterable[str], vocab_size: int = 300) -
     """A byte-level tokenizer as GPT-2's, learnt from these texts, as transformers writes it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    made.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[START],
         show_progress=False,
     )
-    made.train_from_iterator(texts, trainer)
-    return _written(folder, made, {"bos_token": START, "eos_token": START})
+    tokenizer.train_from_iterator(texts, trainer)
+    return _written(folder, tokenizer, {"bos_token": START, "eos_token": START})
 
 
 def write_fallback_tokenizer(folder: Path, texts: Iterable[str], vocab_size: int = 400) -> Path:
@@ -98,23 +98,23 @@ def write_fallback_tokenizer(folder: Path, texts: Iterable[str], vocab_size: int
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 
-    made = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
-    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])  # type: ignore[assignment]
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])  # type: ignore[assignment]
     steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    made.decoder = decoders.Sequence(steps)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Sequence(steps)  # type: ignore[assignment]
     named = ["<unk>", "<s>", "</s>"]
     special = [*named, *(f"<0x{byte:02X}>" for byte in range(256))]
-    made.train_from_iterator(
+    tokenizer.train_from_iterator(
         texts, trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=special, show_progress=False)
     )
-    described = json.loads(made.to_str())
+    described = json.loads(tokenizer.to_str())
     described["added_tokens"] = [token for token in described["added_tokens"] if token["content"] in named]
     return _written(folder, Tokenizer.from_str(json.dumps(described)), {"bos_token": "<s>", "eos_token": "</s>"})
 
 
-def _written(folder: Path, made: Any, names: dict[str, str]) -> Path:
+def _written(folder: Path, tokenizer: Any, names: dict[str, str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    made.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / "tokenizer.json"))
     about = {**names, "tokenizer_class": "PreTrainedTokenizerFast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(about))
     return folder

@@ -152,7 +152,7 @@ def test_the_harness_names_no_family_and_no_eval() -> None:
         ("hydra", {"harness.config.hydra_compose", "harness.runs.sweep"}),
         ("omegaconf", {"harness.config.hydra_compose", "harness.runs.sweep"}),
         ("wandb", {"harness.runs.wandb_mirror"}),
-        ("transformers", {"models.hf_parts.library"}),
+        ("transformers", {"models.hf_parts.library", "harness.lm_eval.window"}),
         ("lm_eval", {"harness.lm_eval"}),
     ],
 )
@@ -204,7 +204,7 @@ def test_conf_holds_no_python() -> None:
     assert not list((ROOT / "conf").rglob("*.py"))
 
 
-# Each writes something else than a file that lasts.
+# Each of these writes something other than a permanent file.
 WRITERS = {
     "harness.common.files": "the door itself",
     "harness.common.environment": "a switch of the kernel's",

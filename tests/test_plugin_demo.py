@@ -52,14 +52,14 @@ def own(installed: Path, tmp_path: Path) -> Path:
 
 
 def test_its_options_are_swept_like_ours(swept: Path) -> None:
-    found = records(swept)
-    assert {(one["model"]["name"], one["decoding"]["name"], one["status"]) for one in found} == {
+    swept_records = records(swept)
+    assert {(record["model"]["name"], record["decoding"]["name"], record["status"]) for record in swept_records} == {
         (model, decoding, "complete") for model in ("unigram", "wary") for decoding in ("greedy", "top_a")
     }
-    assert len({one["fit_id"] for one in found}) == 2
-    for one in found:
-        assert {metric["eval"] for metric in one["metrics"]} == {"perplexity", "shouting"}
-        assert (one["data"]["name"], one["tokenizer"]["name"]) == ("counting_rhyme", "octets")
+    assert len({record["fit_id"] for record in swept_records}) == 2
+    for record in swept_records:
+        assert {metric["eval"] for metric in record["metrics"]} == {"perplexity", "shouting"}
+        assert (record["data"]["name"], record["tokenizer"]["name"]) == ("counting_rhyme", "octets")
 
 
 def test_its_options_are_listed_with_where_they_come_from(installed: Path, tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_its_options_are_listed_with_where_they_come_from(installed: Path, tmp_p
 
 
 def test_its_fits_are_read_back_by_name_alone(swept: Path, installed: Path) -> None:
-    [run] = [one["run_id"] for one in records(swept) if one["run_id"].startswith("wary-top_a")]
-    made = json.loads(bakeoff(swept, "complete", run, "1 2 ", "--json", **on_path(installed)).stdout)
-    assert made["completions"][0]["tokens"]
+    [run] = [record["run_id"] for record in records(swept) if record["run_id"].startswith("wary-top_a")]
+    output = json.loads(bakeoff(swept, "complete", run, "1 2 ", "--json", **on_path(installed)).stdout)
+    assert output["completions"][0]["tokens"]
     (swept / "line.txt").write_text("1 2")
     scored = json.loads(bakeoff(swept, "score", run, "line.txt", "--json", "--per-token", **on_path(installed)).stdout)
     assert [token["text"] for token in scored["files"][0]["tokens"]] == ["<49>", "<32>", "<50>"]

@@ -30,7 +30,11 @@ FOLDERS = sorted(table.parent.name for table in REFERENCE.glob("*/summary.csv"))
 def version_of(name: str) -> int:
     """Today's version of an eval."""
     members = vars(importlib.import_module(f"evals.{name}")).values()
-    [version] = [one.version for one in members if isinstance(one, type) and issubclass(one, Eval) and one is not Eval]
+    [version] = [
+        member.version
+        for member in members
+        if isinstance(member, type) and issubclass(member, Eval) and member is not Eval
+    ]
     return version
 
 

@@ -8,7 +8,6 @@ something as finished are written last.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -79,12 +78,10 @@ def make_folder(folder: Path) -> None:
 
 
 def probe_folder(folder: Path) -> None:
-    """Raise the OSError that making a folder would. Nothing is left of the attempt."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    if missing:
-        missing[-1].mkdir(exist_ok=True)
-        with contextlib.suppress(OSError):  # another process may have put something there, or removed it
-            missing[-1].rmdir()
+    """Raise OSError where no folder can be made in this one. Nothing is left of the attempt."""
+    probe = folder / f".{socket.gethostname()}.{secrets.token_hex(8)}{_SUFFIX}"
+    probe.mkdir()
+    probe.rmdir()
 
 
 def remove_leftovers(folder: Path) -> None:

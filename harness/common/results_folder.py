@@ -5,6 +5,7 @@
     fits/<fit_id>/              a fit, shared by all runs that use it
     answers/<fit_id>/           the stored answers of a fit
     scores/<score_id>.parquet   an eval's scored rows
+    splits/<data_id>.json       how the settings of a data set split it
     wandb/                      the mirror's files
 
 A folder with run.json is a finished run; a folder with only config.yaml is a run that has begun. Needs only the
@@ -26,8 +27,8 @@ LOG_FILE = "log.txt"
 FIT_FILE = "fit.json"
 MODEL_FILE = "model.json"
 
-_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT = "fits", "answers", "scores", "wandb", "report"
-RESERVED = (_FITS, _ANSWERS, _SCORES, _WANDB, _REPORT, "reference")
+_FITS, _ANSWERS, _SCORES, _SPLITS, _WANDB, _REPORT = "fits", "answers", "scores", "splits", "wandb", "report"
+RESERVED = (_FITS, _ANSWERS, _SCORES, _SPLITS, _WANDB, _REPORT, "reference")
 """Names that no experiment or run may have; 'reference' holds stored comparisons."""
 
 
@@ -61,6 +62,10 @@ class ResultsFolder:
     def scores(self, score_id: str) -> Path:
         """The file of an eval's scored rows."""
         return self.path / _SCORES / f"{score_id}.parquet"
+
+    def split(self, data_id: str) -> Path:
+        """The file that says how the settings of a data set split it."""
+        return self.path / _SPLITS / f"{data_id}.json"
 
     @property
     def wandb(self) -> Path:

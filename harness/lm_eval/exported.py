@@ -11,12 +11,14 @@ names the eval as bakeoff's command line does:
 `--metadata '{"overrides": ["evals.arithmetic.max_digits=5"]}'` adds overrides. Differences from a run of bakeoff: there
 is no tokenizer of ours, so evals count bytes instead of tokens. Generation is greedy and without stop texts; these are
 found afterwards, so that the eval can tell whether the model wrote one. The probabilities of single tokens aren't
-known.
+known. A conversation that is longer than a transformers model's window loses whole turns at its beginning
+(harness/lm_eval/window.py).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +33,12 @@ from harness.completion.sequence import Completion, StopFinder
 from harness.config.compose import compose
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.requests import Answer, Complete, Compress, Request, Sample, ScoreContinuation, ScoreText
+from harness.lm_eval.window import Window
 from harness.runs.settings import typed
 from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.byte import ByteTokenizerSettings
+
+log = logging.getLogger("bakeoff")
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,15 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         own_config = {name: value for name, value in config.items() if name not in ("class", "overrides")}
-        more_overrides = (own_config.get("metadata") or {}).get("overrides", [])
-        self._exported = _export([*config["overrides"], *more_overrides])
+        metadata = own_config.get("metadata") or {}
+        self._exported = _export([*config["overrides"], *metadata.get("overrides", [])])
+        self._window = Window.of(metadata)
+        if self._window is not None and not self._window.opens_texts:
+            log.warning(
+                "%s: texts don't begin with a start token, so scores differ from those of `bakeoff run model=hf`. Add "
+                "add_bos_token=True to --model_args",
+                config["task"],
+            )
         super().__init__(
             config={
                 **own_config,
@@ -80,7 +92,8 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         instances: list[Instance] = []
         for kind, *arguments in self._distinct_requests(doc).values():
             # lm_eval may have changed the prompt
-            final_arguments = tuple(ctx if argument == doc["prompt"] else argument for argument in arguments)
+            prompt = self._fitting(*arguments) if ctx == doc["prompt"] else ctx
+            final_arguments = tuple(prompt if argument == doc["prompt"] else argument for argument in arguments)
             instances.append(Instance(kind, doc, final_arguments, len(instances), about))
         return instances
 
@@ -94,6 +107,14 @@ class EvalTask(ConfigurableTask):  # type: ignore[misc]
         ]
         values = exported.eval.score(exported.samples[doc["id"]], answers, exported.material).values
         return {name: float(value) for name in self._metric_fn_list if (value := values.get(name)) is not None}
+
+    def _fitting(self, prompt: str, following: str | Mapping[str, Any] = "") -> str:
+        """A prompt that fits into the model's window with what follows: a continuation, or the options of a
+        generation."""
+        if self._window is None:
+            return prompt
+        num_more = self._window.num_tokens(following) if isinstance(following, str) else following["max_gen_toks"]
+        return self._window.shortened(prompt, num_more, self._exported.material.corpus.chat_format)
 
     def _distinct_requests(self, doc: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         """A document's requests without repetitions, in order, by key."""

@@ -1,2 +1,2 @@
-"""`bakeoff new` and `bakeoff check`: templates for evals, models and decoding strategies, and tests of their
-contracts."""
+"""`bakeoff new` and `bakeoff check`: templates for evals, models, decoding strategies, data sets and tokenizers, and
+tests of their contracts."""

@@ -216,6 +216,23 @@ def the_same_seed_writes_the_same_text_and_no_global_state_is_touched(of: Strate
     hold(states() == before, "it draws from a global generator: use the uniform numbers that it is given")
 
 
+def it_says_whether_chance_has_a_say(of: StrategyOnTrial) -> None:
+    strategy, logprobs = of.new(), of.distributions
+    picks = [
+        strategy.chooser(logprobs, torch.full((len(logprobs),), uniform, dtype=torch.float64)).tolist()
+        for uniform in (0.0, 0.4, 0.999999)
+    ]
+    hold(
+        strategy.chooser.draws or picks[0] == picks[1] == picks[2],
+        f"{type(strategy.chooser).__name__} picks by the uniform numbers, but its `draws` is False: then it gets zeros",
+    )
+    texts = {completion.text for completion in of.engine().complete([Prompt("a", 30, seed=seed) for seed in range(9)])}
+    hold(
+        strategy.draws or len(texts) == 1,
+        f"{type(strategy.search).__name__} says that nothing is drawn (draws), but 9 seeds gave {len(texts)} texts",
+    )
+
+
 def another_seed_writes_another_text(of: StrategyOnTrial) -> None:
     texts = {found.text for found in of.engine().complete([Prompt("a", 30, seed=seed) for seed in range(20)])}
     if len(texts) == 1:
@@ -240,6 +257,7 @@ CHECKS: tuple[Callable[[StrategyOnTrial], None], ...] = (
     a_completion_is_the_same_alone_in_company_and_in_any_order,
     each_completion_is_that_of_its_own_prompt_also_among_many,
     the_same_seed_writes_the_same_text_and_no_global_state_is_touched,
+    it_says_whether_chance_has_a_say,
     another_seed_writes_another_text,
 )
 

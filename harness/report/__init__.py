@@ -58,7 +58,9 @@ def write_report(*results: Path, out: Path | None = None) -> Report:
     """
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Give a folder for the report; it is made where it does not exist.")
-    reports = [_write(found, out or found.report_folder) for found in load(*results, whole=out is not None)]
+    reports = [
+        _write(results_of, out or results_of.report_folder) for results_of in load(*results, whole=out is not None)
+    ]
     if len(reports) > 1:
         for report in reports:
             report.table.insert(0, "experiment", report.page.parent.parent.name)

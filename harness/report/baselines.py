@@ -13,12 +13,12 @@ from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 def baselines(comparison: Comparison, eval_name: str) -> dict[str, dict[MeasureKey, Cell]]:
     """By label, in the records' order: what it has in the place of each measure."""
     measures = {measure.metric: measure for measure in comparison.measures if measure.eval == eval_name}
-    found: dict[str, dict[MeasureKey, Cell]] = {}
+    rows: dict[str, dict[MeasureKey, Cell]] = {}
     for measure in measures.values():
         baseline = measure.baseline
         if baseline is not None and baseline.of in measures and (cell := _same_for_all(comparison, measure)):
-            found.setdefault(baseline.label, {})[measures[baseline.of]] = cell
-    return found
+            rows.setdefault(baseline.label, {})[measures[baseline.of]] = cell
+    return rows
 
 
 def measures_of_models(comparison: Comparison, eval_name: str) -> list[MeasureKey]:

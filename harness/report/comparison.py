@@ -220,7 +220,7 @@ class Comparison:
 
     def best_decoding(self, measure: MeasureKey) -> str:
         """The decoding strategy under which the best value of all stands; of several the one that is best on average,
-        then the first by name. Wherever a measure is told under one strategy, it is this one."""
+        then the first by name. Wherever a measure is shown under one strategy, it is this one."""
 
         def best_and_mean(decoding: str) -> tuple[float, float]:
             judged = list(self.goodness(measure, decoding).values())

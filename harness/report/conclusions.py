@@ -19,16 +19,16 @@ ALPHA = 0.05
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
     """Some sentences a headline measure: the best, the next, and whether the difference is significant."""
-    told = [
+    sentences = [
         _finding(comparison, verdicts, measure, decoding).rstrip()
         for measure in comparison.headlines
         if comparison.goodness(measure, decoding := comparison.best_decoding(measure))
     ]
-    if told:
-        told.append(f"Intervals {intervals_cover(comparison)}.")
+    if sentences:
+        sentences.append(f"Intervals {intervals_cover(comparison)}.")
     else:
-        told.append("No run has measured anything: see the runs and their errors at the end.")
-    return told
+        sentences.append("No run has measured anything: see the runs and their errors at the end.")
+    return sentences
 
 
 def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
@@ -63,13 +63,13 @@ def _next_model(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey,
     """The model after the best ones, and how sure the difference is. Ends in a space, or is empty."""
     goodness = comparison.goodness(measure, decoding)
     pairs = pairs_of(verdicts.models, measure, decoding=decoding)
-    mine = pairs[((pairs["model_a"] == best[0]) | (pairs["model_b"] == best[0])) & pairs["difference"].notna()]
-    others = ({*mine["model_a"], *mine["model_b"]} & set(goodness)) - set(best)
+    of_best = pairs[((pairs["model_a"] == best[0]) | (pairs["model_b"] == best[0])) & pairs["difference"].notna()]
+    others = ({*of_best["model_a"], *of_best["model_b"]} & set(goodness)) - set(best)
     if not others:
         return ""
     other = max((system for system in goodness if system in others), key=lambda system: goodness[system])
     shown = _with_unit(comparison.cell(other, decoding, measure))
-    verdict = _verdict(pair_of(mine, "model", best[0], other), best[0])
+    verdict = _verdict(pair_of(of_best, "model", best[0], other), best[0])
     return f"Next: {other}{under_text(comparison, decoding)}, {shown}; {verdict} "
 
 
@@ -106,7 +106,7 @@ def _verdict(pair: Any, best: str) -> str:
 
 
 def under_text(comparison: Comparison, decoding: str) -> str:
-    """' under NAME'; empty where no decoding strategy is told from another."""
+    """' under NAME'; empty where there is only one strategy, or none plays a part."""
     return "" if len(comparison.decodings) == 1 or decoding == ANY_DECODING else f" under {decoding}"
 
 

@@ -16,7 +16,7 @@ _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": 
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What was compared: (name, text) for the head of the page."""
     runs = comparison.results.runs
-    told = [
+    named = [
         ("Data", "; ".join(_distinct(_data_text(run) for run in runs))),
         ("Tokenizer", "; ".join(_distinct(_tokenizer_text(run) for run in runs))),
         *_budget_facts(comparison),
@@ -28,35 +28,37 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Versions", "; ".join(_distinct(_versions_text(run) for run in runs))),
         ("When", _when_text(runs)),
     ]
-    return [(name, text) for name, text in told if text]
+    return [(name, text) for name, text in named if text]
 
 
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader must know before believing a number here."""
     runs = comparison.results.runs
-    told = []
+    sentences = []
     prints = {run.record.data.get("fingerprint") for run in runs}
     if len(prints) > 1:
-        told.append(
+        sentences.append(
             f"These runs used {len(prints)} different data sets or splits. Bits per byte of different texts cannot be "
             "compared; pairs are tested only within one data set."
         )
     leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
     if leaks:
         counts = joined([str(leak) for leak in sorted(leaks)], "or")
-        told.append(f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text.")
+        sentences.append(
+            f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text."
+        )
     for left_out in comparison.results.left_out:
-        told.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
+        sentences.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
     failed = [run for run in runs if run.record.status == "failed"]
     partial = [run for run in runs if run.record.status == "partial"]
     if failed:
-        told.append(f"{len(failed)} of {many(len(runs), 'run')} failed; missing below: {_names(failed)}.")
+        sentences.append(f"{len(failed)} of {many(len(runs), 'run')} failed; missing below: {_names(failed)}.")
     if partial:
-        told.append(
+        sentences.append(
             f"An eval failed in {len(partial)} of {many(len(runs), 'run')}; the rest of it stands: {_names(partial)}."
         )
     if len(comparison.decodings) > 1 and not any(measure.uses_decoding for measure in comparison.measures):
-        told.append(
+        sentences.append(
             f"There are {len(comparison.decodings)} decoding strategies, and no eval here asks a model to write: each "
             "measure is the same under all of them."
         )
@@ -66,12 +68,12 @@ def warnings(comparison: Comparison) -> list[str]:
             noted.setdefault(note, []).append(run)
     for note, by in noted.items():
         of = "all runs" if len(by) == len(runs) else _names(by)
-        told.append(f"{note[:1].upper()}{note[1:]} ({of}).")
+        sentences.append(f"{note[:1].upper()}{note[1:]} ({of}).")
     if comparison.results.unfinished:
         count = len(comparison.results.unfinished)
         them = "it" if count == 1 else "them"
-        told.append(f"{count} more begun and not finished; start the same command again to finish {them}.")
-    return told
+        sentences.append(f"{count} more begun and not finished; start the same command again to finish {them}.")
+    return sentences
 
 
 def _names(runs: list[Run]) -> str:
@@ -126,8 +128,8 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
             matched.append(f"{name}: at most {allowed}{partly}, spent {spent}")
     params = _params_text(comparison, runs)
     (matched if params[0] else free).append(params[1])
-    told = [("Matched in", "; ".join(matched))] if matched else []
-    return [*told, ("Not matched", "; ".join(free))] if free else told
+    budget = [("Matched in", "; ".join(matched))] if matched else []
+    return [*budget, ("Not matched", "; ".join(free))] if free else budget
 
 
 def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:
@@ -174,10 +176,10 @@ def _runs_text(comparison: Comparison) -> str:
     runs = comparison.results.runs
     count = {status: sum(run.record.status == status for run in runs) for status in ("complete", "partial", "failed")}
     fits = len({run.record.fit_id for run in runs})
-    told = [f"{n} {status}" for status, n in count.items() if n]
+    counts = [f"{n} {status}" for status, n in count.items() if n]
     if comparison.results.unfinished:
-        told.append(f"{len(comparison.results.unfinished)} unfinished")
-    return f"{', '.join(told)}; {many(fits, 'fit')} of {many(len(comparison.systems), 'model')}"
+        counts.append(f"{len(comparison.results.unfinished)} unfinished")
+    return f"{', '.join(counts)}; {many(fits, 'fit')} of {many(len(comparison.systems), 'model')}"
 
 
 def _machine_text(run: Run) -> str:

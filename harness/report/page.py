@@ -191,23 +191,23 @@ def _word_id(comparison: Comparison, measure: MeasureKey) -> str:
 
 def _glossary(comparison: Comparison) -> list[tuple[str, list[Word]]]:
     """What each measure is, by eval."""
-    found: dict[str, list[Word]] = {}
+    words_of: dict[str, list[Word]] = {}
     for measure in comparison.measures:
         if text := comparison.description(measure):
             word = Word(_word_id(comparison, measure), measure.metric, text)
-            found.setdefault(measure.eval, []).append(word)
-    return list(found.items())
+            words_of.setdefault(measure.eval, []).append(word)
+    return list(words_of.items())
 
 
 def _usual_counts(comparison: Comparison, measure: MeasureKey) -> str:
     """The counts that most cells of the measure share."""
-    found = [
+    counts = [
         _counts(cell)
         for decoding in comparison.decodings_of(measure)
         for system in comparison.systems
         if (cell := comparison.cell(system, decoding, measure))
     ]
-    return Counter(found).most_common(1)[0][0] if found else ""
+    return Counter(counts).most_common(1)[0][0] if counts else ""
 
 
 def _counts(cell: Cell) -> str:
@@ -225,8 +225,8 @@ def _shown(comparison: Comparison, measure: MeasureKey, cell: Cell | None, leads
         return TableCell("–", "", "", "not measured", False)
     value, _, interval = estimate_text(cell).partition(" ")
     counts = _counts(cell)
-    told = "" if counts == _usual_counts(comparison, measure) else counts
-    return TableCell(value, interval, told, cell.estimate.reason or "", leads)
+    own_counts = "" if counts == _usual_counts(comparison, measure) else counts
+    return TableCell(value, interval, own_counts, cell.estimate.reason or "", leads)
 
 
 def _leaders(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> set[str]:
@@ -251,13 +251,13 @@ def _everything(comparison: Comparison) -> list[dict[str, Any]]:
         for decoding in comparison.decodings_of(*measures):
             for system in comparison.systems:
                 if any(comparison.cell(system, decoding, m) for m in measures):
-                    told = "" if decoding == ANY_DECODING else decoding
-                    rows.append((system, told, [_table_cell(comparison, m, system, decoding) for m in measures]))
+                    strategy = "" if decoding == ANY_DECODING else decoding
+                    rows.append((system, strategy, [_table_cell(comparison, m, system, decoding) for m in measures]))
         for label, cells in baselines(comparison, eval_name).items():
             rows.append((words(label), "", [_shown(comparison, m, cells.get(m)) for m in measures]))
         columns = [_column(comparison, m) for m in measures]
         tables.append(
-            {"eval": eval_name, "columns": columns, "rows": rows, "decoded": any(told for _, told, _ in rows)}
+            {"eval": eval_name, "columns": columns, "rows": rows, "decoded": any(strategy for _, strategy, _ in rows)}
         )
     return tables
 
@@ -277,8 +277,8 @@ def _missing(comparison: Comparison) -> list[str]:
 
 def _settings(comparison: Comparison) -> list[tuple[str, str]]:
     """Every system's options."""
-    told = {run.system: options_text(run.record.model) or "no options" for run in comparison.results.runs}
-    return [(system, told[system]) for system in comparison.systems]
+    options = {run.system: options_text(run.record.model) or "no options" for run in comparison.results.runs}
+    return [(system, options[system]) for system in comparison.systems]
 
 
 def _run_row(run: Run, folder: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class _Side:
     """A system under a decoding strategy, to be compared with others."""
 
     name: str
-    """By which it is told from the others."""
+    """What tells it from the others."""
     cell: Cell
     has_formula: bool
     """Whether the measure follows from sums over samples."""
@@ -121,8 +121,8 @@ def _rows(measure: MeasureKey, alike: dict[str, str], of: str, asked: Sequence[_
             "num_seeds_a": len(first.cell.seeds),
             "num_seeds_b": len(second.cell.seeds),
         }
-        found = differences.get((first.name, second.name))
-        rows.append(row | (found_difference(found) if found else _not_paired(first, second)))
+        difference = differences.get((first.name, second.name))
+        rows.append(row | (as_columns(difference) if difference else _not_paired(first, second)))
     return rows
 
 
@@ -162,27 +162,27 @@ def _paired_groups(sides: Sequence[_Side]) -> dict[tuple[str, str], PairedDiffer
         if lined_up is not None and (weights := lined_up.denominators) is not None:
             key = (lined_up.ids, lined_up.formula, weights.tobytes(), side.data)
             groups.setdefault(key, []).append((side.name, lined_up))
-    found = {}
+    differences = {}
     for members in groups.values():
         first = members[0][1]
         denominators = None if first.is_mean else first.denominators
         tops = [list(lined_up.tops) for _, lined_up in members]
         for (i, j), difference in paired_all(tops, first.clusters, denominators, first.formula.scale).items():
-            found[members[i][0], members[j][0]] = difference
-    return found
+            differences[members[i][0], members[j][0]] = difference
+    return differences
 
 
-def found_difference(found: PairedDifference) -> dict[str, Any]:
+def as_columns(paired: PairedDifference) -> dict[str, Any]:
     """A difference as columns."""
     return dict.fromkeys(_DIFFERENCE) | {
-        "difference": found.difference.value,
-        "ci_low": found.difference.ci_low,
-        "ci_high": found.difference.ci_high,
-        "stderr": found.difference.stderr,
-        "p_value": found.p_value,
-        "smallest_detectable_difference": found.smallest_detectable_difference,
-        "n": found.difference.n,
-        "n_total": found.difference.n_total,
-        "num_clusters": found.num_clusters,
-        "reason": found.difference.reason,
+        "difference": paired.difference.value,
+        "ci_low": paired.difference.ci_low,
+        "ci_high": paired.difference.ci_high,
+        "stderr": paired.difference.stderr,
+        "p_value": paired.p_value,
+        "smallest_detectable_difference": paired.smallest_detectable_difference,
+        "n": paired.difference.n,
+        "n_total": paired.difference.n_total,
+        "num_clusters": paired.num_clusters,
+        "reason": paired.difference.reason,
     }

@@ -173,7 +173,7 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
     every_left_out = [one for broken in left_out.values() for one in broken]
     for one in every_left_out:
         log.warning("%s is left out of the report: %s", one.folder, one.why)
-    readable = {folder: found for folder, found in readable.items() if found[0]}
+    readable = {folder: runs_of for folder, runs_of in readable.items() if runs_of[0]}
     if not readable:
         raise UserError(every_left_out[0].why)
     loaded: list[Results] = []

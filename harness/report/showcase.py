@@ -87,14 +87,14 @@ _FINISHED = {"stop": "stopped by itself", "length": "cut at its length", "contex
 def prompts(comparison: Comparison) -> list[ShownPrompt]:
     """The showcase prompts (the first dozen) in the records' order, each system at its lowest seed."""
     measured = {metric.eval for run in comparison.results.runs for metric in run.record.metrics}
-    found: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
+    written: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
     texts: dict[tuple[str, str], str] = {}
     for run in _first_seeds(comparison):
         rows = run.samples
         for row in rows[~rows["eval"].isin(measured) & rows["answer"].notna()].itertuples(index=False):
             key = (str(row.eval), str(row.sample_id))
             texts.setdefault(key, _string(row.prompt))
-            found.setdefault(key, {}).setdefault((run.system, run.decoding), row)
+            written.setdefault(key, {}).setdefault((run.system, run.decoding), row)
     return [
         ShownPrompt(
             title=_title(texts[key]),
@@ -106,13 +106,13 @@ def prompts(comparison: Comparison) -> list[ShownPrompt]:
                 if any((system, d) in cells for d in comparison.decodings)
             ],
         )
-        for key, cells in list(found.items())[:_MOST_PROMPTS]
+        for key, cells in list(written.items())[:_MOST_PROMPTS]
     ]
 
 
 def questions(comparison: Comparison) -> list[ShownEval]:
     """The first samples of every eval that keeps answers, under its headline's best decoding strategy."""
-    told = []
+    evals = []
     for measure in (m for m in comparison.headlines if m.eval in comparison.answered):
         decoding = comparison.best_decoding(measure)
         asked: dict[str, dict[str, Any]] = {}
@@ -123,8 +123,8 @@ def questions(comparison: Comparison) -> list[ShownEval]:
                     asked.setdefault(str(row.sample_id), {}).setdefault(run.system, row)
         shown = [_question(comparison, answers, measure.metric) for answers in list(asked.values())[:_NUM_QUESTIONS]]
         if shown:
-            told.append(ShownEval(measure.eval, measure.metric, "" if decoding == ANY_DECODING else decoding, shown))
-    return told
+            evals.append(ShownEval(measure.eval, measure.metric, "" if decoding == ANY_DECODING else decoding, shown))
+    return evals
 
 
 def _first_seeds(comparison: Comparison) -> list[Run]:

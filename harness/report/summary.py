@@ -171,10 +171,10 @@ def _latex_row(cells: Iterable[object]) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     notes = ["Value [95 % interval]; the worst model first. Intervals " + intervals_cover(comparison) + "."]
     for measure in comparison.headlines:
-        found = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
-        counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in found if cell})
-        told = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
-        notes.append(f"Samples under {words(measure.metric)}: {told}.")
+        cells = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
+        counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in cells if cell})
+        shown = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
+        notes.append(f"Samples under {words(measure.metric)}: {shown}.")
     return notes
 
 
@@ -184,7 +184,7 @@ def intervals_cover(comparison: Comparison) -> str:
     for run in comparison.results.runs:
         if run.record.status != "failed":
             seeds[run.system].add(run.record.seed)
-    counts = sorted({len(found) for found in seeds.values() if found})
+    counts = sorted({len(of_system) for of_system in seeds.values() if of_system})
     if not counts or counts == [1]:
         return "cover the choice of test samples only, not training: there is one seed a model"
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

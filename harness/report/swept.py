@@ -17,7 +17,7 @@ from harness.report.wording import words
 from harness.runs.systems import labels
 
 MOST_OPTIONS = 4
-"""Drawn in a report; of the others their names are told."""
+"""How many a report draws; it names the others."""
 MOST_LINES = 12
 """In a plot, before only one decoding strategy's are kept."""
 _NO_QUANTITY = frozenset({"seed", "version"})

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
-from harness.report.pairs import found_difference, is_significant
+from harness.report.pairs import as_columns, is_significant
 from harness.statistics.paired_difference import holm, paired
 
 GUESSING = "guessing"
@@ -72,14 +72,14 @@ def compare_with_trivial(comparison: Comparison) -> pd.DataFrame:
 def trivial_answers(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> list[Trivial]:
     """What there is to beat on a system's samples, the best first."""
     cell = comparison.cell(system, decoding, measure)
-    found = [] if cell is None or cell.chance is None else [Trivial(GUESSING, cell.chance, None)]
+    answers = [] if cell is None or cell.chance is None else [Trivial(GUESSING, cell.chance, None)]
     for other in comparison.measures:
         baseline = other.baseline
         if other.eval == measure.eval and baseline and baseline.is_trivial and baseline.of == measure.metric:
             scored = comparison.cell(system, ANY_DECODING, other)
             if scored is not None and scored.estimate.value is not None:
-                found.append(Trivial(baseline.label, scored.estimate.value, other))
-    return sorted(found, key=lambda trivial: -trivial.value if measure.higher_is_better else trivial.value)
+                answers.append(Trivial(baseline.label, scored.estimate.value, other))
+    return sorted(answers, key=lambda trivial: -trivial.value if measure.higher_is_better else trivial.value)
 
 
 def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str
     beside = _trivial_tops(comparison, system, decoding, trivial, lined_up)
     denominators = None if lined_up.is_mean else lined_up.denominators
     difference = paired(list(lined_up.tops), beside, lined_up.clusters, denominators, lined_up.formula.scale)
-    return about | found_difference(difference)
+    return about | as_columns(difference)
 
 
 def _trivial_tops(

@@ -29,7 +29,7 @@ class Piece:
 def pieces(text: str) -> list[Piece]:
     """Text cut into ordinary stretches and marks. Newlines stay; a tab is shown as a mark and four spaces wide at
     most."""
-    found: list[Piece] = []
+    cut: list[Piece] = []
     plain: list[str] = []
     marks_in_a_row = 0
     for character in text:
@@ -39,12 +39,12 @@ def pieces(text: str) -> list[Piece]:
             plain.append(character)
             continue
         if plain:
-            found.append(Piece("".join(plain)))
+            cut.append(Piece("".join(plain)))
             plain = []
-        found.append(Piece(_mark(character), _name(character)))
+        cut.append(Piece(_mark(character), _name(character)))
     if plain:
-        found.append(Piece("".join(plain)))
-    return found
+        cut.append(Piece("".join(plain)))
+    return cut
 
 
 def visible(text: str, one_line: bool = False) -> str:

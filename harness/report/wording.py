@@ -81,19 +81,19 @@ def target_words(measure: MeasureKey) -> str:
 
 def options_text(settings: dict[str, Any]) -> str:
     """The options in nested settings: 'temperature 0.8, k 40, chooser Sample'. Names that stand for classes are cut
-    short; settings that have a name of their own, as a format, are told by it."""
-    told = []
+    short; settings that have a name of their own, as a format, are shown by it."""
+    parts = []
     for key, value in settings.items():
         if key in {"name", "fingerprint", "_target_"} or value in ({}, []):
             continue
         if isinstance(value, dict) and "name" in value:
-            told.append(f"{words(key)} {value['name']}")
+            parts.append(f"{words(key)} {value['name']}")
         elif isinstance(value, dict):
             inner = options_text(value)
-            told.append(inner or f"{words(key)} {str(value.get('_target_', '')).rpartition('.')[2]}".rstrip())
+            parts.append(inner or f"{words(key)} {str(value.get('_target_', '')).rpartition('.')[2]}".rstrip())
         else:
-            told.append(f"{words(key)} {_option(value)}")
-    return ", ".join(told)
+            parts.append(f"{words(key)} {_option(value)}")
+    return ", ".join(parts)
 
 
 def _option(value: Any) -> str:

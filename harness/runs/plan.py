@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import PluginError, UserError
-from harness.common.files import probe_folder
 from harness.common.results_folder import ResultsFolder
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
 from harness.evaluation.eval import Eval
 from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.record import SCHEMA_VERSION
+from harness.runs.same_split import check_split
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
@@ -109,13 +109,8 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     """What the run of these settings is. UserError where it can't be done here."""
     settings, elsewhere = _with_fits(settings)
     results = ResultsFolder(settings.results_dir)
-    try:
-        probe_folder(results.path)
-    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:  # as /proc, which takes none
-        raise UserError(
-            f"results_dir={results.path} can't be made ({error.strerror}: {error.filename}). Name another folder."
-        ) from None
     corpus = prepared.corpus(settings.data)
+    check_split(results, settings.data, corpus)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
     return RunPlan(
         fit_id=fit_id(fit_settings, corpus),

@@ -29,6 +29,7 @@ from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import RunPlan
 from harness.runs.record import RunRecord, check_run
+from harness.runs.same_split import keep_split
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
@@ -86,6 +87,7 @@ def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
     with findings.surviving("fit", reraise=UserError):
         fit = obtain(plan.fit_settings, plan.corpus, plan.workshop)
     if fit is not None:
+        keep_split(plan.results, plan.settings.data, plan.corpus)
         environment.start_measuring_memory()
         _ask_evals(plan, fit, findings)
         (plan.folder / RUN_FILE).unlink(missing_ok=True)  # the files that it seals are about to be replaced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
+from harness.common.files import probe_folder
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
 
@@ -112,9 +114,19 @@ def _check_top_level(config: Mapping[str, Any]) -> None:
     if not folder.strip():
         raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
     results_dir = Path(folder).expanduser()
-    nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if path.exists())
+    nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is a file. Name another folder.")
+        kind = "a link to nothing" if nearest.is_symlink() and not nearest.exists() else "a file"
+        raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is {kind}. Name another folder.")
+    if nearest != results_dir:
+        try:
+            probe_folder(nearest)
+        except FileNotFoundError:
+            raise UserError(
+                f"results_dir={results_dir} can't be made: {nearest} takes no new folders. Name another folder."
+            ) from None
+        except OSError:
+            pass  # not everything that reads settings writes results; who does is told then
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:

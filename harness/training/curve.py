@@ -13,9 +13,13 @@ from torch import Tensor
 
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from models.checks import Impossible
 from models.language_model import LanguageModel, NeuralModelConfig
 
 _ROUNDING = 1e-4
+_CHECKED_TOKENS = 64
+# Of the logarithm of the sum of a distribution, from 0.
+_LARGEST_EXCESS = 1e-3
 
 
 @dataclass
@@ -51,6 +55,23 @@ class Validation:
         total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
         total_nats = likelihood(model, total, 0).nats
         return math.nan if total_nats is None else total_nats * BITS_PER_NAT / self.num_bytes
+
+    @torch.no_grad()
+    def check_distributions(self, model: LanguageModel) -> None:
+        """Raise Impossible where a model's probabilities don't sum to one on the beginning of the text: its scores
+        would win every comparison without meaning anything. What isn't finite is left to `notes_on_end`."""
+        if model.why_no_distribution is not None:
+            return
+        tokens = torch.from_numpy(self.documents[0][:_CHECKED_TOKENS].astype(np.int64))[None]
+        sums = model.logprobs(tokens).double().logsumexp(-1)[0]
+        wrong = (sums.isfinite() & (sums.abs() > _LARGEST_EXCESS)).nonzero()
+        if len(wrong):
+            place = int(wrong[0])
+            raise Impossible(
+                f"model={model.config.family} gives no probabilities: after {place} tokens of validation text they sum "
+                f"to {float(sums[place].exp()):.4g}, not to 1, so its scores mean nothing. A model must return "
+                f"log-probabilities, as from torch.log_softmax. `bakeoff check model {model.config.family}` says more."
+            )
 
     def uniform_bits_per_byte(self, vocab_size: int) -> float:
         """What a model costs that gives every token the same probability."""

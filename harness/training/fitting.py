@@ -93,6 +93,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
             model, spent, curve = _take(settings, tokenizer, validation, workshop.device)
         else:
             model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop.device)
+        validation.check_distributions(model)
     except Impossible as error:
         raise UserError(str(error)) from None
     if earlier is None:

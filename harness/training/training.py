@@ -8,6 +8,7 @@ weights as one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +25,13 @@ from harness.training.gradients import GradientFit
 from harness.training.settings import Training
 from harness.training.stages import Pretraining
 from harness.training.step_size import check_memory
+from models.checks import Impossible
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel
 from models.neural_model import NeuralModel
 
 _TOKENS_COUNTED_AT_ONCE = 1 << 18
+_TOKENS_TO_COMPILE = 500
 
 
 def fit(
@@ -77,9 +80,22 @@ def take(model: LanguageModel, validation: Validation) -> tuple[Spent, list[dict
     return spent, [curve_row(spent, validation_bits_per_byte=validation.bits_per_byte(model))]
 
 
+def _compile(model: CountingModel, stream: np.ndarray, folder: Path) -> None:
+    """Fit a model of the same options to a little text and forget it: what the first fit of a process takes to compile
+    is not the family's time."""
+    trial = model.config.build(model.vocab_size, model.start_token)
+    assert isinstance(trial, CountingModel)
+    trial.scratch_folder = folder
+    tokens = torch.from_numpy(stream[:_TOKENS_TO_COMPILE].astype(np.int64))
+    trial.count(tokens)
+    with contextlib.suppress(Impossible):  # there may be too little text for the options
+        trial.finish([tokens])
+
+
 def _fit_by_counting(
     model: CountingModel, stream: np.ndarray, validation: Validation, budget: Budget, folder: Path
 ) -> tuple[Spent, list[dict[str, Any]]]:
+    _compile(model, stream, folder)
     spent = Spent()
     model.scratch_folder = folder
     total = min(len(stream), budget.tokens or len(stream))

@@ -130,11 +130,13 @@ def script(
 def table(speaker: Speaker, form: TranscriptFormat, eval: Eval, held: Corpus | None = None) -> pd.DataFrame:
     """The speaker's scored rows, computed as for any model; held: the held-out text, by default the toy corpus."""
     material = Material(held or corpus(form), TOKENIZER)
-    asked = questions(eval, material, seed=0)
-    known = script(speaker, eval, asked.samples, form)
+    eval_questions = questions(eval, material, seed=0)
+    known = script(speaker, eval, eval_questions.samples, form)
     model = ScriptedModel(TOKENIZER, lambda text: known.get(text, ""))
-    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
-    return scored(eval, asked, answers, material).rows
+    answers = ask(
+        Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), eval_questions.requests, eval_questions.seeds, "test"
+    )
+    return scored(eval, eval_questions, answers, material).rows
 
 
 def judged(
@@ -142,10 +144,10 @@ def judged(
 ) -> dict[str, Metric]:
     """Its metrics over all samples of each eval, by name."""
     return {
-        one.metric: one
+        metric.metric: metric
         for eval in evals
-        for one in eval.metrics(table(speaker, form, eval, held))
-        if one.slice == "all"
+        for metric in eval.metrics(table(speaker, form, eval, held))
+        if metric.slice == "all"
     }
 
 

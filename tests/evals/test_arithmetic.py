@@ -34,8 +34,8 @@ def metrics_of(eval: Arithmetic, says: dict[str, str] | None, greedy: bool) -> d
         text = sample.target if says is None else says.get(sample.id, "")
         answers = [*[Completion(text, (), (), (), "stop", None)] * 5, Likelihood(0.5, 2, greedy)]
         scores.append(eval.score(sample, answers, here))
-    found = eval.metrics(table(eval.name, samples, scores))
-    return {(metric.metric, metric.slice): metric for metric in found}
+    metrics = eval.metrics(table(eval.name, samples, scores))
+    return {(metric.metric, metric.slice): metric for metric in metrics}
 
 
 @pytest.mark.parametrize("style", ["plain", "qa", "chat"])
@@ -51,33 +51,39 @@ def test_an_oracle_scores_1_and_a_silent_model_0(style: str) -> None:
 
 def test_every_problem_belongs_to_the_test_split() -> None:
     eval = Arithmetic(num_samples=400, max_digits=3)
-    asked = eval._problems("test", 400)
-    assert len(asked) == 400
-    assert {split_of(problem) for problem in asked} == {"test"}
-    assert [sample.id for sample in eval.samples(material("x"))] == [problem.id for problem in asked]
+    asked_problems = eval._problems("test", 400)
+    assert len(asked_problems) == 400
+    assert {split_of(problem) for problem in asked_problems} == {"test"}
+    assert [sample.id for sample in eval.samples(material("x"))] == [problem.id for problem in asked_problems]
 
 
 def test_a_planted_leak_is_counted_and_nothing_else() -> None:
     eval = Arithmetic(num_samples=100)
-    one, two = eval._problems("test", 2)
+    first, second = eval._problems("test", 2)
     samples = list(eval.samples(material("x")))
     assert eval.seen_in_training(samples, material("What is 1 plus 1?", "the play")) == 0
 
     def asked_as(*planted: Problem) -> int:
         """How many of the asked problems are among these, in either order."""
-        return sum(any(one.in_order == other.in_order for other in planted) for one in eval._problems("test", 100))
+        return sum(
+            any(problem.in_order == other.in_order for other in planted) for problem in eval._problems("test", 100)
+        )
 
-    turned = Problem(one.b, one.op, one.a)
+    turned = Problem(first.b, first.op, first.a)
     assert eval.seen_in_training(samples, material(f"{turned.id}=")) == asked_as(turned)
-    leak = f"Human: What is {one.a} {'plus' if one.op == '+' else 'minus'} {one.b}?\n\nAssistant: {one.answer}"
-    assert eval.seen_in_training(samples, material(leak, leak, f"{two.id}={two.answer}")) == asked_as(one, two) >= 2
+    leak = f"Human: What is {first.a} {'plus' if first.op == '+' else 'minus'} {first.b}?\n\nAssistant: {first.answer}"
+    assert (
+        eval.seen_in_training(samples, material(leak, leak, f"{second.id}={second.answer}"))
+        == asked_as(first, second)
+        >= 2
+    )
 
 
 def test_slices_are_by_operation_digits_and_carries() -> None:
-    found = metrics_of(Arithmetic(num_samples=80), None, True)
-    slices = {slice for _, slice in found}
+    metrics = metrics_of(Arithmetic(num_samples=80), None, True)
+    slices = {slice for _, slice in metrics}
     assert {"all", "operation=+", "operation=-", "digits=1", "digits=2", "carries=0", "carries=1"} <= slices
-    by_operation = [found["exact_match", f"operation={op}"].n for op in "+-"]
+    by_operation = [metrics["exact_match", f"operation={op}"].n for op in "+-"]
     assert sum(by_operation) == 80
 
 

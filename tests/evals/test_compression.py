@@ -55,7 +55,9 @@ def scored(model: LanguageModel, eval: Compression) -> pd.DataFrame:
     requests = [eval.requests(sample, MATERIAL) for sample in samples]
     answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), requests, [[0]] * len(samples), "test")
     return table(
-        eval.name, samples, [eval.score(s, given, MATERIAL) for s, given in zip(samples, answers, strict=True)]
+        eval.name,
+        samples,
+        [eval.score(s, sample_answers, MATERIAL) for s, sample_answers in zip(samples, answers, strict=True)],
     )
 
 

@@ -120,16 +120,16 @@ def test_a_model_that_writes_the_real_continuations_has_all_of_their_figures() -
     real = {name.removeprefix("real_"): metric for name, metric in metrics.items() if name.startswith("real_")}
     assert real.keys() == {name for name in metrics if not name.startswith("real_")} - {"diversity"}
     for name, metric in real.items():
-        own = metrics[name]
-        assert metric.value == pytest.approx(own.value), name
-        assert (metric.ci_low, metric.ci_high) == pytest.approx((own.ci_low, own.ci_high)), name
+        of_model = metrics[name]
+        assert metric.value == pytest.approx(of_model.value), name
+        assert (metric.ci_low, metric.ci_high) == pytest.approx((of_model.ci_low, of_model.ci_high)), name
         assert metric.higher_is_better is None
         assert metric.value is not None, name
         assert metric.baseline == Baseline(name, "real")
-        assert (metric.uses_decoding, own.uses_decoding, own.baseline) == (False, True, None)
+        assert (metric.uses_decoding, of_model.uses_decoding, of_model.baseline) == (False, True, None)
         # people repeat themselves and quote too: no figure is the better the lower it is
-        assert (own.higher_is_better, metric.nearest_to) == (None, None)
-        assert own.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
+        assert (of_model.higher_is_better, metric.nearest_to) == (None, None)
+        assert of_model.nearest_to == (None if name in {"completion_bytes", "longest_copied"} else metric.metric)
     assert metrics["diversity"].value == 0
     assert EVAL.descriptions.keys() == {name for name in metrics if not name.startswith("real_")}
 

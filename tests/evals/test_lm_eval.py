@@ -68,7 +68,7 @@ def model() -> LanguageModel:
 def scored(eval: Eval, model: LanguageModel, seed: int = 0) -> tuple[pd.DataFrame, dict[str, Metric]]:
     samples = list(eval.samples(MATERIAL))
     requests = [eval.requests(sample, MATERIAL) for sample in samples]
-    seeds = [[seed] * len(asked) for asked in requests]
+    seeds = [[seed] * len(request) for request in requests]
     answers = ask(Respondent(model, BYTES, DecodingStrategy(Greedy())), requests, seeds, "test")
     scores = [eval.score(sample, given, MATERIAL) for sample, given in zip(samples, answers, strict=True)]
     rows = table(eval.name, samples, scores)
@@ -82,12 +82,12 @@ def theirs(tasks: str, model: LanguageModel) -> dict[str, Any]:
     """The results of lm_eval's own evaluation of the same model, by our metric names."""
     manager = TaskManager(include_path=tasks, include_defaults=False)
     lm = BakeoffLM(Fit("test", Path(), model, BYTES, {}))
-    found = simple_evaluate(model=lm, tasks=list(NAMES), task_manager=manager, bootstrap_iters=0)
-    assert found is not None
+    evaluated = simple_evaluate(model=lm, tasks=list(NAMES), task_manager=manager, bootstrap_iters=0)
+    assert evaluated is not None
     return {
         f"{task}.{name.removesuffix(',none')}": value
-        for task, results in found["results"].items()
-        for name, value in results.items()
+        for task, of_task in evaluated["results"].items()
+        for name, value in of_task.items()
         if isinstance(value, float) and "stderr" not in name
     }
 
@@ -105,10 +105,10 @@ def test_every_number_is_lm_eval_s(tasks: str, model: LanguageModel, theirs: dic
 def test_intervals_are_ours_where_there_are_values_else_lm_eval_s(tasks: str, model: LanguageModel) -> None:
     _, metrics = scored(LmEval(list(NAMES), tasks), model)
     for name in ("toy_sums.acc", "toy_texts.bits_per_byte", "toy_texts.word_perplexity", "toy_sums.perplexity"):
-        found = metrics[name]
-        assert found.ci_low is not None, name
-        assert found.value is not None
-        assert found.ci_low < found.value < (found.ci_high or 0), name
+        metric = metrics[name]
+        assert metric.ci_low is not None, name
+        assert metric.value is not None
+        assert metric.ci_low < metric.value < (metric.ci_high or 0), name
     assert metrics["toy_sums.acc"].unit == "share"
     assert metrics["toy_texts.bits_per_byte"].unit == "bits/byte"
     for name in ("toy_group.acc", "toy_choices.mcc"):
@@ -182,10 +182,10 @@ def test_likelihoods_do_not_depend_on_the_decoding_strategy(tasks: str) -> None:
 
 def test_prompts_are_lm_eval_s_with_examples_and_as_a_transcript(tasks: str) -> None:
     shots = LmEval(["toy_written"], tasks, num_fewshot=2, limit=0.25)
-    asked = list(shots.samples(MATERIAL))
-    assert len(asked) == 3
-    assert all(sample.prompt.count("Question: ") == 3 for sample in asked)
-    assert [sample.prompt for sample in asked] == [sample.prompt for sample in shots.samples(MATERIAL)]
+    samples = list(shots.samples(MATERIAL))
+    assert len(samples) == 3
+    assert all(sample.prompt.count("Question: ") == 3 for sample in samples)
+    assert [sample.prompt for sample in samples] == [sample.prompt for sample in shots.samples(MATERIAL)]
     [chat, *_] = LmEval(["toy_written"], tasks, num_fewshot=1, apply_chat_template=True).samples(MATERIAL)
     assert chat.prompt.count("Human: Question: ") == 2
     assert chat.prompt.endswith("\n\nAssistant: ")
@@ -247,9 +247,9 @@ def test_wrong_options_are_refused() -> None:
 
 def test_a_run_records_them_and_scores_likelihoods_once(tasks: str, tmp_path: Path) -> None:
     run = ["run", "model=bigram", "data=chatterbot", "tracking=none", "evals=[lm_eval]", f"results_dir={tmp_path}"]
-    asked = [f"evals.lm_eval.include_path={tasks}", "evals.lm_eval.tasks=[toy_sums,toy_choices]"]
+    overrides = [f"evals.lm_eval.include_path={tasks}", "evals.lm_eval.tasks=[toy_sums,toy_choices]"]
     for decoding in ("greedy", "temperature"):
-        assert status_of([*run, *asked, f"decoding={decoding}"]) == 0
+        assert status_of([*run, *overrides, f"decoding={decoding}"]) == 0
     assert len(list((tmp_path / "scores").glob("*.parquet"))) == 1
     for path in tmp_path.glob("default/*/run.json"):
         names = [metric["metric"] for metric in json.loads(path.read_text())["metrics"]]

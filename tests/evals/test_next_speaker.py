@@ -32,14 +32,14 @@ def test_each_measure_has_the_score_of_guessing() -> None:
 
 def test_the_headline_comes_first_in_every_slice() -> None:
     metrics = EVAL.metrics(table(Speaker(), HUMAN_ASSISTANT, EVAL))
-    assert [one.slice for one in metrics if one.metric == "next_speaker_accuracy"] == ["all", "source=plays"]
+    assert [metric.slice for metric in metrics if metric.metric == "next_speaker_accuracy"] == ["all", "source=plays"]
     assert metrics[0].metric == "next_speaker_accuracy"
 
 
 def test_a_scene_gives_questions_at_changes_after_two_speakers() -> None:
     scene = next(document for document in MATERIAL.corpus.test if document.id == "p0")
     samples = [sample for sample in EVAL.samples(MATERIAL) if sample.cluster == "p0"]
-    # The scene has eight turns, each another's than the one before, and is short enough to be read whole.
+    # The scene has eight turns, the speaker changes at each, and it is short enough to be read as a whole.
     assert {len(PLAY.parse(sample.prompt).turns) for sample in samples} == set(range(2, 8))
     for sample in samples:
         assert scene.text.startswith(sample.prompt + sample.target)
@@ -56,10 +56,10 @@ def test_only_whole_turns_within_the_limit_are_read() -> None:
 
 
 def test_fewer_scenes_and_changes_are_a_part_of_more() -> None:
-    few, many = ([one.id for one in NextSpeaker(num_scenes=count).samples(MATERIAL)] for count in (2, 3))
+    few, many = ([sample.id for sample in NextSpeaker(num_scenes=count).samples(MATERIAL)] for count in (2, 3))
     assert 0 < len(few) < len(many) == len(set(many))
     assert few == many[: len(few)]
-    two = [one.id for one in NextSpeaker(changes_per_scene=2).samples(MATERIAL)]
+    two = [sample.id for sample in NextSpeaker(changes_per_scene=2).samples(MATERIAL)]
     assert len(two) == 2 * 3
     assert set(two) < set(many)
 

@@ -51,7 +51,9 @@ def scored(
     samples = list(eval.samples(material))
     requests = [eval.requests(sample, material) for sample in samples]
     answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), requests, [[0]] * len(samples), "test")
-    scores = [eval.score(sample, given, material) for sample, given in zip(samples, answers, strict=True)]
+    scores = [
+        eval.score(sample, sample_answers, material) for sample, sample_answers in zip(samples, answers, strict=True)
+    ]
     rows = table(eval.name, samples, scores)
     return rows, by_slice(eval, rows)["all"]
 
@@ -113,31 +115,31 @@ def test_an_empty_document_costs_nothing_and_has_no_bits_a_byte() -> None:
 
 def test_splitting_a_corpus_changes_no_total() -> None:
     rows, metrics = scored(random_chain(), TEXTS)
-    one, other = PERPLEXITY.metrics(rows[:2])[0], PERPLEXITY.metrics(rows[2:])[0]
+    first, other = PERPLEXITY.metrics(rows[:2])[0], PERPLEXITY.metrics(rows[2:])[0]
     sizes = np.array([rows["num_bytes"][:2].sum(), rows["num_bytes"][2:].sum()], dtype=float)
-    assert metrics["bits_per_byte"].value == pytest.approx(np.average([one.value, other.value], weights=sizes))
+    assert metrics["bits_per_byte"].value == pytest.approx(np.average([first.value, other.value], weights=sizes))
 
 
 def test_the_slices_by_training_count_add_up_to_the_whole() -> None:
     rows, whole = scored(random_chain(), TEXTS)
-    # What the eval calls training text is the first of the texts.
+    # For the eval, the first text is the training text.
     counts = Counter(TEXTS[0].encode())
     expected: Counter[str] = Counter()
     for text in TEXTS:
         for byte in text.encode():
             expected["times_seen=1-9" if counts[byte] else "times_seen=0"] += 1
     assert max(counts.values()) < 10
-    slices = {name: found for name, found in by_slice(PERPLEXITY, rows).items() if name.startswith("times_seen=")}
+    slices = {name: metrics for name, metrics in by_slice(PERPLEXITY, rows).items() if name.startswith("times_seen=")}
     assert slices.keys() == {"times_seen=0", "times_seen=1-9"}
     parts = parts_of(rows)
     totals = {total: sum(parts[name][total].sum() for name in slices) for total in ("nats", "num_bytes")}
     assert totals["nats"] == pytest.approx(rows["nats"].sum())
     assert totals["num_bytes"] == rows["num_bytes"].sum()
-    for name, found in slices.items():
+    for name, metrics in slices.items():
         tokens = parts[name]["num_tokens"].sum()
         assert tokens == expected[name]
         nats = parts[name]["nats"].sum()
-        assert found["token_perplexity"].value == pytest.approx(math.exp(nats / tokens))
+        assert metrics["token_perplexity"].value == pytest.approx(math.exp(nats / tokens))
     assert whole["bits_per_byte"].n == len(TEXTS)
     check_metrics(PERPLEXITY, PERPLEXITY.metrics(rows), rows)
 
@@ -146,7 +148,7 @@ def test_the_curve_by_position_uses_the_same_documents_at_every_position() -> No
     texts = ["abcd" * 20, "a" * 63, "é" * 32, "dcba" * 30]
     model, eval = random_chain(), Perplexity(curve_bytes=64)
     rows, _ = scored(model, texts, eval)
-    curve = {name: found for name, found in by_slice(eval, rows).items() if name.startswith("position=")}
+    curve = {name: metrics for name, metrics in by_slice(eval, rows).items() if name.startswith("position=")}
     assert list(curve) == ["position=0-15", "position=16-31", "position=32-63"]
     for name, (begin, end) in zip(curve, ((0, 16), (16, 32), (32, 64)), strict=True):
         assert curve[name]["bits_per_byte"].n == 3
@@ -164,7 +166,7 @@ def test_the_record_says_with_how_much_context_a_limited_model_scored() -> None:
     config = TransformerConfig(num_layers=1, num_heads=1, d_model=8, context_length=32, stride=8)
     eval = Perplexity(curve_bytes=128)
     rows, whole = scored(config.build(TOKENIZER.vocab_size, TOKENIZER.start_token), ["a" * 128], eval)
-    # Windows of 32 that begin every 8 tokens: after the first, a token sees 25 to 32 tokens, itself's place among them.
+    # Windows of 32 that begin every 8 tokens: after the first, a token sees 25 to 32 positions, including its own.
     by_hand = [place + 1 if place < 32 else 25 + (place - 32) % 8 for place in range(128)]
     assert whole["context_tokens"].value == pytest.approx(np.mean(by_hand))
     curve = by_slice(eval, rows)

@@ -29,7 +29,7 @@ EVAL = TurnEnds()
 MATERIAL = Material(corpus(HUMAN_ASSISTANT), TOKENIZER)
 STOP = "\n\nHuman:"
 
-# By falling probability: it came, it didn't, it came, it didn't.
+# By falling probability: happened, didn't, happened, didn't.
 FORECASTS = [(0.9, True), (0.8, False), (0.7, True), (0.1, False)]
 
 
@@ -51,9 +51,9 @@ def test_fewer_places_are_a_part_of_more_and_include_the_end() -> None:
 
 
 def test_the_areas_equal_values_by_hand() -> None:
-    # Of the 4 pairs of one that came and one that didn't, 3 are in order.
+    # Of the 4 pairs of an event that happened and one that didn't, 3 are in order.
     assert auc(FORECASTS) == 0.75
-    # Precision at the first that came is 1, at the second 2/3.
+    # Precision at the first event that happened is 1, at the second 2/3.
     assert average_precision(FORECASTS) == pytest.approx((1 + 2 / 3) / 2)
     assert auc([(0.5, True), (0.5, False)]) == 0.5
     assert average_precision([(0.5, True), (0.5, False), (0.5, False)]) == pytest.approx(1 / 3)
@@ -125,11 +125,15 @@ def test_the_question_is_the_stop_text_in_the_run_s_format(form: TranscriptForma
 
 
 def test_a_model_that_gives_a_place_no_probability_has_no_forecasts_to_be_judged() -> None:
-    asked = questions(EVAL, MATERIAL, seed=0)
+    eval_questions = questions(EVAL, MATERIAL, seed=0)
     model = ScriptedModel(TOKENIZER, lambda text: "x")
-    answers = ask(Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), asked.requests, asked.seeds, "test")
+    answers = ask(
+        Respondent(model, TOKENIZER, DecodingStrategy(Greedy())), eval_questions.requests, eval_questions.seeds, "test"
+    )
     metrics = {
-        one.metric: one for one in EVAL.metrics(scored(EVAL, asked, answers, MATERIAL).rows) if one.slice == "all"
+        metric.metric: metric
+        for metric in EVAL.metrics(scored(EVAL, eval_questions, answers, MATERIAL).rows)
+        if metric.slice == "all"
     }
     for name in ("turn_end_auc", "turn_end_average_precision", "turn_end_brier"):
         assert metrics[name].value is None
@@ -145,20 +149,20 @@ class Mute(ScriptedModel):
 
 
 def test_another_strategy_over_the_same_fit_scores_no_likelihood_again(tmp_path: Path) -> None:
-    asked = questions(EVAL, MATERIAL, seed=0)
-    assert len(asked.requests) > 50
+    eval_questions = questions(EVAL, MATERIAL, seed=0)
+    assert len(eval_questions.requests) > 50
 
     def answers(model: ScriptedModel, decoding_id: str) -> object:
         store = AnswerStore(tmp_path, "fit", decoding_id, "weights")
         strategy = DecodingStrategy(Greedy())
-        return ask(Respondent(model, TOKENIZER, strategy), asked.requests, asked.seeds, "test", store)
+        return ask(Respondent(model, TOKENIZER, strategy), eval_questions.requests, eval_questions.seeds, "test", store)
 
     first = answers(ScriptedModel(TOKENIZER, lambda text: {"\n", "x"}), "greedy")
     assert answers(Mute(TOKENIZER, lambda text: ""), "top_p") == first
 
 
 def test_fewer_samples_are_a_part_of_more() -> None:
-    few, many = ([one.id for one in TurnEnds(num_samples=count).samples(MATERIAL)] for count in (2, 8))
+    few, many = ([sample.id for sample in TurnEnds(num_samples=count).samples(MATERIAL)] for count in (2, 8))
     assert 0 < len(few) < len(many) == len(set(many))
     assert few == many[: len(few)]
 

@@ -32,7 +32,7 @@ from tests.harness.text.formats import CHATML
 BOTH = pytest.mark.parametrize("form", [HUMAN_ASSISTANT, CHATML], ids=lambda form: form.name)
 MATERIAL = Material(corpus(HUMAN_ASSISTANT), TOKENIZER)
 EVAL = TurnTaking(max_new_tokens=150)
-# Of what full marks are 0.
+# Measures for which 0 is the best value.
 LOWER = {
     "empty_turn",
     "ended_in_mid_word",
@@ -59,7 +59,7 @@ def late(form: TranscriptFormat, real: str, line: str) -> str:
     return closed(real) + " and so on" * 5 + "." + handing(form, HUMAN)
 
 
-# What is wrong with each, the measures that catch it, and those that then have no value.
+# Each bad speaker, the measures that catch it, and the measures that then have no value.
 BROKEN: dict[str, tuple[Speaker, set[str], set[str]]] = {
     "never stops": (
         changed(says=lambda form, real, line: " la" * 60),
@@ -157,19 +157,19 @@ BROKEN: dict[str, tuple[Speaker, set[str], set[str]]] = {
         set(),
     ),
 }
-# Where turns are closed, handing over is that alone: to whom, shows only in a free run.
+# In a format with end texts the stop text names nobody: the next speaker shows only in a free run.
 ONLY_WITHOUT_ENDS = {"hands over to somebody else"}
 
 
 def caught(speaker: Speaker, form: TranscriptFormat) -> tuple[set[str], set[str]]:
     """(judging measures below full marks, those without a value, all of which say why)."""
-    found = {name: one for name, one in judged(speaker, form).items() if one.higher_is_better is not None}
-    missing = {name for name, one in found.items() if one.value is None}
-    assert all(found[name].reason for name in missing)
+    metrics = {name: metric for name, metric in judged(speaker, form).items() if metric.higher_is_better is not None}
+    missing = {name for name, metric in metrics.items() if metric.value is None}
+    assert all(metrics[name].reason for name in missing)
     return {
         name
-        for name, one in found.items()
-        if one.value is not None and one.value != pytest.approx(0.0 if name in LOWER else 1.0, abs=1e-6)
+        for name, metric in metrics.items()
+        if metric.value is not None and metric.value != pytest.approx(0.0 if name in LOWER else 1.0, abs=1e-6)
     }, missing
 
 
@@ -220,7 +220,7 @@ def held_out(pairs: list[tuple[str, str]]) -> Corpus:
     return Corpus("toy", test[:1], test[:1], test)
 
 
-# Forty answers as people give them: four say "Yes.", four say a lot, all others something of their own.
+# Forty answers as people give them: four say "Yes.", four say a lot, all others different things.
 LINES = [f"What do you think of number {number}, if you have seen it?" for number in range(40)]
 REPLIES = [
     *["Yes."] * 4,
@@ -236,7 +236,7 @@ def number_in(line: str) -> str:
 
 
 MARKS = ("took_its_turn", "handed_back", "ended_by_end_token", "within_reason", "empty_turn", "echoed", "same_reply")
-# What each writes, and its marks.
+# What each speaker writes, and its scores.
 SILLY: dict[str, tuple[Callable[[TranscriptFormat, str, str], str], list[float | None]]] = {
     "the same word": (lambda form, real, line: " Indeed." + handing(form, HUMAN), [0, 1, 0, 1, 0, 0, 1]),
     "Yes.": (lambda form, real, line: " Yes." + handing(form, HUMAN), [0, 1, 0, 1, 0, 0, 1]),

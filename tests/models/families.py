@@ -100,7 +100,7 @@ def make_vocabulary(name: str) -> Vocabulary:
     if "vocab_size" in settings:
         settings["vocab_size"] = 300
     if "path" in settings:
-        settings["path"] = str(write_tokenizer(scratch() / "tokenizer", (one.text for one in documents)))
+        settings["path"] = str(write_tokenizer(scratch() / "tokenizer", (document.text for document in documents)))
     tokenizer = build(settings, TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
     trained = tokenizer.train(documents)
     assert bool(trained.label_tokens) == bool(labels)

@@ -30,8 +30,8 @@ SMALL = {
     "max_position_embeddings": 64,
     "initializer_range": 0.3,
 }
-# Each asks for something of its own: a window that slides in some layers, local attention by place, distances instead
-# of positions, keys and values of different widths.
+# Each has a special feature: a window that slides in some layers, local attention by position, distances instead of
+# positions, keys and values of different widths.
 ODD: dict[str, dict[str, Any]] = {
     "gemma2": {**SMALL, "head_dim": 8, "sliding_window": 5},
     "gpt_neo": {
@@ -67,8 +67,8 @@ def write(folder: Path, kind: str, **options: Any) -> Path:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
-    given = {"vocab_size": VOCAB_SIZE, "bos_token_id": START, "eos_token_id": START} | options
-    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **given)).save_pretrained(folder)
+    all_options = {"vocab_size": VOCAB_SIZE, "bos_token_id": START, "eos_token_id": START} | options
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **all_options)).save_pretrained(folder)
     return folder
 
 
@@ -188,7 +188,7 @@ def test_reading_a_token_costs_no_copy_of_what_was_read_before() -> None:
     assert len(places) == 1
 
 
-# --- what a fit of it is
+# --- its fits
 
 
 def test_only_a_hash_is_saved_and_other_weights_in_the_same_place_are_noticed(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_it_is_not_trained_here() -> None:
     assert not issubclass(HFModel, NeuralModel)
 
 
-# --- what can't be read
+# --- unreadable folders
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ SHARES = torch.tensor([3 / 8, 2 / 8, 1 / 8, 2 / 8])
 
 @pytest.fixture
 def model():  # type: ignore[no-untyped-def]
-    made = UnigramConfig().build(4, 3)
-    made.count(torch.tensor([3, 0, 0, 1, 3]))
-    made.finish()
-    return made
+    fitted = UnigramConfig().build(4, 3)
+    fitted.count(torch.tensor([3, 0, 0, 1, 3]))
+    fitted.finish()
+    return fitted
 
 
 def test_the_distribution_is_the_same_at_every_place_of_every_row(model) -> None:  # type: ignore[no-untyped-def]

@@ -17,7 +17,7 @@ from tests.models.families import tiny_config
 def test_the_weights_are_those_that_a_general_optimiser_finds() -> None:
     rng = np.random.default_rng(0)
     probabilities = rng.beta(0.5, 3.0, (4, 3_000))
-    found = expectation_maximisation(torch.from_numpy(probabilities)).numpy()
+    weights = expectation_maximisation(torch.from_numpy(probabilities)).numpy()
 
     def loss(logits: np.ndarray) -> float:
         weights = np.exp(logits - logits.max())
@@ -25,8 +25,8 @@ def test_the_weights_are_those_that_a_general_optimiser_finds() -> None:
 
     best = minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-10})
     expected = np.exp(best.x - best.x.max())
-    np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-5)
-    assert found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(weights, expected / expected.sum(), atol=1e-5)
+    assert weights.sum() == pytest.approx(1)
 
 
 def test_a_mixture_is_the_weighted_sum_of_its_members() -> None:

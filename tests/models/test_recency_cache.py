@@ -36,9 +36,9 @@ def plain_distribution(model: Cache, base: list[float], past: list[int]) -> list
 
 @pytest.fixture(scope="module")
 def model() -> Cache:
-    made = fit(CacheConfig({"base": UnigramConfig()}, size=SIZE, longest_match=LONGEST), MARKOV)
-    assert isinstance(made, Cache)
-    return made
+    fitted = fit(CacheConfig({"base": UnigramConfig()}, size=SIZE, longest_match=LONGEST), MARKOV)
+    assert isinstance(fitted, Cache)
+    return fitted
 
 
 def test_every_distribution_is_that_of_the_formula(model: Cache) -> None:
@@ -64,7 +64,7 @@ def test_each_weight_is_the_best_for_its_match(base_config: ModelConfig) -> None
     base = torch.cat([model.base.token_logprobs(d[None])[0].double().exp() for d in documents])
     votes = [model._votes(d[None], float(model.sharpness)) for d in documents]
     shares, matches = (torch.cat([part[0] for part in parts]) for parts in zip(*votes, strict=True))
-    # Trigrams that never occurred have no probability; without the cache either, no weight can help.
+    # Trigrams that never occurred have no probability. If the cache gives none either, no weight can help.
     assert ((base + shares == 0) & (matches >= 0)).any() == isinstance(base_config, NGramConfig)
     for match in range(LONGEST + 1):
         here = (matches == match) & (base + shares > 0)

@@ -78,14 +78,14 @@ def _calibration(comparison: Comparison, eval_name: str, name: str) -> Plot | No
         "happened. On the dashed line both are equal; above it, it happened more often than the model said. Low "
         "probabilities are drawn wider apart."
     )
-    told = "; ".join(
+    numbers_text = "; ".join(
         f"{system}: "
         + ", ".join(
             f"{100 * mean:.3g} % given, {100 * share:.3g} % happened" for share, mean in zip(*curve, strict=True)
         )
         for system, curve in curves.items()
     )
-    return drawn(figure, f"{eval_name}_{name}_calibration", "evals", title, caption, f"{title}. {told}.")
+    return drawn(figure, f"{eval_name}_{name}_calibration", "evals", title, caption, f"{title}. {numbers_text}.")
 
 
 def _of_system(comparison: Comparison, system: str, eval_name: str, name: str) -> tuple[Floats, Floats]:

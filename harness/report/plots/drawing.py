@@ -94,8 +94,8 @@ def share_axis(axis: Axis, highest: float, num_ticks: int = 5) -> None:
 
 
 def top_of(cells: Sequence[Cell]) -> float:
-    """The highest end of an interval, value or chance."""
-    ends = [end for cell in cells for end in (cell.estimate.ci_high, cell.estimate.value, cell.chance)]
+    """The highest end of an interval, value, chance or target."""
+    ends = [end for cell in cells for end in (cell.estimate.ci_high, cell.estimate.value, cell.chance, cell.target)]
     return max([end for end in ends if end is not None], default=0.0)
 
 

@@ -90,12 +90,12 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         + (", the dotted line is blind guessing." if any(_chance(comparison, m) is not None for m in shown) else ".")
         + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
     )
-    told = "; ".join(
+    numbers_text = "; ".join(
         _told(comparison, m, systems, decodings_in[m])
         + "".join(f", {words(name)} {estimate_text(row[m])}" for name, row in beside.items() if m in row)
         for m in shown
     )
-    return drawn(figure, f"{file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {told}.")
+    return drawn(figure, f"{file_name(eval_name)}_measures", "evals", title, caption, f"{title}. {numbers_text}.")
 
 
 def _measure_panel(
@@ -106,7 +106,7 @@ def _measure_panel(
     decodings: Sequence[str],
     style: dict[str, Look],
 ) -> list[Cell]:
-    """The points of a panel, drawn; a marker a system where strategies are told apart nowhere. Gives what was drawn."""
+    """The points of a panel, drawn; a marker a system where no strategy makes a difference. Returns what was drawn."""
     shown = []
     for rank, decoding in enumerate(decodings):
         for place, system in enumerate(systems):
@@ -191,13 +191,13 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
     )  # fmt: skip
     intervals = "Lines" if numbers is None else "Bands"
     caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
-    told = "; ".join(
+    numbers_text = "; ".join(
         f"{system}: "
         + ", ".join(f"{part} {estimate_text(c) if c else 'not asked'}" for part, c in zip(parts, row, strict=True))
         for system, row in cells.items()
     )
     return drawn(
-        figure, f"{file_name(measure.eval)}_by_{file_name(name)}", "evals", title, caption, f"{title}. {told}."
+        figure, f"{file_name(measure.eval)}_by_{file_name(name)}", "evals", title, caption, f"{title}. {numbers_text}."
     )
 
 

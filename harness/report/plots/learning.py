@@ -52,20 +52,22 @@ def ladder(comparison: Comparison) -> Plot | None:
     axes.tick_params(axis="y", length=0)
     plain_log_axis(axes.xaxis)
     axes.set_xlabel("test bits per byte, logarithmic  (← better)")
-    told = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
+    numbers_text = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
     seeds = max(len(cell.seeds) for _, cell in rows)
     caption = "Bits needed per byte of test text, the worst model first; lines are 95 % intervals. " + (
         "Small ticks are single training seeds."
         if seeds > 1
         else "One training seed: intervals cover test documents only."
     )
+    if not comparison.is_one_test(measure, ANY_DECODING):
+        caption += " The models met different texts, so their order says little."
     return drawn(
         figure,
         "ladder",
         "ladder",
         "The ladder: test bits per byte",
         caption,
-        f"Test bits per byte, worst first: {told}.",
+        f"Test bits per byte, worst first: {numbers_text}.",
     )
 
 
@@ -120,13 +122,15 @@ def _curve(
     axes.set_ylabel("validation bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
     last = {system: fits[system][0] for system in comparison.systems if system in fits}
-    told = "; ".join(f"{s} ends at {y[-1]:.3f} after {quantity(float(x[-1]))} {name}" for s, (x, y) in last.items())
+    numbers_text = "; ".join(
+        f"{s} ends at {y[-1]:.3f} after {quantity(float(x[-1]))} {name}" for s, (x, y) in last.items()
+    )
     caption = (
         f"Validation bits per byte while training, against {words_for_x}. A model that is counted in one pass is a "
         "single marker; the dotted line carries its level across."
     )
     title = f"Learning against {name}"
-    return drawn(figure, f"validation_by_{name}", "learning", title, caption, f"{title}: {told}.")
+    return drawn(figure, f"validation_by_{name}", "learning", title, caption, f"{title}: {numbers_text}.")
 
 
 def cost(comparison: Comparison, kind: str) -> Plot | None:
@@ -160,10 +164,10 @@ def cost(comparison: Comparison, kind: str) -> Plot | None:
     axes.set_xlabel(f"{kind}  (logarithmic)")
     axes.set_ylabel("test bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
-    told = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
+    numbers_text = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
     caption = f"Test bits per byte against {kind}: lower left is cheap and good. Lines are 95 % intervals."
     title = f"Quality against {kind}"
-    return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {told}.")
+    return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {numbers_text}.")
 
 
 def cost_of_systems(comparison: Comparison, kind: str) -> dict[str, float]:

@@ -75,12 +75,12 @@ def _sweep(comparison: Comparison, option: Option, measure: MeasureKey, name: st
     seeds = " Faint points are single seeds." if any(len(cell.per_seed) > 1 for cell in cells) else ""
     quality = _quality(measure).capitalize()
     caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}"
-    told = "; ".join(
+    numbers_text = "; ".join(
         f"{line.name}: " + ", ".join(f"at {value:g} {estimate_text(cell)}" for value, _, cell in line.points)
         for line in along
     )
     file = f"{file_name(measure.eval)}_sweep_{file_name(name)}"
-    return drawn(figure, file, "sweeps", title, caption, f"{title}. {told}.")
+    return drawn(figure, file, "sweeps", title, caption, f"{title}. {numbers_text}.")
 
 
 def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple[list[Line], str]:
@@ -192,13 +192,13 @@ def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], m
         f"A line goes through the values of {option.axis}, from {option.values[0]:g} up. "
         "Lines across points are 95 % intervals."
     )
-    told = "; ".join(
+    numbers_text = "; ".join(
         f"{line.name}: "
         + ", ".join(f"{estimate_text(cell)} for {quantity(of_system[system])}" for _, system, cell in line.points)
         for line in along
     )
     name = f"cost_{file_name(kind)}_along_{file_name(option.key.rpartition('.')[2])}"
-    return drawn(figure, name, "learning", title, caption, f"{title}. {told}.")
+    return drawn(figure, name, "learning", title, caption, f"{title}. {numbers_text}.")
 
 
 def _style(comparison: Comparison, along: Sequence[Line]) -> dict[str, Look]:
@@ -222,7 +222,7 @@ def _mark_target(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None
 
 
 def _quality_axis(axes: Axes, measure: MeasureKey, cells: Sequence[Cell]) -> None:
-    ends = [end for cell in cells for end in ends_of(cell)]
+    ends = [end for cell in cells for end in (*ends_of(cell), *([] if cell.target is None else [cell.target]))]
     if measure.unit == "share":
         share_axis(axes.yaxis, top_of(cells))
     elif min(ends) > 0 and max(ends) > _WIDE * min(ends):

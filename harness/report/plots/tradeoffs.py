@@ -57,6 +57,6 @@ def _tradeoff(comparison: Comparison, system: str, measures: list[MeasureKey]) -
         "Each point is one decoding strategy over the same fit; the line is what people wrote. Below it, text is "
         "likelier, so duller; above it, it goes wrong. To the left, several completions of a prompt say the same."
     )
-    told = "; ".join(f"{name}: diversity {x:.3f}, {y:.3f} bits per byte" for name, (x, y) in points.items())
-    alt = f"{title}. What people wrote: {real:.3f} bits per byte. Nearest to it: {nearest}. {told}."
+    numbers_text = "; ".join(f"{name}: diversity {x:.3f}, {y:.3f} bits per byte" for name, (x, y) in points.items())
+    alt = f"{title}. What people wrote: {real:.3f} bits per byte. Nearest to it: {nearest}. {numbers_text}."
     return drawn(figure, f"{measures[0].eval}_tradeoff_{file_name(system)}", "evals", title, caption, alt)

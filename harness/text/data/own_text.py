@@ -44,6 +44,11 @@ class Text(DataSource):
     """Share of the documents for test, between 0 and 1."""
 
     def __post_init__(self) -> None:
+        if self.paths == []:
+            raise ValueError(
+                "paths is empty. data=text needs files: set data.paths to a file, a folder, a glob in quotes "
+                "('books/*.txt'), or a list ([a.txt,b.txt])."
+            )
         try:
             "a".encode(self.encoding)
         except (LookupError, UnicodeError):
@@ -61,11 +66,6 @@ class Text(DataSource):
     def load(self) -> Corpus:
         """The files' documents. UserError where nothing is found or something can't be read."""
         paths = [self.paths] if isinstance(self.paths, str) else self.paths
-        if not paths:
-            raise UserError(
-                "data=text needs files: set data.paths to a file, a folder, a glob in quotes ('books/*.txt'), or a "
-                "list ([a.txt,b.txt])."
-            )
         files, notes = find_files(paths)
         documents, empty, notes_on_files = self._read(files)
         if not documents:
@@ -119,12 +119,12 @@ class Text(DataSource):
         notes = []
         if with_crlf:
             notes.append(
-                f"line ends of Windows (CR LF) are read as LF in {len(with_crlf)} of {many(len(files), 'file')} "
+                f"Windows line ends (CR LF) are read as LF in {len(with_crlf)} of {many(len(files), 'file')} "
                 f"({_some(with_crlf)})"
             )
         if in_rows := sum("\r\n" in document.text for document in documents):
             notes.append(
-                f"line ends of Windows (CR LF) are kept in {in_rows} of {many(len(documents), 'document')} (rows of "
+                f"Windows line ends (CR LF) are kept in {in_rows} of {many(len(documents), 'document')} (rows of "
                 ".jsonl, .csv and .parquet)"
             )
         if without_separator:
@@ -175,8 +175,8 @@ def _notes_on_copies(
     copies = len(documents) - len({document.cluster for document in documents})
     if copies:
         notes.append(
-            f"{copies} of {many(len(documents), 'document')} repeat others, but for case and white space: copies "
-            f"count as one in intervals{'' if is_cut else ' and share a split'}"
+            f"{copies} of {many(len(documents), 'document')} {'repeats' if copies == 1 else 'repeat'} others, but for "
+            f"case and white space: copies count as one in intervals{'' if is_cut else ' and share a split'}"
         )
     held_out = [document.text for split in SPLITS[1:] for document in splits[split]]
     near = count_near_copies(held_out, (document.text for document in splits["train"]))

@@ -38,5 +38,5 @@ def test_ties_count_against_the_next_speaker() -> None:
     assert at.rank([0.0, 0.0, 0.0]) == 3
     assert at.rank([1.0, 0.0, 0.0]) == 3
     assert at.rank([0.0, 1.0, 0.0]) == 1
-    # Of two who have said nothing yet neither is told from the other.
+    # Two speakers who have said nothing yet are ranked equally.
     assert at.rank(at.by_last_turn) == 3

@@ -66,8 +66,8 @@ def test_the_exponent_of_synthetic_zipf_text_is_found(exponent: float, num_types
     generator = np.random.default_rng(0)
     probabilities = np.arange(1, num_types + 1) ** -exponent
     texts = generator.choice(num_types, size=(6, num_words), p=probabilities / probabilities.sum())
-    found = [zipf_exponent([text.tolist()]) for text in texts]
-    assert np.mean([value for value in found if value is not None]) == pytest.approx(exponent, abs=0.05)
+    exponents = [zipf_exponent([text.tolist()]) for text in texts]
+    assert np.mean([value for value in exponents if value is not None]) == pytest.approx(exponent, abs=0.05)
 
 
 def test_equally_frequent_words_have_an_exponent_of_zero() -> None:

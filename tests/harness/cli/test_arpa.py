@@ -62,11 +62,11 @@ def test_unknown_words_are_counted_and_there_are_then_no_bits_per_byte(tmp_path:
         "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-0.5\t</s>\n-0.2\tx\n\n\\end\\\n"
     )
     (tmp_path / "t.txt").write_text("x y x\n\nx\n")
-    found = arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))
+    scores = arpa.score_texts(tmp_path / "m.arpa", read_files([str(tmp_path / "t.txt")]))
     # three x, one unknown word, three line ends
-    assert found["total"]["nats"] == pytest.approx(math.log(10) * (3 * 0.2 + 1 + 3 * 0.5))
-    assert found["total"]["unknown_words"] == 1
-    assert found["total"]["bits_per_byte"] is None
+    assert scores["total"]["nats"] == pytest.approx(math.log(10) * (3 * 0.2 + 1 + 3 * 0.5))
+    assert scores["total"]["unknown_words"] == 1
+    assert scores["total"]["bits_per_byte"] is None
 
 
 def test_text_in_other_units_than_the_file_s_is_refused_with_the_command_that_fits(

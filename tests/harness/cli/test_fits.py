@@ -177,13 +177,13 @@ def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
 
 def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     name = only_run(uninterrupted).name
-    made = json.loads(bakeoff(uninterrupted, "complete", name[:6], "Human: ", "--json", "--samples", "2").stdout)
-    assert len(made["completions"]) == 2
+    output = json.loads(bakeoff(uninterrupted, "complete", name[:6], "Human: ", "--json", "--samples", "2").stdout)
+    assert len(output["completions"]) == 2
     text = uninterrupted / "some.txt"
     text.write_text("What is AI? ünïcødé 🙂\n", encoding="utf-8")
-    found = json.loads(bakeoff(uninterrupted, "score", name, str(text), "--json", "--per-token").stdout)
-    assert found["total"]["num_bytes"] == len(text.read_bytes())
-    assert sum(-token["logprob"] for token in found["files"][0]["tokens"]) == pytest.approx(found["total"]["nats"])
+    output = json.loads(bakeoff(uninterrupted, "score", name, str(text), "--json", "--per-token").stdout)
+    assert output["total"]["num_bytes"] == len(text.read_bytes())
+    assert sum(-token["logprob"] for token in output["files"][0]["tokens"]) == pytest.approx(output["total"]["nats"])
     said = Fork(uninterrupted, "chat", name, "--max-new-tokens", "10", typed=b"hello\n/quit\n").done()
     assert said.returncode == 0
     assert "Assistant:" in said.stdout

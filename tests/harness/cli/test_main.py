@@ -140,7 +140,7 @@ def test_an_installed_wheel_finds_its_configuration_from_any_folder(tmp_path: Pa
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = (tmp_path / "wheel").glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "site", "zip")
-    # what is installed is imported by who asks for it, and never at the start of every Python
+    # the installed package is imported only on use, not at the start of every Python process
     assert not list((tmp_path / "site").glob("*.pth"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -85,7 +85,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert all(note.startswith("note on 2 runs: ") for note in notes)
     assert len(notes) == len(set(notes))
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
-    assert "run 2 of 2\n" in capsys.readouterr().err  # what is done already says nothing about what is left
+    assert "run 2 of 2\n" in capsys.readouterr().err  # finished runs don't help to estimate the time left
 
 
 def test_a_sweep_that_is_interrupted_says_what_is_done(
@@ -122,14 +122,19 @@ REFUSED = {
     ("run", "model.order=0"): "order is 0, but it must be 1 to 20",
     ("run", "model=lstm", "model.d_model=0"): "d_model is 0, but it must be 1 or more",
     ("run", "model=hf", "model.path=absent"): "no such folder",
-    ("run", "data=text"): "data.paths=FILE",
+    ("run", "data=text"): "data=text needs files: set data.paths",
     ("run", "data=text", "data.paths=absent"): "data=text found nothing to read at 'absent'",
-    ("run", "data=chatterbot", "results_dir=dangling"): "results_dir=dangling can't be made (File exists",
+    (
+        "run",
+        "data=chatterbot",
+        "results_dir=dangling",
+    ): "dangling is a link to nothing. Name another folder",
     ("run", "data=chatterbot", "training.continue_from=absent"): "no run 'absent'",
     ("run", "data=chatterbot", "decoding=speculative", "decoding.search.draft=absent"): "no run 'absent'",
     ("run", "--config-from", "absent"): "no run 'absent'",
     ("run", "-m", "seed=0,x"): "seed='x' is not allowed",
     ("compare", "seed=0,x"): "seed='x' is not allowed",
+    ("compare", "data=text"): "data=text needs files: set data.paths",
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# What may keep an exception from ending a program: each says 'ready' first, and never ends by itself.
+# Programs that an exception may not end. Each prints 'ready' first, and never ends by itself.
 STUBBORN = {
     "a library that swallows it": """
         while True:
@@ -145,7 +145,7 @@ def test_a_run_ends_at_once_and_the_same_command_goes_on(
 ) -> None:
     running = bakeoff(tmp_path, *RUN, "model=lstm", "budget.tokens=100_000_000")
     if until == "importing":
-        mapped = Path(f"/proc/{running.pid}/maps")  # our own handlers are there long before
+        mapped = Path(f"/proc/{running.pid}/maps")  # by then our handlers have long been installed
         while "numpy" not in mapped.read_text():
             time.sleep(0.01)
     else:

@@ -33,7 +33,7 @@ def test_a_package_with_our_name_in_another_place_is_refused(tmp_path: Path) -> 
         check=False,
     )
     assert f"another one in {tmp_path / 'models'} comes first" in done.stderr
-    environment.check_packages()  # ours alone is in order
+    environment.check_packages()  # only our package is correct
 
 
 def test_a_missing_package_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_a_file_is_imported_when_one_of_its_names_is_asked_for(tmp_path: Path, m
 def test_a_name_that_a_room_does_not_show_is_refused_as_python_does_it() -> None:
     _, attribute = face("a.room", {"json": ["loads"]})
     with pytest.raises(AttributeError, match=r"module 'a\.room' has no attribute 'dumps'"):
-        attribute("dumps")  # which json has, and the room does not show
+        attribute("dumps")  # json has this name, but the package doesn't export it
 
 
 def test_no_public_name_is_the_name_of_a_file_which_would_hide_it_once_it_is_imported() -> None:

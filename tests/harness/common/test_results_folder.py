@@ -15,7 +15,7 @@ from harness.runs.settings import typed
 from tests.harness.report.fake_results import write_fake_results
 
 
-@pytest.mark.parametrize("name", ["fits", "answers", "scores", "wandb", "report", "reference"])
+@pytest.mark.parametrize("name", ["fits", "answers", "scores", "splits", "wandb", "report", "reference"])
 def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> None:
     with pytest.raises(UserError, match=f"experiment_name='{name}' cannot name.*taken"):
         typed(compose([f"experiment_name={name}"]))
@@ -23,7 +23,8 @@ def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> N
 
 def test_all_other_folders_of_results_have_reserved_names(tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path)
-    beside = {results.fit("f").parent, results.answers("f").parent, results.scores("s").parent, results.wandb}
+    shared = (results.fit("f"), results.answers("f"), results.scores("s"), results.split("d"))
+    beside = {*(path.parent for path in shared), results.wandb}
     assert {path.name for path in (*beside, report_of(tmp_path))} <= set(RESERVED)
     run = results.run("mine", "run-1")
     assert report_of(results.experiment("mine")).parent == run.parent

@@ -44,8 +44,8 @@ def prompts(count: int) -> list[Prompt]:
     ]
 
 
-def assert_same(one: list[Completion], other: list[Completion]) -> None:
-    for a, b in zip(one, other, strict=True):
+def assert_same(left: list[Completion], right: list[Completion]) -> None:
+    for a, b in zip(left, right, strict=True):
         assert (a.text, a.tokens, a.finish_reason, a.stop_text) == (b.text, b.tokens, b.finish_reason, b.stop_text)
         assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
         assert a.sampler_logprobs == pytest.approx(b.sampler_logprobs, abs=1e-4)
@@ -53,17 +53,17 @@ def assert_same(one: list[Completion], other: list[Completion]) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_completion_is_the_same_in_any_company(model: LanguageModel, name: str) -> None:
-    asked = prompts(70 if name in ("greedy", "sample") else 20)
+    all_prompts = prompts(70 if name in ("greedy", "sample") else 20)
     strategy = STRATEGIES[name]
-    alone = [Engine(model, LETTERS, strategy, share_prefixes=False).complete([prompt])[0] for prompt in asked]
+    alone = [Engine(model, LETTERS, strategy, share_prefixes=False).complete([prompt])[0] for prompt in all_prompts]
     for batch_size in (1, 7, 64):
         for share in (True, False):
             engine = Engine(model, LETTERS, strategy, batch_size, share)
-            assert_same(engine.complete(asked), alone)
+            assert_same(engine.complete(all_prompts), alone)
     engine = Engine(model, LETTERS, strategy, 7)
-    assert_same(engine.complete(asked[::-1]), alone[::-1])
-    shuffled = [asked[(11 * n) % len(asked)] for n in range(len(asked))]
-    assert_same(engine.complete(shuffled), [alone[(11 * n) % len(asked)] for n in range(len(asked))])
+    assert_same(engine.complete(all_prompts[::-1]), alone[::-1])
+    shuffled = [all_prompts[(11 * n) % len(all_prompts)] for n in range(len(all_prompts))]
+    assert_same(engine.complete(shuffled), [alone[(11 * n) % len(all_prompts)] for n in range(len(all_prompts))])
 
 
 @pytest.mark.parametrize("name", ["greedy", "beam", "contrastive"])
@@ -71,15 +71,17 @@ def test_at_the_context_limit_it_stops_where_it_is_told_to(model: LanguageModel,
     base = STRATEGIES[name]
     window = model.window_length
     stopping = DecodingStrategy(base.chooser, base.transforms, base.search, at_context_limit="stop")
-    asked = [Prompt("abc", 30), Prompt("", 30), Prompt("abcabcab", 30), Prompt(LONG, 4)]
-    free = Engine(model, LETTERS, base).complete(asked)
-    made = Engine(model, LETTERS, stopping).complete(asked)
+    all_prompts = [Prompt("abc", 30), Prompt("", 30), Prompt("abcabcab", 30), Prompt(LONG, 4)]
+    free = Engine(model, LETTERS, base).complete(all_prompts)
+    completions = Engine(model, LETTERS, stopping).complete(all_prompts)
     if window is None:
-        assert_same(made, free)
+        assert_same(completions, free)
         return
-    for prompt, one, other in zip(asked, made, free, strict=True):
+    for prompt, stopped, unstopped in zip(all_prompts, completions, free, strict=True):
         room = max(0, window - 1 - len(prompt.text))
         if name != "beam":
-            assert one.tokens == other.tokens[:room]
-        assert len(one.tokens) <= room
-        assert one.finish_reason == ("stop" if one.tokens and one.tokens[-1] == MARKOV.start_token else "context")
+            assert stopped.tokens == unstopped.tokens[:room]
+        assert len(stopped.tokens) <= room
+        assert stopped.finish_reason == (
+            "stop" if stopped.tokens and stopped.tokens[-1] == MARKOV.start_token else "context"
+        )

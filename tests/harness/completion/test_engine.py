@@ -58,7 +58,7 @@ def test_an_ended_document_ends_the_completion() -> None:
 def test_an_empty_prompt_and_no_new_tokens_work() -> None:
     model = chain("abc")
     engine = Engine(model, TOKENIZER, GREEDY)
-    assert [made.text for made in engine.complete([Prompt("", 3), Prompt("a", 0)])] == ["abc", ""]
+    assert [completion.text for completion in engine.complete([Prompt("", 3), Prompt("a", 0)])] == ["abc", ""]
     assert engine.complete([]) == []
 
 

@@ -73,8 +73,13 @@ def test_a_sequence_of_length_zero_has_ended() -> None:
 def test_the_start_token_ends_a_sequence_without_a_text_of_its_own() -> None:
     *_, writing = written("ab", Prompt("", 9, stop=("c",)))
     writing.add(TOKENIZER.start_token, -1.0, -1.0)
-    made = writing.completion()
-    assert (made.text, made.finish_reason, made.stop_text, made.tokens[-1]) == ("ab", "stop", None, 256)
+    completion = writing.completion()
+    assert (completion.text, completion.finish_reason, completion.stop_text, completion.tokens[-1]) == (
+        "ab",
+        "stop",
+        None,
+        256,
+    )
 
 
 def test_forks_continue_separately_and_draw_from_one_stream() -> None:

@@ -32,25 +32,25 @@ def test_answers_come_back_as_they_were_given(model: TableModel, tmp_path: Path)
 
 
 def test_nothing_is_asked_twice(model: TableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = count_asked(monkeypatch)
+    asked_requests = count_asked(monkeypatch)
     put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:150])
-    # of 150 samples: 150 completions, each with a seed of its own; five continuations; one text
-    assert len(asked) == 150 + LETTERS + 1
-    asked.clear()
+    # for 150 samples: 150 completions with different seeds, five continuations, one text
+    assert len(asked_requests) == 150 + LETTERS + 1
+    asked_requests.clear()
     put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
-    assert len(asked) == 50
+    assert len(asked_requests) == 50
 
 
 def test_another_strategy_shares_what_does_not_depend_on_it(
     model: TableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
-    asked = count_asked(monkeypatch)
+    asked_requests = count_asked(monkeypatch)
     put(model, AnswerStore(tmp_path, "fit", "other", "weights"))
-    assert {type(request) for request in asked} == {Complete}
-    asked.clear()
+    assert {type(request) for request in asked_requests} == {Complete}
+    asked_requests.clear()
     put(model, AnswerStore(tmp_path, "another fit", "draw", "weights"))
-    assert {type(request) for request in asked} == {Complete, ScoreContinuation, ScoreText}
+    assert {type(request) for request in asked_requests} == {Complete, ScoreContinuation, ScoreText}
 
 
 def test_a_crash_loses_the_batch_in_flight_and_no_more(
@@ -59,13 +59,13 @@ def test_a_crash_loses_the_batch_in_flight_and_no_more(
     expected = put(model, None)
     monkeypatch.setattr(asking, "_SECONDS_BETWEEN", 0.0)  # answers are kept after each batch
     with monkeypatch.context() as patched:
-        asked = count_asked(patched, break_after=2)
+        asked_requests = count_asked(patched, break_after=2)
         with pytest.raises(RuntimeError, match="the power failed"):
             put(model, AnswerStore(tmp_path, "fit", "draw", "weights"))
-        assert len(asked) == 2 * 64
-    asked = count_asked(monkeypatch)
+        assert len(asked_requests) == 2 * 64
+    asked_requests = count_asked(monkeypatch)
     assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights")) == expected
-    assert len([request for request in asked if isinstance(request, Complete)]) == 200 - 2 * 64
+    assert len([request for request in asked_requests if isinstance(request, Complete)]) == 200 - 2 * 64
 
 
 def test_a_torn_line_is_asked_again_and_what_comes_after_it_is_read(
@@ -76,12 +76,12 @@ def test_a_torn_line_is_asked_again_and_what_comes_after_it_is_read(
     whole = path.read_bytes()
     for cut in (1, 2, 50, 200):
         path.write_bytes(whole[:-cut])
-        asked = count_asked(monkeypatch)
+        asked_requests = count_asked(monkeypatch)
         assert put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:100]) == expected
-        assert len(asked) == (cut > 1)
-        asked.clear()
+        assert len(asked_requests) == (cut > 1)
+        asked_requests.clear()
         put(model, AnswerStore(tmp_path, "fit", "draw", "weights"), REQUESTS[:100])
-        assert asked == []
+        assert asked_requests == []
 
 
 def _add(folder: Path, who: int) -> None:

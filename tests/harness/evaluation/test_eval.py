@@ -41,16 +41,16 @@ def test_what_no_sample_has_is_missing_with_a_reason_and_never_zero() -> None:
 
 
 def test_a_metric_carries_its_estimate_whole() -> None:
-    made = metric_of(Counting(), "x", Estimate(1.5, 2, 3, 0.1, 1.3, 1.7, "few"), "nats", False, "a=b", 2.0)
-    assert (made.eval, made.metric, made.slice, made.unit, made.higher_is_better) == (
+    metric = metric_of(Counting(), "x", Estimate(1.5, 2, 3, 0.1, 1.3, 1.7, "few"), "nats", False, "a=b", 2.0)
+    assert (metric.eval, metric.metric, metric.slice, metric.unit, metric.higher_is_better) == (
         "counting",
         "x",
         "a=b",
         "nats",
         False,
     )
-    assert (made.value, made.n, made.n_total, made.stderr) == (1.5, 2, 3, 0.1)
-    assert (made.ci_low, made.ci_high, made.chance, made.reason) == (1.3, 1.7, 2.0, "few")
+    assert (metric.value, metric.n, metric.n_total, metric.stderr) == (1.5, 2, 3, 0.1)
+    assert (metric.ci_low, metric.ci_high, metric.chance, metric.reason) == (1.3, 1.7, 2.0, "few")
 
 
 def test_the_perfect_answer_is_the_target_and_not_known_without_one() -> None:

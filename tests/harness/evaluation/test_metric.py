@@ -75,30 +75,30 @@ def test_a_measure_goes_before_a_total_of_its_name() -> None:
 
 
 def test_an_eval_that_lists_its_measures_says_all_of_it_without_a_word(rows: pd.DataFrame) -> None:
-    found = {(one.metric, one.slice): one for one in Riddles().metrics(rows)}
-    assert len(found) == 9
-    check_metrics(Riddles(), list(found.values()), rows)
-    solved, hardness, people = (found[name, "all"] for name in ("solved", "hardness", "by_people"))
-    assert [one.formula for one in (solved, hardness, people)] == [
+    metrics = {(metric.metric, metric.slice): metric for metric in Riddles().metrics(rows)}
+    assert len(metrics) == 9
+    check_metrics(Riddles(), list(metrics.values()), rows)
+    solved, hardness, people = (metrics[name, "all"] for name in ("solved", "hardness", "by_people"))
+    assert [metric.formula for metric in (solved, hardness, people)] == [
         Formula("solved"),
         Formula("hardness"),
         Formula("by_people"),
     ]
-    assert [one.uses_decoding for one in (solved, hardness, people)] == [True, False, False]
-    assert [one.baseline for one in (solved, hardness, people)] == [None, None, Baseline("solved", "people")]
+    assert [metric.uses_decoding for metric in (solved, hardness, people)] == [True, False, False]
+    assert [metric.baseline for metric in (solved, hardness, people)] == [None, None, Baseline("solved", "people")]
 
 
 def test_the_record_s_entry_is_flat_and_is_read_back_as_it_was(rows: pd.DataFrame) -> None:
-    for one in Riddles().metrics(rows):
-        entry = dataclasses.asdict(one)
+    for metric in Riddles().metrics(rows):
+        entry = dataclasses.asdict(metric)
         assert not any(isinstance(value, dict | list) for value in entry.values())
-        assert Metric(**entry) == one
+        assert Metric(**entry) == metric
 
 
 def test_a_metric_that_says_nothing_has_no_formula(rows: pd.DataFrame) -> None:
-    one = metric_of(Riddles(), "median", estimated(rows, Formula("hardness")), "nats", None)
-    assert (one.formula, one.uses_decoding, one.baseline) == (None, True, None)
-    check_metrics(Riddles(), [one], rows)
+    metric = metric_of(Riddles(), "median", estimated(rows, Formula("hardness")), "nats", None)
+    assert (metric.formula, metric.uses_decoding, metric.baseline) == (None, True, None)
+    check_metrics(Riddles(), [metric], rows)
 
 
 def test_a_metric_that_is_best_nearest_to_another_can_be_a_headline_and_names_one_that_is_there(
@@ -123,6 +123,6 @@ def test_a_formula_that_gives_another_value_is_named_before_it_is_stored(rows: p
 
 
 def test_a_baseline_of_a_metric_that_is_not_there_is_named(rows: pd.DataFrame) -> None:
-    alone = [one for one in Riddles().metrics(rows) if one.metric == "by_people"]
+    alone = [metric for metric in Riddles().metrics(rows) if metric.metric == "by_people"]
     with pytest.raises(ValueError, match="by_people is shown beside 'solved', which is not a metric of riddles"):
         check_metrics(Riddles(), alone, rows)

@@ -24,12 +24,12 @@ class Measuring(Counting):
 
 
 def test_every_request_of_every_sample_has_a_seed_of_its_own_from_the_run_s() -> None:
-    made = questions(Counting(), MATERIAL, seed=3)
-    assert [sample.id for sample in made.samples] == ["a", "b", "c"]
-    assert made.requests[1] == [Complete("b:", 5), Complete("b:b:", 5)]
-    assert made.seeds[2] == [seed_of(3, "counting", "c", 0), seed_of(3, "counting", "c", 1)]
-    assert len({seed for seeds in made.seeds for seed in seeds}) == 6
-    assert questions(Counting(), MATERIAL, seed=4).seeds != made.seeds
+    eval_questions = questions(Counting(), MATERIAL, seed=3)
+    assert [sample.id for sample in eval_questions.samples] == ["a", "b", "c"]
+    assert eval_questions.requests[1] == [Complete("b:", 5), Complete("b:b:", 5)]
+    assert eval_questions.seeds[2] == [seed_of(3, "counting", "c", 0), seed_of(3, "counting", "c", 1)]
+    assert len({seed for seeds in eval_questions.seeds for seed in seeds}) == 6
+    assert questions(Counting(), MATERIAL, seed=4).seeds != eval_questions.seeds
 
 
 def test_a_sample_s_seeds_stay_when_others_come() -> None:
@@ -39,9 +39,9 @@ def test_a_sample_s_seeds_stay_when_others_come() -> None:
 
 def test_samples_are_scored_in_their_order() -> None:
     eval = Measuring()
-    made = questions(eval, MATERIAL, 0)
+    eval_questions = questions(eval, MATERIAL, 0)
     answers: Any = [[SimpleNamespace(text="x" * length)] for length in (3, 1, 2)]
-    of_eval = scored(eval, made, answers, MATERIAL)
+    of_eval = scored(eval, eval_questions, answers, MATERIAL)
     rows = of_eval.rows
     assert measured(rows, "length").tolist() == [3.0, 1.0, 2.0]
     assert rows["sample_id"].tolist() == ["a", "b", "c"]
@@ -50,10 +50,10 @@ def test_samples_are_scored_in_their_order() -> None:
 
 def test_whatever_goes_wrong_says_in_which_sample() -> None:
     eval = Measuring()
-    made = questions(eval, MATERIAL, 0)
+    eval_questions = questions(eval, MATERIAL, 0)
     answers: Any = [[SimpleNamespace(text="x")], [], []]
     with pytest.raises(IndexError) as caught:
-        scored(eval, made, answers, MATERIAL)
+        scored(eval, eval_questions, answers, MATERIAL)
     assert caught.value.__notes__ == ["in score of counting, sample 'b'"]
     with pytest.raises(ValueError, match="another sample's") as refused:
         questions(replace(eval, ids=("a", "a")), MATERIAL, 0)

@@ -83,8 +83,8 @@ READ_SCORES = [
 
 @pytest.fixture(params=["as made", "read back"])
 def rows(request: pytest.FixtureRequest) -> pd.DataFrame:
-    made = table("reading", READ_SAMPLES, READ_SCORES)
-    return made if request.param == "as made" else pd.read_parquet(io.BytesIO(made.to_parquet()))
+    rows = table("reading", READ_SAMPLES, READ_SCORES)
+    return rows if request.param == "as made" else pd.read_parquet(io.BytesIO(rows.to_parquet()))
 
 
 def test_a_slice_of_parts_has_the_parts_own_numbers_as_rows(rows: pd.DataFrame) -> None:
@@ -96,7 +96,7 @@ def test_a_slice_of_parts_has_the_parts_own_numbers_as_rows(rows: pd.DataFrame) 
     assert beginnings["nats"].tolist() == [4, 8]
     assert beginnings["num_bytes"].tolist() == [1, 6]
     assert measured(beginnings, "context").tolist() == [0, 2]
-    assert measured(beginnings, "words").isna().all()  # the whole sample's are not the part's
+    assert measured(beginnings, "words").isna().all()  # the part doesn't have the whole sample's values
     assert slices["position=16-31"]["nats"].tolist() == [5]
     assert slices["source=plays"]["nats"].tolist() == slices["all"]["nats"].tolist() == [9, 7, 8]
 

@@ -30,8 +30,8 @@ from harness.lm_eval.generation import GenerationRequest
 def test_options_mean_the_same_as_in_lm_eval(
     options: dict[str, Any], max_new_tokens: int, strategy: DecodingStrategy
 ) -> None:
-    asked = GenerationRequest.of("a prompt", options, chat=False)
-    assert (asked.max_new_tokens, asked.strategy()) == (max_new_tokens, strategy)
+    generation = GenerationRequest.of("a prompt", options, chat=False)
+    assert (generation.max_new_tokens, generation.strategy()) == (max_new_tokens, strategy)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_text_is_cut_before_the_first_stop_text(written: str, until: list[str]
 
 
 def test_a_reply_takes_the_space_and_ends_at_the_human_s_label() -> None:
-    asked = GenerationRequest.of("Human: ?\n\nAssistant: ", {"until": []}, chat=True)
-    assert asked.prompt == "Human: ?\n\nAssistant:"
-    assert asked.stop == ("\n\nHuman:",)
-    assert asked.finish(" 19.\n\nHuman: thanks") == "19."
+    generation = GenerationRequest.of("Human: ?\n\nAssistant: ", {"until": []}, chat=True)
+    assert generation.prompt == "Human: ?\n\nAssistant:"
+    assert generation.stop == ("\n\nHuman:",)
+    assert generation.finish(" 19.\n\nHuman: thanks") == "19."
     begun = GenerationRequest.of("Human: ?\n\nAssistant: It is", {"until": []}, chat=True)
     assert begun.prompt == "Human: ?\n\nAssistant: It is"
     assert begun.finish(" 19.") == " 19."

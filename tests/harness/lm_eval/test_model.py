@@ -49,18 +49,18 @@ TEXT = "What is AI?\nA good question. What is it? It is what it is. " * 8
 
 
 def requests(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Instance]:
-    return [Instance(kind, {}, given, 0, ("test", place, 1)) for place, given in enumerate(arguments)]
+    return [Instance(kind, {}, pair, 0, ("test", place, 1)) for place, pair in enumerate(arguments)]
 
 
 def evaluated(model: Any, tasks: Path, *names: str, **options: Any) -> dict[str, Any]:
-    found = simple_evaluate(
+    results = simple_evaluate(
         model=model, tasks=list(names), task_manager=TaskManager(include_path=tasks), bootstrap_iters=0, **options
     )
-    assert found is not None
+    assert results is not None
     return {
         f"{task}.{name}": value
-        for task, results in found["results"].items()
-        for name, value in results.items()
+        for task, of_task in results["results"].items()
+        for name, value in of_task.items()
         if isinstance(value, float) and "stderr" not in name
     }
 
@@ -82,8 +82,8 @@ def theirs(folder: Path) -> HFLM:
 
 def test_continuations_are_as_likely_and_as_greedy(ours: BakeoffLM, theirs: HFLM) -> None:
     written = theirs.generate_until(requests("generate_until", [("To be", {"until": [], "max_gen_toks": 6})]))
-    asked = requests("loglikelihood", [*PAIRS, ("To be", written[0])])
-    mine, peers = ours.loglikelihood(asked), theirs.loglikelihood(asked)
+    lm_requests = requests("loglikelihood", [*PAIRS, ("To be", written[0])])
+    mine, peers = ours.loglikelihood(lm_requests), theirs.loglikelihood(lm_requests)
     assert [is_greedy for _, is_greedy in peers] == [False] * len(PAIRS) + [True]
     assert [is_greedy for _, is_greedy in mine] == [is_greedy for _, is_greedy in peers]
     assert [nats for nats, _ in mine] == pytest.approx([nats for nats, _ in peers], abs=1e-4)
@@ -113,15 +113,15 @@ def test_whole_texts_are_as_likely(folder: Path) -> None:
     fit = peer.our_fit(folder, stride=peer.CONTEXT_LENGTH)
     windows = fit.tokenizer.decode(fit.tokenizer.encode(LONG)[: 3 * peer.CONTEXT_LENGTH])
     assert len(fit.tokenizer.encode(windows)) == 3 * peer.CONTEXT_LENGTH
-    asked = requests("loglikelihood_rolling", [("To be, or not to be",), ("a",), ("",), (windows,)])
-    mine = BakeoffLM(fit).loglikelihood_rolling(asked)
-    assert mine == pytest.approx(theirs.loglikelihood_rolling(asked), abs=1e-3)
+    lm_requests = requests("loglikelihood_rolling", [("To be, or not to be",), ("a",), ("",), (windows,)])
+    mine = BakeoffLM(fit).loglikelihood_rolling(lm_requests)
+    assert mine == pytest.approx(theirs.loglikelihood_rolling(lm_requests), abs=1e-3)
 
 
 def test_overlapping_windows_score_the_same_tokens_once(ours: BakeoffLM, folder: Path) -> None:
-    asked = requests("loglikelihood_rolling", [(LONG,)])
+    lm_requests = requests("loglikelihood_rolling", [(LONG,)])
     tokens = ours.fit.tokenizer.encode(LONG)
-    [total] = ours.loglikelihood_rolling(asked)
+    [total] = ours.loglikelihood_rolling(lm_requests)
     assert len(tokens) > 2 * peer.CONTEXT_LENGTH
     alone = ours.fit.model.token_logprobs(torch.tensor(tokens)[None])
     assert alone.shape == (1, len(tokens))
@@ -139,8 +139,8 @@ def test_overlapping_windows_score_the_same_tokens_once(ours: BakeoffLM, folder:
     ],
 )
 def test_greedy_texts_are_the_same(ours: BakeoffLM, theirs: HFLM, context: str, options: dict[str, Any]) -> None:
-    asked = requests("generate_until", [(context, options)])
-    assert ours.generate_until(asked) == theirs.generate_until(asked)
+    lm_requests = requests("generate_until", [(context, options)])
+    assert ours.generate_until(lm_requests) == theirs.generate_until(lm_requests)
 
 
 def test_a_stop_text_that_begins_in_the_prompt_is_none() -> None:
@@ -166,19 +166,21 @@ def test_whole_tasks_come_out_the_same(ours: BakeoffLM, theirs: HFLM, folder: Pa
 def test_target_greedy_is_lm_eval_s_acc_on_the_same_sums_and_weights(tmp_path: Path, tasks: Path) -> None:
     folder = peer.write(tmp_path)
     peer.teach(folder, ["".join(doc.values()) for doc in SUMS[::2]])
-    found = simple_evaluate(
+    results = simple_evaluate(
         model=peer.their_model(folder), tasks=["toy_sums"], task_manager=TaskManager(include_path=tasks)
     )
-    assert found is not None
-    acc = found["results"]["toy_sums"]["acc,none"]
+    assert results is not None
+    acc = results["results"]["toy_sums"]["acc,none"]
     assert 0.1 < acc < 0.9
     fit = peer.our_fit(folder)
-    asked = [[ScoreContinuation(doc["context"], doc["completion"])] for doc in SUMS]
-    answers = ask(Respondent(fit.model, fit.tokenizer, DecodingStrategy(Greedy())), asked, [[0]] * len(SUMS), "test")
+    lm_requests = [[ScoreContinuation(doc["context"], doc["completion"])] for doc in SUMS]
+    answers = ask(
+        Respondent(fit.model, fit.tokenizer, DecodingStrategy(Greedy())), lm_requests, [[0]] * len(SUMS), "test"
+    )
     likelihoods = [answer for [answer] in answers if isinstance(answer, Likelihood)]
-    assert sum(bool(one.is_greedy) for one in likelihoods) / len(SUMS) == acc
-    theirs = [sample["resps"][0][0][0] for sample in found["samples"]["toy_sums"]]
-    assert [-float(one.nats or 0) for one in likelihoods] == pytest.approx(theirs, abs=1e-4)
+    assert sum(bool(likelihood.is_greedy) for likelihood in likelihoods) / len(SUMS) == acc
+    theirs = [sample["resps"][0][0][0] for sample in results["samples"]["toy_sums"]]
+    assert [-float(likelihood.nats or 0) for likelihood in likelihoods] == pytest.approx(theirs, abs=1e-4)
 
 
 def test_the_batch_size_changes_nothing(folder: Path) -> None:
@@ -202,8 +204,8 @@ def test_every_family_runs(family: str, tasks: Path) -> None:
     parts = lm.loglikelihood(requests("loglikelihood", [("", TEXT[:30]), (TEXT[:30], TEXT[30:60])]))
     assert whole == pytest.approx(sum(nats for nats, _ in parts), abs=1e-3)
     names = ("toy_sums", "toy_choices", "toy_texts", "toy_written")
-    found = evaluated(lm, tasks, *names, limit=3)
-    assert {name.partition(".")[0] for name in found} == set(names)
+    results = evaluated(lm, tasks, *names, limit=3)
+    assert {name.partition(".")[0] for name in results} == set(names)
     [written] = lm.generate_until(requests("generate_until", [("What", {"until": ["?"], "max_gen_toks": 20})]))
     [mine] = ask(Respondent(model, BYTES, DecodingStrategy(Greedy())), [[Complete("What", 20, ("?",))]], [[0]], "test")
     assert written == mine[0].text  # type: ignore[union-attr]
@@ -239,10 +241,10 @@ def test_a_crash_loses_at_most_the_batch_in_flight(
         evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [3, 3]
     asked.clear()
-    found = evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
+    results = evaluated(lm, tasks, "toy_sums", limit=8, use_cache=kept)
     assert asked == [2]
     monkeypatch.setattr("harness.lm_eval.model.score_targets", score_targets)
-    assert found == evaluated(BakeoffLM(chain("ea")), tasks, "toy_sums", limit=8)
+    assert results == evaluated(BakeoffLM(chain("ea")), tasks, "toy_sums", limit=8)
 
 
 def unwanted(*arguments: Any, **more: Any) -> None:
@@ -251,21 +253,23 @@ def unwanted(*arguments: Any, **more: Any) -> None:
 
 def test_draws_follow_the_seed_and_repeats_differ() -> None:
     fit = chain("abc", spread=0.0)
-    asked = requests("generate_until", [("a", {"until": [], "max_gen_toks": 16, "do_sample": True, "top_k": 3})] * 3)
-    written = [BakeoffLM(fit, seed=seed).generate_until(asked) for seed in (0, 0, 1)]
+    lm_requests = requests(
+        "generate_until", [("a", {"until": [], "max_gen_toks": 16, "do_sample": True, "top_k": 3})] * 3
+    )
+    written = [BakeoffLM(fit, seed=seed).generate_until(lm_requests) for seed in (0, 0, 1)]
     assert written[0] == written[1] != written[2]
     assert len(set(written[0])) == 3
     torch.manual_seed(1234)
-    assert BakeoffLM(fit).generate_until(asked) == BakeoffLM(fit, seed=1234).generate_until(asked)
+    assert BakeoffLM(fit).generate_until(lm_requests) == BakeoffLM(fit, seed=1234).generate_until(lm_requests)
 
 
 def test_chat_messages_become_a_transcript_and_the_space_goes_with_the_reply(ours: BakeoffLM) -> None:
     lm = BakeoffLM(ours.fit)
     context = lm.apply_chat_template([{"role": "user", "content": "What is 12 plus 7?"}])
     assert context == "Human: What is 12 plus 7?\n\nAssistant: "
-    asked = [("loglikelihood", (context, "19")), ("loglikelihood", (context.rstrip(), " 19"))]
-    told, plain = (lm.loglikelihood(requests(kind, [given]))[0] for kind, given in asked)
-    assert told == plain
+    cases = [("loglikelihood", (context, "19")), ("loglikelihood", (context.rstrip(), " 19"))]
+    loglikelihood, plain = (lm.loglikelihood(requests(kind, [arguments]))[0] for kind, arguments in cases)
+    assert loglikelihood == plain
     options = {"until": ["\n"], "max_gen_toks": 9}
     [reply] = lm.generate_until(requests("generate_until", [(context, options)]))
     [plain_reply] = ours.generate_until(requests("generate_until", [(context.rstrip(), options)]))

@@ -76,6 +76,14 @@ WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], No
         },
         decoding.each_completion_is_that_of_its_own_prompt_also_among_many,
     ),
+    "a chooser that draws and doesn't say so": (
+        {DRAWS: "    draws = False"},
+        decoding.it_says_whether_chance_has_a_say,
+    ),
+    "a search that draws and doesn't say so": (
+        {COMPLETE: f"{COMPLETE}\n\n    def draws(self, chooser):\n        return False"},
+        decoding.it_says_whether_chance_has_a_say,
+    ),
     "long stop texts are ignored": (
         {COMPLETE: COMPLETE.replace("prompts", SHORT_STOPS)},
         decoding.a_long_stop_text_is_met_as_a_short_one_is,

@@ -80,7 +80,7 @@ CHOSEN = """
 HAS_SAMPLES = evals.it_has_samples_with_ids_of_their_own_and_asks_something_about_each
 TEXT = "text = answers[0].text"
 RIGHT = "text == sample.target"
-# A mistake, as what is replaced by what, and the check that it is meant for.
+# A mistake (what is replaced, and by what), and the check that must find it.
 MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
     "no samples": ({"for word in WORDS]": "for word in ()]"}, HAS_SAMPLES),
     "asks nothing": ({'return [Complete(sample.prompt, 20, stop=(".",))]': "return []"}, HAS_SAMPLES),

@@ -31,8 +31,8 @@ def it_says_much(of: list[str]) -> None:
 
 def test_a_check_s_name_is_its_sentence_and_it_passes_fails_or_is_skipped() -> None:
     subject: list[str] = []
-    made = list(outcomes([it_holds, it_is_false, it_is_skipped], subject))
-    assert [str(outcome) for outcome in made] == [
+    all_outcomes = list(outcomes([it_holds, it_is_false, it_is_skipped], subject))
+    assert [str(outcome) for outcome in all_outcomes] == [
         "pass  it holds",
         "FAIL  it is false: it is otherwise",
         "skip  it is skipped: not here",

@@ -44,14 +44,14 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
     ]
     done = bakeoff(tmp_path, *RUN, f"evals=[{','.join(names)}]", status=1)
     [run] = runs_in(tmp_path)
-    found = record_of(run)
-    assert found["status"] == "partial"
+    stored = record_of(run)
+    assert stored["status"] == "partial"
     clean = record_of(*runs_in(finished_capitals))
     for name in ("perplexity", "capitals"):
-        assert [one for one in found["metrics"] if one["eval"] == name] == [
+        assert [one for one in stored["metrics"] if one["eval"] == name] == [
             one for one in clean["metrics"] if one["eval"] == name
         ]
-    errors = {one["where"]: one for one in found["errors"]}
+    errors = {one["where"]: one for one in stored["errors"]}
     assert set(errors) == {f"eval {name}" for name in BROKEN}
     said = {
         "syntax": ("SyntaxError", "syntax.py"),
@@ -66,7 +66,7 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
         for word in words:
             assert word in one["error"]
         assert f"{name}.py" in one["traceback"] or name == "not_a_number"
-        assert f"eval {name}" in found["error"]
+        assert f"eval {name}" in stored["error"]
         assert f"eval {name} failed" in logged
         assert "Traceback" in one["traceback"]
         assert one["traceback"].strip() in logged
@@ -91,7 +91,7 @@ def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error:
         raise error
     assert findings.failures == []
     with findings.surviving("fit"):
-        raise OSError(errno.ENOENT, "no such file")  # one part's own trouble
+        raise OSError(errno.ENOENT, "no such file")  # an error of one part only
     assert len(findings.failures) == 1
 
 
@@ -107,7 +107,7 @@ def test_answers_are_written_to_read_with_what_could_move_a_terminal_spelled_out
     assert read.count("Say:") == 20
     assert "\x1b" not in read
     assert "red" in read
-    assert "--- s1 " not in read  # nothing was said
+    assert "--- s1 " not in read  # an empty answer
 
 
 def test_a_run_of_no_evals_has_a_table_of_no_samples(tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ def test_settings_and_measures_are_columns(results: Path, record: RunRecord) -> 
 
 def test_samples_have_their_measures_and_slices_as_columns(results: Path, record: RunRecord) -> None:
     frame = samples_frame(results)
-    own = frame[(frame["run_id"] == record.run_id) & (frame["eval"] == "arithmetic")]
-    assert len(own) == 10
-    [metric] = [one for one in record.metrics if (one.metric, one.slice) == ("exact_match", "all")]
-    assert own["arithmetic.exact_match"].astype(float).mean() == metric.value
-    assert own["slice.operation"].notna().all()
+    of_run = frame[(frame["run_id"] == record.run_id) & (frame["eval"] == "arithmetic")]
+    assert len(of_run) == 10
+    [metric] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("exact_match", "all")]
+    assert of_run["arithmetic.exact_match"].astype(float).mean() == metric.value
+    assert of_run["slice.operation"].notna().all()
     assert {"values", "slices"}.isdisjoint(frame.columns)
 
 

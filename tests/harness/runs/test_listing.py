@@ -17,14 +17,14 @@ def test_runs_are_listed_by_time_with_what_differs_and_what_they_found(record: R
     [bits] = [metric for metric in record.metrics if (metric.metric, metric.slice) == ("bits_per_byte", "all")]
     for name, order, day in (("old", 3, "01"), ("new", 5, "02")):
         (tmp_path / "first" / name).mkdir(parents=True)
-        made = replace(
+        changed = replace(
             record,
             run_id=name,
             model={**record.model, "order": order},
             metrics=[replace(bits, value=order / 2)],
             finished_at=f"2025-11-{day}T00:00:00+00:00",
         )
-        made.write(tmp_path / "first" / name)
+        changed.write(tmp_path / "first" / name)
     runs = listed(tmp_path)
     assert [(run.folder.name, run.differs, run.headline) for run in runs] == [
         ("new", ("order=5",), "2.5 bits/byte"),

@@ -80,8 +80,8 @@ def test_the_latest_and_the_best_are_found_in_all_runs_and_in_an_experiment(reco
     for experiment, name, value, day in runs:
         (tmp_path / experiment / name).mkdir(parents=True)
         metrics = [replace(bits, value=value)]
-        made = replace(record, run_id=name, metrics=metrics, finished_at=f"2025-11-{day}T00:00:00+00:00")
-        made.write(tmp_path / experiment / name)
+        changed = replace(record, run_id=name, metrics=metrics, finished_at=f"2025-11-{day}T00:00:00+00:00")
+        changed.write(tmp_path / experiment / name)
     names = ("@latest", "@best", "first/@latest", "second/@best", "second/@latest")
     assert [find_run(name, tmp_path).name for name in names] == ["d", "b", "a", "d", "d"]
 

@@ -77,7 +77,7 @@ def test_nothing_global_is_left_behind(results: Path, tmp_path: Path) -> None:
 
     make_run(
         "model=rnn", *SMALL, "budget.tokens=2_000", f"results_dir={tmp_path}"
-    )  # whatever is imported is imported once
+    )  # import everything before the comparison
     before = state()
     done = make_run("model=lstm", *SMALL, "budget.tokens=2_000", f"results_dir={tmp_path}")
     open_fit(done.run_id, tmp_path).complete("a", "temperature", max_new_tokens=3)

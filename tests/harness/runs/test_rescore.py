@@ -25,7 +25,7 @@ def test_rescoring_with_the_same_scorer_gives_the_same_run_without_torch(capital
     assert runs_in(capitals) == [run]
     assert (run / "samples.parquet").read_bytes() == samples
     changed = {name for name in after if after[name] != before[name]}
-    # the plugin's file lies elsewhere now, which config.yaml says too
+    # the plugin's file is in another folder now, and config.yaml says so
     assert changed <= {"finished_at", "rescored_from", "plugins", "files", "sha256"}
 
 
@@ -36,7 +36,7 @@ def test_rescoring_with_a_changed_scorer_makes_the_run_that_the_command_would(ca
     bakeoff(capitals, "rescore", old.name, "--plugin", "capitals.py", fresh=True, **without_torch(capitals))
     assert record_of(old) == before
     [new] = set(runs_in(capitals)) - {old}
-    value = {one["metric"]: one["value"] for one in record_of(new)["metrics"]}
+    value = {metric["metric"]: metric["value"] for metric in record_of(new)["metrics"]}
     assert value["capitals"] > 0.3
     assert record_of(new)["rescored_from"] == old.name
     done = bakeoff(capitals, *RUN, *EVALS)
@@ -50,7 +50,7 @@ def test_rescoring_says_when_something_was_never_asked(capitals: Path) -> None:
     [new] = set(runs_in(capitals)) - {old}
     assert "1 of the 4 requests of capitals have no stored answer" in record_of(new)["error"]
     assert record_of(new)["status"] == "partial"
-    assert {one["eval"] for one in record_of(new)["metrics"]} == {"perplexity", "arithmetic"}
+    assert {metric["eval"] for metric in record_of(new)["metrics"]} == {"perplexity", "arithmetic"}
 
 
 def test_a_run_is_not_scored_again_with_a_file_that_nobody_named(capitals: Path) -> None:

@@ -47,8 +47,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("to be or no\n")
-    own = ("data=text", f"data.paths={tmp_path / 'a.txt'}", "tracking=none", "budget.tokens=3000", "model=bigram")
-    record, _ = done(tmp_path / "results", *own, "evals=[turn_ends]")
+    overrides = ("data=text", f"data.paths={tmp_path / 'a.txt'}", "tracking=none", "budget.tokens=3000", "model=bigram")
+    record, _ = done(tmp_path / "results", *overrides, "evals=[turn_ends]")
     assert record.status == "complete"
     few, small, *unseen, eval_note = record.notes
     assert few.startswith("data=text: 1 document: too few to split whole")
@@ -137,7 +137,8 @@ def test_a_changed_eval_does_not_get_old_scores(capitals: Path) -> None:
     bakeoff(capitals, *RUN, *EVALS)
     old, new = sorted(runs_in(capitals), key=lambda run: record_of(run)["finished_at"])
     values = [
-        next(one["value"] for one in record_of(run)["metrics"] if one["metric"] == "capitals") for run in (old, new)
+        next(metric["value"] for metric in record_of(run)["metrics"] if metric["metric"] == "capitals")
+        for run in (old, new)
     ]
     assert values[0] != values[1]
 
@@ -146,15 +147,15 @@ def test_a_model_that_raises_while_it_is_fitted_is_a_failed_run_among_others(tmp
     (tmp_path / "my_model.py").write_text(MODEL.replace('"""Nothing is learnt."""', "open('absent')"))
     picks = ("model=./my_model.py,unigram", "data=chatterbot", "tracking=none", "evals=[perplexity]")
     bakeoff(tmp_path, "run", "-m", *picks, status=1)
-    found = {record_of(run)["model"]["name"]: record_of(run) for run in runs_in(tmp_path)}
-    assert {name: one["status"] for name, one in found.items()} == {"my_model": "failed", "unigram": "complete"}
-    [failure] = found["my_model"]["errors"]
+    records = {record_of(run)["model"]["name"]: record_of(run) for run in runs_in(tmp_path)}
+    assert {name: record["status"] for name, record in records.items()} == {"my_model": "failed", "unigram": "complete"}
+    [failure] = records["my_model"]["errors"]
     assert failure["where"] == "fit"
     assert "FileNotFoundError" in failure["error"]
     assert "my_model.py" in failure["traceback"]
 
 
-# --- what is damaged is named, and made again by the same command
+# --- damaged files are named, and made again by the same command
 
 TINY = (
     "data=chatterbot",
@@ -306,7 +307,7 @@ def test_swapped_files_of_two_fits_are_noticed(copied: Path, undisturbed: Path) 
 )
 def test_a_damaged_run_is_done_again(copied: Path, undisturbed: Path, name: str, content: bytes) -> None:
     (copied / name).write_bytes(content)
-    assert len(listed(copied.parent.parent)) == 1  # it stops no list
+    assert len(listed(copied.parent.parent)) == 1  # it doesn't break the list of runs
     done(copied.parent.parent, *TINY, TOKENS)
     assert values(copied) == values(undisturbed)
 

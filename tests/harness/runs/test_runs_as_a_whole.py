@@ -38,15 +38,15 @@ def test_a_run_leaves_its_record_and_its_files(uninterrupted: Path) -> None:
     run = only_run(uninterrupted)
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "complete"
-    asked = {"perplexity", "arithmetic", "turn_taking", "format_questions", "turn_ends"}
-    assert {metric["eval"] for metric in record["metrics"]} == {*asked, "next_speaker"}  # which has no samples
+    eval_names = {"perplexity", "arithmetic", "turn_taking", "format_questions", "turn_ends"}
+    assert {metric["eval"] for metric in record["metrics"]} == {*eval_names, "next_speaker"}  # which has no samples
     for name in ("config.yaml", "samples.parquet", "curve.parquet", "log.txt", "text/showcase.txt"):
         assert (run / name).stat().st_size > 0
     fit = uninterrupted / "results" / "fits" / record["fit_id"]
     assert {"weights.safetensors", "model.json", "tokenizer.json", "fit.json"} <= {path.name for path in fit.iterdir()}
     assert not list(fit.glob("train_state*"))
     samples = pd.read_parquet(run / "samples.parquet")
-    assert set(samples["eval"]) == {*asked, "showcase"}
+    assert set(samples["eval"]) == {*eval_names, "showcase"}
     assert not samples.duplicated(["eval", "sample_id"]).any()
     for metric in record["metrics"]:
         assert metric["n"] <= metric["n_total"]

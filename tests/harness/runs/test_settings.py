@@ -132,6 +132,12 @@ WRONG = {
 }
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="has no /proc")
+def test_a_results_folder_where_none_can_be_is_refused() -> None:
+    with pytest.raises(UserError, match=r"results_dir=/proc/a/b can't be made: /proc takes no new folders"):
+        typed(compose(["results_dir=/proc/a/b"]))
+
+
 @pytest.mark.parametrize(("override", "said"), WRONG.items())
 def test_a_wrong_value_is_named(override: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
@@ -142,7 +148,8 @@ MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
 
 
 def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The settings with one value wrong: of a wrong type for every option, and -1 for every number that can't be it."""
+    """The settings with one value wrong: of a wrong type for every option, and -1 for every number that can't be
+    negative."""
     for name, value in node.items():
         if name == "_target_":
             continue
@@ -164,6 +171,8 @@ def spelled_out(group: str, name: str) -> dict[str, Any]:
             *outer, key = path.split(".")
             within = functools.reduce(lambda node, part: node.setdefault(part, {}), outer, content)
             within[key] = spelled_out(inner_group, picked)
+    if content.get("paths") == []:
+        content["paths"] = ["some.txt"]
     if content.get("format") == "${format}":
         content["format"] = spelled_out("format", "human_assistant")
     return content

@@ -45,7 +45,7 @@ def test_a_run_that_failed_in_another_process_is_status_1(tmp_path: Path) -> Non
 
 
 def test_a_run_that_another_process_never_finished_is_status_1(tmp_path: Path) -> None:
-    # the second needs more parameters than it may have, which is found out when it is fitted
+    # the second run needs more parameters than allowed, which is noticed during the fit
     done = bakeoff(
         tmp_path, *SWEEP, "budget.tokens=2000", "model=unigram,lstm", "budget.num_params=300", status=1, **PATHS
     )

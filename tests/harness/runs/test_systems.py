@@ -37,9 +37,9 @@ def test_two_settings_of_one_short_name_are_written_in_full(record: RunRecord) -
 
 
 def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> None:
-    asked = [dataclasses.replace(record, evals={"sums": {"digits": digits}}) for digits in (1, 2)]
+    with_sums = [dataclasses.replace(record, evals={"sums": {"digits": digits}}) for digits in (1, 2)]
     silent = dataclasses.replace(record, evals={})
-    systems, _ = settings_of([*asked, silent], whole=False)
+    systems, _ = settings_of([*with_sums, silent], whole=False)
     assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
 
 
@@ -50,11 +50,11 @@ def test_experiments_are_distinguished_in_one_report(record: RunRecord) -> None:
 
 
 def test_options_that_follow_from_the_data_set_are_left_out_and_others_are_not(record: RunRecord) -> None:
-    own = {"name": "text", "config": {"_target_": "OwnText", "separator": "", "encoding": "utf-8"}}
+    own_text = {"name": "text", "config": {"_target_": "OwnText", "separator": "", "encoding": "utf-8"}}
     other = {"name": "chat", "config": {"_target_": "Chat", "share": 0.5}}
-    runs = [dataclasses.replace(record, data=data) for data in (own, other)]
+    runs = [dataclasses.replace(record, data=data) for data in (own_text, other)]
     assert differences(settings_of(runs, whole=False)[0], "model.name") == [["data=text"], ["data=chat"]]
-    third = {"name": "text", "config": {**own["config"], "separator": "---"}}
+    third = {"name": "text", "config": {**own_text["config"], "separator": "---"}}
     runs.append(dataclasses.replace(record, data=third))
     systems, _ = settings_of(runs, whole=False)
     assert labels(systems, "model.name") == [

@@ -54,7 +54,7 @@ def test_a_run_is_finished_before_the_mirror_has_answered(tmp_path: Path) -> Non
     finally:
         go_on.touch()
         assert process.wait(timeout=100) == 0
-    # what the mirror said is taken up, and nothing else has changed but the record's own digest
+    # the record has the mirror's answer; otherwise only its own digest changed
     answered = json.loads((only_run(tmp_path) / "run.json").read_text())
     assert answered.pop("wandb").keys() == {"mode", "run_id", "url", "warning"}
     assert answered.pop("sha256") != record["sha256"]
@@ -71,7 +71,7 @@ def test_a_failed_mirror_stops_once_and_its_process_ends_with_its_block(
         said = [mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)["warning"] for _ in range(2)]
     assert "no answer within 0.3 s" in said[0]
     assert "wandb failed earlier" in said[1]
-    with Mirror() as mirror:  # another one tries anew
+    with Mirror() as mirror:  # a new mirror tries again
         again = mirror.run(record, folder, Tracking(timeout_seconds=0.3), results)
     assert "no answer within 0.3 s" in again["warning"]
 

@@ -42,26 +42,26 @@ def proved(model: LanguageModel, texts: tuple[str, ...] = TEXTS) -> Compressed:
     return prove(model, TOKENIZER, texts)
 
 
-def is_as_claimed(found: Compressed) -> bool:
-    assert found.nats is not None
-    assert found.num_bytes is not None
-    claimed = found.nats / math.log(2) / 8
-    return abs(found.num_bytes - claimed) <= 0.001 * claimed + 16
+def is_as_claimed(compressed: Compressed) -> bool:
+    assert compressed.nats is not None
+    assert compressed.num_bytes is not None
+    claimed = compressed.nats / math.log(2) / 8
+    return abs(compressed.num_bytes - claimed) <= 0.001 * claimed + 16
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "ngram:order=inf"])
 def test_every_family_s_text_comes_back_and_takes_the_bytes_that_scoring_claims(family: str, tmp_path: Path) -> None:
-    found = proved(fitted(family, tmp_path))
-    assert found.restored
-    assert is_as_claimed(found)
-    assert found.reason is None
+    compressed = proved(fitted(family, tmp_path))
+    assert compressed.restored
+    assert is_as_claimed(compressed)
+    assert compressed.reason is None
 
 
 def test_a_uniform_model_s_file_is_the_logarithm_of_its_vocabulary() -> None:
     text = "To be, or not to be. " * 40
-    found = proved(fit(tiny_config("uniform"), VOCABULARY), (text,))
-    assert found.num_bytes == pytest.approx(len(text) * math.log2(257) / 8, abs=3)
-    assert found.num_tokens == len(text)
+    compressed = proved(fit(tiny_config("uniform"), VOCABULARY), (text,))
+    assert compressed.num_bytes == pytest.approx(len(text) * math.log2(257) / 8, abs=3)
+    assert compressed.num_tokens == len(text)
 
 
 def test_documents_come_back_as_they_were_cut() -> None:
@@ -86,9 +86,9 @@ def test_a_reader_needs_the_weights_and_the_tokenizer() -> None:
 
 def test_scores_that_are_no_probabilities_are_refused_with_a_reason() -> None:
     for smoothing, why in (("stupid_backoff", "don't sum to one"), ("maximum_likelihood", "no probability")):
-        found = proved(fit(tiny_config("ngram", smoothing=smoothing), VOCABULARY))
-        assert (found.num_bytes, found.restored, found.nats) == (None, None, None)
-        assert why in str(found.reason)
+        compressed = proved(fit(tiny_config("ngram", smoothing=smoothing), VOCABULARY))
+        assert (compressed.num_bytes, compressed.restored, compressed.nats) == (None, None, None)
+        assert why in str(compressed.reason)
 
 
 def test_a_copy_of_a_model_has_the_same_weights_and_changes_no_random_state() -> None:
@@ -167,5 +167,5 @@ def test_a_cheating_model_writes_another_size_than_it_claims_or_cannot_be_read_a
     kind: type[TableModel], restored: bool, as_claimed: bool
 ) -> None:
     model = kind(torch.zeros(LETTERS.vocab_size, LETTERS.vocab_size), LETTERS.start_token)
-    found = prove(model, LETTERS, (LETTER_TEXT,))
-    assert (found.restored, is_as_claimed(found)) == (restored, as_claimed)
+    compressed = prove(model, LETTERS, (LETTER_TEXT,))
+    assert (compressed.restored, is_as_claimed(compressed)) == (restored, as_claimed)

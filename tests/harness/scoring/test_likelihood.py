@@ -47,8 +47,8 @@ def test_documents_score_the_same_alone_and_together_in_any_order(model: Languag
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_a_continuation_s_likelihood_is_the_whole_s_less_the_prompt_s(model: LanguageModel, batch_size: int) -> None:
     requests = [ScoreContinuation(text[: len(text) // 2], text[len(text) // 2 :]) for text in TEXTS]
-    found = score_continuations(model, TOKENIZER, requests, batch_size)
-    for request, likelihood in zip(requests, found, strict=True):
+    likelihoods = score_continuations(model, TOKENIZER, requests, batch_size)
+    for request, likelihood in zip(requests, likelihoods, strict=True):
         start = len(TOKENIZER.encode(request.prompt))
         tokens = np.concatenate([TOKENIZER.encode(request.prompt), TOKENIZER.encode(request.continuation)])
         [whole] = document_logprobs(model, [tokens])
@@ -75,6 +75,6 @@ def test_a_continuation_is_greedy_exactly_when_greedy_decoding_writes_it() -> No
     [right] = Engine(chain, TOKENIZER, DecodingStrategy(Greedy())).complete([Prompt("ab", 6)])
     wrong = right.text[:-1] + ("a" if right.text[-1] != "a" else "b")
     requests = [ScoreContinuation("ab", text) for text in (right.text, wrong, right.text[:2])]
-    found = score_continuations(chain, TOKENIZER, requests)
-    assert [likelihood.is_greedy for likelihood in found] == [True, False, True]
-    assert found[0].nats == pytest.approx(-sum(right.logprobs), abs=1e-5)
+    likelihoods = score_continuations(chain, TOKENIZER, requests)
+    assert [likelihood.is_greedy for likelihood in likelihoods] == [True, False, True]
+    assert likelihoods[0].nats == pytest.approx(-sum(right.logprobs), abs=1e-5)

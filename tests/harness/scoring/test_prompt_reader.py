@@ -39,12 +39,12 @@ def table() -> CountingTable:
 
 
 def read_all(reader: PromptReader, size: int) -> dict[int, Tensor]:
-    found = {}
+    states = {}
     for batch in reader.batches(size):
         assert 1 <= len(batch) <= size
         state = reader.read(batch)
-        found.update((place, state.logprobs[row]) for row, place in enumerate(batch))
-    return found
+        states.update((place, state.logprobs[row]) for row, place in enumerate(batch))
+    return states
 
 
 def alone(model: LanguageModel, prompts: Sequence[np.ndarray]) -> list[Tensor]:
@@ -61,10 +61,10 @@ def test_every_prompt_is_read_as_if_alone(parts: list[tuple[str, str]], size: in
     prompts = [LETTERS.encode(prefix + rest) for prefix, rest in parts]
     model = table()
     for share in (True, False):
-        found = read_all(PromptReader(model, prompts, share), size)
-        assert sorted(found) == list(range(len(prompts)))
+        states = read_all(PromptReader(model, prompts, share), size)
+        assert sorted(states) == list(range(len(prompts)))
         for place, expected in enumerate(alone(model, prompts)):
-            assert torch.equal(found[place], expected)
+            assert torch.equal(states[place], expected)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "ngram:order=inf"])
@@ -74,9 +74,9 @@ def test_sharing_changes_nothing_in_any_family(family: str) -> None:
     texts = [few_shot + "abcde"[: n % 6] * (n % 4) for n in range(20)] + ["", "a", few_shot[:20] + "e" * 17, "dd" * 15]
     prompts = [LETTERS.encode(text) for text in texts]
     for size in (1, 5, 64):
-        found = read_all(PromptReader(model, prompts), size)
+        states = read_all(PromptReader(model, prompts), size)
         for place, expected in enumerate(alone(model, prompts)):
-            torch.testing.assert_close(found[place], expected, atol=1e-5, rtol=0)
+            torch.testing.assert_close(states[place], expected, atol=1e-5, rtol=0)
 
 
 def test_what_all_share_is_read_once_for_all_batches() -> None:
@@ -116,17 +116,22 @@ def test_continuations_score_the_same_at_any_batch_size_and_order(family: str) -
     requests = [
         ScoreContinuation(shots * (n % 3 > 0) + "abcde"[: n % 6], "dcbae"[: n % 6] + "ab" * (n % 5)) for n in range(40)
     ]
-    one = score_continuations(model, LETTERS, requests, batch_size=1)
+    alone = score_continuations(model, LETTERS, requests, batch_size=1)
     for size in (7, 64):
-        for asked, expected in ((requests, one), (requests[::-1], one[::-1])):
-            for found, wanted in zip(score_continuations(model, LETTERS, asked, size), expected, strict=True):
-                assert (found.num_tokens, found.is_greedy) == (wanted.num_tokens, wanted.is_greedy)
-                assert found.nats == pytest.approx(wanted.nats, abs=1e-5)
+        for ordered, expected in ((requests, alone), (requests[::-1], alone[::-1])):
+            for likelihood, expected_likelihood in zip(
+                score_continuations(model, LETTERS, ordered, size), expected, strict=True
+            ):
+                assert (likelihood.num_tokens, likelihood.is_greedy) == (
+                    expected_likelihood.num_tokens,
+                    expected_likelihood.is_greedy,
+                )
+                assert likelihood.nats == pytest.approx(expected_likelihood.nats, abs=1e-5)
     # and what each token would cost in the text as a whole
-    for request, found in zip(requests, one, strict=True):
+    for request, likelihood in zip(requests, alone, strict=True):
         prompt, target = LETTERS.encode(request.prompt), LETTERS.encode(request.continuation)
         whole = model.token_logprobs(torch.from_numpy(np.concatenate([prompt, target]))[None])[0, len(prompt) :]
-        assert found.nats == pytest.approx(-float(whole.double().sum()), abs=1e-4)
+        assert likelihood.nats == pytest.approx(-float(whole.double().sum()), abs=1e-4)
 
 
 def test_of_prompts_that_continue_one_another_only_a_few_last_tokens_are_read_again() -> None:
@@ -135,8 +140,9 @@ def test_of_prompts_that_continue_one_another_only_a_few_last_tokens_are_read_ag
     prompts = [text[:end] for text in texts for end in range(280, 401, 5)]  # 25 of each text, a word apart
     model = table()
     reader = PromptReader(model, prompts)
-    found = read_all(reader, size=64)
-    # Every text once, and of each of its prompts no more again than is read faster than a state is forked.
+    states = read_all(reader, size=64)
+    # Every text is read once; of each of its prompts only a few tokens are read again, where that is faster than
+    # forking.
     assert model.num_read < sum(map(len, texts)) + 16 * len(prompts) < 0.1 * sum(map(len, prompts))
     for place, prompt in enumerate(prompts):
-        assert torch.equal(found[place], alone(model, [prompt])[0])
+        assert torch.equal(states[place], alone(model, [prompt])[0])

@@ -18,19 +18,19 @@ def average(values: Sequence[float]) -> float | None:
 
 def test_of_a_mean_it_gives_student_s_interval() -> None:
     values = np.random.default_rng(0).normal(size=30).tolist()
-    found = jackknife(average, values, list(range(30)), "nothing")
-    assert found.stderr == pytest.approx(np.std(values, ddof=1) / math.sqrt(30))
+    estimate = jackknife(average, values, list(range(30)), "nothing")
+    assert estimate.stderr == pytest.approx(np.std(values, ddof=1) / math.sqrt(30))
     low, high = stats.t.interval(0.95, 29, loc=np.mean(values), scale=stats.sem(values))
-    assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
-    assert (found.n, found.n_total, found.reason) == (30, 30, None)
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx((low, high))
+    assert (estimate.n, estimate.n_total, estimate.reason) == (30, 30, None)
 
 
 def test_clusters_are_left_out_whole() -> None:
     values = np.random.default_rng(1).normal(size=12).tolist()
     clusters = ["a", "b", "c", "d", "e", "f"] * 2
     by_cluster = [np.mean([values[i], values[i + 6]]) for i in range(6)]
-    found = jackknife(average, values, clusters, "nothing")
-    assert found.stderr == pytest.approx(np.std(by_cluster, ddof=1) / math.sqrt(6))
+    estimate = jackknife(average, values, clusters, "nothing")
+    assert estimate.stderr == pytest.approx(np.std(by_cluster, ddof=1) / math.sqrt(6))
 
 
 def test_ninety_five_percent_of_the_intervals_contain_the_truth() -> None:
@@ -42,10 +42,10 @@ def test_ninety_five_percent_of_the_intervals_contain_the_truth() -> None:
     held = 0
     for _ in range(400):
         values = generator.exponential(size=40).tolist()
-        found = jackknife(logarithm_of_the_mean, values, list(range(40)), "nothing")
-        assert found.ci_low is not None
-        assert found.ci_high is not None
-        held += found.ci_low <= 0 <= found.ci_high
+        estimate = jackknife(logarithm_of_the_mean, values, list(range(40)), "nothing")
+        assert estimate.ci_low is not None
+        assert estimate.ci_high is not None
+        held += estimate.ci_low <= 0 <= estimate.ci_high
     assert 0.91 <= held / 400 <= 0.98
 
 

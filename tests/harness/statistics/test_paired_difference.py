@@ -60,8 +60,8 @@ def test_the_smallest_detectable_difference_is_found_80_times_in_100() -> None:
     detectable = paired(noise[0], np.zeros(60)).smallest_detectable_difference
     assert detectable == pytest.approx(2.8016 * stats.sem(noise[0]), rel=1e-3)
     shift = 2.8016 / math.sqrt(60)  # of unit noise
-    found = sum(stats.ttest_1samp(row + shift, 0).pvalue < 0.05 for row in noise)
-    assert found / 400 == pytest.approx(0.8, abs=0.06)
+    num_detected = sum(stats.ttest_1samp(row + shift, 0).pvalue < 0.05 for row in noise)
+    assert num_detected / 400 == pytest.approx(0.8, abs=0.06)
 
 
 def test_paired_totals_are_the_difference_of_the_two_ratios() -> None:

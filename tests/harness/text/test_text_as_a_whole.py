@@ -43,17 +43,17 @@ def test_an_option_spells_out_every_field_with_its_default(file: Path) -> None:
     assert issubclass(cls, DataSource if file.parent.name == "data" else TokenizerSettings)
     assert issubclass(cls, TokenizerSettings) or cls.name == file.stem
     # A mixture's sources are in the defaults list, and its dataclass has none by itself.
-    own = {"sources", "weights"} if cls is Mixture else set()
-    given = {key: value for key, value in content.items() if key not in ("_target_", "defaults", *own)}
-    if "format" in given:  # the run's, which is human_assistant if nothing else is picked
-        assert given["format"] == "${format}"
-        given["format"] = HUMAN_ASSISTANT
+    not_fields = {"sources", "weights"} if cls is Mixture else set()
+    values = {key: value for key, value in content.items() if key not in ("_target_", "defaults", *not_fields)}
+    if "format" in values:  # the run's, which is human_assistant if nothing else is picked
+        assert values["format"] == "${format}"
+        values["format"] = HUMAN_ASSISTANT
     defaults = {
         field.name: field.default_factory() if callable(field.default_factory) else field.default
         for field in dataclasses.fields(cls)
-        if field.name not in own
+        if field.name not in not_fields
     }
-    assert given == defaults
+    assert values == defaults
 
 
 @pytest.mark.parametrize("file", FORMATS, ids=lambda file: file.stem)

@@ -31,7 +31,7 @@ def human_assistant(*texts: str) -> Transcript:
     return Transcript(tuple(Turn((HUMAN, ASSISTANT)[i % 2], text) for i, text in enumerate(texts)))
 
 
-# --- what holds for every format, whatever is said
+# --- properties of every format, for any text
 
 
 def check_every_promise(form: TranscriptFormat, transcript: Transcript) -> None:
@@ -220,11 +220,11 @@ def test_in_chatml_the_end_of_a_turn_is_escaped(said: str, written: str) -> None
 
 
 def test_one_s_own_labels_are_written_and_read() -> None:
-    own = OWN["lines"]
-    assert own.render(human_assistant("hi", "ho")) == "Q: hi\nA: ho"
-    assert own.parse("Q: hi\nA: ho\nHuman: no") == human_assistant("hi", "ho\nHuman: no")
+    custom_format = OWN["lines"]
+    assert custom_format.render(human_assistant("hi", "ho")) == "Q: hi\nA: ho"
+    assert custom_format.parse("Q: hi\nA: ho\nHuman: no") == human_assistant("hi", "ho\nHuman: no")
     with pytest.raises(UserError, match="has no speaker 'System'; it has Human, Assistant"):
-        own.label(SYSTEM)
+        custom_format.label(SYSTEM)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_format_whose_transcripts_could_not_be_told_apart_is_refused(parts: di
         TranscriptFormat(**{"name": "own", **parts})
 
 
-# --- reading what others wrote
+# --- reading text from models
 
 
 def test_refusing_names_the_words_and_a_way_out() -> None:
@@ -301,9 +301,9 @@ def test_a_name_that_could_not_be_parsed_is_refused(name: str) -> None:
 
 
 def test_a_name_that_begins_another_name_is_distinguished() -> None:
-    own = TranscriptFormat("own", {"Ann": "Ann", "Ann Lee": "Ann Lee"})
+    custom_format = TranscriptFormat("own", {"Ann": "Ann", "Ann Lee": "Ann Lee"})
     transcript = Transcript((Turn("Ann Lee", "hi"), Turn("Ann", "ho")))
-    assert own.parse(own.render(transcript)) == transcript
+    assert custom_format.parse(custom_format.render(transcript)) == transcript
 
 
 # --- the rest

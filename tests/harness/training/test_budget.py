@@ -21,12 +21,12 @@ def test_the_width_is_the_one_nearest_to_the_parameter_budget(config: LSTMConfig
     assert isinstance(sized, type(config))
     step = config.width_multiple
     assert sized.d_model % step == 0
-    found = count_params(sized, 100)
-    assert missed_by(sized, num_params, found) == found / num_params - 1
+    size = count_params(sized, 100)
+    assert missed_by(sized, num_params, size) == size / num_params - 1
     for other in (sized.d_model - step, sized.d_model + step):
         if other > 0:
             neighbour = count_params(dataclasses.replace(sized, d_model=other), 100)
-            assert abs(found - num_params) <= abs(neighbour - num_params)
+            assert abs(size - num_params) <= abs(neighbour - num_params)
 
 
 def test_a_parameter_budget_below_any_width_is_refused() -> None:

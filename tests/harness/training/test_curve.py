@@ -10,6 +10,7 @@ import torch
 
 from harness.plugin_kit.chain import TableModel
 from harness.training.curve import Spent, Validation, curve_row, notes_on_end
+from models.checks import Impossible
 
 
 def test_bits_per_byte_are_the_tokens_bits_over_the_bytes() -> None:
@@ -36,6 +37,17 @@ def test_a_fit_worse_than_a_uniform_model_or_without_a_number_gets_a_note() -> N
     assert ends[1.58] == []
     assert "costs 2 bits a byte, more than the 1.585 of a uniform model" in ends[2.0][0]
     assert "no finite probability" in notes_on_end(model, validation, [{"validation_bits_per_byte": math.nan}])[0]
+
+
+def test_scores_that_are_no_probabilities_are_refused() -> None:
+    validation = Validation([np.array([1, 2, 1])], 3)
+    model = TableModel(torch.randn(3, 3), 0)
+    validation.check_distributions(model)
+    model.table[1] += 1.0  # as where a family forgets to normalise
+    with pytest.raises(Impossible, match=r"after 1 tokens of validation text they sum to 2\.718, not to 1"):
+        validation.check_distributions(model)
+    model.table[1] = math.nan  # a fit that diverged has a note of its own
+    validation.check_distributions(model)
 
 
 def test_documents_are_given_as_the_tensors_that_they_are() -> None:

@@ -24,7 +24,9 @@ from harness.training.optimizers import Optimizer
 from harness.training.settings import Training
 from harness.training.stages import rows_at
 from harness.training.training import fit
+from models.bigram import Bigram
 from models.language_model import LanguageModel, NeuralModelConfig
+from models.settings.bigram import BigramConfig
 from models.settings.lstm import LSTMConfig
 from models.settings.ngram import NGramConfig
 from models.settings.transformer import TransformerConfig
@@ -228,7 +230,7 @@ def copied(model: LanguageModel) -> dict[str, Tensor]:
 
 
 def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> None:
-    # a wild learning rate, so that the best is unlikely to be the last
+    # a very high learning rate, so that the last weights are unlikely to be the best
     model, curve = fitted(
         dataclasses.replace(LSTM, learning_rate=0.3), Budget(tokens=8_000), tmp_path, checkpoint_seconds=100
     )
@@ -293,7 +295,7 @@ def test_a_family_says_which_parameters_are_decayed_and_how_fast_they_learn(tmp_
         fitted(DIAGONAL, Budget(tokens=32), tmp_path / str(share), warmup_fraction=0.0, weight_decay=share)[0].tensors()
         for share in (0.0, decay)
     )
-    # AdamW takes learning rate x decay off, whatever the gradient; A_log is a matrix, and isn't decayed all the same.
+    # AdamW subtracts learning rate x decay for any gradient. A_log is a matrix, but isn't decayed.
     for name in ("embedding", "from_input", "to_output"):
         torch.testing.assert_close(plain[name] - decayed[name], rate * decay * first[name], atol=1e-6, rtol=0)
     for name in ("A_log", "output_bias"):
@@ -317,3 +319,22 @@ def test_counting_stops_at_the_token_budget(tmp_path: Path) -> None:
     again = NGramConfig(order=2).build(VOCAB, START)
     fit(again, stream()[:1_000], VALIDATION, TRAINING, Budget(tokens=10_000_000), 0, tmp_path, print)
     assert curve[0]["validation_bits_per_byte"] == pytest.approx(VALIDATION.bits_per_byte(again))
+
+
+def test_what_the_first_fit_of_a_process_takes_to_compile_is_not_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {"now": 0.0, "of a count": 100.0}
+    count = Bigram.count
+
+    def slow_at_first(self: Bigram, tokens: Tensor) -> None:
+        seconds["now"] += seconds["of a count"]
+        seconds["of a count"] = 1.0
+        count(self, tokens)
+
+    monkeypatch.setattr(Bigram, "count", slow_at_first)
+    monkeypatch.setattr("harness.training.training.time.perf_counter", lambda: seconds["now"])
+    model = BigramConfig().build(VOCAB, START)
+    spent, _ = fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=1_000), 0, tmp_path, print)
+    assert spent.seconds == 1.0
+    assert spent.tokens == 1_000

@@ -24,7 +24,7 @@ def test_positions_count_the_tokens_of_a_row_before_each_new_one() -> None:
 
 def test_places_that_no_row_uses_are_freed() -> None:
     cache = grown(empty(2), [1, 1], 0.0)
-    for _ in range(500):  # each row begins anew again and again, as when windows slide at different times
+    for _ in range(500):  # rows restart at different times, as when windows slide
         cache = grown(cache.replace([0], grown(empty(1), [2], 1.0)), [1, 1], 2.0)
         cache = grown(cache.replace([1], grown(empty(1), [3], 1.0)), [1, 1], 2.0)
     assert cache.num_places == 4

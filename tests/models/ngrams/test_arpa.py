@@ -73,10 +73,10 @@ def test_lmplz_counts_prunes_and_smooths_the_same(order: int, cutoffs: list[int]
     text = "".join(" ".join(NAMES[token] for token in document) + "\n" for document in DOCUMENTS)
     options = ["-o", str(order), "--discount_fallback", "-S", "100M", "-T", str(tmp_path)]
     options += ["--prune", *map(str, cutoffs[:order])] if any(cutoffs[:order]) else []
-    made = subprocess.run([lmplz, *options], input=text, capture_output=True, text=True, check=True)
-    # Of our ten tokens training has the seven letters and the start token; KenLM's <unk> stands for what is left.
+    process = subprocess.run([lmplz, *options], input=text, capture_output=True, text=True, check=True)
+    # Training has eight of our ten tokens: seven letters and the start token. KenLM's <unk> stands for the others.
     names = [*NAMES[:7], *NAMES[8:]]
-    theirs = read_arpa(made.stdout.split("\n"), START - 1, names)
+    theirs = read_arpa(process.stdout.split("\n"), START - 1, names)
     ours = fit([*stream_of(DOCUMENTS, START - 1), START - 1], 9, START - 1, order=order, cutoffs=cutoffs).backoff_model
     assert ours.trie.level_begins == theirs.trie.level_begins
     assert np.array_equal(ours.trie.tokens, theirs.trie.tokens)

@@ -54,7 +54,7 @@ def test_a_text_is_scored_token_by_token_and_past_its_length_is_zero() -> None:
 
 
 def test_the_context_after_a_token_is_what_matters_of_the_past() -> None:
-    # Nothing follows 2, so that it is forgotten at once.
+    # Nothing follows 2, so it is forgotten at once.
     assert [MODEL.context_after(ROOT, token) for token in range(3)] == [1, 2, ROOT]
     assert MODEL.contexts_after(np.array([ROOT]), np.array([[0, 1, 2, 0]])).tolist() == [[1, 2, ROOT, 1]]
 

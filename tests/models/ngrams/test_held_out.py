@@ -10,7 +10,7 @@ from models.ngrams.held_out import choose_weights
 
 
 def log_likelihood(weights: np.ndarray, shares: np.ndarray, buckets: np.ndarray, below: np.ndarray) -> float:
-    """Of the text, and of two made-up observations of each weight, one for and one against."""
+    """The log-likelihood of the text and of two pseudo-observations of each weight, one for and one against."""
     total = float(np.log(weights).sum() + np.log(1 - weights).sum())
     for row, own, lowest in zip(shares, buckets, below, strict=True):
         probability = lowest

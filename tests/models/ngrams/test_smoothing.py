@@ -115,21 +115,21 @@ def test_jelinek_mercer_weights_are_the_best_for_held_out_text() -> None:
     documents, held_out = random_documents(2, 50, 60, 6), random_documents(3, 40, 60, 6)
     model = fit(stream_of(documents, 6), 7, 6, held_out, order=3, smoothing="jelinek_mercer")
     oracle = plain.PlainJelinekMercer(documents, 3, 7, 6)
-    asked = [[(document[place], (6, *document[:place])) for place in range(len(document))] for document in held_out]
+    cases = [[(document[place], (6, *document[:place])) for place in range(len(document))] for document in held_out]
 
     def loss(logits: np.ndarray) -> float:
         weights = 1 / (1 + np.exp(-logits.reshape(3, -1)))
         oracle.weights = weights.tolist()
-        likelihood = sum(math.log(oracle.probability(*one)) for document in asked for one in document)
-        # The two made-up observations of each weight, as a prior.
+        likelihood = sum(math.log(oracle.probability(*one)) for document in cases for one in document)
+        # The two pseudo-observations of each weight, as a prior.
         return -likelihood - float(np.log(weights).sum() + np.log(1 - weights).sum())
 
-    found = np.log(model.parameters / (1 - model.parameters)).ravel()
-    start = loss(found)
-    used = np.flatnonzero(np.abs(found) > 1e-9)
+    weights = np.log(model.parameters / (1 - model.parameters)).ravel()
+    start = loss(weights)
+    used = np.flatnonzero(np.abs(weights) > 1e-9)
     rng = np.random.default_rng(0)
     for _ in range(40):
-        moved = found.copy()
+        moved = weights.copy()
         moved[used] += rng.normal(scale=0.1, size=len(used))
         assert loss(moved) > start
     assert len(used) >= 5

@@ -35,30 +35,30 @@ def engine(constrained: Constrained, tokenizer: Tokenizer, seed: int = 0, choose
 @pytest.mark.parametrize("pattern", [r" ?-?[0-9]+", r"(yes|no|maybe so)[.!]?", r"[a-c]{3}(x|yz)", r"\d\d:\d\d", r"é+ö"])
 def test_what_is_written_matches_or_can_still_match(tokenizer: Tokenizer, pattern: str) -> None:
     prompts = [Prompt("Q: ", 14, seed=seed) for seed in range(25)]
-    for made in engine(Constrained(pattern), tokenizer).complete(prompts):
-        if made.finish_reason == "stop":
-            assert re.fullmatch(pattern, made.text), made.text
+    for completion in engine(Constrained(pattern), tokenizer).complete(prompts):
+        if completion.finish_reason == "stop":
+            assert re.fullmatch(pattern, completion.text), completion.text
         else:
-            assert made.finish_reason == "length"
-            assert all(part not in made.text for part in "\n\0~")
+            assert completion.finish_reason == "length"
+            assert all(part not in completion.text for part in "\n\0~")
 
 
 @pytest.mark.parametrize("tokenizer", [BYTES, BPE], ids=["byte", "bpe"])
 def test_one_of_some_texts_is_written_whole(tokenizer: Tokenizer) -> None:
     texts = ["red", "green", "greenish", "(a|b)*", "blåbär"]
     prompts = [Prompt("Colour: ", 30, seed=seed) for seed in range(60)]
-    made = engine(Constrained(texts=texts), tokenizer).complete(prompts)
-    assert {one.text for one in made} <= set(texts)
-    assert len({one.text for one in made}) > 2
-    assert all(one.finish_reason == "stop" for one in made)
+    completions = engine(Constrained(texts=texts), tokenizer).complete(prompts)
+    assert {completion.text for completion in completions} <= set(texts)
+    assert len({completion.text for completion in completions}) > 2
+    assert all(completion.finish_reason == "stop" for completion in completions)
 
 
 def test_tokens_that_fit_keep_their_odds() -> None:
     letters = LetterTokenizer(4)
-    given = engine(Constrained("(ab|cd?)"), letters)
-    state = given.model.start(1)
+    tested_engine = engine(Constrained("(ab|cd?)"), letters)
+    state = tested_engine.model.start(1)
     free = state.logprobs[0].exp()
-    [made] = given.complete([Prompt("", 1, seed=3)])
+    [made] = tested_engine.complete([Prompt("", 1, seed=3)])
     share = free[0] / (free[0] + free[2]) if made.tokens[0] == 0 else free[2] / (free[0] + free[2])
     assert made.sampler_logprobs[0] == pytest.approx(float(share.log()), abs=1e-6)
     assert made.logprobs[0] == pytest.approx(float(free[made.tokens[0]].log()), abs=1e-6)
@@ -66,8 +66,8 @@ def test_tokens_that_fit_keep_their_odds() -> None:
 
 def test_every_allowed_text_has_the_probability_of_its_steps() -> None:
     letters = LetterTokenizer(3)
-    given = engine(Constrained("[ab]{1,2}"), letters)
-    table = given.model.start(1).table  # type: ignore[attr-defined]
+    tested_engine = engine(Constrained("[ab]{1,2}"), letters)
+    table = tested_engine.model.start(1).table  # type: ignore[attr-defined]
 
     def step(last: int, token: int, allowed: list[int]) -> float:
         odds = table[last].exp()
@@ -80,15 +80,16 @@ def test_every_allowed_text_has_the_probability_of_its_steps() -> None:
         share *= step(tokens[0], 3, [0, 1, 3]) if len(tokens) == 1 else step(tokens[0], tokens[1], [0, 1, 3])
         expected[text] = share
     assert sum(expected.values()) == pytest.approx(1)
-    made = given.complete([Prompt("", 5, seed=seed) for seed in range(4000)])
-    for text, share in expected.items():
-        found = sum(one.text == text for one in made) / len(made)
-        assert found == pytest.approx(share, abs=4 * (share * (1 - share) / len(made)) ** 0.5 + 1e-9)
+    completions = tested_engine.complete([Prompt("", 5, seed=seed) for seed in range(4000)])
+    for text, probability in expected.items():
+        share = sum(completion.text == text for completion in completions) / len(completions)
+        spread = (probability * (1 - probability) / len(completions)) ** 0.5
+        assert share == pytest.approx(probability, abs=4 * spread + 1e-9)
 
 
 def test_a_character_of_several_bytes_can_be_written_by_bytes() -> None:
-    made = engine(Constrained("[é]{2}"), BYTES, chooser=Greedy()).complete([Prompt("", 9)])
-    assert made[0].text == "éé"
+    completions = engine(Constrained("[é]{2}"), BYTES, chooser=Greedy()).complete([Prompt("", 9)])
+    assert completions[0].text == "éé"
 
 
 @pytest.mark.parametrize("wrong", [{}, {"pattern": "a", "texts": ["b"]}, {"pattern": "(a"}])

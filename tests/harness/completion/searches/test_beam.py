@@ -34,7 +34,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def ours(model: LanguageModel, strategy: DecodingStrategy, batch_size: int = 64) -> list[list[int]]:
     engine = Engine(model, TOKENIZER, strategy, batch_size)
-    return [list(made.tokens) for made in engine.complete([Prompt(text, NEW_TOKENS) for text in PROMPTS])]
+    return [list(completion.tokens) for completion in engine.complete([Prompt(text, NEW_TOKENS) for text in PROMPTS])]
 
 
 def theirs(model: Any, prompt: str, **options: Any) -> list[int]:
@@ -50,7 +50,7 @@ def theirs(model: Any, prompt: str, **options: Any) -> list[int]:
         **options,
     )
     tokens = written[0, read.shape[1] :].tolist()
-    # what stands after the end of the document fills the row up
+    # tokens after the end of the document are padding
     return tokens[: tokens.index(start) + 1] if start in tokens else tokens
 
 
@@ -86,15 +86,15 @@ NUM_LETTERS = 3
 def every_sequence(model: TableModel, length: int, penalty: float) -> dict[tuple[int, ...], float]:
     """The score of every sequence that ends within `length` tokens or is as long as that."""
     start = model.start_token
-    found = {}
+    scores = {}
     for size in range(1, length + 1):
         for tokens in itertools.product(range(model.vocab_size), repeat=size):
             ends = tokens[-1] == start
             if start in tokens[:-1] or (size < length and not ends):
                 continue
             total = float(model.token_logprobs(torch.tensor([tokens])).double().sum())
-            found[tokens] = total / size**penalty
-    return found
+            scores[tokens] = total / size**penalty
+    return scores
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0, 1.7])
@@ -124,8 +124,8 @@ def with_search(engine: Engine, search: Search) -> Engine:
 
 def test_a_beam_of_one_is_greedy() -> None:
     prompts = [Prompt(text, 9) for text in ("", "a", "abcab", "h")]
-    one = with_search(letters(), Beam(num_beams=1)).complete(prompts)
-    assert one == with_search(letters(), OneByOne()).complete(prompts)
+    completions = with_search(letters(), Beam(num_beams=1)).complete(prompts)
+    assert completions == with_search(letters(), OneByOne()).complete(prompts)
 
 
 def test_groups_without_a_penalty_are_independent_beams() -> None:

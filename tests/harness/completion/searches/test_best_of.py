@@ -74,7 +74,7 @@ def test_texts_can_vote_too() -> None:
 
 def test_minimum_bayes_risk_takes_what_is_most_like_the_others() -> None:
     samples = [said("something else entirely"), said("the cat sat"), said("the cat sits"), said("the cats sat")]
-    utilities = [sum(chrf(one.text, other.text) for other in samples) for one in samples]
+    utilities = [sum(chrf(sample.text, other.text) for other in samples) for sample in samples]
     assert MinimumBayesRisk().choose(samples) == max(range(4), key=utilities.__getitem__) != 0
     assert MinimumBayesRisk(utility="exact").choose([said("a"), said("b"), said("b")]) == 1
 
@@ -98,10 +98,10 @@ def test_the_choice_does_not_depend_on_the_batch(search: Search, batch_size: int
 
 def test_the_best_of_many_is_no_worse_than_one() -> None:
     prompts = [Prompt("a", 10, seed=seed) for seed in range(30)]
-    one = engine(BestOfN(1, "likelihood")).complete(prompts)
+    single = engine(BestOfN(1, "likelihood")).complete(prompts)
     many = engine(BestOfN(16, "likelihood")).complete(prompts)
-    assert all(sum(b.logprobs) >= sum(a.logprobs) for a, b in zip(one, many, strict=True))
-    assert sum(sum(b.logprobs) for b in many) > sum(sum(a.logprobs) for a in one)
+    assert all(sum(b.logprobs) >= sum(a.logprobs) for a, b in zip(single, many, strict=True))
+    assert sum(sum(b.logprobs) for b in many) > sum(sum(a.logprobs) for a in single)
 
 
 def test_no_samples_are_refused() -> None:

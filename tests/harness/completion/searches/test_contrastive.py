@@ -25,10 +25,10 @@ def engine(search: Contrastive, seed: int = 0) -> Engine:
 @pytest.mark.parametrize("seed", range(5))
 def test_each_token_is_the_one_that_the_formula_scores_highest(seed: int) -> None:
     k, alpha, length = 4, 0.6, 10
-    given = engine(Contrastive(k, alpha), seed)
-    table = given.model.start(1).table  # type: ignore[attr-defined]
+    tested_engine = engine(Contrastive(k, alpha), seed)
+    table = tested_engine.model.start(1).table  # type: ignore[attr-defined]
     read = [MARKOV.start_token, *LETTERS.encode("cab").tolist()]
-    [made] = given.complete([Prompt("cab", length)])
+    [made] = tested_engine.complete([Prompt("cab", length)])
     for token in made.tokens:
         before = [table[old].exp().sqrt() for old in read]
         scores = {}
@@ -74,8 +74,8 @@ def test_without_contrast_it_is_greedy() -> None:
 @pytest.mark.parametrize("family", ["ngram", "lstm", "transformer"])
 def test_it_works_for_any_family_beyond_its_context(family: str) -> None:
     model = fit(tiny_config(family), MARKOV)
-    given = Engine(model, LETTERS, DecodingStrategy(Greedy(), {}, Contrastive()))
-    [made] = given.complete([Prompt("abcabcabcabc", 20)])
+    tested_engine = Engine(model, LETTERS, DecodingStrategy(Greedy(), {}, Contrastive()))
+    [made] = tested_engine.complete([Prompt("abcabcabcabc", 20)])
     whole = torch.tensor([[*LETTERS.encode("abcabcabcabc"), *made.tokens]])
     expected = model.token_logprobs(whole)[0, 12:].cpu()
     torch.testing.assert_close(torch.tensor(made.logprobs), expected, atol=1e-5, rtol=0)

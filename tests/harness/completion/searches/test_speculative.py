@@ -98,7 +98,7 @@ def assert_written_as_often_as_probable(
 ) -> None:
     """After 'ab': all sequences of at most `length` tokens, each with its probability, by a chi-square test."""
     prompts = [Prompt("ab", length, seed=seed) for seed in range(draws)]
-    counts = Counter(made.tokens for made in engine.complete(prompts))
+    counts = Counter(completion.tokens for completion in engine.complete(prompts))
     possible = {}
     for size in range(1, length + 1):
         for tokens in itertools.product(range(4), repeat=size):
@@ -141,10 +141,10 @@ def test_greedy_decoding_is_the_same_with_any_draft(writes: str, drafts: str) ->
     model, draft = (fit(tiny_config(family), MARKOV) for family in (writes, drafts))
     engine = speculating(model, draft, tokenizer, Greedy(), num_draft_tokens=4)
     prompts = [Prompt("abcabdeecba"[: n % 12], 5 + n, stop=("ba",) if n % 3 == 0 else ()) for n in range(15)]
-    for one, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
-        assert (one.text, one.tokens, one.finish_reason) == (other.text, other.tokens, other.finish_reason)
-        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
-        assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-4)
+    for drafted, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
+        assert (drafted.text, drafted.tokens, drafted.finish_reason) == (other.text, other.tokens, other.finish_reason)
+        assert drafted.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+        assert drafted.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-4)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
@@ -201,5 +201,5 @@ def test_a_draft_is_read_from_disk_once(tmp_path: Path, monkeypatch: pytest.Monk
 def test_looking_back_sees_drafted_tokens_too() -> None:
     engine = speculating(table(5), table(6), transforms={"no_repeat": NoRepeatNGram(2)}, chooser=Greedy())
     prompts = [Prompt("abc"[:n], 7) for n in range(4)]
-    for one, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
-        assert one.tokens == other.tokens
+    for drafted, other in zip(engine.complete(prompts), plain(engine).complete(prompts), strict=True):
+        assert drafted.tokens == other.tokens

@@ -42,6 +42,14 @@ def test_the_ladder_stands_the_worst_first_with_every_interval(small: Path, comp
     assert "One training seed" in plot.caption
 
 
+def test_the_ladder_says_so_where_models_met_different_texts(small: Path, compare: Compare) -> None:
+    for run in small.glob("rnn-*"):
+        edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
+    plot = ladder(compare(small))
+    assert plot is not None
+    assert plot.caption.endswith("The models met different texts, so their order says little.")
+
+
 def test_curves_end_where_the_fits_ended(comparison: Comparison) -> None:
     plots = drawn(curves(comparison))
     # 2.63 + (5.5 - 2.63) e^-4.5 of the made-up curve

@@ -26,12 +26,18 @@ def test_training_text_holds_no_held_out_problem(style: Style, digits: tuple[int
         validation_documents=5,
         test_documents=5,
     ).load()
-    held = {split: set(problems_in_text("\n\n".join(one.text for one in corpus.documents(split)))) for split in SPLITS}
+    held = {
+        split: set(problems_in_text("\n\n".join(document.text for document in corpus.documents(split))))
+        for split in SPLITS
+    }
     assert all(held.values())
     assert not held["train"] & (held["validation"] | held["test"])
     assert not held["validation"] & held["test"]
     assert (
-        count_problems_in_text((one.text for one in corpus.train), problems("test", 5000, 0, OPERATIONS, *digits)) == 0
+        count_problems_in_text(
+            (document.text for document in corpus.train), problems("test", 5000, 0, OPERATIONS, *digits)
+        )
+        == 0
     )
 
 
@@ -56,8 +62,8 @@ def test_chat_style_documents_are_written_in_the_format_that_is_asked_for() -> N
 
 def test_a_document_repeats_no_problem_while_there_are_others() -> None:
     for document in Arithmetic(train_documents=200).load().train:
-        found = list(problems_in_text(document.text))
-        assert len(found) == len(set(found)) == 10
+        found_problems = list(problems_in_text(document.text))
+        assert len(found_problems) == len(set(found_problems)) == 10
 
 
 def test_a_document_may_be_longer_than_there_are_problems() -> None:
@@ -76,8 +82,8 @@ def test_a_document_may_be_longer_than_there_are_problems() -> None:
 def test_the_seed_draws_other_documents_from_the_same_splits() -> None:
     first, again, other = (Arithmetic(train_documents=30, seed=seed).load() for seed in (0, 0, 1))
     assert first.fingerprint == again.fingerprint != other.fingerprint
-    train = set(problems_in_text("\n\n".join(one.text for one in other.train)))
-    test = set(problems_in_text("\n\n".join(one.text for one in first.test)))
+    train = set(problems_in_text("\n\n".join(document.text for document in other.train)))
+    test = set(problems_in_text("\n\n".join(document.text for document in first.test)))
     assert not train & test
 
 

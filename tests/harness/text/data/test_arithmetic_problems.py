@@ -57,9 +57,9 @@ def test_swapping_the_operands_of_a_sum_or_product_stays_in_the_split(problem: P
 def test_splits_of_problems_never_change() -> None:
     """A frozen sample: if this fails, stored results were made with other test problems."""
     letter = {"train": ".", "validation": "v", "test": "t"}
-    asked = product((0, 7, 42, 905), OPERATIONS, (3, 8, 58, 61))
-    found = "".join(letter[split_of(Problem(a, op, b))] for a, op, b in asked)
-    assert found == "tv......v.t....t..........v..t...v.v.t...t....v."
+    operands = product((0, 7, 42, 905), OPERATIONS, (3, 8, 58, 61))
+    letters = "".join(letter[split_of(Problem(a, op, b))] for a, op, b in operands)
+    assert letters == "tv......v.t....t..........v..t...v.v.t...t....v."
 
 
 @pytest.mark.parametrize("op", OPERATIONS)
@@ -89,32 +89,32 @@ def test_another_seed_gives_other_problems() -> None:
 
 
 def test_problems_are_distinct_and_all_there_are_when_more_are_asked() -> None:
-    found = problems("test", 100_000, 0, ("+",), 1, 2)
+    drawn_problems = problems("test", 100_000, 0, ("+",), 1, 2)
     every = (Problem(a, "+", b) for a in range(100) for b in range(100))
-    assert sorted(found) == sorted(problem for problem in every if split_of(problem) == "test")
+    assert sorted(drawn_problems) == sorted(problem for problem in every if split_of(problem) == "test")
 
 
 def test_a_large_kind_is_exhausted_too() -> None:
-    found = problems("validation", 20_000, 0, ("-",), 2, 3)
-    assert len(found) == len(set(found)) == 20_000
+    drawn_problems = problems("validation", 20_000, 0, ("-",), 2, 3)
+    assert len(drawn_problems) == len(set(drawn_problems)) == 20_000
 
 
 @pytest.mark.parametrize("max_digits", [2, 3, 5])
 def test_sizes_and_operations_are_balanced(max_digits: int) -> None:
     kinds = 2 * max_digits**2
     n = kinds * 4
-    found = Counter(
+    counts = Counter(
         (problem.op, len(str(problem.a)), len(str(problem.b)))
         for problem in problems("train", n, 0, ("+", "-"), 1, max_digits)
     )
-    assert len(found) == kinds
-    assert set(found.values()) == {4}
+    assert len(counts) == kinds
+    assert set(counts.values()) == {4}
 
 
 def test_drawing_gives_all_sizes_about_equally_often() -> None:
     drawn = islice(draw("train", random.Random(0), ("+", "-"), 1, 2), 4000)
-    found = Counter((len(str(problem.a)), len(str(problem.b))) for problem in drawn)
-    assert all(count == pytest.approx(1000, abs=120) for count in found.values())
+    counts = Counter((len(str(problem.a)), len(str(problem.b))) for problem in drawn)
+    assert all(count == pytest.approx(1000, abs=120) for count in counts.values())
 
 
 def test_in_a_share_of_the_draws_every_number_is_equally_likely() -> None:

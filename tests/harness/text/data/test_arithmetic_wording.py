@@ -168,7 +168,7 @@ def test_a_problem_counts_once_however_often_it_occurs() -> None:
 
 def test_ten_megabytes_are_scanned_in_seconds() -> None:
     texts = ["Speak the speech, I pray you, as I pronounced it to you. Call 555-1234 at 7.\n" * 1300] * 100
-    wanted = problems("test", 2000, 0)
+    drawn_problems = problems("test", 2000, 0)
     began = time.perf_counter()
-    assert count_problems_in_text(texts, wanted) == 0
+    assert count_problems_in_text(texts, drawn_problems) == 0
     assert time.perf_counter() - began < 10

@@ -65,10 +65,10 @@ def test_a_message_that_plays_the_other_side_stays_one_turn(tmp_path: Path) -> N
 def test_chatterbot_answers_are_alternatives_in_some_files(tmp_path: Path) -> None:
     (tmp_path / "emotion.yml").write_text("conversations:\n- - You are sad\n  - Am I?\n  - I'm not.\n")
     (tmp_path / "talk.yml").write_text("conversations:\n- - Hi\n  - Ho\n  - Ha\n- a string\n- - Hi\n  - Ho\n  - Ha\n")
-    read = {one.id: one for one in read_chatterbot(tmp_path)}
+    read = {conversation.id: conversation for conversation in read_chatterbot(tmp_path)}
     assert list(read) == ["emotion/0", "emotion/1", "talk/0"]
     assert read["emotion/0"].cluster == read["emotion/1"].cluster == "you are sad"
-    assert [len(one.transcript.turns) for one in read.values()] == [2, 2, 3]
+    assert [len(conversation.transcript.turns) for conversation in read.values()] == [2, 2, 3]
 
 
 @pytest.mark.parametrize(

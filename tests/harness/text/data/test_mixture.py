@@ -33,8 +33,8 @@ class Toy(DataSource):
         def documents(split: str) -> tuple[Document, ...]:
             if split not in self.splits:
                 return ()
-            made = [Document(f"{split}{i}", self.letter * n, "toy", str(i % 3)) for i, n in enumerate(self.lengths)]
-            return (*made, *([Document(f"{split}-extra", self.extra, "toy", "x")] if self.extra else []))
+            toys = [Document(f"{split}{i}", self.letter * n, "toy", str(i % 3)) for i, n in enumerate(self.lengths)]
+            return (*toys, *([Document(f"{split}-extra", self.extra, "toy", "x")] if self.extra else []))
 
         return Corpus("toy", documents("train"), documents("validation"), documents("test"), notes=("a note",))
 
@@ -75,11 +75,11 @@ def test_the_scarcest_source_gives_all_it_has() -> None:
 def test_every_beginning_of_a_split_has_about_the_shares(
     lengths: list[list[int]], weights: list[float], cap: int | None, seed: int
 ) -> None:
-    sources: dict[str, DataSource] = {str(i): Toy(tuple(own)) for i, own in enumerate(lengths)}
+    sources: dict[str, DataSource] = {str(i): Toy(tuple(sizes)) for i, sizes in enumerate(lengths)}
     weight = {name: weights[int(name)] for name in sources}
     corpus = Mixture(sources, weight, train_bytes=cap, seed=seed).load()
     given: Counter[str] = Counter()
-    total = min(sum(own) / (weight[str(i)] / sum(weight.values())) for i, own in enumerate(lengths))
+    total = min(sum(sizes) / (weight[str(i)] / sum(weight.values())) for i, sizes in enumerate(lengths))
     last = {document.source: i for i, document in enumerate(corpus.train)}
     for i, document in enumerate(corpus.train):
         given[document.source] += document.num_bytes
@@ -87,8 +87,8 @@ def test_every_beginning_of_a_split_has_about_the_shares(
             break
         scaled = [given[name] / weight[name] for name in sources]
         assert max(scaled) - min(scaled) <= 40 / min(weight.values()) + 1e-9
-    # Where a share is smaller than any document of its source, the smallest one is given all the same.
-    smallest = sum(min(own) for own in lengths)
+    # Where a share is smaller than any document of its source, the smallest one is still used.
+    smallest = sum(min(sizes) for sizes in lengths)
     assert corpus.num_bytes("train") <= min(total, cap or total) + len(sources) + smallest
 
 

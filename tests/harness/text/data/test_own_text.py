@@ -48,7 +48,9 @@ def test_the_split_follows_the_text_not_the_name(tmp_path: Path) -> None:
     first = Text(str(write_rows(tmp_path / "a.jsonl", ROWS))).load()
     second = Text(str(write_rows(tmp_path / "b.jsonl", [*reversed(ROWS), *ROWS[:20]]))).load()
     for split in SPLITS:
-        assert {one.text for one in first.documents(split)} == {one.text for one in second.documents(split)}
+        assert {document.text for document in first.documents(split)} == {
+            document.text for document in second.documents(split)
+        }
 
 
 def test_one_document_is_cut_in_stretches_at_line_ends(tmp_path: Path) -> None:
@@ -85,12 +87,12 @@ def test_own_transcripts_carry_their_format(tmp_path: Path) -> None:
 
 def test_own_transcripts_may_be_written_in_a_format_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n".join(f"Q: hi {i}\nA: ho" for i in range(50)))
-    own = TranscriptFormat("lines", {"Human": "Q", "Assistant": "A"}, between="\n")
-    corpus = Text(str(tmp_path), transcripts=True, format=own).load()
-    assert corpus.chat_format == own
+    custom_format = TranscriptFormat("lines", {"Human": "Q", "Assistant": "A"}, between="\n")
+    corpus = Text(str(tmp_path), transcripts=True, format=custom_format).load()
+    assert corpus.chat_format == custom_format
     [document] = corpus.validation
-    assert corpus.format_of(document) == own
-    assert [turn.speaker for turn in own.parse(document.text).turns][:2] == ["Human", "Assistant"]
+    assert corpus.format_of(document) == custom_format
+    assert [turn.speaker for turn in custom_format.parse(document.text).turns][:2] == ["Human", "Assistant"]
     plain = Text(str(tmp_path)).load()
     assert plain.format_of(plain.validation[0]) is None
     assert plain.chat_format == HUMAN_ASSISTANT
@@ -114,6 +116,7 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"paths": []}, r"paths is empty\. data=text needs files: set data\.paths"),
         ({"encoding": "utf-88"}, "encoding='utf-88' is not known"),
         ({"encoding": "rot13"}, "encoding='rot13' is not known"),
         ({"separator": ""}, "separator is empty"),
@@ -122,7 +125,7 @@ def test_what_is_no_transcript_is_refused(tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Text("a.txt", **wrong)
+        Text(**{"paths": "a.txt", **wrong})
 
 
 def test_copies_share_a_cluster_and_a_split(tmp_path: Path) -> None:
@@ -144,17 +147,6 @@ def test_a_text_that_is_cut_is_in_all_splits_and_the_note_on_copies_says_nothing
     notes = Text(str(tmp_path)).load().notes
     assert notes[0].startswith("2 documents: too few to split whole.")
     assert notes[1].endswith("copies count as one in intervals")
-
-
-def test_copies_that_are_cut_are_not_said_to_be_for_one_split_alone(tmp_path: Path) -> None:
-    for name in "ab":
-        (tmp_path / f"{name}.txt").write_text("".join(f"{i} of these lines\n" for i in range(200)))
-    corpus = Text(str(tmp_path)).load()
-    assert all(len(corpus.documents(split)) == 2 for split in SPLITS)
-    cut, copies = corpus.notes[:2]
-    assert cut.startswith("2 documents are too few to split whole: each is cut in stretches")
-    assert copies.startswith("1 of 2 documents is a copy of others, but for case and white space: ")
-    assert copies.endswith("copies count as one when intervals are computed")
 
 
 def test_near_copies_of_training_documents_are_noted(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from harness.text.data.shakespeare import PLAYS, Shakespeare, fetch_shakespeare,
 @pytest.mark.usefixtures("plays")
 def test_whole_plays_are_held_out() -> None:
     corpus = Shakespeare(validation_plays=["king-john"], test_plays=["hamlet", "macbeth"]).load()
-    assert {one.cluster for one in corpus.test} == {"hamlet", "macbeth"}
-    assert {one.cluster for one in corpus.validation} == {"king-john"}
-    assert {one.cluster for one in corpus.train} == set(PLAYS) - {"hamlet", "macbeth", "king-john"}
-    assert len({one.id for _, one in corpus}) == sum(1 for _ in corpus)
+    assert {document.cluster for document in corpus.test} == {"hamlet", "macbeth"}
+    assert {document.cluster for document in corpus.validation} == {"king-john"}
+    assert {document.cluster for document in corpus.train} == set(PLAYS) - {"hamlet", "macbeth", "king-john"}
+    assert len({document.id for _, document in corpus}) == sum(1 for _ in corpus)
 
 
 @pytest.mark.usefixtures("plays")

@@ -8,9 +8,9 @@ from harness.text.data.splitting import check_fractions, split_by_hash
 
 
 def test_shares_of_a_hash_split_are_as_asked() -> None:
-    found = [split_by_hash(str(i), validation_fraction=0.1, test_fraction=0.2) for i in range(5000)]
-    assert found.count("validation") / 5000 == pytest.approx(0.1, abs=0.02)
-    assert found.count("test") / 5000 == pytest.approx(0.2, abs=0.02)
+    splits = [split_by_hash(str(i), validation_fraction=0.1, test_fraction=0.2) for i in range(5000)]
+    assert splits.count("validation") / 5000 == pytest.approx(0.1, abs=0.02)
+    assert splits.count("test") / 5000 == pytest.approx(0.2, abs=0.02)
 
 
 def test_the_test_split_does_not_depend_on_the_validation_fraction() -> None:

@@ -21,7 +21,7 @@ def test_a_row_is_a_document_word_for_word(tmp_path: Path, suffix: str) -> None:
     assert texts(corpus) == sorted(ROWS)
     assert all(corpus.documents(split) for split in SPLITS)
     assert corpus.notes == (
-        "line ends of Windows (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
+        "Windows line ends (CR LF) are kept in 120 of 120 documents (rows of .jsonl, .csv and .parquet)",
     )
 
 
@@ -179,7 +179,6 @@ def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ([], r"data=text needs files: set data\.paths"),
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
         ("*.md", "no file matches it as a glob"),

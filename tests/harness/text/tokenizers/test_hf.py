@@ -49,7 +49,7 @@ def test_ids_are_those_of_transformers(folder: Path) -> None:
     from transformers import AutoTokenizer
 
     theirs, ours = AutoTokenizer.from_pretrained(folder), trained(folder)
-    # of the one kind theirs puts a space before each text; ours has those that are there
+    # transformers' tokenizer of one kind adds a space before each text; ours keeps only the text's own spaces
     space = " " if "Prepend" in (folder / "tokenizer.json").read_text() else ""
     for text in [*TEXTS, "that other cat — 2023 — brats 🙂\n", " a  b "]:
         assert ours.encode(space + text).tolist() == theirs(text, add_special_tokens=False).input_ids
@@ -163,7 +163,7 @@ def test_where_the_tokenizer_names_none_the_model_s_configuration_does(folder: P
     assert trained(folder).start_token == begin
 
 
-# --- folders that can't be taken
+# --- unusable folders
 
 
 def test_a_folder_without_a_tokenizer_is_refused_when_it_is_named(folder: Path) -> None:
