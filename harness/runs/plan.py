@@ -138,7 +138,8 @@ def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
         if name.rpartition("/")[2] in (LATEST, BEST):
             run = find_run(name, settings.results_dir)
             raise UserError(
-                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
+                f"{name} can't be a setting, because it may mean another run later. It means {run.name} now: name that "
+                "run."
             )
         folder = find_fit(name, settings.results_dir)
         folders[folder.name] = folder
