@@ -80,7 +80,7 @@ class LinearAttentionMixer(Mixer):
             heads(log_gate.clamp(min=_LEAST_LOG_GATE)),
             carry[0],
         )
-        y = self.norm(read).permute(2, 0, 1, 3).reshape(num_tokens, num_rows, -1)
+        y = self.norm(read.float()).permute(2, 0, 1, 3).reshape(num_tokens, num_rows, -1)
         return self.out(y * F.silu(output_gate)), (state,)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # torch.compile would unroll the loop over time
 def linear_scan(decay: Tensor, drive: Tensor, first: Tensor) -> Tensor:
     """h_1 to h_T. decay (a), drive (b): (T, B, D), decay from 0 to 1; first (h_0): (B, D). Returns (T, B, D)."""
     states: Tensor = _LinearScan.apply(decay, drive, first)  # type: ignore[no-untyped-call]

@@ -83,7 +83,7 @@ class StateSpaceMixer(Mixer):
             states,
         )
         y = read.permute(2, 0, 1, 3) + self.skip[:, None] * channels
-        return self.out(self.norm(y.reshape(num_tokens, num_rows, -1) * F.silu(gate))), (before, states)
+        return self.out(self.norm((y.reshape(num_tokens, num_rows, -1) * F.silu(gate)).float())), (before, states)
 
 
 def decayed_scan(c: Tensor, b: Tensor, x: Tensor, log_decay: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:

@@ -107,7 +107,7 @@ class Block(nn.Module):
             part.view(num_rows, num_tokens, -1, self.head_width).transpose(1, 2) for part in split
         )  # (B, H, T, E), then (B, G, T, E) twice
         if self.query_norm is not None and self.key_norm is not None:
-            queries, keys = self.query_norm(queries), self.key_norm(keys)
+            queries, keys = self.query_norm(queries.float()), self.key_norm(keys.float())
         queries, keys = _rotate(queries, reading), _rotate(keys, reading)
         if reading.cache is not None:
             reading.cache.write(layer, keys, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from harness.common.durations import duration
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -26,6 +28,8 @@ from harness.training.settings import Training
 from harness.training.stages import TrainingStage
 from models.carried import Carry
 from models.neural_model import NeuralModel
+
+log = logging.getLogger("bakeoff")
 
 
 class Diverged(RuntimeError):
@@ -90,7 +94,8 @@ class GradientFit:
         )
         self.optimizer = Optimizer(model, training)
         self.average = AveragedWeights(model, training.averaging_fraction) if training.averaging_fraction else None
-        self.forward = cast(NeuralModel, torch.compile(model)) if training.compile else model
+        self.forward = cast(NeuralModel, torch.compile(model, dynamic=False)) if training.compile else model
+        self._compiled_shape: tuple[int, ...] | None = None
         self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
         self.spent = Spent()
         self.carry: Carry | None = None
@@ -161,6 +166,8 @@ class GradientFit:
         """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
         self.model.train()
         before, after = self.stage.carried_on(self.carry), []
+        # the last step is shorter: to compile once more would take longer than to run it
+        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.model
         total = torch.zeros((), device=self.model.device)
         precision = torch.autocast(
             self.model.device.type, torch.bfloat16, enabled=self.training.precision == "bfloat16"
@@ -168,7 +175,7 @@ class GradientFit:
         for rows, part in batch.parts(self.training.max_tokens_at_once):
             carry = None if before is None else tuple(values[:, rows] for values in before)
             with precision:
-                loss, carry = self.stage.loss(self.forward, part, carry)
+                loss, carry = self.stage.loss(forward, part, carry)
             loss = loss * (part.num_targets / batch.num_targets)
             loss.backward()
             total += loss.detach()
@@ -178,12 +185,18 @@ class GradientFit:
         return total
 
     def _compile(self) -> None:
-        """One step's gradients, thrown away: what compiling takes is not counted as training."""
+        """The gradients of two steps, thrown away: what compiling takes is not counted as training. The second step has
+        a carry, which the first has not."""
+        started, carry = time.perf_counter(), self.carry
         with torch.random.fork_rng():
-            self._backward(self._batch())
+            batch = self._batch()
+            self._compiled_shape = batch.inputs.shape
+            for _ in range(2):
+                self._backward(batch)
         self.optimizer.clear_gradients()
         self.model.eval()
-        self.carry = None
+        self.carry = carry
+        log.info("compiled in %s, which is not counted as training", duration(time.perf_counter() - started))
 
     def _how_it_diverged(self, loss: float, rate: float) -> str:
         kept = (
