@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from models.mlp import MLP
 from models.settings.mlp import MLPConfig
@@ -36,12 +35,3 @@ def test_it_sees_context_length_tokens_and_no_more() -> None:
     assert model.context_length == 3
     torch.testing.assert_close(model.logprobs(near)[0, -1], model.logprobs(far)[0, -1])
     assert not torch.equal(model.logprobs(near)[0, -2], model.logprobs(far)[0, -2])
-
-
-@pytest.mark.parametrize("direct", [False, True])
-def test_operations_are_those_of_torch_s_counter(direct: bool) -> None:
-    model = MLPConfig(direct=direct).build(50, 0)
-    assert isinstance(model, MLP)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(2, 64, dtype=torch.int64))
-    assert model.cost().flops_per_token == pytest.approx(counter.get_total_flops() / 128, rel=0.01)
