@@ -76,6 +76,7 @@ def status_of(words: Sequence[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         check_packages()
+        _check_current_folder()
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
 
@@ -99,6 +100,14 @@ def status_of(words: Sequence[str]) -> int:
             "the same command again."
         )
         return 1
+
+
+def _check_current_folder() -> None:
+    """UserError where the current folder is gone: relative paths lead nowhere then."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
 
 
 class _Version(argparse.Action):
