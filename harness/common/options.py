@@ -16,3 +16,9 @@ def check_least(options: object, **least: float) -> None:
     """ValueError where a named option is below its least allowed value: `check_least(self, seed=0)`."""
     for name, number in least.items():
         check_option(options, name, getattr(options, name) >= number, f"{number} or more")
+
+
+def check_most(options: object, **most: int) -> None:
+    """ValueError where a named option is above its greatest allowed value: `check_most(self, num_beams=10_000)`."""
+    for name, number in most.items():
+        check_option(options, name, getattr(options, name) <= number, f"{number:,} or less")

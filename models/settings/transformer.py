@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from models.checks import check_option
+from models.checks import MOST_HEADS, MOST_LAYERS, check_option
 from models.language_model import LanguageModel, NeuralModelConfig
 from models.settings.make import make
 
@@ -95,8 +95,8 @@ class TransformerConfig(NeuralModelConfig):
         assert self.num_kv_heads is not None
         assert self.mlp_ratio is not None
         assert self.norm_epsilon is not None
-        check_option(self, "num_layers", self.num_layers >= 1, "1 or more")
-        check_option(self, "num_heads", self.num_heads >= 1, "1 or more")
+        check_option(self, "num_layers", 1 <= self.num_layers <= MOST_LAYERS, f"1 to {MOST_LAYERS:,}")
+        check_option(self, "num_heads", 1 <= self.num_heads <= MOST_HEADS, f"1 to {MOST_HEADS:,}")
         check_option(
             self,
             "num_kv_heads",

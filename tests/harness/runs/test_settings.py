@@ -120,6 +120,18 @@ WRONG = {
     "experiment_name=": "cannot name a folder",
     f"experiment_name={'a' * 300}": "too long",
     f"results_dir={'a' * 300}": "too long",
+    "model=lstm model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
+    "model=transformer model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
+    "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads is 1000000",
+    "model=cache model.size=1e12": "size is 1000000000000, but it must be 1 to 1,000,000",
+    "model=cache model.longest_match=1e9": "longest_match is 1000000000, but it must be 0 to 10,000",
+    "tokenizer=bpe tokenizer.vocab_size=1e9": "vocab_size=1000000000 is not allowed: it must be 1,048,576 or less",
+    "decoding=beam decoding.search.num_beams=1e9": "num_beams=1000000000 is not allowed: it must be 10,000 or less",
+    "decoding=best_of_n decoding.search.num_samples=1e9": "it must be 10,000 or less",
+    "evals=[generation] evals.generation.num_completions=1e9": "num_completions=1000000000 is not allowed",
+    "evals=[arithmetic] evals.arithmetic.num_votes=1e9": "num_votes=1000000000 is not allowed",
+    "evals=[arithmetic] evals.arithmetic.num_samples=1e9": "num_samples=1000000000 is not allowed",
+    "data=arithmetic data.train_documents=1e9": "train_documents=1,000,000,000 with problems_per_document=10 are",
     "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
@@ -148,7 +160,7 @@ def test_a_results_folder_where_none_can_be_is_refused() -> None:
 @pytest.mark.parametrize(("override", "said"), WRONG.items())
 def test_a_wrong_value_is_named(override: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        typed(compose([override]))
+        typed(compose(override.split()))
 
 
 MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
@@ -196,7 +208,7 @@ from harness.runs.settings import typed
 overrides, nodes = json.load(sys.stdin)
 for wrong in [*overrides, *nodes]:
     try:
-        typed(compose([wrong])) if wrong in overrides else build(wrong, object, "here")
+        typed(compose(wrong.split())) if wrong in overrides else build(wrong, object, "here")
     except UserError:
         continue
     sys.exit(f"not refused: {wrong}")
