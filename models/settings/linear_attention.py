@@ -18,7 +18,7 @@ class LinearAttentionConfig(ResidualConfig):
     family: ClassVar[str] = "linear_attention"
 
     num_heads: int = 4
-    """Attention heads; 1 or more."""
+    """Attention heads; 1 to 1,000."""
     key_ratio: float = 0.5
     """Width of queries and keys, in d_model; above 0."""
 

@@ -17,7 +17,7 @@ class RecurrentConfig(NeuralModelConfig):
     width_step: ClassVar[int] = 8
 
     num_layers: int = 1
-    """Recurrent layers, stacked; 1 or more."""
+    """Recurrent layers, stacked; 1 to 1,000."""
     d_model: int = 256
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
     dropout: float = 0.0

@@ -17,7 +17,7 @@ class ResidualConfig(NeuralModelConfig):
     width_step: ClassVar[int] = 8
 
     num_layers: int = 2
-    """Blocks; 1 or more."""
+    """Blocks; 1 to 1,000."""
     d_model: int = 128
     """Width of the residual stream; 1 or more."""
     mlp_ratio: float = 2.0

@@ -53,9 +53,9 @@ class TransformerConfig(NeuralModelConfig):
     preset: Literal["modern", "gpt2", "llama"] = "modern"
     """The architecture whose options are used where they are None: modern, gpt2 or llama."""
     num_layers: int = 4
-    """Blocks; 1 or more."""
+    """Blocks; 1 to 1,000."""
     num_heads: int = 4
-    """Attention heads; 1 or more."""
+    """Attention heads; 1 to 1,000."""
     num_kv_heads: int | None = None
     """Heads of keys and values, each shared by as many query heads; a divisor of num_heads; None: num_heads."""
     d_model: int = 128
