@@ -11,12 +11,13 @@ import errno
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common.environment import check_packages, git_state, versions
-from harness.common.errors import PluginError, UserError, closest
+from harness.common.errors import PluginError, UserError, closest, one_line
 from harness.common.terminal import say, warn
 
 _EXAMPLES = """\
@@ -86,6 +87,12 @@ def status_of(words: Sequence[str]) -> int:
             warn(error.details)
         warn(f"bakeoff: {error}")
         return 2
+    except SystemExit as error:  # no command ends the program itself: a plugin does, or lm_eval
+        if command.passes_on:
+            raise
+        warn(traceback.format_exc())
+        warn(f"bakeoff: a plugin ended the program ({one_line(error)}), so the command was not done. Let it return.")
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
