@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""The errors of a disk, or a folder of it, on which no more can be written."""
+
 _SUFFIX = ".tmp"
 
 
