@@ -145,7 +145,8 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
     from harness.report import write_report
 
     written = write_report(*results, out=out)
-    say(written.table.to_string(index=False))
+    names = [str(name) for name in written.table.columns]
+    say_table(names, [[str(value) for value in row] for row in written.table.itertuples(index=False)], right=names[1:])
     for page in written.pages:
         say(f"report: {page}")
     return not written.left_out

@@ -21,9 +21,11 @@ from typing import Any
 import yaml
 
 from harness.common.errors import UserError, closest
+from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.identity import plain
 from harness.config.settings import TARGET, targets
+from harness.config.yaml_text import plain_values
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
@@ -199,8 +201,8 @@ def _paths(group: str) -> dict[str, tuple[str, Path]]:
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text) or {}
+        text = read_bytes(path).decode("utf-8")
+        content = plain_values(text) or {}
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

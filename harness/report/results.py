@@ -28,6 +28,7 @@ from harness.common.results_folder import (
     report_of,
     runs_in,
 )
+from harness.config.yaml_text import plain_values
 from harness.evaluation.metric import Metric
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
@@ -288,7 +289,7 @@ def differing_settings(first: Path, second: Path) -> list[str]:
     """The settings, by their dotted names, in which the configurations of two run folders differ."""
     try:
         settings = [
-            flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
+            flat(plain_values((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
         ]
     except (OSError, ValueError, yaml.YAMLError, AttributeError):
         return []
