@@ -11,12 +11,13 @@ import errno
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common.environment import check_packages, git_state, versions
-from harness.common.errors import PluginError, UserError, closest
+from harness.common.errors import PluginError, UserError, closest, one_line
 from harness.common.files import NO_ROOM
 from harness.common.terminal import say, spell_out_what_encodings_lack, warn
 
@@ -130,11 +131,18 @@ def _done(words: Sequence[str]) -> int:
     # The matrices of a compiled step are too small to be worth several threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_packages()
-    if files := getattr(arguments, "plugin", ()):
-        from harness.config.plugins import load
+    try:
+        if files := getattr(arguments, "plugin", ()):
+            from harness.config.plugins import load
 
-        load(files)
-    return command.do(arguments)
+            load(files)
+        return command.do(arguments)
+    except SystemExit as error:  # no command ends the program itself: a plugin does, or lm_eval
+        if command.passes_on:
+            raise
+        warn(traceback.format_exc())
+        warn(f"bakeoff: a plugin ended the program ({one_line(error)}), so the command was not done. Let it return.")
+        return 1
 
 
 class _Version(argparse.Action):

@@ -18,6 +18,7 @@ def _report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="*",
+        default=[],
         metavar="WHAT",
         help="runs, experiments and results folders, by name or path; several make one report "
         "(default: all of results)",

@@ -238,3 +238,14 @@ def test_the_version_is_shown_with_those_of_the_libraries(capsys: pytest.Capture
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"bakeoff {version('bakeoff')}")
     assert f"torch {version('torch')}" in second.split(", ")
+
+
+def test_a_plugin_that_ends_the_program_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leaves(arguments: Namespace) -> int:
+        raise SystemExit(0)
+
+    monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=leaves))
+    assert status_of(["fetch"]) == 1
+    assert "a plugin ended the program (SystemExit: 0)" in capsys.readouterr().err
