@@ -14,7 +14,7 @@ from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, ad
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
 from harness.common.files import target_file, write_bytes
-from harness.common.terminal import say, say_json, say_table, show
+from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
@@ -210,6 +210,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
+    announce_loading()
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -263,6 +264,7 @@ def lm_eval(arguments: Namespace) -> int:
         raise UserError(
             "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
         )
+    announce_loading()
     prepare()
     from harness.lm_eval.command import evaluate
 
@@ -296,6 +298,7 @@ def _fit_folder(arguments: Namespace) -> Path:
 def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
+    announce_loading()
     return load_fit(folder, pick_device("auto"))
 
 
@@ -314,6 +317,7 @@ def _engine(arguments: Namespace) -> Engine:
     # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
     strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
     folder = find_fit(str(run), results.path)
+    announce_loading()
     workshop = Workshop(results, pick_device("auto"))
     fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))

@@ -44,6 +44,12 @@ def warn(text: str) -> None:
     print(_printable(text, sys.stderr), file=sys.stderr)
 
 
+def announce_loading() -> None:
+    """On a terminal, say that the libraries are being loaded. It takes seconds, in which nothing else is shown."""
+    if "torch" not in sys.modules and sys.stderr.isatty():
+        warn("loading the libraries ...")
+
+
 def say_json(value: Any) -> None:
     """Print one line of JSON, with control characters, and those that the output's encoding lacks, as JSON escapes."""
     text = json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.common.terminal import cell, say, say_json, say_table, spell_out_what_encodings_lack, warn
+from harness.common.terminal import (
+    announce_loading,
+    cell,
+    say,
+    say_json,
+    say_table,
+    spell_out_what_encodings_lack,
+    warn,
+)
 
 HOSTILE = "\x1b]0;owned\x07 \x9b2J \u202egnp\u200b [/nope] [bold]b[/bold] \r \ud800"
 
@@ -26,6 +34,20 @@ def test_text_is_printed_with_what_acts_spelled_out(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert printed.out == ("\\x1b]0;owned\\x07 \\x9b2J \\u202egnp\\u200b [/nope] [bold]b[/bold] \\x0d \\ud800")
     assert printed.err == f"{printed.out}\n"
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "is_loaded", "said"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_loading_is_announced_on_a_terminal_only(
+    is_terminal: bool, is_loaded: bool, said: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "torch")
+    announce_loading()
+    assert capsys.readouterr().err == ("loading the libraries ...\n" if said else "")
 
 
 def test_a_cell_of_a_table_is_one_line_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
