@@ -67,7 +67,7 @@ def test_its_options_are_listed_with_where_they_come_from(installed: Path, tmp_p
     for what, name in (("models", "wary"), ("evals", "shouting"), ("decodings", "top_a"), ("data", "counting_rhyme")):
         lines = bakeoff(tmp_path, "list", what, **wide).stdout.splitlines()
         [line] = [line for line in lines if line.strip().startswith(f"{name} ")]
-        assert line.rstrip().endswith("bakeoff-demo")
+        assert line.rstrip().endswith("bakeoff-demo 0.1")
         assert sum(line.rstrip().endswith(" bakeoff") for line in lines) > 1
         assert name not in bakeoff(tmp_path, "list", what).stdout
 

@@ -72,6 +72,7 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     small = ["data=chatterbot", "tracking=none", "evals=[perplexity]"]
     for model, experiment in (("uniform", "first"), ("unigram", "second"), ("bigram", "second")):
         assert status_of(["run", f"model={model}", f"experiment_name={experiment}", *small]) == 0
