@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
+_NUM_CANDIDATES = 8
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -105,7 +106,10 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         help="show for each token: the likeliest candidates, what each transform kept of them, and which was picked",
     )
     parser.add_argument(
-        "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
     parser.add_argument("--html", metavar="FILE", help="with --explain: write a coloured page instead of tables")
 
@@ -126,6 +130,10 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
+    if arguments.candidates is not None:
+        if not arguments.explain:
+            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
+        _at_least("--candidates", arguments.candidates, 1)
     page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
@@ -165,12 +173,11 @@ def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None)
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
 
-    _at_least("--candidates", arguments.candidates, 1)
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
     prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
-    explanation = explain(engine, prompt, arguments.candidates)
+    explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
     if file is None:
         from harness.completion.explaining.table import tables
 

@@ -131,6 +131,7 @@ def _done(words: Sequence[str]) -> int:
     # The matrices of a compiled step are too small to be worth several threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_packages()
+    _check_current_folder()
     try:
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
@@ -143,6 +144,14 @@ def _done(words: Sequence[str]) -> int:
         warn(traceback.format_exc())
         warn(f"bakeoff: a plugin ended the program ({one_line(error)}), so the command was not done. Let it return.")
         return 1
+
+
+def _check_current_folder() -> None:
+    """UserError where the current folder is gone: relative paths lead nowhere then."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
 
 
 class _Version(argparse.Action):

@@ -42,13 +42,15 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         full, picks = composed(overrides)
     except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), overrides)) from None
+    _check_empty(overrides, full)
     allowed = top_level()
     names: dict[str, list[str]] = {}
     _check_chain(picks)
     for pick in picks:
         picked = option(pick.group, pick.name)
         if pick.group == "experiment":
-            full["experiment_name"] = full["experiment_name"] or picked.short_name
+            if full["experiment_name"] is None:
+                full["experiment_name"] = picked.short_name
             continue
         spelled_out = {key: value for key, value in picked.content.items() if key != "defaults"}
         _place(allowed, pick.place.split("."), spelled_out)
@@ -58,7 +60,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "", picks)
     _check_whole(full)
-    full["experiment_name"] = full["experiment_name"] or "default"
+    if full["experiment_name"] is None:
+        full["experiment_name"] = "default"
     full["names"] = {group: "+".join(chosen) for group, chosen in names.items()}
     full["plugins"] = files_of(full)
     return full
@@ -226,6 +229,26 @@ def _check_picks(overrides: Sequence[str]) -> None:
         if (group == "experiment" and value is None) or all(name and isinstance(name, str) for name in names):
             continue
         raise UserError(f"{override} names no option. {_allowed(group)}")
+
+
+def _check_empty(overrides: Sequence[str], full: Mapping[str, Any]) -> None:
+    """UserError where an empty mapping is set in the place of one with keys: Hydra adds to a mapping, so all would
+    stay."""
+    from harness.config.hydra_compose import value_of
+
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if not value.startswith("{") or value_of(override) != {}:
+            continue
+        node: Any = full
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if isinstance(node, Mapping) and (names := [str(name) for name in node if name != TARGET]):
+            without = " ".join(f"~{key}.{name}" for name in names)
+            raise UserError(
+                f"{override} changes nothing: what is in braces is added to what is there ({', '.join(names)}). To "
+                f"leave out one or all: {without}."
+            )
 
 
 def _allowed(group: str) -> str:

@@ -36,7 +36,7 @@ from tests.harness.small_run import SMALL
         (("run", "budget.tokens=many"), ("budget.tokens='many'", "a whole number")),
         (("run", "evals=[perplxity]"), ("perplxity", "Did you mean 'perplexity'?")),
         (("run", "evals.arithmetic.operations=[/]"), ("evals.arithmetic.operations", "one of +, -, x")),
-        (("run", "seed=-1"), ("seed=-1", "0 or more")),
+        (("run", "seed=-1"), ("seed=-1", "from 0 to")),
         (("run", "device=gpu"), ("device='gpu'", "auto, cpu, cuda")),
         (("run", "experiment=familys"), ("familys", "families")),
         (("run", "-m", "model=ngram,lstn"), ("lstn", "Did you mean 'lstm'?")),
@@ -249,3 +249,14 @@ def test_a_plugin_that_ends_the_program_is_no_success(
     monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=leaves))
     assert status_of(["fetch"]) == 1
     assert "a plugin ended the program (SystemExit: 0)" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert status_of(["list", "models"]) == 2
+    assert "the current folder was deleted. Go to one that is there" in capsys.readouterr().err

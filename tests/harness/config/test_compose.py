@@ -110,3 +110,17 @@ def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(
     with pytest.raises(UserError) as told:
         compose(overrides)
     assert str(told.value).startswith(of_ours)
+
+
+def test_empty_braces_in_the_place_of_values_are_refused_because_they_would_leave_them() -> None:
+    with pytest.raises(
+        UserError, match=r"data\.weights=\{\} changes nothing.*leave out one or all: ~data\.weights\.\w+"
+    ):
+        compose(["data.weights={}"])
+    assert compose(["decoding.transforms={}"])["decoding"]["transforms"] == {}
+
+
+def test_only_a_name_that_is_not_given_is_the_experiment_s_or_default() -> None:
+    assert compose([])["experiment_name"] == "default"
+    assert compose(["experiment=ngram"])["experiment_name"] == "ngram"
+    assert compose(["experiment=ngram", "experiment_name="])["experiment_name"] == ""
