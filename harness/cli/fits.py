@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import logging
 import math
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
+
+log = logging.getLogger("bakeoff")
 
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """A word: text between blanks that aren't quoted."""
@@ -263,6 +269,7 @@ def _lm_eval_arguments(parser: ArgumentParser) -> None:
 def lm_eval(arguments: Namespace) -> int:
     """`bakeoff lm-eval`: run lm_eval's command on a run."""
     from harness.lm_eval import TASKS_FOLDER, prepare
+    from harness.lm_eval.flags import check_flags
 
     if arguments.print_include_path:
         say(str(TASKS_FOLDER))
@@ -271,11 +278,13 @@ def lm_eval(arguments: Namespace) -> int:
         raise UserError(
             "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
         )
-    announce_loading()
+    run = _run(arguments)
+    check_flags(arguments.rest)
     prepare()
+    log.info("loading lm_eval and the list of its tasks; this takes some seconds")
     from harness.lm_eval.command import evaluate
 
-    evaluate(arguments.run, Path(arguments.results), arguments.rest)
+    evaluate(run, arguments.rest)
     return 0
 
 
@@ -299,7 +308,8 @@ def _fit_folder(arguments: Namespace) -> Path:
     """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    return find_fit(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_fit(arguments.run, Path(arguments.results))
 
 
 def _loaded(folder: Path) -> Fit:
@@ -362,7 +372,25 @@ def _run(arguments: Namespace) -> Path:
     """The folder of the run that `arguments.run` names."""
     from harness.runs.lookup import find_run
 
-    return find_run(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_run(arguments.run, Path(arguments.results))
+
+
+@contextlib.contextmanager
+def _run_first(arguments: Namespace) -> Iterator[None]:
+    """Where the first argument names no run but a later one does, add the right order to the UserError."""
+    from harness.runs.lookup import is_named
+
+    try:
+        yield
+    except UserError as error:
+        results, first = Path(arguments.results), arguments.run
+        later = [*vars(arguments).get("files", ()), *arguments.rest]
+        later += [value for name in ("prompt", "file") if (value := vars(arguments).get(name))]
+        if is_named(first, results) or not (runs := [word for word in later if is_named(word, results)]):
+            raise
+        words = shlex.join([runs[0], *(first if word == runs[0] else word for word in later)])
+        raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
 
 
 def _saved(run: Path, part: str) -> dict[str, Any]:

@@ -206,6 +206,14 @@ WRONG = {
     ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
+    ("complete", "the king", "unigram"): "The run comes first: bakeoff complete unigram 'the king'.",
+    ("complete", "@lates", "x"): "Did you mean '@latest'?",
+    ("complete", "default/@bst", "x"): "Did you mean 'default/@best'?",
+    ("score", "a.txt", "unigram", "b.txt"): "The run comes first: bakeoff score unigram a.txt b.txt.",
+    ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
+    ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",
+    ("lm-eval", "unigram"): "lm-eval needs the names of tasks, as --tasks bakeoff_arithmetic",
+    ("lm-eval", "unigram", "--tasks", "toy", "--limit", "-3"): "--limit -3 is not allowed: it must be above 0",
 }
 
 
