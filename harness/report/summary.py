@@ -38,7 +38,7 @@ def summary(comparison: Comparison) -> pd.DataFrame:
     names = column_names(comparison)
     for system, decoding, runs in rows_of(comparison):
         row: dict[str, Any] = {
-            "experiment": runs[0].record.experiment,
+            "experiment": _experiments(runs),
             "family": runs[0].record.family,
             "model": system,
             "decoding": decoding,
@@ -69,7 +69,7 @@ def readable(comparison: Comparison) -> pd.DataFrame:
     for system, decoding, runs in rows_of(comparison):
         finished = {run.record.seed for run in runs if run.record.status != "failed"}
         num_failed = sum(run.record.status == "failed" for run in runs)
-        row = {"experiment": runs[0].record.experiment} if several else {}
+        row = {"experiment": _experiments(runs)} if several else {}
         row |= {
             "model": system,
             "decoding": decoding,
@@ -82,6 +82,10 @@ def readable(comparison: Comparison) -> pd.DataFrame:
             row[heading(names[measure], measure.unit)] = estimate_text(cell)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _experiments(runs: Sequence[Run]) -> str:
+    return ", ".join(sorted({run.record.experiment for run in runs}))
 
 
 def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
