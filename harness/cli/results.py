@@ -140,11 +140,14 @@ def fetch(arguments: Namespace) -> int:
 
 
 def print_report(*results: Path, out: Path | None = None) -> bool:
-    """Write a report; print its table and the paths of its pages. Returns whether every run could be read."""
+    """Write a report; print its table, what to be cautious about, and the paths of its pages. Returns whether every run
+    could be read."""
     from harness.report import write_report
 
     written = write_report(*results, out=out)
     say(written.table.to_string(index=False))
+    for caution in written.cautions:
+        say(f"caution: {caution}")
     for page in written.pages:
         say(f"report: {page}")
     return not written.left_out

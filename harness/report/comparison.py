@@ -289,6 +289,13 @@ class Comparison:
             return None
         return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
+    def num_clusters(self, system: str, decoding: str, measure: MeasureKey) -> int | None:
+        """How many independent groups the measure's samples are in, of several seeds the fewest; None where there are
+        no samples."""
+        tables = [self.tables_of(run).get(measure.eval) for run, _ in self.records(system, decoding, measure).values()]
+        counts = [len(set(table.asked_for(measure.metric).clusters)) for table in tables if table is not None]
+        return min(counts, default=None)
+
     def judged(self, system: str, decoding: str, measure: MeasureKey) -> LinedUp | None:
         """What systems are compared by, sample by sample: the measure, or its distance from the value that is best."""
         lined_up = self.lined_up(system, decoding, measure)
