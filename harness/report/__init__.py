@@ -102,7 +102,7 @@ def _write(results: Results, folder: Path) -> Report:
         raise UserError(
             f"The report cannot be written to {folder} ({error}). Give another folder with --out."
         ) from error
-    left_out = tuple(run.folder for run in results.left_out)
+    left_out = tuple(run.folder for run in results.left_out if run.is_damaged)
     return Report(
         (page,),
         (*files, page),

@@ -43,7 +43,7 @@ def warnings(comparison: Comparison) -> list[str]:
             f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text."
         )
     for left_out in comparison.results.left_out:
-        sentences.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
+        sentences.append(f"Left out: {left_out.folder.name}. {left_out.why}")
     failed = [run for run in runs if run.record.status == "failed"]
     partial = [run for run in runs if run.record.status == "partial"]
     if failed:
