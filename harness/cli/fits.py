@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
-from harness.common.terminal import say, say_json, say_table, show
+from harness.common.files import target_file, write_bytes
+from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
@@ -86,7 +87,7 @@ def score(arguments: Namespace) -> int:
 
 def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
+    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
@@ -125,17 +126,20 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
+    page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
     from harness.completion.sequence import Completion, Prompt
 
+    text = unescaped(arguments.prompt)
+
     if arguments.explain:
-        return _explain(engine, arguments)
+        return _explain(engine, arguments, text, page)
     stop = tuple(map(unescaped, arguments.stop))
     completions = []
     for number in range(arguments.samples):
         prompt = Prompt(
-            arguments.prompt,
+            text,
             arguments.max_new_tokens,
             stop,
             seed_of(arguments.seed, "complete", number),
@@ -143,7 +147,7 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             if arguments.samples > 1:
                 say(f"--- sample {number} ---")
-            say(arguments.prompt, end="", flush=True)
+            say(text, end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 completions.append(piece)
@@ -152,14 +156,11 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             say()
     if arguments.json:
-        say_json(
-            {"prompt": arguments.prompt, "completions": [dataclasses.asdict(completion) for completion in completions]}
-        )
+        say_json({"prompt": text, "completions": [dataclasses.asdict(completion) for completion in completions]})
     return 0
 
 
-def _explain(engine: Engine, arguments: Namespace) -> int:
-    from harness.common.files import write_bytes
+def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None) -> int:
     from harness.common.seeds import seed_of
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
@@ -168,9 +169,9 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
-    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
+    prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates)
-    if arguments.html is None:
+    if file is None:
         from harness.completion.explaining.table import tables
 
         for table in tables(explanation):
@@ -178,7 +179,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     else:
         from harness.completion.explaining.page import page
 
-        write_bytes(Path(arguments.html), page(explanation, f"What {arguments.run} wrote, and why").encode())
+        write_bytes(file, page(explanation, f"What {arguments.run} wrote, and why").encode())
         say(f"written: {arguments.html}")
     return 0
 
@@ -192,7 +193,9 @@ def _chat_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
-    parser.add_argument("--system", default="", metavar="TEXT", help="a system turn at the beginning")
+    parser.add_argument(
+        "--system", default="", metavar="TEXT", help="a system turn at the beginning (\\n is a line break)"
+    )
     parser.add_argument(
         "--as", dest="person", default="Human", metavar="NAME", help="who you are, as HAMLET (default: Human)"
     )
@@ -207,6 +210,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
+    announce_loading()
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -228,7 +232,7 @@ def chat(arguments: Namespace) -> int:
         form,
         person=arguments.person,
         partner=arguments.partner,
-        system=arguments.system,
+        system=unescaped(arguments.system),
         max_new_tokens=arguments.max_new_tokens,
         stops=not arguments.no_stop,
         seed=arguments.seed,
@@ -260,6 +264,7 @@ def lm_eval(arguments: Namespace) -> int:
         raise UserError(
             "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
         )
+    announce_loading()
     prepare()
     from harness.lm_eval.command import evaluate
 
@@ -274,10 +279,11 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
+    file = target_file(arguments.file, "lm.arpa")
     folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(_loaded(folder), Path(arguments.file))
+    export(_loaded(folder), file)
     say(f"written: {arguments.file}")
     return 0
 
@@ -292,6 +298,7 @@ def _fit_folder(arguments: Namespace) -> Path:
 def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
+    announce_loading()
     return load_fit(folder, pick_device("auto"))
 
 
@@ -310,6 +317,7 @@ def _engine(arguments: Namespace) -> Engine:
     # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
     strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
     folder = find_fit(str(run), results.path)
+    announce_loading()
     workshop = Workshop(results, pick_device("auto"))
     fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))

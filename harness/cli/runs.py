@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
-from harness.common.terminal import say, say_table, warn
+from harness.common.terminal import announce_loading, say, say_table, warn
 
 if TYPE_CHECKING:
     from harness.evaluation.metric import Metric
@@ -135,6 +135,7 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.plan import plan
 
+    announce_loading()
     planned = plan(settings, prepared)  # before more is imported: what can't be run is told of at once
     from harness.runs.run import run
 

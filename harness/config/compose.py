@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.common.errors import UserError, closest
+from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.options import GROUPS, files_of, foreign_targets, option, options, relocated, top_level, unknown
 from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
 from harness.config.suggestions import anywhere, nearby
+from harness.config.yaml_text import plain_values
 
 if TYPE_CHECKING:
     from harness.config.hydra_compose import Pick
@@ -73,7 +75,7 @@ def from_saved(path: Path, parts: Sequence[str] = _PICKED, renew: bool = False) 
     a saved file names it. renew: use a plugin file as it is now where it has changed since.
     """
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = plain_values(read_bytes(path).decode("utf-8"))
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}). Name a run's folder, or a run id that `bakeoff "

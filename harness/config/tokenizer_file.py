@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
+from harness.common.reading import read_bytes
 from harness.config.compose import refuse_foreign
 from harness.config.identity import plain
 from harness.config.options import files_of, relocated
@@ -35,7 +36,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """
     file = path / TOKENIZER_FILE if path.is_dir() else path
     try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
+        saved = json.loads(read_bytes(file))
         target, plugins, content = {TARGET: str(saved[TARGET])}, dict(saved["plugins"]), saved["tokenizer"]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

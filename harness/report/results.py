@@ -30,6 +30,7 @@ from harness.common.results_folder import (
     runs_in,
 )
 from harness.common.sealed import Damaged
+from harness.config.yaml_text import plain_values
 from harness.evaluation.metric import Metric
 from harness.report.samples import SampleTable, sample_tables
 from harness.runs.frames import flat
@@ -352,7 +353,7 @@ def _differing_settings(first: Path, second: Path) -> list[str]:
     """The settings, by their dotted names, in which the configurations of two run folders differ."""
     try:
         settings = [
-            flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
+            flat(plain_values((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
         ]
     except (OSError, ValueError, yaml.YAMLError, AttributeError):
         return []

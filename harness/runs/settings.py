@@ -64,7 +64,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.training.step_size import check_step
     from models.language_model import ModelConfig
 
-    _check_top_level(config)
+    check_top_level(config)
     # the data and the tokenizer hold the format; a mistake in it is told of where it was made
     build(config["format"], TranscriptFormat, "format")
     budget = build(config["budget"], Budget, "budget")
@@ -95,8 +95,8 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def _check_top_level(config: Mapping[str, Any]) -> None:
-    """UserError for a wrong value that is in no group."""
+def check_top_level(config: Mapping[str, Any]) -> None:
+    """UserError for a wrong value that is in no group; imports no group's classes."""
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
         raise UserError(f"seed={seed} is not allowed: a seed is a whole number, 0 or more.")

@@ -15,7 +15,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose, explain
 from harness.config.options import GROUPS, options
 from harness.config.overrides import readable
-from harness.runs.settings import RunSettings, typed
+from harness.runs.settings import RunSettings, check_top_level, typed
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     model=ngram.
     """
     overrides = readable(overrides, sweeps=True)
-    jobs = [Job(own, typed(compose(own))) for own in expand(overrides)]
+    composed = []
+    for own in expand(overrides):
+        config = compose(own)
+        check_top_level(config)  # what is swept most, as seeds, is told before more is imported
+        composed.append((own, config))
+    jobs = [Job(own, typed(config)) for own, config in composed]
     whole, parsed = _parsed(overrides)
     choices = whole.hydra.runtime.choices
     planned = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.fits import _strategy_named
+from harness.cli.main import status_of
 from harness.completion.decoding.constraints import Constrained
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
@@ -80,8 +81,9 @@ def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     assert "no run 'bigram'" in done.stderr
 
 
-def test_a_line_break_can_be_named_as_a_stop_text(folder: Path) -> None:
-    done = bakeoff(folder, "complete", "unigram", "hi", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+def test_a_line_break_can_be_named_in_the_prompt_and_as_a_stop_text(folder: Path) -> None:
+    done = bakeoff(folder, "complete", "unigram", r"a\n\\n", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+    assert json.loads(done.stdout)["prompt"] == "a\n\\n"
     [completion] = json.loads(done.stdout)["completions"]
     assert completion["stop_text"] == "\n"
     assert "\n" not in completion["text"]
@@ -203,6 +205,12 @@ WRONG = {
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
 }
+
+
+@pytest.mark.parametrize("words", [("arpa", "any", "."), ("complete", "any", "hi", "--explain", "--html", ".")])
+def test_a_folder_is_no_file_to_write(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(words) == 2
+    assert ". can't be written: it is a folder. Name another file, as " in capsys.readouterr().err
 
 
 def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) -> None:

@@ -179,6 +179,29 @@ def test_an_error_of_the_system_is_one_message_and_a_status(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "number", "advice"),
+    [
+        (("run", "model=bigram"), errno.EFBIG, "(ulimit -f unlimited), or name another folder with results_dir=."),
+        (("compare",), errno.ENOSPC, "Free some space, or name another folder with results_dir=."),
+        (("list", "runs"), errno.EACCES, "Correct the permissions, or name another folder with --results."),
+        (("complete", "a", "b"), errno.EROFS, "Correct the permissions, or name another folder with --results."),
+        (("fetch",), errno.ENOSPC, "Free some space. Then"),
+    ],
+)
+def test_the_advice_names_what_the_command_takes(
+    words: tuple[str, ...],
+    number: int,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refused = raising(OSError(number, "refused"))
+    monkeypatch.setitem(COMMANDS, words[0], dataclasses.replace(COMMANDS[words[0]], do=refused))
+    assert status_of(words) == 1
+    assert advice in capsys.readouterr().err
+
+
 def test_an_error_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (FileNotFoundError(errno.ENOENT, "No such file"), ValueError("a bug")):
         monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
@@ -215,3 +238,14 @@ def test_the_version_is_shown_with_those_of_the_libraries(capsys: pytest.Capture
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"bakeoff {version('bakeoff')}")
     assert f"torch {version('torch')}" in second.split(", ")
+
+
+def test_a_plugin_that_ends_the_program_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leaves(arguments: Namespace) -> int:
+        raise SystemExit(0)
+
+    monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=leaves))
+    assert status_of(["fetch"]) == 1
+    assert "a plugin ended the program (SystemExit: 0)" in capsys.readouterr().err

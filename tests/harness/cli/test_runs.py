@@ -142,6 +142,19 @@ REFUSED = {
 }
 
 
+def test_a_file_in_place_of_a_folder_of_results_refuses_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    for name in ("fits", "scores", "answers"):
+        Path("results", name).touch()
+        assert status_of(["run", "model=uniform", "data=chatterbot", "tracking=none", "evals=[perplexity]"]) == 2
+        assert f"results/{name} must be a folder, but is a file." in capsys.readouterr().err
+        assert [path.name for path in Path("results").iterdir()] == [name]
+        Path("results", name).unlink()
+
+
 def test_a_run_that_can_not_be_is_refused_before_torch_is_loaded_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere/deep")
     told = refused_without_torch(list(REFUSED), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def test_an_experiment_of_one_s_own_sweeps_and_is_named_by_its_file(
         (None, "No such file"),
         ("a: [", "not valid YAML"),
         ("- a", "holds no keys"),
+        ("a: &a [*a]", "not valid YAML: an alias"),
         ("defaults: [{override /data: chat}]", "In format=./own.yaml"),
     ],
 )
@@ -106,6 +108,12 @@ def test_a_file_that_is_no_option_is_refused_by_its_name(
     with pytest.raises(UserError, match=message) as refused:
         compose(["format=./own.yaml"])
     assert "own.yaml" in str(refused.value)
+
+
+def test_a_pipe_is_no_option_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.yaml")
+    with pytest.raises(UserError, match=r"own\.yaml can't be read: it is a named pipe"):
+        compose([f"format={tmp_path}/own.yaml"])
 
 
 def test_settings_of_no_group_have_defaults() -> None:

@@ -21,6 +21,11 @@ from harness.training.settings import Training
         {"weight_decay": -0.1},
         {"max_grad_norm": 0.0},
         {"checkpoint_seconds": 0.0},
+        {"momentum": 1.0},
+        {"averaging_fraction": 1.0},
+        {"max_tokens_at_once": 0},
+        {"decay_fraction": 0.0},
+        {"decay_fraction": 0.96},
     ],
     ids=str,
 )
