@@ -32,6 +32,7 @@ def add_overrides(parser: ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],  # else argparse names it among what is required
         metavar="OVERRIDE",
         help="group=option or key=value, as model=lstm budget.tokens=1e6 seed=1",
     )

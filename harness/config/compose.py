@@ -148,12 +148,19 @@ def explain(message: str, overrides: list[str]) -> str:
 
     first = message.split("Config search path")[0].strip()
     request = f"In {' '.join(overrides)}: " if overrides else ""
-    missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
+    missing = re.search(r"(?:Could not find|Could not load) '(\w+)/(.+)'", message)
     if missing and missing[1] in GROUPS:
         return unknown(missing[1], missing[2])
     unset = re.search(r"Missing mandatory value.*full_key: (\S+)", message, flags=re.DOTALL)
     if unset:
         return f"{unset[1]} has no default. Set it: {unset[1]}=..."
+    unresolved = re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", message, flags=re.DOTALL)
+    if unresolved:
+        return (
+            f"{unresolved[2]} takes its value from another setting, ${{{unresolved[1]}}}, but there is no "
+            f"{unresolved[1]}. Correct it in the file or on the command line, or write the value itself. (A text with "
+            "${ has a backslash before the $.)"
+        )
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:
         overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]

@@ -39,7 +39,7 @@ SUFFIX = ".py"
 READS = "READS"
 """The name under which a module declares the files that it reads."""
 _FILES = "bakeoff_file"
-_OWN_PACKAGES = ("harness", "models", "evals")
+OWN_PACKAGES = ("harness", "models", "evals")
 _HASH_LENGTH = 12
 
 
@@ -132,7 +132,7 @@ def _path_of(name: str, folder: Path, package: str) -> Path | None:
     """The file of a package's module; where package is "", of a module in the folder. None where there is none."""
     if package and not f"{name}.".startswith(f"{package}."):
         return None
-    if not package and name.partition(".")[0] in {"", *_OWN_PACKAGES}:
+    if not package and name.partition(".")[0] in {"", *OWN_PACKAGES}:
         return None
     inside = name.removeprefix(package).strip(".").replace(".", "/")
     paths = (folder / inside / f"__init__{SUFFIX}", folder / f"{inside}{SUFFIX}")

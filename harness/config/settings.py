@@ -36,7 +36,7 @@ def build(node: Any, kind: type[T], place: str) -> T:
     allowed = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{place}: the types of {target}'s fields can't be read", error) from error
     values = {}
     for key, value in node.items():
@@ -54,7 +54,7 @@ def build(node: Any, kind: type[T], place: str) -> T:
         raise UserError(f"{place}: {target} can't be created: {error}.") from None
     except ValueError as error:
         raise UserError(f"{place}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{place}: {target} can't be created", error) from error
 
 

@@ -110,10 +110,12 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     settings, elsewhere = _with_fits(settings)
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
-    check_split(results, settings.data, corpus)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    fit = fit_id(fit_settings, corpus)
+    results.check(fit)
+    check_split(results, settings.data, corpus)
     return RunPlan(
-        fit_id=fit_id(fit_settings, corpus),
+        fit_id=fit,
         decoding_id=content_hash(identity(settings.decoding)),
         evals=settings.evals,
         broken_evals=settings.broken_evals,

@@ -93,6 +93,7 @@ class Sized(TokenizerSettings):
         (["model.ordr=3"], "Could not override 'model.ordr'", "model.ordr is not an option: there is no 'ordr' of mod"),
         (["model.order.deep=3"], "Could not override", "model.order.deep is not an option: model.order has no options"),
         (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be replaced."),
+        (["model.order=${a.b}"], "key 'a.b' not found", "model.order takes its value from another setting, ${a.b},"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),

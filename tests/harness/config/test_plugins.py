@@ -208,6 +208,15 @@ def test_a_file_whose_import_is_interrupted_is_imported_anew(monkeypatch: pytest
     assert plugins.module_of(path).x == 1
 
 
+def test_a_file_that_changes_while_a_process_goes_on_is_read_anew() -> None:
+    write("capitals.py", EVAL)
+    first = compose(["evals=[capitals.py]"])["evals"]["capitals"]
+    write("capitals.py", EVAL.replace("= 40", "= 41"))
+    second = compose(["evals=[capitals.py]"])["evals"]["capitals"]
+    assert (first["max_new_tokens"], second["max_new_tokens"]) == (40, 41)
+    assert first["_target_"] != second["_target_"]
+
+
 def test_a_file_leaves_no_bytecode_behind_and_runs_as_it_stands_now() -> None:
     path = write("capitals.py", EVAL)
     assert plugins.read_file(path).error is None
@@ -234,6 +243,29 @@ def test_a_file_that_cannot_be_an_eval_is_refused(name: str, text: str | None, w
         typed(compose([f"evals=[{name}]"]))
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_class_that_lacks_a_method_is_named_with_it_before_anything_is_made(beside: bool) -> None:
+    write("capitals.py", EVAL.replace("def score(", "def scores("))
+    write("own.py", f"{MODEL}\n\nclass Own(Uniform):\n    pass\n".replace("Uniform(self", "Own(self"))
+    lacking = MODEL.replace("from models.uniform import Uniform\n", "from models import CountingModel\n")
+    write("lacking.py", f"{lacking}\n\nclass Uniform(CountingModel):\n    def count(self, tokens): ...\n")
+    if beside:
+        write("capitals.yaml", "_target_: capitals.Capitals\nprompts: []\nmax_new_tokens: 1\n")
+        write("lacking.yaml", "_target_: lacking.OwnConfig\nsize: 1\n")
+    with pytest.raises(UserError, match=r"capitals\.py: Capitals lacks score, which every Eval must have"):
+        compose(["evals=[capitals.py]"])
+    with pytest.raises(UserError, match="Uniform lacks cost, finish, load_tensors, read, start, tensors, which"):
+        compose(["model=./lacking.py", "model.size=1"])
+    assert compose(["model=./own.py", "model.size=1"])["names"]["model"] == "own"
+
+
+def test_a_base_of_other_classes_may_lack_methods() -> None:
+    base = EVAL.replace("def score(", "def scores(").replace("class Capitals", "class Base")
+    more = "@dataclass(frozen=True)\nclass Capitals(Base):\n    def score(self, *_):\n        return Score({})\n"
+    write("capitals.py", f"{base}\n\n{more}")
+    assert list(typed(compose(["evals=[capitals.py]"])).evals) == ["capitals"]
 
 
 def test_two_evals_of_one_name_are_refused() -> None:

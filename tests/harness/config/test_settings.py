@@ -79,7 +79,7 @@ def test_escapes_in_options_that_take_text_are_characters(
 ) -> None:
     config = compose(
         [
-            *("data=text", "evals=[showcase]", "decoding=constrained"),
+            *("data=text", "data.paths=a.txt", "evals=[showcase]", "decoding=constrained"),
             *("decoding.transforms.constrained.pattern=null", "decoding.transforms.constrained.texts=[a]", override),
         ]
     )

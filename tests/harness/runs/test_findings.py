@@ -84,7 +84,9 @@ def test_a_failure_is_noted_and_the_rest_is_done() -> None:
     assert findings.error == "eval a: ValueError: odd; eval b: SystemExit: 3"
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), UserError("wrong")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, ""), OSError(errno.EFBIG, ""), KeyboardInterrupt(), UserError("wrong")]
+)
 def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error: BaseException) -> None:
     findings = Findings()
     with pytest.raises(type(error)), findings.surviving("fit", reraise=UserError):
