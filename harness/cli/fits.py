@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import logging
 import math
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
-from harness.common.terminal import say, say_json, say_table, show
+from harness.common.files import target_file, write_bytes
+from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
 
+log = logging.getLogger("bakeoff")
+
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
+_NUM_CANDIDATES = 8
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -86,7 +94,7 @@ def score(arguments: Namespace) -> int:
 
 def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
+    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
@@ -104,7 +112,10 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         help="show for each token: the likeliest candidates, what each transform kept of them, and which was picked",
     )
     parser.add_argument(
-        "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
     parser.add_argument("--html", metavar="FILE", help="with --explain: write a coloured page instead of tables")
 
@@ -125,17 +136,24 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
+    if arguments.candidates is not None:
+        if not arguments.explain:
+            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
+        _at_least("--candidates", arguments.candidates, 1)
+    page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
     from harness.completion.sequence import Completion, Prompt
 
+    text = unescaped(arguments.prompt)
+
     if arguments.explain:
-        return _explain(engine, arguments)
+        return _explain(engine, arguments, text, page)
     stop = tuple(map(unescaped, arguments.stop))
     completions = []
     for number in range(arguments.samples):
         prompt = Prompt(
-            arguments.prompt,
+            text,
             arguments.max_new_tokens,
             stop,
             seed_of(arguments.seed, "complete", number),
@@ -143,7 +161,7 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             if arguments.samples > 1:
                 say(f"--- sample {number} ---")
-            say(arguments.prompt, end="", flush=True)
+            say(text, end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 completions.append(piece)
@@ -152,25 +170,21 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             say()
     if arguments.json:
-        say_json(
-            {"prompt": arguments.prompt, "completions": [dataclasses.asdict(completion) for completion in completions]}
-        )
+        say_json({"prompt": text, "completions": [dataclasses.asdict(completion) for completion in completions]})
     return 0
 
 
-def _explain(engine: Engine, arguments: Namespace) -> int:
-    from harness.common.files import write_bytes
+def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None) -> int:
     from harness.common.seeds import seed_of
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
 
-    _at_least("--candidates", arguments.candidates, 1)
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
-    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
-    explanation = explain(engine, prompt, arguments.candidates)
-    if arguments.html is None:
+    prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
+    explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
+    if file is None:
         from harness.completion.explaining.table import tables
 
         for table in tables(explanation):
@@ -178,7 +192,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     else:
         from harness.completion.explaining.page import page
 
-        write_bytes(Path(arguments.html), page(explanation, f"What {arguments.run} wrote, and why").encode())
+        write_bytes(file, page(explanation, f"What {arguments.run} wrote, and why").encode())
         say(f"written: {arguments.html}")
     return 0
 
@@ -192,7 +206,9 @@ def _chat_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
-    parser.add_argument("--system", default="", metavar="TEXT", help="a system turn at the beginning")
+    parser.add_argument(
+        "--system", default="", metavar="TEXT", help="a system turn at the beginning (\\n is a line break)"
+    )
     parser.add_argument(
         "--as", dest="person", default="Human", metavar="NAME", help="who you are, as HAMLET (default: Human)"
     )
@@ -207,6 +223,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
+    announce_loading()
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -228,7 +245,7 @@ def chat(arguments: Namespace) -> int:
         form,
         person=arguments.person,
         partner=arguments.partner,
-        system=arguments.system,
+        system=unescaped(arguments.system),
         max_new_tokens=arguments.max_new_tokens,
         stops=not arguments.no_stop,
         seed=arguments.seed,
@@ -252,6 +269,7 @@ def _lm_eval_arguments(parser: ArgumentParser) -> None:
 def lm_eval(arguments: Namespace) -> int:
     """`bakeoff lm-eval`: run lm_eval's command on a run."""
     from harness.lm_eval import TASKS_FOLDER, prepare
+    from harness.lm_eval.flags import check_flags
 
     if arguments.print_include_path:
         say(str(TASKS_FOLDER))
@@ -260,10 +278,13 @@ def lm_eval(arguments: Namespace) -> int:
         raise UserError(
             "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
         )
+    run = _run(arguments)
+    check_flags(arguments.rest)
     prepare()
+    log.info("loading lm_eval and the list of its tasks; this takes some seconds")
     from harness.lm_eval.command import evaluate
 
-    evaluate(arguments.run, Path(arguments.results), arguments.rest)
+    evaluate(run, arguments.rest)
     return 0
 
 
@@ -274,10 +295,11 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
+    file = target_file(arguments.file, "lm.arpa")
     folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(_loaded(folder), Path(arguments.file))
+    export(_loaded(folder), file)
     say(f"written: {arguments.file}")
     return 0
 
@@ -286,12 +308,14 @@ def _fit_folder(arguments: Namespace) -> Path:
     """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    return find_fit(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_fit(arguments.run, Path(arguments.results))
 
 
 def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
+    announce_loading()
     return load_fit(folder, pick_device("auto"))
 
 
@@ -310,6 +334,7 @@ def _engine(arguments: Namespace) -> Engine:
     # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
     strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
     folder = find_fit(str(run), results.path)
+    announce_loading()
     workshop = Workshop(results, pick_device("auto"))
     fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
@@ -347,7 +372,25 @@ def _run(arguments: Namespace) -> Path:
     """The folder of the run that `arguments.run` names."""
     from harness.runs.lookup import find_run
 
-    return find_run(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_run(arguments.run, Path(arguments.results))
+
+
+@contextlib.contextmanager
+def _run_first(arguments: Namespace) -> Iterator[None]:
+    """Where the first argument names no run but a later one does, add the right order to the UserError."""
+    from harness.runs.lookup import is_named
+
+    try:
+        yield
+    except UserError as error:
+        results, first = Path(arguments.results), arguments.run
+        later = [*vars(arguments).get("files", ()), *arguments.rest]
+        later += [value for name in ("prompt", "file") if (value := vars(arguments).get(name))]
+        if is_named(first, results) or not (runs := [word for word in later if is_named(word, results)]):
+            raise
+        words = shlex.join([runs[0], *(first if word == runs[0] else word for word in later)])
+        raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
 
 
 def _of_engine(arguments: Namespace) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
-from harness.common.terminal import say, say_table, warn
+from harness.common.terminal import announce_loading, say, say_table, warn
 
 if TYPE_CHECKING:
     from harness.evaluation.metric import Metric
@@ -82,6 +82,20 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
     return {**saved, "results_dir": results_dir} if arguments.overrides else saved
 
 
+class _Needless(Action):
+    """A flag that is not needed: the error says so."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        parser.error(
+            f"{'/'.join(self.option_strings)} is not needed: compare sweeps over comma lists anyway. Leave it out."
+        )
+
+
+def _compare_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("-m", "--multirun", action=_Needless, nargs=0, help=SUPPRESS)
+    add_overrides(parser)
+
+
 def compare(arguments: Namespace) -> int:
     """`bakeoff compare`: the sweep of an experiment, then its report."""
     from harness.config.overrides import refuse_repeated
@@ -135,6 +149,7 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.plan import plan
 
+    announce_loading()
     planned = plan(settings, prepared)  # before more is imported: what can't be run is told of at once
     from harness.runs.run import run
 
@@ -207,24 +222,29 @@ def _print_notes(records: Sequence[RunRecord]) -> None:
 
 def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     """Print one row for each run, and the number of runs by status. None: a run that isn't finished."""
+    from harness.runs.systems import differences_in_experiments
+
     finished = [record for record in records if record is not None]
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
     names = {name: f"{name} {next(of_run[name].metric for of_run in shown if name in of_run)}" for name in evals}
+    differs = [", ".join(of_run) for of_run in differences_in_experiments(finished)]
     rows = [
         (
             record.run_id,
+            *([told_apart] if any(differs) else []),
             record.status,
             *(
                 "-" if name not in of_run or of_run[name].value is None else f"{of_run[name].value:.4g}"
                 for name in evals
             ),
         )
-        for record, of_run in zip(finished, shown, strict=True)
+        for record, of_run, told_apart in zip(finished, shown, differs, strict=True)
     ]
     _print_notes(finished)
     if rows:
-        say_table(("run", "status", *names.values()), rows, right=list(names.values()))
+        told_apart_by = ["differs in"] if any(differs) else []
+        say_table(("run", *told_apart_by, "status", *names.values()), rows, right=list(names.values()))
     counts = Counter(record.status for record in finished)
     counts[_NOT_FINISHED] = num_runs - len(finished)
     texts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
@@ -280,7 +300,7 @@ COMMANDS = (
     Command(
         "compare",
         "run every family on the same data and budget with all evals, then write the report",
-        add_overrides,
+        _compare_arguments,
         compare,
     ),
     Command("run", "make one run, or with -m a sweep over comma lists", _run_arguments, run),

@@ -14,8 +14,11 @@ standard library.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.common.errors import UserError
 
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.yaml"
@@ -71,6 +74,16 @@ class ResultsFolder:
     def wandb(self) -> Path:
         """The folder of the mirror's files."""
         return self.path / _WANDB
+
+    def check(self, fit_id: str) -> None:
+        """UserError where something else has the name of one of the folders that a run of this fit needs."""
+        folders = [self.path / name for name in (_FITS, _ANSWERS, _SCORES, _SPLITS)]
+        for folder in (*folders, self.fit(fit_id), self.answers(fit_id)):
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise UserError(
+                    f"{folder.absolute()} must be a folder, but is {'a link' if folder.is_symlink() else 'a file'}. "
+                    "Move it away, or name another results folder; then run the same command again."
+                )
 
     def runs(self) -> list[Path]:
         """Every run's folder, finished or not, by experiment and id."""

@@ -32,6 +32,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from harness.common.errors import PluginError, UserError
+from harness.common.reading import read_bytes
 
 ENTRY_POINTS = "bakeoff.plugins"
 SUFFIX = ".py"
@@ -113,7 +114,7 @@ def _source(name: str, path: Path, content: bytes, folder: Path, package: str) -
         source[name] = content
         for declared in _declared(content, path):
             try:
-                source[f"{name}:{declared}"] = (path.parent / declared).read_bytes()
+                source[f"{name}:{declared}"] = read_bytes(path.parent / declared)
             except OSError as error:
                 raise UserError(
                     f"{path} declares that it reads {declared!r} ({READS}), which can't be read from {path.parent} "
@@ -207,7 +208,7 @@ def read_file(path: Path) -> FilePlugin:
             f"{path.name} can't be a plugin file: '_global_' in a name stands for the whole configuration. Rename it."
         )
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise UserError(
             f"the plugin file {path} can't be read ({error.strerror}). Give its path from the current folder "

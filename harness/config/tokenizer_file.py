@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
+from harness.common.reading import read_bytes
 from harness.config.compose import refuse_foreign
 from harness.config.identity import plain
 from harness.config.options import files_of, relocated
@@ -64,7 +65,7 @@ def saved_tokenizer(path: Path) -> SavedTokenizer:
     """What a tokenizer.json, or one in a folder, holds; nothing is imported. UserError where it can't be read."""
     file = path / TOKENIZER_FILE if path.is_dir() else path
     try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
+        saved = json.loads(read_bytes(file))
         target, plugins, content = {TARGET: str(saved[TARGET])}, dict(saved["plugins"]), saved["tokenizer"]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

@@ -5,7 +5,6 @@ An eval that fails doesn't stop the others. Needs no torch: answers can be score
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.common.files import write_bytes
+from harness.common.files import NO_ROOM, write_bytes
 from harness.common.plurals import many
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
 from harness.common.sealed import Damaged, read_sealed, write_sealed
@@ -35,7 +34,6 @@ log = logging.getLogger("bakeoff")
 _TEXTS_AN_EVAL = 20
 
 _SEAL = ".json"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -78,7 +76,7 @@ class Findings:
         try:
             yield
         except (Exception, SystemExit) as error:
-            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in _DISK):
+            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in NO_ROOM):
                 raise
             self._note(where, error)
 

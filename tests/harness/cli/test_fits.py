@@ -86,8 +86,9 @@ def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     assert "no run 'bigram'" in done.stderr
 
 
-def test_a_line_break_can_be_named_as_a_stop_text(folder: Path) -> None:
-    done = bakeoff(folder, "complete", "unigram", "hi", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+def test_a_line_break_can_be_named_in_the_prompt_and_as_a_stop_text(folder: Path) -> None:
+    done = bakeoff(folder, "complete", "unigram", r"a\n\\n", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+    assert json.loads(done.stdout)["prompt"] == "a\n\\n"
     [completion] = json.loads(done.stdout)["completions"]
     assert completion["stop_text"] == "\n"
     assert "\n" not in completion["text"]
@@ -206,9 +207,25 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
     ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
+    ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
+    ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
+    ("complete", "the king", "unigram"): "The run comes first: bakeoff complete unigram 'the king'.",
+    ("complete", "@lates", "x"): "Did you mean '@latest'?",
+    ("complete", "default/@bst", "x"): "Did you mean 'default/@best'?",
+    ("score", "a.txt", "unigram", "b.txt"): "The run comes first: bakeoff score unigram a.txt b.txt.",
+    ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
+    ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",
+    ("lm-eval", "unigram"): "lm-eval needs the names of tasks, as --tasks bakeoff_arithmetic",
+    ("lm-eval", "unigram", "--tasks", "toy", "--limit", "-3"): "--limit -3 is not allowed: it must be above 0",
 }
+
+
+@pytest.mark.parametrize("words", [("arpa", "any", "."), ("complete", "any", "hi", "--explain", "--html", ".")])
+def test_a_folder_is_no_file_to_write(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(words) == 2
+    assert ". can't be written: it is a folder. Name another file, as " in capsys.readouterr().err
 
 
 def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) -> None:

@@ -99,7 +99,9 @@ def test_an_eval_that_gave_no_value_is_noted() -> None:
     assert findings.notes == []
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), UserError("wrong")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, ""), OSError(errno.EFBIG, ""), KeyboardInterrupt(), UserError("wrong")]
+)
 def test_a_full_disk_an_interruption_and_what_the_caller_keeps_are_raised(error: BaseException) -> None:
     findings = Findings()
     with pytest.raises(type(error)), findings.surviving("fit", reraise=UserError):

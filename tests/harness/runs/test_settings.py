@@ -16,6 +16,7 @@ import pytest
 from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.options import GROUPS, option, options
+from harness.config.settings import build
 from harness.runs.settings import typed
 from tests.commands import environment
 from tests.conftest import ROOT
@@ -113,7 +114,13 @@ def test_an_eval_whose_code_fails_is_set_aside_with_its_error(tmp_path: Path) ->
 # Wrong values, and what the message says.
 WRONG = {
     "seed=x": "it must be a whole number",
-    "seed=-1": "0 or more",
+    "seed=-1": "from 0 to 9,223,372,036,854,775,807",
+    "seed=99999999999999999999999": "at most 9,223,372,036,854,775,807",
+    "evals.arithmetic.seed=1e20": "at most 9,223,372,036,854,775,807",
+    "experiment_name=": "cannot name a folder",
+    f"experiment_name={'a' * 300}": "too long",
+    f"results_dir={'a' * 300}": "too long",
+    "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
     "results_dir=5": "it must be text",
@@ -210,3 +217,22 @@ def test_a_wrong_value_is_refused_before_heavy_libraries_are_imported() -> None:
 @pytest.mark.parametrize(("written", "number"), [("2e6", 2_000_000), ("2_000_000", 2_000_000), ("3", 3)])
 def test_a_number_of_tokens_may_be_written_short(written: str, number: int) -> None:
     assert typed(compose([f"budget.tokens={written}"])).budget.tokens == number
+
+
+def test_a_seed_is_a_whole_number_however_it_is_written() -> None:
+    assert [str(typed(compose([f"seed={seed}"])).seed) for seed in ("1e3", 2**63 - 1)] == ["1000", str(2**63 - 1)]
+
+
+def test_every_number_that_is_refused_is_named_with_its_value() -> None:
+    unnamed = []
+    for group in (group for group in GROUPS if group != "experiment"):
+        for name in options(group):
+            settings = spelled_out(group, name)
+            for key, value in settings.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    try:
+                        build({**settings, key: -1}, object, group)
+                    except UserError as error:
+                        if not re.search(rf"\b{key}( is |=|\D*not )-1", str(error)):
+                            unnamed.append(str(error))
+    assert unnamed == []

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from harness.runs import RunRecord
-from harness.runs.systems import differences, labels, settings_of
+from harness.runs.systems import differences, differences_in_experiments, labels, settings_of
 
 
 def test_a_setting_with_its_strategy_s_name_replaces_the_name() -> None:
@@ -31,9 +31,37 @@ def test_differences_are_named_between_items_of_one_name_only(record: RunRecord)
 
 
 def test_two_settings_of_one_short_name_are_written_in_full(record: RunRecord) -> None:
-    runs = [changed(record, model={"size": size}, budget={"size": size}) for size in (1, 2)]
+    runs = [changed(record, model={"size": size}, budget={"size": 3 * size}) for size in (1, 2)]
     systems, _ = settings_of(runs, whole=False)
-    assert differences(systems, "model.name") == [["budget.size=1", "model.size=1"], ["budget.size=2", "model.size=2"]]
+    assert differences(systems, "model.name") == [["budget.size=3", "model.size=1"], ["budget.size=6", "model.size=2"]]
+
+
+def test_a_setting_that_several_parts_share_is_named_once(record: RunRecord) -> None:
+    shared = [{"config": {"format": {"name": name, "end": end}}} for name, end in (("play", ""), ("chatml", "<|end|>"))]
+    runs = [changed(record, data=parts, tokenizer=parts) for parts in shared]
+    runs[1] = changed(runs[1], tokenizer={"config": {}})  # it needs no format
+    both = [*runs, changed(record, data=shared[1], tokenizer=shared[1])]
+    systems, _ = settings_of(both, whole=False)
+    assert labels(systems, "model.name") == ["bigram, format=play", "bigram, format=chatml", "bigram, format=chatml"]
+
+
+def test_what_tells_runs_of_an_experiment_apart_is_said_of_all_that_it_concerns(record: RunRecord) -> None:
+    def run(experiment: str, family: str, text: str, **model: Any) -> RunRecord:
+        options = {"name": family, **model}
+        return dataclasses.replace(record, experiment=experiment, family=family, model=options, data={"name": text})
+
+    runs = [
+        run("first", "lstm", "plays", num_layers=1),
+        run("first", "lstm", "chat", num_layers=2),
+        run("first", "transformer", "chat", num_layers=3),
+        run("second", "lstm", "plays", num_layers=1),
+    ]
+    assert differences_in_experiments(runs) == [
+        ("num_layers=1", "data=plays"),
+        ("num_layers=2", "data=chat"),
+        ("data=chat",),
+        (),
+    ]
 
 
 def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> None:
@@ -86,10 +114,17 @@ def test_a_plugin_whose_text_changed_is_another_system_named_without_its_hash(re
     assert labels(settings_of(runs, whole=False)[1], "decoding.name") == ["mine=edit 1", "mine=edit 2"]
 
 
-def test_experiments_are_distinguished_in_one_report(record: RunRecord) -> None:
+def test_experiments_are_distinguished_in_one_report_only_where_nothing_else_differs(record: RunRecord) -> None:
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
-    assert labels(settings_of(runs, whole=False)[0], "model.name") == ["bigram", "bigram"]
-    assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram, experiment=a", "bigram, experiment=b"]
+    assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram", "bigram"]
+    for other in (changed(runs[1], data={"fingerprint": "ef" * 32}), dataclasses.replace(runs[1], fit_id="other")):
+        assert labels(settings_of([runs[0], other], whole=False)[0], "model.name") == ["bigram", "bigram"]
+        named = labels(settings_of([runs[0], other], whole=True)[0], "model.name")
+        assert named == ["bigram, experiment=a", "bigram, experiment=b"]
+    other = changed(runs[1], budget={"tokens": 3_000})
+    named = labels(settings_of([runs[0], other], whole=True)[0], "model.name")
+    assert all("experiment" not in name for name in named)
+    assert named[1] == "bigram, tokens=3k"
 
 
 def test_options_that_follow_from_the_data_set_are_left_out_and_others_are_not(record: RunRecord) -> None:
