@@ -236,7 +236,7 @@ def chat(arguments: Namespace) -> int:
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
-        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
         return run.name, _engine(named), chat_format(data.formats, speakers)
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
@@ -344,7 +344,7 @@ def _own_strategy(run: Path) -> DecodingStrategy:
     from harness.completion.engine import DecodingStrategy
     from harness.config.settings import build
 
-    return build(_saved(run, "decoding"), DecodingStrategy, "decoding")
+    return build(_saved(run, "model", "tokenizer", "decoding")["decoding"], DecodingStrategy, "decoding")
 
 
 def _strategy_named(text: str) -> DecodingStrategy:
@@ -393,15 +393,20 @@ def _run_first(arguments: Namespace) -> Iterator[None]:
         raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
 
 
-def _saved(run: Path, part: str) -> dict[str, Any]:
-    """A part of the configuration that a run was made with, as 'decoding'."""
+def _of_engine(arguments: Namespace) -> tuple[str, ...]:
+    """The parts of a run's configuration that its engine is made of."""
+    return ("model", "tokenizer") if arguments.decoding is not None else ("model", "tokenizer", "decoding")
+
+
+def _saved(run: Path, *parts: str) -> dict[str, Any]:
+    """The configuration that a run was made with. UserError where these parts, as 'decoding', are of plugin files that
+    the user did not name: all of them at once."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.record import check_config
 
     check_config(run)
-    saved: dict[str, Any] = config.from_saved(run / CONFIG_FILE, (part,))[part]
-    return saved
+    return config.from_saved(run / CONFIG_FILE, parts)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -8,6 +8,7 @@ picked option has, or a value of another type than the field's, is a `UserError`
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,17 +114,19 @@ def refuse_foreign(node: Any, path: Path, files: Mapping[str, str]) -> None:
         raise UserError(
             f"{path} asks for {', '.join(foreign)}, which no installed option names. Install the plugin that brings it."
         )
-    target = of_files[0]
-    name = f"{plugins.stem_of(target)}{plugins.SUFFIX}"
-    if any(plugin.path.name == name for plugin in plugins.loaded_files()):
+    modules = sorted({target.rpartition(".")[0] for target in of_files})
+    names = {module: f"{plugins.stem_of(module)}{plugins.SUFFIX}" for module in modules}
+    named = {plugin.path.name for plugin in plugins.loaded_files()}
+    if changed := [name for name in names.values() if name in named]:
         raise UserError(
-            f"{path} was made with another {name} than the one that you named: its text has changed since. Name the "
-            "old file, or make a new run with the file as it is now."
+            f"{path} was made with another {' and another '.join(changed)} than the one that you named: its text has "
+            "changed since. Name the old file, or make a new run with the file as it is now."
         )
-    saved_path = files.get(target.rpartition(".")[0], name)
+    flags = " ".join(f"--plugin {shlex.quote(files.get(module, name))}" for module, name in names.items())
+    what, it = ("plugin file", "it") if len(names) == 1 else ("plugin files", "them")
     raise UserError(
-        f"{path} was made with the plugin file {name}, which is not imported unless you name it: add "
-        f"--plugin {saved_path} (look at it first if it isn't yours)."
+        f"{path} was made with the {what} {', '.join(names.values())}, and bakeoff imports only what you name: add "
+        f"{flags} (look at {it} first if you did not write {it})."
     )
 
 
