@@ -5,6 +5,7 @@
 Needs Python 3.11 or later and a network. Where the plays can't be had, it says so and all other data sets work.
 """
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -19,6 +20,7 @@ STAMP = ENVIRONMENT / "installed"
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036
         print(f"bakeoff needs Python 3.11 or later; this is {sys.version.split()[0]}. Run install.py with a later one.")
         return 2

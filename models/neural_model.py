@@ -45,6 +45,8 @@ class ParameterGroup:
     """Whether weight decay pulls them towards zero."""
     learning_rate_scale: float = 1.0
     """Their learning rate, as a multiple of the schedule's."""
+    is_hidden_matrix: bool = False
+    """Whether they are matrices between hidden values, which Muon may take; not embeddings, outputs or scales."""
 
 
 class NeuralModel(TorchModel):
@@ -65,11 +67,19 @@ class NeuralModel(TorchModel):
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """How the optimizer treats each parameter; one that is in no group is not trained.
 
-        Here: matrices are decayed, biases and scales are not.
+        Here: matrices are decayed, biases and scales are not. Matrices of modules inside this one are hidden; those
+        that it holds itself are embeddings and outputs.
         """
-        matrices = [parameter for parameter in self.parameters() if parameter.dim() > 1]
-        others = [parameter for parameter in self.parameters() if parameter.dim() <= 1]
-        return [ParameterGroup(matrices, is_decayed=True), ParameterGroup(others, is_decayed=False)]
+        named = list(self.named_parameters())
+        hidden = [parameter for name, parameter in named if parameter.dim() == 2 and "." in name]
+        is_hidden = {id(parameter) for parameter in hidden}
+        outer = [parameter for _, parameter in named if parameter.dim() > 1 and id(parameter) not in is_hidden]
+        others = [parameter for _, parameter in named if parameter.dim() <= 1]
+        return [
+            ParameterGroup(hidden, is_decayed=True, is_hidden_matrix=True),
+            ParameterGroup(outer, is_decayed=True),
+            ParameterGroup(others, is_decayed=False),
+        ]
 
     @abstractmethod
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:

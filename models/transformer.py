@@ -1,21 +1,32 @@
-"""A decoder-only transformer (Vaswani et al. 2017) in its modern form.
+"""A decoder-only transformer (Vaswani et al. 2017), in its modern form or in an older one.
 
-Each block: x + attention(norm(x)), then x + mlp(norm(x)), normalised first (Xiong et al. 2020) by root mean square
-(RMSNorm, Zhang and Sennrich 2019). Positions are rotations of queries and keys, counted from the window's beginning
-(Su et al. 2021). The MLP's activation is the squared ReLU (So et al. 2021, "Primer"). No biases. With
+Each block: x + attention(norm(x)), then x + mlp(norm(x)), normalised first (Xiong et al. 2020). The options:
+
+- norm: by root mean square (`rms`: Zhang and Sennrich 2019), or by mean and variance (`layer`: Ba et al. 2016).
+- positions: `rotary`, rotations of queries and keys (Su et al. 2021); `learned`, vectors added to the embedding;
+  `alibi`, a penalty on scores that grows with the distance, at a rate for each head (Press et al. 2022); `none`.
+  Positions count from the window's beginning.
+- feed_forward: `relu2`, the squared ReLU (So et al. 2021); `gelu` in its tanh form (Hendrycks and Gimpel 2016);
+  `swiglu`, one product gated by the SiLU of another (Shazeer 2020).
+- num_kv_heads: several query heads share one head of keys and values (Ainslie et al. 2023).
+- query_key_norm: each head's queries and keys are divided by their root mean square (Henry et al. 2020).
+
+`preset` sets them together: `modern`, `gpt2` (Radford et al. 2019) or `llama` (Touvron et al. 2023). With
 `tie_embeddings` one matrix serves as embedding and output (Press and Wolf 2017).
 
 Initialisation: matrices normal with a standard deviation of 1 / sqrt(fan-in), but the two that write into the residual
 stream of each block start at zero, so that each block starts as the identity (Zhang, Dauphin and Ma 2019, "Fixup");
-embedding and output normal with 0.02 (Radford et al. 2019, GPT-2), so that logits start small.
+embeddings and output normal with 0.02 (Radford et al. 2019), so that logits start small; biases 0.
 
 What happens beyond `context_length`: models/windowed.py.
 
-Shape legend: B rows, T tokens, V vocabulary size, D d_model, H heads, E = D / H width of a head, S places attended to.
+Shape legend: B rows, T tokens, V vocabulary size, D d_model, H heads, G heads of keys and values, E = D / H width of a
+head, M width of the MLP, S places attended to.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -30,10 +41,9 @@ from models.language_model import Cost
 from models.neural_model import NeuralModel
 from models.settings.transformer import TransformerConfig
 from models.transformer_parts.key_value_cache import KeyValueCache
-from models.transformer_parts.step import StepWeights, Values, step
+from models.transformer_parts.step import StepWeights, gather, step
 from models.windowed import WindowCache, WindowedModel
 
-_ROTATION_BASE = 10_000.0
 _EMBEDDING_STD = 0.02
 
 
@@ -41,11 +51,12 @@ _EMBEDDING_STD = 0.02
 class _Reading:
     """What every block of one pass shares."""
 
-    cos: Tensor
-    """(T, E / 2), or (B, 1, T, E / 2) where rows are at different positions; likewise sin."""
-    sin: Tensor
+    cos: Tensor | None
+    """(T, E / 2), or (B, 1, T, E / 2) where rows are at different positions; likewise sin. None: nothing is rotated."""
+    sin: Tensor | None
     mask: Tensor | None
-    """Which places a token may attend to: (T, S) or (B, 1, T, S); None: all, or, with `causal`, those up to its own."""
+    """Which places a token may attend to: (T, S) or (B, 1, T, S) bool. With alibi what is added to scores: (H, T, S) or
+    (B, H, T, S). None: all, or, with `causal`, those up to its own."""
     causal: bool
     cache: KeyValueCache | None
     dropout: float
@@ -56,38 +67,68 @@ class Block(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        d_model, hidden = config.d_model, round(config.mlp_ratio * config.d_model)
-        self.num_heads = config.num_heads
-        self.attention_norm = nn.RMSNorm(d_model)
-        self.queries_keys_values = nn.Linear(d_model, 3 * d_model, bias=False)
-        self.attention_out = nn.Linear(d_model, d_model, bias=False)
-        self.mlp_norm = nn.RMSNorm(d_model)
-        self.mlp_in = nn.Linear(d_model, hidden, bias=False)
-        self.mlp_out = nn.Linear(hidden, d_model, bias=False)
+        d_model, hidden, biases = config.d_model, config.hidden_width, bool(config.biases)
+        self.num_heads, self.head_width = config.num_heads, config.head_width
+        self.sizes = [d_model, config.kv_width, config.kv_width]
+        self.feed_forward = config.feed_forward
+        self.attention_norm = _norm(config)
+        self.queries_keys_values = nn.Linear(d_model, sum(self.sizes), bias=biases)
+        self.query_norm, self.key_norm = (
+            nn.RMSNorm(config.head_width, eps=config.norm_epsilon) if config.query_key_norm else None for _ in range(2)
+        )
+        self.attention_out = nn.Linear(d_model, d_model, bias=biases)
+        self.mlp_norm = _norm(config)
+        # swiglu: what is gated by the SiLU of the first half is the second
+        self.mlp_in = nn.Linear(d_model, hidden * (2 if config.feed_forward == "swiglu" else 1), bias=biases)
+        self.mlp_out = nn.Linear(hidden, d_model, bias=biases)
         for linear in (self.queries_keys_values, self.mlp_in):
             nn.init.normal_(linear.weight, std=d_model**-0.5)
         for linear in (self.attention_out, self.mlp_out):
             nn.init.zeros_(linear.weight)
+        for linear in (self.queries_keys_values, self.attention_out, self.mlp_in, self.mlp_out):
+            if biases:
+                nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
         """x: (B, T, D). Returns the same shape."""
         x = x + drop(self._attend(self.attention_norm(x), layer, reading), reading.dropout)
-        hidden = F.relu(self.mlp_in(self.mlp_norm(x))).square()
-        return x + drop(self.mlp_out(hidden), reading.dropout)
+        return x + drop(self.mlp_out(self._activate(self.mlp_in(self.mlp_norm(x)))), reading.dropout)
+
+    def _activate(self, hidden: Tensor) -> Tensor:
+        if self.feed_forward == "swiglu":
+            gate, gated = hidden.chunk(2, dim=-1)
+            return F.silu(gate) * gated
+        return F.gelu(hidden, approximate="tanh") if self.feed_forward == "gelu" else F.relu(hidden).square()
 
     def _attend(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
         num_rows, num_tokens, d_model = x.shape
-        split = self.queries_keys_values(x).view(num_rows, num_tokens, 3, self.num_heads, d_model // self.num_heads)
-        queries, keys, values = split.permute(2, 0, 3, 1, 4)  # (B, H, T, E) each
+        split = torch.split(self.queries_keys_values(x), self.sizes, dim=-1)
+        queries, keys, values = (
+            part.view(num_rows, num_tokens, -1, self.head_width).transpose(1, 2) for part in split
+        )  # (B, H, T, E), then (B, G, T, E) twice
+        if self.query_norm is not None and self.key_norm is not None:
+            queries, keys = self.query_norm(queries.float()), self.key_norm(keys.float())
         queries, keys = _rotate(queries, reading), _rotate(keys, reading)
         if reading.cache is not None:
             reading.cache.write(layer, keys, values)
-            keys, values = reading.cache.keys_and_values(layer)  # (B, H, S, E)
+            keys, values = reading.cache.keys_and_values(layer)  # (B, G, S, E)
         attended = F.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=reading.mask, dropout_p=reading.dropout, is_causal=reading.causal
+            queries,
+            keys,
+            values,
+            attn_mask=reading.mask,
+            dropout_p=reading.dropout,
+            is_causal=reading.causal,
+            enable_gqa=keys.shape[1] != self.num_heads,
         )
         joined: Tensor = self.attention_out(attended.transpose(1, 2).reshape(num_rows, num_tokens, d_model))
         return joined
+
+
+def _norm(config: TransformerConfig) -> nn.Module:
+    assert config.norm_epsilon is not None
+    kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
+    return kind(config.d_model, eps=config.norm_epsilon)
 
 
 class Transformer(WindowedModel, NeuralModel):
@@ -96,6 +137,7 @@ class Transformer(WindowedModel, NeuralModel):
     config: TransformerConfig
     cos: Tensor
     sin: Tensor
+    slopes: Tensor
 
     def __init__(self, config: TransformerConfig, vocab_size: int, start_token: int) -> None:
         super().__init__()
@@ -104,18 +146,20 @@ class Transformer(WindowedModel, NeuralModel):
         self.start_token = start_token
         self.embedding = nn.Parameter(torch.empty(vocab_size, config.d_model))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
-        self.norm = nn.RMSNorm(config.d_model)
+        self.norm = _norm(config)
         # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, config.d_model))
-        for matrix in (self.embedding, self.output):
+        is_learned = config.positions == "learned"
+        self.positions = nn.Parameter(torch.empty(config.context_length, config.d_model)) if is_learned else None
+        for matrix in (self.embedding, self.output, self.positions):
             if matrix is not None:
                 nn.init.normal_(matrix, std=_EMBEDDING_STD)
-        head_width = config.d_model // config.num_heads
-        speeds = _ROTATION_BASE ** (-torch.arange(0, head_width, 2) / head_width)
-        angles = torch.arange(config.context_length)[:, None] * speeds  # (context_length, E / 2)
         self._step_weights: StepWeights | None = None
+        speeds = config.rotary_base ** (-torch.arange(0, config.head_width, 2) / config.head_width)
+        angles = torch.arange(config.context_length)[:, None] * speeds  # (context_length, E / 2)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
+        self.register_buffer("slopes", torch.tensor(_alibi_slopes(config.num_heads)), persistent=False)
 
     @property
     def context_length(self) -> int:
@@ -132,18 +176,33 @@ class Transformer(WindowedModel, NeuralModel):
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, None]:
         if tokens.shape[1] > self.context_length:
             raise ValueError(f"{tokens.shape[1]} tokens don't fit into a window of {self.context_length}.")
-        num_tokens = tokens.shape[1]
         dropout = self.config.dropout if self.training else 0.0
-        reading = _Reading(self.cos[:num_tokens], self.sin[:num_tokens], None, True, None, dropout)
-        return self.logits(self._run(tokens, reading)), None
+        return self.logits(self._run(tokens, None, self._whole(tokens.shape[1], dropout))), None
+
+    def _whole(self, num_tokens: int, dropout: float) -> _Reading:
+        """A pass over windows from their first token."""
+        cos, sin = self._rotations(torch.arange(num_tokens, device=self.device))
+        mask, causal = None, True
+        if self.config.positions == "alibi":
+            place = torch.arange(num_tokens, device=self.device)
+            mask, causal = self._with_distance(place <= place[:, None], place - place[:, None]), False
+        return _Reading(cos, sin, mask, causal, None, dropout)
+
+    def _rotations(self, position: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """What turns queries and keys at these positions: (..., E / 2) each."""
+        return (self.cos[position], self.sin[position]) if self.config.positions == "rotary" else (None, None)
+
+    def _with_distance(self, may_attend: Tensor, distance: Tensor) -> Tensor:
+        """Alibi's mask, which is added to scores: (..., H, T, S). may_attend, distance (to the place): (..., T, S)."""
+        penalty = self.slopes[:, None, None] * distance
+        return penalty.masked_fill(~may_attend, -math.inf)
 
     def run_window(
         self, tokens: Tensor, counts: Sequence[int], cache: WindowCache | None
     ) -> tuple[Tensor, WindowCache | None]:
         num_tokens = tokens.shape[1]
         if cache is None:
-            reading = _Reading(self.cos[:num_tokens], self.sin[:num_tokens], None, True, None, 0.0)
-            return self._run(tokens, reading), None
+            return self._run(tokens, None, self._whole(num_tokens, 0.0)), None
         assert isinstance(cache, KeyValueCache)
         lengths, grown = cache.lengths, cache.grow(counts)
         if num_tokens == 1 and all(counts) and tokens.device.type == "cpu" and self.embedding.dtype == torch.float32:
@@ -154,36 +213,25 @@ class Transformer(WindowedModel, NeuralModel):
         position = position + (
             lengths[0] if len(set(lengths)) == 1 else torch.tensor(lengths, device=tokens.device)[:, None, None]
         )
+        place = torch.arange(max(grown.lengths), device=tokens.device)
         causal, mask = not any(lengths), None
-        if not causal and position.shape != (1,):
-            mask = torch.arange(max(grown.lengths), device=tokens.device) <= position[..., None]
+        if self.config.positions == "alibi":
+            causal = False
+            mask = self._with_distance(place <= position[..., None], place - position[..., None])
+        elif not causal and position.shape != (1,):
+            mask = place <= position[..., None]
         # Positions past the end of a row are meaningless, but must have a rotation.
         position = position.clamp(max=self.context_length - 1)
-        reading = _Reading(self.cos[position], self.sin[position], mask, causal, grown, 0.0)
-        return self._run(tokens, reading), grown
+        cos, sin = self._rotations(position)
+        reading = _Reading(cos, sin, mask, causal, grown, 0.0)
+        return self._run(tokens, position, reading), grown
 
     def _gathered_weights(self) -> StepWeights:
         """The weights in the form that `step` needs. They are kept until they may change: in training mode an optimizer
         may write into them at any time, so they are gathered for every step.
         """
         if self._step_weights is None or self.training:
-            blocks = [self.get_submodule(f"blocks.{layer}") for layer in range(self.config.num_layers)]
-
-            def layers(name: str) -> Values:
-                return np.stack([block.get_parameter(f"{name}.weight").detach().numpy() for block in blocks])
-
-            self._step_weights = StepWeights(
-                embedding=self.embedding.detach().numpy(),
-                attention_norm=layers("attention_norm"),
-                queries_keys_values=layers("queries_keys_values"),
-                attention_out=layers("attention_out"),
-                mlp_norm=layers("mlp_norm"),
-                mlp_in=layers("mlp_in"),
-                mlp_out=layers("mlp_out"),
-                norm=self.norm.weight.detach().numpy(),
-                cos=self.cos.numpy(),
-                sin=self.sin.numpy(),
-            )
+            self._step_weights = gather(self, self.config)
         return self._step_weights
 
     def train(self, mode: bool = True) -> Self:
@@ -200,9 +248,13 @@ class Transformer(WindowedModel, NeuralModel):
         moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return moved
 
-    def _run(self, tokens: Tensor, reading: _Reading) -> Tensor:
-        """(B, T) to (B, T, D)."""
-        x = drop(F.embedding(tokens, self.embedding), reading.dropout)
+    def _run(self, tokens: Tensor, position: Tensor | None, reading: _Reading) -> Tensor:
+        """(B, T) to (B, T, D). position: (T,), or (B, 1, T) where rows are at different ones; None: from the first."""
+        x = F.embedding(tokens, self.embedding)
+        if self.positions is not None:
+            at = self.positions[: tokens.shape[1]] if position is None else self.positions[position]
+            x = x + at.view(-1, *x.shape[1:])
+        x = drop(x, reading.dropout)
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, reading)
         normed: Tensor = self.norm(x)
@@ -213,9 +265,9 @@ class Transformer(WindowedModel, NeuralModel):
 
     def new_cache(self, num_rows: int) -> KeyValueCache:
         config = self.config
-        head_width = config.d_model // config.num_heads
+        num_kv_heads = config.kv_width // config.head_width
         return KeyValueCache.empty(
-            config.num_layers, num_rows, config.num_heads, head_width, config.context_length, self.embedding
+            config.num_layers, num_rows, num_kv_heads, config.head_width, config.context_length, self.embedding
         )
 
     def cost(self) -> Cost:
@@ -226,7 +278,7 @@ class Transformer(WindowedModel, NeuralModel):
         in_blocks = sum(parameter.numel() for parameter in self.blocks.parameters() if parameter.dim() == 2)
         attention = config.num_layers * config.d_model * (config.context_length + 1)  # scores and sums, each half of it
         bytes_per_value = self.embedding.element_size()
-        cached = 2 * config.num_layers * config.context_length * config.d_model
+        cached = 2 * config.num_layers * config.context_length * config.kv_width
         return Cost(
             num_params=self.num_params(),
             model_bytes=self.num_params() * bytes_per_value,
@@ -237,5 +289,15 @@ class Transformer(WindowedModel, NeuralModel):
 
 def _rotate(x: Tensor, reading: _Reading) -> Tensor:
     """x: (B, H, T, E): each pair of values, one from each half of E, turned by its position's angle."""
+    if reading.cos is None or reading.sin is None:
+        return x
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * reading.cos - second * reading.sin, first * reading.sin + second * reading.cos], dim=-1)
+
+
+def _alibi_slopes(num_heads: int) -> list[float]:
+    """2^(-8 / H), 2^(-16 / H) and so on; where H is no power of two, as the authors' code: those of the power below,
+    then every second one of the power above."""
+    below = 1 << (num_heads.bit_length() - 1)
+    slopes = [2 ** (-8 * head / below) for head in range(1, below + 1)]
+    return slopes + [2 ** (-4 * head / below) for head in range(1, 2 * (num_heads - below), 2)]

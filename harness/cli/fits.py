@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
-from harness.common.terminal import say, say_json, say_table, show
+from harness.common.files import target_file, write_bytes
+from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy, Engine
@@ -29,6 +30,7 @@ log = logging.getLogger("bakeoff")
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
+_NUM_CANDIDATES = 8
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -92,7 +94,7 @@ def score(arguments: Namespace) -> int:
 
 def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
+    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
@@ -110,7 +112,10 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         help="show for each token: the likeliest candidates, what each transform kept of them, and which was picked",
     )
     parser.add_argument(
-        "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
     parser.add_argument("--html", metavar="FILE", help="with --explain: write a coloured page instead of tables")
 
@@ -131,17 +136,24 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
+    if arguments.candidates is not None:
+        if not arguments.explain:
+            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
+        _at_least("--candidates", arguments.candidates, 1)
+    page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
     from harness.completion.sequence import Completion, Prompt
 
+    text = unescaped(arguments.prompt)
+
     if arguments.explain:
-        return _explain(engine, arguments)
+        return _explain(engine, arguments, text, page)
     stop = tuple(map(unescaped, arguments.stop))
     completions = []
     for number in range(arguments.samples):
         prompt = Prompt(
-            arguments.prompt,
+            text,
             arguments.max_new_tokens,
             stop,
             seed_of(arguments.seed, "complete", number),
@@ -149,7 +161,7 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             if arguments.samples > 1:
                 say(f"--- sample {number} ---")
-            say(arguments.prompt, end="", flush=True)
+            say(text, end="", flush=True)
         for piece in engine.stream(prompt):
             if isinstance(piece, Completion):
                 completions.append(piece)
@@ -158,25 +170,21 @@ def complete(arguments: Namespace) -> int:
         if not arguments.json:
             say()
     if arguments.json:
-        say_json(
-            {"prompt": arguments.prompt, "completions": [dataclasses.asdict(completion) for completion in completions]}
-        )
+        say_json({"prompt": text, "completions": [dataclasses.asdict(completion) for completion in completions]})
     return 0
 
 
-def _explain(engine: Engine, arguments: Namespace) -> int:
-    from harness.common.files import write_bytes
+def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None) -> int:
     from harness.common.seeds import seed_of
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
 
-    _at_least("--candidates", arguments.candidates, 1)
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
-    prompt = Prompt(arguments.prompt, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
-    explanation = explain(engine, prompt, arguments.candidates)
-    if arguments.html is None:
+    prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
+    explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
+    if file is None:
         from harness.completion.explaining.table import tables
 
         for table in tables(explanation):
@@ -184,7 +192,7 @@ def _explain(engine: Engine, arguments: Namespace) -> int:
     else:
         from harness.completion.explaining.page import page
 
-        write_bytes(Path(arguments.html), page(explanation, f"What {arguments.run} wrote, and why").encode())
+        write_bytes(file, page(explanation, f"What {arguments.run} wrote, and why").encode())
         say(f"written: {arguments.html}")
     return 0
 
@@ -198,7 +206,9 @@ def _chat_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
-    parser.add_argument("--system", default="", metavar="TEXT", help="a system turn at the beginning")
+    parser.add_argument(
+        "--system", default="", metavar="TEXT", help="a system turn at the beginning (\\n is a line break)"
+    )
     parser.add_argument(
         "--as", dest="person", default="Human", metavar="NAME", help="who you are, as HAMLET (default: Human)"
     )
@@ -213,6 +223,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
+    announce_loading()
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
     from harness.config.settings import build
@@ -225,7 +236,7 @@ def chat(arguments: Namespace) -> int:
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
-        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
         return run.name, _engine(named), chat_format(data.formats, speakers)
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
@@ -234,7 +245,7 @@ def chat(arguments: Namespace) -> int:
         form,
         person=arguments.person,
         partner=arguments.partner,
-        system=arguments.system,
+        system=unescaped(arguments.system),
         max_new_tokens=arguments.max_new_tokens,
         stops=not arguments.no_stop,
         seed=arguments.seed,
@@ -284,10 +295,11 @@ def _arpa_arguments(parser: ArgumentParser) -> None:
 
 def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
+    file = target_file(arguments.file, "lm.arpa")
     folder = _fit_folder(arguments)
     from harness.cli.arpa import export
 
-    export(_loaded(folder), Path(arguments.file))
+    export(_loaded(folder), file)
     say(f"written: {arguments.file}")
     return 0
 
@@ -303,6 +315,7 @@ def _fit_folder(arguments: Namespace) -> Path:
 def _loaded(folder: Path) -> Fit:
     from harness.training.fits import load_fit, pick_device
 
+    announce_loading()
     return load_fit(folder, pick_device("auto"))
 
 
@@ -321,6 +334,7 @@ def _engine(arguments: Namespace) -> Engine:
     # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
     strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
     folder = find_fit(str(run), results.path)
+    announce_loading()
     workshop = Workshop(results, pick_device("auto"))
     fit = load_fit(folder, workshop.device)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
@@ -330,7 +344,7 @@ def _own_strategy(run: Path) -> DecodingStrategy:
     from harness.completion.engine import DecodingStrategy
     from harness.config.settings import build
 
-    return build(_saved(run, "decoding"), DecodingStrategy, "decoding")
+    return build(_saved(run, "model", "tokenizer", "decoding")["decoding"], DecodingStrategy, "decoding")
 
 
 def _strategy_named(text: str) -> DecodingStrategy:
@@ -379,15 +393,20 @@ def _run_first(arguments: Namespace) -> Iterator[None]:
         raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
 
 
-def _saved(run: Path, part: str) -> dict[str, Any]:
-    """A part of the configuration that a run was made with, as 'decoding'."""
+def _of_engine(arguments: Namespace) -> tuple[str, ...]:
+    """The parts of a run's configuration that its engine is made of."""
+    return ("model", "tokenizer") if arguments.decoding is not None else ("model", "tokenizer", "decoding")
+
+
+def _saved(run: Path, *parts: str) -> dict[str, Any]:
+    """The configuration that a run was made with. UserError where these parts, as 'decoding', are of plugin files that
+    the user did not name: all of them at once."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.record import check_config
 
     check_config(run)
-    saved: dict[str, Any] = config.from_saved(run / CONFIG_FILE, (part,))[part]
-    return saved
+    return config.from_saved(run / CONFIG_FILE, parts)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

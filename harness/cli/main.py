@@ -12,14 +12,16 @@ import logging
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common.environment import check_packages, git_state, versions
-from harness.common.errors import PluginError, UserError, closest
-from harness.common.terminal import say, warn
+from harness.common.errors import PluginError, UserError, closest, one_line
+from harness.common.files import NO_ROOM
+from harness.common.terminal import say, spell_out_what_encodings_lack, warn
 
 _EXAMPLES = """\
 examples:
@@ -36,6 +38,7 @@ examples:
 def main() -> None:
     """Run the command line and exit."""
     open_closed_streams()
+    spell_out_what_encodings_lack()
     words = sys.argv[1:]
     command = COMMANDS.get(words[0]) if words else None
     handles_interrupts = command is not None and command.handles_interrupts
@@ -54,6 +57,59 @@ class _ToStderr(logging.Handler):
 
 def status_of(words: Sequence[str]) -> int:
     """Run the command line; returns the exit status. Exceptions from signals pass through."""
+    try:
+        try:
+            return _done(words)
+        finally:
+            sys.stdout.flush()  # what can't be printed is an error here, and not after the end
+    except UserError as error:
+        if isinstance(error, PluginError):
+            warn(error.details)
+        warn(f"bakeoff: {error}")
+        return 2
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        _drop_output()
+        where = f" ({error.filename})" if error.filename else ""
+        warn(
+            f"bakeoff: the system refused to write or read{where}: {error.strerror}. Nothing finished is lost. "
+            f"{_advice(error, words)} Then run the same command again."
+        )
+        return 1
+
+
+_REFUSED = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.EBADF)
+
+
+def _advice(error: OSError, words: Sequence[str]) -> str:
+    """What to do where the system refused to write or read."""
+    advice = "Correct the permissions"
+    if error.errno == errno.EBADF:
+        return "Standard output is closed: open it, as with > FILE."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "Free some space"
+    if error.errno == errno.EFBIG:
+        advice = "Lift the limit on the size of files (ulimit -f unlimited)"
+    known = _parser()[1].get(words[0])
+    arguments = {action.dest for action in known._actions} if known is not None else set()
+    option = "--results" if "results" in arguments else "results_dir=" if "overrides" in arguments else ""
+    return f"{advice}, or name another folder with {option}." if option else f"{advice}."
+
+
+def _drop_output() -> None:
+    """Forget what couldn't be printed: at its end Python would try again, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _done(words: Sequence[str]) -> int:
+    """Run the command line; returns the exit status. UserError and OSError pass through."""
     parser, by_command = _parser()
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         parser.error(f"{words[0]!r} is not a command.{closest(words[0], COMMANDS)} Allowed: {', '.join(COMMANDS)}.")
@@ -79,31 +135,28 @@ def status_of(words: Sequence[str]) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # The matrices of a compiled step are too small to be worth several threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    check_packages()
+    _check_current_folder()
     try:
-        check_packages()
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
 
             load(files)
         return command.do(arguments)
-    except UserError as error:
-        if isinstance(error, PluginError):
-            warn(error.details)
-        warn(f"bakeoff: {error}")
-        return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+    except SystemExit as error:  # no command ends the program itself: a plugin does, or lm_eval
+        if command.passes_on:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        warn(
-            f"bakeoff: the system refused to write or read{where}: {error.strerror}. Nothing finished is lost. "
-            "Free some space, correct the permissions, or name another folder with results_dir=. Then run "
-            "the same command again."
-        )
+        warn(traceback.format_exc())
+        warn(f"bakeoff: a plugin ended the program ({one_line(error)}), so the command was not done. Let it return.")
         return 1
+
+
+def _check_current_folder() -> None:
+    """UserError where the current folder is gone: relative paths lead nowhere then."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,8 +165,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
-            needed = [action for action in self._actions if action.required and action.nargs != "*"]
-            missing = [action for action in needed if action.metavar in names.split(", ")]
+            missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]
             message = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
         super().error(message)
 

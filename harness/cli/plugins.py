@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.cli.command import Command, add_overrides, one_of
-from harness.common.terminal import say, warn
+from harness.common.terminal import announce_loading, say, warn
 from harness.plugin_kit.outcome import Outcome
 
 KINDS = ("eval", "model", "decoding", "data", "tokenizer")
@@ -83,6 +83,7 @@ def check(arguments: Namespace) -> int:
     from harness.common.errors import PluginError
     from harness.plugin_kit.outcome import Outcome
 
+    announce_loading()
     outcomes: list[Outcome] = []
     try:
         for outcome in outcomes_of(arguments.kind, arguments.name, arguments.overrides):

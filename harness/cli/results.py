@@ -19,6 +19,7 @@ def _report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="*",
+        default=[],
         metavar="WHAT",
         help="runs, experiments and results folders, by name or path; several make one report "
         "(default: all of results)",
@@ -147,11 +148,15 @@ def fetch(arguments: Namespace) -> int:
 
 
 def print_report(*results: Path, out: Path | None = None) -> bool:
-    """Write a report; print its table and the paths of its pages. Returns whether every run could be read."""
+    """Write a report; print its table, what to be cautious about, and the paths of its pages. Returns whether every run
+    could be read."""
     from harness.report import write_report
 
     written = write_report(*results, out=out)
-    say(written.table.to_string(index=False))
+    names = [str(name) for name in written.table.columns]
+    say_table(names, [[str(value) for value in row] for row in written.table.itertuples(index=False)], right=names[1:])
+    for caution in written.cautions:
+        say(f"caution: {caution}")
     for page in written.pages:
         say(f"report: {page}")
     return not written.left_out

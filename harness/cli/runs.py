@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
-from harness.common.terminal import say, say_table, warn
+from harness.common.terminal import announce_loading, say, say_table, warn
 
 if TYPE_CHECKING:
     from harness.evaluation.metric import Metric
@@ -149,6 +149,7 @@ def _run_one(composed: dict[str, Any]) -> int:
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.plan import plan
 
+    announce_loading()
     planned = plan(settings, prepared)  # before more is imported: what can't be run is told of at once
     from harness.runs.run import run
 
@@ -246,24 +247,29 @@ def _print_notes(records: Sequence[RunRecord]) -> None:
 
 def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     """Print one row for each run, and the number of runs by status. None: a run that isn't finished."""
+    from harness.runs.systems import differences_in_experiments
+
     finished = [record for record in records if record is not None]
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
     names = {name: f"{name} {next(of_run[name].metric for of_run in shown if name in of_run)}" for name in evals}
+    differs = [", ".join(of_run) for of_run in differences_in_experiments(finished)]
     rows = [
         (
             record.run_id,
+            *([told_apart] if any(differs) else []),
             record.status,
             *(
                 "-" if name not in of_run or of_run[name].value is None else f"{of_run[name].value:.4g}"
                 for name in evals
             ),
         )
-        for record, of_run in zip(finished, shown, strict=True)
+        for record, of_run, told_apart in zip(finished, shown, differs, strict=True)
     ]
     _print_notes(finished)
     if rows:
-        say_table(("run", "status", *names.values()), rows, right=list(names.values()))
+        told_apart_by = ["differs in"] if any(differs) else []
+        say_table(("run", *told_apart_by, "status", *names.values()), rows, right=list(names.values()))
     counts = Counter(record.status for record in finished)
     counts[_NOT_FINISHED] = num_runs - len(finished)
     texts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import UserError
+from harness.common.reading import read_bytes
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, nats
 from harness.text.tokenizers.tokenizer import encode_whole
@@ -96,7 +97,7 @@ def read_files(names: Sequence[str]) -> list[tuple[str, str]]:
 def read_text(name: str) -> str:
     """A file's text, or standard input's for '-'. UserError where it can't be read or isn't UTF-8."""
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else read_bytes(Path(name))
     except OSError as error:
         raise UserError(
             f"{name} cannot be read: {error.strerror}. Name a text file, or - for standard input."

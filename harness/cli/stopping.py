@@ -90,13 +90,14 @@ def _end(number: int) -> NoReturn:
 def open_closed_streams() -> None:
     """Connect standard streams that were closed when the process began to /dev/null.
 
-    Otherwise the next opened file would get their number, and libraries would print into it.
+    Otherwise the next opened file would get their number, and libraries would print into it. Printing to standard
+    output stays an error, since nobody would see it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            nowhere = os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
             if nowhere != number:
                 os.dup2(nowhere, number)
                 os.close(nowhere)

@@ -18,6 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from harness.common.errors import UserError
+from harness.common.reading import why_no_file
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""The errors of a disk, or a folder of it, on which no more can be written."""
+
 _SUFFIX = ".tmp"
 
 
@@ -67,6 +73,27 @@ def append_bytes(path: Path, content: bytes) -> None:
     make_folder(path.parent)
     with path.open("ab") as file:
         file.write(content)
+
+
+def target_file(name: str, example: str) -> Path:
+    """The path of a file that the user wants written, links followed. UserError where no file can be written there;
+    nothing is left of the attempt. example: a file's name, for the message."""
+    path = Path(os.path.realpath(Path(name).expanduser()))
+    try:
+        why = why_no_file(path)
+        if path.is_dir():
+            why, example = "it is a folder", str(Path(name) / example)
+        if why is None:
+            nearest = next(folder for folder in path.parents if folder.exists())
+            if nearest.is_dir():
+                probe_folder(nearest)
+            else:
+                why = f"{nearest} is a file, not a folder"
+    except OSError as error:
+        why = str(error.strerror)
+    if why is not None:
+        raise UserError(f"{name} can't be written: {why}. Name another file, as {example}.")
+    return path
 
 
 def make_folder(folder: Path) -> None:

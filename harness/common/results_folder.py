@@ -14,8 +14,11 @@ standard library.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.common.errors import UserError
 
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.yaml"
@@ -72,6 +75,16 @@ class ResultsFolder:
         """The folder of the mirror's files."""
         return self.path / _WANDB
 
+    def check(self, fit_id: str) -> None:
+        """UserError where something else has the name of one of the folders that a run of this fit needs."""
+        folders = [self.path / name for name in (_FITS, _ANSWERS, _SCORES, _SPLITS)]
+        for folder in (*folders, self.fit(fit_id), self.answers(fit_id)):
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise UserError(
+                    f"{folder.absolute()} must be a folder, but is {'a link' if folder.is_symlink() else 'a file'}. "
+                    "Move it away, or name another results folder; then run the same command again."
+                )
+
     def runs(self) -> list[Path]:
         """Every run's folder, finished or not, by experiment and id."""
         return [run for experiment in folders_in(self.path) for run in runs_in(experiment)]
@@ -92,6 +105,13 @@ def folders_in(folder: Path) -> list[Path]:
 def runs_in(experiment: Path) -> list[Path]:
     """The folders of an experiment's runs, finished or not."""
     return [folder for folder in folders_in(experiment) if is_run(folder)]
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The runs' folders, finished or not, of a results folder, of an experiment's folder, or of a run itself."""
+    if is_run(folder):
+        return [folder]
+    return runs_in(folder) or ResultsFolder(folder).runs()
 
 
 def is_run(folder: Path) -> bool:

@@ -94,7 +94,7 @@ def check_file(path: Path, content: Mapping[str, Any], name: str, part_of: str) 
         raise Damaged(
             file,
             part_of,
-            f"its content is not what was written (SHA-256 {actual[:12]}…, expected {str(expected)[:12]}…)",
+            f"its content changed after it was written (SHA-256 {actual[:12]}…, expected {str(expected)[:12]}…)",
         )
 
 

@@ -1,17 +1,19 @@
 """All printing goes through this module: printed text can't control the terminal, and is never read as markup.
 
 Names, messages and texts come from models, plugins and other people's files. Control characters, direction overrides
-and invisible characters are spelled out (harness/common/visible.py).
+and invisible characters are spelled out (harness/common/visible.py); so are characters that the output's encoding
+lacks, as in a terminal that knows only ASCII.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-import unicodedata
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.common.visible import visible
 
@@ -25,52 +27,114 @@ _AROUND_A_CELL, _NARROWEST = 3, 8  # columns
 _UNLIMITED = 100_000  # columns: in a pipe, each row of a table is on one line
 
 
+def spell_out_what_encodings_lack() -> None:
+    """Let no character fail to be printed: what libraries print is spelled out as it is here."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def say(text: str = "", end: str = "\n", flush: bool = False) -> None:
     """Print text to standard output."""
-    print(visible(text), end=end, flush=flush)
+    print(_printable(text, sys.stdout), end=end, flush=flush)
 
 
 def warn(text: str) -> None:
     """Print text to standard error."""
-    print(visible(text), file=sys.stderr)
+    print(_printable(text, sys.stderr), file=sys.stderr)
+
+
+def announce_loading() -> None:
+    """On a terminal, say that the libraries are being loaded. It takes seconds, in which nothing else is shown."""
+    if "torch" not in sys.modules and sys.stderr.isatty():
+        warn("loading the libraries ...")
 
 
 def say_json(value: Any) -> None:
-    """Print one line of JSON, with control characters as JSON escapes."""
+    """Print one line of JSON, with control characters, and those that the output's encoding lacks, as JSON escapes."""
     text = json.dumps(value, ensure_ascii=False)
-    print("".join(json.dumps(char)[1:-1] if unicodedata.category(char)[0] == "C" else char for char in text))
+    print("".join(_in_json(char) if _printable(char, sys.stdout) != char else char for char in text))
+
+
+def _in_json(char: str) -> str:
+    """A character of a JSON text as an escape."""
+    return json.dumps(char)[1:-1] if ord(char) > 0x7F else f"\\u{ord(char):04x}"
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """The text as a stream can show it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table. right: the columns that are aligned right. On a terminal long cells wrap; the first column wraps
-    only where nothing else helps."""
+    """Print a table. right: the columns that are aligned right."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    head, body = [cell(column) for column in columns], [[cell(text) for text in row] for row in rows]
-    widths = [max(text.cell_len for text in column) for column in zip(head, *body, strict=True)]
-    for column, text, width in zip(columns, head, _fitted(widths, _console().width), strict=True):
-        table.add_column(text, justify="right" if column in right else "left", overflow="fold", width=width)
-    for row in body:
-        table.add_row(*row)
+    for column in columns:
+        table.add_column(cell(column), justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*map(cell, row))
     show(table)
 
 
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """The widths of columns, with the widest ones narrowed until all fit. The first column (names) is narrowed last."""
-    fitted = list(widths)
-    excess = sum(fitted) + _AROUND_A_CELL * len(fitted) - room
-    for _ in range(max(0, excess)):
-        others = [index for index in range(1, len(fitted)) if fitted[index] > _NARROWEST]
-        widest = max(others, key=fitted.__getitem__, default=0)
-        fitted[widest] = max(1, fitted[widest] - 1)
+def show(table: Table) -> None:
+    """Print a table whose cells were made by `cell`. No word is ever broken: on a terminal, long cells wrap between
+    words, and where even that doesn't fit, each row is printed as lines `column: text`."""
+    from rich.text import Text
+
+    console = _console()
+    columns = [
+        [text if isinstance(text, Text) else Text(str(text)) for text in (column.header, *column.cells)]
+        for column in table.columns
+    ]
+    full = [max(text.cell_len for text in column) for column in columns]
+    words = [max(Text(word).cell_len for text in column for word in text.plain.split() or [""]) for column in columns]
+    widths = _fitted(full, words, console.width)
+    if table.title:  # above the table, which may be narrower
+        say(str(table.title))
+        table.title = None
+    if widths is None:
+        _say_rows(columns, console.width)
+        return
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+    console.print(table)
+
+
+def _fitted(full: Sequence[int], words: Sequence[int], room: int) -> list[int] | None:
+    """The widths of columns, with the widest ones narrowed until all fit; None where they can't fit. The first column
+    (names) is narrowed last. full: the columns' widths on one line. words: of their longest words."""
+    fitted = list(full)
+    least = [max(word, min(width, _NARROWEST)) for width, word in zip(full, words, strict=True)]
+    for _ in range(max(0, sum(fitted) + _AROUND_A_CELL * len(fitted) + 1 - room)):
+        wider = [index for index in range(len(fitted)) if fitted[index] > least[index]]
+        if not wider:
+            return None
+        fitted[max(wider, key=lambda index: (index > 0, fitted[index]))] -= 1
     return fitted
 
 
-def show(table: Table) -> None:
-    """Print a table whose cells were made by `cell`."""
-    _console().print(table)
+def _say_rows(columns: Sequence[Sequence[Text]], width: int) -> None:
+    """Print a table as lines `column: text`, each row's first without an indent. columns: each begins with its name."""
+    (*names,), *rows = zip(*columns, strict=True)
+    for row in rows:
+        indent = ""
+        for name, text in zip(names, row, strict=True):
+            if text.plain:
+                separator = ": " if name.plain and not name.plain.endswith("=") else ""
+                wrapped = textwrap.wrap(
+                    f"{name}{separator}{text}",
+                    width,
+                    initial_indent=indent,
+                    subsequent_indent="    ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+                say("\n".join(wrapped))
+                indent = "  "
 
 
 def _console() -> Console:
@@ -84,4 +148,4 @@ def cell(text: str, style: str = "") -> Text:
     """Text for one cell of a table: line breaks and tabs are spelled out too."""
     from rich.text import Text
 
-    return Text(visible(text).replace("\n", "\\n").replace("\t", "\\t"), style)
+    return Text(_printable(text, sys.stdout).replace("\n", "\\n").replace("\t", "\\t"), style)

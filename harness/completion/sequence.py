@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.common.errors import UserError
 from harness.text.tokenizers.detokenizer import Detokenizer
 from harness.text.tokenizers.tokenizer import Tokenizer
 
@@ -28,8 +29,13 @@ class Prompt:
     """Of this sequence's random numbers."""
 
     def __post_init__(self) -> None:
-        assert self.max_new_tokens >= 0
-        assert all(self.stop), "an empty stop text would stop everything"
+        """UserError where it can't be answered."""
+        if not isinstance(self.text, str):
+            raise UserError(f"the prompt is {self.text!r} ({type(self.text).__name__}): it must be a text.")
+        if not isinstance(self.max_new_tokens, int) or self.max_new_tokens < 0:
+            raise UserError(f"max_new_tokens={self.max_new_tokens!r} is not allowed: a whole number, 0 or more.")
+        if not all(self.stop):
+            raise UserError("a stop text is empty: it would stop everything. Leave it out.")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import functools
 import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from hydra import compose as hydra_compose
@@ -27,8 +26,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.options import GROUPS, conf_dir, is_file, option
-from harness.config.plugins import packages
+from harness.config.options import GROUPS, YAML, conf_dir, is_file, option
+from harness.config.plugins import SUFFIX, packages
 
 if typing.TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -70,12 +69,12 @@ def is_sweep(override: str) -> bool:
 
 def composed(overrides: Sequence[str]) -> tuple[dict[str, Any], list[Pick]]:
     """The resolved configuration and the picked options, in order; the caller may change them."""
-    return copy.deepcopy(_composed(tuple(overrides), Path.cwd()))
+    names_files = any(suffix in override for override in overrides for suffix in (SUFFIX, YAML))
+    make = _compose if names_files else _composed_before  # a file may have changed since
+    return copy.deepcopy(make(tuple(overrides)))
 
 
-@functools.cache
-def _composed(overrides: tuple[str, ...], folder: Path) -> tuple[dict[str, Any], list[Pick]]:
-    """folder: what the paths of plugin files are relative to."""
+def _compose(overrides: tuple[str, ...]) -> tuple[dict[str, Any], list[Pick]]:
     with loader() as configurations:
         configuration = hydra_compose("config", overrides=list(overrides))
         plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
@@ -84,6 +83,9 @@ def _composed(overrides: tuple[str, ...], folder: Path) -> tuple[dict[str, Any],
     paths = [(str(default.config_path).partition("/"), str(default.package)) for default in defaults]
     picks = [Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS]
     return typing.cast(dict[str, Any], plain), picks
+
+
+_composed_before = functools.cache(_compose)
 
 
 @contextmanager

@@ -21,9 +21,11 @@ from typing import Any
 import yaml
 
 from harness.common.errors import UserError, closest
+from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.identity import plain
 from harness.config.settings import TARGET, targets
+from harness.config.yaml_text import plain_values
 
 GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
 """The folders of conf/ that a user picks from."""
@@ -31,7 +33,7 @@ OWN = "bakeoff"
 """The source of bakeoff's own options."""
 MISSING = "???"
 """The value of an option that has no default."""
-_YAML = ".yaml"
+YAML = ".yaml"
 _OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
 
 
@@ -83,7 +85,7 @@ def top_level() -> dict[str, Any]:
 
 def is_file(name: str) -> bool:
     """Whether an option is picked by the path of a Python or YAML file."""
-    return name.endswith((plugins.SUFFIX, _YAML))
+    return name.endswith((plugins.SUFFIX, YAML))
 
 
 def quoted(text: str) -> str:
@@ -99,9 +101,12 @@ def quoted(text: str) -> str:
 
 def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
-    if name.endswith(_YAML):
+    if name.endswith(YAML):
         path = Path(name).expanduser()
-        return Option(group, name, str(path), *_read(path))
+        content, about = _read(path)
+        if group == "experiment":
+            _check_experiment(path, content)
+        return Option(group, name, str(path), content, about)
     if is_file(name) and group in _OF_FILES:
         return _file_option(group, name)
     paths = _paths(group)
@@ -114,7 +119,7 @@ def option(group: str, name: str) -> Option:
 def unknown(group: str, name: str) -> str:
     """The message for an option that doesn't exist."""
     allowed = options(group)
-    suffixes = (plugins.SUFFIX, _YAML) if group in _OF_FILES else (_YAML,)
+    suffixes = (plugins.SUFFIX, YAML) if group in _OF_FILES else (YAML,)
     other = f"; or a file of yours, as {' or '.join(f'{group}=./my_{group}{suffix}' for suffix in suffixes)}"
     return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
 
@@ -199,15 +204,28 @@ def _paths(group: str) -> dict[str, tuple[str, Path]]:
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text) or {}
+        text = read_bytes(path).decode("utf-8")
+        content = plain_values(text)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not content:
         raise UserError(f"{path} holds no keys with values. Begin with a copy of the YAML file of another option.")
     return content, _first_sentence(text)
+
+
+def _check_experiment(path: Path, content: Mapping[str, Any]) -> None:
+    """UserError where an experiment picks an option among its values, or in its defaults without 'override'."""
+    picks = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    for item in content.get("defaults") or ():
+        picks |= {key.lstrip("/"): value for key, value in item.items()} if isinstance(item, Mapping) else {}
+    if wrong := [group for group in GROUPS if group in picks]:
+        lines = "".join(
+            f"\n  - override /{group}: {yaml.safe_dump(picks[group], default_flow_style=True).split(chr(10))[0]}"
+            for group in wrong
+        )
+        raise UserError(f"{path} picks {', '.join(wrong)} in a way that isn't read. Write under defaults:{lines}")
 
 
 def _first_sentence(yaml_text: str) -> str:
@@ -232,12 +250,34 @@ def _file_option(group: str, name: str) -> Option:
         # the other evals still run; the run reports what is wrong with this one
         return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
     module = plugins.import_module(plugin.module)
+    _refuse_abstract(module)
     beside = plugin.path.with_suffix(".yaml")
     if beside.is_file():
         content, about = _read(beside)
         return Option(group, name, str(plugin.path), _renamed(content, plugin), about)
     about = (inspect.getdoc(module) or "").partition("\n")[0]
     return Option(group, name, str(plugin.path), _spelled_out(module, group), about)
+
+
+def _refuse_abstract(module: ModuleType) -> None:
+    """UserError where a public class of a plugin file lacks methods that bakeoff's base class asks for, and no other
+    class in the file adds them."""
+    classes = [
+        member
+        for name, member in vars(module).items()
+        if isinstance(member, type) and member.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    for cls in classes:
+        bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] in plugins.OWN_PACKAGES]
+        missing = sorted(
+            name for name in getattr(cls, "__abstractmethods__", ()) if any(name in vars(base) for base in bases)
+        )
+        if missing and not any(other is not cls and issubclass(other, cls) for other in classes):
+            raise UserError(
+                f"{module.__file__}: {cls.__name__} lacks {', '.join(missing)}, which every {bases[0].__name__} must "
+                f"have. Write {'it' if len(missing) == 1 else 'them'}; or begin the name with '_' where {cls.__name__} "
+                "is only a base of other classes."
+            )
 
 
 def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:

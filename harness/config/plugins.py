@@ -32,13 +32,14 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from harness.common.errors import PluginError, UserError
+from harness.common.reading import read_bytes
 
 ENTRY_POINTS = "bakeoff.plugins"
 SUFFIX = ".py"
 READS = "READS"
 """The name under which a module declares the files that it reads."""
 _FILES = "bakeoff_file"
-_OWN_PACKAGES = ("harness", "models", "evals")
+OWN_PACKAGES = ("harness", "models", "evals")
 _HASH_LENGTH = 12
 
 
@@ -113,7 +114,7 @@ def _source(name: str, path: Path, content: bytes, folder: Path, package: str) -
         source[name] = content
         for declared in _declared(content, path):
             try:
-                source[f"{name}:{declared}"] = (path.parent / declared).read_bytes()
+                source[f"{name}:{declared}"] = read_bytes(path.parent / declared)
             except OSError as error:
                 raise UserError(
                     f"{path} declares that it reads {declared!r} ({READS}), which can't be read from {path.parent} "
@@ -131,7 +132,7 @@ def _path_of(name: str, folder: Path, package: str) -> Path | None:
     """The file of a package's module; where package is "", of a module in the folder. None where there is none."""
     if package and not f"{name}.".startswith(f"{package}."):
         return None
-    if not package and name.partition(".")[0] in {"", *_OWN_PACKAGES}:
+    if not package and name.partition(".")[0] in {"", *OWN_PACKAGES}:
         return None
     inside = name.removeprefix(package).strip(".").replace(".", "/")
     paths = (folder / inside / f"__init__{SUFFIX}", folder / f"{inside}{SUFFIX}")
@@ -207,7 +208,7 @@ def read_file(path: Path) -> FilePlugin:
             f"{path.name} can't be a plugin file: '_global_' in a name stands for the whole configuration. Rename it."
         )
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise UserError(
             f"the plugin file {path} can't be read ({error.strerror}). Give its path from the current folder "

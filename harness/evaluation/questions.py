@@ -11,7 +11,7 @@ from harness.evaluation.eval import Eval, Material
 from harness.evaluation.requests import Answer, Request, Sample, Score
 from harness.evaluation.rows import table
 from harness.evaluation.scored import Scored
-from harness.evaluation.validity import check_requests, check_samples, check_score
+from harness.evaluation.validity import check_measures, check_requests, check_samples, check_score
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ def scored(eval: Eval, eval_questions: Questions, answers: Iterable[Sequence[Ans
             check_score(scores[-1])
     with noted(f"in score_together of {eval.name}"):
         together = eval.score_together(eval_questions.samples, scores, material)
-        for score in together:
+        for sample, score in zip(eval_questions.samples, together, strict=True):
             check_score(score)
+            check_measures(eval, sample, score)
     return Scored(
         table(eval.name, eval_questions.samples, together), eval.seen_in_training(eval_questions.samples, material)
     )

@@ -45,10 +45,13 @@ class StrategyOnTrial:
         return build(self._config["decoding"], DecodingStrategy, "decoding")
 
     @cached_property
+    def tokenizer_settings(self) -> TokenizerSettings:
+        return build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """Of bytes, unless the user says otherwise."""
-        settings = build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
-        return settings.train(())
+        return self.tokenizer_settings.train(())
 
     @cached_property
     def model(self) -> TableModel:
@@ -139,9 +142,20 @@ def transforms_give_distributions(of: StrategyOnTrial) -> None:
 def a_transform_sees_one_row_at_a_time(of: StrategyOnTrial) -> None:
     together = of.transformed(range(len(of.distributions)))
     for place in range(len(of.distributions)):
-        torch.testing.assert_close(of.transformed([place])[0], together[place], atol=1e-5, rtol=0)
+        _hold_alike(of.transformed([place])[0], together[place], "alone")
     turned = of.transformed(range(len(of.distributions))[::-1])
-    torch.testing.assert_close(turned.flip(0), together, atol=1e-5, rtol=0)
+    _hold_alike(turned.flip(0), together, "with the rows in another order")
+
+
+def _hold_alike(other: Tensor, together: Tensor, how: str) -> None:
+    """AssertionError unless rows' distributions are the same to 1e-5, impossible tokens included."""
+    hold(other.shape == together.shape, f"{how} the shape is {tuple(other.shape)}, not {tuple(together.shape)}")
+    apart = float(torch.where(other == together, 0.0, (other - together).abs()).nan_to_num(math.inf).max())
+    hold(
+        apart <= 1e-5,
+        f"{how}, a row's log-probabilities are up to {apart:g} from those that it has among all rows: use only values "
+        "of the row itself, as with dim=-1",
+    )
 
 
 def the_chooser_picks_only_what_has_probability(of: StrategyOnTrial) -> None:
@@ -158,7 +172,9 @@ def the_chooser_picks_only_what_has_probability(of: StrategyOnTrial) -> None:
 def the_chooser_s_odds_are_those_of_its_picks(of: StrategyOnTrial) -> None:
     chooser, given = of.new().chooser, of.distributions
     odds = chooser.odds(given)
-    torch.testing.assert_close(odds.sum(dim=-1), torch.ones(len(given)), atol=1e-4, rtol=0)
+    hold(odds.shape == given.shape, f"odds has the shape {tuple(odds.shape)}, not {tuple(given.shape)}")
+    off = float((odds.sum(dim=-1) - 1).abs().max())
+    hold(off < 1e-4, f"the odds of all tokens sum to 1 but for {off:g}")
     uniforms = (torch.arange(_NUM_DRAWS, dtype=torch.float64) + 0.5) / _NUM_DRAWS
     for row, expected in zip(given, odds, strict=True):
         picked = chooser(row.expand(_NUM_DRAWS, -1), uniforms)
@@ -263,5 +279,8 @@ CHECKS: tuple[Callable[[StrategyOnTrial], None], ...] = (
 
 
 def check_decoding(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
-    """Hold a decoding strategy, an option of decoding= or a file, to what every strategy keeps to."""
-    return outcomes(CHECKS, StrategyOnTrial(name, overrides))
+    """Hold a decoding strategy, an option of decoding= or a file, to what every strategy keeps to. UserError where
+    there is none, or an override is wrong."""
+    trial = StrategyOnTrial(name, overrides)
+    _ = trial.new(), trial.tokenizer_settings
+    return outcomes(CHECKS, trial)

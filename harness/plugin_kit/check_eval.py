@@ -67,10 +67,18 @@ class EvalOnTrial:
         return made
 
     @cached_property
+    def ingredients(self) -> tuple[DataSource, TokenizerSettings]:
+        """The settings of the corpus and of the tokenizer."""
+        return (
+            build(self._config["data"], DataSource, "data"),  # type: ignore[type-abstract]
+            build(self._config["tokenizer"], TokenizerSettings, "tokenizer"),  # type: ignore[type-abstract]
+        )
+
+    @cached_property
     def material(self) -> Material:
         """A corpus and a tokenizer."""
-        corpus = build(self._config["data"], DataSource, "data").load()  # type: ignore[type-abstract]
-        settings = build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+        source, settings = self.ingredients
+        corpus = source.load()
         self._scratch = tempfile.TemporaryDirectory()
         references = ReferenceModels(corpus, Workshop(ResultsFolder(Path(self._scratch.name)), torch.device("cpu")))
         return Material(corpus, settings.train(corpus.train), references)
@@ -160,7 +168,7 @@ class EvalOnTrial:
 
     def headline(self, rows: pd.DataFrame) -> Metric | None:
         """The metric that stands for the eval; None where none can be better or worse."""
-        return next(iter(headlines(self.metrics(rows).values())), None)
+        return next(iter(headlines(one for one in self.metrics(rows).values() if one.is_judged)), None)
 
     @cached_property
     def silent_rows(self) -> pd.DataFrame:
@@ -409,7 +417,8 @@ CHECKS: tuple[Callable[[EvalOnTrial], None], ...] = (
 
 
 def check_eval(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
-    """Hold an eval, an option of evals= or a file, to what every eval keeps to. UserError where there is none."""
+    """Hold an eval, an option of evals= or a file, to what every eval keeps to. UserError where there is none, or
+    an override is wrong."""
     trial = EvalOnTrial(name, overrides)
-    trial.new()
+    _ = trial.new(), trial.ingredients
     return outcomes(CHECKS, trial)

@@ -73,9 +73,14 @@ class TokenizerOnTrial:
         return made
 
     @cached_property
+    def source(self) -> DataSource:
+        """The data set that it is trained on."""
+        return build(self._config["data"], DataSource, "data")  # type: ignore[type-abstract]
+
+    @cached_property
     def corpus(self) -> Corpus:
         """What it is trained on."""
-        return build(self._config["data"], DataSource, "data").load()  # type: ignore[type-abstract]
+        return self.source.load()
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -225,5 +230,5 @@ def check_tokenizer(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcom
     """Hold a tokenizer, an option of tokenizer= or a file, to what every tokenizer keeps to. UserError where there is
     none."""
     trial = TokenizerOnTrial(name, overrides)
-    _ = trial.settings
+    _ = trial.settings, trial.source
     return outcomes(CHECKS, trial)

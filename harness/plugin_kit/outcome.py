@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 from harness.common.errors import one_line
 
-_LONGEST = 400
+_LONGEST = 600
 
 
 class Skipped(Exception):
@@ -38,6 +39,7 @@ class Outcome:
 
 def outcomes(checks: Sequence[Callable[[Any], None]], subject: Any) -> Iterator[Outcome]:
     """Run checks, and give each outcome at once. A check's name is its sentence; it raises where the sentence is false.
+    Its docstring, if it has one, says what that usually means.
 
     All others depend on the first check: where it fails, they don't run.
     """
@@ -55,8 +57,9 @@ def _outcome(check: Callable[[Any], None], sentence: str, subject: Any) -> Outco
     except Skipped as skipped:
         return Outcome(sentence, "skip", str(skipped))
     except AssertionError as error:
-        return Outcome(sentence, "FAIL", _short(str(error) or one_line(error)))
-    except Exception as error:
+        reason = f"{inspect.getdoc(check) or ''} {error}".strip() or one_line(error)
+        return Outcome(sentence, "FAIL", _short(reason))
+    except (Exception, SystemExit) as error:  # a plugin may call sys.exit
         last = traceback.extract_tb(error.__traceback__)[-1]
         notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
         return Outcome(sentence, "FAIL", _short(f"{one_line(error)}{notes} ({last.filename}:{last.lineno})"))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
+from harness.report.cautions import cautions, on_texts
 from harness.report.comparison import Comparison
 from harness.report.conclusions import findings
 from harness.report.page import render
@@ -38,6 +39,8 @@ class Report:
     """The summary for printing: few columns, all text."""
     findings: tuple[str, ...]
     """Sentences."""
+    cautions: tuple[str, ...]
+    """What the table does not show and its reader must know. Sentences."""
     left_out: tuple[Path, ...]
     """The folders of runs that can't be read."""
 
@@ -58,17 +61,18 @@ def write_report(*results: Path, out: Path | None = None) -> Report:
     """
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Give a folder for the report; it is made where it does not exist.")
-    reports = [
-        _write(results_of, out or results_of.report_folder) for results_of in load(*results, whole=out is not None)
-    ]
+    loaded = load(*results, whole=out is not None)
+    reports = [_write(results_of, out or results_of.report_folder) for results_of in loaded]
     if len(reports) > 1:
         for report in reports:
             report.table.insert(0, "experiment", report.page.parent.parent.name)
+    across = on_texts(run for results_of in loaded for run in results_of.runs)
     return Report(
         tuple(page for report in reports for page in report.pages),
         tuple(file for report in reports for file in report.files),
         pd.concat([report.table for report in reports], ignore_index=True).fillna("–"),
         tuple(sentence for report in reports for sentence in report.findings),
+        tuple(dict.fromkeys([*across, *(sentence for report in reports for sentence in report.cautions)])),
         tuple(folder for report in reports for folder in report.left_out),
     )
 
@@ -98,8 +102,15 @@ def _write(results: Results, folder: Path) -> Report:
         raise UserError(
             f"The report cannot be written to {folder} ({error}). Give another folder with --out."
         ) from error
-    left_out = tuple(run.folder for run in results.left_out)
-    return Report((page,), (*files, page), readable(comparison), tuple(findings(comparison, verdicts)), left_out)
+    left_out = tuple(run.folder for run in results.left_out if run.is_damaged)
+    return Report(
+        (page,),
+        (*files, page),
+        readable(comparison),
+        tuple(findings(comparison, verdicts)),
+        tuple(cautions(comparison)),
+        left_out,
+    )
 
 
 def draw_all(comparison: Comparison) -> list[Plot]:

@@ -15,10 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.common.errors import UserError
 from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric, headlines
-from harness.report.results import Results, Run, differing_settings
-from harness.report.samples import SampleTable, sample_tables
+from harness.report.results import Results, Run
+from harness.report.samples import SampleTable
 from harness.statistics.derived import mean_of_seeds
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
@@ -52,6 +51,11 @@ class MeasureKey:
     def name(self) -> str:
         return f"{self.eval}.{self.metric}"
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether one value is better than another."""
+        return self.higher_is_better is not None or self.nearest_to is not None
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -71,7 +75,7 @@ class Cell:
         """The value, or its negative, or the negative of its distance from the target: more is better. None where there
         is nothing to judge, or nothing to judge it by."""
         value = self.estimate.value
-        if value is None or (self.measure.nearest_to is not None and self.target is None):
+        if value is None or (self.measure.higher_is_better is None and self.target is None):
             return None
         if self.target is not None:
             return -abs(value - self.target)
@@ -126,22 +130,16 @@ class Comparison:
         self.results = results
         self._metrics = self._by_seed()
         self._cells: dict[tuple[str, str, str, str, str], Cell | None] = {}
-        self._tables: dict[str, dict[str, SampleTable]] = {}
 
     def _by_seed(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
         """(system, decoding, eval, metric, slice) -> seed -> the record.
 
-        Several runs of one fit and one decoding strategy hold the same numbers, so any of them will do. UserError where
-        two runs bear the same names and are not alike.
+        Several runs of one fit and one decoding strategy hold the same numbers, so any of them will do.
         """
         found: dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]] = {}
         for run in sorted(self.results.runs, key=lambda run: (run.record.finished_at, run.record.run_id)):
             for metric in run.record.metrics:
                 key = (metric.eval, metric.metric, metric.slice)
-                names = (run.system, run.decoding, *key)
-                alike = found.get(names, {}).get(run.record.seed)
-                if alike is not None:
-                    _check_alike(alike[0], run)
                 for decoding in (run.decoding, ANY_DECODING):
                     found.setdefault((run.system, decoding, *key), {})[run.record.seed] = (run, metric)
         return found
@@ -161,7 +159,14 @@ class Comparison:
     @cached_property
     def headlines(self) -> tuple[MeasureKey, ...]:
         """One measure of each eval (see harness.evaluation.metric.headlines)."""
-        return tuple(headlines(self.measures))
+        metrics = [metric for run in self.results.runs for metric in run.record.metrics]
+        asked = {(metric.eval, metric.metric) for metric in metrics if metric.slice == "all" and metric.n_total}
+        return tuple(headlines(m for m in self.measures if m.is_judged or (m.eval, m.metric) in asked))
+
+    @property
+    def judged_headlines(self) -> tuple[MeasureKey, ...]:
+        """Those of which one value is better than another."""
+        return tuple(measure for measure in self.headlines if measure.is_judged)
 
     @property
     def ladder(self) -> MeasureKey | None:
@@ -171,7 +176,7 @@ class Comparison:
     @cached_property
     def systems(self) -> tuple[str, ...]:
         """By bits per byte (else by the first headline), the worst first; unmeasured ones last."""
-        by = self.ladder or next(iter(self.headlines), None)
+        by = self.ladder or next(iter(self.judged_headlines), None)
         quality: dict[str, float] = {}
         for system in sorted({run.system for run in self.results.runs}):
             cell = self.cell(system, ANY_DECODING, by) if by else None
@@ -289,6 +294,13 @@ class Comparison:
             return None
         return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
 
+    def num_clusters(self, system: str, decoding: str, measure: MeasureKey) -> int | None:
+        """How many independent groups the measure's samples are in, of several seeds the fewest; None where there are
+        no samples."""
+        tables = [self.tables_of(run).get(measure.eval) for run, _ in self.records(system, decoding, measure).values()]
+        counts = [len(set(table.asked_for(measure.metric).clusters)) for table in tables if table is not None]
+        return min(counts, default=None)
+
     def judged(self, system: str, decoding: str, measure: MeasureKey) -> LinedUp | None:
         """What systems are compared by, sample by sample: the measure, or its distance from the value that is best."""
         lined_up = self.lined_up(system, decoding, measure)
@@ -300,9 +312,7 @@ class Comparison:
 
     def tables_of(self, run: Run) -> dict[str, SampleTable]:
         """The run's samples by eval."""
-        if run.record.run_id not in self._tables:
-            self._tables[run.record.run_id] = sample_tables(run.samples)
-        return self._tables[run.record.run_id]
+        return run.tables.by_eval
 
     def _over_seeds(self, system: str, decoding: str, measure: MeasureKey, part: str) -> Cell:
         asked = self._metrics[system, decoding, measure.eval, measure.metric, part].values()
@@ -324,21 +334,6 @@ class Comparison:
         target = self.target_of(measure)
         of_target = None if target is None else self.cell(system, decoding, target, part)
         return Cell(measure, estimate, tuple(known), values, chance, of_target.estimate.value if of_target else None)
-
-
-def _check_alike(first: Run, second: Run) -> None:
-    """Raise UserError where two runs of the same names and seed are not of one fit and one decoding strategy."""
-    one, other = first.record, second.record
-    if (one.fit_id, one.decoding_id) == (other.fit_id, other.decoding_id):
-        return
-    settings = differing_settings(first.folder, second.folder)
-    ids = [name for name in ("fit_id", "decoding_id") if getattr(one, name) != getattr(other, name)]
-    data = ["data.fingerprint"] if one.data.get("fingerprint") != other.data.get("fingerprint") else []
-    raise UserError(
-        f"{first.folder} and {second.folder} would be one row of the report ({first.system}, {first.decoding}, seed "
-        f"{one.seed}), but they differ in {', '.join([*settings, *data] or ids)}. Move one of them to an experiment of "
-        "its own, or delete its folder."
-    )
 
 
 def _from_summaries(metrics: Iterable[Metric]) -> Estimate:

@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 
 from harness.common.plurals import many
+from harness.report.cautions import can_be_significant
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.pairs import pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
-from harness.report.wording import estimate_text, joined, number, p_text, target_words, words
-
-ALPHA = 0.05
+from harness.report.wording import estimate_text, joined, number, p_text, sign, target_words, words
 
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
@@ -26,6 +25,8 @@ def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
     ]
     if sentences:
         sentences.append(f"Intervals {intervals_cover(comparison)}.")
+    elif comparison.headlines:
+        sentences.append("No model is the best: no measure here is better or worse. The tables have the values.")
     else:
         sentences.append("No run has measured anything: see the runs and their errors at the end.")
     return sentences
@@ -33,20 +34,47 @@ def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
 
 def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
     goodness = comparison.goodness(measure, decoding)
-    name, under = words(measure.metric), under_text(comparison, decoding)
+    name, under = words(measure.metric).capitalize(), under_text(comparison, decoding)
     if not comparison.is_one_test(measure, decoding):
-        return f"{name.capitalize()}{under}: no model is the best, because they met different texts or questions."
+        return f"{name}{under}: no model is the best, because they met different texts or questions."
     top = max(goodness.values())
     best = [system for system, value in goodness.items() if value == top]
-    shown = _with_unit(comparison.cell(best[0], decoding, measure))
+    cell = comparison.cell(best[0], decoding, measure)
+    assert cell is not None
+    shown = _with_unit(cell)
     beside = _trivial_text(comparison, verdicts.trivial, measure, decoding)
+    under_each = [comparison.goodness(measure, other).values() for other in comparison.decodings_of(measure)]
+    judged = [value for values in under_each for value in values]
+    if len(judged) == 1:
+        return f"{name}: {best[0]}{under}, {shown}. {beside}"
+    if judged.count(top) == len(judged):
+        return f"{name}: {shown} for {_everyone(comparison, measure)}. {beside}"
     if len(best) == len(goodness) > 1:
-        return f"{name.capitalize()}{under}: {shown} for every model. {beside}"
+        return f"{name}{under}: {shown} for every model. {beside}"
+    if cell.estimate.ci_low is None and len(cell.seeds) == 1:
+        why = cell.estimate.reason or "it has no interval"
+        return f"{name}: no best is named ({why}). {joined(best)}{under} has {shown}. {beside}"
+    equal = _equally_good(comparison, measure, best[0], top)
+    under = f" under {joined(equal)}" if len(equal) > 1 else under
     text = f"{_superlative(comparison, measure, best[0], decoding)}: {joined(best)}{under}, {shown}. {beside}"
     text += _next_model(comparison, verdicts, measure, decoding, best)
-    if decoding != ANY_DECODING and len(best) == 1:
+    if decoding != ANY_DECODING and len(best) == len(equal) == 1:
         text += _next_strategy(comparison, verdicts, measure, decoding, best[0])
     return text
+
+
+def _everyone(comparison: Comparison, measure: MeasureKey) -> str:
+    """'every model', 'every decoding strategy', or both."""
+    of_several = {
+        "every model": len(comparison.systems) > 1,
+        "every decoding strategy": len(comparison.decodings_of(measure)) > 1,
+    }
+    return " under ".join(name for name, are_several in of_several.items() if are_several)
+
+
+def _equally_good(comparison: Comparison, measure: MeasureKey, system: str, top: float) -> list[str]:
+    """The decoding strategies under which a system has the best value."""
+    return [name for name in comparison.decodings_of(measure) if comparison.goodness(measure, name).get(system) == top]
 
 
 def _superlative(comparison: Comparison, measure: MeasureKey, system: str, decoding: str) -> str:
@@ -55,7 +83,7 @@ def _superlative(comparison: Comparison, measure: MeasureKey, system: str, decod
         return f"{'Lowest' if measure.higher_is_better is False else 'Highest'} {name}"
     cell = comparison.cell(system, decoding, measure)
     assert cell is not None
-    target = f"{number(cell.target, measure.unit)}{_sign(measure)}"
+    target = f"{number(cell.target, measure.unit)}{sign(measure)}"
     return f"{name.capitalize()} nearest to {target_words(measure)} ({target})"
 
 
@@ -134,8 +162,8 @@ def _detectable(row: Any) -> str:
 
 
 def can_decide(pair: Any) -> bool:
-    """Whether any outcome could be significant: with K clusters a sign-flip test has no p below 2 / 2^K."""
-    return 2.0 ** (1 - int(pair["num_clusters"])) < ALPHA
+    """Whether any outcome could be significant."""
+    return can_be_significant(int(pair["num_clusters"]))
 
 
 def undecidable(pair: Any) -> str:
@@ -150,12 +178,7 @@ def undecidable(pair: Any) -> str:
 def _with_unit(cell: Cell | None) -> str:
     """'48.1 % [41.2, 55.0]'; the unit is left out where the measure's name says it."""
     value, _, interval = estimate_text(cell).partition(" ")
-    sign = _sign(cell.measure) if cell else ""
-    return f"{value}{sign} {interval}".rstrip()
-
-
-def _sign(measure: MeasureKey) -> str:
-    return " %" if measure.unit == "share" else ""
+    return f"{value}{sign(cell.measure) if cell else ''} {interval}".rstrip()
 
 
 def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
@@ -171,7 +194,7 @@ def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: Measur
     ]
     if len(answers) == 1:
         [(label, value)] = answers
-        beaten = f"{_trivial_name(label)} gets {number(value, measure.unit)}{_sign(measure)}"
+        beaten = f"{_trivial_name(label)} gets {number(value, measure.unit)}{sign(measure)}"
     else:
         beaten = "Each model is held to the best trivial answer to what it was asked"
     who = joined(better) if better else "no model"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.common.plurals import many
+from harness.report.cautions import cautions
 from harness.report.comparison import Comparison
 from harness.report.results import Run
 from harness.report.wording import joined, options_text, quantity, span, words
@@ -34,13 +35,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader must know before believing a number here."""
     runs = comparison.results.runs
-    sentences = []
-    prints = {run.record.data.get("fingerprint") for run in runs}
-    if len(prints) > 1:
-        sentences.append(
-            f"These runs used {len(prints)} different data sets or splits. Bits per byte of different texts cannot be "
-            "compared; pairs are tested only within one data set."
-        )
+    sentences = cautions(comparison)
     leaks = {int(run.record.data.get("test_problems_seen_in_training") or 0) for run in runs} - {0}
     if leaks:
         counts = joined([str(leak) for leak in sorted(leaks)], "or")
@@ -48,7 +43,7 @@ def warnings(comparison: Comparison) -> list[str]:
             f"{counts} test {'problem occurs' if leaks == {1} else 'problems occur'} in the training text."
         )
     for left_out in comparison.results.left_out:
-        sentences.append(f"Left out, because a file of it can't be read: {left_out.folder.name}. {left_out.why}")
+        sentences.append(f"Left out: {left_out.folder.name}. {left_out.why}")
     failed = [run for run in runs if run.record.status == "failed"]
     partial = [run for run in runs if run.record.status == "partial"]
     if failed:

@@ -6,7 +6,8 @@ Reads nothing but run.json, samples.parquet and curve.parquet.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 import pyarrow.parquet
 import yaml
 
-from harness.common.errors import UserError
+from harness.common.errors import UserError, one_line
 from harness.common.results_folder import (
     CONFIG_FILE,
     CURVE_FILE,
@@ -28,9 +29,12 @@ from harness.common.results_folder import (
     report_of,
     runs_in,
 )
+from harness.common.sealed import Damaged
+from harness.config.yaml_text import plain_values
 from harness.evaluation.metric import Metric
+from harness.report.samples import SampleTable, sample_tables
 from harness.runs.frames import flat
-from harness.runs.record import RunRecord
+from harness.runs.record import RunRecord, command_again, warn_of_damage
 from harness.runs.systems import labels, settings_of
 
 log = logging.getLogger("bakeoff")
@@ -53,6 +57,7 @@ _SAMPLE_COLUMNS = [
     "parts",
 ]
 
+_CURVE_NUMBERS = ("seconds", "tokens", "validation_bits_per_byte")
 _NUMBERS = [
     "value",
     "stderr",
@@ -79,10 +84,19 @@ class Tables:
         return pd.DataFrame(columns=_SAMPLE_COLUMNS) if table is None else _checked(table, self.folder)
 
     @cached_property
+    def by_eval(self) -> dict[str, SampleTable]:
+        """The samples by eval, as arrays."""
+        with _damaged_by(self.folder / SAMPLES_FILE):
+            return sample_tables(self.samples)
+
+    @cached_property
     def curve(self) -> pd.DataFrame:
         """The rows of curve.parquet, empty where there is none."""
         table = _read_parquet(self.folder / CURVE_FILE)
-        return pd.DataFrame() if table is None else table
+        if table is None:
+            return pd.DataFrame()
+        with _damaged_by(self.folder / CURVE_FILE):
+            return table.astype({name: "float64" for name in _CURVE_NUMBERS if name in table.columns})
 
 
 @dataclass(frozen=True)
@@ -113,10 +127,12 @@ class Run:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A finished run that can't be read."""
+    """A finished run that is not in the report."""
 
     folder: Path
     why: str
+    is_damaged: bool = True
+    """Whether a file of it can't be read; else a later run has taken its place."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ class Results:
     unfinished: tuple[Path, ...]
     """Run folders without a run.json."""
     left_out: tuple[LeftOut, ...] = ()
-    """Runs whose files can't be read."""
+    """Runs whose files can't be read, and those that a later run has taken the place of."""
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -171,8 +187,7 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
     # An experiment without a run that can be read has no report to say so in: the first one does.
     lost = tuple(one for folder, (records, broken) in readable.items() if not records for one in broken)
     every_left_out = [one for broken in left_out.values() for one in broken]
-    for one in every_left_out:
-        log.warning("%s is left out of the report: %s", one.folder, one.why)
+    _warn_of(every_left_out)
     readable = {folder: runs_of for folder, runs_of in readable.items() if runs_of[0]}
     if not readable:
         raise UserError(every_left_out[0].why)
@@ -187,9 +202,54 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
                 named, of_systems, of_decodings, strict=True
             )
         )
+        kept, replaced = _newest(runs)
+        _warn_of(replaced)
         mine = tuple(u for u in unfinished if whole or len(groups) == 1 or u.parent == report_folder.parent)
-        loaded.append(Results(report_folder, runs, mine, left_out[report_folder] + (() if loaded else lost)))
+        not_here = (*left_out[report_folder], *replaced, *(() if loaded else lost))
+        loaded.append(Results(report_folder, kept, mine, not_here))
     return loaded
+
+
+def _warn_of(left_out: Iterable[LeftOut]) -> None:
+    for one in left_out:
+        log.warning("%s is left out of the report: %s", one.folder, one.why)
+
+
+def _newest(runs: Sequence[Run]) -> tuple[tuple[Run, ...], list[LeftOut]]:
+    """The runs without those whose place a later one has taken, and these.
+
+    Two runs of the same names and seed are of one fit and one decoding strategy, or what they are made of has changed
+    in between: a plugin's source, a file of the data.
+    """
+    newest: dict[tuple[str, str, int], Run] = {}
+    for run in runs:
+        names = (run.system, run.decoding, run.record.seed)
+        if names not in newest or newest[names].record.finished_at <= run.record.finished_at:
+            newest[names] = run
+    kept, replaced = [], []
+    for run in runs:
+        later = newest[run.system, run.decoding, run.record.seed]
+        differences = _unlike(run, later)
+        if differences:
+            why = (
+                f"{later.folder.name}, which finished later, is the same model, decoding strategy and seed, but they "
+                f"differ in {', '.join(differences)}. To have both, make one of them with another experiment_name; to "
+                f"be rid of this message, delete {run.folder}."
+            )
+            replaced.append(LeftOut(run.folder, why, is_damaged=False))
+        else:
+            kept.append(run)
+    return tuple(kept), replaced
+
+
+def _unlike(first: Run, second: Run) -> list[str]:
+    """What two runs of the same names and seed differ in; nothing where they are of one fit and decoding strategy."""
+    one, other = first.record, second.record
+    ids = [name for name in ("fit_id", "decoding_id") if getattr(one, name) != getattr(other, name)]
+    if not ids:
+        return []
+    data = ["data.fingerprint"] if one.data.get("fingerprint") != other.data.get("fingerprint") else []
+    return [*_differing_settings(first.folder, second.folder), *data] or ids
 
 
 def _readable(folders: Sequence[Path]) -> tuple[list[tuple[Tables, RunRecord]], list[LeftOut]]:
@@ -199,11 +259,12 @@ def _readable(folders: Sequence[Path]) -> tuple[list[tuple[Tables, RunRecord]], 
         tables = Tables(folder)
         try:
             record = _read_record(folder)
-            _ = tables.samples, tables.curve
+            _ = tables.by_eval, tables.curve
         except UserError as error:
             broken.append(LeftOut(folder, str(error)))
         else:
             readable.append((tables, record))
+            warn_of_damage(folder)
     return readable, broken
 
 
@@ -257,7 +318,7 @@ def _nothing_there(results: Path, unfinished: list[Path]) -> str:
 
 def _read_record(folder: Path) -> RunRecord:
     try:
-        return RunRecord.read_noting_damage(folder)
+        return RunRecord.read(folder)
     except OSError as error:
         raise UserError(f"{folder / RUN_FILE} cannot be read ({error}). Check its permissions.") from error
 
@@ -265,30 +326,34 @@ def _read_record(folder: Path) -> RunRecord:
 def _read_parquet(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
-    try:
+    with _damaged_by(path):
         table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-        raise UserError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}). "
-            f"Delete {path.parent} and start the same command again: it makes that run again."
-        ) from error
     return table
+
+
+@contextmanager
+def _damaged_by(path: Path) -> Iterator[None]:
+    """Damaged where a file of a run isn't what it should be: an error in this block shows it."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:  # pyarrow's own are ValueErrors
+        why = f"it cannot be read ({one_line(error)})"
+        raise Damaged(path, f"run {path.parent.name}", why).mended_by(command_again(path.parent)) from error
 
 
 def _checked(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     missing = {"eval", "sample_id"} - set(table.columns)
     if missing:
-        raise UserError(
-            f"{folder / SAMPLES_FILE} has no column {', '.join(sorted(missing))}; it has {list(table.columns)}."
-        )
+        why = f"it has no column {', '.join(sorted(missing))}"
+        raise Damaged(folder / SAMPLES_FILE, f"run {folder.name}", why).mended_by(command_again(folder))
     return table.reindex(columns=_SAMPLE_COLUMNS)
 
 
-def differing_settings(first: Path, second: Path) -> list[str]:
+def _differing_settings(first: Path, second: Path) -> list[str]:
     """The settings, by their dotted names, in which the configurations of two run folders differ."""
     try:
         settings = [
-            flat(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
+            flat(plain_values((folder / CONFIG_FILE).read_text(encoding="utf-8"))) for folder in (first, second)
         ]
     except (OSError, ValueError, yaml.YAMLError, AttributeError):
         return []

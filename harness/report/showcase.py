@@ -13,9 +13,10 @@ import pandas as pd
 
 from harness.common.plurals import many
 from harness.evaluation.rows import parsed
-from harness.report.comparison import ANY_DECODING, Comparison
+from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import Piece, pieces, visible
+from harness.report.wording import number, sign
 
 _SHOWN_CHARACTERS = 180
 _MOST_CHARACTERS = 20_000
@@ -57,7 +58,7 @@ class ShownAnswer:
     system: str
     text: Text
     score: str
-    """'right', 'wrong', a number, or '' where there is none."""
+    """'yes', 'no', a number, or '' where there is none."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def questions(comparison: Comparison) -> list[ShownEval]:
                 rows = run.samples
                 for row in rows[rows["eval"] == measure.eval].head(_NUM_QUESTIONS).itertuples(index=False):
                     asked.setdefault(str(row.sample_id), {}).setdefault(run.system, row)
-        shown = [_question(comparison, answers, measure.metric) for answers in list(asked.values())[:_NUM_QUESTIONS]]
+        shown = [_question(comparison, answers, measure) for answers in list(asked.values())[:_NUM_QUESTIONS]]
         if shown:
             evals.append(ShownEval(measure.eval, measure.metric, "" if decoding == ANY_DECODING else decoding, shown))
     return evals
@@ -136,25 +137,26 @@ def _first_seeds(comparison: Comparison) -> list[Run]:
     return list(first.values())
 
 
-def _question(comparison: Comparison, answers: dict[str, Any], metric: str) -> ShownSample:
+def _question(comparison: Comparison, answers: dict[str, Any], measure: MeasureKey) -> ShownSample:
     """A sample with its rows by system."""
     any_row = next(iter(answers.values()))
     return ShownSample(
         prompt=_text(_string(any_row.prompt), _SHOWN_CHARACTERS, ""),
         target=pieces(_string(any_row.target)),
         answers=[
-            ShownAnswer(s, _text(_string(answers[s].answer), _SHOWN_ANSWER, ""), _score(answers[s].values, metric))
+            ShownAnswer(s, _text(_string(answers[s].answer), _SHOWN_ANSWER, ""), _score(answers[s].values, measure))
             for s in comparison.systems
             if s in answers
         ],
     )
 
 
-def _score(values: object, metric: str) -> str:
-    value = parsed(values).get(metric)
-    if not isinstance(value, int | float):
-        return ""
-    return {0.0: "no", 1.0: "yes"}.get(float(value), f"{value:.3g}")
+def _score(values: object, measure: MeasureKey) -> str:
+    """'yes' or 'no' where that is what was noted; a number in its unit."""
+    value = parsed(values).get(measure.metric)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value, measure.unit) + sign(measure) if isinstance(value, int | float) else ""
 
 
 def _title(prompt: str) -> str:

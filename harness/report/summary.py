@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from harness.common.files import write_bytes
-from harness.report.comparison import Comparison, MeasureKey
+from harness.report.cautions import cautions
+from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.verdicts import Verdicts
-from harness.report.wording import estimate_text, heading, quantity, words
+from harness.report.wording import estimate_text, heading, joined, quantity, words
 from harness.runs.record import SCHEMA_VERSION
 
 _COSTS: dict[str, Callable[[Run], Any]] = {
@@ -38,7 +39,7 @@ def summary(comparison: Comparison) -> pd.DataFrame:
     names = column_names(comparison)
     for system, decoding, runs in rows_of(comparison):
         row: dict[str, Any] = {
-            "experiment": runs[0].record.experiment,
+            "experiment": _experiments(runs),
             "family": runs[0].record.family,
             "model": system,
             "decoding": decoding,
@@ -69,7 +70,7 @@ def readable(comparison: Comparison) -> pd.DataFrame:
     for system, decoding, runs in rows_of(comparison):
         finished = {run.record.seed for run in runs if run.record.status != "failed"}
         num_failed = sum(run.record.status == "failed" for run in runs)
-        row = {"experiment": runs[0].record.experiment} if several else {}
+        row = {"experiment": _experiments(runs)} if several else {}
         row |= {
             "model": system,
             "decoding": decoding,
@@ -82,6 +83,10 @@ def readable(comparison: Comparison) -> pd.DataFrame:
             row[heading(names[measure], measure.unit)] = estimate_text(cell)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _experiments(runs: Sequence[Run]) -> str:
+    return ", ".join(sorted({run.record.experiment for run in runs}))
 
 
 def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
@@ -170,12 +175,23 @@ def _latex_row(cells: Iterable[object]) -> str:
 
 def _notes(comparison: Comparison) -> list[str]:
     notes = ["Value [95 % interval]; the worst model first. Intervals " + intervals_cover(comparison) + "."]
-    for measure in comparison.headlines:
-        cells = [comparison.cell(s, d, measure) for s, d, _ in rows_of(comparison)]
-        counts = sorted({(cell.estimate.n, cell.estimate.n_total) for cell in cells if cell})
-        shown = ", ".join(f"{n:,} of {n_total:,}" for n, n_total in counts)
-        notes.append(f"Samples under {words(measure.metric)}: {shown}.")
-    return notes
+    notes += [f"Samples with a value, {words(m.metric)}: {_counts_text(comparison, m)}." for m in comparison.headlines]
+    return [*notes, *cautions(comparison)]
+
+
+def _counts_text(comparison: Comparison, measure: MeasureKey) -> str:
+    """'128 of 128'; where rows differ, the most frequent count and then the other rows, with their reasons."""
+    rows: dict[str, list[str]] = {}
+    for decoding in comparison.decodings_of(measure):
+        for system in comparison.systems:
+            if cell := comparison.cell(system, decoding, measure):
+                counts = f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
+                name = system if decoding == ANY_DECODING else f"{system} under {decoding}"
+                reason = f" ({cell.estimate.reason})" if cell.estimate.value is None and cell.estimate.reason else ""
+                rows.setdefault(counts, []).append(name + reason)
+    usual = max(rows, key=lambda counts: len(rows[counts]), default="none")
+    others = [f"{counts} of {joined(names)}" for counts, names in rows.items() if counts != usual]
+    return "; ".join([usual, *others])
 
 
 def intervals_cover(comparison: Comparison) -> str:

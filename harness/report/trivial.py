@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.report.cautions import can_be_significant
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
 from harness.report.pairs import as_columns, is_significant
 from harness.statistics.paired_difference import holm, paired
@@ -55,7 +56,7 @@ def compare_with_trivial(comparison: Comparison) -> pd.DataFrame:
     """One row a headline measure x model x decoding that has a trivial answer; `difference` is the model's value minus
     the trivial one's. `p_holm` is corrected over all rows of a measure."""
     rows: list[dict[str, Any]] = []
-    for measure in comparison.headlines:
+    for measure in comparison.judged_headlines:
         of_measure = [
             row
             for decoding in comparison.decodings_of(measure)
@@ -100,7 +101,7 @@ def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str
     }
     lined_up = comparison.lined_up(system, decoding, measure)
     if lined_up is None or lined_up.denominators is None:
-        return _from_summary(cell, trivial.value) | about
+        return _from_summary(cell, trivial.value, comparison.num_clusters(system, decoding, measure)) | about
     beside = _trivial_tops(comparison, system, decoding, trivial, lined_up)
     denominators = None if lined_up.is_mean else lined_up.denominators
     difference = paired(list(lined_up.tops), beside, lined_up.clusters, denominators, lined_up.formula.scale)
@@ -117,14 +118,15 @@ def _trivial_tops(
     return [trivial.value / model.formula.scale * np.fmax.reduce(model.bottoms)]
 
 
-def _from_summary(cell: Cell, trivial: float) -> dict[str, Any]:
-    """Of a measure that does not follow from its samples one by one: by its standard error, as if it were normal."""
+def _from_summary(cell: Cell, trivial: float, num_clusters: int | None) -> dict[str, Any]:
+    """Of a measure that does not follow from its samples one by one: by its standard error, as if it were normal; with
+    too few clusters without a p-value."""
     estimate = cell.estimate
     assert estimate.value is not None
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"difference": estimate.value - trivial, "reason": estimate.reason}
-    row |= {"n": estimate.n, "n_total": estimate.n_total, "stderr": estimate.stderr}
+    row |= {"n": estimate.n, "n_total": estimate.n_total, "stderr": estimate.stderr, "num_clusters": num_clusters}
     if estimate.ci_low is not None and estimate.ci_high is not None:
         row |= {"ci_low": estimate.ci_low - trivial, "ci_high": estimate.ci_high - trivial}
-    if estimate.stderr:
+    if estimate.stderr and (num_clusters is None or can_be_significant(num_clusters)):
         row["p_value"] = 2 * NormalDist().cdf(-abs(row["difference"]) / estimate.stderr)
     return row

@@ -46,6 +46,11 @@ def number(value: float | None, unit: str) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text  # no '-0.0'
 
 
+def sign(measure: MeasureKey) -> str:
+    """What follows a value in a sentence: ' %' after a share, whose unit is not in the measure's name."""
+    return " %" if measure.unit == "share" else ""
+
+
 def estimate_text(cell: Cell | None) -> str:
     """'2.103 [2.051, 2.155]'; shares in percent, without the sign; '–' where there is no value."""
     if cell is None or cell.estimate.value is None:

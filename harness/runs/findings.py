@@ -5,7 +5,6 @@ An eval that fails doesn't stop the others. Needs no torch: answers can be score
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.common.files import write_bytes
+from harness.common.files import NO_ROOM, write_bytes
+from harness.common.plurals import many
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
 from harness.common.sealed import Damaged, read_sealed, write_sealed
 from harness.common.visible import visible
@@ -34,7 +34,6 @@ log = logging.getLogger("bakeoff")
 _TEXTS_AN_EVAL = 20
 
 _SEAL = ".json"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Findings:
         try:
             yield
         except (Exception, SystemExit) as error:
-            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in _DISK):
+            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in NO_ROOM):
                 raise
             self._note(where, error)
 
@@ -94,6 +93,12 @@ class Findings:
             check_metrics(eval, metrics, rows)
         if rows.empty:
             self.notes.append(f"the eval {eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
+        elif metrics and all(metric.value is None for metric in metrics if metric.baseline is None):
+            reason = next(metric.reason for metric in metrics if metric.value is None)
+            self.notes.append(
+                f"the eval {eval.name} measured nothing because none of its {many(len(rows), 'sample')} gave a value: "
+                f"{reason}"
+            )
         named = {metric.metric for metric in metrics}
         self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}
         self.metrics += metrics

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.errors import UserError
-from harness.common.results_folder import ResultsFolder, is_finished
+from harness.common.results_folder import is_finished, runs_below
 from harness.runs.record import RunRecord
-from harness.runs.systems import differences, settings_of
+from harness.runs.systems import differences_in_experiments
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ListedRun:
     """The record's status; 'unfinished' without a record, 'damaged' where the record can't be read."""
     record: RunRecord | None
     differs: tuple[str, ...]
-    """The settings in which runs of its family and decoding strategy differ, as 'order=3'."""
+    """What tells it from other runs of its experiment, as 'order=3'."""
     changed_at: float
     """When the run finished, else when its last file was written, in seconds since 1970."""
 
@@ -43,7 +43,7 @@ def listed(results: Path) -> list[ListedRun]:
             "holds your runs with --results."
         )
     read: list[tuple[Path, str, RunRecord | None]] = []
-    for folder in ResultsFolder(results).runs():
+    for folder in runs_below(results):
         record, status = None, "unfinished"
         if is_finished(folder):
             try:
@@ -53,9 +53,7 @@ def listed(results: Path) -> list[ListedRun]:
                 status = "damaged"
         read.append((folder, status, record))
     records = [record for _, _, record in read if record is not None]
-    systems, decodings = settings_of(records, whole=False)
-    names = zip(differences(systems, "model.name"), differences(decodings, "decoding.name"), strict=True)
-    differs = {id(record): (*system, *decoding) for record, (system, decoding) in zip(records, names, strict=True)}
+    differs = {id(record): of_run for record, of_run in zip(records, differences_in_experiments(records), strict=True)}
     runs = [
         ListedRun(folder, status, record, differs.get(id(record), ()), _changed_at(folder, record))
         for folder, status, record in read

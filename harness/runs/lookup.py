@@ -14,6 +14,7 @@ from harness.runs.record import RunRecord, command_again
 from harness.training.fit_folder import fit_facts
 
 LATEST, BEST = "@latest", "@best"
+_SHOWN = 5  # runs in a message
 
 
 def find_run(name: str, results: Path) -> Path:
@@ -27,6 +28,11 @@ def find_run(name: str, results: Path) -> Path:
         return Path(name)
     folders = ResultsFolder(results).runs() if results.is_dir() else []
     experiment, _, run_id = name.rpartition("/")
+    if not run_id:
+        raise UserError(
+            f"the name of the run is empty (got {name!r}). Give the beginning of a run's id, "
+            f"{f'{experiment}/' if experiment else ''}{LATEST}, or a run's folder. `bakeoff list runs` shows all runs."
+        )
     candidates = [folder for folder in folders if folder.parent.name == experiment] if experiment else folders
     if candidates and run_id in (LATEST, BEST):
         return _chosen(candidates, run_id)
@@ -36,9 +42,10 @@ def find_run(name: str, results: Path) -> Path:
         return matching[0]
     if matching:
         several = len({folder.parent for folder in matching}) > 1
+        shown = ", ".join(map(str, matching[:_SHOWN])) + (", ..." if len(matching) > _SHOWN else "")
         with_experiment = f", the experiment too ({matching[0].parent.name}/{run_id})" if several else ""
         raise UserError(
-            f"{name!r} matches {len(matching)} runs: {', '.join(str(folder) for folder in matching)}. Give more of the "
+            f"{name!r} matches {len(matching)} runs: {shown}. Give more of the "
             f"id{with_experiment}, or the folder. `bakeoff list runs` shows how they differ."
         )
     if not folders:
@@ -100,11 +107,20 @@ def find_fit(name: str, results: Path) -> Path:
     """The folder of a fit, checked for damage. name: the fit's id, or a run as in `find_run`: then the fit that it
     used, in the run's own results folder.
 
-    UserError where there is no such run, or the fit is damaged: the message names the command that makes it again.
+    UserError where there is no such run, where it has no fit because it failed, or where the fit is damaged: the
+    message names the command that makes it again.
     """
-    by_id = ResultsFolder(results).fit(name)
-    run = None if name and (by_id / FIT_FILE).is_file() else find_run(name, results)
-    folder = by_id if run is None else ResultsFolder.around(run).fit(RunRecord.read(run).fit_id)
+    folder, run = ResultsFolder(results).fit(name), None
+    if not (name and (folder / FIT_FILE).is_file()):
+        run = find_run(name, results)
+        record = RunRecord.read(run)
+        folder = ResultsFolder.around(run).fit(record.fit_id)
+        ResultsFolder.around(run).check(record.fit_id)
+        if record.status == "failed" and not (folder / FIT_FILE).exists():
+            raise UserError(
+                f"{record.run_id} failed, so it has no fitted model ({record.error}). Remove the cause, and run it "
+                f"again with `{command_again(run)}`, or name another run."
+            )
     try:
         fit_facts(folder)
     except Damaged as error:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
@@ -34,13 +35,22 @@ def make_run(*overrides: str) -> RunRecord:
 
     UserError where the overrides are wrong. Where a fit or an eval fails, the record says so.
     """
+    for override in overrides:
+        _check_text(override, "an override of make_run", 'make_run("model=bigram", "seed=1")')
     settings = typed(compose(overrides))
     with Mirror() as mirror:
         return run(plan(settings, Prepared()), mirror)
 
 
-def open_fit(name: str, results: str | Path = "results", device: str = "auto") -> OpenFit:
+def _check_text(value: object, what: str, example: str) -> None:
+    if not isinstance(value, str):
+        raise UserError(f"{what} is {value!r} ({type(value).__name__}): it must be a text, as in {example}.")
+
+
+def open_fit(name: str | Path, results: str | Path = "results", device: str = "auto") -> OpenFit:
     """Open a fit. name: the fit's id, or the run that used it: its id, a unique prefix of it, or its folder."""
+    name = str(name) if isinstance(name, Path) else name
+    _check_text(name, "the run of open_fit", 'open_fit("lstm-top_p")')
     workshop = Workshop(ResultsFolder(Path(results)), pick_device(device))
     return OpenFit(load_fit(find_fit(name, workshop.results.path), workshop.device), workshop)
 
@@ -62,6 +72,8 @@ class OpenFit:
     ) -> Completion:
         """The model's completion of a prompt. decoding: the name of a strategy, or overrides, as
         ["decoding=top_p", "decoding.transforms.top_p.p=0.8"]."""
+        if isinstance(stop, str):
+            raise UserError(f"stop={stop!r} is not allowed: it must be several texts, as stop=[{stop!r}].")
         picked = [f"decoding={decoding}"] if isinstance(decoding, str) else list(decoding)
         strategy = build(compose(picked)["decoding"], DecodingStrategy, "decoding")
         engine = Engine(self.fit.model, self.fit.tokenizer, strategy, find_model=OtherModels(self.workshop))
@@ -70,6 +82,7 @@ class OpenFit:
 
     def score(self, text: str) -> Likelihood:
         """The likelihood of a whole text, from its first token."""
+        _check_text(text, "what is scored", 'fit.score("some text")')
         tokens = self.fit.tokenizer.encode(text)
         [logprobs] = document_logprobs(self.fit.model, [tokens])
         return document_likelihood(self.fit.model, logprobs)

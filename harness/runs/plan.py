@@ -95,25 +95,27 @@ class EvalPlan:
 
 @dataclass(frozen=True)
 class RunPlan(EvalPlan):
-    """A whole run: its evals, and the fit that is found or made for them."""
+    """The plan of a whole run: its evals, and the fit that is loaded or trained for them."""
 
     settings: RunSettings
-    """With the ids of fits where the user named runs."""
+    """The settings, with ids of fits where the user named runs."""
     fit_settings: FitSettings
     workshop: Workshop
     recipes: Mapping[str, str]
-    """Of each fit that the settings name, by its id: what it is but for its seed."""
+    """For each fit that the settings name, by its id: the id of the same fit with seed 0."""
 
 
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
-    """What the run of these settings is. UserError where it can't be done here."""
+    """The plan of a run with these settings. UserError where it can't run here."""
     settings, elsewhere = _with_fits(settings)
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
-    check_split(results, settings.data, corpus)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    fit = fit_id(fit_settings, corpus)
+    results.check(fit)
+    check_split(results, settings.data, corpus)
     return RunPlan(
-        fit_id=fit_id(fit_settings, corpus),
+        fit_id=fit,
         decoding_id=content_hash(identity(settings.decoding)),
         evals=settings.evals,
         broken_evals=settings.broken_evals,
@@ -131,14 +133,15 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
 
 
 def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:
-    """The settings with each run that they name replaced by the id of its fit; and the folders of these fits, by id."""
+    """The settings, with the ids of fits in place of the names of runs; and the folders of these fits, by id."""
     folders: dict[str, Path] = {}
 
     def fit_id_of(name: str) -> str:
         if name.rpartition("/")[2] in (LATEST, BEST):
             run = find_run(name, settings.results_dir)
             raise UserError(
-                f"{name} can't be a setting: it may be another run later. It is {run.name} now: name that one."
+                f"{name} can't be a setting, because it may mean another run later. It means {run.name} now: name that "
+                "run."
             )
         folder = find_fit(name, settings.results_dir)
         folders[folder.name] = folder

@@ -8,12 +8,15 @@ This module needs neither torch nor Hydra.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import shlex
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from harness.common.errors import PluginError, UserError, one_line
 from harness.common.results_folder import (
@@ -37,7 +40,11 @@ from harness.evaluation.metric import Metric, headlines
 
 log = logging.getLogger("bakeoff")
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 SCHEMA_VERSION = 3
+_LARGEST = 2**63 - 1  # an integer in a table
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,8 @@ class RunRecord:
 
     def headlines(self) -> list[Metric]:
         """One metric of each eval, over all samples (see harness.evaluation.metric.headlines)."""
-        return headlines(metric for metric in self.metrics if metric.slice == "all")
+        of_all = (metric for metric in self.metrics if metric.slice == "all")
+        return headlines(metric for metric in of_all if metric.is_judged or metric.n_total)
 
     def write(self, folder: Path) -> None:
         """Write run.json with the digests of the run's other files."""
@@ -164,7 +172,12 @@ class RunRecord:
         try:
             metrics = [Metric(**metric) for metric in raw["metrics"]]
             errors = [Failure(**failure) for failure in raw.get("errors", [])]
-            return cls(**{**without_seal(raw), "metrics": metrics, "errors": errors})
+            record = cls(**{**without_seal(raw), "metrics": metrics, "errors": errors})
+            items: list[DataclassInstance] = [record, *metrics, *errors]
+            for item in items:
+                _check_types(item)
+            _check_numbers(record.spent | record.cost)
+            return record
         except (TypeError, KeyError, AttributeError) as error:
             damaged = Damaged(path, _named(folder), f"it is no run record ({error})")
             raise damaged.mended_by(command_again(folder)) from None
@@ -173,11 +186,35 @@ class RunRecord:
     def read_noting_damage(cls, folder: Path) -> RunRecord:
         """As `read`, but warn where a file of the run changed after it was written."""
         record = cls.read(folder)
-        try:
-            check_run(folder)
-        except Damaged as error:
-            log.warning("%s", error)
+        warn_of_damage(folder)
         return record
+
+
+def _check_types(item: DataclassInstance) -> None:
+    """TypeError where a field holds something else than it is declared to."""
+    for name, types in _types_of(type(item)).items():
+        value = getattr(item, name)
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise TypeError(f"{name} is {str(value)[:40]}")
+        _check_numbers({name: value} if isinstance(value, int | float) else {})
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    """TypeError where a value is neither a number that a table can hold nor None."""
+    for name, value in values.items():
+        if not (value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST)):
+            raise TypeError(f"{name} is {str(value)[:40]}")
+
+
+@functools.cache
+def _types_of(of: type[DataclassInstance]) -> dict[str, tuple[type, ...]]:
+    """The classes that each field's value may have."""
+    types: dict[str, tuple[type, ...]] = {}
+    for name, hint in get_type_hints(of).items():
+        parts = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+        allowed = [get_origin(part) or part for part in parts]
+        types[name] = (*allowed, int) if float in allowed else tuple(allowed)
+    return types
 
 
 def check_run(folder: Path) -> None:
@@ -186,6 +223,14 @@ def check_run(folder: Path) -> None:
         read_sealed(folder / RUN_FILE, _named(folder))
     except Damaged as error:
         raise error if error.path.name == CONFIG_FILE else error.mended_by(command_again(folder)) from None
+
+
+def warn_of_damage(folder: Path) -> None:
+    """Warn where a file of a finished run is missing, or changed after it was written."""
+    try:
+        check_run(folder)
+    except Damaged as error:
+        log.warning("%s", error)
 
 
 def check_config(folder: Path) -> None:

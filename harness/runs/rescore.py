@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bakeoff")
 
-_NEEDED = ("evals", "data", "tracking")
+_NEEDED = ("evals", "data", "tokenizer", "tracking")
 
 
 class Unanswered(UserError):
@@ -62,6 +62,7 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
             f"{record.run_id} failed before any eval was asked, so it has no answers to score. Run the same command "
             "again."
         )
+    ResultsFolder.around(folder).check(record.fit_id)
     curve = (folder / CURVE_FILE).read_bytes()
     plan = _plan(record, config, ResultsFolder.around(folder), folder.parent.name)
     material = _material(plan)

@@ -3,16 +3,23 @@
 Runs that differ only in seed and decoding are one *system*: they have the same model, tokenizer, data, training,
 budget, and options of each eval. A system has the name of its model's option. Where several systems share a name, the
 settings in which they differ are added. Runs that ask different evals can be one system: an eval's options are compared
-only between runs that ask it.
+only between runs that ask it. A setting that several parts of a run share, such as the format of data and tokenizer,
+is named once.
+
+A plugin whose text changed is another system, named by which text it is: 'tiny_gru=edit 2'.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.config.identity import SOURCE
+from harness.config.plugins import is_of_a_file, stem_of
+from harness.config.settings import TARGET
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
 
@@ -36,9 +43,38 @@ def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[st
 
     A fit that they name counts without its seed: runs that continue from three seeds of one fit are one system. Where
     two runs of the same seed would then be the same, fits are named by their ids.
+    whole: the records may be of several experiments. The experiment is a setting where two of them have the same
+    settings and are not of the same fit or text.
     """
-    systems = [_system_settings(record, whole) for record in records]
-    decodings = [flat({"decoding": record.decoding}) for record in records]
+    systems, decodings = _by_recipe(records)
+    if not whole:
+        return systems, decodings
+    unlike = _unlike(systems, decodings, records)
+    named = [
+        {**settings, "experiment": record.experiment} if repr(settings) in unlike else settings
+        for settings, record in zip(systems, records, strict=True)
+    ]
+    return named, decodings
+
+
+def _unlike(
+    systems: Sequence[dict[str, Any]], decodings: Sequence[dict[str, Any]], records: Sequence[RunRecord]
+) -> set[str]:
+    """The systems, as text, whose runs used different texts, or of one seed and decoding are not of the same fit."""
+    texts: dict[str, set[object]] = {}
+    fits: dict[tuple[str, str, int], set[tuple[str, str]]] = {}
+    for settings, decoding, record in zip(systems, decodings, records, strict=True):
+        texts.setdefault(repr(settings), set()).add(record.data.get("fingerprint"))
+        of_run = fits.setdefault((repr(settings), repr(decoding), record.seed), set())
+        of_run.add((record.fit_id, record.decoding_id))
+    by_text = {system for system, fingerprints in texts.items() if len(fingerprints) > 1}
+    return by_text | {system for (system, _, _), of_run in fits.items() if len(of_run) > 1}
+
+
+def _by_recipe(records: Sequence[RunRecord]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The settings of each record's system, and of its decoding, with the fits that they name as `settings_of` says."""
+    systems = _with_edits([_system_settings(record) for record in records], records)
+    decodings = _with_edits([flat({"decoding": record.decoding}) for record in records], records)
     by_recipe = [
         [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
         for all_settings in (systems, decodings)
@@ -56,7 +92,7 @@ def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
     return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
+def _system_settings(record: RunRecord) -> dict[str, Any]:
     """All settings that can change a result, except seed and decoding."""
     settings = {
         "model": record.model,
@@ -66,8 +102,43 @@ def _system_settings(record: RunRecord, whole: bool) -> dict[str, Any]:
         "budget": record.budget,
         "evals": record.evals,
     }
-    dotted = flat({"model": {"name": record.family}} | settings) | ({"experiment": record.experiment} if whole else {})
+    dotted = flat({"model": {"name": record.family}} | settings)
     return {key: value for key, value in dotted.items() if key not in _DERIVED}
+
+
+def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """The settings with classes of plugin files by name, and without hashes of sources. Where runs used several texts
+    of a plugin, each has a setting that says which: 'edit 2' is the second one by when runs of it finished."""
+    apart = [_plugins_apart(settings) for settings in all_settings]
+    texts: dict[str, list[str]] = {}
+    by_time = sorted(zip(records, apart, strict=True), key=lambda run: run[0].finished_at)
+    for _, (_, sources) in by_time:
+        for key, source in sources.items():
+            if source not in texts.setdefault(key, []):
+                texts[key].append(source)
+    return [
+        settings
+        | {key: f"edit {texts[key].index(source) + 1}" for key, source in sources.items() if len(texts[key]) > 1}
+        for settings, sources in apart
+    ]
+
+
+def _plugins_apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings with classes of plugin files by name, without hashes; and what stands for the source of each plugin,
+    under the key of a setting."""
+    named: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for key, value in settings.items():
+        parts = key.split(".")
+        place = parts[: 2 if parts[0] in ("data", "tokenizer", "evals") else 1]
+        if parts[-1] == TARGET and is_of_a_file(str(value)):
+            module, _, named[key] = str(value).rpartition(".")
+            sources[".".join([*place, "edit", stem_of(value)])] = module
+        elif parts[-1] == SOURCE:  # of an eval
+            sources.setdefault(".".join([*place, "edit", place[1]]), str(value))
+        else:
+            named[key] = value
+    return named, sources
 
 
 def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:
@@ -89,22 +160,58 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
     differing = {name: _differing(of_name) for name, of_name in by_name.items()}
     return [
         [
-            f"{short}={_plain(key, settings.get(key))}"
-            for short, key in differing[str(settings.get(name_key))].items()
-            if _concerns(key, settings)
+            f"{short}={_plain(concerned[0], settings.get(concerned[0]))}"
+            for short, keys in differing[str(settings.get(name_key))].items()
+            if (concerned := [key for key in keys if _concerns(key, settings)])
         ]
         for settings in all_settings
     ]
 
 
-def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The keys with several values, by short name where it is unique. A key that follows from another picked option
-    (the options of another data set) is left out."""
+def differences_in_experiments(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+    """For each record, what tells it from others of its experiment: its model's options where others of its family have
+    other ones, its decoding's likewise, and whatever else differs in the experiment."""
+    systems, decodings = settings_of(records, whole=False)
+    places: dict[str, list[int]] = {}
+    for place, record in enumerate(records):
+        places.setdefault(record.experiment, []).append(place)
+    texts: dict[int, tuple[str, ...]] = {}
+    for members in places.values():
+        models = [_part(systems[place], of_model=True) for place in members]
+        others = [_part(systems[place], of_model=False) for place in members]
+        strategies = [decodings[place] for place in members]
+        named = (differences(models, "model.name"), differences(strategies, "decoding.name"), differences(others, ""))
+        texts |= {place: tuple(itertools.chain(*parts)) for place, *parts in zip(members, *named, strict=True)}
+    return [texts[place] for place in range(len(records))]
+
+
+def _part(settings: Mapping[str, Any], of_model: bool) -> dict[str, Any]:
+    """The settings of the model, or all others."""
+    return {key: value for key, value in settings.items() if key.startswith("model.") == of_model}
+
+
+def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The keys with several values, by short name where it is unique; keys of one short name and always the same value
+    together. A key that follows from another picked option (the options of another data set) is left out."""
     keys = [key for key in sorted({key for settings in all_settings for key in settings}) if _differ(key, all_settings)]
     picked = [key for key in keys if key.endswith(".name")]
     keys = [key for key in keys if not any(_follows(key, name, all_settings) for name in picked)]
-    shorts = Counter(map(_short, keys))
-    return {(_short(key) if shorts[_short(key)] == 1 else key): key for key in keys}
+    groups: list[list[str]] = []
+    for key in keys:
+        alike = (group for group in groups if _short(group[0]) == _short(key) and _equal(group[0], key, all_settings))
+        group = next(alike, None)
+        if group is None:
+            groups.append([key])
+        else:
+            group.append(key)
+    shorts = Counter(_short(group[0]) for group in groups)
+    return {(_short(group[0]) if shorts[_short(group[0])] == 1 else group[0]): group for group in groups}
+
+
+def _equal(first: str, second: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether two keys have the same value wherever both are."""
+    both = [settings for settings in all_settings if first in settings and second in settings]
+    return bool(both) and all(settings[first] == settings[second] for settings in both)
 
 
 def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
@@ -123,8 +230,8 @@ def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
 
 def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
     """Whether a setting concerns a run: an eval's options concern runs that ask it, a data set's or tokenizer's options
-    runs that use it."""
-    if key.startswith(("data.config.", "tokenizer.config.")):
+    runs that use it, the experiment runs that it tells apart."""
+    if key.startswith(("data.config.", "tokenizer.config.")) or key == "experiment":
         return key in settings
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
 

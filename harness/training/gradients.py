@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from harness.common.durations import duration
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
+from harness.common.stop_signals import held_back
+from harness.training.averaging import AveragedWeights
 from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
 from harness.training.curve import Spent, Validation, curve_row
+from harness.training.optimizers import Optimizer
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
 from models.carried import Carry
 from models.neural_model import NeuralModel
+
+log = logging.getLogger("bakeoff")
 
 
 class Diverged(RuntimeError):
@@ -79,9 +86,16 @@ class GradientFit:
         self.training, self.budget, self.seed = training, budget, seed
         self.flops_per_token = model.cost().flops_per_token
         self.schedule = Schedule(
-            model.config.learning_rate, training.warmup_fraction, training.final_learning_rate_fraction
+            model.config.learning_rate,
+            training.warmup_fraction,
+            training.final_learning_rate_fraction,
+            training.schedule,
+            training.decay_fraction,
         )
-        self.optimizer = _optimizer(model, training)
+        self.optimizer = Optimizer(model, training)
+        self.average = AveragedWeights(model, training.averaging_fraction) if training.averaging_fraction else None
+        self.forward = cast(NeuralModel, torch.compile(model, dynamic=False)) if training.compile else model
+        self._compiled_shape: tuple[int, ...] | None = None
         self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
         self.spent = Spent()
         self.carry: Carry | None = None
@@ -93,8 +107,10 @@ class GradientFit:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
         if self._resume():
             say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+        if self.training.compile:
+            self._compile()
         saved = time.perf_counter()
-        with Progress("training", 100, "%") as progress, torch.random.fork_rng():
+        with Progress("training", 100, "%") as progress, torch.random.fork_rng(), held_back() as signals:
             while self.fraction < 1:
                 before = self.fraction
                 self._step()
@@ -108,6 +124,7 @@ class GradientFit:
                     self._save()
                     saved = time.perf_counter()
                 progress.advance_to(100 * min(1.0, self.fraction), self._status())
+                signals.stop_if_asked(self._save)
         if self.best.tensors:
             self.model.load_tensors(self.best.tensors)
         else:
@@ -121,38 +138,83 @@ class GradientFit:
 
     def _step(self) -> None:
         started = time.perf_counter()
-        model = self.model
-        rate = self.schedule.learning_rate(self.fraction)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["learning_rate_scale"]
-        torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
-        tokens_left = None if self.budget.tokens is None else self.budget.tokens - self.spent.tokens
-        batch = self.stage.batch(model, self.spent.steps, tokens_left)
-        model.train()
-        loss, self.carry = self.stage.loss(model, batch, self.carry)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), self.training.max_grad_norm)
-        self.optimizer.step()
-        model.eval()
+        before = self.fraction
+        rate = self.schedule.learning_rate(before)
+        batch = self._batch()
+        self.optimizer.clear_gradients()
+        loss = self._backward(batch)
+        if not math.isfinite(loss):
+            raise Diverged(self._how_it_diverged(float(loss), rate))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+        self.optimizer.step(rate)
+        self.model.eval()
         self.loss_mean.add(loss)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
         self.spent.flops += self.stage.flops(batch, self.flops_per_token)
         self.spent.seconds += time.perf_counter() - started
+        if self.average is not None:
+            self.average.add(self.fraction - before)
+
+    def _batch(self) -> Any:
+        """What the next step reads. All random numbers of the step follow from here on."""
+        torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
+        tokens_left = None if self.budget.tokens is None else self.budget.tokens - self.spent.tokens
+        return self.stage.batch(self.model, self.spent.steps, tokens_left)
+
+    def _backward(self, batch: Any) -> Tensor:
+        """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
+        self.model.train()
+        before, after = self.stage.carried_on(self.carry), []
+        # the last step is shorter: to compile once more would take longer than to run it
+        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.model
+        total = torch.zeros((), device=self.model.device)
+        precision = torch.autocast(
+            self.model.device.type, torch.bfloat16, enabled=self.training.precision == "bfloat16"
+        )
+        for rows, part in batch.parts(self.training.max_tokens_at_once):
+            carry = None if before is None else tuple(values[:, rows] for values in before)
+            with precision:
+                loss, carry = self.stage.loss(forward, part, carry)
+            loss = loss * (part.num_targets / batch.num_targets)
+            loss.backward()
+            total += loss.detach()
+            after.append(carry)
+        carried = [carry for carry in after if carry is not None]
+        self.carry = tuple(torch.cat(parts, dim=1) for parts in zip(*carried, strict=True)) if carried else None
+        return total
+
+    def _compile(self) -> None:
+        """The gradients of two steps, thrown away: what compiling takes is not counted as training. The second step has
+        a carry, which the first has not."""
+        started, carry = time.perf_counter(), self.carry
+        with torch.random.fork_rng():
+            batch = self._batch()
+            self._compiled_shape = batch.inputs.shape
+            for _ in range(2):
+                self._backward(batch)
+        self.optimizer.clear_gradients()
+        self.model.eval()
+        self.carry = carry
+        log.info("compiled in %s, which is not counted as training", duration(time.perf_counter() - started))
+
+    def _how_it_diverged(self, loss: float, rate: float) -> str:
+        kept = (
+            f" The checkpoint in {self.checkpoint.path.parent} is from before." if self.checkpoint.path.exists() else ""
+        )
+        return (
+            f"the training loss became {loss} at step {self.spent.steps + 1:,}, with a learning rate of {rate:.3g}. "
+            f"No weight was changed by that step.{kept} Lower model.learning_rate (now "
+            f"{self.model.config.learning_rate:g}) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
+        )
 
     def _log(self, validate: bool) -> None:
-        loss = self.loss_mean.take()
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"the training loss became {loss} at step {self.spent.steps:,}. "
-                f"Lower model.learning_rate (now {self.model.config.learning_rate}) or training.max_grad_norm."
-            )
         rate = self.schedule.learning_rate(self.fraction)
-        row = curve_row(self.spent, train_loss_nats=loss, learning_rate=rate)
+        row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate)
         if validate:
-            bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
-            self.best.offer(bits, self.model)
+            with nullcontext() if self.average is None else self.average.in_place():
+                bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
+                self.best.offer(bits, self.model)
         self.curve.append(row)
 
     def _status(self) -> str:
@@ -168,13 +230,13 @@ class GradientFit:
         )
 
     def _save(self) -> None:
-        moments = self.optimizer.state_dict()["state"]
         self.checkpoint.write(
             {
                 "model": self.model.tensors(),
                 "best": self.best.tensors,
                 "carry": {str(index): value for index, value in enumerate(self.carry or ())},
-                "optimizer": {f"{index}.{name}": value for index, of in moments.items() for name, value in of.items()},
+                "average": {} if self.average is None else self.average.tensors,
+                "optimizer": self.optimizer.state(),
                 "loss": {"sum": self.loss_mean.sum},
             },
             {
@@ -198,25 +260,10 @@ class GradientFit:
         self.loss_mean.count = facts["num_losses"]
         carried = parts["carry"]
         self.carry = tuple(carried[str(index)].to(self.model.device) for index in range(len(carried))) or None
-        moments: dict[int, dict[str, Tensor]] = defaultdict(dict)
-        for key, value in parts["optimizer"].items():
-            index, _, name = key.partition(".")
-            moments[int(index)][name] = value
-        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        if self.average is not None:
+            self.average.tensors = {name: value.to(self.model.device) for name, value in parts["average"].items()}
+        self.optimizer.load_state(parts["optimizer"])
         return True
-
-
-def _optimizer(model: NeuralModel, training: Training) -> torch.optim.AdamW:
-    """AdamW over the family's groups of parameters; the schedule sets their learning rates."""
-    groups = [
-        {
-            "params": list(group.parameters),
-            "weight_decay": training.weight_decay if group.is_decayed else 0.0,
-            "learning_rate_scale": group.learning_rate_scale,
-        }
-        for group in model.parameter_groups()
-    ]
-    return torch.optim.AdamW(groups, betas=(training.beta1, training.beta2), fused=True)
 
 
 def _crosses(before: float, after: float, parts: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from harness.common.options import check_least
+from harness.common.options import check_least, check_option
+from harness.training.schedule import Shape
 
 
 @dataclass(frozen=True)
@@ -14,18 +16,33 @@ class Training:
     batch_tokens: int = 1024
     """Tokens of a training step; each family reads them as rows of its own `training_length`, side by side."""
     warmup_fraction: float = 0.05
-    """Share of the budget over which the learning rate rises from 0 to its peak; then it falls in a straight line."""
+    """Share of the budget over which the learning rate rises from 0 to its peak."""
+    schedule: Shape = "linear"
+    """How it falls from there: linear, cosine, constant (it doesn't), or warmup_stable_decay (only at the end)."""
+    decay_fraction: float = 0.2
+    """schedule=warmup_stable_decay: share of the budget at the end over which the learning rate falls; above 0."""
     final_learning_rate_fraction: float = 0.02
     """The learning rate at the end, as a share of its peak."""
+    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
+    """adamw (Loshchilov & Hutter 2019), muon (Jordan et al. 2024: hidden matrices; adamw for the rest), or sgd."""
     weight_decay: float = 0.01
-    """Decoupled weight decay (AdamW, Loshchilov & Hutter 2019) of the parameters that the family names; mostly its
-    matrices."""
+    """Weight decay of the parameters that the family names, mostly its matrices; decoupled in adamw and muon."""
     beta1: float = 0.9
     """Adam's memory of the gradient."""
     beta2: float = 0.99
     """Adam's memory of the squared gradient."""
+    momentum: float = 0.95
+    """The memory of the gradient in muon and sgd, in Nesterov's form."""
     max_grad_norm: float = 1.0
     """Gradients with a greater norm are scaled down to it (Pascanu, Mikolov & Bengio 2013)."""
+    max_tokens_at_once: int | None = None
+    """A step's gradient is accumulated over parts of at most this many tokens, to save memory; None: all at once."""
+    averaging_fraction: float = 0.0
+    """The weights that are validated and kept are an average over about this share of the budget; 0: the last ones."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of matrix products in training steps; weights, sums and validation stay in float32."""
+    compile: bool = False
+    """Whether steps run through torch.compile, which needs a C++ compiler; the time it takes is counted apart."""
     carry_reset_fraction: float = 0.01
     """Share of the steps at which a row's carried state is blanked, so that document beginnings stay learnt."""
     num_validations: int = 10
@@ -41,11 +58,17 @@ class Training:
     None: from nothing."""
 
     def __post_init__(self) -> None:
-        check_least(self, batch_tokens=1, num_validations=1, num_curve_rows=1, validation_bytes=1)
-        for name in ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2", "carry_reset_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} is not allowed: it must be from 0 up to, but not including, 1"
-                )
-        if self.weight_decay < 0 or self.max_grad_norm <= 0 or self.checkpoint_seconds <= 0:
-            raise ValueError("weight_decay must be 0 or more, max_grad_norm and checkpoint_seconds above 0")
+        check_least(self, batch_tokens=1, num_validations=1, num_curve_rows=1, validation_bytes=1, weight_decay=0)
+        if self.max_tokens_at_once is not None:
+            check_least(self, max_tokens_at_once=1)
+        fractions = ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2", "momentum")
+        for name in (*fractions, "carry_reset_fraction", "averaging_fraction"):
+            check_option(self, name, 0 <= getattr(self, name) < 1, "from 0 up to, but not including, 1")
+        check_option(
+            self,
+            "decay_fraction",
+            0 < self.decay_fraction <= 1 - self.warmup_fraction,
+            f"above 0, and with warmup_fraction={self.warmup_fraction} at most 1",
+        )
+        for name in ("max_grad_norm", "checkpoint_seconds"):
+            check_option(self, name, getattr(self, name) > 0, "above 0")

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -41,6 +42,17 @@ class Batch:
     mask: Tensor | None = None
     """(B, T) bool: which targets are learnt; None: all."""
 
+    def parts(self, max_tokens: int | None) -> Iterator[tuple[slice, Self]]:
+        """Whole rows of at most this many inputs together, one row at least, and which rows they are; None: all."""
+        num_rows, length = self.inputs.shape
+        step = num_rows if max_tokens is None else min(num_rows, max(1, max_tokens // length))
+        for begin in range(0, num_rows, step):
+            rows = slice(begin, min(num_rows, begin + step))
+            values = {field.name: getattr(self, field.name) for field in fields(self)}
+            cut = {name: value[rows] for name, value in values.items() if isinstance(value, Tensor)}
+            learnt = cut["targets"] if self.mask is None else cut["targets"][cut["mask"]]
+            yield rows, replace(self, **cut, num_targets=learnt.numel())
+
 
 BatchT = TypeVar("BatchT", bound=Batch)
 
@@ -58,10 +70,15 @@ class TrainingStage(ABC, Generic[BatchT]):
         many targets the budget still allows, 1 or more; None: no limit.
         """
 
-    def loss(self, model: NeuralModel, batch: BatchT, carry: Carry | None) -> tuple[Tensor, Carry | None]:
-        """(the loss, the `carry` of the next step's call: None, or detached tensors).
+    def carried_on(self, carry: Carry | None) -> Carry | None:
+        """What a step starts from, given what the step before carried on; None at the first step. Here: the same."""
+        return carry
 
-        carry: None at the first step. Here: the mean cross-entropy, and nothing is carried on.
+    def loss(self, model: NeuralModel, batch: BatchT, carry: Carry | None) -> tuple[Tensor, Carry | None]:
+        """(the mean loss, the `carry` of the next step's call: None, or detached tensors).
+
+        carry: what `carried_on` gave. A step may call it for parts of its rows, one after another. Here: the mean
+        cross-entropy, and nothing is carried on.
         """
         logits, _ = model(batch.inputs)
         return cross_entropy(logits, batch), None
@@ -98,11 +115,14 @@ class Pretraining(TrainingStage[Batch]):
         targets = rows[:, 1 : length + 1]
         return Batch(rows[:, :length], targets, targets.numel())
 
+    def carried_on(self, carry: Carry | None) -> Carry | None:
+        """A row's state is blanked now and then, so that the model keeps learning how documents begin."""
+        if carry is None:
+            return None
+        is_kept = torch.rand(carry[0].shape[1]) >= self.carry_reset_fraction
+        return tuple(part * is_kept.view(1, -1, *[1] * (part.dim() - 2)).to(part) for part in carry)
+
     def loss(self, model: NeuralModel, batch: Batch, carry: Carry | None) -> tuple[Tensor, Carry | None]:
-        if carry is not None:
-            # a row's state is blanked now and then, so that the model keeps learning how documents begin
-            is_kept = torch.rand(len(batch.inputs)) >= self.carry_reset_fraction
-            carry = tuple(part * is_kept.view(1, -1, *[1] * (part.dim() - 2)).to(part) for part in carry)
         logits, carry = model(batch.inputs, carry)
         return cross_entropy(logits, batch), carry
 

@@ -1,7 +1,8 @@
 """What models/language_model.py promises, as checks: the tests hold every family of bakeoff to them, and
 `bakeoff check model` a family from a plugin.
 
-A check's name is the sentence that it checks; it raises AssertionError where the sentence is false. `FIT_CHECKS` are
+A check's name is the sentence that it checks; it raises AssertionError where the sentence is false. Its docstring says
+what is expected, and the usual cause where it isn't so: `bakeoff check` shows it before the numbers. `FIT_CHECKS` are
 about a fitted model, over any vocabulary; `FAMILY_CHECKS` are about how a family is built and fitted.
 
 Shape legend: B rows, T tokens, V vocabulary size.
@@ -44,15 +45,37 @@ def close(actual: Tensor, expected: Tensor, tolerance: float = _TOLERANCE) -> No
 
     A float32 has 7 digits, and a sum of many terms keeps 5 of them: at -19 nats that is more than 1e-5.
     """
-    torch.testing.assert_close(actual, expected, atol=tolerance, rtol=tolerance)
+    _hold_equal(actual, expected, tolerance)
 
 
 def same(actual: Tensor, expected: Tensor) -> None:
     """AssertionError unless two tensors are the same bit by bit."""
-    torch.testing.assert_close(actual, expected, atol=0, rtol=0, equal_nan=True)
+    _hold_equal(actual, expected, 0.0)
+
+
+def _hold_equal(actual: Tensor, expected: Tensor, tolerance: float) -> None:
+    for what in ("shape", "dtype"):
+        ours, wanted = getattr(actual, what), getattr(expected, what)
+        hold(ours == wanted, f"The {what} is {_plain(ours)}, and must be {_plain(wanted)}.")
+    try:
+        torch.testing.assert_close(actual, expected, atol=tolerance, rtol=tolerance, equal_nan=not tolerance)
+    except AssertionError:
+        first, second = actual.detach().double(), expected.detach().double()
+        differ = ~torch.isclose(first, second, atol=tolerance, rtol=tolerance, equal_nan=not tolerance)
+        worst = float((first - second)[differ].abs().nan_to_num(math.inf).max())
+        allowed = f"{tolerance:g} is allowed" if tolerance else "none is allowed"
+        raise AssertionError(
+            f"{int(differ.sum()):,} of {differ.numel():,} values differ, by up to {worst:.3g} ({allowed})."
+        ) from None
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, torch.Size) else value
 
 
 def probabilities_sum_to_one(of: Subject) -> None:
+    """After every text, the probabilities of all tokens must sum to 1, and none may be 0. Usually log_softmax is
+    missing, or is taken over another dimension than the last."""
     logprobs = of.model.logprobs(of.tokens)
     hold(logprobs.shape == (3, LENGTH + 1, of.model.vocab_size), f"logprobs has the shape {tuple(logprobs.shape)}")
     hold(logprobs.dtype == torch.float32, f"logprobs has the type {logprobs.dtype}, not float32")
@@ -65,6 +88,8 @@ def probabilities_sum_to_one(of: Subject) -> None:
 
 
 def a_later_token_never_changes_an_earlier_distribution(of: Subject) -> None:
+    """A distribution may depend only on the tokens before it. Usually the model looks ahead: a missing causal mask, a
+    shift by one in the wrong direction, or an average over the whole text."""
     whole = of.model.logprobs(of.tokens)
     for position in (0, 1, 7, 8, 9, 20, LENGTH - 1):
         changed = of.tokens.clone()
@@ -73,6 +98,8 @@ def a_later_token_never_changes_an_earlier_distribution(of: Subject) -> None:
 
 
 def step_by_step_equals_all_at_once(of: Subject) -> None:
+    """Reading one token at a time must give the distributions of reading all at once. Usually the state lacks something
+    that the next step needs, or a position is counted anew at each read."""
     whole = of.model.logprobs(of.tokens)
     state = of.model.start(3)
     close(state.logprobs, whole[:, 0])
@@ -84,6 +111,8 @@ def step_by_step_equals_all_at_once(of: Subject) -> None:
 
 
 def reading_in_pieces_equals_reading_at_once(of: Subject) -> None:
+    """Reading a text in pieces must give the distributions of reading it at once. Usually the state after a piece lacks
+    something, or the first tokens of a piece don't see the one before."""
     for cuts in ([0, 5, 5, 6, 20, 30], [7, 8, 9, 30], [29, 30]):
         state, pieces, begin = of.model.start(3), [], 0
         for end in cuts:
@@ -94,6 +123,8 @@ def reading_in_pieces_equals_reading_at_once(of: Subject) -> None:
 
 
 def reading_a_long_text_in_pieces_equals_reading_it_at_once(of: Subject) -> None:
+    """As for short texts, over 200 tokens. Usually errors add up along the text, or something is cut at a fixed
+    length."""
     tokens = random_tokens(of.model.vocab_size, 2, _LONG)
     model, tolerance = _as_exact_as_it_can_be(of.model)
     whole = model.logprobs(tokens)
@@ -123,6 +154,8 @@ def _as_exact_as_it_can_be(model: LanguageModel) -> tuple[LanguageModel, float]:
 
 
 def ragged_rows_equal_each_row_alone(of: Subject) -> None:
+    """With `lengths`, each row must be read as if it were alone and its padding weren't there. Usually `lengths` is
+    ignored, or the state is taken after the padding and not after the row's last token."""
     tokens = random_tokens(of.model.vocab_size, 6, LENGTH)
     state = of.model.start(6)
     read = [0] * 6
@@ -141,6 +174,8 @@ def ragged_rows_equal_each_row_alone(of: Subject) -> None:
 
 
 def all_lengths_may_be_zero(of: Subject) -> None:
+    """Rows of length 0 must leave their states as they were. Usually the state is taken at index length - 1, which is
+    then the last one."""
     _, state = of.model.read(of.model.start(3), of.tokens[:, :5])
     after, unmoved = of.model.read(state, of.tokens, torch.zeros(3, dtype=torch.int64))
     hold(after.shape == (3, LENGTH, of.model.vocab_size), f"read gave the shape {tuple(after.shape)}")
@@ -149,6 +184,8 @@ def all_lengths_may_be_zero(of: Subject) -> None:
 
 
 def a_batch_row_equals_the_row_alone(of: Subject) -> None:
+    """A row must have the same distributions in any batch. Usually something is computed over the batch dimension, as a
+    mean or a normalisation."""
     for num_rows in (7, 70):
         tokens = random_tokens(of.model.vocab_size, num_rows, LENGTH)
         together = of.model.logprobs(tokens)
@@ -157,6 +194,8 @@ def a_batch_row_equals_the_row_alone(of: Subject) -> None:
 
 
 def a_fork_leaves_its_parent_as_it_was(of: Subject) -> None:
+    """A state is a value: it may be read from twice, and must stay as it was. Usually `read` writes into the state that
+    it was given, instead of making a new one."""
     other = (of.tokens + 5) % of.model.vocab_size
     for length in (0, 4, 7, 19):
         prompt = of.tokens[:, :length]
@@ -182,6 +221,8 @@ def a_fork_leaves_its_parent_as_it_was(of: Subject) -> None:
 
 
 def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
+    """`state.select(rows)` must have these rows, in this order, whether they are repeated or left out. Usually a part
+    of the state is not indexed, or is indexed along another dimension."""
     _, parent = of.model.read(of.model.start(3), of.tokens, torch.tensor([4, 13, 9]))
     more = random_tokens(of.model.vocab_size, 3, 10, seed=2)
     expected, _ = of.model.read(parent, more)
@@ -195,6 +236,8 @@ def select_repeats_drops_and_reorders_rows(of: Subject) -> None:
 
 
 def a_state_taken_partway_equals_reading_only_so_far(of: Subject) -> None:
+    """`partway` must give the state after reading only so many tokens of each row. Usually it takes the state one token
+    too early or too late; it may also give None."""
     more = random_tokens(of.model.vocab_size, 3, 6, seed=2)
     for begin, end in ((0, 5), (0, 7), (3, 7), (20, LENGTH)):
         _, before = of.model.read(of.model.start(3), of.tokens[:, :begin])
@@ -211,6 +254,8 @@ def a_state_taken_partway_equals_reading_only_so_far(of: Subject) -> None:
 
 
 def writing_into_what_was_handed_out_changes_no_state(of: Subject) -> None:
+    """Whoever gets log-probabilities may write into them. Usually a state hands out its own tensor, or a view of the
+    model's table: hand out a copy."""
     expected = of.model.logprobs(of.tokens)
     after, state = of.model.read(of.model.start(3), of.tokens[:, :9])
     after.zero_()
@@ -221,6 +266,8 @@ def writing_into_what_was_handed_out_changes_no_state(of: Subject) -> None:
 
 
 def save_and_load_give_the_same_bits(of: Subject) -> None:
+    """A saved and loaded model must be the same model, bit by bit. Usually `tensors` leaves something out, or
+    `load_tensors` doesn't make again what is computed from it."""
     model = of.model
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
@@ -246,6 +293,8 @@ def save_and_load_give_the_same_bits(of: Subject) -> None:
 
 
 def the_empty_prompt_has_a_distribution(of: Subject) -> None:
+    """A text of no tokens must work: what opens a document has a distribution too. Usually an empty tensor is indexed,
+    or `start` doesn't read the start token."""
     model, nothing = of.model, torch.zeros(2, 0, dtype=torch.int64)
     logprobs = model.logprobs(nothing)
     hold(logprobs.shape == (2, 1, model.vocab_size), f"logprobs has the shape {tuple(logprobs.shape)}")
@@ -258,6 +307,8 @@ def the_empty_prompt_has_a_distribution(of: Subject) -> None:
 
 
 def a_prompt_several_times_longer_than_the_context_works(of: Subject) -> None:
+    """A text longer than the context must work, and what lies further back than `context_length` must not count.
+    Usually a table of positions is too short, or `context_length` is too small by one."""
     context = of.model.context_length
     length = 100 if context is None else min(_LONGEST, max(100, 3 * context))
     tokens = random_tokens(of.model.vocab_size, 1, length)
@@ -273,6 +324,8 @@ def a_prompt_several_times_longer_than_the_context_works(of: Subject) -> None:
 
 
 def token_logprobs_are_those_of_the_distributions(of: Subject) -> None:
+    """`token_logprobs` must give each token's value in the distribution before it. Usually it is shifted by one
+    token."""
     tokens = random_tokens(of.model.vocab_size, 4, 41)
     gathered = of.model.logprobs(tokens)[:, :-1].gather(2, tokens[:, :, None])[:, :, 0]
     scored = of.model.token_logprobs(tokens)
@@ -286,6 +339,8 @@ def token_logprobs_are_those_of_the_distributions(of: Subject) -> None:
 
 
 def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
+    """`cost` must count what is saved. Usually an embedding, a bias or a stored table is left out, or is counted
+    twice."""
     model, cost = of.model, of.model.cost()
     hold(cost.num_params >= 0 and cost.flops_per_token >= 0, f"cost() is below 0: {cost}")
     least = 4 * model.vocab_size
@@ -311,6 +366,8 @@ def the_cost_is_that_of_what_is_saved(of: Subject) -> None:
 
 
 def reading_builds_no_graph_and_is_the_same_in_training_mode(of: Subject) -> None:
+    """Reading must build no graph for gradients, and dropout must not change it. Usually `torch.no_grad` is missing, or
+    dropout is on while a text is read."""
     model = of.model
     after, state = model.read(model.start(3), of.tokens)
     graphless = not (after.requires_grad or state.logprobs.requires_grad)
@@ -325,6 +382,8 @@ def reading_builds_no_graph_and_is_the_same_in_training_mode(of: Subject) -> Non
 
 
 def reading_changes_nothing_that_was_learnt(of: Subject) -> None:
+    """Reading must not change what was learnt. Usually `read` adds to the model's counts or buffers: keep what is
+    learnt from a text in the state."""
     text = of.vocabulary.stream[None, 1:_LONG]
     before = {name: value.clone() for name, value in of.model.tensors().items()}
     expected = of.model.logprobs(of.tokens)
@@ -338,6 +397,8 @@ def reading_changes_nothing_that_was_learnt(of: Subject) -> None:
 
 
 def reading_leaves_the_random_state_alone(of: Subject) -> None:
+    """Reading must draw no random numbers. Usually dropout is on, or a tensor is initialised at random while a text is
+    read."""
     before = torch.get_rng_state()
     of.model.logprobs(of.tokens)
     of.model.token_logprobs(of.tokens)
@@ -345,6 +406,9 @@ def reading_leaves_the_random_state_alone(of: Subject) -> None:
 
 
 def a_document_opens_with_the_start_token_that_was_named(of: Subject) -> None:
+    """A document must be read as if it opened with the token that `start_token` names, and a start token within it as
+    any other. Usually the id is fixed somewhere, or `forward` treats a start token in the text otherwise than `read`
+    does, as by starting anew."""
     named = 4
     last = of.vocabulary.start_token
     config = of.config
@@ -369,6 +433,8 @@ def a_document_opens_with_the_start_token_that_was_named(of: Subject) -> None:
 
 
 def a_training_pass_sees_no_later_token(of: Subject) -> None:
+    """`forward` must not let a position see later tokens. Usually a causal mask is missing, and the training loss is
+    too good to be true."""
     model = of.model
     if not isinstance(model, NeuralModel):
         return
@@ -388,6 +454,8 @@ def a_training_pass_sees_no_later_token(of: Subject) -> None:
 
 
 def the_same_seed_builds_the_same_model(of: Subject) -> None:
+    """With torch's generator seeded, `build` must make the same weights. Usually weights are drawn from another
+    generator, as numpy's."""
     built = []
     for _ in range(2):
         with torch.random.fork_rng():
@@ -401,6 +469,8 @@ def the_same_seed_builds_the_same_model(of: Subject) -> None:
 
 
 def counting_in_several_calls_equals_one_call(of: Subject) -> None:
+    """Calls of `count` must add up to one call over the whole stream. Usually the n-grams that span two calls are lost,
+    or `count` starts anew."""
     pieces, whole = of.new(), of.new()
     if not isinstance(pieces, CountingModel):
         return
@@ -415,6 +485,8 @@ def counting_in_several_calls_equals_one_call(of: Subject) -> None:
 
 
 def counting_goes_on_from_a_file(of: Subject) -> None:
+    """A loaded model must count on as if it had never been saved. Usually `tensors` holds probabilities alone, and not
+    the counts."""
     config = of.config.for_counting_on()
     first, again, whole = (config.build(of.vocabulary.size, of.vocabulary.start_token) for _ in range(3))
     if not isinstance(first, CountingModel):
@@ -436,6 +508,8 @@ def counting_goes_on_from_a_file(of: Subject) -> None:
 
 
 def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
+    """`build` on torch's device 'meta' must give a model of the same size. Usually a size is computed from values of
+    tensors, or `cost` leaves something out."""
     config, vocabulary = of.config, of.vocabulary
     if config.width_field is None:
         return
@@ -459,6 +533,8 @@ def a_width_can_be_tried_without_memory_for_it(of: Subject) -> None:
 
 
 def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:
+    """A fitted model must expect its training text at least as well as a uniform guess. Usually the loss is of shifted
+    tokens, or what was learnt isn't used."""
     if of.config.is_fitted:  # weights from elsewhere: what they were fitted to is unknown
         return
     nats = -float(of.model.token_logprobs(of.vocabulary.stream[None, 1:400]).mean())

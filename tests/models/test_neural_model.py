@@ -10,10 +10,15 @@ from models.settings.lstm import LSTMConfig
 
 def test_matrices_are_decayed_and_biases_are_not() -> None:
     model = LSTM(LSTMConfig(d_model=8, tie_embeddings=False), vocab_size=5, start_token=4)
-    decayed, others = model.parameter_groups()
-    # embedding, output, and of the one layer the matrices from the input and from the state
-    assert decayed.is_decayed
-    assert sorted(tuple(p.shape) for p in decayed.parameters) == [(5, 8), (5, 8), (32, 8), (32, 8)]
+    hidden, outer, others = model.parameter_groups()
+    # of the one layer the matrices from the input and from the state
+    assert hidden.is_decayed
+    assert hidden.is_hidden_matrix
+    assert sorted(tuple(p.shape) for p in hidden.parameters) == [(32, 8), (32, 8)]
+    # embedding and output
+    assert outer.is_decayed
+    assert not outer.is_hidden_matrix
+    assert sorted(tuple(p.shape) for p in outer.parameters) == [(5, 8), (5, 8)]
     # the layer's two biases, and the output's
     assert not others.is_decayed
     assert sorted(tuple(p.shape) for p in others.parameters) == [(5,), (32,), (32,)]

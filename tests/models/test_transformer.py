@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from models.language_model import WEIGHTS_FILE
 from models.settings.transformer import TransformerConfig
@@ -24,6 +26,66 @@ def build(**options: Any) -> Transformer:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.3)
     return model
+
+
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"tie_embeddings": False},
+    {"preset": "gpt2"},
+    {"preset": "llama"},
+    {"positions": "alibi"},
+    {"positions": "alibi", "num_heads": 4, "num_kv_heads": 2, "biases": True},
+    {"positions": "none", "norm": "layer", "feed_forward": "swiglu"},
+    {"positions": "learned", "query_key_norm": True},
+    {"num_heads": 4, "num_kv_heads": 1, "query_key_norm": True, "rotary_base": 100.0},
+    {"feed_forward": "gelu", "biases": True},
+]
+each_form = pytest.mark.parametrize("form", FORMS, ids=str)
+
+
+@each_form
+def test_each_form_written_out_plainly_gives_the_same_probabilities(form: dict[str, Any]) -> None:
+    """All at once, token by token, and in pieces of several lengths."""
+    model = build(context_length=24, **form).eval()
+    tokens = torch.randint(0, VOCAB_SIZE, (2, 20))
+    whole = model.logprobs(tokens)
+    expected = torch.stack([plain_logprobs(model.tensors(), [START, *row], model.config) for row in tokens.tolist()])
+    torch.testing.assert_close(whole[:, -1], expected, atol=1e-5, rtol=1e-5)
+    state = model.start(2)
+    for position in range(20):
+        _, state = model.read(state, tokens[:, position : position + 1])
+        torch.testing.assert_close(state.logprobs, whole[:, position + 1], atol=1e-5, rtol=1e-5)
+    _, state = model.read(model.start(2), tokens[:, :7], torch.tensor([7, 3]))
+    rest = torch.stack([tokens[0, 7:14], tokens[1, 3:10]])
+    after, _ = model.read(state, rest)
+    torch.testing.assert_close(after[0], whole[0, 8:15], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(after[1], whole[1, 4:11], atol=1e-5, rtol=1e-5)
+
+
+@each_form
+def test_each_form_sees_exactly_its_window(form: dict[str, Any]) -> None:
+    model = build(**form)
+    text = [START, *torch.randint(0, VOCAB_SIZE, (20,)).tolist()]
+    logprobs = model.logprobs(torch.tensor([text[1:]]))[0]
+    expected = plain_logprobs(model.tensors(), text[6:18], model.config)  # the window moved on by half of it
+    torch.testing.assert_close(logprobs[17], expected, atol=1e-5, rtol=1e-5)
+
+
+@each_form
+def test_each_form_learns_with_every_parameter(form: dict[str, Any]) -> None:
+    model = build(**form)
+    model(torch.randint(0, VOCAB_SIZE, (2, 12)))[0].square().sum().backward()
+    assert [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()] == []
+
+
+@each_form
+def test_operations_of_each_form_are_those_of_torch_s_counter(form: dict[str, Any]) -> None:
+    """torch counts all places that attention looks at, in training too; the cost is that of those that it may see."""
+    model = build(d_model=64, context_length=64, **form)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        model(torch.zeros(1, 64, dtype=torch.int64))
+    hidden = 4 * model.config.num_layers * 64 * (64 - 1) / 2  # scores and sums of places after a token's own
+    assert model.cost().flops_per_token == pytest.approx(counter.get_total_flops() / 64 - hidden, rel=0.01)
 
 
 @pytest.mark.parametrize("tied", [True, False])

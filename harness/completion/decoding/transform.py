@@ -109,6 +109,11 @@ class Chooser(ABC):
         """(B, V): the probability that it picks each token."""
 
 
+def _some_token_is_left(logprobs: Tensor) -> bool:
+    """Whether every row (B, V) has a token with a probability, and none is NaN."""
+    return bool((logprobs.max(dim=-1).values > -torch.inf).all())
+
+
 class Sampler:
     """Transforms, in order, and a chooser, with the transforms' memory of some rows."""
 
@@ -119,15 +124,38 @@ class Sampler:
         """(B, V) each: the last distribution after each transform."""
 
     def distribution(self, logprobs: Tensor, rows: Rows) -> Tensor:
-        """(B, V) after every transform."""
+        """(B, V) after every transform. UserError where one of them gives no distribution."""
         self.stages = []
         for transform, memory in zip(self.transforms, self.memories, strict=True):
-            logprobs = transform(logprobs, rows.seen_by(transform), memory)
+            changed = transform(logprobs, rows.seen_by(transform), memory)
+            if changed.shape != logprobs.shape:
+                raise UserError(
+                    f"decoding: the transform {type(transform).__name__} gave the shape {tuple(changed.shape)} for "
+                    f"{tuple(logprobs.shape)}. It must keep every token: those that it removes have -inf."
+                )
+            logprobs = changed
             self.stages.append(logprobs)
+        if self.stages and not _some_token_is_left(logprobs):
+            culprit = next(
+                transform
+                for transform, stage in zip(self.transforms, self.stages, strict=True)
+                if not _some_token_is_left(stage)
+            )
+            raise UserError(
+                f"decoding: the transform {type(culprit).__name__} left a row without any token that has a "
+                "probability (-inf or NaN for all). It must leave at least one."
+            )
         return logprobs
 
     def choose(self, distribution: Tensor, uniforms: Tensor) -> Tensor:
-        return self.chooser(distribution, uniforms)
+        """(B,): the tokens picked."""
+        picked = self.chooser(distribution, uniforms)
+        if picked.shape != uniforms.shape or not bool(((picked >= 0) & (picked < distribution.shape[1])).all()):
+            raise UserError(
+                f"decoding: the chooser {type(self.chooser).__name__} picked {picked.tolist()} for {len(uniforms)} "
+                f"rows of {distribution.shape[1]} tokens. It must give the id of one token for each row."
+            )
+        return picked
 
     def remember(self, chosen: Tensor, rows: Rows) -> None:
         """The tokens `chosen` (B,) were picked from the last distribution."""

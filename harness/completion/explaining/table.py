@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from harness.common.terminal import cell
 from harness.common.visible import visible
 from harness.completion.explaining.steps import ExplainedStep, Explanation
 
@@ -25,14 +26,14 @@ def spelled(text: str) -> str:
 def _table(number: int, step: ExplainedStep) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=Text(f"token {number}: {spelled(step.chosen.text)}, rank {step.rank}, {step.surprise_bits:.2f} bits"),
+        title=cell(f"token {number}: {spelled(step.chosen.text)}, rank {step.rank}, {step.surprise_bits:.2f} bits"),
         title_justify="left",
     )
     table.add_column("")
-    table.add_column("token", no_wrap=True)
+    table.add_column("token")
     table.add_column("model", justify="right")
     for stage in step.stages:
-        table.add_column(Text(stage.name), justify="right")
+        table.add_column(cell(stage.name), justify="right")
     for candidate in step.candidates:
         cells = [
             _share(candidate.expected),
@@ -42,7 +43,7 @@ def _table(number: int, step: ExplainedStep) -> Table:
         style = "bold green" if candidate.is_chosen else "dim" if is_removed else ""
         table.add_row(
             Text(">" if candidate.is_chosen else ""),
-            Text(spelled(candidate.text)),
+            cell(spelled(candidate.text)),
             *cells,
             style=style,
         )

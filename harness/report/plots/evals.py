@@ -187,7 +187,9 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
     _legend(figure, handles, names, "outside lower center")
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"
     under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else (
-        f" Under {decoding}, the decoding strategy with the best {words(measure.metric)}; the others are in runs.csv."
+        f" Under {decoding}"
+        + (f", the decoding strategy with the best {words(measure.metric)}" if measure.is_judged else "")
+        + "; the others are in runs.csv."
     )  # fmt: skip
     intervals = "Lines" if numbers is None else "Bands"
     caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under

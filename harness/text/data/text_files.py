@@ -11,12 +11,14 @@ import csv
 import glob
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.common.errors import UserError, closest
+from harness.common.errors import UserError, closest, one_line
 from harness.common.plurals import many
+from harness.common.reading import read_bytes, why_no_file
 
 PLAIN_SUFFIXES = (".txt", ".md")
 ROW_SUFFIXES = (".jsonl", ".parquet", ".csv")
@@ -46,7 +48,7 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
             files.setdefault(path.resolve(), path)
             continue
         if path.is_dir():
-            matches = sorted(entry for entry in path.rglob("*") if entry.is_file())
+            matches = sorted(_files_below(path))
             visible = [entry for entry in matches if not _is_hidden(entry.relative_to(path))]
         else:
             visible = sorted(Path(entry) for entry in glob.glob(str(path), recursive=True) if Path(entry).is_file())
@@ -98,6 +100,19 @@ def _with_lf(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder and its subfolders. UserError where one of them can't be listed."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(
+            f"data=text can't list the folder {error.filename}: {error.strerror}. Correct its permissions, or name the "
+            "files that can be read."
+        )
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        yield from filter(Path.is_file, (Path(parent) / name for name in names))
+
+
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
@@ -112,7 +127,14 @@ def _nothing_found(name: str, path: Path, visible: Sequence[Path]) -> str:
         return (
             f"{problem}: the folder has no files. {allowed} Name another folder, a file, or a glob as 'books/**/*.txt'."
         )
-    near = closest(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else ""
+    if (why := why_no_file(path)) is not None:
+        return f"data=text can't read {name}: {why}. Name a file, or a folder with files. {allowed}"
+    try:
+        near = closest(path.name, (entry.name for entry in path.parent.iterdir()))
+    except FileNotFoundError:
+        near = ""
+    except OSError as error:
+        return f"{problem}: the folder {path.parent} can't be listed ({error.strerror}). {allowed}"
     return (
         f"{problem}: there is no such file or folder, and no file matches it as a glob (in {Path.cwd()}).{near} "
         f"{allowed} Name a file, a folder, or a glob as 'books/**/*.txt'."
@@ -121,7 +143,7 @@ def _nothing_found(name: str, path: Path, visible: Sequence[Path]) -> str:
 
 def _read_bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_bytes(file)
     except OSError as error:
         raise UserError(
             f"data=text can't open {file}: {error.strerror or error}. Check the file's permissions, or leave it out."
@@ -148,7 +170,7 @@ def _jsonl_rows(file: Path, column: str, encoding: str) -> Iterator[str]:
             continue
         try:
             row = json.loads(line, object_pairs_hook=_Row)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{file}, line {number}: not valid JSON ({error}). Each line must be one JSON object."
             ) from None
@@ -197,9 +219,9 @@ def _parquet_rows(file: Path, column: str) -> Iterator[str]:
         _check_columns(str(file), column, columns)
         data.seek(0)
         values = pq.read_table(data, columns=[column]).column(column).to_pylist()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # a damaged file can raise each of them
         raise UserError(
-            f"{file} is not a readable Parquet file ({error}). Write the file again, or leave it out."
+            f"{file} is not a readable Parquet file ({one_line(error)}). Write the file again, or leave it out."
         ) from error
     for number, value in enumerate(values):
         yield _text_of(value, f"{file}, row {number}", column)

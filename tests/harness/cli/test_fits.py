@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -14,9 +15,14 @@ from pathlib import Path
 import pytest
 
 from harness.cli.fits import _strategy_named
+from harness.cli.main import status_of
 from harness.completion.decoding.constraints import Constrained
+from harness.runs import make_run
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
+from tests.harness.config.plugin_files import forget_files
+from tests.harness.config.test_plugins import DECODING
+from tests.harness.runs.plugin_runs import MODEL, TOKENIZER
 from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
@@ -80,8 +86,9 @@ def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     assert "no run 'bigram'" in done.stderr
 
 
-def test_a_line_break_can_be_named_as_a_stop_text(folder: Path) -> None:
-    done = bakeoff(folder, "complete", "unigram", "hi", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+def test_a_line_break_can_be_named_in_the_prompt_and_as_a_stop_text(folder: Path) -> None:
+    done = bakeoff(folder, "complete", "unigram", r"a\n\\n", "--stop", r"\n", "--json", "--max-new-tokens", "2000")
+    assert json.loads(done.stdout)["prompt"] == "a\n\\n"
     [completion] = json.loads(done.stdout)["completions"]
     assert completion["stop_text"] == "\n"
     assert "\n" not in completion["text"]
@@ -200,6 +207,8 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
     ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
+    ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
+    ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
     ("complete", "the king", "unigram"): "The run comes first: bakeoff complete unigram 'the king'.",
@@ -213,8 +222,37 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("words", [("arpa", "any", "."), ("complete", "any", "hi", "--explain", "--html", ".")])
+def test_a_folder_is_no_file_to_write(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(words) == 2
+    assert ". can't be written: it is a folder. Name another file, as " in capsys.readouterr().err
+
+
 def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) -> None:
     told = refused_without_torch(list(WRONG), folder)
     assert len(told) == len(WRONG)
     for message, said in zip(WRONG.values(), told, strict=True):
         assert message in said
+
+
+def test_every_plugin_file_that_a_run_needs_is_named_at_once_and_the_command_works_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"own.py": MODEL, "letters.py": TOKENIZER, "decode.py": DECODING}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    picks = ("model=./own.py", "tokenizer=./letters.py", "decoding=./decode.py", "data=chatterbot", "evals=[]")
+    make_run(*picks, "tracking=none")
+    for words, needed in (
+        (("complete", "own", "a", "--max-new-tokens", "2"), sorted(files)),
+        (("complete", "own", "a", "--max-new-tokens", "2", "--decoding", "greedy"), ["letters.py", "own.py"]),
+        (("score", "own", "own.py"), ["letters.py", "own.py"]),
+    ):
+        with monkeypatch.context() as patch:
+            forget_files(patch)
+            assert status_of(words) == 2
+            said = capsys.readouterr().err
+            assert f"made with the plugin files {', '.join(needed)}, and" in said
+            flags = shlex.split(said.partition(" add ")[2].partition(" (look")[0])
+            assert status_of([*words, *flags]) == 0

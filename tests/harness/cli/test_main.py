@@ -36,7 +36,7 @@ from tests.harness.small_run import SMALL
         (("run", "budget.tokens=many"), ("budget.tokens='many'", "a whole number")),
         (("run", "evals=[perplxity]"), ("perplxity", "Did you mean 'perplexity'?")),
         (("run", "evals.arithmetic.operations=[/]"), ("evals.arithmetic.operations", "one of +, -, x")),
-        (("run", "seed=-1"), ("seed=-1", "0 or more")),
+        (("run", "seed=-1"), ("seed=-1", "from 0 to")),
         (("run", "device=gpu"), ("device='gpu'", "auto, cpu, cuda")),
         (("run", "experiment=familys"), ("familys", "families")),
         (("run", "-m", "model=ngram,lstn"), ("lstn", "Did you mean 'lstm'?")),
@@ -190,6 +190,29 @@ def test_an_error_of_the_system_is_one_message_and_a_status(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "number", "advice"),
+    [
+        (("run", "model=bigram"), errno.EFBIG, "(ulimit -f unlimited), or name another folder with results_dir=."),
+        (("compare",), errno.ENOSPC, "Free some space, or name another folder with results_dir=."),
+        (("list", "runs"), errno.EACCES, "Correct the permissions, or name another folder with --results."),
+        (("complete", "a", "b"), errno.EROFS, "Correct the permissions, or name another folder with --results."),
+        (("fetch",), errno.ENOSPC, "Free some space. Then"),
+    ],
+)
+def test_the_advice_names_what_the_command_takes(
+    words: tuple[str, ...],
+    number: int,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refused = raising(OSError(number, "refused"))
+    monkeypatch.setitem(COMMANDS, words[0], dataclasses.replace(COMMANDS[words[0]], do=refused))
+    assert status_of(words) == 1
+    assert advice in capsys.readouterr().err
+
+
 def test_an_error_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (FileNotFoundError(errno.ENOENT, "No such file"), ValueError("a bug")):
         monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=raising(error)))
@@ -226,3 +249,25 @@ def test_the_version_is_shown_with_those_of_the_libraries(capsys: pytest.Capture
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"bakeoff {version('bakeoff')}")
     assert f"torch {version('torch')}" in second.split(", ")
+
+
+def test_a_plugin_that_ends_the_program_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leaves(arguments: Namespace) -> int:
+        raise SystemExit(0)
+
+    monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=leaves))
+    assert status_of(["fetch"]) == 1
+    assert "a plugin ended the program (SystemExit: 0)" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert status_of(["list", "models"]) == 2
+    assert "the current folder was deleted. Go to one that is there" in capsys.readouterr().err

@@ -60,6 +60,66 @@ def test_new_names_pytest_only_where_it_is_installed(
     assert "pytest" not in capsys.readouterr().out.replace(str(tmp_path), "")
 
 
+EXITS = """
+import sys
+from dataclasses import dataclass
+
+from harness.evaluation import Complete, Eval, Measure, Sample, Score
+
+
+@dataclass(frozen=True)
+class Leaves(Eval):
+    name, version = "leaves", 1
+    measures = (Measure("right"),)
+
+    number: int = 0
+
+    def samples(self, material):
+        return [Sample("a", "a")]
+
+    def requests(self, sample, material):
+        return [Complete(sample.prompt, 2)]
+
+    def score(self, sample, answers, material):
+        sys.exit(0)
+"""
+
+
+def test_an_eval_that_ends_the_program_fails_its_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "leaves.py"
+    file.write_text(EXITS)
+    assert status_of(["check", "eval", str(file)]) == 1
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.endswith("5 passed, 10 failed, 0 skipped")
+    file.write_text(
+        EXITS.replace("    def samples", "    def __post_init__(self):\n        sys.exit(0)\n\n    def samples")
+    )
+    assert status_of(["check", "eval", str(file)]) == 1
+    assert "FAIL  it can be imported: evals.leaves" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("decoding", "greedy", "decoding.chooser.ties=x"), "decoding.chooser.ties='x'"),
+        (("decoding", "greedy", "tokenizer=bpe", "tokenizer.vocab_size=x"), "tokenizer.vocab_size='x'"),
+        (("model", "ngram", "model.order=x"), "model.order='x'"),
+        (("eval", "arithmetic", "evals.arithmetic.num_samples=x"), "evals.arithmetic.num_samples='x'"),
+        (("eval", "arithmetic", "data=mixture", "data.weights=x"), "data.weights='x'"),
+        (("data", "mixture", "data.weights=x"), "data.weights='x'"),
+        (("tokenizer", "bpe", "tokenizer.vocab_size=x"), "tokenizer.vocab_size='x'"),
+        (("tokenizer", "bpe", "data=mixture", "data.weights=x"), "data.weights='x'"),
+    ],
+)
+def test_a_wrong_override_is_the_user_s_mistake_and_no_failed_check(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["check", *words]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.out == ""
+
+
 def test_a_check_that_passes_is_status_0_and_counts_its_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["check", "decoding", "top_p", "decoding.transforms.top_p.p=0.5"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()

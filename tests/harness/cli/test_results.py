@@ -64,10 +64,15 @@ def test_runs_are_listed_with_their_status(
     assert "there is no folder" in capsys.readouterr().err
 
 
+def first_words(table: str) -> list[str]:
+    return [line.split()[0] for line in table.splitlines() if line.strip(" ─")]
+
+
 def test_a_report_is_over_runs_and_experiments_of_any_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     small = ["data=chatterbot", "tracking=none", "evals=[perplexity]"]
     for model, experiment in (("uniform", "first"), ("unigram", "second"), ("bigram", "second")):
         assert status_of(["run", f"model={model}", f"experiment_name={experiment}", *small]) == 0
@@ -76,14 +81,14 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     page = tmp_path / "results" / "report" / "report.html"
     printed = capsys.readouterr().out
     assert printed.endswith(f"report: {page}\n")
-    assert [line.split()[0] for line in printed.splitlines()[:3]] == ["experiment", "first", "second"]
+    assert first_words(printed)[:3] == ["experiment", "first", "second"]
     with (page.parent / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {(row["experiment"], row["family"]) for row in rows} == {("first", "uniform"), ("second", "unigram")}
     assert status_of(["report", "@latest", "first", "--out", "both"]) == 0
     assert "bigram" in (tmp_path / "both" / "summary.csv").read_text()
     assert status_of(["report"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == ["experiment", "first", "second"]
+    assert first_words(capsys.readouterr().out)[:3] == ["experiment", "first", "second"]
     assert status_of(["list", "runs", "--results", "results/first"]) == 0
     assert "no runs in results/first" in capsys.readouterr().out
     assert status_of(["report", "third"]) == 2

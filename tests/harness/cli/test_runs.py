@@ -70,6 +70,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     printed = capsys.readouterr()
     assert "run 1 of 2\n" in printed.err
     assert re.search(r"run 2 of 2, about \d+ s left\n", printed.err)
+    assert "differs in" not in printed.out
     rows = [line.split() for line in printed.out.splitlines() if line.strip().startswith("uni")]
     records = {json.loads(path.read_text())["run_id"]: path for path in tmp_path.glob("default/*/run.json")}
     assert {row[0] for row in rows} == set(records)
@@ -85,6 +86,9 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert notes
     assert all(note.startswith("note on 2 runs: ") for note in notes)
     assert len(notes) == len(set(notes))
+    assert status_of(["run", "-m", "model=uniform,unigram", "budget.tokens=500,900", *overrides]) == 0
+    swept = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("uni")]
+    assert [row[1] for row in swept] == ["tokens=500", "tokens=900"] * 2
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
     assert "run 2 of 2\n" in capsys.readouterr().err  # finished runs don't help to estimate the time left
 
@@ -165,6 +169,19 @@ REFUSED = {
     ("compare", "seed=0,x"): "seed='x' is not allowed",
     ("compare", "data=text"): "data=text needs files: set data.paths",
 }
+
+
+def test_a_file_in_place_of_a_folder_of_results_refuses_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    for name in ("fits", "scores", "answers"):
+        Path("results", name).touch()
+        assert status_of(["run", "model=uniform", "data=chatterbot", "tracking=none", "evals=[perplexity]"]) == 2
+        assert f"results/{name} must be a folder, but is a file." in capsys.readouterr().err
+        assert [path.name for path in Path("results").iterdir()] == [name]
+        Path("results", name).unlink()
 
 
 def test_a_run_that_can_not_be_is_refused_before_torch_is_loaded_and_leaves_nothing(tmp_path: Path) -> None:

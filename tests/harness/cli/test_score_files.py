@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -76,6 +77,9 @@ def test_what_can_not_be_read_is_refused_and_a_dash_is_standard_input(
         read_text(str(tmp_path / "latin"))
     with pytest.raises(UserError, match="cannot be read: No such file"):
         read_text(str(tmp_path / "nothing"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="cannot be read: it is a named pipe, not a file"):
+        read_text(str(tmp_path / "pipe"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("hé".encode())))
     assert read_text("-") == "hé"
 

@@ -115,7 +115,7 @@ def test_without_a_signal_the_status_and_the_exception_are_the_program_s_own() -
 def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
     code = (
         "import os, sys; from harness.cli.stopping import open_closed_streams; open_closed_streams(); "
-        f"file = open({str(tmp_path / 'file')!r}, 'wb'); os.write(2, b'said'); print('said'); "
+        f"file = open({str(tmp_path / 'file')!r}, 'wb'); os.write(2, b'said'); "
         "sys.stderr.write('said'); file.write(b'kept'); sys.stdin.read(); sys.exit(file.fileno() < 3)"
     )
     words = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code]
@@ -158,9 +158,20 @@ def test_a_run_ends_at_once_and_the_same_command_goes_on(
     assert not list(tmp_path.rglob("run.json"))
 
 
-@pytest.mark.parametrize("redirected", ["2>&-", "0<&- 1>&- 2>&-"])
-def test_a_run_with_closed_streams_is_complete(tmp_path: Path, redirected: str) -> None:
+@pytest.mark.parametrize("redirected", [">&-", ">/dev/full"])
+def test_what_can_t_be_printed_is_an_error(tmp_path: Path, redirected: str) -> None:
+    words = ["sh", "-c", f'exec "$0" -m harness.cli.main list formats {redirected}', sys.executable]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bakeoff: the system refused to write")
+    assert ("Standard output is closed" in done.stderr) == (redirected == ">&-")
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(("redirected", "status"), [("2>&-", 0), ("0<&- 1>&- 2>&-", 1)])
+def test_a_run_with_closed_streams_is_complete(tmp_path: Path, redirected: str, status: int) -> None:
     words = (*RUN, "model=bigram", "evals.perplexity.max_documents=3")
-    assert bakeoff(tmp_path, *words, redirected=redirected).wait(timeout=300) == 0
+    assert bakeoff(tmp_path, *words, redirected=redirected).wait(timeout=300) == status
     [record] = tmp_path.glob("results/*/*/run.json")
     assert json.loads(record.read_text())["status"] == "complete"

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.errors import UserError
 from harness.common.files import (
     append_bytes,
     move_into_place,
     probe_folder,
     remove_leftovers,
+    target_file,
     write_bytes,
     write_json,
     writing,
@@ -153,3 +155,27 @@ def test_a_folder_is_tried_and_nothing_is_left_of_it(tmp_path: Path) -> None:
         probe_folder(tmp_path / "file")
     with pytest.raises(FileNotFoundError):
         probe_folder(tmp_path / "absent")
+
+
+def test_where_a_file_can_be_written_nothing_is_left_of_the_attempt(tmp_path: Path) -> None:
+    assert target_file(str(tmp_path / "new" / "lm.arpa"), "lm.arpa") == tmp_path / "new" / "lm.arpa"
+    (tmp_path / "link").symlink_to("linked.txt")
+    assert target_file(str(tmp_path / "link"), "lm.arpa") == tmp_path / "linked.txt"
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_where_no_file_can_be_written_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "self").symlink_to("self")
+    for name, why in {
+        f"{tmp_path}": rf"it is a folder\. Name another file, as {tmp_path}/lm\.arpa",
+        f"{tmp_path}/file/lm.arpa": "file is a file, not a folder",
+        f"{tmp_path}/pipe": "it is a named pipe",
+        f"{tmp_path}/self": "it is a link that leads back to itself",
+        "/proc/lm.arpa": "No such file or directory",
+        "/dev/null": "it is a device",
+        f"{tmp_path}/{'a' * 300}": "File name too long",
+    }.items():
+        with pytest.raises(UserError, match=f"can't be written: .*{why}"):
+            target_file(name, "lm.arpa")

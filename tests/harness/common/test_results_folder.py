@@ -31,6 +31,17 @@ def test_all_other_folders_of_results_have_reserved_names(tmp_path: Path) -> Non
     assert ResultsFolder.around(run) == ResultsFolder(tmp_path.resolve())
 
 
+@pytest.mark.parametrize("name", ["fits", "answers", "scores", "splits", "fits/abc", "answers/abc"])
+def test_a_file_in_place_of_a_folder_is_refused(name: str, tmp_path: Path) -> None:
+    ResultsFolder(tmp_path / "absent").check("abc")
+    ResultsFolder(tmp_path).run("mine", "fits").mkdir(parents=True)
+    ResultsFolder(tmp_path).check("abc")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} must be a folder, but is a file"):
+        ResultsFolder(tmp_path).check("abc")
+
+
 def test_a_run_is_found_by_its_record_or_by_its_configuration(tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path)
     for run, file in (("finished", RUN_FILE), ("begun", CONFIG_FILE), ("stray", "notes.txt")):

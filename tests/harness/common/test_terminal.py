@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.common.terminal import cell, say, say_json, say_table, warn
+from harness.common.terminal import (
+    announce_loading,
+    cell,
+    say,
+    say_json,
+    say_table,
+    spell_out_what_encodings_lack,
+    warn,
+)
 
 HOSTILE = "\x1b]0;owned\x07 \x9b2J \u202egnp\u200b [/nope] [bold]b[/bold] \r \ud800"
 
@@ -24,6 +34,20 @@ def test_text_is_printed_with_what_acts_spelled_out(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert printed.out == ("\\x1b]0;owned\\x07 \\x9b2J \\u202egnp\\u200b [/nope] [bold]b[/bold] \\x0d \\ud800")
     assert printed.err == f"{printed.out}\n"
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "is_loaded", "said"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_loading_is_announced_on_a_terminal_only(
+    is_terminal: bool, is_loaded: bool, said: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "torch")
+    announce_loading()
+    assert capsys.readouterr().err == ("loading the libraries ...\n" if said else "")
 
 
 def test_a_cell_of_a_table_is_one_line_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,3 +94,55 @@ def test_in_a_pipe_each_row_is_one_line(capsys: pytest.CaptureFixture[str], monk
     rows = capsys.readouterr().out.splitlines()
     assert any("a" * 60 in row and "b" * 300 in row for row in rows)
     assert max(map(len, rows)) < 400
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
+def test_no_word_of_a_table_is_broken_on_any_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ("run", "status", "perplexity bits_per_byte", "format_questions cut_by_its_own_words", "from")
+    row = (
+        "ngram-greedy-s0-fc5e51be",
+        "complete",
+        "801,006.854",
+        "temperature=1.2, data=chatterbot and more",
+        "bakeoff",
+    )
+    say_table(names, [row, row[::-1]], right=names[2:3])
+    printed = capsys.readouterr().out
+    words = {word for text in (*names, *row) for word in text.split()}
+    assert words <= set(printed.replace(":", "").split())
+    too_wide = [line for line in printed.splitlines() if len(line.rstrip()) > columns]
+    assert all(len(line.split()) == 1 for line in too_wide)  # one word alone may be wider
+
+
+def test_a_row_that_fits_no_terminal_is_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    say_table(("run", "status", "bits_per_byte"), [("bigram-greedy-s0-b6b3b4cc", "complete", "3.6821"), ("a", "", "2")])
+    assert capsys.readouterr().out == (
+        "run: bigram-greedy-s0-b6b3b4cc\n  status: complete\n  bits_per_byte: 3.6821\nrun: a\n  bits_per_byte: 2\n"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_the_output_s_encoding_lacks_is_spelled_out(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "stderr", output)
+    text = "\u2019Tis 日本"
+    say(text)
+    warn(text)
+    say_json({"text": f"{text}\x7f"})
+    say_table(("name",), [(text,)])
+    spell_out_what_encodings_lack()
+    print(text)  # as a library does
+    output.flush()
+    lines = output.buffer.getvalue().decode(encoding).splitlines()
+    spelled = "\\u2019Tis \\u65e5\\u672c"
+    assert lines[0] == lines[1] == lines[-1] == spelled
+    assert json.loads(lines[2]) == {"text": f"{text}\x7f"}
+    assert "\x7f" not in lines[2]
+    assert any(line.strip(" |") == spelled for line in lines[3:-1])

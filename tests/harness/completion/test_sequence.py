@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.common.errors import UserError
 from harness.completion.sequence import Completion, Prompt, StopFinder, Writing
 from harness.text.tokenizers.byte import ByteTokenizer
 
@@ -94,7 +96,15 @@ def test_forks_continue_separately_and_draw_from_one_stream() -> None:
     assert (writing.text, writing.stop_text, writing.finish_reason, writing.tokens) == ("ab", None, None, [*b"ab"])
 
 
-@pytest.mark.parametrize("wrong", [{"max_new_tokens": -1}, {"max_new_tokens": 1, "stop": ("a", "")}])
-def test_a_prompt_that_could_not_be_answered_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(AssertionError):
-        Prompt("a", **wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"max_new_tokens": -5}, "max_new_tokens=-5 is not allowed: a whole number, 0 or more"),
+        ({"max_new_tokens": "many"}, "max_new_tokens='many'"),
+        ({"stop": ("a", "")}, "a stop text is empty"),
+        ({"text": 5}, r"the prompt is 5 \(int\): it must be a text"),
+    ],
+)
+def test_a_prompt_that_could_not_be_answered_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Prompt(**{"text": "a", "max_new_tokens": 1, **wrong})

@@ -101,7 +101,7 @@ class Sized(TokenizerSettings):
             "Cannot merge DictConfig with ListConfig",
             "In experiment=c.yaml: a group or setting tha",
         ),
-        (["experiment=d.yaml"], "Could not override 'modle'", "In experiment=d.yaml: Could not override 'modle'. No"),
+        (["experiment=c.yaml"], "Could not override 'modle'", "In experiment=c.yaml: Could not override 'modle'. No"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
@@ -115,11 +115,24 @@ def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(
     Path("sized.py").write_text(SIZED)
     Path("a.yaml").write_text("name: ${oc.env:UNSET}")
     Path("b.yaml").write_text("name: '${a'")
-    Path("c.yaml").write_text("# @package _global_\nevals: [perplexity]")
-    Path("d.yaml").write_text("# @package _global_\ndefaults: [override /modle: lstm]")
+    Path("c.yaml").write_text("# @package _global_\ndefaults: [override /modle: lstm]")
     with pytest.raises((*REFUSALS, ValueError)) as refused:
         composed(overrides)
     assert of_hydra in str(refused.value)
     with pytest.raises(UserError) as told:
         compose(overrides)
     assert str(told.value).startswith(of_ours)
+
+
+def test_empty_braces_in_the_place_of_values_are_refused_because_they_would_leave_them() -> None:
+    with pytest.raises(
+        UserError, match=r"data\.weights=\{\} changes nothing.*leave out one or all: ~data\.weights\.\w+"
+    ):
+        compose(["data.weights={}"])
+    assert compose(["decoding.transforms={}"])["decoding"]["transforms"] == {}
+
+
+def test_only_a_name_that_is_not_given_is_the_experiment_s_or_default() -> None:
+    assert compose([])["experiment_name"] == "default"
+    assert compose(["experiment=ngram"])["experiment_name"] == "ngram"
+    assert compose(["experiment=ngram", "experiment_name="])["experiment_name"] == ""

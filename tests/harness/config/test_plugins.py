@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,15 @@ def test_a_file_whose_import_is_interrupted_is_imported_anew(monkeypatch: pytest
     assert plugins.module_of(path).x == 1
 
 
+def test_a_file_that_changes_while_a_process_goes_on_is_read_anew() -> None:
+    write("capitals.py", EVAL)
+    first = compose(["evals=[capitals.py]"])["evals"]["capitals"]
+    write("capitals.py", EVAL.replace("= 40", "= 41"))
+    second = compose(["evals=[capitals.py]"])["evals"]["capitals"]
+    assert (first["max_new_tokens"], second["max_new_tokens"]) == (40, 41)
+    assert first["_target_"] != second["_target_"]
+
+
 def test_a_file_leaves_no_bytecode_behind_and_runs_as_it_stands_now() -> None:
     path = write("capitals.py", EVAL)
     assert plugins.read_file(path).error is None
@@ -234,6 +244,29 @@ def test_a_file_that_cannot_be_an_eval_is_refused(name: str, text: str | None, w
         typed(compose([f"evals=[{name}]"]))
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_class_that_lacks_a_method_is_named_with_it_before_anything_is_made(beside: bool) -> None:
+    write("capitals.py", EVAL.replace("def score(", "def scores("))
+    write("own.py", f"{MODEL}\n\nclass Own(Uniform):\n    pass\n".replace("Uniform(self", "Own(self"))
+    lacking = MODEL.replace("from models.uniform import Uniform\n", "from models import CountingModel\n")
+    write("lacking.py", f"{lacking}\n\nclass Uniform(CountingModel):\n    def count(self, tokens): ...\n")
+    if beside:
+        write("capitals.yaml", "_target_: capitals.Capitals\nprompts: []\nmax_new_tokens: 1\n")
+        write("lacking.yaml", "_target_: lacking.OwnConfig\nsize: 1\n")
+    with pytest.raises(UserError, match=r"capitals\.py: Capitals lacks score, which every Eval must have"):
+        compose(["evals=[capitals.py]"])
+    with pytest.raises(UserError, match="Uniform lacks cost, finish, load_tensors, read, start, tensors, which"):
+        compose(["model=./lacking.py", "model.size=1"])
+    assert compose(["model=./own.py", "model.size=1"])["names"]["model"] == "own"
+
+
+def test_a_base_of_other_classes_may_lack_methods() -> None:
+    base = EVAL.replace("def score(", "def scores(").replace("class Capitals", "class Base")
+    more = "@dataclass(frozen=True)\nclass Capitals(Base):\n    def score(self, *_):\n        return Score({})\n"
+    write("capitals.py", f"{base}\n\n{more}")
+    assert list(typed(compose(["evals=[capitals.py]"])).evals) == ["capitals"]
 
 
 def test_two_evals_of_one_name_are_refused() -> None:
@@ -269,6 +302,20 @@ def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(
     plugins.read_file(path)
     assert from_saved(saved)["evals"]["capitals"]["_target_"].endswith(".Capitals")
     assert Path("imported").read_text() == "xx"
+
+
+def test_all_missing_files_of_a_saved_run_are_named_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write("my own/capitals.py", EVAL), write("decode.py", DECODING), write("own.py", MODEL)]
+    saved = folder / "config.yaml"
+    picks = ["evals=['my own/capitals.py']", "decoding=./decode.py", "model=./own.py", "model.size=1"]
+    saved.write_text(yaml.safe_dump(compose(picks)))
+    forget_files(monkeypatch)
+    with pytest.raises(UserError, match=r"the plugin files capitals\.py, decode\.py, own\.py") as refused:
+        from_saved(saved)
+    said = shlex.split(str(refused.value).partition(" add ")[2].partition(" (look")[0])
+    assert said == [word for path in paths for word in ("--plugin", str(path.absolute()))]
+    plugins.load(said[1::2])
+    assert from_saved(saved)["names"]["model"] == "own"
 
 
 def test_a_file_that_changed_since_takes_the_place_of_what_it_was_only_on_demand(

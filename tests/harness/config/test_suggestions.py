@@ -81,7 +81,8 @@ def test_an_option_of_what_was_picked_is_named_with_its_whole_key(overrides: lis
 
 def test_those_that_have_it_are_all_named_with_what_is_picked_and_how_a_sweep_says_it() -> None:
     message = told("model.d_model=64")
-    assert "It is an option of model=gru, lstm, rnn, transformer, but model=ngram is picked." in message
+    families = "gru, linear_attention, lstm, mingru, minlstm, mlp, rnn, ssm, transformer"
+    assert f"It is an option of model={families}, but model=ngram is picked." in message
     assert "in a sweep, model.gru.d_model=64 is for its runs alone" in message
     assert ["model=gru", "model.d_model=64"] in expand(["model=ngram,gru", "model.gru.d_model=64"])
 

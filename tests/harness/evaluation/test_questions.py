@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.common.seeds import seed_of
+from harness.evaluation.metric import Measure
 from harness.evaluation.questions import questions, scored
 from harness.evaluation.requests import Complete, Score
 from harness.evaluation.rows import measured
@@ -18,6 +19,8 @@ from tests.harness.evaluation.counting import MATERIAL, Counting
 @dataclass(frozen=True)
 class Measuring(Counting):
     """It needs only the text of answers."""
+
+    measures = (Measure("length", "chars", None),)
 
     def score(self, sample: Any, answers: Any, material: Any) -> Any:
         return Score({"length": float(len(answers[0].text))}, answers[0].text)

@@ -6,12 +6,13 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.evaluation.metric import Metric
-from harness.evaluation.requests import Complete, Sample, Score, ScoreText
+from harness.evaluation.requests import Complete, Compress, Request, Sample, Score, ScoreContinuation, ScoreText
 from harness.evaluation.rows import table
-from harness.evaluation.validity import check_metrics, check_requests, check_samples, check_score
+from harness.evaluation.validity import check_measures, check_metrics, check_requests, check_samples, check_score
 from tests.harness.evaluation.counting import Counting
 
 METRIC = Metric("counting", 2, "right", "all", 0.5, "share", True, 2, 2)
@@ -24,6 +25,7 @@ ROWS = table("counting", [Sample("a", "p"), Sample("b", "p")], [Score({"right": 
         (["a"], "not a Sample"),
         ([Sample("", "p")], "place 0 is empty"),
         ([Sample("a", "p"), Sample("b", "p"), Sample("a", "q")], "'a' of the sample at place 2"),
+        ([Sample("a", 5)], "the prompt of the sample at place 0 is 5: it must be a text"),  # type: ignore[arg-type]
     ],
 )
 def test_samples_must_have_ids_of_their_own(samples: Any, words: str) -> None:
@@ -37,6 +39,57 @@ def test_only_requests_are_asked() -> None:
     wrong: Any = [Complete("a", 1), "b"]
     with pytest.raises(ValueError, match="requests gave 'b'"):
         check_requests(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (Complete("a", -4), "max_new_tokens=-4 is not allowed: a whole number, 0 or more"),
+        (Complete("a", 4, (".", "")), "a stop text is empty"),
+        (Complete("a", 4, "."), r"stop of the request Complete is '\.': it must be several texts"),  # type: ignore[arg-type]
+        (Complete(b"a", 4), "prompt of the request Complete is b'a': it must be a text"),  # type: ignore[arg-type]
+        (ScoreContinuation("a", None), "continuation of the request ScoreContinuation is None"),  # type: ignore[arg-type]
+        (Compress(("a", 5)), "texts of the request Compress has 5"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_request_that_can_not_be_answered_is_refused(wrong: Request, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_requests([wrong])
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (Score({"right": "high"}), r"the measure 'right' is 'high' \(str\): it must be a number"),  # type: ignore[dict-item]
+        (Score({"right": np.int64(1)}), r"\(int64\): it must be a number"),  # type: ignore[dict-item]
+        (Score(1.0), "the values of the score are 1.0: give them by name"),  # type: ignore[arg-type]
+        (Score({}, 5), "the answer of the score is 5: it must be a text"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_score_of_the_wrong_kind_names_what_is_wrong(score: Score, words: str) -> None:
+    check_score(Score({"right": True}, "yes"))
+    with pytest.raises(ValueError, match=words):
+        check_score(score)
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnMetrics(Counting):
+    def metrics(self, rows: Any) -> list[Metric]:
+        return []
+
+
+def test_a_score_has_the_measures_that_its_eval_declares() -> None:
+    sample, both = Sample("a", "p"), {"right": 1.0, "length": None}
+    check_measures(Counting(), sample, Score(both))
+    with pytest.raises(ValueError, match=r"has the values 'rihgt', 'length'.*'right' is missing and 'rihgt' is not"):
+        check_measures(Counting(), sample, Score({"rihgt": 1.0, "length": 1.0}))
+    with pytest.raises(ValueError, match="'more' is not declared"):
+        check_measures(Counting(), sample, Score({**both, "more": 1.0}))
+    with pytest.raises(ValueError, match="'more' is not declared"):
+        check_measures(Counting(), sample, Score(both, parts={"position": {"0-15": Score({"more": 1.0})}}))
+    check_measures(OwnMetrics(), sample, Score({**both, "more": 1.0}))
+    with pytest.raises(ValueError, match="'length' is missing"):
+        check_measures(OwnMetrics(), sample, Score({"right": 1.0, "more": 1.0}))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

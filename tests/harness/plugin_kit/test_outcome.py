@@ -40,6 +40,24 @@ def test_a_check_s_name_is_its_sentence_and_it_passes_fails_or_is_skipped() -> N
     assert subject == ["seen"]
 
 
+def test_a_plugin_that_ends_the_program_fails_and_the_other_checks_are_made() -> None:
+    def it_exits(of: list[str]) -> None:
+        raise SystemExit(0)
+
+    [_, ended, after] = outcomes([it_holds, it_exits, it_is_false], [])
+    assert (ended.verdict, after.verdict) == ("FAIL", "FAIL")
+    assert ended.reason.startswith("SystemExit: 0 (")
+
+
+def test_a_check_s_docstring_says_what_a_failure_means_before_the_numbers() -> None:
+    def it_is_wrong(of: list[str]) -> None:
+        """All must be 1. Usually a sum is missing."""
+        hold(False, "3 of 4 differ.")
+
+    [outcome] = outcomes([it_is_wrong], [])
+    assert outcome.reason == "All must be 1. Usually a sum is missing. 3 of 4 differ."
+
+
 def test_an_exception_is_told_with_its_note_and_its_line() -> None:
     [_, broken] = outcomes([it_holds, it_breaks], [])
     assert broken.verdict == "FAIL"
@@ -54,7 +72,7 @@ def test_where_the_first_check_fails_the_others_are_not_made(first, number: int)
 
 def test_a_long_reason_is_cut() -> None:
     [outcome] = outcomes([it_says_much], [])
-    assert outcome == Outcome("it says much", "FAIL", "x" * 400 + " ...")
+    assert outcome == Outcome("it says much", "FAIL", "x" * 600 + " ...")
 
 
 def test_without_a_message_a_failed_assertion_is_named() -> None:

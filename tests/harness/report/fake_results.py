@@ -281,9 +281,9 @@ def _arithmetic(
         answered = right or fake.skill > 0 or noise.random() < 0.2
         answer = str(target) if right else str(target + 1) if answered else (HOSTILE if mishaps else "the lord")
         values: dict[str, float | None] = {
-            "exact_match": float(right),
-            "target_greedy": float(right),
-            "answered": float(answered),
+            "exact_match": right,
+            "target_greedy": right,
+            "answered": answered,
             "digit_accuracy": (1.0 if right else float(noise.random() * 0.5)) if answered else None,
         }
         for name, value in values.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from harness.report.conclusions import can_decide, findings, undecidable
 from harness.report.verdicts import Verdicts
 from harness.statistics import paired
 from tests.harness.report.conftest import Written
-from tests.harness.report.records import edit, edit_metrics
+from tests.harness.report.records import edit, edit_metrics, set_value
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -100,8 +101,77 @@ def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], 
         edit(run, fail)
     comparison = compare(small)
     said = findings(comparison, Verdicts.of(comparison))
-    assert said[1].startswith("Exact match under greedy: 0.0 % [0.0, 10.0] for every model.")
+    assert said[1].startswith("Exact match: 0.0 % [0.0, 10.0] for every model under every decoding strategy.")
     assert said[1].endswith("no model is significantly better than that (Holm-corrected over 8 tests).")
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_measures_that_only_describe_are_in_the_tables_and_no_model_is_the_best(small: Path) -> None:
+    def describe(record: dict[str, Any]) -> None:
+        kept = [one for one in record["metrics"] if one["metric"] == "exact_match"]
+        asked_nothing = {
+            **kept[0],
+            "eval": "idle",
+            "metric": "samples",
+            "value": None,
+            "n": 0,
+            "n_total": 0,
+            "reason": "-",
+        }
+        record["metrics"] = [{**one, "higher_is_better": None, "chance": None} for one in [*kept, asked_nothing]]
+
+    for run in small.glob("*-s0"):
+        edit(run, describe)
+    report = write_report(small)
+    assert report.findings == ("No model is the best: no measure here is better or worse. The tables have the values.",)
+    assert list(report.table.columns)[-1] == "exact match, %"
+    assert (report.table["exact match, %"] != "–").all()
+    assert (report.page.parent / "pairwise.csv").read_text().count("\n") == 1
+    assert "exact match" in (report.page.parent / "summary.md").read_text()
+
+
+@pytest.fixture
+def one_model(small: Path) -> Path:
+    """One model under four strategies. Returns the experiment's folder."""
+    for run in small.glob("rnn-*"):
+        shutil.rmtree(run)
+    return small
+
+
+def test_no_strategy_is_called_best_where_all_are_equal(one_model: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in one_model.glob("*-s0"):
+        set_value(run, "took_its_turn", 0.0)
+    comparison = compare(one_model)
+    bits, _, turns, _ = findings(comparison, Verdicts.of(comparison))
+    assert turns.startswith("Took its turn: 0.0 % ")
+    assert " for every decoding strategy." in turns
+    assert bits.startswith("Bits per byte: ngram, 2.")  # of one value none is the lowest
+
+
+def test_strategies_that_tie_for_the_best_are_all_named(one_model: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in one_model.glob("*-s0"):
+        set_value(run, "took_its_turn", 0.0 if run.name == "ngram-greedy-s0" else 0.5)
+    comparison = compare(one_model)
+    turns = findings(comparison, Verdicts.of(comparison))[2]
+    assert turns.startswith("Highest took its turn: ngram under temperature, top_k and top_p, 50.0 %")
+    assert "Next strategy" not in turns
+
+
+def test_no_model_is_called_best_by_a_value_without_an_interval(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    def change(metric: dict[str, Any]) -> None:
+        if metric["metric"] == "took_its_turn":
+            why = "all samples are in one cluster: no interval"
+            metric.update(ci_low=None, ci_high=None, stderr=None, reason=why, n=2, n_total=2)
+
+    edit_metrics(small, change)
+    set_value(small / "rnn-top_k-s0", "took_its_turn", 0.99)
+    comparison = compare(small)
+    turns = findings(comparison, Verdicts.of(comparison))[2]
+    assert turns == (
+        "Took its turn: no best is named (all samples are in one cluster: no interval). rnn under top_k has 99.0 %."
+    )
 
 
 @pytest.mark.parametrize("num_clusters", [1, 3, 5, 6])

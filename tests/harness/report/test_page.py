@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from collections import Counter
 from html.parser import HTMLParser
@@ -189,6 +190,19 @@ def test_every_run_and_table_is_a_link_to_its_file(written: Written, page: Reade
         assert f"../{run.parent.name}/run.json" in links
         if (run.parent / "samples.parquet").exists():
             assert f"../{run.parent.name}/samples.parquet" in links
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_of_one_model_the_page_points_to_its_strategies(small: Path) -> None:
+    for run in small.glob("rnn-*"):
+        shutil.rmtree(run)
+    report = write_report(small)
+    assert pd.read_csv(report.page.parent / "pairwise.csv").empty
+    text = " ".join(report.page.read_text().split())
+    assert (
+        "There is one model; its decoding strategies are compared below, and every two of them in "
+        '<a href="strategies.csv">'
+    ) in text
 
 
 def test_a_run_s_folder_of_any_name_is_linked(small: Path) -> None:

@@ -39,6 +39,10 @@ GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decodin
 # Leaves whose other values can't be told from the value that they have.
 OTHERS: dict[str, Any] = {
     "training.continue_from": "a-fit",
+    "training.optimizer": "muon",
+    "training.schedule": "cosine",
+    "training.precision": "bfloat16",
+    "training.max_tokens_at_once": 512,
     "budget.seconds": 60.0,
     "budget.flops": 1e12,
     "budget.num_params": 20_000,
@@ -47,8 +51,17 @@ OTHERS: dict[str, Any] = {
     "format.labels_in_text": "refuse",
     "model.smoothing": "katz",
     "model.cutoffs": [0, 0, 2],
+    "model.preset": "llama",
     "model.num_heads": 2,
+    "model.num_kv_heads": 2,
     "model.d_model": 256,
+    "model.positions": "alibi",
+    "model.norm": "layer",
+    "model.feed_forward": "gelu",
+    "model.mlp_ratio": 2.0,
+    "model.biases": True,
+    "model.query_key_norm": True,
+    "model.norm_epsilon": 1e-4,
     "model.stride": 8,
     "tokenizer.labels": ["Human:"],
     "data.train_bytes": 1000,
@@ -213,6 +226,18 @@ def test_settings_that_differ_make_systems_and_seeds_do_not(small: Path, compare
 
 
 @pytest.mark.usefixtures("no_plots")
+def test_two_texts_of_a_plugin_file_are_two_rows(small: Path) -> None:
+    def of_file(digit: str) -> dict[str, str]:
+        return {"model.name": "tiny", "model._target_": f"bakeoff_file.tiny_{digit * 12}.TinyConfig"}
+
+    for digit in "ab":
+        copy_run(small / "ngram-greedy-s0", f"tiny-{digit}", {**of_file(digit), "plugins": {}})
+    report = write_report(small)
+    assert {"tiny=edit 1", "tiny=edit 2"} <= set(report.table["model"])
+    assert "bakeoff_file" not in report.page.read_text()
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_a_single_run_and_an_experiments_folder_can_be_reported(small: Path) -> None:
     alone = write_report(small / "rnn-greedy-s0")
     assert alone.page == small / "rnn-greedy-s0" / "report" / "report.html"
@@ -232,9 +257,8 @@ def test_each_experiment_gets_its_report_and_out_makes_one_of_all(tmp_path: Path
     assert len(apart.table) == 16
     together = write_report(tmp_path, out=tmp_path / "all")
     assert together.pages == (tmp_path / "all/report.html",)
-    assert set(together.table["model"]) == {
-        f"{fake.name}, experiment={name}" for fake in MODELS[:2] for name in ("first", "second")
-    }
+    assert set(together.table["model"]) == {fake.name for fake in MODELS[:2]}
+    assert set(together.table["experiment"]) == {"first, second"}  # the same settings, fits and text
 
 
 @pytest.mark.parametrize(
@@ -247,7 +271,7 @@ def test_each_experiment_gets_its_report_and_out_makes_one_of_all(tmp_path: Path
         (lambda results: _spoilt(results, "run.json", b"{"), "not valid JSON"),
         (lambda results: _spoilt(results, "run.json", b'{"schema_version": 3}'), "is no run record"),
         (lambda results: _spoilt(results, "run.json", b'{"schema_version": 99}'), "schema version 99"),
-        (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "cannot be read"),
+        (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "it cannot be read"),
         (lambda results: _spoilt(results, "curve.parquet", b""), "cannot be read"),
     ],
 )
@@ -268,8 +292,81 @@ def test_one_broken_run_is_named_and_left_out(
     report = write_report(small)
     assert len(report.table) == 7
     assert report.left_out == (small / "rnn-greedy-s0",)
-    assert "Left out, because a file of it can&#39;t be read: rnn-greedy-s0. " in report.page.read_text()
-    assert "rnn-greedy-s0 is left out of the report: " in caplog.text
+    assert "Left out: rnn-greedy-s0. " in report.page.read_text()
+    [said] = [record.getMessage() for record in caplog.records if "rnn-greedy-s0" in record.getMessage()]
+    assert said.startswith(f"{small / 'rnn-greedy-s0'} is left out of the report: {small / 'rnn-greedy-s0' / name} is")
+    again = f"bakeoff run --config-from {small / 'rnn-greedy-s0'} results_dir={small.parent}"
+    assert said.endswith(f"Run `{again}`: it makes run rnn-greedy-s0 again.")  # the only remedy
+
+
+def _seed(run: Path) -> None:
+    edit(run, lambda record: record.update(seed=10**23))
+
+
+def _value(run: Path) -> None:
+    edit(run, lambda record: record["metrics"][0].update(value="2.1"))
+
+
+def _spent(run: Path) -> None:
+    edit(run, lambda record: record["spent"].update(seconds="many"))
+
+
+def _notes(run: Path) -> None:
+    edit(run, lambda record: record.update(notes="a note"))
+
+
+def _samples(run: Path) -> None:
+    path = run / "samples.parquet"
+    pd.read_parquet(path).assign(values="{").to_parquet(path, index=False)
+
+
+def _columns(run: Path) -> None:
+    path = run / "samples.parquet"
+    pd.read_parquet(path).drop(columns="eval").to_parquet(path, index=False)
+
+
+def _curve(run: Path) -> None:
+    path = run / "curve.parquet"
+    pd.read_parquet(path).assign(seconds="long").to_parquet(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_seed, "seed is 100000000000000000000000"),
+        (_value, "value is 2.1"),
+        (_spent, "seconds is many"),
+        (_notes, "notes is a note"),
+        (_samples, "samples.parquet is damaged: it cannot be read (JSONDecodeError"),
+        (_columns, "samples.parquet is damaged: it has no column eval"),
+        (_curve, "curve.parquet is damaged: it cannot be read (ValueError: could not convert string to float: 'long'"),
+    ],
+)
+def test_a_strange_run_is_left_out_and_the_others_are_not(
+    small: Path, spoil: Callable[[Path], None], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil(small / "rnn-greedy-s0")
+    [results] = load(small)
+    assert len(results.runs) == 7
+    assert [left_out.folder for left_out in results.left_out] == [small / "rnn-greedy-s0"]
+    assert said in caplog.text
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_of_two_runs_of_one_name_the_later_is_reported(small: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copytree(small / "rnn-greedy-s0", small / "rnn-greedy-s0-new")
+    for run in (small / "rnn-greedy-s0", small / "rnn-greedy-s0-new"):
+        (run / "config.yaml").write_text(f"model:\n  source: {run.name}\n")
+    later = {"run_id": "rnn-greedy-s0-new", "fit_id": "another", "finished_at": "2026-01-01T00:00:00+00:00"}
+    edit(small / "rnn-greedy-s0-new", lambda record: record.update(later))
+    report = write_report(small)
+    assert len(report.table) == 8
+    assert report.left_out == ()  # nothing is damaged
+    frame = pd.read_csv(report.page.parent / "runs.csv")
+    assert "rnn-greedy-s0-new" in set(frame["run_id"])
+    assert "rnn-greedy-s0" not in set(frame["run_id"])
+    assert "rnn-greedy-s0 is left out of the report: rnn-greedy-s0-new, which finished later, " in caplog.text
+    assert "they differ in model.source." in caplog.text
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -77,3 +77,6 @@ def test_the_first_questions_of_an_eval_have_everybody_s_answer_and_its_score(
         target = "".join(piece.text for piece in question.target)
         for answer in question.answers:
             assert answer.score == ("yes" if read(answer.text) == target else "no")
+    [turns] = [one for one in told if one.eval == "turn_taking"]
+    scores = {answer.score for question in turns.questions for answer in question.answers}
+    assert scores <= {"0.0 %", "100.0 %"}  # a share that was noted as a number is no yes or no

@@ -90,6 +90,17 @@ def test_a_missing_value_is_a_dash_with_its_reason_never_zero(small: Path) -> No
 
 
 @pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_plots")
+def test_counts_of_samples_name_the_rows_that_differ(small: Path) -> None:
+    def lose(record: dict[str, Any]) -> None:
+        [metric] = [m for m in record["metrics"] if (m["metric"], m["slice"]) == ("exact_match", "all")]
+        metric.update(n=21)
+
+    edit(small / "ngram-top_p-s0", lose)
+    lines = (write_report(small).page.parent / "summary.md").read_text().splitlines()
+    assert "Samples with a value, exact match: 30 of 30; 21 of 30 of ngram under top_p." in lines
+
+
 def test_no_cell_of_a_csv_is_a_formula_and_every_csv_is_read_back(small: Path) -> None:
     for run in small.glob("rnn-*"):
         edit(run, lambda record: (record["model"].update(name="=HYPERLINK(1)"), record.update(error="+1\n@x")))

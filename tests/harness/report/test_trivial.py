@@ -43,6 +43,25 @@ def test_bits_per_byte_are_held_to_eight_bits_over_the_same_bytes(small: Path, c
     assert bits["is_better"]
 
 
+def test_an_area_over_too_few_groups_is_not_better_than_guessing(small: Path, compare: Compare) -> None:
+    def sum_up_otherwise(record: dict[str, Any]) -> None:
+        [exact] = [m for m in record["metrics"] if (m["metric"], m["slice"]) == ("exact_match", "all")]
+        exact.update(sum_of=None, value=0.9, stderr=0.01, ci_low=0.88, ci_high=0.92)
+
+    for run in small.glob("*-s0"):
+        edit(run, sum_up_otherwise)
+    exact = compare_with_trivial(compare(small)).query("metric == 'exact_match'")
+    assert exact["is_better"].all()
+    for run in small.glob("*-s0"):
+        table = pd.read_parquet(run / "samples.parquet")
+        chosen = table["eval"] == "arithmetic"
+        table.loc[chosen, "cluster"] = [f"group-{place % 3}" for place in range(int(chosen.sum()))]
+        table.to_parquet(run / "samples.parquet", index=False)
+    exact = compare_with_trivial(compare(small)).query("metric == 'exact_match'")
+    assert list(exact["num_clusters"]) == [3] * len(exact)
+    assert not exact["is_better"].any()
+
+
 def add_rule(experiment: Path, value: float, formula: str | None = None) -> None:
     """A trivial answer to every run's sums."""
     about = {"metric": "always_2", "value": value, "chance": None, "higher_is_better": None, "sum_of": formula}

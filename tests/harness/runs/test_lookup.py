@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import UserError
+from harness.common.results_folder import CONFIG_FILE
 from harness.runs import RunRecord
 from harness.runs.lookup import find_fit, find_run
 
@@ -43,13 +44,41 @@ def test_a_run_of_several_experiments_is_named_with_its_experiment(
     ("name", "said"),
     [
         ("bigram", "'bigram' matches 2 runs: .*Give more of the id"),
-        ("", "'' matches 2 runs"),
+        ("", r"the name of the run is empty \(got ''\).*@latest"),
+        ("default/", "the name of the run is empty.*default/@latest"),
         ("bigrma-greedy-s0-00000000", "no run 'bigrma.*`bakeoff list runs` shows all 2"),
     ],
 )
 def test_a_name_of_several_runs_or_of_none_is_refused(results: Path, name: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         find_run(name, results)
+
+
+def test_many_runs_of_a_name_are_not_all_listed(tmp_path: Path) -> None:
+    for number in range(43):
+        folder = tmp_path / "mine" / f"lstm-{number:02}"
+        folder.mkdir(parents=True)
+        (folder / CONFIG_FILE).touch()
+    with pytest.raises(UserError, match=r"'lstm' matches 43 runs: .*/lstm-04, \.\.\.\. Give more") as refused:
+        find_run("lstm", tmp_path)
+    assert "lstm-05" not in str(refused.value)
+
+
+def test_a_run_that_failed_has_no_fit_and_the_message_says_why(
+    results: Path, record: RunRecord, tmp_path: Path
+) -> None:
+    folder = tmp_path / "default" / record.run_id
+    folder.mkdir(parents=True)
+    replace(record, status="failed", error="fit: MemoryError", metrics=[]).write(folder)
+    with pytest.raises(UserError, match=r"failed, so it has no fitted model \(fit: MemoryError\).*--config-from"):
+        find_fit(record.run_id, tmp_path)
+
+
+def test_a_file_with_the_name_of_a_folder_of_results_is_named(results: Path, record: RunRecord, tmp_path: Path) -> None:
+    shutil.copytree(results / "default", tmp_path / "default")
+    (tmp_path / "fits").touch()
+    with pytest.raises(UserError, match=r"fits must be a folder, but is a file\. Move it away"):
+        find_fit(record.run_id, tmp_path)
 
 
 def test_without_runs_the_message_says_how_to_make_one(tmp_path: Path) -> None:

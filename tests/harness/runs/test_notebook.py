@@ -50,10 +50,28 @@ def test_the_same_seed_writes_the_same_text(fit: OpenFit) -> None:
 def test_what_is_wrong_is_said_as_on_the_command_line(results: Path) -> None:
     with pytest.raises(UserError, match="lstn"):
         make_run("model=lstn")
+    for wrong in (["model=bigram"], 5):
+        with pytest.raises(UserError, match=r'an override of make_run is .*as in make_run\("model=bigram"'):
+            make_run(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"the run of open_fit is None \(NoneType\): it must be a text"):
+        open_fit(None, results)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no run 'nobody'"):
         open_fit("nobody", results)
     with pytest.raises(UserError, match="no folder"):
         runs_frame(results / "nowhere")
+
+
+def test_a_text_or_a_number_of_the_wrong_kind_is_named(fit: OpenFit) -> None:
+    with pytest.raises(UserError, match="max_new_tokens=-5"):
+        fit.complete("a", max_new_tokens=-5)
+    with pytest.raises(UserError, match="max_new_tokens='many'"):
+        fit.complete("a", max_new_tokens="many")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="the prompt is 5"):
+        fit.complete(5)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"stop='ab'.*stop=\['ab'\]"):
+        fit.complete("a", stop="ab")
+    with pytest.raises(UserError, match=r"what is scored is b'abc' \(bytes\)"):
+        fit.bits_per_byte(b"abc")  # type: ignore[arg-type]
 
 
 def test_nothing_global_is_left_behind(results: Path, tmp_path: Path) -> None:

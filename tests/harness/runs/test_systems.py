@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from harness.runs import RunRecord
-from harness.runs.systems import differences, labels, settings_of
+from harness.runs.systems import differences, differences_in_experiments, labels, settings_of
 
 
 def test_a_setting_with_its_strategy_s_name_replaces_the_name() -> None:
@@ -31,9 +31,37 @@ def test_differences_are_named_between_items_of_one_name_only(record: RunRecord)
 
 
 def test_two_settings_of_one_short_name_are_written_in_full(record: RunRecord) -> None:
-    runs = [changed(record, model={"size": size}, budget={"size": size}) for size in (1, 2)]
+    runs = [changed(record, model={"size": size}, budget={"size": 3 * size}) for size in (1, 2)]
     systems, _ = settings_of(runs, whole=False)
-    assert differences(systems, "model.name") == [["budget.size=1", "model.size=1"], ["budget.size=2", "model.size=2"]]
+    assert differences(systems, "model.name") == [["budget.size=3", "model.size=1"], ["budget.size=6", "model.size=2"]]
+
+
+def test_a_setting_that_several_parts_share_is_named_once(record: RunRecord) -> None:
+    shared = [{"config": {"format": {"name": name, "end": end}}} for name, end in (("play", ""), ("chatml", "<|end|>"))]
+    runs = [changed(record, data=parts, tokenizer=parts) for parts in shared]
+    runs[1] = changed(runs[1], tokenizer={"config": {}})  # it needs no format
+    both = [*runs, changed(record, data=shared[1], tokenizer=shared[1])]
+    systems, _ = settings_of(both, whole=False)
+    assert labels(systems, "model.name") == ["bigram, format=play", "bigram, format=chatml", "bigram, format=chatml"]
+
+
+def test_what_tells_runs_of_an_experiment_apart_is_said_of_all_that_it_concerns(record: RunRecord) -> None:
+    def run(experiment: str, family: str, text: str, **model: Any) -> RunRecord:
+        options = {"name": family, **model}
+        return dataclasses.replace(record, experiment=experiment, family=family, model=options, data={"name": text})
+
+    runs = [
+        run("first", "lstm", "plays", num_layers=1),
+        run("first", "lstm", "chat", num_layers=2),
+        run("first", "transformer", "chat", num_layers=3),
+        run("second", "lstm", "plays", num_layers=1),
+    ]
+    assert differences_in_experiments(runs) == [
+        ("num_layers=1", "data=plays"),
+        ("num_layers=2", "data=chat"),
+        ("data=chat",),
+        (),
+    ]
 
 
 def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> None:
@@ -43,10 +71,60 @@ def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> No
     assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
 
 
-def test_experiments_are_distinguished_in_one_report(record: RunRecord) -> None:
+def file_class(stem: str, digit: str, name: str) -> dict[str, Any]:
+    """A class of a plugin file with one of several texts."""
+    return {"_target_": f"bakeoff_file.{stem}_{digit * 12}.{name}"}
+
+
+def test_a_plugin_whose_text_changed_is_another_system_named_without_its_hash(record: RunRecord) -> None:
+    later = dataclasses.replace(record, finished_at="2999-01-01")
+    own = {"name": "tiny_gru", "width": 8}
+    models = [
+        changed(later, model={**own, **file_class("tiny_gru", "a", "TinyGRUConfig")}),
+        changed(record, model={**own, **file_class("tiny_gru", "b", "TinyGRUConfig")}),
+        changed(later, model={**own, "width": 9, **file_class("tiny_gru", "b", "TinyGRUConfig")}),
+    ]
+    systems, _ = settings_of(models, whole=False)
+    assert labels(systems, "model.name") == [
+        "tiny_gru=edit 2, width=8",
+        "tiny_gru=edit 1, width=8",
+        "tiny_gru=edit 1, width=9",
+    ]
+    systems, _ = settings_of(models[:1], whole=False)
+    assert labels(systems, "model.name") == ["tiny_gru"]
+    assert systems[0]["model._target_"] == "TinyGRUConfig"
+
+    of_file = [{**file_class("vowels", digit, "Vowels"), "source_sha256": digit * 64} for digit in "ab"]
+    of_package = [{"_target_": "theirs.Vowels", "source_sha256": digit * 64} for digit in "ab"]
+    for options in (of_file, of_package):
+        runs = [
+            dataclasses.replace(record, evals={"vowels": vowels}, finished_at=when)
+            for vowels, when in zip(options, ("2025-01-01", "2025-01-02"), strict=True)
+        ]
+        assert labels(settings_of(runs, whole=False)[0], "model.name") == [
+            "bigram, vowels=edit 1",
+            "bigram, vowels=edit 2",
+        ]
+        unasked = dataclasses.replace(record, evals={})
+        assert differences(settings_of([*runs, unasked], whole=False)[0], "model.name")[2] == []
+
+    both = {"transforms": {"mine": file_class("mine", "a", "Mine")}, "chooser": file_class("mine", "a", "Choice")}
+    edited = {"transforms": {"mine": file_class("mine", "b", "Mine")}, "chooser": file_class("mine", "b", "Choice")}
+    runs = [dataclasses.replace(record, decoding={"name": "mine", **parts}) for parts in (both, edited)]
+    assert labels(settings_of(runs, whole=False)[1], "decoding.name") == ["mine=edit 1", "mine=edit 2"]
+
+
+def test_experiments_are_distinguished_in_one_report_only_where_nothing_else_differs(record: RunRecord) -> None:
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
-    assert labels(settings_of(runs, whole=False)[0], "model.name") == ["bigram", "bigram"]
-    assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram, experiment=a", "bigram, experiment=b"]
+    assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram", "bigram"]
+    for other in (changed(runs[1], data={"fingerprint": "ef" * 32}), dataclasses.replace(runs[1], fit_id="other")):
+        assert labels(settings_of([runs[0], other], whole=False)[0], "model.name") == ["bigram", "bigram"]
+        named = labels(settings_of([runs[0], other], whole=True)[0], "model.name")
+        assert named == ["bigram, experiment=a", "bigram, experiment=b"]
+    other = changed(runs[1], budget={"tokens": 3_000})
+    named = labels(settings_of([runs[0], other], whole=True)[0], "model.name")
+    assert all("experiment" not in name for name in named)
+    assert named[1] == "bigram, tokens=3k"
 
 
 def test_options_that_follow_from_the_data_set_are_left_out_and_others_are_not(record: RunRecord) -> None:

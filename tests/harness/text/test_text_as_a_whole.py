@@ -81,7 +81,7 @@ def test_the_mixture_composes_its_sources() -> None:
 
 @pytest.mark.parametrize("data", ["chat", "chatterbot", "arithmetic", "mixture", "text"])
 def test_one_choice_of_format_reaches_the_data_and_the_tokenizer(data: str) -> None:
-    more = ["data.transcripts=true"] if data == "text" else []
+    more = ["data.transcripts=true", "data.paths=a.txt"] if data == "text" else []
     settings = typed(compose(["format=chatml", f"data={data}", *more]))
     assert chat_format(settings.data.formats) == CHATML
     assert isinstance(settings.tokenizer, CharTokenizerSettings)

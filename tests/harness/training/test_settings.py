@@ -21,11 +21,17 @@ from harness.training.settings import Training
         {"weight_decay": -0.1},
         {"max_grad_norm": 0.0},
         {"checkpoint_seconds": 0.0},
+        {"momentum": 1.0},
+        {"averaging_fraction": 1.0},
+        {"max_tokens_at_once": 0},
+        {"decay_fraction": 0.0},
+        {"decay_fraction": 0.96},
     ],
     ids=str,
 )
 def test_what_can_not_be_is_refused_by_name(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    [(name, value)] = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name}={value} is not allowed: it must be "):
         Training(**wrong)  # type: ignore[arg-type]
 
 

@@ -180,6 +180,6 @@ def test_pretraining_clears_the_carry_of_the_given_share_of_rows(
     batch = stage.batch(model, 0, None)
     assert batch.inputs.shape == (4, model.training_length)
     _, carry = stage.loss(model, batch, None)
-    carried_on, _ = stage.loss(model, batch, carry)
+    carried_on, _ = stage.loss(model, batch, stage.carried_on(carry))
     from_nothing, _ = stage.loss(model, batch, None)
     assert torch.equal(carried_on, from_nothing) == is_blank

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ from harness.common.errors import UserError
 from harness.training.budget import Budget
 from harness.training.curve import Validation
 from harness.training.gradients import Diverged
+from harness.training.optimizers import Optimizer
 from harness.training.settings import Training
 from harness.training.stages import rows_at
 from harness.training.training import fit
@@ -49,7 +55,7 @@ VALIDATION = Validation([stream(300).astype(np.int64)], 300)
 
 
 def fitted(
-    config: NeuralModelConfig, budget: Budget, folder: Path, **options: float
+    config: NeuralModelConfig, budget: Budget, folder: Path, **options: Any
 ) -> tuple[LanguageModel, list[dict[str, float]]]:
     torch.manual_seed(0)
     model = config.build(VOCAB, START)
@@ -108,6 +114,119 @@ def test_a_resumed_fit_is_the_uninterrupted_one_bit_by_bit(config: NeuralModelCo
     assert str([{k: v for k, v in row.items() if k not in timed} for row in curve]) == str(
         [{k: v for k, v in row.items() if k not in timed} for row in whole_curve]
     )
+
+
+RECIPES: list[dict[str, Any]] = [
+    {"optimizer": "muon", "schedule": "warmup_stable_decay"},
+    {"optimizer": "sgd", "schedule": "cosine", "averaging_fraction": 0.2},
+    {"max_tokens_at_once": 8, "averaging_fraction": 0.1, "schedule": "constant"},
+    {"precision": "bfloat16"},
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+@pytest.mark.parametrize("config", [LSTM, TRANSFORMER], ids=["lstm", "transformer"])
+def test_a_resumed_fit_is_the_same_whatever_the_recipe(
+    config: NeuralModelConfig, recipe: dict[str, Any], tmp_path: Path
+) -> None:
+    budget = Budget(tokens=4 * 8 * 20)
+    whole, whole_curve = fitted(config, budget, tmp_path / "whole", **recipe)
+    for num_checkpoints in (3, 5):
+        with killed_after(num_checkpoints):
+            fitted(config, budget, tmp_path / "killed", **recipe)
+    resumed, curve = fitted(config, budget, tmp_path / "killed", **recipe)
+    for name, value in whole.tensors().items():
+        assert torch.equal(value, resumed.tensors()[name]), name
+    assert [row["train_loss_nats"] for row in curve] == [row["train_loss_nats"] for row in whole_curve]
+
+
+@pytest.mark.parametrize("config", [LSTM, TRANSFORMER, DIAGONAL], ids=["lstm", "transformer", "diagonal"])
+def test_gradients_in_parts_are_those_of_the_whole_step(config: NeuralModelConfig, tmp_path: Path) -> None:
+    plain = dataclasses.replace(config, dropout=0.0)
+    whole, curve = fitted(plain, Budget(tokens=4 * 8 * 10), tmp_path / "whole")
+    parts, in_parts = fitted(plain, Budget(tokens=4 * 8 * 10), tmp_path / "parts", max_tokens_at_once=16)
+    assert [row["train_loss_nats"] for row in in_parts] == pytest.approx(
+        [row["train_loss_nats"] for row in curve], abs=1e-5
+    )
+    for name, value in whole.tensors().items():
+        torch.testing.assert_close(parts.tensors()[name], value, atol=1e-4, rtol=0)
+
+
+def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+    after_steps: list[dict[str, Tensor]] = []
+    torch.manual_seed(0)
+    model = LSTM.build(VOCAB, START)
+    step = Optimizer.step
+    training = dataclasses.replace(TRAINING, averaging_fraction=0.2, num_validations=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Optimizer, "step", lambda self, rate: (step(self, rate), after_steps.append(copied(model)))[0])
+        _, curve = fit(model, stream(), VALIDATION, training, Budget(tokens=32 * 25), 7, tmp_path, print)
+    average = after_steps[0]
+    for weights in after_steps[1:]:  # each step takes 1 / 25 of the budget
+        kept = math.exp(-(1 / 25) / 0.2)
+        average = {name: kept * average[name] + (1 - kept) * weights[name] for name in average}
+    for name, value in copied(model).items():
+        torch.testing.assert_close(value, average[name], atol=1e-6, rtol=1e-5)
+    assert VALIDATION.bits_per_byte(model) == pytest.approx(curve[-1]["validation_bits_per_byte"], abs=1e-6)
+
+
+def test_a_signal_ends_a_fit_between_two_steps_with_a_checkpoint(tmp_path: Path) -> None:
+    budget = Budget(tokens=4 * 8 * 40)
+    whole, _ = fitted(LSTM, budget, tmp_path / "whole")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for steps in (7, 11):
+            terminated = patched_step(after=steps, do=lambda: os.kill(os.getpid(), signal.SIGTERM))
+            with terminated, pytest.raises(KeyboardInterrupt):
+                fitted(LSTM, budget, tmp_path / "stopped", checkpoint_seconds=100)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    resumed, curve = fitted(LSTM, budget, tmp_path / "stopped", checkpoint_seconds=100)
+    assert curve[-1]["step"] == 40
+    for name, value in whole.tensors().items():
+        assert torch.equal(value, resumed.tensors()[name]), name
+
+
+@contextlib.contextmanager
+def patched_step(after: int, do: Callable[[], None]) -> Iterator[None]:
+    """Call `do` in the middle of a step, after this many."""
+    steps = []
+    optimizer_step = Optimizer.step
+
+    def step(self: Optimizer, learning_rate: float) -> None:
+        steps.append(learning_rate)
+        if len(steps) == after:
+            do()
+        optimizer_step(self, learning_rate)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Optimizer, "step", step)
+        yield
+
+
+def test_a_loss_that_is_no_number_changes_no_weight_and_names_the_step(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = DIAGONAL.build(VOCAB, START)
+    losses = iter([1.0, 1.0, math.inf])
+    own = type(model).logits
+
+    def logits(self: Diagonal, hidden: Tensor) -> Tensor:
+        return own(self, hidden) * (next(losses) if self.training else 1.0)
+
+    snapshots = []
+    step = Optimizer.step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Diagonal, "logits", logits)
+        patch.setattr(Optimizer, "step", lambda self, rate: (step(self, rate), snapshots.append(copied(model)))[0])
+        with pytest.raises(Diverged, match=r"became nan at step 3, with a learning rate of .* The checkpoint in"):
+            fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=32 * 20), 7, tmp_path, print)
+    assert len(snapshots) == 2
+    for name, value in copied(model).items():
+        assert torch.equal(value, snapshots[-1][name])
+
+
+def copied(model: LanguageModel) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.tensors().items()}
 
 
 def test_the_weights_are_those_that_were_best_on_validation(tmp_path: Path) -> None:

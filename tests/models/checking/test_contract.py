@@ -113,6 +113,25 @@ def test_a_model_without_mistakes_passes_every_check() -> None:
         check(Subject(ChangeConfig(), MARKOV))
 
 
+def test_every_check_says_what_it_expects_and_the_usual_cause() -> None:
+    for check in (*contract.FIT_CHECKS, *contract.FAMILY_CHECKS):
+        assert check.__doc__, check.__name__
+
+
+def test_what_differs_is_counted_and_measured() -> None:
+    ones = torch.ones(2, 3)
+    contract.close(ones + 1e-6, ones)
+    with pytest.raises(AssertionError) as apart:
+        contract.close(ones + torch.tensor([0.0, 0.0, 0.25]), ones)
+    assert str(apart.value) == "2 of 6 values differ, by up to 0.25 (1e-05 is allowed)."
+    with pytest.raises(AssertionError, match=r"1 of 2 values differ, by up to inf \(none is allowed\)"):
+        contract.same(torch.tensor([torch.nan, torch.nan]), torch.tensor([torch.nan, 0.0]))
+    with pytest.raises(AssertionError, match=r"The shape is \(2, 3\), and must be \(3,\)"):
+        contract.same(ones, ones[0, :])
+    with pytest.raises(AssertionError, match=r"The dtype is torch\.float64, and must be torch\.float32"):
+        contract.close(ones.double(), ones)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_mistake_is_found_by_the_check_meant_for_it(mistake: str) -> None:
     with pytest.raises(AssertionError):

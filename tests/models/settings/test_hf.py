@@ -25,7 +25,7 @@ def test_a_folder_that_is_none_is_refused_when_it_is_named(tmp_path: Path) -> No
     folder = shutil.copytree(peer("gpt2", VOCAB_SIZE, START), tmp_path / "model")
     with pytest.raises(ValueError, match=r"path is ''.*config\.json"):
         HFConfig()
-    with pytest.raises(ValueError, match=r"nowhere is no folder.*no such folder"):
+    with pytest.raises(ValueError, match=r"nowhere is not a folder.*no such folder"):
         HFConfig(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match=r"there is no config\.json in it"):
         HFConfig(str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pytest
@@ -66,6 +67,35 @@ def test_rows_are_kept_with_what_is_remembered_of_them() -> None:
     assert sampler.stages[0].tolist() == [[5.0, 3.0], [1.0, 2.0], [5.0, 3.0]]
     sampler.remember(torch.tensor([0, 0, 1]), ROWS)
     assert sampler.distribution(torch.ones(3, 1), ROWS).tolist() == [[6.0], [2.0], [4.0]]
+
+
+@dataclass(frozen=True)
+class Cuts(Transform):
+    def __call__(self, logprobs: Tensor, rows: Rows, memory: Tensor | None) -> Tensor:
+        return logprobs[:, :1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (Cuts(), r"Cuts gave the shape \(2, 1\) for \(2, 3\)"),
+        (Plus(-math.inf), "Plus left a row without any token"),
+        (Plus(math.nan), "Plus left a row without any token"),
+    ],
+)
+def test_a_transform_that_gives_no_distribution_is_named(wrong: Transform, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Sampler([TimesMemory(), wrong], Greedy(), 2).distribution(torch.zeros(2, 3), ROWS)
+
+
+@pytest.mark.parametrize("picked", [[0, 3], [-1, 0], [0]])
+def test_a_chooser_that_picks_no_token_is_named(picked: list[int]) -> None:
+    class Anything(Greedy):
+        def __call__(self, logprobs: Tensor, uniforms: Tensor) -> Tensor:
+            return torch.tensor(picked)
+
+    with pytest.raises(UserError, match="the chooser Anything picked"):
+        Sampler([], Anything(), 2).choose(torch.zeros(2, 3), torch.zeros(2))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -214,3 +215,56 @@ def test_two_columns_of_one_name_are_refused_in_each_kind_of_file(tmp_path: Path
     for name in ("rows.parquet", "rows.csv", "rows.jsonl"):
         with pytest.raises(UserError, match=r"has 2 columns 'text'.*Rename all but one"):
             Text(str(tmp_path / name)).load()
+
+
+def test_a_damaged_parquet_file_is_refused_and_named(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    whole = write_rows(file, ROWS).read_bytes()
+    in_latin_1 = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xe9")])
+    pq.write_table(pa.table({"text": in_latin_1}), tmp_path / "latin.parquet")
+    damaged = [
+        b"PAR1" + bytes(100) + b"PAR1",
+        whole[:-100] + bytes(80) + whole[-20:],
+        whole[: len(whole) // 2] + whole[-500:],
+        (tmp_path / "latin.parquet").read_bytes(),
+    ]
+    for content in damaged:
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"rows\.parquet is not a readable Parquet file .* leave it out"):
+            Text(str(file)).load()
+
+
+def test_links_and_pipes_are_named_as_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "self.txt").symlink_to("self.txt")
+    (tmp_path / "dangling.txt").symlink_to("nowhere.txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name, why in {
+        "self.txt": "a link that leads back to itself",
+        "dangling.txt": "a link to nowhere.txt, which does not exist",
+        "pipe.txt": "a named pipe",
+    }.items():
+        with pytest.raises(UserError, match=rf"can't read .*{name}: it is {why}") as refused:
+            Text(str(tmp_path / name)).load()
+        assert "Did you mean" not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_listed_is_refused_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "secret").mkdir()
+    list_folder = os.scandir
+
+    def scandir(folder: str) -> object:
+        if str(folder).endswith("secret"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for named in (tmp_path, tmp_path / "secret"):
+        with pytest.raises(UserError, match=r"can't list the folder .*secret: Permission denied"):
+            Text(str(named)).load()
+
+
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": ' + "[" * 100_000)
+    with pytest.raises(UserError, match=r"rows\.jsonl, line 1: not valid JSON"):
+        Text(str(tmp_path / "rows.jsonl")).load()

@@ -1,0 +1,51 @@
+"""What a table of values doesn't show, and its reader must know: texts that differ, samples that are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.common.plurals import many
+from harness.report.comparison import Comparison
+from harness.report.results import Run
+from harness.report.wording import joined, words
+from harness.statistics.estimate import CONFIDENCE
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """One sentence each."""
+    return [*on_texts(comparison.results.runs), *_on_few_groups(comparison)]
+
+
+def on_texts(runs: Iterable[Run]) -> list[str]:
+    """That runs used different texts, where they did."""
+    num_texts = len({run.record.data.get("fingerprint") for run in runs})
+    if num_texts == 1:
+        return []
+    return [
+        f"These runs used {num_texts} different data sets or splits. Bits per byte of different texts cannot be "
+        "compared; pairs are tested only within one data set."
+    ]
+
+
+def _on_few_groups(comparison: Comparison) -> list[str]:
+    """Evals whose samples are in so few independent groups that nothing can be significant."""
+    by_count: dict[int, list[str]] = {}
+    for measure in comparison.headlines:
+        counts = [
+            count
+            for decoding in comparison.decodings_of(measure)
+            for system in comparison.systems
+            if (count := comparison.num_clusters(system, decoding, measure)) is not None
+        ]
+        if counts and not can_be_significant(min(counts)):
+            by_count.setdefault(min(counts), []).append(words(measure.eval))
+    return [
+        f"Samples of {joined(names)}: only {many(count, 'independent group')}, such as documents or conversations. "
+        "No difference can be significant with fewer than 6."
+        for count, names in sorted(by_count.items())
+    ]
+
+
+def can_be_significant(num_clusters: int) -> bool:
+    """Whether any outcome could be significant: with K clusters a sign-flip test has no p below 2 / 2^K."""
+    return 2.0 ** (1 - num_clusters) < 1 - CONFIDENCE

@@ -1,0 +1,12 @@
+"""The options of both minimal recurrent families."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.settings.minlstm import MinLSTMConfig
+
+
+def test_a_layer_without_units_is_refused() -> None:
+    with pytest.raises(ValueError, match="model=minlstm: expansion is 0, but it must be above 0"):
+        MinLSTMConfig(expansion=0)
