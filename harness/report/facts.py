@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.common.numerals import quantity
 from harness.common.plurals import many
 from harness.report.cautions import cautions
 from harness.report.comparison import Comparison
 from harness.report.results import Run
-from harness.report.wording import joined, options_text, quantity, span, words
+from harness.report.wording import joined, options_text, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from harness.common.numerals import quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
@@ -31,7 +32,7 @@ from harness.report.summary import intervals_cover, rows_of
 from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
 from harness.report.verdicts import Verdicts
-from harness.report.wording import direction, estimate_text, heading, options_text, quantity, words
+from harness.report.wording import direction, estimate_text, heading, options_text, words
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.common.numerals import quantity
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey, beginning
 from harness.report.plots.drawing import (
@@ -33,7 +34,7 @@ from harness.report.plots.drawing import (
     top_of,
 )
 from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, joined, quantity, words
+from harness.report.wording import estimate_text, joined, words
 
 _MAX_CATEGORIES = 12
 _LONGEST_LINE = 26  # of a panel's title; beside long names panels are narrow

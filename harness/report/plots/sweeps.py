@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from harness.common.numerals import quantity
 from harness.evaluation.metric import LADDER_METRIC
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
@@ -29,7 +30,7 @@ from harness.report.plots.drawing import (
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
 from harness.report.plots.style import INK, MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
-from harness.report.wording import estimate_text, joined, quantity, target_words, words
+from harness.report.wording import estimate_text, joined, target_words, words
 
 _DECADE = 10
 _WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
