@@ -175,13 +175,12 @@ def _rows(comparison: Comparison, verdicts: Verdicts, shared: list[MeasureKey], 
 
 
 def _column(comparison: Comparison, measure: MeasureKey) -> Column:
-    decoding = comparison.best_decoding(measure)
-    is_told = measure.uses_decoding and len(comparison.decodings) > 1 and comparison.goodness(measure, decoding)
+    best_under = comparison.only_best_decoding(measure) if direction(measure) else None
     return Column(
         heading(measure.metric, measure.unit),
         direction(measure),
         _usual_counts(comparison, measure),
-        decoding if is_told and direction(measure) else "",
+        best_under or "",
         _word_id(comparison, measure) if comparison.description(measure) else "",
     )
 

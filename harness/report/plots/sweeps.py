@@ -24,6 +24,7 @@ from harness.report.plots.drawing import (
     points,
     right_height,
     share_axis,
+    shown_under,
     top_of,
     value_of,
 )
@@ -89,10 +90,7 @@ def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple
     along = lines(comparison, option, measure)
     if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
         return along, ""
-    decoding = comparison.best_decoding(measure)
-    metric = words(measure.metric)
-    under = f" Under {decoding}, the decoding strategy with the best {metric}; the others are in runs.csv."
-    return lines(comparison, option, measure, decoding), under
+    return lines(comparison, option, measure, comparison.best_decoding(measure)), shown_under(comparison, measure)
 
 
 def _draw(axes: Axes, scale: _Scale, line: Line, look: Look) -> None:
