@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.common.options import check_least
+from harness.common.options import check_least, check_most
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
@@ -28,7 +28,7 @@ from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import slices_of
 from harness.scoring.answers import Likelihood
 from harness.statistics.intervals import mean
-from harness.text.data.arithmetic_problems import MAX_DIGITS, Operation, Problem, problems
+from harness.text.data.arithmetic_problems import MAX_DIGITS, MOST_PROBLEMS, Operation, Problem, problems
 from harness.text.data.arithmetic_wording import Style, Wording, count_problems_in_text
 from harness.text.data.corpus import Split
 from harness.text.numbers import majority
@@ -108,6 +108,7 @@ class Arithmetic(Eval):
 
     def __post_init__(self) -> None:
         check_least(self, num_samples=1, max_new_tokens=1, num_shots=0, num_votes=0, seed=0)
+        check_most(self, num_samples=MOST_PROBLEMS, num_shots=MOST_PROBLEMS, num_votes=10_000)
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
             raise ValueError(
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} are not allowed: "

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evals.generation_parts.variety import Sequences, distinct, overlap, repetition, words, zipf_exponent
-from harness.common.options import check_least
+from harness.common.options import check_least, check_most
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
@@ -87,7 +87,7 @@ class Generation(Eval):
     num_prompts: int = 64
     """Stretches of held-out documents to continue."""
     num_completions: int = 4
-    """Completions of each prompt; 2 or more, because what they share is measured."""
+    """Completions of each prompt; 2 to 10,000, because what they share is measured."""
     prompt_chars: int = 200
     """Characters of each prompt."""
     continuation_chars: int = 240
@@ -95,6 +95,7 @@ class Generation(Eval):
 
     def __post_init__(self) -> None:
         check_least(self, num_prompts=1, num_completions=2, prompt_chars=1, continuation_chars=1)
+        check_most(self, num_completions=10_000)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         length = self.prompt_chars + self.continuation_chars

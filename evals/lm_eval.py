@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.completion.sequence import Completion
@@ -17,6 +18,7 @@ from harness.evaluation.metric import Metric
 from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation, ScoreText
 from harness.evaluation.rows import parsed
 from harness.lm_eval import prepare
+from harness.lm_eval.flags import check_tasks
 from harness.scoring.answers import Likelihood
 from harness.text.utf8 import encode_utf8
 
@@ -48,6 +50,12 @@ class LmEval(Eval):
     def __post_init__(self) -> None:
         if not self.tasks:
             raise ValueError("tasks is empty: name some, as evals.lm_eval.tasks=[arithmetic_2da,wikitext]")
+        if self.include_path is None:
+            check_tasks(self.tasks)
+        elif not Path(self.include_path).expanduser().is_dir():
+            raise ValueError(
+                f"include_path={self.include_path} is no folder: name one with YAML files of tasks, or null for none"
+            )
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise ValueError(f"num_fewshot={self.num_fewshot} is not allowed: it must be 0 or more, or null")
         if self.limit is not None and not self.limit > 0:

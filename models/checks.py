@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+MOST_LAYERS = 1000
+"""Each layer is made by itself: a million of them would take hours, however narrow."""
+MOST_HEADS = 1000
+
 
 class Impossible(ValueError):
     """The user's request can't be met with this text or vocabulary. The message is for the user."""

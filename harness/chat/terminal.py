@@ -59,6 +59,7 @@ class Talk:
             "save!": ("FILE", "the same, over what is in the file", lambda file: self._save(file, over=True)),
             "help": ("", "this list", lambda _: self._help()),
             "quit": ("", "end", lambda _: self._quit()),
+            "exit": ("", "the same", lambda _: self._quit()),
         }
 
     def run(self) -> None:
@@ -90,9 +91,9 @@ class Talk:
         if line.startswith("/") and not line.startswith("//"):
             name, _, rest = line[1:].partition(" ")
             if name not in self._commands:
+                near = closest(f"/{name}", [f"/{command}" for command in self._commands])
                 raise UserError(
-                    f"/{name} is not a command.{closest(name, self._commands)} /help shows them all. To say a line "
-                    "that begins with /, type two"
+                    f"/{name} is not a command.{near} /help shows them all. To say a line that begins with /, type two"
                 )
             takes, _, do = self._commands[name]
             if rest and not takes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.common.errors import closest
+from harness.common.options import LARGEST
 
 
 @dataclass(frozen=True)
@@ -95,4 +96,16 @@ def add_decoding(parser: ArgumentParser) -> None:
         help="a decoding strategy, several ('[repetition_penalty,top_p]'), or one with other values ('top_p "
         "decoding.transforms.top_p.p=0.8'); default: the run's strategy",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random draws (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the random draws (default: 0)")
+
+
+def _seed(text: str) -> int:
+    """A seed; another word or number is refused."""
+    allowed = f"a seed is a whole number from 0 to {LARGEST:,} (2^63 - 1)"
+    try:
+        seed = int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not allowed: {allowed}") from None
+    if not 0 <= seed <= LARGEST:
+        raise ArgumentTypeError(f"{seed} is not allowed: {allowed}")
+    return seed

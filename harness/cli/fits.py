@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import logging
 import math
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +25,12 @@ if TYPE_CHECKING:
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
 
+log = logging.getLogger("bakeoff")
+
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 """A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
+_NUM_CANDIDATES = 8
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -105,7 +112,10 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         help="show for each token: the likeliest candidates, what each transform kept of them, and which was picked",
     )
     parser.add_argument(
-        "--candidates", type=int, default=8, metavar="N", help="tokens that --explain shows at each step (default: 8)"
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
     parser.add_argument("--html", metavar="FILE", help="with --explain: write a coloured page instead of tables")
 
@@ -126,6 +136,10 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
+    if arguments.candidates is not None:
+        if not arguments.explain:
+            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
+        _at_least("--candidates", arguments.candidates, 1)
     page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
@@ -165,12 +179,11 @@ def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None)
     from harness.completion.explaining.steps import explain
     from harness.completion.sequence import Prompt
 
-    _at_least("--candidates", arguments.candidates, 1)
     if arguments.samples > 1 or arguments.json:
         raise UserError("--explain shows one completion, as tables or with --html. Leave --samples and --json out.")
     seed = seed_of(arguments.seed, "complete", 0)
     prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
-    explanation = explain(engine, prompt, arguments.candidates)
+    explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
     if file is None:
         from harness.completion.explaining.table import tables
 
@@ -223,7 +236,7 @@ def chat(arguments: Namespace) -> int:
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
-        data = build(_saved(run, "data"), DataSource, "data")  # type: ignore[type-abstract]
+        data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
         return run.name, _engine(named), chat_format(data.formats, speakers)
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
@@ -256,6 +269,7 @@ def _lm_eval_arguments(parser: ArgumentParser) -> None:
 def lm_eval(arguments: Namespace) -> int:
     """`bakeoff lm-eval`: run lm_eval's command on a run."""
     from harness.lm_eval import TASKS_FOLDER, prepare
+    from harness.lm_eval.flags import check_flags
 
     if arguments.print_include_path:
         say(str(TASKS_FOLDER))
@@ -264,11 +278,13 @@ def lm_eval(arguments: Namespace) -> int:
         raise UserError(
             "lm-eval needs the name of a run, as in: bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic."
         )
-    announce_loading()
+    run = _run(arguments)
+    check_flags(arguments.rest)
     prepare()
+    log.info("loading lm_eval and the list of its tasks; this takes some seconds")
     from harness.lm_eval.command import evaluate
 
-    evaluate(arguments.run, Path(arguments.results), arguments.rest)
+    evaluate(run, arguments.rest)
     return 0
 
 
@@ -292,7 +308,8 @@ def _fit_folder(arguments: Namespace) -> Path:
     """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
 
-    return find_fit(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_fit(arguments.run, Path(arguments.results))
 
 
 def _loaded(folder: Path) -> Fit:
@@ -327,7 +344,7 @@ def _own_strategy(run: Path) -> DecodingStrategy:
     from harness.completion.engine import DecodingStrategy
     from harness.config.settings import build
 
-    return build(_saved(run, "decoding"), DecodingStrategy, "decoding")
+    return build(_saved(run, "model", "tokenizer", "decoding")["decoding"], DecodingStrategy, "decoding")
 
 
 def _strategy_named(text: str) -> DecodingStrategy:
@@ -355,18 +372,41 @@ def _run(arguments: Namespace) -> Path:
     """The folder of the run that `arguments.run` names."""
     from harness.runs.lookup import find_run
 
-    return find_run(arguments.run, Path(arguments.results))
+    with _run_first(arguments):
+        return find_run(arguments.run, Path(arguments.results))
 
 
-def _saved(run: Path, part: str) -> dict[str, Any]:
-    """A part of the configuration that a run was made with, as 'decoding'."""
+@contextlib.contextmanager
+def _run_first(arguments: Namespace) -> Iterator[None]:
+    """Where the first argument names no run but a later one does, add the right order to the UserError."""
+    from harness.runs.lookup import is_named
+
+    try:
+        yield
+    except UserError as error:
+        results, first = Path(arguments.results), arguments.run
+        later = [*vars(arguments).get("files", ()), *arguments.rest]
+        later += [value for name in ("prompt", "file") if (value := vars(arguments).get(name))]
+        if is_named(first, results) or not (runs := [word for word in later if is_named(word, results)]):
+            raise
+        words = shlex.join([runs[0], *(first if word == runs[0] else word for word in later)])
+        raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
+
+
+def _of_engine(arguments: Namespace) -> tuple[str, ...]:
+    """The parts of a run's configuration that its engine is made of."""
+    return ("model", "tokenizer") if arguments.decoding is not None else ("model", "tokenizer", "decoding")
+
+
+def _saved(run: Path, *parts: str) -> dict[str, Any]:
+    """The configuration that a run was made with. UserError where these parts, as 'decoding', are of plugin files that
+    the user did not name: all of them at once."""
     from harness.common.results_folder import CONFIG_FILE
     from harness.config import compose as config
     from harness.runs.record import check_config
 
     check_config(run)
-    saved: dict[str, Any] = config.from_saved(run / CONFIG_FILE, (part,))[part]
-    return saved
+    return config.from_saved(run / CONFIG_FILE, parts)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -10,9 +10,11 @@ import argparse
 import errno
 import logging
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
@@ -111,6 +113,9 @@ def _done(words: Sequence[str]) -> int:
     parser, by_command = _parser()
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         parser.error(f"{words[0]!r} is not a command.{closest(words[0], COMMANDS)} Allowed: {', '.join(COMMANDS)}.")
+    if words and words[0].startswith("-") and words[0] not in parser._option_string_actions:
+        meant = _meant(words[0], words, parser, by_command) or closest(words[0].lstrip("-"), COMMANDS)
+        parser.error(f"{words[0]} is not known here.{meant} A command comes first: {', '.join(COMMANDS)}.")
     arguments, rest = parser.parse_known_args(_overrides_last(words))
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
@@ -131,6 +136,7 @@ def _done(words: Sequence[str]) -> int:
     # The matrices of a compiled step are too small to be worth several threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_packages()
+    _check_current_folder()
     try:
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
@@ -143,6 +149,26 @@ def _done(words: Sequence[str]) -> int:
         warn(traceback.format_exc())
         warn(f"bakeoff: a plugin ended the program ({one_line(error)}), so the command was not done. Let it return.")
         return 1
+
+
+def _check_current_folder() -> None:
+    """UserError where the current folder is gone: relative paths lead nowhere then."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says of each missing argument what it is."""
+
+    def error(self, message: str) -> NoReturn:
+        _, is_missing, names = message.partition("the following arguments are required: ")
+        if is_missing:
+            needed = [action for action in self._actions if action.required and action.nargs != "*"]
+            missing = [action for action in needed if action.metavar in names.split(", ")]
+            message = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
+        super().error(message)
 
 
 class _Version(argparse.Action):
@@ -160,7 +186,7 @@ def _bakeoff_first(named: tuple[str, str]) -> tuple[bool, str]:
 
 def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
     """The parser of whole command lines, and that of each command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bakeoff",
         description="Compare families of language models, trained from scratch, on equal terms.",
         epilog=_EXAMPLES,
@@ -168,7 +194,9 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the versions of bakeoff and its libraries")
-    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=f"one of {', '.join(COMMANDS)}"
+    )
     for name, command in COMMANDS.items():
         about = f"{command.help[0].upper()}{command.help[1:]}."
         command.add_arguments(parsers.add_parser(name, help=command.help, description=about, allow_abbrev=False))
@@ -188,22 +216,40 @@ def _meant(
     from harness.config.options import GROUPS, top_level
 
     name, equals, value = word.partition("=")
-    following = words[words.index(word) + 1 :]
+    position = len(words) - 1 - words[::-1].index(word)
+    following = words[position + 1 :]
     if not equals and following and not following[0].startswith("-"):
         value = following[0]
     setting, flag = name.lstrip("-").replace("-", "_"), f"--{name.lstrip('-')}"
     flags = parser._option_string_actions
     takes_settings = any(action.dest == "overrides" for action in parser._actions)
+    positionals = [action for action in parser._actions if not action.option_strings]
+    named = next((action.metavar for action in positionals if action.dest == setting), None)
+    if word.startswith("-") and named:
+        return f" {named} is written without {name}: {parser.prog} {_usage(positionals)}."
     if word.startswith("-") and takes_settings and setting.partition(".")[0] in (*GROUPS, *top_level()):
         return f" Settings are written without dashes: {setting}={value or '...'}."
     if flag in flags:  # it lacks its dashes
         return f" Did you mean {flag} {value}?"
-    if near := closest(flag, flags):
+    if (word.startswith("-") or equals) and (near := closest(flag, flags)):
         return near
+    if not word.startswith("-") and positionals:
+        taken = f" {parser.prog} takes {_usage(positionals)}."
+        whole = shlex.quote(" ".join(words[position - 1 :]))
+        return f"{taken} A name or text with blanks is written in quotes: {whole}."
     if takes_settings and (near := closest(setting, (*GROUPS, *top_level()))):
         return f"{near} Settings are written without dashes, as seed=1."
-    owners = [command for command, other in by_command.items() if name in other._option_string_actions]
+    owners = [
+        command
+        for command, other in by_command.items()
+        if name in other._option_string_actions and other._option_string_actions[name].help != argparse.SUPPRESS
+    ]
     return f" It is for: {', '.join(owners)}." if owners else ""
+
+
+def _usage(positionals: Sequence[argparse.Action]) -> str:
+    """The arguments that a command takes by their order, as 'RUN PROMPT'."""
+    return " ".join(str(action.metavar) for action in positionals)
 
 
 def _overrides_last(words: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,6 +81,20 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
     check_config(run)
     saved = config.from_saved(run / CONFIG_FILE)
     return {**saved, "results_dir": results_dir} if arguments.overrides else saved
+
+
+class _Needless(Action):
+    """A flag that is not needed: the error says so."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        parser.error(
+            f"{'/'.join(self.option_strings)} is not needed: compare sweeps over comma lists anyway. Leave it out."
+        )
+
+
+def _compare_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("-m", "--multirun", action=_Needless, nargs=0, help=SUPPRESS)
+    add_overrides(parser)
 
 
 def compare(arguments: Namespace) -> int:
@@ -285,7 +299,7 @@ COMMANDS = (
     Command(
         "compare",
         "run every family on the same data and budget with all evals, then write the report",
-        add_overrides,
+        _compare_arguments,
         compare,
     ),
     Command("run", "make one run, or with -m a sweep over comma lists", _run_arguments, run),

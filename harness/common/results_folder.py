@@ -107,6 +107,13 @@ def runs_in(experiment: Path) -> list[Path]:
     return [folder for folder in folders_in(experiment) if is_run(folder)]
 
 
+def runs_below(folder: Path) -> list[Path]:
+    """The runs' folders, finished or not, of a results folder, of an experiment's folder, or of a run itself."""
+    if is_run(folder):
+        return [folder]
+    return runs_in(folder) or ResultsFolder(folder).runs()
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run's, finished or not."""
     return is_finished(folder) or (folder / CONFIG_FILE).is_file()

@@ -8,6 +8,7 @@ picked option has, or a value of another type than the field's, is a `UserError`
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,13 +43,15 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         full, picks = composed(overrides)
     except (*REFUSALS, ValueError) as error:  # Hydra's own, for an option that is no word, as model=3
         raise UserError(explain(str(error), overrides)) from None
+    _check_empty(overrides, full)
     allowed = top_level()
     names: dict[str, list[str]] = {}
     _check_chain(picks)
     for pick in picks:
         picked = option(pick.group, pick.name)
         if pick.group == "experiment":
-            full["experiment_name"] = full["experiment_name"] or picked.short_name
+            if full["experiment_name"] is None:
+                full["experiment_name"] = picked.short_name
             continue
         spelled_out = {key: value for key, value in picked.content.items() if key != "defaults"}
         _place(allowed, pick.place.split("."), spelled_out)
@@ -58,7 +61,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "", picks)
     _check_whole(full)
-    full["experiment_name"] = full["experiment_name"] or "default"
+    if full["experiment_name"] is None:
+        full["experiment_name"] = "default"
     full["names"] = {group: "+".join(chosen) for group, chosen in names.items()}
     full["plugins"] = files_of(full)
     return full
@@ -110,17 +114,19 @@ def refuse_foreign(node: Any, path: Path, files: Mapping[str, str]) -> None:
         raise UserError(
             f"{path} asks for {', '.join(foreign)}, which no installed option names. Install the plugin that brings it."
         )
-    target = of_files[0]
-    name = f"{plugins.stem_of(target)}{plugins.SUFFIX}"
-    if any(plugin.path.name == name for plugin in plugins.loaded_files()):
+    modules = sorted({target.rpartition(".")[0] for target in of_files})
+    names = {module: f"{plugins.stem_of(module)}{plugins.SUFFIX}" for module in modules}
+    named = {plugin.path.name for plugin in plugins.loaded_files()}
+    if changed := [name for name in names.values() if name in named]:
         raise UserError(
-            f"{path} was made with another {name} than the one that you named: its text has changed since. Name the "
-            "old file, or make a new run with the file as it is now."
+            f"{path} was made with another {' and another '.join(changed)} than the one that you named: its text has "
+            "changed since. Name the old file, or make a new run with the file as it is now."
         )
-    saved_path = files.get(target.rpartition(".")[0], name)
+    flags = " ".join(f"--plugin {shlex.quote(files.get(module, name))}" for module, name in names.items())
+    what, it = ("plugin file", "it") if len(names) == 1 else ("plugin files", "them")
     raise UserError(
-        f"{path} was made with the plugin file {name}, which is not imported unless you name it: add "
-        f"--plugin {saved_path} (look at it first if it isn't yours)."
+        f"{path} was made with the {what} {', '.join(names.values())}, and bakeoff imports only what you name: add "
+        f"{flags} (look at {it} first if you did not write {it})."
     )
 
 
@@ -145,12 +151,19 @@ def explain(message: str, overrides: list[str]) -> str:
 
     first = message.split("Config search path")[0].strip()
     request = f"In {' '.join(overrides)}: " if overrides else ""
-    missing = re.search(r"(?:Could not find|Could not load) '([\w/]+)/([^'/]+)'", message)
+    missing = re.search(r"(?:Could not find|Could not load) '(\w+)/(.+)'", message)
     if missing and missing[1] in GROUPS:
         return unknown(missing[1], missing[2])
     unset = re.search(r"Missing mandatory value.*full_key: (\S+)", message, flags=re.DOTALL)
     if unset:
         return f"{unset[1]} has no default. Set it: {unset[1]}=..."
+    unresolved = re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", message, flags=re.DOTALL)
+    if unresolved:
+        return (
+            f"{unresolved[2]} takes its value from another setting, ${{{unresolved[1]}}}, but there is no "
+            f"{unresolved[1]}. Correct it in the file or on the command line, or write the value itself. (A text with "
+            "${ has a backslash before the $.)"
+        )
     wrong = re.search(r"Could not override '([^']+)'", message)
     if wrong:
         overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
@@ -226,6 +239,26 @@ def _check_picks(overrides: Sequence[str]) -> None:
         if (group == "experiment" and value is None) or all(name and isinstance(name, str) for name in names):
             continue
         raise UserError(f"{override} names no option. {_allowed(group)}")
+
+
+def _check_empty(overrides: Sequence[str], full: Mapping[str, Any]) -> None:
+    """UserError where an empty mapping is set in the place of one with keys: Hydra adds to a mapping, so all would
+    stay."""
+    from harness.config.hydra_compose import value_of
+
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if not value.startswith("{") or value_of(override) != {}:
+            continue
+        node: Any = full
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if isinstance(node, Mapping) and (names := [str(name) for name in node if name != TARGET]):
+            without = " ".join(f"~{key}.{name}" for name in names)
+            raise UserError(
+                f"{override} changes nothing: what is in braces is added to what is there ({', '.join(names)}). To "
+                f"leave out one or all: {without}."
+            )
 
 
 def _allowed(group: str) -> str:

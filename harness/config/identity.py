@@ -12,6 +12,9 @@ from typing import Any
 from harness.config.plugins import source_sha256
 from harness.config.settings import TARGET
 
+SOURCE = "source_sha256"
+"""The key of the hash of a plugin's source."""
+
 
 def plain(value: Any) -> Any:
     """Settings as plain values, from which `build` makes them again: each class under `_target_`, and every field."""
@@ -44,7 +47,7 @@ def identity(value: Any) -> Any:
         return {
             "class": type(value).__qualname__,
             "version": getattr(value, "version", 1),
-            **({"source_sha256": source} if source is not None else {}),
+            **({SOURCE: source} if source is not None else {}),
             **({"content_sha256": value.content_sha256} if hasattr(value, "content_sha256") else {}),
             "fields": fields,
         }

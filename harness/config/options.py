@@ -103,7 +103,10 @@ def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
     if name.endswith(YAML):
         path = Path(name).expanduser()
-        return Option(group, name, str(path), *_read(path))
+        content, about = _read(path)
+        if group == "experiment":
+            _check_experiment(path, content)
+        return Option(group, name, str(path), content, about)
     if is_file(name) and group in _OF_FILES:
         return _file_option(group, name)
     paths = _paths(group)
@@ -202,14 +205,27 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments."""
     try:
         text = read_bytes(path).decode("utf-8")
-        content = plain_values(text) or {}
+        content = plain_values(text)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not content:
         raise UserError(f"{path} holds no keys with values. Begin with a copy of the YAML file of another option.")
     return content, _first_sentence(text)
+
+
+def _check_experiment(path: Path, content: Mapping[str, Any]) -> None:
+    """UserError where an experiment picks an option among its values, or in its defaults without 'override'."""
+    picks = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    for item in content.get("defaults") or ():
+        picks |= {key.lstrip("/"): value for key, value in item.items()} if isinstance(item, Mapping) else {}
+    if wrong := [group for group in GROUPS if group in picks]:
+        lines = "".join(
+            f"\n  - override /{group}: {yaml.safe_dump(picks[group], default_flow_style=True).split(chr(10))[0]}"
+            for group in wrong
+        )
+        raise UserError(f"{path} picks {', '.join(wrong)} in a way that isn't read. Write under defaults:{lines}")
 
 
 def _first_sentence(yaml_text: str) -> str:

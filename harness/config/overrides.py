@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Sequence
 
 from harness.common.errors import UserError, closest
-from harness.config.options import GROUPS, options, quoted
+from harness.config.options import GROUPS, options, quoted, top_level
 
 
 def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
@@ -50,14 +50,25 @@ def refuse_sweeps(overrides: Sequence[str]) -> None:
 def _readable(override: str, overrides: Sequence[str], sweeps: bool) -> str:
     from harness.config.hydra_compose import parses
 
+    key, equals, value = override.partition("=")
+    if equals and not key.strip("+~ "):
+        near = _near(value)
+        raise UserError(f"{override!r} has no name before the '='.{near} {_WRITE}")
     if parses(override):
         return override
-    key, equals, value = override.partition("=")
     if not equals:
         raise UserError(_no_equals(override, overrides))
-    if sweeps:
-        return f"{key}={','.join(_value(part) for part in _split(value))}"
-    return f"{key}={_value(value)}"
+    parts = _split(value) if sweeps else [value]
+    if len(parts) > 1 and "" in parts:
+        rest = ",".join(filter(None, parts))
+        raise UserError(
+            f"{override} has a comma with nothing before or after it. Write {key}={rest}, or '' for an empty text, or "
+            "name another value."
+        )
+    written = f"{key}={','.join(_value(part) for part in parts)}"
+    if not parses(written):  # whatever the value is, it is quoted
+        raise UserError(f"{override!r}: {key!r} can't be the name of a group or setting. {_WRITE}")
+    return written
 
 
 def _value(value: str) -> str:
@@ -90,6 +101,26 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in parts] if depth == 0 and not quote else [text]
 
 
+_WRITE = "Write it as model=lstm or seed=1. `bakeoff list models` shows what model= accepts; so for the other groups."
+
+
+def _near(word: str, value: str = "...") -> str:
+    """' Did you mean model=lstm?' for the name of an option, or for one that is close to it; for the name of a group or
+    a setting, with the value; else ''."""
+    settings = (*GROUPS, *top_level())
+    if word in settings and value != "...":
+        return f" Did you mean {word}={value}?"
+    picks = [f"{group}={word}" for group in GROUPS if word in options(group)]
+    if picks or word in settings:
+        return f" Did you mean {' or '.join([*picks, *[f'{word}=...'] * (word in settings)])}?"
+    named = {name: f"{group}={name}" for group in GROUPS for name in options(group)}
+    named |= {name: f"{name}={value}" for name in settings}
+    near = closest(word, named)
+    for name, pick in named.items():
+        near = near.replace(f"'{name}'", pick)
+    return near
+
+
 def _no_equals(word: str, overrides: Sequence[str]) -> str:
     position = overrides.index(word)
     begin = max((number for number in range(position) if "=" in overrides[number]), default=position)
@@ -99,17 +130,8 @@ def _no_equals(word: str, overrides: Sequence[str]) -> str:
     if before.endswith(",") or before.count("[") > before.count("]"):
         meant = shlex.quote(re.sub(r",\s+", ",", whole))
         return f"the shell has split {whole} at its blanks. As one word: {meant}."
-    near = [f"{group}={word}" for group in GROUPS if word in options(group)]
-    if near:
-        suggestion = f" Did you mean {' or '.join(near)}?"
-    else:
-        named = {name: f"{group}={name}" for group in GROUPS for name in options(group)}
-        suggestion = closest(word, {*named, *GROUPS})
-        for name, pick in named.items():
-            suggestion = suggestion.replace(f"'{name}'", pick)
-        if before and not suggestion:
-            return f"{word!r} is no word of its own. If it belongs to what stands before it: {shlex.quote(whole)}."
-    return (
-        f"{word!r} is not group=option or key=value.{suggestion} Write it as model=lstm or seed=1. "
-        "`bakeoff list models` shows what model= accepts; so for the other groups."
-    )
+    following = itertools.takewhile(lambda later: "=" not in later, overrides[position + 1 :])
+    near = _near(word, next(following, "..."))
+    if before and not near:
+        return f"{word!r} is no word of its own. If it belongs to what stands before it: {shlex.quote(whole)}."
+    return f"{word!r} is not group=option or key=value.{near} {_WRITE}"

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.common.errors import PluginError, UserError, closest
+from harness.common.options import LARGEST
 from harness.config.plugins import import_module
 
 TARGET = "_target_"
@@ -119,10 +120,12 @@ def checked(value: Any, hint: Any, place: str) -> Any:
 
     if value == math.inf and "inf" in _leaves(hint):
         value = "inf"  # YAML reads the word as a number
+    if isinstance(value, float) and value.is_integer() and int in _leaves(hint) and float not in _leaves(hint):
+        value = int(value)
     try:
         if isinstance(value, bool) and bool not in _leaves(hint):
             raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")
-        return _adapter(hint).validate_python(value)
+        converted = _adapter(hint).validate_python(value)
     except ValidationError as error:
         details = "; ".join(
             f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
@@ -131,6 +134,18 @@ def checked(value: Any, hint: Any, place: str) -> Any:
         raise UserError(
             f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).{_power(value)}"
         ) from None
+    if any(abs(number) > LARGEST for number in _whole_numbers(converted)):
+        raise UserError(f"{place}={value!r} is not allowed: a whole number is at most {LARGEST:,} (2^63 - 1).")
+    return converted
+
+
+def _whole_numbers(value: Any) -> Iterator[int]:
+    """The whole numbers in a value, its lists and its mappings."""
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _whole_numbers(item)
 
 
 def _power(value: Any) -> str:

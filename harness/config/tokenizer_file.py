@@ -7,7 +7,10 @@ plugin file that the user named.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
@@ -28,12 +31,38 @@ def save_tokenizer(tokenizer: Tokenizer, settings: TokenizerSettings, folder: Pa
     write_bytes(folder / TOKENIZER_FILE, canonical_json(content).encode())
 
 
+@dataclass(frozen=True)
+class SavedTokenizer:
+    """What a tokenizer.json holds."""
+
+    file: Path
+    target: Mapping[str, str]
+    """The settings class that reads it, under `_target_`."""
+    plugins: Mapping[str, str]
+    """The path of its plugin file, by module; empty where it is in none."""
+    content: Any
+    """The tokenizer's own JSON."""
+
+
 def load_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer in a tokenizer.json, or in a folder with one.
 
     UserError where it can't be read, or where its class is in a plugin that is neither installed nor named by the user:
     nothing is imported only because the file names it.
     """
+    saved = saved_tokenizer(path)
+    refuse_foreign(saved.target, saved.file, saved.plugins)
+    settings = settings_class(saved.target, TokenizerSettings, str(saved.file))  # type: ignore[type-abstract]
+    try:
+        return settings.read(canonical_json(saved.content))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{saved.file} is a damaged tokenizer of {saved.target[TARGET]} ({error!r}). Train it again."
+        ) from error
+
+
+def saved_tokenizer(path: Path) -> SavedTokenizer:
+    """What a tokenizer.json, or one in a folder, holds; nothing is imported. UserError where it can't be read."""
     file = path / TOKENIZER_FILE if path.is_dir() else path
     try:
         saved = json.loads(read_bytes(file))
@@ -47,10 +76,4 @@ def load_tokenizer(path: Path) -> Tokenizer:
             f"{file} is not a tokenizer of bakeoff ({error!r}). Give the {TOKENIZER_FILE} of a fit, or make that "
             "fit again."
         ) from error
-    target = relocated(target)
-    refuse_foreign(target, file, plugins)
-    settings = settings_class(target, TokenizerSettings, str(file))  # type: ignore[type-abstract]
-    try:
-        return settings.read(canonical_json(content))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} is a damaged tokenizer of {target[TARGET]} ({error!r}). Train it again.") from error
+    return SavedTokenizer(file, relocated(target), plugins, content)

@@ -1,4 +1,5 @@
-"""Reads YAML, and refuses what would fill the memory before anything is made of it.
+"""Reads YAML, and refuses what would fill the memory before anything is made of it, and a key that stands twice in a
+mapping, whose first value would be lost.
 
 An alias (*name) stands for a whole part of the file. A few lines of aliases of aliases can stand for billions of
 values, and an alias within its own anchor for infinitely many.
@@ -14,13 +15,16 @@ _MAX_VALUES = 100_000
 
 
 def plain_values(text: str) -> Any:
-    """The values in a YAML text. yaml.YAMLError where it isn't YAML, is nested too deeply, or stands for more values
-    than any configuration has."""
+    """The values in a YAML text. yaml.YAMLError where it isn't YAML, has a key twice, is nested too deeply, or stands
+    for more values than any configuration has."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader) if "*" in text else None
-        if root is not None and _num_values(root, {}) > _MAX_VALUES:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _num_values(root, {}) > _MAX_VALUES:
             raise yaml.YAMLError(f"with its aliases (*name) it stands for more than {_MAX_VALUES:,} values")
-        return yaml.safe_load(text)
+        return loader.construct_document(root)
     except RecursionError:
         raise yaml.YAMLError("its values are nested too deeply") from None
 
@@ -33,9 +37,20 @@ def _num_values(node: yaml.Node, counted: dict[yaml.Node, int | None]) -> int:
         if isinstance(node, yaml.SequenceNode):
             parts = node.value
         elif isinstance(node, yaml.MappingNode):
+            _check_keys(node)
             parts = [part for pair in node.value for part in pair]
         counted[node] = 1 + sum(_num_values(part, counted) for part in parts)
     number = counted[node]
     if number is None:
         raise yaml.YAMLError("an alias (*name) stands within its own anchor (&name)")
     return number
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        if (key.tag, key.value) in seen:
+            raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark)
+        seen.add((key.tag, key.value))

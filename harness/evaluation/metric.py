@@ -112,6 +112,11 @@ class Metric:
         return None if self.sum_of is None else Formula(self.sum_of, self.per, self.scale)
 
     @property
+    def is_judged(self) -> bool:
+        """Whether one value is better than another."""
+        return self.higher_is_better is not None or self.nearest_to is not None
+
+    @property
     def baseline(self) -> Baseline | None:
         """For a figure that no model produced: the metric that it is shown beside."""
         if self.baseline_of is None or self.baseline_label is None:
@@ -127,20 +132,20 @@ class Judged(Protocol):
     @property
     def metric(self) -> str: ...
     @property
-    def higher_is_better(self) -> bool | None: ...
+    def is_judged(self) -> bool: ...
     @property
-    def nearest_to(self) -> str | None: ...
+    def baseline(self) -> Baseline | None: ...
 
 
 M = TypeVar("M", bound=Judged)
 
 
 def headlines(metrics: Iterable[M]) -> list[M]:
-    """One metric of each eval: bits per byte if it has them, else the first that can be better or worse."""
-    chosen: dict[str, M] = {}
+    """One metric of each eval: bits per byte if it has them, else the first that can be better or worse, else the first
+    that a model produced."""
+    chosen: dict[str, tuple[int, M]] = {}
     for metric in metrics:
-        if metric.metric == LADDER_METRIC:
-            chosen[metric.eval] = metric
-        elif metric.higher_is_better is not None or metric.nearest_to is not None:
-            chosen.setdefault(metric.eval, metric)
-    return list(chosen.values())
+        rank = 2 if metric.metric == LADDER_METRIC else 1 if metric.is_judged else 0
+        if (rank or metric.baseline is None) and (metric.eval not in chosen or chosen[metric.eval][0] < rank):
+            chosen[metric.eval] = (rank, metric)
+    return [metric for _, metric in chosen.values()]

@@ -4,6 +4,7 @@ Out: its own command, run on our models.
     model.py       a fit as an lm_eval model: `--model bakeoff --model_args run=RUN`
     __main__.py    lm_eval's command with our model registered: `python -m harness.lm_eval`
     command.py     `bakeoff lm-eval RUN --tasks ...`
+    flags.py       what can be said of its flags before lm_eval is loaded
 In: its tasks as one of our evals (`evals=lm_eval`), in our records and reports.
     questions.py   from tasks to questions, from questions to requests, from answers to values
     metrics.py     from values to numbers with intervals
@@ -38,8 +39,8 @@ def prepare() -> None:
     """
     if importlib.util.find_spec("lm_eval") is None:
         raise UserError(
-            "this needs the package lm-eval, which isn't installed. Install it, in the folder of bakeoff's source, "
-            "with: pip install '.[lm-eval]'."
+            "this needs the package lm-eval, which isn't installed. Install it with: pip install lm-eval; or, in the "
+            "folder of bakeoff's source, with: pip install '.[lm-eval]'."
         )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", os.environ["HF_HUB_OFFLINE"])

@@ -41,6 +41,8 @@ from harness.lm_eval.generation import GenerationRequest
 from harness.scoring.answers import Likelihood
 from harness.text.tokenizers.tokenizer import Tokenizer
 
+log = logging.getLogger("bakeoff")
+
 Response = tuple[float, bool] | float | str
 """lm_eval's response to a loglikelihood, a loglikelihood_rolling and a generate_until request."""
 
@@ -206,12 +208,10 @@ def _find(selection: TaskSelection) -> tuple[TaskManager, list[str]]:
     """A manager that knows the tasks, and their names. Searching lm_eval's own tasks takes seconds, so they are
     searched only where the user's and ours don't suffice."""
     folders = [TASKS_FOLDER, *([Path(selection.include_path).expanduser()] if selection.include_path else [])]
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"include_path={selection.include_path} is no folder. Name one with YAML files of tasks.")
     manager = TaskManager(include_path=folders, include_defaults=False)
     names = _matching(selection, manager)
     if not names or set(names) & set(manager.all_groups):  # a group may contain lm_eval's own tasks
+        log.info("looking through lm_eval's own tasks; this takes some seconds")
         manager = TaskManager(include_path=folders)
         names = _matching(selection, manager)
     if not names:

@@ -168,7 +168,7 @@ class EvalOnTrial:
 
     def headline(self, rows: pd.DataFrame) -> Metric | None:
         """The metric that stands for the eval; None where none can be better or worse."""
-        return next(iter(headlines(self.metrics(rows).values())), None)
+        return next(iter(headlines(one for one in self.metrics(rows).values() if one.is_judged)), None)
 
     @cached_property
     def silent_rows(self) -> pd.DataFrame:

@@ -51,6 +51,11 @@ class MeasureKey:
     def name(self) -> str:
         return f"{self.eval}.{self.metric}"
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether one value is better than another."""
+        return self.higher_is_better is not None or self.nearest_to is not None
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -70,7 +75,7 @@ class Cell:
         """The value, or its negative, or the negative of its distance from the target: more is better. None where there
         is nothing to judge, or nothing to judge it by."""
         value = self.estimate.value
-        if value is None or (self.measure.nearest_to is not None and self.target is None):
+        if value is None or (self.measure.higher_is_better is None and self.target is None):
             return None
         if self.target is not None:
             return -abs(value - self.target)
@@ -154,7 +159,14 @@ class Comparison:
     @cached_property
     def headlines(self) -> tuple[MeasureKey, ...]:
         """One measure of each eval (see harness.evaluation.metric.headlines)."""
-        return tuple(headlines(self.measures))
+        metrics = [metric for run in self.results.runs for metric in run.record.metrics]
+        asked = {(metric.eval, metric.metric) for metric in metrics if metric.slice == "all" and metric.n_total}
+        return tuple(headlines(m for m in self.measures if m.is_judged or (m.eval, m.metric) in asked))
+
+    @property
+    def judged_headlines(self) -> tuple[MeasureKey, ...]:
+        """Those of which one value is better than another."""
+        return tuple(measure for measure in self.headlines if measure.is_judged)
 
     @property
     def ladder(self) -> MeasureKey | None:
@@ -164,7 +176,7 @@ class Comparison:
     @cached_property
     def systems(self) -> tuple[str, ...]:
         """By bits per byte (else by the first headline), the worst first; unmeasured ones last."""
-        by = self.ladder or next(iter(self.headlines), None)
+        by = self.ladder or next(iter(self.judged_headlines), None)
         quality: dict[str, float] = {}
         for system in sorted({run.system for run in self.results.runs}):
             cell = self.cell(system, ANY_DECODING, by) if by else None

@@ -26,6 +26,8 @@ def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
     ]
     if sentences:
         sentences.append(f"Intervals {intervals_cover(comparison)}.")
+    elif comparison.headlines:
+        sentences.append("No model is the best: no measure here is better or worse. The tables have the values.")
     else:
         sentences.append("No run has measured anything: see the runs and their errors at the end.")
     return sentences

@@ -55,7 +55,7 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     tell. Where the best value is that of another measure (`nearest_to`), the difference is of distances from it.
     """
     rows: list[dict[str, Any]] = []
-    for measure in comparison.headlines:
+    for measure in comparison.judged_headlines:
         of_measure: list[dict[str, Any]] = []
         for decoding in comparison.decodings_of(measure):
             sides = [_side(comparison, measure, system, decoding, system) for system in comparison.systems]
@@ -68,7 +68,7 @@ def compare_strategies(comparison: Comparison) -> pd.DataFrame:
     """Every two decoding strategies of a model, as `compare_pairs`; `p_holm` is corrected over all pairs of strategies
     of all models on one measure."""
     rows: list[dict[str, Any]] = []
-    for measure in comparison.headlines:
+    for measure in comparison.judged_headlines:
         decodings = comparison.decodings_of(measure)
         of_measure: list[dict[str, Any]] = []
         for system in comparison.systems:

@@ -56,7 +56,7 @@ def compare_with_trivial(comparison: Comparison) -> pd.DataFrame:
     """One row a headline measure x model x decoding that has a trivial answer; `difference` is the model's value minus
     the trivial one's. `p_holm` is corrected over all rows of a measure."""
     rows: list[dict[str, Any]] = []
-    for measure in comparison.headlines:
+    for measure in comparison.judged_headlines:
         of_measure = [
             row
             for decoding in comparison.decodings_of(measure)

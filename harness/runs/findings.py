@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from harness.common.files import NO_ROOM, write_bytes
+from harness.common.plurals import many
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
 from harness.common.sealed import Damaged, read_sealed, write_sealed
 from harness.common.visible import visible
@@ -92,6 +93,11 @@ class Findings:
             check_metrics(eval, metrics, rows)
         if rows.empty:
             self.notes.append(f"{eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
+        elif metrics and all(metric.value is None for metric in metrics if metric.baseline is None):
+            reason = next(metric.reason for metric in metrics if metric.value is None)
+            self.notes.append(
+                f"{eval.name} measured nothing because none of its {many(len(rows), 'sample')} gave a value: {reason}"
+            )
         named = {metric.metric for metric in metrics}
         self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}
         self.metrics += metrics

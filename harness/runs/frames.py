@@ -1,6 +1,7 @@
 """The finished runs of a results folder as tidy data frames, for notebooks: settings and measures are columns.
 
-Needs no torch.
+Each function takes a results folder, an experiment's folder or a run's folder. UserError where it holds no finished
+run. Needs no torch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from harness.common.errors import UserError
-from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE, ResultsFolder, is_finished
+from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE, is_finished, runs_below
 from harness.evaluation.rows import parsed
 from harness.runs.record import RunRecord
 
@@ -81,9 +82,13 @@ def _finished(results: str | Path) -> Iterator[tuple[Path, RunRecord]]:
     folder = Path(results)
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder.resolve()}. Name the results folder that holds your runs.")
-    for run in ResultsFolder(folder).runs():
-        if is_finished(run):
-            yield run, RunRecord.read_noting_damage(run)
+    finished = [run for run in runs_below(folder) if is_finished(run)]
+    if not finished:
+        raise UserError(
+            f"{folder.resolve()} holds no finished run. Name a results folder, an experiment's folder or a run's."
+        )
+    for run in finished:
+        yield run, RunRecord.read_noting_damage(run)
 
 
 def _about(record: RunRecord) -> dict[str, Any]:

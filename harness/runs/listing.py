@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.common.errors import UserError
 from harness.common.numerals import with_unit
-from harness.common.results_folder import ResultsFolder, is_finished
+from harness.common.results_folder import is_finished, runs_below
 from harness.runs.record import RunRecord
 from harness.runs.systems import differences_in_experiments
 
@@ -45,7 +45,7 @@ def listed(results: Path) -> list[ListedRun]:
             "holds your runs with --results."
         )
     read: list[tuple[Path, str, RunRecord | None]] = []
-    for folder in ResultsFolder(results).runs():
+    for folder in runs_below(results):
         record, status = None, "unfinished"
         if is_finished(folder):
             try:

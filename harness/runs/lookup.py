@@ -56,9 +56,20 @@ def find_run(name: str, results: Path) -> Path:
     if any(folder.parent.name == name for folder in folders):
         raise UserError(f"{name!r} is an experiment. Name one of its runs, as {name}/{LATEST}.")
     names = [f"{folder.parent.name}/{folder.name}" if experiment else folder.name for folder in folders]
+    choices = [f"{experiment}/{choice}" if experiment else choice for choice in (LATEST, BEST)]
     raise UserError(
-        f"no run {name!r} in {results.resolve()}.{closest(name, names)} `bakeoff list runs` shows all {len(names)}."
+        f"no run {name!r} in {results.resolve()}.{closest(name, [*names, *choices])} `bakeoff list runs` shows all "
+        f"{len(names)}."
     )
+
+
+def is_named(name: str, results: Path) -> bool:
+    """Whether a name is that of one run, as in `find_run`."""
+    try:
+        find_run(name, results)
+    except UserError:
+        return False
+    return True
 
 
 def _chosen(folders: Sequence[Path], choice: str) -> Path:

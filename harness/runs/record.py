@@ -140,7 +140,8 @@ class RunRecord:
 
     def headlines(self) -> list[Metric]:
         """One metric of each eval, over all samples (see harness.evaluation.metric.headlines)."""
-        return headlines(metric for metric in self.metrics if metric.slice == "all")
+        of_all = (metric for metric in self.metrics if metric.slice == "all")
+        return headlines(metric for metric in of_all if metric.is_judged or metric.n_total)
 
     def write(self, folder: Path) -> None:
         """Write run.json with the digests of the run's other files."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bakeoff")
 
-_NEEDED = ("evals", "data", "tracking")
+_NEEDED = ("evals", "data", "tokenizer", "tracking")
 
 
 class Unanswered(UserError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
 from harness.common.files import probe_folder
+from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
 
@@ -85,7 +87,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         decoding=decoding,
         evals=evals,
         tracking=tracking,
-        seed=config["seed"],
+        seed=checked(config["seed"], int, "seed"),
         device=config["device"],
         results_dir=Path(config["results_dir"]).expanduser(),
         experiment_name=config["experiment_name"],
@@ -99,7 +101,7 @@ def check_top_level(config: Mapping[str, Any]) -> None:
     """UserError for a wrong value that is in no group; imports no group's classes."""
     seed = checked(config["seed"], int, "seed")
     if seed < 0:
-        raise UserError(f"seed={seed} is not allowed: a seed is a whole number, 0 or more.")
+        raise UserError(f"seed={seed} is not allowed: a seed is a whole number from 0 to {LARGEST:,} (2^63 - 1).")
     device = checked(config["device"], str, "device")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UserError(f"device={device!r} is not known. Allowed: auto, cpu, cuda, cuda:N, mps.")
@@ -114,6 +116,14 @@ def check_top_level(config: Mapping[str, Any]) -> None:
     if not folder.strip():
         raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
     results_dir = Path(folder).expanduser()
+    try:
+        os.lstat(results_dir / experiment_name)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"results_dir={results_dir} and experiment_name={experiment_name} make a path that the system doesn't "
+                "allow: one of its names, or all of it, is too long. Shorten them."
+            ) from None
     nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
         kind = "a link to nothing" if nearest.is_symlink() and not nearest.exists() else "a file"

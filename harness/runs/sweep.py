@@ -7,15 +7,22 @@ the first run starts. Runs in this process get their typed settings; a launcher'
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, options
+from harness.config.options import GROUPS, is_file, options
 from harness.config.overrides import readable
 from harness.runs.settings import RunSettings, check_top_level, typed
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+_MOST_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,9 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     whole, parsed = _parsed(overrides)
     choices = whole.hydra.runtime.choices
     planned = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
+    files = _files(parsed)
     for override in parsed:
-        if not planned.runs_here and _owner(override.get_key_element()):
+        if not planned.runs_here and _owner(override.get_key_element(), files)[0]:
             raise UserError(
                 f"{override.input_line} sets an option for some runs of the sweep only, which Hydra's "
                 f"{planned.launcher} launcher "
@@ -95,26 +103,25 @@ def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> No
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep over lists and ranges, in the order in which Hydra runs them.
 
-    Of two overrides of one key the last one counts. UserError where model.ngram.order=5 applies to no job.
+    Of two overrides of one key the last one counts. UserError where model.ngram.order=5 applies to no job, or a list is
+    empty.
     """
     choices: dict[str, list[str]] = {}
     of_owners: dict[str, dict[str, list[str]]] = {}
-    for override in _parsed(overrides)[1]:
+    parsed = _parsed(overrides)[1]
+    files = _files(parsed)
+    for override in parsed:
         key = override.get_key_element()
-        owner = _owner(key)
-        group, _, name = owner.partition("=")
-        written_key = group + key.removeprefix(f"{group}.{name}") if owner else key
-        if not override.is_sweep_override():
-            values = [override.get_value_element_as_str()]
-        elif override.is_discrete_sweep():
-            values = list(override.sweep_string_iterator())
-        else:
-            raise UserError(
-                f"{override.input_line} is not a list of values. Write one, as in {key}=1,2,3 or {key}=range(1,4)."
-            )
-        written = [f"{written_key}={value}" for value in values]
+        owner, written_key = _owner(key, files)
+        written = [f"{written_key}={value}" for value in _values(override)]
         (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
     of_runs = [written for key, written in choices.items() if not key.startswith("hydra")]
+    if math.prod(map(len, of_runs)) > _MOST_RUNS:
+        longest = max(of_runs, key=len)[0].partition("=")[0]
+        raise UserError(
+            f"this sweep asks for more than {_MOST_RUNS:,} runs. Give fewer values ({longest} has most), or make "
+            "several sweeps."
+        )
     shared = list(itertools.product(*of_runs))
     for owner, settings in of_owners.items():
         if not any(owner in job for job in shared):
@@ -129,15 +136,48 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     return jobs
 
 
-def _owner(key: str) -> str:
-    """The option whose runs a setting applies to: 'model=ngram' for model.ngram.order; '' (all runs) for
-    model.order."""
+def _owner(key: str, files: Mapping[str, str]) -> tuple[str, str]:
+    """The pick whose runs a setting applies to, and the key that sets it there: ('model=ngram', 'model.order') for
+    model.ngram.order. ('', the key) where it applies to all runs. files: as `_files` gives them."""
     group, _, rest = key.partition(".")
-    name, dot, _ = rest.partition(".")
-    return f"{group}={name}" if dot and group in GROUPS and group != "evals" and name in options(group) else ""
+    name, dot, inner = rest.partition(".")
+    if not dot or group not in GROUPS or group == "evals":
+        return "", key
+    pick = files.get(f"{group}.{name}") or (f"{group}={name}" if name in options(group) else "")
+    return pick, f"{group}.{inner}" if pick else key
 
 
-def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
+def _files(parsed: Sequence[Override]) -> dict[str, str]:
+    """The picks of files in a sweep, by how their settings begin: {'model.my_model': 'model=./my_model.py'}."""
+    from harness.config.hydra_compose import value_of
+
+    files = {}
+    for override in parsed:
+        group = override.get_key_element()
+        for value in _values(override) if group in GROUPS else ():
+            name = value_of(f"{group}={value}")
+            if isinstance(name, str) and is_file(name):
+                files[f"{group}.{Path(name).stem}"] = f"{group}={value}"
+    return files
+
+
+def _values(override: Override) -> list[str]:
+    """The values that an override gives its key, as they are written; no more than a sweep may have. UserError where
+    they are none, or no list."""
+    if not override.is_sweep_override():
+        return [str(override.get_value_element_as_str())]
+    if not override.is_discrete_sweep():
+        key = override.get_key_element()
+        raise UserError(
+            f"{override.input_line} is not a list of values. Write one, as in {key}=1,2,3 or {key}=range(1,4)."
+        )
+    values = list(itertools.islice(override.sweep_string_iterator(), _MOST_RUNS + 1))
+    if not values:
+        raise UserError(f"{override.input_line} has no values, so there is nothing to run. Give it at least one.")
+    return values
+
+
+def _parsed(overrides: Sequence[str]) -> tuple[Any, list[Override]]:
     """The configuration of the whole sweep, and its overrides: an experiment's first, then the user's."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
@@ -146,7 +186,12 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, Any]:
 
     try:
         with loader() as configurations:
-            of_hydra = [override for override in overrides if not _owner(override.partition("=")[0])]
+            # picks, and Hydra's own settings; the others are checked in each run
+            of_hydra = [
+                override
+                for override in overrides
+                if override.partition("=")[0].split("@")[0] in GROUPS or override.startswith("hydra")
+            ]
             whole = configurations.load_configuration("config", of_hydra, run_mode=RunMode.MULTIRUN)
             named = [f"{key}={value}" for key, value in (whole.hydra.sweeper.get("params") or {}).items()]
             return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])

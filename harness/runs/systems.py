@@ -5,6 +5,8 @@ budget, and options of each eval. A system has the name of its model's option. W
 settings in which they differ are added. Runs that ask different evals can be one system: an eval's options are compared
 only between runs that ask it. A setting that several parts of a run share, such as the format of data and tokenizer,
 is named once.
+
+A plugin whose text changed is another system, named by which text it is: 'tiny_gru=edit 2'.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.config.identity import SOURCE
+from harness.config.plugins import is_of_a_file, stem_of
+from harness.config.settings import TARGET
 from harness.runs.frames import flat
 from harness.runs.record import RunRecord
 
@@ -68,8 +73,8 @@ def _unlike(
 
 def _by_recipe(records: Sequence[RunRecord]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The settings of each record's system, and of its decoding, with the fits that they name as `settings_of` says."""
-    systems = [_system_settings(record) for record in records]
-    decodings = [flat({"decoding": record.decoding}) for record in records]
+    systems = _with_edits([_system_settings(record) for record in records], records)
+    decodings = _with_edits([flat({"decoding": record.decoding}) for record in records], records)
     by_recipe = [
         [_renamed(settings, record.recipes) for settings, record in zip(all_settings, records, strict=True)]
         for all_settings in (systems, decodings)
@@ -99,6 +104,41 @@ def _system_settings(record: RunRecord) -> dict[str, Any]:
     }
     dotted = flat({"model": {"name": record.family}} | settings)
     return {key: value for key, value in dotted.items() if key not in _DERIVED}
+
+
+def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """The settings with classes of plugin files by name, and without hashes of sources. Where runs used several texts
+    of a plugin, each has a setting that says which: 'edit 2' is the second one by when runs of it finished."""
+    apart = [_plugins_apart(settings) for settings in all_settings]
+    texts: dict[str, list[str]] = {}
+    by_time = sorted(zip(records, apart, strict=True), key=lambda run: run[0].finished_at)
+    for _, (_, sources) in by_time:
+        for key, source in sources.items():
+            if source not in texts.setdefault(key, []):
+                texts[key].append(source)
+    return [
+        settings
+        | {key: f"edit {texts[key].index(source) + 1}" for key, source in sources.items() if len(texts[key]) > 1}
+        for settings, sources in apart
+    ]
+
+
+def _plugins_apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings with classes of plugin files by name, without hashes; and what stands for the source of each plugin,
+    under the key of a setting."""
+    named: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for key, value in settings.items():
+        parts = key.split(".")
+        place = parts[: 2 if parts[0] in ("data", "tokenizer", "evals") else 1]
+        if parts[-1] == TARGET and is_of_a_file(str(value)):
+            module, _, named[key] = str(value).rpartition(".")
+            sources[".".join([*place, "edit", stem_of(value)])] = module
+        elif parts[-1] == SOURCE:  # of an eval
+            sources.setdefault(".".join([*place, "edit", place[1]]), str(value))
+        else:
+            named[key] = value
+    return named, sources
 
 
 def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str]:

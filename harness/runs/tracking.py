@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from harness.common.options import check_least, check_option
 from harness.common.results_folder import ResultsFolder
 from harness.runs.record import RunRecord
 
@@ -40,8 +41,8 @@ class Tracking:
     """A mirror that takes longer than this is abandoned."""
 
     def __post_init__(self) -> None:
-        if self.max_samples < 0 or not self.timeout_seconds > 0:
-            raise ValueError("max_samples must be 0 or more and timeout_seconds above 0")
+        check_least(self, max_samples=0)
+        check_option(self, "timeout_seconds", self.timeout_seconds > 0, "above 0")
 
 
 OPTIONS = tuple(field.name for field in dataclasses.fields(Tracking))

@@ -16,6 +16,7 @@ from harness.common.errors import UserError
 
 if TYPE_CHECKING:
     from models.language_model import ModelConfig
+    from models.neural_model import NeuralModel
 
 TRAIN_FLOPS_PER_FORWARD_FLOP = 3
 """A backward pass costs about twice its forward pass (Kaplan et al. 2020, section 2.1)."""
@@ -92,6 +93,11 @@ def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) ->
 
 def count_params(config: ModelConfig, vocab_size: int) -> int:
     """Parameters of an untrained neural model, without allocating them."""
+    return unbuilt(config, vocab_size).num_params()
+
+
+def unbuilt(config: ModelConfig, vocab_size: int) -> NeuralModel:
+    """An untrained neural model whose tensors have their shapes, but no memory."""
     import torch
 
     from models.neural_model import NeuralModel
@@ -99,4 +105,4 @@ def count_params(config: ModelConfig, vocab_size: int) -> int:
     with torch.device("meta"):
         model = config.build(vocab_size, start_token=0)
     assert isinstance(model, NeuralModel), "only neural families have a width"
-    return model.num_params()
+    return model

@@ -23,7 +23,7 @@ from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
 from harness.config.options import relocated
 from harness.config.settings import build
-from harness.config.tokenizer_file import TOKENIZER_FILE, load_tokenizer
+from harness.config.tokenizer_file import TOKENIZER_FILE, load_tokenizer, saved_tokenizer
 from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
@@ -115,9 +115,18 @@ def saved_model(folder: Path) -> tuple[ModelConfig, Mapping[str, Any]]:
     return build(saved, ModelConfig, str(folder / MODEL_FILE)), described  # type: ignore[type-abstract]
 
 
+def _refuse_foreign_files(folder: Path) -> None:
+    """UserError where the model or the tokenizer is of plugin files that the user did not name: all of them at once."""
+    tokenizer = saved_tokenizer(folder / TOKENIZER_FILE)
+    described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    both = [relocated(described["config"]), tokenizer.target]
+    refuse_foreign(both, folder, {**tokenizer.plugins, **described.get("plugins", {})})
+
+
 def load_fit(folder: Path, device: torch.device) -> Fit:
     """A finished fit from its folder. UserError where it isn't one, or a file of it is damaged."""
     facts = fit_facts(folder)
+    _refuse_foreign_files(folder)
     tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
     config, described = saved_model(folder)
     try:

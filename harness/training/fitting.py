@@ -31,6 +31,7 @@ from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.curve import Spent, Validation, notes_on_end
 from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
+from harness.training.step_size import check_size
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible
@@ -172,6 +173,7 @@ def _take(
 
 def _build(settings: FitSettings, tokenizer: Tokenizer, device: torch.device) -> LanguageModel:
     """A new model of the width that the budget asks for; its first weights follow from the seed."""
+    check_size(settings.model, settings.budget.num_params, tokenizer.vocab_size, device)
     config = solve_width(settings.model, settings.budget.num_params, tokenizer.vocab_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed_of("weights", settings.seed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.common.options import check_least
+from harness.common.options import check_least, check_option
 from harness.training.schedule import Shape
 
 
@@ -58,19 +58,17 @@ class Training:
     None: from nothing."""
 
     def __post_init__(self) -> None:
-        check_least(self, batch_tokens=1, num_validations=1, num_curve_rows=1, validation_bytes=1)
+        check_least(self, batch_tokens=1, num_validations=1, num_curve_rows=1, validation_bytes=1, weight_decay=0)
         if self.max_tokens_at_once is not None:
             check_least(self, max_tokens_at_once=1)
         fractions = ("warmup_fraction", "final_learning_rate_fraction", "beta1", "beta2", "momentum")
         for name in (*fractions, "carry_reset_fraction", "averaging_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} is not allowed: it must be from 0 up to, but not including, 1"
-                )
-        if not 0 < self.decay_fraction <= 1 - self.warmup_fraction:
-            raise ValueError(
-                f"decay_fraction={self.decay_fraction} is not allowed: it must be above 0, and with warmup_fraction="
-                f"{self.warmup_fraction} at most 1"
-            )
-        if self.weight_decay < 0 or self.max_grad_norm <= 0 or self.checkpoint_seconds <= 0:
-            raise ValueError("weight_decay must be 0 or more, max_grad_norm and checkpoint_seconds above 0")
+            check_option(self, name, 0 <= getattr(self, name) < 1, "from 0 up to, but not including, 1")
+        check_option(
+            self,
+            "decay_fraction",
+            0 < self.decay_fraction <= 1 - self.warmup_fraction,
+            f"above 0, and with warmup_fraction={self.warmup_fraction} at most 1",
+        )
+        for name in ("max_grad_norm", "checkpoint_seconds"):
+            check_option(self, name, getattr(self, name) > 0, "above 0")

@@ -1,4 +1,4 @@
-"""Checks that a training step fits into the budget and the memory, before anything is allocated."""
+"""Checks that a model and a training step fit into the budget and the memory, before anything is allocated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.common import environment
 from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
-from harness.training.budget import Budget
+from harness.training.budget import Budget, unbuilt
 from harness.training.settings import Training
 from models.language_model import ModelConfig, NeuralModelConfig
 from models.settings.combined import CombinedConfig
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from models.neural_model import NeuralModel
 else:
     torch = LazyModule("torch")
+
+_TRAINED_BYTES = 2 * 4
+"""Of a parameter and its gradient, float32."""
+_TOO_MANY_BYTES = 2**63
+"""torch can't even describe a tensor of so many."""
 
 
 def check_step(config: ModelConfig, training: Training, budget: Budget) -> None:
@@ -32,6 +37,33 @@ def check_step(config: ModelConfig, training: Training, budget: Budget) -> None:
             f"model={config.family} could not take one whole step. Lower training.batch_tokens to {budget.tokens:,} or "
             "less (a tenth or less of the budget, to learn anything), or raise the budget."
         )
+
+
+def check_size(config: ModelConfig, num_params: int | None, vocab_size: int, device: torch.device) -> None:
+    """UserError where the parameters of a model that learns by gradients, and their gradients, are more than the
+    device's memory. num_params: the budget's, for which a width is solved."""
+    memory = memory_of(device)
+    if memory is None or not isinstance(config, NeuralModelConfig) or config.is_fitted:
+        return
+    if num_params is not None and config.width_field is not None:
+        needed, what = _TRAINED_BYTES * num_params, f"budget.num_params={num_params:,} for model={config.family}"
+    else:
+        needed, what = _bytes_of(config, vocab_size), f"model={config.family}, as it is set,"
+    if needed > memory:
+        least = min(needed, _TOO_MANY_BYTES) / 2**30
+        raise UserError(
+            f"{what} needs at least {least:,.1f} GiB for the model's parameters and their gradients, but {device} has "
+            f"{memory / 2**30:,.1f} GiB. Make the model smaller, or the vocabulary of {vocab_size:,}."
+        )
+
+
+def _bytes_of(config: ModelConfig, vocab_size: int) -> int:
+    """What a model's parameters, their gradients and its tables take; 0 where that can't be told before it is built."""
+    try:
+        model = unbuilt(config, vocab_size)
+    except Exception as error:  # a plugin's model may need real numbers; what is wrong with it is told when it is built
+        return _TOO_MANY_BYTES if isinstance(error, RuntimeError) and "overflow" in str(error) else 0
+    return _TRAINED_BYTES * model.num_params() + sum(table.nbytes for table in model.buffers())
 
 
 def check_memory(model: NeuralModel, training: Training) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.checks import check_option
+from models.checks import MOST_HEADS, check_option
 from models.language_model import LanguageModel
 from models.settings.make import make
 from models.settings.residual import ResidualConfig
@@ -18,13 +18,13 @@ class LinearAttentionConfig(ResidualConfig):
     family: ClassVar[str] = "linear_attention"
 
     num_heads: int = 4
-    """Attention heads; 1 or more."""
+    """Attention heads; 1 to 1,000."""
     key_ratio: float = 0.5
     """Width of queries and keys, in d_model; above 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_option(self, "num_heads", self.num_heads >= 1, "1 or more")
+        check_option(self, "num_heads", 1 <= self.num_heads <= MOST_HEADS, f"1 to {MOST_HEADS:,}")
         check_option(self, "key_ratio", self.key_ratio > 0, "above 0")
         check_option(self, "d_model", self.d_model % self.num_heads == 0, f"a multiple of num_heads ({self.num_heads})")
 

@@ -19,15 +19,15 @@ class CacheConfig(CombinedConfig):
     family: ClassVar[str] = "cache"
 
     size: int = 1000
-    """Tokens that are remembered; 1 or more."""
+    """Tokens that are remembered; 1 to 1,000,000."""
     longest_match: int = 10
-    """Tokens of the past that are compared with the present at most; 0 or more."""
+    """Tokens of the past that are compared with the present at most; 0 to 10,000."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_number(len(self.members) == 1, "one")
-        check_option(self, "size", self.size >= 1, "1 or more")
-        check_option(self, "longest_match", self.longest_match >= 0, "0 or more")
+        check_option(self, "size", 1 <= self.size <= 1_000_000, "1 to 1,000,000")
+        check_option(self, "longest_match", 0 <= self.longest_match <= 10_000, "0 to 10,000")
 
     def combine(self, members: Mapping[str, LanguageModel]) -> LanguageModel:
         return make("models.recency_cache.Cache", self, members)

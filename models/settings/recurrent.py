@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.checks import check_option
+from models.checks import MOST_LAYERS, check_option
 from models.language_model import NeuralModelConfig
 
 
@@ -17,7 +17,7 @@ class RecurrentConfig(NeuralModelConfig):
     width_step: ClassVar[int] = 8
 
     num_layers: int = 1
-    """Recurrent layers, stacked; 1 or more."""
+    """Recurrent layers, stacked; 1 to 1,000."""
     d_model: int = 256
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
     dropout: float = 0.0
@@ -30,7 +30,7 @@ class RecurrentConfig(NeuralModelConfig):
     """Tokens that each row reads in a training step: how far back gradients go. The state is carried on. 1 or more."""
 
     def __post_init__(self) -> None:
-        check_option(self, "num_layers", self.num_layers >= 1, "1 or more")
+        check_option(self, "num_layers", 1 <= self.num_layers <= MOST_LAYERS, f"1 to {MOST_LAYERS:,}")
         check_option(self, "d_model", self.d_model >= 1, "1 or more")
         check_option(self, "dropout", 0 <= self.dropout < 1, "0 up to, not including, 1")
         check_option(self, "learning_rate", self.learning_rate > 0, "above 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.checks import check_option
+from models.checks import MOST_HEADS, check_option
 from models.language_model import LanguageModel
 from models.settings.make import make
 from models.settings.residual import ResidualConfig
@@ -29,7 +29,7 @@ class SSMConfig(ResidualConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_option(self, "expansion", self.expansion >= 1, "1 or more")
-        check_option(self, "num_heads", self.num_heads >= 1, "1 or more")
+        check_option(self, "num_heads", 1 <= self.num_heads <= MOST_HEADS, f"1 to {MOST_HEADS:,}")
         check_option(self, "state_size", self.state_size >= 1, "1 or more")
         check_option(
             self,

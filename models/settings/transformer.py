@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from models.checks import check_option
+from models.checks import MOST_HEADS, MOST_LAYERS, check_option
 from models.language_model import LanguageModel, NeuralModelConfig
 from models.settings.make import make
 
@@ -53,9 +53,9 @@ class TransformerConfig(NeuralModelConfig):
     preset: Literal["modern", "gpt2", "llama"] = "modern"
     """The architecture whose options are used where they are None: modern, gpt2 or llama."""
     num_layers: int = 4
-    """Blocks; 1 or more."""
+    """Blocks; 1 to 1,000."""
     num_heads: int = 4
-    """Attention heads; 1 or more."""
+    """Attention heads; 1 to 1,000."""
     num_kv_heads: int | None = None
     """Heads of keys and values, each shared by as many query heads; a divisor of num_heads; None: num_heads."""
     d_model: int = 128
@@ -95,8 +95,8 @@ class TransformerConfig(NeuralModelConfig):
         assert self.num_kv_heads is not None
         assert self.mlp_ratio is not None
         assert self.norm_epsilon is not None
-        check_option(self, "num_layers", self.num_layers >= 1, "1 or more")
-        check_option(self, "num_heads", self.num_heads >= 1, "1 or more")
+        check_option(self, "num_layers", 1 <= self.num_layers <= MOST_LAYERS, f"1 to {MOST_LAYERS:,}")
+        check_option(self, "num_heads", 1 <= self.num_heads <= MOST_HEADS, f"1 to {MOST_HEADS:,}")
         check_option(
             self,
             "num_kv_heads",

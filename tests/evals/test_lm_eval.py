@@ -241,8 +241,10 @@ def test_wrong_options_are_refused() -> None:
     for options in ({"tasks": []}, {"tasks": ["x"], "limit": 0.0}, {"tasks": ["x"], "num_fewshot": -1}):
         with pytest.raises(ValueError, match=r"tasks is empty|not allowed"):
             LmEval(**options)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="is no folder"):
-        identity(LmEval(["x"], "/nowhere"))
+    with pytest.raises(ValueError, match="include_path=/nowhere is no folder"):
+        LmEval(["x"], "/nowhere")
+    with pytest.raises(UserError, match=r"no task 'bakeoff_arithmetik'. Did you mean 'bakeoff_arithmetic'"):
+        LmEval(["bakeoff_arithmetik"])
 
 
 def test_a_run_records_them_and_scores_likelihoods_once(tasks: str, tmp_path: Path) -> None:

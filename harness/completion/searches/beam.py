@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.common.lazy import LazyModule
+from harness.common.options import check_least, check_most
 from harness.completion.decoding.transform import Chooser
 from harness.completion.engine import Engine, History, Search
 from harness.completion.sequence import Completion, Prompt, Writing
@@ -35,7 +36,7 @@ class Beam(Search):
     """Beam search, plain or in groups. The chooser is not used."""
 
     num_beams: int = 4
-    """1 or more, a multiple of num_groups."""
+    """1 to 10,000, a multiple of num_groups."""
     length_penalty: float = 1.0
     """A sequence of n tokens scores its log-probability divided by n to this power: 0 favours short ones, 1 neither."""
     early_stopping: bool | Literal["never"] = False
@@ -51,8 +52,8 @@ class Beam(Search):
             raise ValueError(
                 f"num_beams={self.num_beams} must be a multiple of num_groups={self.num_groups}, and both 1 or more"
             )
-        if self.diversity_penalty < 0:
-            raise ValueError(f"diversity_penalty={self.diversity_penalty} is not allowed: it must be 0 or more")
+        check_most(self, num_beams=10_000)
+        check_least(self, diversity_penalty=0)
 
     def draws(self, chooser: Chooser) -> bool:
         return False

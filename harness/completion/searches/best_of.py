@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.common.options import check_least, check_most
 from harness.completion.engine import Engine, OneByOne, Search
 from harness.completion.sequence import Completion, Prompt
 from harness.text.numbers import first_number, majority
@@ -23,11 +24,11 @@ class _ChoiceOfSamples(Search, ABC):
     """A subclass chooses one of the samples."""
 
     num_samples: int = 8
-    """Samples of each prompt; 1 or more."""
+    """Samples of each prompt; 1 to 10,000."""
 
     def __post_init__(self) -> None:
-        if self.num_samples < 1:
-            raise ValueError(f"num_samples={self.num_samples} is not allowed: it must be 1 or more")
+        check_least(self, num_samples=1)
+        check_most(self, num_samples=10_000)
 
     @abstractmethod
     def choose(self, samples: Sequence[Completion]) -> int:

@@ -149,7 +149,7 @@ def cost_along(comparison: Comparison, kind: str) -> Plot | None:
     """Quality against a cost of COSTS, a line through the values of a number that changes the cost: of those of the
     model, the data, the training and the budget the one with the most values. Quality is bits per byte, or, where
     nobody measured that, the first headline."""
-    measure = comparison.ladder or next(iter(comparison.headlines), None)
+    measure = comparison.ladder or next(iter(comparison.judged_headlines), None)
     if measure is None:
         return None
     of_system = cost_of_systems(comparison, kind)

@@ -15,6 +15,8 @@ from harness.text.data.arithmetic_wording import STYLES, Style, Wording
 from harness.text.data.corpus import Corpus, DataSource, Document, Split
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
+_MOST_PROBLEMS = 10_000_000
+
 
 @dataclass(frozen=True)
 class Arithmetic(DataSource):
@@ -65,6 +67,12 @@ class Arithmetic(DataSource):
         for setting in ("train_documents", "validation_documents", "test_documents", "problems_per_document"):
             if getattr(self, setting) < 1:
                 raise ValueError(f"{setting}={getattr(self, setting)} must be 1 or more.")
+        for setting in ("train_documents", "validation_documents", "test_documents"):
+            if (number := getattr(self, setting) * self.problems_per_document) > _MOST_PROBLEMS:
+                raise ValueError(
+                    f"{setting}={getattr(self, setting):,} with problems_per_document={self.problems_per_document:,} "
+                    f"are {number:,} problems; at most {_MOST_PROBLEMS:,} fit into one split."
+                )
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} must be 0 or more.")
 

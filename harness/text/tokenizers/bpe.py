@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.common.options import check_most
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.labels import LabelTokens, SpeakerTokens, labels_from_json
 from harness.text.tokenizers.token_bytes import NUM_BYTES, SURROGATES, BytesTokenizer, spelling_of_bytes
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 # The library's training time grows with the square of a word's length, so long words are split for training.
 _LONG_WORD = re.compile(r"(\w{1000}|\s{1000}|[^\w\s]{1000})")
+
+
+MOST_TOKENS = 1 << 20
+"""Several times what the largest vocabularies have. The library reserves memory for every token that is asked for, and
+ends the process where it gets none."""
 
 
 class BpeTokenizer(BytesTokenizer):
@@ -89,8 +95,8 @@ class BpeTokenizerSettings(SpeakerTokens):
     """tokenizer=bpe: frequent stretches of bytes as tokens."""
 
     vocab_size: int = 1024
-    """Tokens in all: the 256 bytes, the start token, the labels (when on) and the merges. A small text may give
-    fewer."""
+    """Tokens in all: the 256 bytes, the start token, the labels (when on) and the merges; at most 1,048,576. A
+    small text may give fewer."""
     split_digits: bool = True
     """Whether each digit is one token, so that a number has the same tokens everywhere."""
 
@@ -103,6 +109,7 @@ class BpeTokenizerSettings(SpeakerTokens):
                 f"and {len(self.active_labels)} speaker labels), and more to have any merges. tokenizer=byte needs no "
                 "merges."
             )
+        check_most(self, vocab_size=MOST_TOKENS)
 
     def train(self, documents: Sequence[Document]) -> BpeTokenizer:
         from tokenizers import pre_tokenizers, trainers

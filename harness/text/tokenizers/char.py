@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.common.options import check_least
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.labels import LabelTokens, SpeakerTokens, labels_from_json
 from harness.text.tokenizers.tokenizer import Ids, Tokenizer, canonical_json
@@ -125,8 +126,7 @@ class CharTokenizerSettings(SpeakerTokens):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.min_count < 1:
-            raise ValueError(f"min_count must be at least 1, not {self.min_count}.")
+        check_least(self, min_count=1)
 
     def train(self, documents: Sequence[Document]) -> CharTokenizer:
         counts: Counter[str] = Counter()

@@ -81,10 +81,18 @@ def test_help_names_every_command(typed: Typed) -> None:
 
 def test_a_mistyped_command_is_not_said_to_the_model(typed: Typed) -> None:
     bot = chatbot(answers(*HI_AND_BYE))
-    shown = typed(bot, "/rtry", "/", "/retry now", "/quit it")
-    assert "/rtry is not a command. Did you mean 'retry'?" in shown
+    shown = typed(bot, "/rtry", "/", "/retry now", "/quit it", "/HELP")
+    assert "/rtry is not a command. Did you mean '/retry'?" in shown
+    assert "/HELP is not a command. Did you mean '/help'?" in shown
     assert "/ is not a command." in shown
     assert "/retry takes no argument (got 'now')" in shown
+    assert bot.transcript == talk()
+
+
+@pytest.mark.parametrize("command", ["/quit", "/exit"])
+def test_quit_and_exit_end_the_talk(typed: Typed, command: str) -> None:
+    bot = chatbot(answers(*HI_AND_BYE))
+    typed(bot, command, "hi")
     assert bot.transcript == talk()
 
 

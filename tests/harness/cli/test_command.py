@@ -40,3 +40,14 @@ def test_text_is_written_by_the_run_s_own_strategy_unless_another_is_named() -> 
     plain = parser.parse_args([])
     assert (plain.decoding, plain.seed) == (None, 0)
     assert parser.parse_args(["--decoding", "top_p", "--seed", "3"]).seed == 3
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999999", "9223372036854775808", "many", "1.5"])
+def test_a_seed_that_is_none_is_refused_with_what_is_allowed(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    add_decoding(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([f"--seed={seed}"])
+    assert ended.value.code == 2
+    assert "a seed is a whole number from 0 to 9,223,372,036,854,775,807" in capsys.readouterr().err
+    assert parser.parse_args([f"--seed={2**63 - 1}"]).seed == 2**63 - 1

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -16,8 +17,12 @@ import pytest
 from harness.cli.fits import _strategy_named
 from harness.cli.main import status_of
 from harness.completion.decoding.constraints import Constrained
+from harness.runs import make_run
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
+from tests.harness.config.plugin_files import forget_files
+from tests.harness.config.test_plugins import DECODING
+from tests.harness.runs.plugin_runs import MODEL, TOKENIZER
 from tests.harness.small_run import only_run
 from tests.harness.text.formats import CHATML
 
@@ -202,8 +207,18 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
     ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
+    ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
+    ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
+    ("complete", "the king", "unigram"): "The run comes first: bakeoff complete unigram 'the king'.",
+    ("complete", "@lates", "x"): "Did you mean '@latest'?",
+    ("complete", "default/@bst", "x"): "Did you mean 'default/@best'?",
+    ("score", "a.txt", "unigram", "b.txt"): "The run comes first: bakeoff score unigram a.txt b.txt.",
+    ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
+    ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",
+    ("lm-eval", "unigram"): "lm-eval needs the names of tasks, as --tasks bakeoff_arithmetic",
+    ("lm-eval", "unigram", "--tasks", "toy", "--limit", "-3"): "--limit -3 is not allowed: it must be above 0",
 }
 
 
@@ -218,3 +233,26 @@ def test_a_wrong_command_line_is_refused_before_torch_is_loaded(folder: Path) ->
     assert len(told) == len(WRONG)
     for message, said in zip(WRONG.values(), told, strict=True):
         assert message in said
+
+
+def test_every_plugin_file_that_a_run_needs_is_named_at_once_and_the_command_works_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"own.py": MODEL, "letters.py": TOKENIZER, "decode.py": DECODING}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    picks = ("model=./own.py", "tokenizer=./letters.py", "decoding=./decode.py", "data=chatterbot", "evals=[]")
+    make_run(*picks, "tracking=none")
+    for words, needed in (
+        (("complete", "own", "a", "--max-new-tokens", "2"), sorted(files)),
+        (("complete", "own", "a", "--max-new-tokens", "2", "--decoding", "greedy"), ["letters.py", "own.py"]),
+        (("score", "own", "own.py"), ["letters.py", "own.py"]),
+    ):
+        with monkeypatch.context() as patch:
+            forget_files(patch)
+            assert status_of(words) == 2
+            said = capsys.readouterr().err
+            assert f"made with the plugin files {', '.join(needed)}, and" in said
+            flags = shlex.split(said.partition(" add ")[2].partition(" (look")[0])
+            assert status_of([*words, *flags]) == 0

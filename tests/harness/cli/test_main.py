@@ -36,7 +36,7 @@ from tests.harness.small_run import SMALL
         (("run", "budget.tokens=many"), ("budget.tokens='many'", "a whole number")),
         (("run", "evals=[perplxity]"), ("perplxity", "Did you mean 'perplexity'?")),
         (("run", "evals.arithmetic.operations=[/]"), ("evals.arithmetic.operations", "one of +, -, x")),
-        (("run", "seed=-1"), ("seed=-1", "0 or more")),
+        (("run", "seed=-1"), ("seed=-1", "from 0 to")),
         (("run", "device=gpu"), ("device='gpu'", "auto, cpu, cuda")),
         (("run", "experiment=familys"), ("familys", "families")),
         (("run", "-m", "model=ngram,lstn"), ("lstn", "Did you mean 'lstm'?")),
@@ -79,7 +79,18 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["run", "--sead", "1"], "Did you mean 'seed'? Settings are written without dashes"),
         (["run", "--plugn", "x.py"], "Did you mean '--plugin'?"),
         (["compare", "--seed", "1"], "Settings are written without dashes: seed=1."),
-        (["compare", "-m", "seed=1,2"], "-m is not known here. It is for: run."),
+        (["compare", "-m", "seed=1,2"], "-m/--multirun is not needed: compare sweeps over comma lists anyway."),
+        (["-m", "model=lstm"], "-m is not known here. It is for: run. A command comes first: compare, run, "),
+        (["--versoin"], "--versoin is not known here. Did you mean '--version'?"),
+        (["--run", "model=lstm"], "--run is not known here. Did you mean 'run'?"),
+        (["complete", "r", "--prompt", "x"], "PROMPT is written without --prompt: bakeoff complete RUN PROMPT."),
+        (["complete", "r", "x", "y"], "bakeoff complete takes RUN PROMPT. A name or text with blanks is written in "),
+        (["complete", "r", "the", "king", "is"], "is written in quotes: 'the king is'."),
+        (["new", "eval", "my", "eval"], "eval is not known here. bakeoff new takes KIND NAME. A name or text with "),
+        (["list"], "WHAT is missing: models, tokenizers, data, formats, "),
+        (["check"], "KIND is missing: eval, model, decoding, data, tokenizer. NAME is missing: an option's name, "),
+        (["check", "eval"], "error: NAME is missing: an option's name, or a Python file.\n"),
+        ([], "COMMAND is missing: one of compare, run, "),
         (["check", "model", "lstm", "--seed", "1"], "Settings are written without dashes: seed=1."),
         (["complete", "x", "hi", "--sead", "3"], "--sead 3 is not known here. Did you mean '--seed'?"),
         (["complete", "x", "hi", "seed=3"], "Did you mean --seed 3?"),
@@ -249,3 +260,14 @@ def test_a_plugin_that_ends_the_program_is_no_success(
     monkeypatch.setitem(COMMANDS, "fetch", dataclasses.replace(COMMANDS["fetch"], do=leaves))
     assert status_of(["fetch"]) == 1
     assert "a plugin ended the program (SystemExit: 0)" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert status_of(["list", "models"]) == 2
+    assert "the current folder was deleted. Go to one that is there" in capsys.readouterr().err

@@ -93,6 +93,7 @@ class Sized(TokenizerSettings):
         (["model.ordr=3"], "Could not override 'model.ordr'", "model.ordr is not an option: there is no 'ordr' of mod"),
         (["model.order.deep=3"], "Could not override", "model.order.deep is not an option: model.order has no options"),
         (["format@form=plain"], "Could not override 'format@form'", "format@form is not there to be replaced."),
+        (["model.order=${a.b}"], "key 'a.b' not found", "model.order takes its value from another setting, ${a.b},"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
@@ -110,3 +111,17 @@ def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(
     with pytest.raises(UserError) as told:
         compose(overrides)
     assert str(told.value).startswith(of_ours)
+
+
+def test_empty_braces_in_the_place_of_values_are_refused_because_they_would_leave_them() -> None:
+    with pytest.raises(
+        UserError, match=r"data\.weights=\{\} changes nothing.*leave out one or all: ~data\.weights\.\w+"
+    ):
+        compose(["data.weights={}"])
+    assert compose(["decoding.transforms={}"])["decoding"]["transforms"] == {}
+
+
+def test_only_a_name_that_is_not_given_is_the_experiment_s_or_default() -> None:
+    assert compose([])["experiment_name"] == "default"
+    assert compose(["experiment=ngram"])["experiment_name"] == "ngram"
+    assert compose(["experiment=ngram", "experiment_name="])["experiment_name"] == ""

@@ -95,6 +95,9 @@ def test_an_experiment_of_one_s_own_sweeps_and_is_named_by_its_file(
         (None, "No such file"),
         ("a: [", "not valid YAML"),
         ("- a", "holds no keys"),
+        ("", "holds no keys"),
+        ("# name: mine", "holds no keys"),
+        ("name: a\nname: b", "'name' stands twice"),
         ("a: &a [*a]", "not valid YAML: an alias"),
         ("defaults: [{override /data: chat}]", "In format=./own.yaml"),
     ],
@@ -118,3 +121,31 @@ def test_a_pipe_is_no_option_and_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_settings_of_no_group_have_defaults() -> None:
     assert top_level() == {"seed": 0, "device": "auto", "results_dir": "results", "experiment_name": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("evals: [perplexity, turn_taking]", ["- override /evals: [perplexity, turn_taking]"]),
+        ("model: gru\ndata: chat\nseed: 3", ["- override /model: gru", "- override /data: chat"]),
+        ("defaults: [{model: gru}]", ["- override /model: gru"]),
+        ("defaults: [{/evals: [perplexity]}]", ["- override /evals: [perplexity]"]),
+    ],
+)
+def test_an_experiment_that_picks_in_a_way_that_is_not_read_is_told_the_right_lines(
+    text: str, lines: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"mine\.yaml picks .* Write under defaults:") as refused:
+        compose([f"experiment={tmp_path}/mine.yaml"])
+    assert [line.strip() for line in str(refused.value).splitlines()[1:]] == lines
+    right = "".join(f"  {line}\n" for line in lines)
+    (tmp_path / "mine.yaml").write_text(f"defaults:\n{right}")
+    names = compose([f"experiment={tmp_path}/mine.yaml"])["names"]
+    assert all(f"- override /{group}: {names[group]}" in right for group in ("model", "data") if group in right)
+
+
+def test_an_empty_experiment_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("")
+    with pytest.raises(UserError, match=r"mine\.yaml holds no keys"):
+        compose([f"experiment={tmp_path}/mine.yaml"])

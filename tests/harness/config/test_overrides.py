@@ -70,7 +70,16 @@ def test_a_sweep_s_commas_separate_paths() -> None:
     ("overrides", "message"),
     [
         (["lstm"], r"'lstm' is not group=option or key=value. Did you mean model=lstm\?"),
-        (["seed"], r"'seed' is not group=option or key=value"),
+        (["seed"], r"'seed' is not group=option or key=value. Did you mean seed=...\?"),
+        (["model", "lstm"], r"'model' is not group=option or key=value. Did you mean model=lstm\?"),
+        (["seed=1", "modle", "lstm"], r"'modle' is not group=option or key=value. Did you mean model=lstm\?"),
+        (["seed", "3"], r"Did you mean seed=3\?"),
+        (["decoding"], r"Did you mean experiment=decoding or decoding=...\?"),
+        (["=lstm"], r"'=lstm' has no name before the '='. Did you mean model=lstm\? Write it as model=lstm or seed=1"),
+        (["+=3"], r"'\+=3' has no name before the '='"),
+        (["mod el=lstm"], r"'mod el=lstm': 'mod el' can't be the name of a group or setting. Write it as"),
+        (["model='bigram"], r"model='bigram is not known. Did you mean 'bigram'\?"),
+        (["evals=[/a/good.txt]"], r"evals=/a/good.txt is not known. Allowed: .* or a file of yours"),
         (
             ["seed=1", "evals=[perplexity,", "compression,", "showcase]"],
             r"the shell has split evals=\[perplexity, compression, showcase\] at its blanks. As one word: "
@@ -86,6 +95,12 @@ def test_a_sweep_s_commas_separate_paths() -> None:
 def test_a_slip_is_named_with_what_was_meant(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose(overrides)
+
+
+@pytest.mark.parametrize("override", ["seed=0,", "seed=,0", "seed=0,,", "data.paths=a (1).txt,"])
+def test_a_comma_of_a_sweep_with_no_value_beside_it_is_named(override: str) -> None:
+    with pytest.raises(UserError, match=rf"{re.escape(override)} has a comma with nothing before or after it"):
+        readable([override], sweeps=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,20 @@ def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(
     plugins.read_file(path)
     assert from_saved(saved)["evals"]["capitals"]["_target_"].endswith(".Capitals")
     assert Path("imported").read_text() == "xx"
+
+
+def test_all_missing_files_of_a_saved_run_are_named_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write("my own/capitals.py", EVAL), write("decode.py", DECODING), write("own.py", MODEL)]
+    saved = folder / "config.yaml"
+    picks = ["evals=['my own/capitals.py']", "decoding=./decode.py", "model=./own.py", "model.size=1"]
+    saved.write_text(yaml.safe_dump(compose(picks)))
+    forget_files(monkeypatch)
+    with pytest.raises(UserError, match=r"the plugin files capitals\.py, decode\.py, own\.py") as refused:
+        from_saved(saved)
+    said = shlex.split(str(refused.value).partition(" add ")[2].partition(" (look")[0])
+    assert said == [word for path in paths for word in ("--plugin", str(path.absolute()))]
+    plugins.load(said[1::2])
+    assert from_saved(saved)["names"]["model"] == "own"
 
 
 def test_a_file_that_changed_since_takes_the_place_of_what_it_was_only_on_demand(

@@ -24,6 +24,7 @@ def test_values_of_the_right_type_are_taken_nested_settings_too() -> None:
         2, 1.0, "fancy", ["a"], Inner(4), {"b": Inner(4)}
     )
     assert made(count=1e6).count == 1_000_000
+    assert made(count=2**63 - 1, share=10**30) == Example(2**63 - 1, 1e30)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,11 @@ def test_values_of_the_right_type_are_taken_nested_settings_too() -> None:
         ({"inner": {"_target_": f"{HERE}.Example"}}, ("example.inner",)),
         ({"parts": {"b": {"_target_": f"{HERE}.Inner", "sise": 2}}}, ("example.parts.b.sise", "'size'")),
         ({"count": 0}, ("example: count must be 1 or more",)),
+        ({"count": 2**63}, ("example.count=9223372036854775808", "at most 9,223,372,036,854,775,807 (2^63 - 1)")),
+        (
+            {"count": 1e30},
+            ("example.count=1000000000000000019884624838656", "at most 9,223,372,036,854,775,807 (2^63 - 1)"),
+        ),
     ],
 )
 def test_anything_else_is_refused_with_its_place_and_what_is_allowed(

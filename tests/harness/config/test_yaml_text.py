@@ -37,3 +37,13 @@ def test_aliases_stand_for_their_anchor() -> None:
 def test_a_text_that_would_fill_the_memory_is_refused(text: str, why: str) -> None:
     with pytest.raises(yaml.YAMLError, match=why):
         plain_values(text)
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3", "x:\n  - {a: 1, a: 1}", "? {a: 1, a: 2}\n: 3"])
+def test_a_key_that_stands_twice_is_named_with_its_line(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match=r"(?s)the key 'a' stands twice.*line"):
+        plain_values(text)
+
+
+def test_a_merged_mapping_s_keys_may_be_overwritten() -> None:
+    assert plain_values("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}")["b"] == {"x": 3, "y": 2}

@@ -113,6 +113,16 @@ def test_a_metric_that_is_best_nearest_to_another_can_be_a_headline_and_names_on
             check_metrics(Riddles(), [dataclasses.replace(near, **wrong), *metrics[1:]], rows)  # type: ignore[arg-type]
 
 
+def test_an_eval_that_only_describes_has_its_first_metric_as_headline(rows: pd.DataFrame) -> None:
+    describing = metric_of(Riddles(), "median", estimated(rows, Formula("hardness")), "nats", None)
+    beside = dataclasses.replace(describing, metric="people", baseline_of="median", baseline_label="people")
+    second = dataclasses.replace(describing, metric="mean")
+    assert headlines([beside, describing, second]) == [describing]
+    judged = dataclasses.replace(describing, metric="solved", higher_is_better=True)
+    assert headlines([beside, describing, second, judged]) == [judged]
+    assert headlines([judged, dataclasses.replace(describing, metric="bits_per_byte")])[0].metric == "bits_per_byte"
+
+
 def test_a_formula_that_gives_another_value_is_named_before_it_is_stored(rows: pd.DataFrame) -> None:
     [first, *_] = Riddles().metrics(rows)
     wrong = dataclasses.replace(first, sum_of="hardness")

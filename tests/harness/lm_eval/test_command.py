@@ -62,6 +62,12 @@ def test_our_tasks_are_there_by_themselves(results: Path, tmp_path: Path) -> Non
     }
 
 
+def test_our_tasks_are_there_beside_those_of_a_folder(results: Path, tasks: Path, tmp_path: Path) -> None:
+    flags = ("--tasks", "toy_sums,bakeoff_arithmetic_plain", "--limit", "1", "--output_path", str(tmp_path))
+    assert lm_eval(results, tasks, *flags) == 0
+    assert set(only_results(tmp_path)["results"]) == {"toy_sums", "bakeoff_arithmetic_plain"}
+
+
 def test_chat_templates_apply(results: Path, tasks: Path, tmp_path: Path) -> None:
     flags = ("--tasks", "toy_written", "--apply_chat_template", "--num_fewshot", "1", "--log_samples", "--limit", "1")
     assert lm_eval(results, tasks, *flags, "--output_path", str(tmp_path)) == 0

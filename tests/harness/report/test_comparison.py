@@ -273,6 +273,7 @@ def test_of_decoding_strategies_with_the_same_best_value_the_one_with_the_best_m
         (0.2, None, False, -0.2),
         (0.2, 0.5, None, -0.3),
         (0.6, 0.5, None, -0.1),
+        (0.6, None, None, None),
         (None, 0.5, None, None),
     ],
 )

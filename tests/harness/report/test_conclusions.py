@@ -105,6 +105,31 @@ def test_models_that_tie_are_said_to_tie(small: Path, compare: Callable[[Path], 
     assert said[1].endswith("no model is significantly better than that (Holm-corrected over 8 tests).")
 
 
+@pytest.mark.usefixtures("no_plots")
+def test_measures_that_only_describe_are_in_the_tables_and_no_model_is_the_best(small: Path) -> None:
+    def describe(record: dict[str, Any]) -> None:
+        kept = [one for one in record["metrics"] if one["metric"] == "exact_match"]
+        asked_nothing = {
+            **kept[0],
+            "eval": "idle",
+            "metric": "samples",
+            "value": None,
+            "n": 0,
+            "n_total": 0,
+            "reason": "-",
+        }
+        record["metrics"] = [{**one, "higher_is_better": None, "chance": None} for one in [*kept, asked_nothing]]
+
+    for run in small.glob("*-s0"):
+        edit(run, describe)
+    report = write_report(small)
+    assert report.findings == ("No model is the best: no measure here is better or worse. The tables have the values.",)
+    assert list(report.table.columns)[-1] == "exact match, %"
+    assert (report.table["exact match, %"] != "–").all()
+    assert (report.page.parent / "pairwise.csv").read_text().count("\n") == 1
+    assert "exact match" in (report.page.parent / "summary.md").read_text()
+
+
 @pytest.fixture
 def one_model(small: Path) -> Path:
     """One model under four strategies. Returns the experiment's folder."""

@@ -226,6 +226,18 @@ def test_settings_that_differ_make_systems_and_seeds_do_not(small: Path, compare
 
 
 @pytest.mark.usefixtures("no_plots")
+def test_two_texts_of_a_plugin_file_are_two_rows(small: Path) -> None:
+    def of_file(digit: str) -> dict[str, str]:
+        return {"model.name": "tiny", "model._target_": f"bakeoff_file.tiny_{digit * 12}.TinyConfig"}
+
+    for digit in "ab":
+        copy_run(small / "ngram-greedy-s0", f"tiny-{digit}", {**of_file(digit), "plugins": {}})
+    report = write_report(small)
+    assert {"tiny=edit 1", "tiny=edit 2"} <= set(report.table["model"])
+    assert "bakeoff_file" not in report.page.read_text()
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_a_single_run_and_an_experiments_folder_can_be_reported(small: Path) -> None:
     alone = write_report(small / "rnn-greedy-s0")
     assert alone.page == small / "rnn-greedy-s0" / "report" / "report.html"

@@ -14,6 +14,7 @@ from harness.evaluation.rows import table
 from harness.evaluation.scored import Scored
 from harness.runs.findings import Findings
 from tests.commands import bakeoff
+from tests.harness.evaluation.counting import Counting
 from tests.harness.runs.plugin_runs import EVAL, RUN, record_of, runs_in
 
 BROKEN = {
@@ -82,6 +83,20 @@ def test_a_failure_is_noted_and_the_rest_is_done() -> None:
             raise error
     assert findings.status == "partial"
     assert findings.error == "eval a: ValueError: odd; eval b: SystemExit: 3"
+
+
+def test_an_eval_that_gave_no_value_is_noted() -> None:
+    def rows(*scores: Score) -> Scored:
+        samples = [Sample(f"s{place}", "Say:") for place in range(len(scores))]
+        return Scored(table("counting", samples, scores), None)
+
+    findings = Findings()
+    findings.add(Counting(), rows(*[Score({"right": None, "length": None})] * 3))
+    reason = "every value is missing"
+    assert findings.notes == [f"counting measured nothing because none of its 3 samples gave a value: {reason}"]
+    findings = Findings()
+    findings.add(Counting(), rows(Score({"right": None, "length": 4})))
+    assert findings.notes == []
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,19 @@ def test_nested_settings_have_dotted_names_and_empty_ones_none() -> None:
     assert flat(nested) == {"model.order": 3, "model.members.first.order": 2, "seed": 0, "list": [1]}
 
 
-def test_a_folder_without_runs_gives_empty_frames_and_none_is_refused(tmp_path: Path) -> None:
+def test_an_experiment_s_folder_and_a_run_s_are_read_as_a_results_folder(results: Path, record: RunRecord) -> None:
+    experiment = results / record.experiment
     for frame in (runs_frame, metrics_frame, samples_frame, curves_frame):
-        assert frame(tmp_path).empty
+        assert frame(experiment).equals(frame(results))
+        assert set(frame(experiment / record.run_id)["run_id"]) == {record.run_id}
+
+
+def test_a_folder_without_finished_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first" / "begun").mkdir(parents=True)
+    (tmp_path / "first" / "begun" / "config.yaml").touch()
+    for frame in (runs_frame, metrics_frame, samples_frame, curves_frame):
+        for folder in (tmp_path, tmp_path / "first", tmp_path / "first" / "begun"):
+            with pytest.raises(UserError, match="holds no finished run"):
+                frame(folder)
         with pytest.raises(UserError, match="there is no folder"):
             frame(tmp_path / "nowhere")

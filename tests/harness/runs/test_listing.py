@@ -30,6 +30,7 @@ def test_runs_are_listed_by_time_with_what_differs_and_what_they_found(record: R
         ("new", ("order=5",), "2.500 bits/byte"),
         ("old", ("order=3",), "1.500 bits/byte"),
     ]
+    assert listed(tmp_path / "first") == runs
     assert runs[0].changed_at - runs[1].changed_at == 86400
 
 

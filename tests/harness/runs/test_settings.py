@@ -16,6 +16,7 @@ import pytest
 from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.options import GROUPS, option, options
+from harness.config.settings import build
 from harness.runs.settings import typed
 from tests.commands import environment
 from tests.conftest import ROOT
@@ -113,7 +114,25 @@ def test_an_eval_whose_code_fails_is_set_aside_with_its_error(tmp_path: Path) ->
 # Wrong values, and what the message says.
 WRONG = {
     "seed=x": "it must be a whole number",
-    "seed=-1": "0 or more",
+    "seed=-1": "from 0 to 9,223,372,036,854,775,807",
+    "seed=99999999999999999999999": "at most 9,223,372,036,854,775,807",
+    "evals.arithmetic.seed=1e20": "at most 9,223,372,036,854,775,807",
+    "experiment_name=": "cannot name a folder",
+    f"experiment_name={'a' * 300}": "too long",
+    f"results_dir={'a' * 300}": "too long",
+    "model=lstm model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
+    "model=transformer model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
+    "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads is 1000000",
+    "model=cache model.size=1e12": "size is 1000000000000, but it must be 1 to 1,000,000",
+    "model=cache model.longest_match=1e9": "longest_match is 1000000000, but it must be 0 to 10,000",
+    "tokenizer=bpe tokenizer.vocab_size=1e9": "vocab_size=1000000000 is not allowed: it must be 1,048,576 or less",
+    "decoding=beam decoding.search.num_beams=1e9": "num_beams=1000000000 is not allowed: it must be 10,000 or less",
+    "decoding=best_of_n decoding.search.num_samples=1e9": "it must be 10,000 or less",
+    "evals=[generation] evals.generation.num_completions=1e9": "num_completions=1000000000 is not allowed",
+    "evals=[arithmetic] evals.arithmetic.num_votes=1e9": "num_votes=1000000000 is not allowed",
+    "evals=[arithmetic] evals.arithmetic.num_samples=1e9": "num_samples=1000000000 is not allowed",
+    "data=arithmetic data.train_documents=1e9": "train_documents=1,000,000,000 with problems_per_document=10 are",
+    "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
     "results_dir=5": "it must be text",
@@ -141,7 +160,7 @@ def test_a_results_folder_where_none_can_be_is_refused() -> None:
 @pytest.mark.parametrize(("override", "said"), WRONG.items())
 def test_a_wrong_value_is_named(override: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        typed(compose([override]))
+        typed(compose(override.split()))
 
 
 MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty"}
@@ -189,7 +208,7 @@ from harness.runs.settings import typed
 overrides, nodes = json.load(sys.stdin)
 for wrong in [*overrides, *nodes]:
     try:
-        typed(compose([wrong])) if wrong in overrides else build(wrong, object, "here")
+        typed(compose(wrong.split())) if wrong in overrides else build(wrong, object, "here")
     except UserError:
         continue
     sys.exit(f"not refused: {wrong}")
@@ -210,3 +229,22 @@ def test_a_wrong_value_is_refused_before_heavy_libraries_are_imported() -> None:
 @pytest.mark.parametrize(("written", "number"), [("2e6", 2_000_000), ("2_000_000", 2_000_000), ("3", 3)])
 def test_a_number_of_tokens_may_be_written_short(written: str, number: int) -> None:
     assert typed(compose([f"budget.tokens={written}"])).budget.tokens == number
+
+
+def test_a_seed_is_a_whole_number_however_it_is_written() -> None:
+    assert [str(typed(compose([f"seed={seed}"])).seed) for seed in ("1e3", 2**63 - 1)] == ["1000", str(2**63 - 1)]
+
+
+def test_every_number_that_is_refused_is_named_with_its_value() -> None:
+    unnamed = []
+    for group in (group for group in GROUPS if group != "experiment"):
+        for name in options(group):
+            settings = spelled_out(group, name)
+            for key, value in settings.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    try:
+                        build({**settings, key: -1}, object, group)
+                    except UserError as error:
+                        if not re.search(rf"\b{key}( is |=|\D*not )-1", str(error)):
+                            unnamed.append(str(error))
+    assert unnamed == []

@@ -94,3 +94,50 @@ def test_no_option_has_a_key_that_is_named_like_an_option_of_its_group() -> None
         if key in options(group)
     }
     assert not clashes
+
+
+FAMILY = """
+from dataclasses import dataclass
+from typing import ClassVar
+from harness.plugin_kit.chain import ChainConfig
+
+@dataclass(frozen=True)
+class Tiny(ChainConfig):
+    family: ClassVar[str] = "tiny"
+    width: int = 8
+"""
+
+
+@pytest.mark.parametrize("name", ["tiny.py", "tiny.yaml"])
+def test_options_of_a_family_from_a_file_are_set_in_its_runs_alone(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.py").write_text(FAMILY)
+    Path("tiny.yaml").write_text("_target_: tiny.Tiny\nwidth: 8\n")
+    assert expand([f"model=gru,./{name}", "model.tiny.width=16,32", "model.gru.d_model=24"]) == [
+        ["model=gru", "model.d_model=24"],
+        [f"model=./{name}", "model.width=16"],
+        [f"model=./{name}", "model.width=32"],
+    ]
+    assert expand([f"model=./{name}", "model.tiny.width=16"]) == [[f"model=./{name}", "model.width=16"]]
+
+
+def test_a_sweep_over_a_file_s_options_reaches_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.py").write_text(FAMILY)
+    jobs = sweep(["model=gru,'./tiny.py'", "model.tiny.width=16,32"]).jobs
+    assert [getattr(job.settings.model, "width", None) for job in jobs] == [None, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["seed=range(0)"], r"seed=range\(0\) has no values"),
+        (["model=bigram", "seed=range(1000000000)"], r"more than 10,000 runs.*\(seed has most\)"),
+        (["seed=range(200)", "model.order=range(1,20)", "decoding=greedy,top_p,top_k"], "more than 10,000 runs"),
+    ],
+)
+def test_a_sweep_of_no_runs_or_of_far_too_many_is_refused(overrides: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        expand(overrides)

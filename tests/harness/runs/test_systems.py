@@ -71,6 +71,49 @@ def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> No
     assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
 
 
+def file_class(stem: str, digit: str, name: str) -> dict[str, Any]:
+    """A class of a plugin file with one of several texts."""
+    return {"_target_": f"bakeoff_file.{stem}_{digit * 12}.{name}"}
+
+
+def test_a_plugin_whose_text_changed_is_another_system_named_without_its_hash(record: RunRecord) -> None:
+    later = dataclasses.replace(record, finished_at="2999-01-01")
+    own = {"name": "tiny_gru", "width": 8}
+    models = [
+        changed(later, model={**own, **file_class("tiny_gru", "a", "TinyGRUConfig")}),
+        changed(record, model={**own, **file_class("tiny_gru", "b", "TinyGRUConfig")}),
+        changed(later, model={**own, "width": 9, **file_class("tiny_gru", "b", "TinyGRUConfig")}),
+    ]
+    systems, _ = settings_of(models, whole=False)
+    assert labels(systems, "model.name") == [
+        "tiny_gru=edit 2, width=8",
+        "tiny_gru=edit 1, width=8",
+        "tiny_gru=edit 1, width=9",
+    ]
+    systems, _ = settings_of(models[:1], whole=False)
+    assert labels(systems, "model.name") == ["tiny_gru"]
+    assert systems[0]["model._target_"] == "TinyGRUConfig"
+
+    of_file = [{**file_class("vowels", digit, "Vowels"), "source_sha256": digit * 64} for digit in "ab"]
+    of_package = [{"_target_": "theirs.Vowels", "source_sha256": digit * 64} for digit in "ab"]
+    for options in (of_file, of_package):
+        runs = [
+            dataclasses.replace(record, evals={"vowels": vowels}, finished_at=when)
+            for vowels, when in zip(options, ("2025-01-01", "2025-01-02"), strict=True)
+        ]
+        assert labels(settings_of(runs, whole=False)[0], "model.name") == [
+            "bigram, vowels=edit 1",
+            "bigram, vowels=edit 2",
+        ]
+        unasked = dataclasses.replace(record, evals={})
+        assert differences(settings_of([*runs, unasked], whole=False)[0], "model.name")[2] == []
+
+    both = {"transforms": {"mine": file_class("mine", "a", "Mine")}, "chooser": file_class("mine", "a", "Choice")}
+    edited = {"transforms": {"mine": file_class("mine", "b", "Mine")}, "chooser": file_class("mine", "b", "Choice")}
+    runs = [dataclasses.replace(record, decoding={"name": "mine", **parts}) for parts in (both, edited)]
+    assert labels(settings_of(runs, whole=False)[1], "decoding.name") == ["mine=edit 1", "mine=edit 2"]
+
+
 def test_experiments_are_distinguished_in_one_report_only_where_nothing_else_differs(record: RunRecord) -> None:
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
     assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram", "bigram"]

@@ -35,5 +35,5 @@ def test_half_a_byte_decodes_to_the_replacement_character() -> None:
 def test_rare_characters_go_through_bytes_when_asked() -> None:
     documents = [Document("1", "aaab", "test", "1")]
     assert CharTokenizerSettings(min_count=2).train(documents).vocab_size == 1 + 16 + 1
-    with pytest.raises(ValueError, match="min_count must be at least 1"):
+    with pytest.raises(ValueError, match="min_count=0 is not allowed: it must be 1 or more"):
         CharTokenizerSettings(min_count=0)
