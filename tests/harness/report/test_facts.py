@@ -62,6 +62,19 @@ def test_notes_are_told_once_with_the_runs_that_have_them(small: Path, compare: 
     assert for_one.endswith(", seed 0).")
 
 
+def test_a_note_that_begins_with_a_name_keeps_it(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        edit(run, lambda record: record.update(notes=["turn_taking measured nothing", "data=text: 2 copies"]))
+    assert warnings(compare(small)) == ["turn_taking measured nothing (all runs).", "data=text: 2 copies (all runs)."]
+
+
+def test_a_tokenizer_s_size_is_told_once(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        bpe = {"name": "bpe", "vocab_size": 900, "config": {"vocab_size": 1024}}
+        edit(run, lambda record, bpe=bpe: record.update(tokenizer=bpe))
+    assert ("Tokenizer", "bpe (vocab size 1024)") in facts(compare(small))
+
+
 def test_strategies_that_change_no_measure_are_told(small: Path, compare: Callable[[Path], Comparison]) -> None:
     def forget(record: dict[str, Any]) -> None:
         record["metrics"] = [metric for metric in record["metrics"] if metric["metric"] == "bits_per_byte"]
