@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
+from harness.common.numerals import interval, number, sign
 from harness.common.terminal import announce_loading, say, say_table, warn
 
 if TYPE_CHECKING:
@@ -252,17 +253,15 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     finished = [record for record in records if record is not None]
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
-    names = {name: f"{name} {next(of_run[name].metric for of_run in shown if name in of_run)}" for name in evals}
+    measures = {name: next(of_run[name] for of_run in shown if name in of_run) for name in evals}
+    names = {name: f"{name} {of.metric}{',' * (of.unit == 'share')}{sign(of.unit)}" for name, of in measures.items()}
     differs = [", ".join(of_run) for of_run in differences_in_experiments(finished)]
     rows = [
         (
             record.run_id,
             *([told_apart] if any(differs) else []),
             record.status,
-            *(
-                "-" if name not in of_run or of_run[name].value is None else f"{of_run[name].value:.4g}"
-                for name in evals
-            ),
+            *("–" if name not in of_run else number(of_run[name].value, of_run[name].unit) for name in evals),
         )
         for record, of_run, told_apart in zip(finished, shown, differs, strict=True)
     ]
@@ -314,10 +313,10 @@ def _print_headlines(metrics: Sequence[Metric]) -> None:
     eval_width = max((len(metric.eval) for metric in shown), default=0)
     name_width = max((len(metric.metric) for metric in shown), default=0)
     for metric in shown:
-        interval = "" if metric.ci_low is None else f"  [{metric.ci_low:.4g}, {metric.ci_high:.4g}]"
+        around = interval(metric.ci_low, metric.ci_high, metric.unit)
         say(
-            f"  {metric.eval:<{eval_width}} {metric.metric:<{name_width}} "
-            f"{metric.value:10.4f} {metric.unit}{interval}  n={metric.n}/{metric.n_total}"
+            f"  {metric.eval:<{eval_width}} {metric.metric:<{name_width}} {number(metric.value, metric.unit):>9}"
+            f"{sign(metric.unit) or f' {metric.unit}'}{f'  {around}' * bool(around)}  n={metric.n}/{metric.n_total}"
         )
 
 

@@ -49,7 +49,7 @@ def check_requests(requests: Sequence[Request]) -> None:
             try:
                 Prompt(request.prompt, request.max_new_tokens, tuple(request.stop))
             except UserError as error:
-                raise ValueError(f"requests gave a Complete that can't be answered: {error}") from None
+                raise ValueError(f"requests gave a Complete that can't be answered: {str(error).rstrip('.')}") from None
 
 
 def _check_text(value: object, what: str) -> None:

@@ -233,6 +233,17 @@ class Comparison:
 
         return max(self.decodings_of(measure), key=best_and_mean)
 
+    def only_best_decoding(self, measure: MeasureKey) -> str | None:
+        """The decoding strategy that can be called the best: no other one has a value as good, and its best value has
+        an interval. None where there is none."""
+        decoding = self.best_decoding(measure)
+        tops = [max(judged.values()) for d in self.decodings_of(measure) if (judged := self.goodness(measure, d))]
+        goodness = self.goodness(measure, decoding)
+        if len(tops) < 2 or tops.count(max(tops)) > 1:
+            return None
+        cell = self.cell(max(goodness, key=lambda system: goodness[system]), decoding, measure)
+        return decoding if cell is not None and cell.estimate.ci_low is not None else None
+
     def target_of(self, measure: MeasureKey) -> MeasureKey | None:
         """The measure whose value is the best one to have."""
         wanted = (measure.eval, measure.nearest_to)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.numerals import number, sign
 from harness.common.plurals import many
 from harness.report.cautions import can_be_significant
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
@@ -13,7 +14,7 @@ from harness.report.pairs import pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
-from harness.report.wording import estimate_text, joined, number, p_text, sign, target_words, words
+from harness.report.wording import estimate_text, joined, p_text, target_words, words
 
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
@@ -83,7 +84,7 @@ def _superlative(comparison: Comparison, measure: MeasureKey, system: str, decod
         return f"{'Lowest' if measure.higher_is_better is False else 'Highest'} {name}"
     cell = comparison.cell(system, decoding, measure)
     assert cell is not None
-    target = f"{number(cell.target, measure.unit)}{sign(measure)}"
+    target = f"{number(cell.target, measure.unit)}{sign(measure.unit)}"
     return f"{name.capitalize()} nearest to {target_words(measure)} ({target})"
 
 
@@ -178,7 +179,7 @@ def undecidable(pair: Any) -> str:
 def _with_unit(cell: Cell | None) -> str:
     """'48.1 % [41.2, 55.0]'; the unit is left out where the measure's name says it."""
     value, _, interval = estimate_text(cell).partition(" ")
-    return f"{value}{sign(cell.measure) if cell else ''} {interval}".rstrip()
+    return f"{value}{sign(cell.measure.unit) if cell else ''} {interval}".rstrip()
 
 
 def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
@@ -194,7 +195,7 @@ def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: Measur
     ]
     if len(answers) == 1:
         [(label, value)] = answers
-        beaten = f"{_trivial_name(label)} gets {number(value, measure.unit)}{sign(measure)}"
+        beaten = f"{_trivial_name(label)} gets {number(value, measure.unit)}{sign(measure.unit)}"
     else:
         beaten = "Each model is held to the best trivial answer to what it was asked"
     who = joined(better) if better else "no model"

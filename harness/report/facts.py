@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.common.numerals import quantity
 from harness.common.plurals import many
 from harness.report.cautions import cautions
 from harness.report.comparison import Comparison
 from harness.report.results import Run
-from harness.report.wording import joined, options_text, quantity, span, words
+from harness.report.wording import joined, options_text, span, words
 
 _LIMITS = {"seconds": "training seconds", "tokens": "training tokens", "flops": "training FLOPs"}
 
@@ -63,7 +64,8 @@ def warnings(comparison: Comparison) -> list[str]:
             noted.setdefault(note, []).append(run)
     for note, by in noted.items():
         of = "all runs" if len(by) == len(runs) else _names(by)
-        sentences.append(f"{note[:1].upper()}{note[1:]} ({of}).")
+        begins_with_a_word = note.partition(" ")[0].isalpha()
+        sentences.append(f"{note[:1].upper() if begins_with_a_word else note[:1]}{note[1:]} ({of}).")
     if comparison.results.unfinished:
         count = len(comparison.results.unfinished)
         them = "it" if count == 1 else "them"
@@ -96,8 +98,7 @@ def _data_text(run: Run) -> str:
 
 def _tokenizer_text(run: Run) -> str:
     tokenizer = run.record.tokenizer
-    # the size of the vocabulary is both asked for and reached: the latter counts
-    options = {**tokenizer.get("config", {}), **{key: tokenizer[key] for key in tokenizer if key != "config"}}
+    options = {key: value for key, value in tokenizer.items() if key not in tokenizer.get("config", {})}
     return _named(str(tokenizer.get("name")), options)
 
 

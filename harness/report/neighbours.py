@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.numerals import number
 from harness.report.comparison import Comparison, MeasureKey
 from harness.report.conclusions import can_decide, difference_text, under_text
 from harness.report.pairs import pair_of, pairs_of
-from harness.report.wording import heading, number, p_text
+from harness.report.wording import heading, p_text
 
 SIGNIFICANT = "significant"
 

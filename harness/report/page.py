@@ -17,6 +17,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from harness.common.numerals import quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
@@ -31,7 +32,7 @@ from harness.report.summary import intervals_cover, rows_of
 from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
 from harness.report.verdicts import Verdicts
-from harness.report.wording import direction, estimate_text, heading, options_text, quantity, words
+from harness.report.wording import direction, estimate_text, heading, options_text, words
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,12 @@ def _rows(comparison: Comparison, verdicts: Verdicts, shared: list[MeasureKey], 
 
 
 def _column(comparison: Comparison, measure: MeasureKey) -> Column:
-    decoding = comparison.best_decoding(measure)
-    is_told = measure.uses_decoding and len(comparison.decodings) > 1 and comparison.goodness(measure, decoding)
+    best_under = comparison.only_best_decoding(measure) if direction(measure) else None
     return Column(
         heading(measure.metric, measure.unit),
         direction(measure),
         _usual_counts(comparison, measure),
-        decoding if is_told and direction(measure) else "",
+        best_under or "",
         _word_id(comparison, measure) if comparison.description(measure) else "",
     )
 

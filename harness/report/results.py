@@ -219,7 +219,7 @@ def _newest(runs: Sequence[Run]) -> tuple[tuple[Run, ...], list[LeftOut]]:
     """The runs without those whose place a later one has taken, and these.
 
     Two runs of the same names and seed are of one fit and one decoding strategy, or what they are made of has changed
-    in between: a plugin's source, a file of the data.
+    in between, such as a file of the data.
     """
     newest: dict[tuple[str, str, int], Run] = {}
     for run in runs:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.numerals import number, sign
 from harness.common.plurals import many
 from harness.evaluation.rows import parsed
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import Piece, pieces, visible
-from harness.report.wording import number, sign
 
 _SHOWN_CHARACTERS = 180
 _MOST_CHARACTERS = 20_000
@@ -156,7 +156,7 @@ def _score(values: object, measure: MeasureKey) -> str:
     value = parsed(values).get(measure.metric)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return number(value, measure.unit) + sign(measure) if isinstance(value, int | float) else ""
+    return number(value, measure.unit) + sign(measure.unit) if isinstance(value, int | float) else ""
 
 
 def _title(prompt: str) -> str:

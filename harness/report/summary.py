@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 
 from harness.common.files import write_bytes
+from harness.common.numerals import quantity
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.verdicts import Verdicts
-from harness.report.wording import estimate_text, heading, joined, quantity, words
+from harness.report.wording import estimate_text, heading, joined, words
 from harness.runs.record import SCHEMA_VERSION
 
 _COSTS: dict[str, Callable[[Run], Any]] = {

@@ -1,15 +1,13 @@
-"""Numbers and names as a person reads them."""
+"""Names, settings and estimates as a person reads them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from harness.common.numerals import interval, number, quantity
 from harness.report.comparison import Cell, MeasureKey
 from harness.report.untrusted import visible
-
-_PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def words(name: str) -> str:
@@ -17,49 +15,12 @@ def words(name: str) -> str:
     return visible(name, one_line=True).replace("_", " ")
 
 
-def quantity(value: float | None, unit: str = "") -> str:
-    """A count or an amount in three digits: 801024 -> '801k', 0.0521 -> '0.0521'; with the unit 'B' '801 kB'."""
-    if value is None or math.isnan(value):
-        return "–"
-    space = " " if unit else ""
-    for size, prefix in _PREFIXES:
-        if abs(value) >= size * 0.9995:
-            return f"{_three_digits(value / size)}{space}{prefix}{unit}"
-    return f"{_three_digits(value)}{space}{unit}"
-
-
-def _three_digits(value: float) -> str:
-    text = f"{value:.3g}"
-    return f"{float(text):g}" if "e" not in text or abs(value) >= 1 else text
-
-
-def number(value: float | None, unit: str) -> str:
-    """A measured value: shares in percent, bits in three decimals, others in four digits."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        text = f"{100 * value:.1f}"
-    elif unit.startswith("bits"):
-        text = f"{value:.3f}"
-    else:
-        text = f"{value:,.4g}" if abs(value) < 1e4 else quantity(value)
-    return text.removeprefix("-") if not text.strip("-0.") else text  # no '-0.0'
-
-
-def sign(measure: MeasureKey) -> str:
-    """What follows a value in a sentence: ' %' after a share, whose unit is not in the measure's name."""
-    return " %" if measure.unit == "share" else ""
-
-
 def estimate_text(cell: Cell | None) -> str:
     """'2.103 [2.051, 2.155]'; shares in percent, without the sign; '–' where there is no value."""
     if cell is None or cell.estimate.value is None:
         return "–"
     estimate, unit = cell.estimate, cell.measure.unit
-    value = number(estimate.value, unit)
-    if estimate.ci_low is None or estimate.ci_high is None:
-        return value
-    return f"{value} [{number(estimate.ci_low, unit)}, {number(estimate.ci_high, unit)}]"
+    return f"{number(estimate.value, unit)} {interval(estimate.ci_low, estimate.ci_high, unit)}".rstrip()
 
 
 def heading(metric: str, unit: str) -> str:

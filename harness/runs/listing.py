@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.errors import UserError
+from harness.common.numerals import with_unit
 from harness.common.results_folder import is_finished, runs_below
 from harness.runs.record import RunRecord
 from harness.runs.systems import differences_in_experiments
@@ -31,7 +32,8 @@ class ListedRun:
         """The run's main result, as '2.066 bits/byte'; '' where nothing was measured."""
         for metric in self.record.headlines() if self.record else ():
             if metric.value is not None:
-                return f"{metric.value:.4g} {metric.metric if metric.unit == 'share' else metric.unit}"
+                name = f" {metric.metric}" if metric.unit == "share" else ""
+                return with_unit(metric.value, metric.unit) + name
         return ""
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
-from harness.report.wording import direction
+from harness.report.wording import direction, words
 
 _MAX_LABEL = 26
 
@@ -65,6 +65,14 @@ def arrow(measure: MeasureKey, higher: str, lower: str) -> str:
     if measure.nearest_to is not None:
         return f" ({direction(measure)})"
     return {True: f" ({higher}\u00a0better)", False: f" ({lower}\u00a0better)", None: ""}[measure.higher_is_better]
+
+
+def shown_under(comparison: Comparison, measure: MeasureKey) -> str:
+    """For a caption: under which of several decoding strategies a measure is shown, and why."""
+    decoding = comparison.best_decoding(measure)
+    is_best = comparison.only_best_decoding(measure) is not None
+    why = f", the decoding strategy with the best {words(measure.metric)}" if is_best else ""
+    return f" Under {decoding}{why}; the other strategies are in runs.csv."
 
 
 def has_value(cell: Cell) -> bool:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.common.numerals import quantity
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey, beginning
 from harness.report.plots.drawing import (
@@ -30,10 +31,11 @@ from harness.report.plots.drawing import (
     points,
     row_height,
     share_axis,
+    shown_under,
     top_of,
 )
 from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, joined, quantity, words
+from harness.report.wording import estimate_text, joined, words
 
 _MAX_CATEGORIES = 12
 _LONGEST_LINE = 26  # of a panel's title; beside long names panels are narrow
@@ -186,11 +188,8 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
         share_axis(axes.yaxis, top_of([c for row in cells.values() for c in row if c]))
     _legend(figure, handles, names, "outside lower center")
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"
-    under = "" if decoding == ANY_DECODING or len(comparison.decodings) == 1 else (
-        f" Under {decoding}"
-        + (f", the decoding strategy with the best {words(measure.metric)}" if measure.is_judged else "")
-        + "; the others are in runs.csv."
-    )  # fmt: skip
+    is_told = decoding != ANY_DECODING and len(comparison.decodings) > 1
+    under = shown_under(comparison, measure) if is_told else ""
     intervals = "Lines" if numbers is None else "Bands"
     caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
     numbers_text = "; ".join(

@@ -15,11 +15,12 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from harness.common.numerals import quantity
 from harness.report.comparison import ANY_DECODING, Comparison
 from harness.report.plots.drawing import beside_row, file_name, measured, points, right_height, row_height, value_of
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.results import Run
-from harness.report.wording import estimate_text, quantity
+from harness.report.wording import estimate_text
 
 COSTS: dict[str, Callable[[Run], Any]] = {
     "parameters": lambda run: run.record.cost.get("num_params"),

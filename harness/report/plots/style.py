@@ -33,7 +33,7 @@ MARKERS = "osD^vPX>"
 WIDTH = 4.5
 """Inches of every figure: on a phone the page shows it at about three quarters of this size, so 9 points stay
 readable."""
-LABELS_FROM = 1.085
+LABELS_FROM = 1.05
 """Where names in the right margin begin, as a share of the axes' width."""
 _PNG_DOTS_PER_INCH = 160
 _SETTINGS: dict[Any, Any] = {
@@ -183,7 +183,8 @@ def _start(block: list[float], gap: float) -> float:
 
 
 def label_right(axes: Axes, labels: Sequence[tuple[str, Look, float, float]]) -> None:
-    """Names in the right margin, each led from its point: (name, look, x, y in data). Call it once the limits stand."""
+    """Names in the right margin, each led from its point by a dotted line: (name, look, x, y in data). Nothing there
+    looks like a measured value. Call it once the limits stand."""
     height = axes.get_window_extent().height or 1.0
     gap = 12.0 * max(1 + name.count("\n") for name, _, _, _ in labels) * axes.figure.dpi / 72 / height
     to_axes = axes.transData + axes.transAxes.inverted()
@@ -191,6 +192,5 @@ def label_right(axes: Axes, labels: Sequence[tuple[str, Look, float, float]]) ->
     places = spread([float(y) for y in points[:, 1]], gap, 0.0, 1.0)
     for (name, look, _, _), (x, y), place in zip(labels, points, places, strict=True):
         common: dict[str, Any] = {"transform": axes.transAxes, "color": look.colour, "clip_on": False}
-        axes.plot([x, 1.0, 1.03], [y, place, place], linewidth=0.7, alpha=0.6, zorder=1.5, **common)
-        axes.plot(1.05, place, look.marker, markersize=4.5, **common)
+        axes.plot([x, 1.0, 1.035], [y, place, place], linewidth=0.8, linestyle=(0, (1, 2)), zorder=1.5, **common)
         axes.text(LABELS_FROM, place, name, transform=axes.transAxes, va="center", fontsize=9.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from harness.common.numerals import quantity
 from harness.evaluation.metric import LADDER_METRIC
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.drawing import (
@@ -23,13 +24,14 @@ from harness.report.plots.drawing import (
     points,
     right_height,
     share_axis,
+    shown_under,
     top_of,
     value_of,
 )
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
 from harness.report.plots.style import INK, MUTED, Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
-from harness.report.wording import estimate_text, joined, quantity, target_words, words
+from harness.report.wording import estimate_text, joined, target_words, words
 
 _DECADE = 10
 _WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
@@ -88,10 +90,7 @@ def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple
     along = lines(comparison, option, measure)
     if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
         return along, ""
-    decoding = comparison.best_decoding(measure)
-    metric = words(measure.metric)
-    under = f" Under {decoding}, the decoding strategy with the best {metric}; the others are in runs.csv."
-    return lines(comparison, option, measure, decoding), under
+    return lines(comparison, option, measure, comparison.best_decoding(measure)), shown_under(comparison, measure)
 
 
 def _draw(axes: Axes, scale: _Scale, line: Line, look: Look) -> None:

@@ -120,6 +120,17 @@ def test_a_wrong_override_is_the_user_s_mistake_and_no_failed_check(
     assert said.out == ""
 
 
+@pytest.mark.parametrize(("words", "missing"), [(("eval",), ["NAME"]), ((), ["KIND", "NAME"])])
+def test_only_what_is_required_is_said_to_be_required(
+    words: tuple[str, ...], missing: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        status_of(["check", *words])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert [name for name in ("KIND", "NAME", "OVERRIDE") if f"{name} is missing" in said] == missing
+
+
 def test_a_check_that_passes_is_status_0_and_counts_its_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["check", "decoding", "top_p", "decoding.transforms.top_p.p=0.5"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()

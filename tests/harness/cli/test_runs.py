@@ -80,7 +80,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
             for metric in json.loads(records[run_id].read_text())["metrics"]
             if (metric["metric"], metric["slice"]) == ("bits_per_byte", "all")
         ]
-        assert (status, bits) == ("complete", f"{metric['value']:.4g}")
+        assert (status, bits) == ("complete", f"{metric['value']:.3f}")
     assert printed.out.endswith("2 runs: 2 complete\n")
     notes = [line for line in printed.out.splitlines() if line.startswith("note on ")]
     assert notes

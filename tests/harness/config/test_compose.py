@@ -96,11 +96,6 @@ class Sized(TokenizerSettings):
         (["model.order=${a.b}"], "key 'a.b' not found", "model.order takes its value from another setting, ${a.b},"),
         (["format=a.yaml"], "variable 'UNSET' not found", "In format=a.yaml: format.name can't be filled in:"),
         (["format=b.yaml"], "", "In format=b.yaml: a reference to another setting can't be read. It is written ${"),
-        (
-            ["experiment=c.yaml"],
-            "Cannot merge DictConfig with ListConfig",
-            "In experiment=c.yaml: a group or setting tha",
-        ),
         (["experiment=c.yaml"], "Could not override 'modle'", "In experiment=c.yaml: Could not override 'modle'. No"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),

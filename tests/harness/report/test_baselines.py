@@ -25,7 +25,8 @@ def add(experiment: Path, differing: str = "size") -> None:
     for folder in sorted(path.parent for path in experiment.glob("*/run.json")):
         record = json.loads((folder / "run.json").read_text())
         for name, about in MEASURES.items():
-            blank = dict.fromkeys(record["metrics"][0]) | {"scale": 1.0, "uses_decoding": False}
+            blank = dict.fromkeys(record["metrics"][0])
+            blank |= {"scale": 1.0, "uses_decoding": False, "baseline_is_trivial": False}
             metric = blank | {"eval": "packed", "eval_version": 1, "slice": "all", "unit": "bits/byte"}
             metric |= {"metric": name, "n": 4, "n_total": 4} | about
             if name == differing and record["family"] == "rnn":

@@ -21,7 +21,7 @@ from harness.report.verdicts import Verdicts
 from harness.runs.record import RunRecord
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
-from tests.harness.report.records import set_value
+from tests.harness.report.records import edit_metrics, set_value
 
 
 def test_over_seeds_the_summary_gives_the_hierarchical_bootstrap_of_the_samples(
@@ -206,6 +206,26 @@ def test_whether_decoding_has_a_say_is_read_from_each_metric_and_not_from_equal_
     assert comparison.decodings_of(greedy) == (ANY_DECODING,)
     assert comparison.decodings_of(greedy, exact) == comparison.decodings
     assert comparison.decodings_of(measure(comparison, "bits_per_byte")) == (ANY_DECODING,)
+
+
+def test_a_strategy_is_the_best_only_where_no_other_is_as_good_and_its_value_has_an_interval(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    def best() -> str | None:
+        comparison = compare(small)
+        return comparison.only_best_decoding(next(m for m in comparison.measures if m.metric == "took_its_turn"))
+
+    for run in small.glob("*-s0"):
+        set_value(run, "took_its_turn", 0.0)
+    assert best() is None
+    set_value(small / "rnn-top_k-s0", "took_its_turn", 0.2)
+    assert best() == "top_k"
+
+    def no_interval(metric: dict[str, Any]) -> None:
+        metric.update(ci_low=None, ci_high=None)
+
+    edit_metrics(small, no_interval)
+    assert best() is None
 
 
 def test_answers_are_shown_though_their_eval_s_headline_needs_no_decoding(

@@ -42,13 +42,6 @@ def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Compa
     assert said in dict(facts(comparison))[name]
 
 
-def test_a_tokenizer_s_vocabulary_has_one_size(small: Path, compare: Callable[[Path], Comparison]) -> None:
-    tokenizer = {"name": "bpe", "config": {"vocab_size": 1024, "split_digits": True}, "vocab_size": 600}
-    for run in small.glob("*-*"):
-        edit(run, lambda record: record.update(tokenizer={**tokenizer, "fingerprint": "ab"}))
-    assert dict(facts(compare(small)))["Tokenizer"] == "bpe (vocab size 600, split digits on)"
-
-
 def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
     assert warnings(comparison) == [
         "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",
@@ -67,6 +60,19 @@ def test_notes_are_told_once_with_the_runs_that_have_them(small: Path, compare: 
     assert for_all == "There is very little text (all runs)."
     assert for_one.startswith("Validation text costs 90 bits a byte (")
     assert for_one.endswith(", seed 0).")
+
+
+def test_a_note_that_begins_with_a_name_keeps_it(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        edit(run, lambda record: record.update(notes=["turn_taking measured nothing", "data=text: 2 copies"]))
+    assert warnings(compare(small)) == ["turn_taking measured nothing (all runs).", "data=text: 2 copies (all runs)."]
+
+
+def test_a_tokenizer_s_size_is_told_once(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    for run in small.glob("*-s0"):
+        bpe = {"name": "bpe", "vocab_size": 900, "config": {"vocab_size": 1024}}
+        edit(run, lambda record, bpe=bpe: record.update(tokenizer=bpe))
+    assert ("Tokenizer", "bpe (vocab size 1024)") in facts(compare(small))
 
 
 def test_strategies_that_change_no_measure_are_told(small: Path, compare: Callable[[Path], Comparison]) -> None:

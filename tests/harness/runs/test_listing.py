@@ -27,8 +27,8 @@ def test_runs_are_listed_by_time_with_what_differs_and_what_they_found(record: R
         changed.write(tmp_path / "first" / name)
     runs = listed(tmp_path)
     assert [(run.folder.name, run.differs, run.headline) for run in runs] == [
-        ("new", ("order=5",), "2.5 bits/byte"),
-        ("old", ("order=3",), "1.5 bits/byte"),
+        ("new", ("order=5",), "2.500 bits/byte"),
+        ("old", ("order=3",), "1.500 bits/byte"),
     ]
     assert listed(tmp_path / "first") == runs
     assert runs[0].changed_at - runs[1].changed_at == 86400

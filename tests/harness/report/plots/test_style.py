@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.plots.style import DARK_PALETTE, MARKERS, PALETTE, looks, spread
+from harness.report.plots.style import DARK_PALETTE, MARKERS, PALETTE, Look, label_right, looks, new_figure, spread
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,14 @@ def test_labels_are_spread_in_their_order_without_overlap(wanted: list[float]) -
 
 def test_labels_that_do_not_collide_stay_where_they_are() -> None:
     assert spread([0.9, 0.1, 0.5], 0.05, 0.0, 1.0) == [0.9, 0.1, 0.5]
+
+
+def test_nothing_in_the_margin_looks_like_a_measured_value() -> None:
+    axes = new_figure(3.0).add_subplot()
+    axes.plot([1, 2], [3, 4], "o-")
+    measured = list(axes.lines)
+    label_right(axes, [("lstm", Look(PALETTE[0], "o"), 2.0, 4.0)])
+    [leader] = [line for line in axes.lines if line not in measured]
+    assert leader.get_marker() == "None"
+    assert leader.get_linestyle() != "-"
+    assert [text.get_text() for text in axes.texts] == ["lstm"]

@@ -30,7 +30,11 @@ def add(experiment: Path, left_out: str = "") -> None:
         for name, values in MEASURES.items():
             if name != left_out:
                 measured = {"metric": name, "value": values[place], "n": 9, "n_total": 9, "higher_is_better": None}
-                blank = dict.fromkeys(record["metrics"][0]) | {"uses_decoding": True}
+                blank = dict.fromkeys(record["metrics"][0]) | {
+                    "scale": 1.0,
+                    "uses_decoding": True,
+                    "baseline_is_trivial": False,
+                }
                 shared = {"eval": "written", "eval_version": 1, "slice": "all", "unit": "share"}
                 record["metrics"].append(blank | shared | measured)
         file.write_text(json.dumps(record))
