@@ -56,4 +56,4 @@ def test_that_it_is_fitted_is_told_once(tmp_path: Path, caplog: pytest.LogCaptur
     for _ in range(2):
         ReferenceModels(corpus(), Workshop(ResultsFolder(tmp_path), torch.device("cpu")))(UnigramConfig())
     assert caplog.text.count("an eval measures texts against a reference model (unigram)") == 1
-    assert "to all 11 bytes of the training text, whatever the budget" in caplog.text
+    assert "to all 12 bytes of the training text, whatever the budget" in caplog.text
