@@ -90,9 +90,9 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     assert status_of(["report"]) == 0
     assert first_words(capsys.readouterr().out)[:3] == ["experiment", "first", "second"]
     assert status_of(["list", "runs", "--results", "results/first"]) == 0
-    listed = capsys.readouterr().out
-    assert "uniform" in listed
-    assert "unigram" not in listed
+    assert "first/uniform-greedy-s0-" in capsys.readouterr().out
+    assert status_of(["list", "runs", "--results", "both"]) == 0
+    assert "no runs in both" in capsys.readouterr().out
     assert status_of(["report", "third"]) == 2
     assert "no run 'third'" in capsys.readouterr().err
 
