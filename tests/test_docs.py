@@ -1,8 +1,8 @@
 """Every command that the README and the pages of docs/ show runs, in the order in which a page shows them.
 
 A shell splits each block into words, as it would for a reader who pastes it. The commands then run in this process on a
-small text and a small budget; of a sweep only the first run and the last. Each page starts with the results of the main
-job, and the files that its commands name.
+small text and a small budget, without a mirror; of a sweep only the first run and the last. Each page starts with the
+results of the main job, and the files that its commands name.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def small(config: Mapping[str, Any]) -> dict[str, Any]:
         config["data"] |= {"train_documents": 30}
     config["budget"] |= {"tokens": NUM_TOKENS, "seconds": None, "flops": None}
     config["training"] |= {"validation_bytes": 500}
+    config["tracking"] = compose(["tracking=none"])["tracking"]  # a mirror is a process of its own; tested elsewhere
     for options in config["evals"].values():
         options |= {name: value for name, value in SMALL_EVALS.items() if name in options}
     return config
