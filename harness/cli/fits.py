@@ -223,8 +223,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
-    announce_loading()
-    from harness.chat.chatbot import Chatbot
+    from harness.chat.chatbot import Chatbot, check_speakers
     from harness.chat.terminal import Talk
     from harness.config.settings import build
     from harness.text.data.corpus import DataSource
@@ -237,7 +236,9 @@ def chat(arguments: Namespace) -> int:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
         data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
-        return run.name, _engine(named), chat_format(data.formats, speakers)
+        form = chat_format(data.formats, speakers)
+        check_speakers(form, *speakers)  # before torch is imported
+        return run.name, _engine(named), form
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
     chatbot = Chatbot(

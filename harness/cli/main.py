@@ -137,6 +137,7 @@ def _done(words: Sequence[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_packages()
     _check_current_folder()
+    _check_words(words)
     try:
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
@@ -157,6 +158,19 @@ def _check_current_folder() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """UserError where Python can't read what was typed, because it expects ASCII."""
+    if sys.getfilesystemencoding() != "ascii":
+        return
+    for word in words:
+        if not word.isascii():
+            typed = os.fsencode(word).decode("utf-8", "backslashreplace")
+            raise UserError(
+                f"{typed} can't be read: it isn't ASCII, and Python expects ASCII here, because the locale is C or POSIX "
+                "and Python's UTF-8 mode is off. Set PYTHONUTF8=1 (or leave PYTHONUTF8=0 out), or set LC_ALL=C.UTF-8."
+            )
 
 
 class _Parser(argparse.ArgumentParser):

@@ -250,34 +250,12 @@ def _file_option(group: str, name: str) -> Option:
         # the other evals still run; the run reports what is wrong with this one
         return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
     module = plugins.import_module(plugin.module)
-    _refuse_abstract(module)
     beside = plugin.path.with_suffix(".yaml")
     if beside.is_file():
         content, about = _read(beside)
         return Option(group, name, str(plugin.path), _renamed(content, plugin), about)
     about = (inspect.getdoc(module) or "").partition("\n")[0]
     return Option(group, name, str(plugin.path), _spelled_out(module, group), about)
-
-
-def _refuse_abstract(module: ModuleType) -> None:
-    """UserError where a public class of a plugin file lacks methods that bakeoff's base class asks for, and no other
-    class in the file adds them."""
-    classes = [
-        member
-        for name, member in vars(module).items()
-        if isinstance(member, type) and member.__module__ == module.__name__ and not name.startswith("_")
-    ]
-    for cls in classes:
-        bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] in plugins.OWN_PACKAGES]
-        missing = sorted(
-            name for name in getattr(cls, "__abstractmethods__", ()) if any(name in vars(base) for base in bases)
-        )
-        if missing and not any(other is not cls and issubclass(other, cls) for other in classes):
-            raise UserError(
-                f"{module.__file__}: {cls.__name__} lacks {', '.join(missing)}, which every {bases[0].__name__} must "
-                f"have. Write {'it' if len(missing) == 1 else 'them'}; or begin the name with '_' where {cls.__name__} "
-                "is only a base of other classes."
-            )
 
 
 def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:

@@ -120,6 +120,8 @@ WRONG = {
     "experiment_name=": "cannot name a folder",
     f"experiment_name={'a' * 300}": "too long",
     f"results_dir={'a' * 300}": "too long",
+    f"results_dir=absent experiment_name={'a' * 300}": "too long",
+    f"decoding=[{','.join(['repetition_penalty', 'count_penalty', 'no_repeat_ngram', 'temperature'] * 4)}]": "too long",
     "model=lstm model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
     "model=transformer model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
     "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads is 1000000",
@@ -131,6 +133,10 @@ WRONG = {
     "evals=[generation] evals.generation.num_completions=1e9": "num_completions=1000000000 is not allowed",
     "evals=[arithmetic] evals.arithmetic.num_votes=1e9": "num_votes=1000000000 is not allowed",
     "evals=[arithmetic] evals.arithmetic.num_samples=1e9": "num_samples=1000000000 is not allowed",
+    **{
+        f"evals=[{name}] evals.{name}.max_new_tokens=1e9": "max_new_tokens=1000000000 is not allowed: it must be 100,000"
+        for name in ("showcase", "arithmetic", "turn_taking", "format_questions")
+    },
     "data=arithmetic data.train_documents=1e9": "train_documents=1,000,000,000 with problems_per_document=10 are",
     "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
