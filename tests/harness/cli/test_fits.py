@@ -206,6 +206,8 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "grredy"): "Did you mean 'greedy'",
     ("complete", "unigram", "x", "--decoding", "top_p decoding.transforms.top_p.p=2"): "p=2",
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
+    ("complete", "unigram", "ab\udcff"): "PROMPT is not UTF-8: its character 2 is the byte 0xff. Convert it first",
+    ("complete", "unigram", "x", "--stop", "\udcc3"): "--stop is not UTF-8: its character 0 is the byte 0xc3.",
     ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
     ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
     ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",

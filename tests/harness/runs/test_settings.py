@@ -134,10 +134,12 @@ WRONG = {
     "evals=[arithmetic] evals.arithmetic.num_votes=1e9": "num_votes=1000000000 is not allowed",
     "evals=[arithmetic] evals.arithmetic.num_samples=1e9": "num_samples=1000000000 is not allowed",
     **{
-        f"evals=[{name}] evals.{name}.max_new_tokens=1e9": "max_new_tokens=1000000000 is not allowed: it must be 100,000"
+        f"evals=[{name}] evals.{name}.max_new_tokens=1e9": "it must be 100,000 or less"
         for name in ("showcase", "arithmetic", "turn_taking", "format_questions")
     },
     "data=arithmetic data.train_documents=1e9": "train_documents=1,000,000,000 with problems_per_document=10 are",
+    "evals.perplexity=null": "but is None. Leave it out with ~evals.perplexity.",
+    "model=mixture model.members.second=gru": "Pick one with model@model.members.second=NAME",
     "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
