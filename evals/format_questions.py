@@ -61,7 +61,7 @@ class FormatQuestions(Eval):
     )
 
     max_new_tokens: int = 160
-    """Tokens that an answer may take."""
+    """Tokens that an answer may take; 1 to 100,000."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
     """Data sets whose conversations don't count: without any others, nothing is asked."""
 

@@ -27,7 +27,7 @@ class Showcase(Eval):
     """What the model continues; an empty prompt begins a new document. Conversations ("Human: ...") are written in the
     format of the run's data."""
     max_new_tokens: int = 240
-    """Tokens to write after each prompt."""
+    """Tokens to write after each prompt; 1 to 100,000."""
 
     def __post_init__(self) -> None:
         if not self.prompts:

@@ -244,6 +244,7 @@ def chat(arguments: Namespace) -> int:
     from harness.text.data.corpus import DataSource
     from harness.text.transcript_format import chat_format
 
+    _refuse_undecodable("--system", arguments.system)
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 

@@ -169,7 +169,7 @@ def _check_words(words: Sequence[str]) -> None:
             typed = os.fsencode(word).decode("utf-8", "backslashreplace")
             raise UserError(
                 f"{typed} can't be read: it isn't ASCII, and Python expects ASCII here, because the locale is C or "
-                "POSIX and Python's UTF-8 mode is off. Set PYTHONUTF8=1 (or leave PYTHONUTF8=0 out), or set LC_ALL=C.UTF-8."
+                "POSIX and Python's UTF-8 mode is off. Set PYTHONUTF8=1 (or leave PYTHONUTF8=0 out), or LC_ALL=C.UTF-8."
             )
 
 

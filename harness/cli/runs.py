@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.command import Command, add_overrides, add_plugins, add_run
 from harness.common.durations import duration
 from harness.common.errors import UserError
+from harness.common.files import expanded
 from harness.common.numerals import interval, number, sign
 from harness.common.terminal import announce_loading, say, say_table, warn
 
@@ -77,7 +78,7 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
             f"are not allowed, except results_dir= (got {' '.join(others) or '-m'}). Leave them out."
         )
     results_dir = config.compose(arguments.overrides)["results_dir"]
-    run = find_run(arguments.config_from, Path(results_dir).expanduser())
+    run = find_run(arguments.config_from, expanded(results_dir))
     check_config(run)
     saved = config.from_saved(run / CONFIG_FILE)
     return {**saved, "results_dir": results_dir} if arguments.overrides else saved

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from harness.common.errors import UserError, closest
+from harness.common.files import expanded
 from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.identity import plain
@@ -102,7 +103,7 @@ def quoted(text: str) -> str:
 def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
     if name.endswith(YAML):
-        path = Path(name).expanduser()
+        path = expanded(name)
         content, about = _read(path)
         if group == "experiment":
             _check_experiment(path, content)

@@ -32,6 +32,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from harness.common.errors import PluginError, UserError
+from harness.common.files import expanded
 from harness.common.reading import read_bytes
 
 ENTRY_POINTS = "bakeoff.plugins"
@@ -197,7 +198,7 @@ def read_file(path: Path) -> FilePlugin:
 
     A file that fails is returned with its `error`. UserError where there is no such file, or none that it declares.
     """
-    path = Path(os.path.abspath(path.expanduser()))
+    path = Path(os.path.abspath(expanded(path)))
     if path.suffix != SUFFIX or not path.stem.isidentifier():
         raise UserError(
             f"{path.name} can't be a plugin file: it must be a Python file ({SUFFIX}) whose name is made of letters, "

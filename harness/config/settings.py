@@ -77,7 +77,7 @@ def _pick(place: str) -> str:
     group, dot, _ = place.partition(".")
     if not dot:
         return f"Pick one with {place}=NAME."
-    return f"Leave it out with ~{place}." if group == "evals" else f"Pick one with {group}@{place}=NAME."
+    return f"Pick one with {group}@{place}=NAME." if group == "model" else f"Leave it out with ~{place}."
 
 
 def targets(node: Any) -> Iterator[str]:

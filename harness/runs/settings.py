@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
-from harness.common.files import probe_folder
+from harness.common.files import expanded, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
@@ -89,7 +89,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         tracking=tracking,
         seed=checked(config["seed"], int, "seed"),
         device=config["device"],
-        results_dir=Path(config["results_dir"]).expanduser(),
+        results_dir=expanded(config["results_dir"]),
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,
@@ -115,7 +115,7 @@ def check_top_level(config: Mapping[str, Any]) -> None:
     folder = checked(config["results_dir"], str, "results_dir")
     if not folder.strip():
         raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
-    results_dir = Path(folder).expanduser()
+    results_dir = expanded(folder)
     whole = f"results_dir={results_dir} and experiment_name={experiment_name} make a path"
     _refuse_too_long(results_dir / experiment_name, whole)
     nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if os.path.lexists(path))
@@ -173,6 +173,11 @@ def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, P
             raise UserError(
                 f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
                 'class attributes: name, version = "my_eval", 1'
+            )
+        if not re.fullmatch(r"[\w-]{1,100}", eval.name):
+            raise UserError(
+                f"evals.{name}: {type(eval).__name__} has the name {eval.name!r}. It must be letters, digits, '_' and "
+                "'-', at most 100: files are named after it."
             )
         if eval.name in (other.name for other in evals.values()):
             raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")

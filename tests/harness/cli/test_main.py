@@ -271,3 +271,12 @@ def test_a_working_folder_that_was_deleted_is_named(
     gone.rmdir()
     assert status_of(["list", "models"]) == 2
     assert "the current folder was deleted. Go to one that is there" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python always expects UTF-8")
+def test_letters_that_python_is_told_not_to_read_are_refused(tmp_path: Path) -> None:
+    without_utf8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = bakeoff(tmp_path, "complete", "any", "caf\u00e9", status=2, fresh=True, **without_utf8)
+    assert "caf\\xe9 can't be read: it isn't ASCII" in done.stderr
+    assert "Set PYTHONUTF8=1" in done.stderr
+    bakeoff(tmp_path, "list", "models", fresh=True, **without_utf8)

@@ -95,6 +95,8 @@ class Mine(Eval):
     [
         ("name = 'mine'", "Mine must say its name (text) and its version (a whole number)"),
         ("version = 1", "Mine must say its name (text) and its version (a whole number)"),
+        ("name, version = 'a/../b', 1", "Mine has the name 'a/../b'. It must be letters, digits, '_' and '-'"),
+        (f"name, version = '{'a' * 200}', 1", "files are named after it"),
         ("name, version = 'perplexity', 1", "two of the evals have the name 'perplexity'"),
     ],
 )
@@ -146,6 +148,10 @@ WRONG = {
     "results_dir=5": "it must be text",
     "results_dir=README.md": "README.md is a file",
     "results_dir=README.md/below": "README.md is a file",
+    "results_dir=~nosuchuser/x": "~nosuchuser/x can't be found: there is no home folder ~nosuchuser. Write the whole",
+    "format=~nosuchuser/x.yaml": "there is no home folder ~nosuchuser",
+    "model=~nosuchuser/x.py": "there is no home folder ~nosuchuser",
+    "tokenizer=hf tokenizer.path=~nosuchuser/x": "no such folder",
     "budget.tokens=-5": "it must be above 0",
     "budget.tokens=2M": "Write it as 2e6",
     "budget.tokens=1.5k": "Write it as 1.5e3",
