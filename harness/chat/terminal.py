@@ -12,10 +12,11 @@ import io
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from harness.chat.chatbot import Chatbot
 from harness.common.errors import UserError, closest
-from harness.common.files import expanded, write_bytes
+from harness.common.files import write_bytes
 from harness.common.terminal import say
 from harness.common.visible import visible
 from harness.completion.engine import DecodingStrategy, Engine
@@ -185,7 +186,7 @@ class Talk:
             raise UserError("there is nothing to save yet")
         content = encode_utf8(self.chatbot.form.render(self.chatbot.transcript))
         try:
-            path = expanded(file)
+            path = Path(file).expanduser()
             if path.exists() and not over:
                 raise UserError(f"{path} exists already. Name another file, or overwrite it: /save! {file}")
             write_bytes(path, content)
