@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def _table(tuned: Sequence[Tuned], tune: TuneSettings) -> tuple[tuple[str, ...],
     return columns, tuple(rows)
 
 
-def settings_text(settings: dict[str, str]) -> str:
+def settings_text(settings: Mapping[str, str]) -> str:
     """Settings as overrides: 'model.num_layers=2 training.batch_tokens=512'."""
     return " ".join(shlex.quote(f"{key}={value}") for key, value in settings.items())
 

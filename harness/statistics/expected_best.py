@@ -24,7 +24,7 @@ def expected_lowest(values: Sequence[float | None], most: int) -> np.ndarray:
     None: a trial without a value. It can be drawn, but is never the lowest; the expectation is over draws that hold a
     value. NaN where no trial has one.
     """
-    return _expected_lowest(_numbers(values)[None], most)[0]
+    return _expected_lowest(_numbers(values)[None], most).squeeze(0)
 
 
 def expected_lowest_band(values: Sequence[float | None], most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

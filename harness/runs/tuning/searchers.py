@@ -61,7 +61,7 @@ class Random(Searcher):
 
     def _one(self, values: Sequence[str] | Interval) -> str:
         if not isinstance(values, Interval):
-            return values[self._generator.integers(len(values))]
+            return values[int(self._generator.integers(len(values)))]
         # a whole number is as likely as the interval of width 1 around it
         half = 0.5 if values.is_whole else 0.0
         low, high = values.low - half, values.high + half

@@ -57,14 +57,18 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     """The families that a command line asks to tune, and how. UserError where an option of a space doesn't exist, or
     one of its values is not allowed."""
     settings = settings_of(overrides)
-    typed_keys = {override.partition("=")[0] for override in overrides}
-    of_tune = {setting.key: setting for setting in settings if setting.key.partition(".")[0] == "tune"}
-    tune = _tune_settings(list(of_tune.values()))
-    shared = [setting for setting in settings if setting.key not in of_tune and not setting.key.startswith("hydra")]
+    tune = _tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
+    written = {override.partition("=")[0] for override in overrides}
+    if of_hydra := [key for key in written if key.startswith("hydra")]:
+        raise UserError(
+            f"{', '.join(of_hydra)}: `bakeoff tune` makes its trials here, one after another. Leave it out."
+        )
+    # an experiment may sweep what only evals depend on, as in the main job
     shared = [
         setting
-        for setting in shared
-        if setting.key in typed_keys or len(_listed(setting)) == 1 or _group(setting.key) not in _OF_EVALS
+        for setting in settings
+        if _group(setting.key) != "tune"
+        and (setting.key in written or _group(setting.key) not in _OF_EVALS or not _is_searched(setting.values))
     ]
     models = _models(shared)
     owners = {setting.owner for setting in shared} - {""}
@@ -76,9 +80,8 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     return tune, [_family(pick, [setting for setting in shared if setting.key != "model"]) for pick in models]
 
 
-def _listed(setting: Setting) -> Sequence[str]:
-    """Its values; two of no meaning where it has an interval of them."""
-    return ("", "") if isinstance(setting.values, Interval) else setting.values
+def _is_searched(values: Sequence[str] | Interval) -> bool:
+    return isinstance(values, Interval) or len(values) > 1
 
 
 def _group(key: str) -> str:
@@ -87,10 +90,10 @@ def _group(key: str) -> str:
 
 def _models(settings: Sequence[Setting]) -> list[str]:
     """The picks of the families: 'model=lstm'."""
-    for setting in settings:
-        if setting.key == "model":
-            return [f"model={value}" for value in _listed(setting)]
-    experiment = [f"experiment={setting.values[0]}" for setting in settings if setting.key == "experiment"]
+    named = {setting.key: setting.values for setting in settings}
+    if "model" in named:
+        return [f"model={value}" for value in ends(named["model"])]
+    experiment = [f"experiment={value}" for value in ends(named.get("experiment", []))]
     return [f"model={compose(experiment)['names']['model']}"]
 
 
@@ -104,9 +107,9 @@ def _tune_settings(settings: Sequence[Setting]) -> TuneSettings:
         if name not in allowed:
             near = closest(name, allowed)
             raise UserError(f"{setting.key} is not an option.{near} Allowed: tune.{', tune.'.join(allowed)}.")
-        if len(_listed(setting)) > 1:
+        if isinstance(setting.values, Interval) or len(setting.values) > 1:
             raise UserError(f"{setting.key} has several values, but a search has one. Run `bakeoff tune` for each.")
-        content[name] = value_of(f"{name}={_listed(setting)[0]}")
+        content[name] = value_of(f"{name}={setting.values[0]}")
     return build(content, TuneSettings, "tune")
 
 
@@ -117,7 +120,7 @@ def _family(pick: str, settings: Sequence[Setting]) -> Family:
     own = [setting for setting in settings if setting.owner in ("", pick)]
     own.sort(key=lambda setting: setting.owner)  # what is the family's alone counts last
     values = {setting.key: setting.values for setting in [*of_file, *own]}
-    space = {key: value for key, value in values.items() if isinstance(value, Interval) or len(value) > 1}
+    space = {key: value for key, value in values.items() if _is_searched(value)}
     for key in space:
         if _group(key) not in _SEARCHED or key in _MEASURE:
             raise UserError(
@@ -140,7 +143,7 @@ def _check(family: Family) -> None:
     typed(config)
     for key, values in family.space.items():
         for value in ends(values)[1:]:
-            if _group(key) == key:  # a pick
+            if key == _group(key) or "@" in key:  # a pick
                 family.trial({**family.first, key: value})
             else:
                 typed(changed(config, key, value))
@@ -192,10 +195,10 @@ def changed(config: Mapping[str, Any], key: str, value: str) -> dict[str, Any]:
     """A composed configuration with one value replaced."""
     from harness.config.hydra_compose import value_of
 
-    config = copy.deepcopy(dict(config))
-    *path, last = key.split(".")
-    node = config
+    new = copy.deepcopy(dict(config))
+    *path, last = key.lstrip("+").split(".")
+    node = new
     for part in path:
         node = node[part]
     node[last] = value_of(f"{key}={value}")
-    return config
+    return new

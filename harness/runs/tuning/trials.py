@@ -104,7 +104,7 @@ def distinct_best(trials: Sequence[Trial], most: int) -> list[Trial]:
     of_fits: dict[str | None, Trial] = {}
     for trial in trials:
         of_fits.setdefault(trial.fit_id, trial)
-    ordered = []
+    ordered: list[Trial] = []
     left = list(of_fits.values())
     while len(ordered) < most and (best := best_of(left)) is not None:
         ordered.append(best)

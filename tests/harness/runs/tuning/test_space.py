@@ -92,6 +92,7 @@ REFUSED = {
     "data=chat,chatterbot": "data can't be searched",
     "decoding=greedy,top_p": "decoding can't be searched",
     "training.validation_bytes=100,200": "training.validation_bytes can't be searched",
+    "hydra/launcher=joblib": "one after another",
     "tune.trial=3": "Did you mean 'trials'?",
     "tune.trials=0": "tune: trials=0 is not allowed",
     "tune.trials=3,4": "tune.trials has several values",
