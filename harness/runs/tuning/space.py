@@ -57,7 +57,7 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     """The families that a command line asks to tune, and how. UserError where an option of a space doesn't exist, or
     one of its values is not allowed."""
     settings = settings_of(overrides)
-    tune = _tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
+    tune = tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
     written = {override.partition("=")[0] for override in overrides}
     if of_hydra := [key for key in written if key.startswith("hydra")]:
         raise UserError(
@@ -97,7 +97,8 @@ def _models(settings: Sequence[Setting]) -> list[str]:
     return [f"model={compose(experiment)['names']['model']}"]
 
 
-def _tune_settings(settings: Sequence[Setting]) -> TuneSettings:
+def tune_settings(settings: Sequence[Setting]) -> TuneSettings:
+    """How is searched, from what is set under tune. UserError where no such option exists, or it has several values."""
     from harness.config.hydra_compose import value_of
 
     content = dict(option("tune", "default").content)
