@@ -56,13 +56,13 @@ class Family:
 def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     """The families that a command line asks to tune, and how. UserError where an option of a space doesn't exist, or
     one of its values is not allowed."""
-    settings = settings_of(overrides)
-    tune = tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
     written = {override.partition("=")[0] for override in overrides}
     if of_hydra := [key for key in written if key.startswith("hydra")]:
         raise UserError(
             f"{', '.join(of_hydra)}: `bakeoff tune` makes its trials here, one after another. Leave it out."
         )
+    settings = settings_of(overrides)
+    tune = tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
     # an experiment may sweep what only evals depend on, as in the main job
     shared = [
         setting
