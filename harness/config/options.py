@@ -9,6 +9,7 @@ the group, with their defaults.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import itertools
 import re
@@ -136,8 +137,14 @@ def _known_targets() -> dict[str, tuple[str, str]]:
         target: (group, source)
         for group in GROUPS
         for source, path in _paths(group).values()
-        for target in targets(_read(path)[0])
+        for target in _targets_in(path, path.stat().st_mtime_ns)
     }
+
+
+@functools.cache
+def _targets_in(path: Path, changed_at: int) -> tuple[str, ...]:
+    """Every `_target_` in a YAML file. changed_at: when the file was changed last; a changed file is read again."""
+    return tuple(targets(_read(path)[0]))
 
 
 def relocated(node: Any) -> Any:

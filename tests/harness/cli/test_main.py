@@ -79,7 +79,7 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["run", "--sead", "1"], "Did you mean 'seed'? Settings are written without dashes"),
         (["run", "--plugn", "x.py"], "Did you mean '--plugin'?"),
         (["compare", "--seed", "1"], "Settings are written without dashes: seed=1."),
-        (["compare", "-m", "seed=1,2"], "-m/--multirun is not needed: compare sweeps over comma lists anyway."),
+        (["compare", "-m", "seed=1,2"], "-m/--multirun is not needed: compare takes comma lists anyway."),
         (["-m", "model=lstm"], "-m is not known here. It is for: run. A command comes first: compare, run, "),
         (["--versoin"], "--versoin is not known here. Did you mean '--version'?"),
         (["--run", "model=lstm"], "--run is not known here. Did you mean 'run'?"),
