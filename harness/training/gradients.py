@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.common.durations import duration
+from harness.common.environment import keep_freed_memory
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -105,6 +106,7 @@ class GradientFit:
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
+        keep_freed_memory()
         if self._resume():
             say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         if self.training.compile:
