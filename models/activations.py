@@ -29,7 +29,8 @@ class _SquaredReLU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (positive,) = ctx.saved_tensors
-        return (grad * positive).mul_(2)
+        slope: Tensor = (grad * positive).mul_(2)
+        return slope
 
 
 def tanh(x: Tensor) -> Tensor:

@@ -160,7 +160,12 @@ class GradientFit:
 
     def _batch(self) -> Any:
         """What the next step reads. All random numbers of the step follow from here on."""
-        torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
+        seed = seed_of("step", self.seed, self.spent.steps)
+        if self.model.device.type == "cpu":
+            # torch.manual_seed also describes the call stack, once for each kind of device that is absent
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
         tokens_left = None if self.budget.tokens is None else self.budget.tokens - self.spent.tokens
         return self.stage.batch(self.model, self.spent.steps, tokens_left)
 
