@@ -34,11 +34,27 @@ class _LinearScan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         decay, states, first = ctx.saved_tensors
-        # Backwards in time: what reaches h_t is its own gradient, and a_{t+1} times what reaches h_{t+1}.
-        decay_after = torch.cat([decay[1:], torch.zeros_like(decay[:1])]).flip(0)
-        grad_drive = _scan(decay_after, grad_states.flip(0), torch.zeros_like(first)).flip(0)
-        before = torch.cat([first[None], states[:-1]])
-        return grad_drive * before, grad_drive, grad_drive[0] * decay[0]
+        grad_drive = _scan_backwards(decay, grad_states)
+        grad_decay = torch.empty_like(decay)
+        torch.mul(grad_drive[0], first, out=grad_decay[0])
+        torch.mul(grad_drive[1:], states[:-1], out=grad_decay[1:])
+        return grad_decay, grad_drive, grad_drive[0] * decay[0]
+
+
+def _scan_backwards(decay: Tensor, grad_states: Tensor) -> Tensor:
+    """What reaches each h_t: its own gradient, and a_{t+1} times what reaches h_{t+1}."""
+    if _runs_in_place(grad_states):
+        grads = torch.empty_like(grad_states)
+        grads[-1] = grad_states[-1]
+        after = grads[-1]
+        for a, grad, now in zip(
+            *(part.unbind()[::-1] for part in (decay[1:], grad_states[:-1], grads[:-1])), strict=True
+        ):
+            torch.addcmul(grad, a, after, out=now)
+            after = now
+        return grads
+    decay_after = torch.cat([decay[1:], torch.zeros_like(decay[:1])]).flip(0)
+    return _scan(decay_after, grad_states.flip(0), torch.zeros_like(grad_states[0])).flip(0)
 
 
 def _scan(decay: Tensor, drive: Tensor, first: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.carried import Carry
 from models.linear_scan import linear_scan
@@ -60,4 +61,4 @@ class MinimalRecurrentMixer(Mixer):
 
 def positive(x: Tensor) -> Tensor:
     """g of the paper: x + 0.5 from 0 up, sigmoid(x) below; always above 0, and continuous."""
-    return torch.where(x >= 0, x + 0.5, torch.sigmoid(x))
+    return F.relu(x) + torch.sigmoid(x.clamp(max=0))

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.activations import tanh
 from models.carried import CarriedModel, Carry
 from models.dropout import drop
 from models.language_model import Cost
@@ -77,7 +78,7 @@ class MLP(CarriedModel):
         # (B, T, n): the last n tokens at each place
         windows = F.embedding(ids, self.embedding).unfold(1, self.config.context_length, 1)
         x = drop(windows.transpose(2, 3).flatten(2), dropout)
-        hidden = drop(torch.tanh(F.linear(x, self.hidden, self.hidden_bias)), dropout)
+        hidden = drop(tanh(F.linear(x, self.hidden, self.hidden_bias)), dropout)
         hidden = hidden if self.direct is None else torch.cat([hidden, x], dim=2)
         return hidden, (ids[None, :, num_tokens:],)
 

@@ -17,11 +17,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from models.activations import squared_relu
 from models.carried import CarriedModel, Carry
 from models.dropout import drop
 from models.language_model import Cost
@@ -65,12 +68,36 @@ class ShortConvolution(nn.Module):
 
     def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """x: (T, B, D); before: (B, K - 1, D). Returns (T, B, D), and the next `before`."""
-        num_tokens = len(x)
         padded = torch.cat([before.transpose(0, 1), x])
-        mixed: Tensor = self.bias
-        for place, weight in enumerate(self.weight):
-            mixed = torch.addcmul(mixed, padded[place : place + num_tokens], weight)
-        return mixed, padded[num_tokens:].transpose(0, 1)
+        mixed: Tensor = _WeightedSums.apply(padded, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        return mixed, padded[len(x) :].transpose(0, 1)
+
+
+class _WeightedSums(torch.autograd.Function):
+    """y_t = bias + sum over k of weight_k x_{t+k}, element by element: (T + K - 1, B, D) to (T, B, D).
+
+    The gradients are written out, since autograd's would fill and add a whole tensor for each k.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        num_tokens = len(x) + 1 - len(weight)
+        sums = bias.expand(num_tokens, *x.shape[1:]).clone()
+        for place, factor in enumerate(weight):
+            sums.addcmul_(x[place : place + num_tokens], factor)
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        num_tokens = len(grad_sums)
+        grad_x, grad_weight = torch.zeros_like(x), torch.empty_like(weight)
+        for place, factor in enumerate(weight):
+            grad_x[place : place + num_tokens].addcmul_(grad_sums, factor)
+            grad_weight[place] = (grad_sums * x[place : place + num_tokens]).sum((0, 1))
+        return grad_x, grad_weight, grad_sums.sum((0, 1))
 
 
 class Block(nn.Module):
@@ -92,7 +119,7 @@ class Block(nn.Module):
         mixed, carry = self.mixer(self.mixer_norm(x), carry)
         x = x + drop(mixed, dropout)
         if self.has_mlp:
-            x = x + drop(self.mlp_out(F.relu(self.mlp_in(self.mlp_norm(x))).square()), dropout)
+            x = x + drop(self.mlp_out(squared_relu(self.mlp_in(self.mlp_norm(x)))), dropout)
         return x, carry
 
 

@@ -36,6 +36,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.activations import squared_relu
 from models.dropout import drop
 from models.language_model import Cost
 from models.neural_model import NeuralModel
@@ -98,7 +99,7 @@ class Block(nn.Module):
         if self.feed_forward == "swiglu":
             gate, gated = hidden.chunk(2, dim=-1)
             return F.silu(gate) * gated
-        return F.gelu(hidden, approximate="tanh") if self.feed_forward == "gelu" else F.relu(hidden).square()
+        return F.gelu(hidden, approximate="tanh") if self.feed_forward == "gelu" else squared_relu(hidden)
 
     def _attend(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
         num_rows, num_tokens, d_model = x.shape

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.common.durations import duration
+from harness.common.environment import keep_freed_memory
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -105,6 +106,7 @@ class GradientFit:
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
+        keep_freed_memory()
         if self._resume():
             say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
         if self.training.compile:
@@ -158,7 +160,12 @@ class GradientFit:
 
     def _batch(self) -> Any:
         """What the next step reads. All random numbers of the step follow from here on."""
-        torch.manual_seed(seed_of("step", self.seed, self.spent.steps))
+        seed = seed_of("step", self.seed, self.spent.steps)
+        if self.model.device.type == "cpu":
+            # torch.manual_seed also describes the call stack, once for each kind of device that is absent
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
         tokens_left = None if self.budget.tokens is None else self.budget.tokens - self.spent.tokens
         return self.stage.batch(self.model, self.spent.steps, tokens_left)
 

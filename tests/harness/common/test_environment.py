@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,36 @@ def test_a_missing_package_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="it is missing"):
         environment.check_packages()
+
+
+_FAULTS_OF_STEPS = """
+import resource, sys, numpy
+from harness.common import environment
+if sys.argv[1] == "kept":
+    environment.keep_freed_memory()
+for step in range(6):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tensors = [numpy.ones(500_000) for _ in range(30)]  # 120 MB
+    del tensors
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+environment.start_measuring_memory()
+print(environment.peak_memory_bytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other settings")
+def test_memory_that_a_step_frees_is_kept_for_the_next_and_not_counted_afterwards() -> None:
+    def measured(which: str) -> tuple[int, int]:
+        done = subprocess.run(
+            [sys.executable, "-c", _FAULTS_OF_STEPS, which], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        faults, peak = done.stdout.split()
+        return int(faults), int(peak)
+
+    faults, peak = measured("kept")
+    faults_without, peak_without = measured("given back")
+    assert faults < faults_without / 10
+    assert abs(peak - peak_without) < 40e6
 
 
 def test_the_commit_is_git_s_and_a_change_makes_the_checkout_dirty(
