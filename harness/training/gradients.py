@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from harness.training.optimizers import Optimizer
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
+from harness.training.step_size import is_out_of_memory
 from models.carried import Carry
 from models.neural_model import NeuralModel
 
@@ -34,6 +35,10 @@ log = logging.getLogger("bakeoff")
 
 class Diverged(RuntimeError):
     """The training loss is no longer a number."""
+
+
+class OutOfMemory(RuntimeError):
+    """A step or a validation needs more memory than there is."""
 
 
 class LossMean:
@@ -97,6 +102,7 @@ class GradientFit:
         self.forward = cast(NeuralModel, torch.compile(model, dynamic=False)) if training.compile else model
         self._compiled_shape: tuple[int, ...] | None = None
         self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
+        self._has_warned = False
         self.spent = Spent()
         self.carry: Carry | None = None
         self.loss_mean = LossMean(model.device)
@@ -113,13 +119,14 @@ class GradientFit:
         with Progress("training", 100, "%") as progress, torch.random.fork_rng(), held_back() as signals:
             while self.fraction < 1:
                 before = self.fraction
-                self._step()
-                row, validated = (
-                    _crosses(before, self.fraction, n)
-                    for n in (self.training.num_curve_rows, self.training.num_validations)
-                )
-                if row or validated:
-                    self._log(validate=validated)
+                with self._naming_what_to_lower():
+                    self._step()
+                    row, validated = (
+                        _crosses(before, self.fraction, n)
+                        for n in (self.training.num_curve_rows, self.training.num_validations)
+                    )
+                    if row or validated:
+                        self._log(validate=validated)
                 if time.perf_counter() - saved > self.training.checkpoint_seconds and self.fraction < 1:
                     self._save()
                     saved = time.perf_counter()
@@ -199,13 +206,42 @@ class GradientFit:
         log.info("compiled in %s, which is not counted as training", duration(time.perf_counter() - started))
 
     def _how_it_diverged(self, loss: float, rate: float) -> str:
-        kept = (
-            f" The checkpoint in {self.checkpoint.path.parent} is from before." if self.checkpoint.path.exists() else ""
-        )
         return (
             f"the training loss became {loss} at step {self.spent.steps + 1:,}, with a learning rate of {rate:.3g}. "
-            f"No weight was changed by that step.{kept} Lower model.learning_rate (now "
+            f"No weight was changed by that step.{self._kept()} Lower model.learning_rate (now "
             f"{self.model.config.learning_rate:g}) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
+        )
+
+    def _kept(self) -> str:
+        """What is left of the fit where it fails, as a sentence after a blank; '' where nothing is."""
+        path = self.checkpoint.path
+        return f" The checkpoint in {path.parent} is from before." if path.exists() else ""
+
+    @contextmanager
+    def _naming_what_to_lower(self) -> Iterator[None]:
+        """Where memory runs out in this block, OutOfMemory says which options need less, and what they are now."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory(self._what_to_lower()) from error
+
+    def _what_to_lower(self) -> str:
+        training, config = self.training, self.model.config
+        at_once = "all of a step" if training.max_tokens_at_once is None else f"{training.max_tokens_at_once:,}"
+        options = [
+            f"training.max_tokens_at_once (now {at_once}), which changes no result",
+            f"training.batch_tokens (now {training.batch_tokens:,})",
+        ]
+        if self.budget.num_params is not None and config.uses_num_params:
+            options.append(f"budget.num_params (now {self.budget.num_params:,})")
+        elif config.width_field is not None:
+            options.append(f"model.{config.width_field} (now {getattr(config, config.width_field):,})")
+        return (
+            f"{self.model.device} has not enough memory for step {self.spent.steps + 1:,} of model={config.family} with "
+            f"{self.model.num_params():,} parameters.{self._kept()} Lower {'; or '.join(options)}. Or end other "
+            "programs, and run the same command to continue."
         )
 
     def _log(self, validate: bool) -> None:
@@ -230,6 +266,24 @@ class GradientFit:
         )
 
     def _save(self) -> None:
+        """Write a checkpoint. Where the disk refuses it, the fit goes on: the last one is kept, with one warning."""
+        try:
+            self._write_checkpoint()
+        except OSError as error:
+            if not self._has_warned:
+                self._has_warned = True
+                kept = "the one before is kept" if self.checkpoint.path.exists() else "there is none"
+                log.warning(
+                    "the checkpoint of step %s can't be written to %s (%s); %s. The fit goes on, and tries again every "
+                    "%g seconds. Free some space: a fit that ends now goes on from there",
+                    f"{self.spent.steps:,}",
+                    self.checkpoint.path.parent,
+                    error.strerror,
+                    kept,
+                    self.training.checkpoint_seconds,
+                )
+
+    def _write_checkpoint(self) -> None:
         self.checkpoint.write(
             {
                 "model": self.model.tensors(),

@@ -85,3 +85,9 @@ def memory_of(device: torch.device) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return environment.memory_bytes() if device.type in ("cpu", "mps") else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out: Python's, or torch's on a graphics card or on the processor."""
+    says_so = any(words in str(error) for words in ("DefaultCPUAllocator: can't allocate", "std::bad_alloc"))
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and says_so)
