@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.common.durations import duration
+from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -23,6 +24,7 @@ from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
 from harness.training.curve import Spent, Validation, curve_row
 from harness.training.optimizers import Optimizer
+from harness.training.processes import ALONE, Processes
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
@@ -86,10 +88,12 @@ class GradientFit:
         budget: Budget,
         seed: int,
         folder: Path,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.model, self.stage, self.validation = model, stage, validation
         self.training, self.budget, self.seed = training, budget, seed
-        self.flops_per_token = model.cost().flops_per_token
+        self.forward_flops, self.train_flops = model.cost().flops_per_token, model.train_flops_per_token()
         self.schedule = Schedule(
             model.config.learning_rate,
             training.warmup_fraction,
@@ -99,7 +103,8 @@ class GradientFit:
         )
         self.optimizer = Optimizer(model, training)
         self.average = AveragedWeights(model, training.averaging_fraction) if training.averaging_fraction else None
-        self.forward = cast(NeuralModel, torch.compile(model, dynamic=False)) if training.compile else model
+        self.shared = cast(NeuralModel, processes.sharing(model))
+        self.forward = cast(NeuralModel, torch.compile(self.shared, dynamic=False)) if training.compile else self.shared
         self._compiled_shape: tuple[int, ...] | None = None
         self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
         self._has_warned = False
@@ -113,6 +118,11 @@ class GradientFit:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
         if self._resume():
             say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+        if not self.processes.have_the_same(self.spent.steps):
+            raise UserError(
+                f"the {self.processes.size} processes don't read the same checkpoint in {self.checkpoint.path.parent}. "
+                "Name a results_dir on a file system that all of them share."
+            )
         if self.training.compile:
             self._compile()
         saved = time.perf_counter()
@@ -121,17 +131,22 @@ class GradientFit:
                 before = self.fraction
                 with self._naming_what_to_lower():
                     self._step()
+                    is_due = time.perf_counter() - saved > self.training.checkpoint_seconds
+                    self.spent.seconds, is_due, stops = self.processes.agreed(
+                        self.spent.seconds, is_due, signals.are_received
+                    )
                     row, validated = (
                         _crosses(before, self.fraction, n)
                         for n in (self.training.num_curve_rows, self.training.num_validations)
                     )
                     if row or validated:
                         self._log(validate=validated)
-                if time.perf_counter() - saved > self.training.checkpoint_seconds and self.fraction < 1:
+                if is_due and self.fraction < 1 and not stops:
                     self._save()
                     saved = time.perf_counter()
                 progress.advance_to(100 * min(1.0, self.fraction), self._status())
-                signals.stop_if_asked(self._save)
+                if stops:
+                    signals.stop(self._save)
         if self.best.tensors:
             self.model.load_tensors(self.best.tensors)
         else:
@@ -158,7 +173,7 @@ class GradientFit:
         self.loss_mean.add(loss)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
-        self.spent.flops += self.stage.flops(batch, self.flops_per_token)
+        self.spent.flops += self.stage.flops(batch, self.forward_flops, self.train_flops)
         self.spent.seconds += time.perf_counter() - started
         if self.average is not None:
             self.average.add(self.fraction - before)
@@ -173,23 +188,29 @@ class GradientFit:
         """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
         self.model.train()
         before, after = self.stage.carried_on(self.carry), []
+        if not self.processes.is_first:  # what concerns all rows is drawn; from here on each process draws for its own
+            torch.manual_seed(seed_of("step", self.seed, self.spent.steps, "process", self.processes.rank))
         # the last step is shorter: to compile once more would take longer than to run it
-        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.model
+        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.shared
         total = torch.zeros((), device=self.model.device)
         precision = torch.autocast(
             self.model.device.type, torch.bfloat16, enabled=self.training.precision == "bfloat16"
         )
-        for rows, part in batch.parts(self.training.max_tokens_at_once):
+        num_rows, size = len(batch.inputs), self.processes.size
+        own = self.processes.rows(num_rows)
+        for rows, part in batch.parts(self.training.max_tokens_at_once, own):
             carry = None if before is None else tuple(values[:, rows] for values in before)
-            with precision:
-                loss, carry = self.stage.loss(forward, part, carry)
-            loss = loss * (part.num_targets / batch.num_targets)
-            loss.backward()
+            with self.processes.adding_up(self.shared, is_last=rows.stop == own.stop):
+                with precision:
+                    loss, carry = self.stage.loss(forward, part, carry)
+                loss = loss * (part.num_targets / batch.num_targets)
+                (loss * size).backward()  # processes take the mean of their gradients
             total += loss.detach()
             after.append(carry)
         carried = [carry for carry in after if carry is not None]
-        self.carry = tuple(torch.cat(parts, dim=1) for parts in zip(*carried, strict=True)) if carried else None
-        return total
+        joined = tuple(torch.cat(parts, dim=1) for parts in zip(*carried, strict=True)) if carried else None
+        self.carry = self.processes.join_rows(joined, own, num_rows)
+        return self.processes.add_up(total)
 
     def _compile(self) -> None:
         """The gradients of two steps, thrown away: what compiling takes is not counted as training. The second step has
@@ -239,15 +260,15 @@ class GradientFit:
         elif config.width_field is not None:
             options.append(f"model.{config.width_field} (now {getattr(config, config.width_field):,})")
         return (
-            f"{self.model.device} has not enough memory for step {self.spent.steps + 1:,} of model={config.family} with "
-            f"{self.model.num_params():,} parameters.{self._kept()} Lower {'; or '.join(options)}. Or end other "
-            "programs, and run the same command to continue."
+            f"{self.model.device} has not enough memory for step {self.spent.steps + 1:,} of model={config.family}, "
+            f"which has {self.model.num_params():,} parameters.{self._kept()} Lower {'; or '.join(options)}. Or end "
+            "other programs, and run the same command to continue."
         )
 
     def _log(self, validate: bool) -> None:
         rate = self.schedule.learning_rate(self.fraction)
         row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate)
-        if validate:
+        if validate and self.processes.is_first:
             with nullcontext() if self.average is None else self.average.in_place():
                 bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
                 self.best.offer(bits, self.model)
@@ -267,6 +288,8 @@ class GradientFit:
 
     def _save(self) -> None:
         """Write a checkpoint. Where the disk refuses it, the fit goes on: the last one is kept, with one warning."""
+        if not self.processes.is_first:
+            return
         try:
             self._write_checkpoint()
         except OSError as error:

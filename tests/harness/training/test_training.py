@@ -94,9 +94,10 @@ def test_a_token_budget_is_spent_exactly(config: LSTMConfig, tmp_path: Path) -> 
 
 def test_flops_and_seconds_end_a_fit_too(tmp_path: Path) -> None:
     model, _ = fitted(LSTM, Budget(tokens=400), tmp_path / "tokens")
-    flops = 3 * model.cost().flops_per_token * 320
-    _, curve = fitted(LSTM, Budget(flops=flops), tmp_path / "flops")
-    assert curve[-1]["tokens"] == pytest.approx(320, abs=32)
+    of_a_step = 3 * model.cost().flops_per_token * 32
+    for num_steps in (9.5, 10.0):
+        _, curve = fitted(LSTM, Budget(flops=of_a_step * num_steps), tmp_path / f"flops {num_steps}")
+        assert curve[-1]["flops"] == 10 * of_a_step
     _, curve = fitted(LSTM, Budget(seconds=0.2), tmp_path / "seconds")
     assert 0.2 <= curve[-1]["seconds"] < 2
 
@@ -232,7 +233,7 @@ def test_a_step_without_enough_memory_says_what_to_lower_and_keeps_the_checkpoin
     with patched_step(after=3, do=lambda: torch.empty(2**48)), pytest.raises(OutOfMemory) as failed:
         fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=320, num_params=500), 7, tmp_path, print)
     said = str(failed.value)
-    assert said.startswith("cpu has not enough memory for step 3 of model=diagonal with ")
+    assert said.startswith("cpu has not enough memory for step 3 of model=diagonal, which has 204 parameters.")
     assert f"The checkpoint in {tmp_path} is from before." in said
     assert "Lower training.max_tokens_at_once (now all of a step), which changes no result" in said
     assert "training.batch_tokens (now 32); or budget.num_params (now 500)." in said
