@@ -24,7 +24,7 @@ from harness.common.options import check_least, check_most
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
-from harness.evaluation.requests import Answer, Complete, Request, Sample, Score, ScoreContinuation
+from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Request, Sample, Score, ScoreContinuation
 from harness.evaluation.rows import slices_of
 from harness.scoring.answers import Likelihood
 from harness.statistics.intervals import mean
@@ -108,7 +108,9 @@ class Arithmetic(Eval):
 
     def __post_init__(self) -> None:
         check_least(self, num_samples=1, max_new_tokens=1, num_shots=0, num_votes=0, seed=0)
-        check_most(self, num_samples=MOST_PROBLEMS, num_shots=MOST_PROBLEMS, num_votes=10_000)
+        check_most(
+            self, num_samples=MOST_PROBLEMS, num_shots=MOST_PROBLEMS, num_votes=10_000, max_new_tokens=MOST_NEW_TOKENS
+        )
         if not 1 <= self.min_digits <= self.max_digits <= MAX_DIGITS:
             raise ValueError(
                 f"min_digits={self.min_digits} and max_digits={self.max_digits} are not allowed: "

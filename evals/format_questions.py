@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from evals.conversation_parts import turns
-from harness.common.options import check_least
+from harness.common.options import check_least, check_most
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.metric import Measure
-from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Request, Sample, Score
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
@@ -61,12 +61,13 @@ class FormatQuestions(Eval):
     )
 
     max_new_tokens: int = 160
-    """Tokens that an answer may take."""
+    """Tokens that an answer may take; 1 to 100,000."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
     """Data sets whose conversations don't count: without any others, nothing is asked."""
 
     def __post_init__(self) -> None:
         check_least(self, max_new_tokens=1)
+        check_most(self, max_new_tokens=MOST_NEW_TOKENS)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format

@@ -7,9 +7,9 @@ batches, and text is generated with the run's decoding strategy. A metric's name
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.completion.sequence import Completion
@@ -52,7 +52,7 @@ class LmEval(Eval):
             raise ValueError("tasks is empty: name some, as evals.lm_eval.tasks=[arithmetic_2da,wikitext]")
         if self.include_path is None:
             check_tasks(self.tasks)
-        elif not Path(self.include_path).expanduser().is_dir():
+        elif not os.path.isdir(os.path.expanduser(self.include_path)):
             raise ValueError(
                 f"include_path={self.include_path} is no folder: name one with YAML files of tasks, or null for none"
             )

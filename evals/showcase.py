@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from harness.common.errors import UserError
 from harness.common.escapes import EscapedText
-from harness.common.options import check_least
+from harness.common.options import check_least, check_most
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material
-from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Request, Sample, Score
 from harness.text.transcript import Transcript
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
@@ -27,7 +27,7 @@ class Showcase(Eval):
     """What the model continues; an empty prompt begins a new document. Conversations ("Human: ...") are written in the
     format of the run's data."""
     max_new_tokens: int = 240
-    """Tokens to write after each prompt."""
+    """Tokens to write after each prompt; 1 to 100,000."""
 
     def __post_init__(self) -> None:
         if not self.prompts:
@@ -35,6 +35,7 @@ class Showcase(Eval):
                 "prompts=[] is not allowed: give at least one prompt, or leave showcase out of evals=[...]"
             )
         check_least(self, max_new_tokens=1)
+        check_most(self, max_new_tokens=MOST_NEW_TOKENS)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format

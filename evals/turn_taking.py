@@ -35,12 +35,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from evals.conversation_parts import turns
-from harness.common.options import check_least
+from harness.common.options import check_least, check_most
 from harness.common.seeds import seed_of
 from harness.completion.sequence import Completion
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
-from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
+from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
 from harness.statistics.intervals import median
 from harness.statistics.leave_one_out import jackknife
@@ -125,6 +125,7 @@ class TurnTaking(Eval):
 
     def __post_init__(self) -> None:
         check_least(self, num_samples=1, max_history_turns=1, max_new_tokens=1)
+        check_most(self, max_new_tokens=MOST_NEW_TOKENS)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format

@@ -1,8 +1,8 @@
 """Every command that the README and the pages of docs/ show runs, in the order in which a page shows them.
 
 A shell splits each block into words, as it would for a reader who pastes it. The commands then run in this process on a
-small text and a small budget, without a mirror; of a sweep only the first run and the last. Each page starts with the
-results of the main job, and the files that its commands name.
+small text and a small budget, without a mirror; of a sweep only the first run and the last, of a search one trial of
+each family. Each page starts with the results of the main job, and the files that its commands name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from harness.cli.main import status_of
 from harness.config.compose import compose
 from harness.runs import settings as run_settings
 from harness.runs import sweep as sweeps
+from harness.runs.tuning import space
 from tests.conftest import ROOT
 from tests.harness.lm_eval.tasks import SUMS, write_tasks
 from tests.peers import write_gpt2, write_tokenizer
@@ -76,7 +78,7 @@ def small(config: Mapping[str, Any]) -> dict[str, Any]:
     if "train_documents" in config["data"]:
         config["data"] |= {"train_documents": 30}
     config["budget"] |= {"tokens": NUM_TOKENS, "seconds": None, "flops": None}
-    config["training"] |= {"validation_bytes": 500}
+    config["training"] |= {"validation_bytes": 500, "batch_tokens": min(512, config["training"]["batch_tokens"])}
     config["tracking"] = compose(["tracking=none"])["tracking"]  # a mirror is a process of its own; tested elsewhere
     for options in config["evals"].values():
         options |= {name: value for name, value in SMALL_EVALS.items() if name in options}
@@ -88,10 +90,12 @@ def smaller() -> Iterator[None]:
     """Runs are small, and sweeps are their first run and their last."""
     with pytest.MonkeyPatch.context() as patch:
         whole: Callable[[Mapping[str, Any]], run_settings.RunSettings] = run_settings.typed
-        for module in (run_settings, sweeps):
+        for module in (run_settings, sweeps, space):
             patch.setattr(module, "typed", lambda config: whole(small(config)))
         every: Callable[[Sequence[str]], list[list[str]]] = sweeps.expand
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
+        of_tune = space.tune_settings
+        patch.setattr(space, "tune_settings", lambda settings: replace(of_tune(settings), trials=1))
         patch.setattr("harness.report.draw_all", lambda comparison: [])  # most of a report's seconds; tested elsewhere
         yield
 

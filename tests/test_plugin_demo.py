@@ -117,6 +117,14 @@ def test_a_failing_module_affects_only_its_eval(own: Path, tmp_path: Path) -> No
     assert "bakeoff_demo.wary can't be imported: ZeroDivisionError" in done.stderr
 
 
+def test_a_family_without_a_method_is_refused_before_it_is_fitted(own: Path, tmp_path: Path) -> None:
+    wary = own / "bakeoff_demo" / "wary.py"
+    wary.write_text(wary.read_text().replace("def tensors", "def tensor"))
+    done = bakeoff(tmp_path, "run", *SMALL, "model=wary", status=2, **on_path(own))
+    assert "Wary lacks tensors, which every MemorylessModel must have." in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_name_that_two_sources_bring_is_refused(own: Path, tmp_path: Path) -> None:
     shutil.copy(own / "bakeoff_demo" / "conf" / "model" / "wary.yaml", own / "bakeoff_demo/conf/model/ngram.yaml")
     done = bakeoff(tmp_path, "run", "model=ngram", status=2, **on_path(own))

@@ -44,6 +44,14 @@ class Exchange:
     """None while the engine writes, and where it was interrupted."""
 
 
+def check_speakers(form: TranscriptFormat, person: str, partner: str) -> None:
+    """UserError for a speaker that the format doesn't have, and for one who would talk with themselves."""
+    form.label(person)
+    form.label(partner)
+    if person == partner:
+        raise UserError(f"{person} can't talk with {partner}: you and the model need names of your own.")
+
+
 class Chatbot:
     """One conversation with a model."""
 
@@ -92,10 +100,7 @@ class Chatbot:
 
     def talk_as(self, person: str, partner: str) -> None:
         """From now on `person` speaks and `partner` answers. UserError for a speaker that the format doesn't have."""
-        self.form.label(person)
-        self.form.label(partner)
-        if person == partner:
-            raise UserError(f"{person} can't talk with {partner}: you and the model need names of your own.")
+        check_speakers(self.form, person, partner)
         self.person, self.partner = person, partner
 
     def use(self, strategy: DecodingStrategy) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +25,16 @@ class Command:
     """Whether unknown flags are passed on to another program, as `arguments.rest`."""
     handles_interrupts: bool = False
     """Whether the command handles Ctrl-C itself."""
+
+
+class Needless(Action):
+    """The flag -m where comma lists are read anyway: the error says so."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        command = parser.prog.rpartition(" ")[2]
+        parser.error(
+            f"{'/'.join(self.option_strings)} is not needed: {command} takes comma lists anyway. Leave it out."
+        )
 
 
 def add_overrides(parser: ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import math
+import os
 import re
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -140,6 +141,8 @@ def complete(arguments: Namespace) -> int:
         if not arguments.explain:
             raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
         _at_least("--candidates", arguments.candidates, 1)
+    for name, text in (("PROMPT", arguments.prompt), *(("--stop", text) for text in arguments.stop)):
+        _refuse_undecodable(name, text)
     page = None if arguments.html is None else target_file(arguments.html, "explained.html")
     engine = _engine(arguments)
     from harness.common.seeds import seed_of
@@ -172,6 +175,18 @@ def complete(arguments: Namespace) -> int:
     if arguments.json:
         say_json({"prompt": text, "completions": [dataclasses.asdict(completion) for completion in completions]})
     return 0
+
+
+def _refuse_undecodable(name: str, text: str) -> None:
+    """UserError for a word of the command line that wasn't valid UTF-8: Python keeps such bytes as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        byte = os.fsencode(text[error.start])[0]
+        raise UserError(
+            f"{name} is not UTF-8: its character {error.start} is the byte 0x{byte:02x}. Convert it first, as with "
+            "iconv -t utf-8."
+        ) from None
 
 
 def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None) -> int:
@@ -223,13 +238,13 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
-    announce_loading()
-    from harness.chat.chatbot import Chatbot
+    from harness.chat.chatbot import Chatbot, check_speakers
     from harness.chat.terminal import Talk
     from harness.config.settings import build
     from harness.text.data.corpus import DataSource
     from harness.text.transcript_format import chat_format
 
+    _refuse_undecodable("--system", arguments.system)
     if arguments.max_new_tokens is not None:
         _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
@@ -237,7 +252,9 @@ def chat(arguments: Namespace) -> int:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
         data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
-        return run.name, _engine(named), chat_format(data.formats, speakers)
+        form = chat_format(data.formats, speakers)
+        check_speakers(form, *speakers)  # before torch is imported
+        return run.name, _engine(named), form
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
     chatbot = Chatbot(

@@ -140,6 +140,7 @@ def _done(words: Sequence[str]) -> int:
     check_packages()
     _check_current_folder()
     _check_torchrun(command.name, is_sweep=command.name == "run" and arguments.multirun)
+    _check_words(words)
     try:
         if files := getattr(arguments, "plugin", ()):
             from harness.config.plugins import load
@@ -170,6 +171,19 @@ def _check_torchrun(command: str, is_sweep: bool) -> None:
             "share the fit of one run, and nothing else: start `bakeoff run` without -m by torchrun for each run whose "
             f"fit is large, then `bakeoff {command}{' -m' * is_sweep}` without torchrun, which finds these fits."
         )
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """UserError where Python can't read what was typed, because it expects ASCII."""
+    if sys.getfilesystemencoding() != "ascii":
+        return
+    for word in words:
+        if not word.isascii():
+            typed = os.fsencode(word).decode("utf-8", "backslashreplace")
+            raise UserError(
+                f"{typed} can't be read: it isn't ASCII, and Python expects ASCII here, because the locale is C or "
+                "POSIX and Python's UTF-8 mode is off. Set PYTHONUTF8=1 (or leave PYTHONUTF8=0 out), or LC_ALL=C.UTF-8."
+            )
 
 
 class _Parser(argparse.ArgumentParser):

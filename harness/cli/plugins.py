@@ -82,10 +82,12 @@ def check(arguments: Namespace) -> int:
     from harness.cli.plugins import outcomes_of
     from harness.common.errors import PluginError
     from harness.plugin_kit.outcome import Outcome
+    from harness.plugin_kit.picked import refuse
 
-    announce_loading()
     outcomes: list[Outcome] = []
     try:
+        refuse(arguments.kind, arguments.name, arguments.overrides)
+        announce_loading()
         for outcome in outcomes_of(arguments.kind, arguments.name, arguments.overrides):
             outcomes.append(outcome)
             say(str(outcome), flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.cli.command import Command, add_results, one_of
 from harness.common.durations import duration
 from harness.common.errors import UserError
-from harness.common.terminal import say, say_table
+from harness.common.terminal import announce_loading, say, say_table
 
 _LISTABLE = ("models", "tokenizers", "data", "formats", "decodings", "evals", "experiments", "runs")
 
@@ -150,6 +150,7 @@ def fetch(arguments: Namespace) -> int:
 def print_report(*results: Path, out: Path | None = None) -> bool:
     """Write a report; print its table, what to be cautious about, and the paths of its pages. Returns whether every run
     could be read."""
+    announce_loading("pandas")
     from harness.report import write_report
 
     written = write_report(*results, out=out)

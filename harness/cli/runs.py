@@ -6,17 +6,18 @@ import dataclasses
 import functools
 import logging
 import time
-from argparse import SUPPRESS, Action, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import Command, add_overrides, add_plugins, add_run
+from harness.cli.command import Command, Needless, add_overrides, add_plugins, add_run
 from harness.common import torchrun
 from harness.common.durations import duration
 from harness.common.errors import UserError
+from harness.common.files import expanded
 from harness.common.numerals import interval, number, sign
 from harness.common.terminal import announce_loading, say, say_table, warn
 
@@ -78,23 +79,14 @@ def _saved(arguments: Namespace) -> dict[str, Any]:
             f"are not allowed, except results_dir= (got {' '.join(others) or '-m'}). Leave them out."
         )
     results_dir = config.compose(arguments.overrides)["results_dir"]
-    run = find_run(arguments.config_from, Path(results_dir).expanduser())
+    run = find_run(arguments.config_from, expanded(results_dir))
     check_config(run)
     saved = config.from_saved(run / CONFIG_FILE)
     return {**saved, "results_dir": results_dir} if arguments.overrides else saved
 
 
-class _Needless(Action):
-    """A flag that is not needed: the error says so."""
-
-    def __call__(self, parser: ArgumentParser, *_: object) -> None:
-        parser.error(
-            f"{'/'.join(self.option_strings)} is not needed: compare sweeps over comma lists anyway. Leave it out."
-        )
-
-
 def _compare_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-m", "--multirun", action=_Needless, nargs=0, help=SUPPRESS)
+    parser.add_argument("-m", "--multirun", action=Needless, nargs=0, help=SUPPRESS)
     add_overrides(parser)
 
 

@@ -27,6 +27,14 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SUFFIX = ".tmp"
 
 
+def expanded(name: str | Path) -> Path:
+    """A path with ~ replaced by the home folder. UserError for that of a user who isn't there."""
+    written_out = os.path.expanduser(name)
+    if written_out.startswith("~"):
+        raise UserError(f"{name} can't be found: there is no home folder {Path(name).parts[0]}. Write the whole path.")
+    return Path(written_out)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON. Refuses NaN and infinities."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -78,7 +86,7 @@ def append_bytes(path: Path, content: bytes) -> None:
 def target_file(name: str, example: str) -> Path:
     """The path of a file that the user wants written, links followed. UserError where no file can be written there;
     nothing is left of the attempt. example: a file's name, for the message."""
-    path = Path(os.path.realpath(Path(name).expanduser()))
+    path = Path(os.path.realpath(expanded(name)))
     try:
         why = why_no_file(path)
         if path.is_dir():

@@ -44,9 +44,12 @@ def warn(text: str) -> None:
     print(_printable(text, sys.stderr), file=sys.stderr)
 
 
-def announce_loading() -> None:
-    """On a terminal, say that the libraries are being loaded. It takes seconds, in which nothing else is shown."""
-    if "torch" not in sys.modules and sys.stderr.isatty():
+def announce_loading(slowest: str = "torch") -> None:
+    """On a terminal, say that the libraries are being loaded. It takes seconds, in which nothing else is shown.
+
+    slowest: the library that takes longest; nothing is said where it has been loaded.
+    """
+    if slowest not in sys.modules and sys.stderr.isatty():
         warn("loading the libraries ...")
 
 

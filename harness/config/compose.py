@@ -169,6 +169,19 @@ def explain(message: str, overrides: list[str]) -> str:
             f"{unresolved[1]}. Correct it in the file or on the command line, or write the value itself. (A text with "
             "${ has a backslash before the $.)"
         )
+    plugin = re.search(r"Could not find 'hydra/(\w+)/(.+?)'\s+Available options in '\S+':\s+(.*)", first, re.DOTALL)
+    if plugin:
+        there_is = plugin[3].split()
+        return (
+            f"hydra/{plugin[1]}={plugin[2]} is not known.{closest(plugin[2], there_is)} Installed: "
+            f"{', '.join(there_is)}. Others come with packages for Hydra, as hydra-joblib-launcher."
+        )
+    kept = re.search(r"Could not delete from config\. The value of '([^']+)' is (.*) and not (.*)\.$", first)
+    if kept:
+        return (
+            f"~{kept[1]}={kept[3]} leaves {kept[1]} out only where it is {kept[3]}, but it is {kept[2]}. To set it: "
+            f"{kept[1]}={kept[3]}. To leave it out: ~{kept[1]}."
+        )
     if not first:  # how it refuses a text as "${a"
         return (
             f"{request}a reference to another setting can't be read. It is written ${{model.order}}, with both braces. "

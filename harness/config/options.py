@@ -9,6 +9,7 @@ the group, with their defaults.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import itertools
 import re
@@ -21,6 +22,7 @@ from typing import Any
 import yaml
 
 from harness.common.errors import UserError, closest
+from harness.common.files import expanded
 from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.identity import plain
@@ -102,7 +104,7 @@ def quoted(text: str) -> str:
 def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
     if name.endswith(YAML):
-        path = Path(name).expanduser()
+        path = expanded(name)
         content, about = _read(path)
         if group == "experiment":
             _check_experiment(path, content)
@@ -135,8 +137,14 @@ def _known_targets() -> dict[str, tuple[str, str]]:
         target: (group, source)
         for group in GROUPS
         for source, path in _paths(group).values()
-        for target in targets(_read(path)[0])
+        for target in _targets_in(path, path.stat().st_mtime_ns)
     }
+
+
+@functools.cache
+def _targets_in(path: Path, changed_at: int) -> tuple[str, ...]:
+    """Every `_target_` in a YAML file. changed_at: when the file was changed last; a changed file is read again."""
+    return tuple(targets(_read(path)[0]))
 
 
 def relocated(node: Any) -> Any:
@@ -250,34 +258,12 @@ def _file_option(group: str, name: str) -> Option:
         # the other evals still run; the run reports what is wrong with this one
         return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
     module = plugins.import_module(plugin.module)
-    _refuse_abstract(module)
     beside = plugin.path.with_suffix(".yaml")
     if beside.is_file():
         content, about = _read(beside)
         return Option(group, name, str(plugin.path), _renamed(content, plugin), about)
     about = (inspect.getdoc(module) or "").partition("\n")[0]
     return Option(group, name, str(plugin.path), _spelled_out(module, group), about)
-
-
-def _refuse_abstract(module: ModuleType) -> None:
-    """UserError where a public class of a plugin file lacks methods that bakeoff's base class asks for, and no other
-    class in the file adds them."""
-    classes = [
-        member
-        for name, member in vars(module).items()
-        if isinstance(member, type) and member.__module__ == module.__name__ and not name.startswith("_")
-    ]
-    for cls in classes:
-        bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] in plugins.OWN_PACKAGES]
-        missing = sorted(
-            name for name in getattr(cls, "__abstractmethods__", ()) if any(name in vars(base) for base in bases)
-        )
-        if missing and not any(other is not cls and issubclass(other, cls) for other in classes):
-            raise UserError(
-                f"{module.__file__}: {cls.__name__} lacks {', '.join(missing)}, which every {bases[0].__name__} must "
-                f"have. Write {'it' if len(missing) == 1 else 'them'}; or begin the name with '_' where {cls.__name__} "
-                "is only a base of other classes."
-            )
 
 
 def _renamed(node: Any, plugin: plugins.FilePlugin) -> Any:

@@ -32,6 +32,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from harness.common.errors import PluginError, UserError
+from harness.common.files import expanded
 from harness.common.reading import read_bytes
 
 ENTRY_POINTS = "bakeoff.plugins"
@@ -197,7 +198,7 @@ def read_file(path: Path) -> FilePlugin:
 
     A file that fails is returned with its `error`. UserError where there is no such file, or none that it declares.
     """
-    path = Path(os.path.abspath(path.expanduser()))
+    path = Path(os.path.abspath(expanded(path)))
     if path.suffix != SUFFIX or not path.stem.isidentifier():
         raise UserError(
             f"{path.name} can't be a plugin file: it must be a Python file ({SUFFIX}) whose name is made of letters, "
@@ -254,15 +255,40 @@ def stem_of(target: str) -> str:
 
 
 def import_module(name: str) -> ModuleType:
-    """A module by name. PluginError where its own code fails; ImportError where there is none of that name."""
+    """A module by name. PluginError where its own code fails; UserError where a class of a plugin lacks methods;
+    ImportError where there is no module of that name."""
     if (plugin := _loaded(name)) is not None and plugin.error is not None:
         raise plugin.error
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise
         raise PluginError(f"{name} can't be imported", error) from error
+    if plugin is not None or any(f"{name}.".startswith(f"{package.module}.") for package in packages()):
+        _refuse_abstract(module)
+    return module
+
+
+def _refuse_abstract(module: ModuleType) -> None:
+    """UserError where a public class of a plugin lacks methods that bakeoff's base class asks for, and no other
+    class in the module adds them."""
+    classes = [
+        member
+        for name, member in vars(module).items()
+        if isinstance(member, type) and member.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    for cls in classes:
+        bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] in OWN_PACKAGES]
+        missing = sorted(
+            name for name in getattr(cls, "__abstractmethods__", ()) if any(name in vars(base) for base in bases)
+        )
+        if missing and not any(other is not cls and issubclass(other, cls) for other in classes):
+            raise UserError(
+                f"{module.__file__}: {cls.__name__} lacks {', '.join(missing)}, which every {bases[0].__name__} must "
+                f"have. Write {'it' if len(missing) == 1 else 'them'}; or begin the name with '_' where {cls.__name__} "
+                "is only a base of other classes."
+            )
 
 
 class _Loader(importlib.machinery.SourceFileLoader):

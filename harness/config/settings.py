@@ -62,9 +62,7 @@ def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
     """The settings dataclass that a node's `_target_` names, derived from `kind`; `place` is for messages. Raises
     UserError; PluginError where the class's module fails."""
     if not isinstance(node, Mapping) or TARGET not in node:
-        raise UserError(
-            f"{place} must be a group of options with a '{TARGET}', but is {node!r}. Pick one with {place}=NAME."
-        )
+        raise UserError(f"{place} must be a group of options with a '{TARGET}', but is {node!r}. {_pick(place)}")
     target = str(node[TARGET])
     cls = _import(target, place)
     if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
@@ -72,6 +70,14 @@ def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
             f"{place}: {target} is not a {kind.__name__}. Its '{TARGET}' must name a dataclass derived from that."
         )
     return typing.cast(type[T], cls)
+
+
+def _pick(place: str) -> str:
+    """How an option is picked for a place in the configuration, as a sentence."""
+    group, dot, _ = place.partition(".")
+    if not dot:
+        return f"Pick one with {place}=NAME."
+    return f"Pick one with {group}@{place}=NAME." if group == "model" else f"Leave it out with ~{place}."
 
 
 def targets(node: Any) -> Iterator[str]:
@@ -106,6 +112,13 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         if TARGET in value:
             value = build(value, object, place)
         else:
+            settings = [item for item in value.values() if isinstance(item, Mapping) and TARGET in item]
+            for key, item in value.items():
+                if settings and not isinstance(item, Mapping):
+                    raise UserError(
+                        f"{place}.{key}={item!r} is not allowed: it must be a group of options, as those beside it. "
+                        f"{_pick(f'{place}.{key}')}"
+                    )
             value = {str(key): _built(item, f"{place}.{key}") for key, item in value.items()}
     return checked(value, hint, place)
 

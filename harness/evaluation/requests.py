@@ -24,6 +24,10 @@ class ScoreContinuation:
     continuation: str
 
 
+MOST_NEW_TOKENS = 100_000
+"""The most tokens that an eval's options may ask for in one completion."""
+
+
 @dataclass(frozen=True)
 class Complete:
     """Asks for a completion under the run's decoding strategy."""

@@ -38,14 +38,23 @@ def check_tasks(names: Iterable[str]) -> None:
 
 
 def check_flags(flags: Sequence[str]) -> None:
-    """UserError for flags of `lm_eval run` that can't be right: no task, a limit below 0, a folder that isn't there."""
+    """UserError for flags of `lm_eval run` that can't be right: another model, no task, a limit below 0, a folder that
+    isn't there."""
     parser = ArgumentParser(prog="bakeoff lm-eval", add_help=False)
+    parser.add_argument("--model", "-M")
+    parser.add_argument("--model_args", "-a", nargs="*")
     parser.add_argument("--tasks", "-t", nargs="*", default=[])
     parser.add_argument("--config", "-C")
     parser.add_argument("--limit", "-L")
     parser.add_argument("--num_fewshot", "-f")
     parser.add_argument("--include_path")
     chosen, _ = parser.parse_known_args([with_underscores(flag) for flag in flags])
+    if chosen.model is not None or chosen.model_args is not None:
+        raise UserError(
+            "--model and --model_args are not for `bakeoff lm-eval`: the model is that of RUN. Leave them out. For "
+            "another model: lm_eval run --model ..., with bakeoff's tasks by --include_path \"$(bakeoff lm-eval "
+            '--print-include-path)".'
+        )
     tasks = [name for words in chosen.tasks for name in words.split(",") if name]
     if not tasks and chosen.config is None:
         raise UserError(

@@ -207,7 +207,7 @@ def _questions(name: str, task: Task, selection: TaskSelection) -> Iterator[Ques
 def _find(selection: TaskSelection) -> tuple[TaskManager, list[str]]:
     """A manager that knows the tasks, and their names. Searching lm_eval's own tasks takes seconds, so they are
     searched only where the user's and ours don't suffice."""
-    folders = [TASKS_FOLDER, *([Path(selection.include_path).expanduser()] if selection.include_path else [])]
+    folders = [TASKS_FOLDER, *([Path(os.path.expanduser(selection.include_path))] if selection.include_path else [])]
     manager = TaskManager(include_path=folders, include_defaults=False)
     names = _matching(selection, manager)
     if not names or set(names) & set(manager.all_groups):  # a group may contain lm_eval's own tasks
@@ -307,7 +307,7 @@ def lm_eval_seeds() -> Iterator[None]:
 def _fingerprint(questions: Any, selection: TaskSelection) -> str:
     digest = hashlib.sha256(f"lm_eval {metadata.version('lm_eval')}".encode())
     if selection.include_path:
-        folder = Path(selection.include_path).expanduser()
+        folder = Path(os.path.expanduser(selection.include_path))
         for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yaml")):
             digest.update(path.read_bytes())
     for question in questions:

@@ -11,12 +11,11 @@ from functools import cached_property
 import numpy as np
 
 from harness.common.errors import UserError
-from harness.config.compose import compose
 from harness.config.identity import plain
-from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.elsewhere import is_the_same_elsewhere
 from harness.plugin_kit.outcome import Outcome, hold, outcomes
+from harness.plugin_kit.picked import picked
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document
 
 _MOST_COPIES = 0.01
@@ -28,7 +27,7 @@ class DataOnTrial:
 
     def __init__(self, name: str, overrides: Sequence[str]) -> None:
         self.name, self.overrides = name, overrides
-        self._config = compose([f"data={quoted(name)}", *overrides])
+        self._config = picked("data", name, overrides)
 
     def new(self) -> DataSource:
         """Its settings, made again."""

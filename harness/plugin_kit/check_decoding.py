@@ -18,16 +18,14 @@ from torch import Tensor
 from harness.completion.decoding.transform import Rows
 from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, Prompt
-from harness.config.compose import compose
 from harness.config.identity import plain
-from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.chain import TableModel
 from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
+from harness.plugin_kit.picked import picked
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from models.language_model import LanguageModel
 
-DEFAULTS = ("tokenizer=byte",)
 _NUM_DRAWS = 2000
 # More prompts than are usually written side by side, and few of them.
 _MANY, _FEW = 70, 10
@@ -38,7 +36,7 @@ class StrategyOnTrial:
     """A strategy, and a chain of letters that it writes from."""
 
     def __init__(self, name: str, overrides: Sequence[str]) -> None:
-        self._config = compose([f"decoding={quoted(name)}", *DEFAULTS, *overrides])
+        self._config = picked("decoding", name, overrides)
 
     def new(self) -> DecodingStrategy:
         """The strategy, made again."""

@@ -25,8 +25,6 @@ from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.choosers import Greedy
 from harness.completion.engine import DecodingStrategy
 from harness.completion.sequence import Completion
-from harness.config.compose import compose
-from harness.config.options import quoted
 from harness.config.settings import build
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
@@ -38,14 +36,13 @@ from harness.evaluation.validity import check_metrics
 from harness.plugin_kit.actor import Actor
 from harness.plugin_kit.elsewhere import is_the_same_elsewhere
 from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
+from harness.plugin_kit.picked import DEFAULTS, picked
 from harness.runs.settings import built_evals
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
 from harness.training.workshop import Workshop
 
-DEFAULTS = ("data=chatterbot", "tokenizer=char")
-"""What samples are made from unless the user says otherwise: small, and always there."""
 _SHARE = "share"
 _NONSENSE = " xqzx"
 _PERFECT = "give samples a target, or write perfect_answer(self, sample, request)"
@@ -56,7 +53,7 @@ class EvalOnTrial:
 
     def __init__(self, name: str, overrides: Sequence[str]) -> None:
         self.name, self.overrides = name, overrides
-        self._config = compose([f"evals=[{quoted(name)}]", *DEFAULTS, *overrides])
+        self._config = picked("eval", name, overrides)
 
     def new(self) -> Eval:
         """The eval, made again. PluginError where it can't be."""
@@ -202,7 +199,7 @@ def it_says_its_name_and_its_version(of: EvalOnTrial) -> None:
 
 
 def it_has_samples_with_ids_of_their_own_and_asks_something_about_each(of: EvalOnTrial) -> None:
-    made_from = " ".join(of.overrides) or " ".join(DEFAULTS)
+    made_from = " ".join(of.overrides) or " ".join(DEFAULTS["eval"])
     hold(len(of.asked.samples) > 0, f"it has no samples for {made_from} ({of.new().why_no_samples})")
     for sample, asked in of._pairs():
         hold(len(asked) > 0, f"it asks nothing about the sample {sample.id!r}")

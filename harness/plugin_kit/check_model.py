@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.config.compose import compose
 from harness.config.identity import plain
-from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.outcome import Outcome, outcomes
+from harness.plugin_kit.picked import picked
 from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, hold
 from models.checking.trial import MARKOV, Subject
 from models.language_model import ModelConfig
@@ -33,5 +32,5 @@ CHECKS = (it_can_be_fitted, it_says_its_family, its_settings_survive_storage, *F
 
 def check_model(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
     """Hold a family, fitted for a moment to a small random chain, to the contract. UserError where there is none."""
-    config = build(compose([f"model={quoted(name)}", *overrides])["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    config = build(picked("model", name, overrides)["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     return outcomes(CHECKS, Subject(config, MARKOV))

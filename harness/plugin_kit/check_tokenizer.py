@@ -15,17 +15,14 @@ from functools import cached_property
 import numpy as np
 
 from harness.common.errors import UserError
-from harness.config.compose import compose
 from harness.config.identity import plain
-from harness.config.options import quoted
 from harness.config.settings import build
 from harness.plugin_kit.elsewhere import is_the_same_elsewhere
 from harness.plugin_kit.outcome import Outcome, hold, outcomes
+from harness.plugin_kit.picked import picked
 from harness.text.data.corpus import Corpus, DataSource
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, encode_whole
 
-DEFAULTS = ("data=chatterbot",)
-"""What it is trained on unless the user says otherwise: small, and always there."""
 _HELD_OUT = 50
 _NUM_RANDOM = 200
 TEXTS = (
@@ -64,7 +61,7 @@ class TokenizerOnTrial:
 
     def __init__(self, name: str, overrides: Sequence[str]) -> None:
         self.name, self.overrides = name, overrides
-        self._config = compose([f"tokenizer={quoted(name)}", *DEFAULTS, *overrides])
+        self._config = picked("tokenizer", name, overrides)
 
     @cached_property
     def settings(self) -> TokenizerSettings:

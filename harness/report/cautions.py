@@ -8,7 +8,7 @@ from harness.common.plurals import many
 from harness.report.comparison import Comparison
 from harness.report.results import Run
 from harness.report.wording import joined, words
-from harness.statistics.estimate import CONFIDENCE
+from harness.statistics.paired_difference import can_be_significant
 
 
 def cautions(comparison: Comparison) -> list[str]:
@@ -44,8 +44,3 @@ def _on_few_groups(comparison: Comparison) -> list[str]:
         "No difference can be significant with fewer than 6."
         for count, names in sorted(by_count.items())
     ]
-
-
-def can_be_significant(num_clusters: int) -> bool:
-    """Whether any outcome could be significant: with K clusters a sign-flip test has no p below 2 / 2^K."""
-    return 2.0 ** (1 - num_clusters) < 1 - CONFIDENCE

@@ -8,13 +8,13 @@ import pandas as pd
 
 from harness.common.numerals import number, sign
 from harness.common.plurals import many
-from harness.report.cautions import can_be_significant
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.pairs import pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
 from harness.report.wording import estimate_text, joined, p_text, target_words, words
+from harness.statistics.paired_difference import can_be_significant
 
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:

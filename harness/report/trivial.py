@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.report.cautions import can_be_significant
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
 from harness.report.pairs import as_columns, is_significant
-from harness.statistics.paired_difference import holm, paired
+from harness.statistics.paired_difference import can_be_significant, holm, paired
 
 GUESSING = "guessing"
 COLUMNS = [

@@ -21,7 +21,7 @@ from harness.evaluation.eval import Eval
 from harness.runs.lookup import BEST, LATEST, find_fit, find_run
 from harness.runs.record import SCHEMA_VERSION
 from harness.runs.same_split import check_split
-from harness.runs.settings import RunSettings
+from harness.runs.settings import RunSettings, run_id
 from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
 from harness.training.continuing import check_continues
@@ -50,7 +50,7 @@ class EvalPlan:
 
     @cached_property
     def run_id(self) -> str:
-        """model-decoding-seed-hash: the hash is of the fit, the decoding strategy and the evals.
+        """Model, decoding, seed and a hash: of the fit, the decoding strategy and the evals.
 
         For an eval that can't be imported, the hash is over its plain values.
         """
@@ -58,7 +58,7 @@ class EvalPlan:
         evals = identity({**self.evals, **broken})
         content = content_hash({"fit": self.fit_id, "decoding": self.decoding_id, "evals": evals})
         names = self.config["names"]
-        return f"{names['model']}-{names['decoding']}-s{self.seed}-{content[:8]}"
+        return run_id(names["model"], names["decoding"], self.seed, content)
 
     @property
     def eval_options(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
-from harness.common.files import probe_folder
+from harness.common.files import expanded, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
@@ -89,7 +89,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         tracking=tracking,
         seed=checked(config["seed"], int, "seed"),
         device=config["device"],
-        results_dir=Path(config["results_dir"]).expanduser(),
+        results_dir=expanded(config["results_dir"]),
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,
@@ -115,19 +115,18 @@ def check_top_level(config: Mapping[str, Any]) -> None:
     folder = checked(config["results_dir"], str, "results_dir")
     if not folder.strip():
         raise UserError("results_dir= is empty. Name a folder for results, or leave it out for 'results'.")
-    results_dir = Path(folder).expanduser()
-    try:
-        os.lstat(results_dir / experiment_name)
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise UserError(
-                f"results_dir={results_dir} and experiment_name={experiment_name} make a path that the system doesn't "
-                "allow: one of its names, or all of it, is too long. Shorten them."
-            ) from None
+    results_dir = expanded(folder)
+    whole = f"results_dir={results_dir} and experiment_name={experiment_name} make a path"
+    _refuse_too_long(results_dir / experiment_name, whole)
     nearest = next(path for path in (results_dir, *results_dir.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
         kind = "a link to nothing" if nearest.is_symlink() and not nearest.exists() else "a file"
         raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is {kind}. Name another folder.")
+    model, decoding = config["names"]["model"], config["names"]["decoding"]
+    run = run_id(model, decoding, seed, "0" * _NUM_HASH_DIGITS)
+    # of a path in a folder that isn't there, the system doesn't say that a name is too long
+    _refuse_too_long(nearest / experiment_name, whole)
+    _refuse_too_long(nearest / run, f"model={model} and decoding={decoding} make the name of a run, {run},")
     if nearest != results_dir:
         try:
             probe_folder(nearest)
@@ -137,6 +136,25 @@ def check_top_level(config: Mapping[str, Any]) -> None:
             ) from None
         except OSError:
             pass  # not everything that reads settings writes results; who does is told then
+
+
+def _refuse_too_long(path: Path, what: str) -> None:
+    """UserError where the system allows no such path. what: the message's first words."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{what} that the system doesn't allow: one of its names, or all of it, is too long. Shorten them."
+            ) from None
+
+
+_NUM_HASH_DIGITS = 8
+
+
+def run_id(model: str, decoding: str, seed: int, content_hash: str) -> str:
+    """The id of a run, model-decoding-seed-hash, with the first digits of the hash."""
+    return f"{model}-{decoding}-s{seed}-{content_hash[:_NUM_HASH_DIGITS]}"
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
@@ -155,6 +173,11 @@ def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, P
             raise UserError(
                 f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
                 'class attributes: name, version = "my_eval", 1'
+            )
+        if not re.fullmatch(r"[\w-]{1,100}", eval.name):
+            raise UserError(
+                f"evals.{name}: {type(eval).__name__} has the name {eval.name!r}. It must be letters, digits, '_' and "
+                "'-', at most 100: files are named after it."
             )
         if eval.name in (other.name for other in evals.values()):
             raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")

@@ -52,6 +52,68 @@ class Sweep:
         return self.launcher == self.sweeper == "basic"
 
 
+@dataclass(frozen=True)
+class Interval:
+    """All numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+    is_logarithmic: bool
+    """Whether the logarithm is drawn evenly."""
+    is_whole: bool
+    """Whether only whole numbers are meant."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key that is set, with the values that it may take."""
+
+    owner: str
+    """The pick whose runs it applies to, as 'model=ngram'; '' for all."""
+    key: str
+    values: Sequence[str] | Interval
+    """As they are written in overrides; one where it isn't swept."""
+
+
+def settings_of(overrides: Sequence[str]) -> list[Setting]:
+    """What the overrides set, before they are expanded: first the sweep of a picked experiment, then the user's. Of two
+    of one key, the last one counts. UserError where a list is empty."""
+    parsed = _parsed(readable(overrides, sweeps=True))[1]
+    files = _files(parsed)
+    settings = [_setting(override, files) for override in parsed]
+    return list({(setting.owner, setting.key): setting for setting in settings}.values())
+
+
+def settings_in(written: Mapping[str, object]) -> list[Setting]:
+    """What the keys of a YAML file set, whose values are written as in overrides: '1,2,4', 'interval(0,1)'."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    from harness.config.hydra_compose import REFUSALS
+
+    try:
+        parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in written.items()])
+    except REFUSALS as error:
+        raise UserError(" ".join(str(error).split())) from None
+    return [_setting(override, {}) for override in parsed]
+
+
+def _setting(override: Override, files: Mapping[str, str]) -> Setting:
+    from hydra.core.override_parser.types import IntervalSweep
+
+    owner, key = _owner(override.get_key_element(), files)
+    value = override.value()
+    if not isinstance(value, IntervalSweep):
+        return Setting(owner, key, _values(override))
+    low, high, tags = value.start, value.end, {tag.lower() for tag in value.tags}
+    if low is None or high is None or not low < high or ("log" in tags and low <= 0) or tags - {"log"}:
+        raise UserError(
+            f"{override.input_line} is no interval of numbers. Write the lower end first, as {key}=interval(0,0.5); or "
+            f"{key}=tag(log,interval(1e-4,1e-2)), above 0, to draw the logarithm evenly; or {key}=int(interval(1,4)) "
+            "for whole numbers."
+        )
+    return Setting(owner, key, Interval(low, high, "log" in tags, isinstance(low, int) and isinstance(high, int)))
+
+
 def sweep(overrides: Sequence[str]) -> Sweep:
     """The sweep that the overrides ask for. UserError where one of its jobs is misconfigured.
 

@@ -19,7 +19,7 @@ from harness.statistics.arrays import (
     refusal,
     seed_matrix,
 )
-from harness.statistics.estimate import Estimate, Z, caution
+from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution
 from harness.statistics.intervals import crossed_resamples, percentile_interval, ratio
 from harness.statistics.resampling import NUM_FLIPS, signs
 
@@ -124,6 +124,11 @@ def _with_p_values(differences: Sequence[tuple[Estimate, Floats]]) -> list[Paire
         )
         for index, (estimate, sums) in enumerate(differences)
     ]
+
+
+def can_be_significant(num_clusters: int) -> bool:
+    """Whether any outcome could be significant: with K clusters a sign-flip test has no p below 2 / 2^K."""
+    return 2.0 ** (1 - num_clusters) < 1 - CONFIDENCE
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

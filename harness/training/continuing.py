@@ -42,6 +42,9 @@ def check_continues(name: str, folder: Path, model: ModelConfig, budget: Budget)
         there = ", ".join(f"{option}={_written(value)}" for option, (value, _) in differences.items())
         here = ", ".join(f"{option}={_written(value)}" for option, (_, value) in differences.items())
         same = " ".join(f"model.{option}={_written(value)}" for option, (value, _) in differences.items())
+        if wanted != model:
+            here = f"{here} ({model.width_field} for budget.num_params={budget.num_params:,})"
+            same = f"budget.num_params=null {same}"
         raise UserError(
             f"{asked} can't be continued with other options of the model: it has {there}, and this run {here}. Give "
             f"this run the same ({same}), or continue from another run."

@@ -16,7 +16,7 @@ CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE = "config.json", "model.safetensors", "mod
 
 def absolute(path: str) -> str:
     """The same folder from any working directory; ~ is the user's home. A symbolic link stays one."""
-    return os.path.abspath(Path(path).expanduser())
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def model_files(path: str) -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness.common.files import write_bytes
+from harness.common.files import expanded, write_bytes
 
 CACHE_VARIABLE = "BAKEOFF_CACHE"
 
@@ -25,7 +25,7 @@ def cache_folder() -> Path:
     """The cache folder; it may not exist yet."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     import platformdirs
 
     return platformdirs.user_cache_path("bakeoff", appauthor=False)

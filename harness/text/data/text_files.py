@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.errors import UserError, closest, one_line
+from harness.common.files import expanded
 from harness.common.plurals import many
 from harness.common.reading import read_bytes, why_no_file
 
@@ -38,7 +39,7 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
             raise UserError(
                 "data=text: one of the paths is empty. Name a file, a folder, or a glob as 'books/**/*.txt'."
             )
-        path = Path(name).expanduser()
+        path = expanded(name)
         if path.is_file():
             if path.suffix.lower() not in SUFFIXES:
                 raise UserError(

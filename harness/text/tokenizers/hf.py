@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ class HFTokenizerSettings(TokenizerSettings):
             raise ValueError(
                 f"path is empty: name the folder with the model's {TOKENIZER_FILE}, as tokenizer.path=~/models/gpt2"
             )
-        object.__setattr__(self, "path", str(Path(self.path).expanduser().absolute()))
+        object.__setattr__(self, "path", os.path.abspath(os.path.expanduser(self.path)))
         if not (Path(self.path) / TOKENIZER_FILE).is_file():
             missing = f"no {TOKENIZER_FILE} in it" if Path(self.path).is_dir() else "no such folder"
             raise ValueError(

@@ -79,7 +79,7 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["run", "--sead", "1"], "Did you mean 'seed'? Settings are written without dashes"),
         (["run", "--plugn", "x.py"], "Did you mean '--plugin'?"),
         (["compare", "--seed", "1"], "Settings are written without dashes: seed=1."),
-        (["compare", "-m", "seed=1,2"], "-m/--multirun is not needed: compare sweeps over comma lists anyway."),
+        (["compare", "-m", "seed=1,2"], "-m/--multirun is not needed: compare takes comma lists anyway."),
         (["-m", "model=lstm"], "-m is not known here. It is for: run. A command comes first: compare, run, "),
         (["--versoin"], "--versoin is not known here. Did you mean '--version'?"),
         (["--run", "model=lstm"], "--run is not known here. Did you mean 'run'?"),
@@ -271,3 +271,12 @@ def test_a_working_folder_that_was_deleted_is_named(
     gone.rmdir()
     assert status_of(["list", "models"]) == 2
     assert "the current folder was deleted. Go to one that is there" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python always expects UTF-8")
+def test_letters_that_python_is_told_not_to_read_are_refused(tmp_path: Path) -> None:
+    without_utf8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = bakeoff(tmp_path, "complete", "any", "caf\u00e9", status=2, fresh=True, **without_utf8)
+    assert "caf\\xe9 can't be read: it isn't ASCII" in done.stderr
+    assert "Set PYTHONUTF8=1" in done.stderr
+    bakeoff(tmp_path, "list", "models", fresh=True, **without_utf8)

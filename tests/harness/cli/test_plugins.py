@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from tests.commands import bakeoff
+from tests.commands import bakeoff, refused_without_torch
 
 
 def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -> None:
@@ -58,6 +58,44 @@ def test_new_names_pytest_only_where_it_is_installed(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pytest" else find_spec(name))
     assert status_of(["new", "eval", "my_one", "--folder", str(tmp_path)]) == 0
     assert "pytest" not in capsys.readouterr().out.replace(str(tmp_path), "")
+
+
+NO_SCORE = """
+from dataclasses import dataclass
+
+from harness.evaluation import Eval
+
+
+@dataclass(frozen=True)
+class Unfinished(Eval):
+    name, version = "unfinished", 1
+
+    def samples(self, material):
+        return []
+
+    def requests(self, sample, material):
+        return []
+"""
+
+# Wrong command lines of `bakeoff check`, and what is said of them.
+REFUSED = {
+    ("eval", "perplexty"): "Did you mean 'perplexity'?",
+    ("eval", "absent.py"): "absent.py can't be read (No such file or directory)",
+    ("eval", "unfinished.py"): "Unfinished lacks score, which every Eval must have.",
+    ("eval", "arithmetic", "evals.arithmetic.max_digits=0"): "max_digits=0 are not allowed",
+    ("model", "ngram", "model.order=0"): "order is 0, but it must be 1 to 20",
+    ("decoding", "greedy", "decoding.chooser.ties=x"): "decoding.chooser.ties='x' is not allowed",
+    ("data", "chat", "data.seeed=1"): "data.seeed is not an option",
+    ("tokenizer", "bpe", "tokenizer.vocab_size=1e9"): "vocab_size=1000000000 is not allowed",
+}
+
+
+def test_a_wrong_check_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "unfinished.py").write_text(NO_SCORE)
+    said = refused_without_torch([["check", *words] for words in REFUSED], tmp_path)
+    assert len(said) == len(REFUSED)
+    for message, line in zip(REFUSED.values(), said, strict=True):
+        assert message in line
 
 
 EXITS = """

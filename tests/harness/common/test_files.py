@@ -11,6 +11,7 @@ import pytest
 from harness.common.errors import UserError
 from harness.common.files import (
     append_bytes,
+    expanded,
     move_into_place,
     probe_folder,
     remove_leftovers,
@@ -30,6 +31,14 @@ def test_what_is_written_is_read_and_folders_are_made(tmp_path: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8")) == ["caf\udce9.txt"]
     write_bytes(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
+
+
+def test_a_tilde_is_a_home_folder_and_that_of_a_stranger_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expanded("~/a") == Path("/home/me/a")
+    assert expanded("./~a") == Path("~a")
+    with pytest.raises(UserError, match=r"~nosuchuser/a can't be found: there is no home folder ~nosuchuser\."):
+        expanded("~nosuchuser/a")
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

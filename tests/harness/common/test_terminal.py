@@ -47,7 +47,8 @@ def test_loading_is_announced_on_a_terminal_only(
     if not is_loaded:
         monkeypatch.delitem(sys.modules, "torch")
     announce_loading()
-    assert capsys.readouterr().err == ("loading the libraries ...\n" if said else "")
+    announce_loading("no_such_library")
+    assert capsys.readouterr().err == "loading the libraries ...\n" * (said + is_terminal)
 
 
 def test_a_cell_of_a_table_is_one_line_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,12 @@ class Sized(TokenizerSettings):
         (["format=b.yaml"], "", "In format=b.yaml: a reference to another setting can't be read. It is written ${"),
         (["experiment=c.yaml"], "Could not override 'modle'", "In experiment=c.yaml: Could not override 'modle'. No"),
         (["~seeed"], "Could not delete from config", "In ~seeed: Could not delete from config."),
+        (
+            ["~seed=3"],
+            "Could not delete from config",
+            "~seed=3 leaves seed out only where it is 3, but it is 0. To set",
+        ),
+        (["hydra/launcher=basik"], "Could not find", "hydra/launcher=basik is not known. Did you mean 'basic'? Instal"),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
     ],

@@ -44,6 +44,8 @@ def test_flags_are_written_as_lm_eval_writes_them(argument: str, spelled: str) -
         ("--tasks x --limit nan", "--limit nan is not allowed"),
         ("--tasks x --limit=many", "--limit many is not allowed"),
         ("--tasks x --num-fewshot -1", "--num_fewshot -1 is not allowed: it must be 0 or more"),
+        ("--tasks x --model hf", "--model and --model_args are not for .*: the model is that of RUN. Leave them out."),
+        ("--tasks x -a pretrained=gpt2", "--model and --model_args are not for "),
         ("--tasks x --include-path /nowhere", "--include-path /nowhere is no folder"),
         ("--tasks x --include_path=/nowhere", "--include-path /nowhere is no folder"),
     ],

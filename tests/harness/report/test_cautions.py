@@ -10,17 +10,9 @@ import pytest
 
 from harness.common.results_folder import SAMPLES_FILE
 from harness.report import write_report
-from harness.report.cautions import can_be_significant, cautions
+from harness.report.cautions import cautions
 from harness.report.comparison import Comparison
-from harness.statistics import paired
 from tests.harness.report.records import edit
-
-
-@pytest.mark.parametrize("num_clusters", [1, 3, 5, 6])
-def test_a_design_can_decide_where_its_smallest_p_is_below_a_twentieth(num_clusters: int) -> None:
-    smallest = paired([1.0] * num_clusters, [0.0] * num_clusters, list(range(num_clusters)))
-    assert smallest.p_value is not None
-    assert can_be_significant(num_clusters) == (smallest.p_value < 0.05)
 
 
 def test_different_texts_and_few_groups_of_samples_are_cautioned_of(

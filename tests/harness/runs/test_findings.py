@@ -97,8 +97,16 @@ def test_an_eval_that_gave_no_value_is_noted() -> None:
         f"the eval counting measured nothing because none of its 3 samples gave a value: {reason}"
     ]
     findings = Findings()
-    findings.add(Counting(), rows(Score({"right": None, "length": 4})))
+    findings.add(Counting(), rows(*[Score({"right": None, "length": 4})] * 6))
     assert findings.notes == []
+
+
+def test_samples_in_few_independent_groups_are_noted() -> None:
+    samples = [Sample(f"s{place}", "Say:", cluster="ab"[place % 2]) for place in range(8)]
+    findings = Findings()
+    findings.add(Counting(), Scored(table("counting", samples, [Score({"right": None, "length": 4})] * 8), None))
+    [note] = findings.notes
+    assert note.startswith("the samples of counting are in only 2 independent groups")
 
 
 @pytest.mark.parametrize(

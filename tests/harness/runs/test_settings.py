@@ -95,6 +95,8 @@ class Mine(Eval):
     [
         ("name = 'mine'", "Mine must say its name (text) and its version (a whole number)"),
         ("version = 1", "Mine must say its name (text) and its version (a whole number)"),
+        ("name, version = 'a/../b', 1", "Mine has the name 'a/../b'. It must be letters, digits, '_' and '-'"),
+        (f"name, version = '{'a' * 200}', 1", "files are named after it"),
         ("name, version = 'perplexity', 1", "two of the evals have the name 'perplexity'"),
     ],
 )
@@ -120,6 +122,8 @@ WRONG = {
     "experiment_name=": "cannot name a folder",
     f"experiment_name={'a' * 300}": "too long",
     f"results_dir={'a' * 300}": "too long",
+    f"results_dir=absent experiment_name={'a' * 300}": "too long",
+    f"decoding=[{','.join(['repetition_penalty', 'count_penalty', 'no_repeat_ngram', 'temperature'] * 4)}]": "too long",
     "model=lstm model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
     "model=transformer model.num_layers=1000000": "num_layers is 1000000, but it must be 1 to 1,000",
     "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads is 1000000",
@@ -131,13 +135,23 @@ WRONG = {
     "evals=[generation] evals.generation.num_completions=1e9": "num_completions=1000000000 is not allowed",
     "evals=[arithmetic] evals.arithmetic.num_votes=1e9": "num_votes=1000000000 is not allowed",
     "evals=[arithmetic] evals.arithmetic.num_samples=1e9": "num_samples=1000000000 is not allowed",
+    **{
+        f"evals=[{name}] evals.{name}.max_new_tokens=1e9": "it must be 100,000 or less"
+        for name in ("showcase", "arithmetic", "turn_taking", "format_questions")
+    },
     "data=arithmetic data.train_documents=1e9": "train_documents=1,000,000,000 with problems_per_document=10 are",
+    "evals.perplexity=null": "but is None. Leave it out with ~evals.perplexity.",
+    "model=mixture model.members.second=gru": "Pick one with model@model.members.second=NAME",
     "training.weight_decay=-1": "weight_decay=-1.0 is not allowed: it must be 0 or more",
     "device=tpu": "Allowed: auto, cpu",
     "experiment_name=a/b": "cannot name a folder",
     "results_dir=5": "it must be text",
     "results_dir=README.md": "README.md is a file",
     "results_dir=README.md/below": "README.md is a file",
+    "results_dir=~nosuchuser/x": "~nosuchuser/x can't be found: there is no home folder ~nosuchuser. Write the whole",
+    "format=~nosuchuser/x.yaml": "there is no home folder ~nosuchuser",
+    "model=~nosuchuser/x.py": "there is no home folder ~nosuchuser",
+    "tokenizer=hf tokenizer.path=~nosuchuser/x": "no such folder",
     "budget.tokens=-5": "it must be above 0",
     "budget.tokens=2M": "Write it as 2e6",
     "budget.tokens=1.5k": "Write it as 1.5e3",

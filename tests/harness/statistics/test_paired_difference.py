@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from harness.statistics.intervals import ratio_of_totals
-from harness.statistics.paired_difference import holm, paired, paired_all
+from harness.statistics.paired_difference import can_be_significant, holm, paired, paired_all
 
 RANDOM = np.random.default_rng(7)
 
@@ -127,3 +127,10 @@ def test_holm_is_the_textbook_step_down_and_ignores_what_is_missing() -> None:
     assert holm([0.04, None, 0.01, 0.03]) == pytest.approx([0.06, None, 0.03, 0.06])
     assert holm([None]) == [None]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("num_clusters", [1, 3, 5, 6])
+def test_a_design_can_decide_where_its_smallest_p_is_below_a_twentieth(num_clusters: int) -> None:
+    smallest = paired([1.0] * num_clusters, [0.0] * num_clusters, list(range(num_clusters)))
+    assert smallest.p_value is not None
+    assert can_be_significant(num_clusters) == (smallest.p_value < 0.05)

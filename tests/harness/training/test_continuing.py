@@ -71,6 +71,16 @@ def test_a_width_that_the_budget_asks_for_counts_as_the_model_s(tmp_path: Path) 
     check_continues("my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(), budget)
 
 
+def test_a_budget_that_asks_for_another_width_is_named(tmp_path: Path) -> None:
+    budget = Budget(tokens=100, num_params=10**9)
+    said = (
+        r"it has d_model=16, and this run d_model=\d+ \(d_model for budget\.num_params=1,000,000,000\)\. Give this run "
+        r"the same \(budget\.num_params=null model\.d_model=16\)"
+    )
+    with pytest.raises(UserError, match=said):
+        check_continues("my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(), budget)
+
+
 class TrainedElsewhere(BigramConfig):
     is_fitted = True
 

@@ -182,6 +182,7 @@ def test_files_of_other_kinds_in_a_folder_are_skipped_with_a_note(tmp_path: Path
     [
         ("", "one of the paths is empty"),
         ("missing.txt", r"no such file or folder.*Did you mean 'mising\.txt'"),
+        ("~nosuchuser/a.txt", "there is no home folder ~nosuchuser"),
         ("*.md", "no file matches it as a glob"),
         ("empty-folder", "the folder has no files"),
         ("pictures", r"it has 1 file, all of other kinds \(\.png\)"),
