@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     import torch.distributed as dist
     from torch import Tensor, nn
+    from torch.distributed.distributed_c10d import Store
 
     from models.carried import Carry
     from models.neural_model import NeuralModel
@@ -40,7 +41,7 @@ class Lost(RuntimeError):
 class Processes:
     """The processes that share the fits of a run. Without arguments: this one, alone."""
 
-    def __init__(self, rank: int = 0, size: int = 1, store: dist.Store | None = None) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, store: Store | None = None) -> None:
         """rank: of this process, from 0; size: how many there are; store: what all of them can read and write."""
         self.rank, self.size, self._store = rank, size, store
         self._num_fits = 0
@@ -61,7 +62,7 @@ class Processes:
         assert self._store is not None
         self._store.wait([f"fit {self._num_fits}"], _TIMEOUT)
         self._num_fits += 1
-        return self._store.get(f"fit {self._num_fits - 1}").decode()
+        return str(self._store.get(f"fit {self._num_fits - 1}"), "utf-8")
 
     def rows(self, num_rows: int) -> slice:
         """This process's share of a step's rows."""
@@ -141,9 +142,12 @@ def connected(device: torch.device) -> Iterator[Processes]:
     if not torchrun.is_used():
         yield ALONE
         return
-    store, rank, size = next(dist.rendezvous("env://", timeout=_TIMEOUT))
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, size = next(rendezvous("env://", timeout=_TIMEOUT))
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=dist.PrefixStore("gradients", store), rank=rank, world_size=size)
+    dist.init_process_group(backend, store=PrefixStore("gradients", store), rank=rank, world_size=size)
     processes = Processes(rank, size, store)
     try:
         yield processes

@@ -113,17 +113,19 @@ def test_a_fit_that_is_killed_twenty_times_ends_with_the_same_weights(overrides:
 @pytest.mark.campaign
 @pytest.mark.parametrize("family", GRADIENT_FAMILIES)
 def test_a_run_that_is_told_to_end_continues_from_that_step(family: str, tmp_path: Path) -> None:
-    words = ["run", f"model={family}", *[word for word in SMALL if "checkpoint" not in word], "evals=[perplexity]"]
+    words = ["run", f"model={family}", *SMALL, "evals=[perplexity]"]
+    words += ["budget.tokens=200000", "training.checkpoint_seconds=0.2"]
     bakeoff(tmp_path, *words, "results_dir=alone")
     fork = Fork(tmp_path, *words, "results_dir=killed")
-    while not list((tmp_path / "killed").glob("fits/*")):
+    while not checkpoints(tmp_path / "killed"):
+        assert fork.process.is_alive()
         time.sleep(0.01)
-    time.sleep(0.5)
     assert fork.process.pid is not None
+    told_at = time.time_ns()
     os.kill(fork.process.pid, signal.SIGTERM)
     done = fork.done()
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    assert checkpoints(tmp_path / "killed")
+    assert checkpoints(tmp_path / "killed")[0] > told_at
     again = bakeoff(tmp_path, *words, "results_dir=killed")
     assert "continuing from the checkpoint" in again.stderr
     expected, got = weights(tmp_path / "alone"), weights(tmp_path / "killed")
