@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.carried import Carry
-from models.residual import Mixer, ResidualModel, linear, writing_linear
+from models.residual import Mixer, ResidualModel, chunked_scan_flops, linear, writing_linear
 from models.settings.linear_attention import LinearAttentionConfig
 
 _CHUNK = 16
@@ -56,11 +56,12 @@ class LinearAttentionMixer(Mixer):
         self.norm = nn.RMSNorm(self.value_width)
         self.out = writing_linear(d_model, d_model)
 
-    @property
-    def scan_flops_per_token(self) -> int:
+    chunk_length = _CHUNK
+
+    def scan_flops(self, num_tokens: int, training: bool) -> int:
         """In chunks: Q K^T and its products with V; what is read of S, and what is written to it."""
         keys, values = self.num_heads * self.key_width, self.num_heads * self.value_width
-        return 2 * (_CHUNK * (keys + values) + 2 * keys * self.value_width)
+        return chunked_scan_flops(num_tokens, _CHUNK, keys + values, keys * self.value_width, training)
 
     def blank_carry(self, num_rows: int) -> Carry:
         return (self.gate_bias.new_zeros(num_rows, self.num_heads, self.key_width, self.value_width),)

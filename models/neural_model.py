@@ -81,6 +81,14 @@ class NeuralModel(TorchModel):
             ParameterGroup(others, is_decayed=False),
         ]
 
+    def train_flops_per_token(self) -> int:
+        """Floating-point operations of a training step for each token, forward and backward.
+
+        Here: backward costs twice as much as forward, since each product of matrices has two factors with a gradient
+        (Kaplan et al. 2020, section 2.1).
+        """
+        return 3 * self.cost().flops_per_token
+
     @abstractmethod
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
         """Training pass. tokens: (B, T) int64. Returns (logits (B, T, V), carry).

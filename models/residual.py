@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,9 +45,15 @@ class Mixer(nn.Module):
     def forward(self, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         """x: (T, B, D), T >= 1. Returns (T, B, D), and the carry after the last token."""
 
-    @property
-    def scan_flops_per_token(self) -> int:
-        """Floating-point operations of matrix products without weights, for each token; 0 where there are none."""
+    chunk_length: ClassVar[int] = 1
+    """Tokens that a scan made of matrix products takes at once."""
+
+    def scan_flops(self, num_tokens: int, training: bool) -> int:
+        """Floating-point operations of matrix products without weights, over a stretch; 0 where there are none.
+
+        training: forward and backward, where what is carried into the stretch and out of it needs no gradient; else
+        forward only.
+        """
         return 0
 
 
@@ -184,16 +190,39 @@ class ResidualModel(CarriedModel):
 
     def cost(self) -> Cost:
         """FLOPs are those of the matrices, 2 per multiply-add; element-wise work isn't counted."""
-        in_blocks = sum(module.weight.numel() for module in self.blocks.modules() if isinstance(module, nn.Linear))
-        scans = sum(mixer.scan_flops_per_token for mixer in self._mixers())
+        scans = sum(mixer.scan_flops(mixer.chunk_length, False) // mixer.chunk_length for mixer in self._mixers())
         bytes_per_value = self.embedding.element_size()
         carried = sum(part.numel() for part in self.blank_carry(1))
         return Cost(
             num_params=self.num_params(),
             model_bytes=self.num_params() * bytes_per_value,
-            flops_per_token=2 * (in_blocks + self.vocab_size * self.config.d_model) + scans,
+            flops_per_token=2 * self._num_multiplied() + scans,
             state_bytes_at_context=4 * self.vocab_size + carried * bytes_per_value,
         )
+
+    def train_flops_per_token(self) -> int:
+        length = self.training_length
+        scans = sum(mixer.scan_flops(length, True) for mixer in self._mixers())
+        return 3 * 2 * self._num_multiplied() + scans // length
+
+    def _num_multiplied(self) -> int:
+        """Weights that are multiplied and added once a token."""
+        in_blocks = sum(module.weight.numel() for module in self.blocks.modules() if isinstance(module, nn.Linear))
+        return in_blocks + self.vocab_size * self.config.d_model
+
+
+def chunked_scan_flops(num_tokens: int, chunk: int, per_pair: int, per_token: int, training: bool) -> int:
+    """Floating-point operations of a scan by chunks, as `Mixer.scan_flops` counts them.
+
+    per_pair: multiply-adds for each pair of tokens of a chunk; per_token: for each token to read the state that comes
+    into its chunk, and as many to write to it. Backward costs twice as much as forward, but the state that comes into
+    the stretch needs no gradient, and what leaves it gets none.
+    """
+    chunks = [min(chunk, num_tokens - begin) for begin in range(0, num_tokens, chunk)]
+    pairs, states = per_pair * sum(size**2 for size in chunks), 2 * per_token * num_tokens
+    if not training:
+        return 2 * (pairs + states)
+    return 2 * (3 * (pairs + states) - per_token * (chunks[0] + 2 * chunks[-1]))
 
 
 def linear(width_in: int, width_out: int) -> nn.Linear:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.carried import Carry
-from models.residual import Mixer, ResidualModel, ShortConvolution, linear, writing_linear
+from models.residual import Mixer, ResidualModel, ShortConvolution, chunked_scan_flops, linear, writing_linear
 from models.settings.ssm import SSMConfig
 
 _CHUNK = 64
@@ -58,10 +58,12 @@ class StateSpaceMixer(Mixer):
         self.norm = nn.RMSNorm(self.width)
         self.out = writing_linear(self.width, config.d_model)
 
-    @property
-    def scan_flops_per_token(self) -> int:
+    chunk_length = _CHUNK
+
+    def scan_flops(self, num_tokens: int, training: bool) -> int:
         """In chunks: c b^T, then its products with x; what is read of the state, and what is written to it."""
-        return 2 * (_CHUNK * self.state_size + _CHUNK * self.width + 2 * self.state_size * self.width)
+        per_pair, per_token = self.state_size + self.width, self.state_size * self.width
+        return chunked_scan_flops(num_tokens, _CHUNK, per_pair, per_token, training)
 
     def blank_carry(self, num_rows: int) -> Carry:
         shape = num_rows, self.num_heads, self.state_size, self.width // self.num_heads

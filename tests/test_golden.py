@@ -1,4 +1,5 @@
 """Golden runs: the first 20 training losses of each family at a fixed seed on CPU, so that no change moves them unseen.
+Also of the transformer's older forms, and of the other optimizers.
 
 After an intended change, `python -m tests.test_golden` writes them again, and the commit says why.
 """
@@ -26,15 +27,29 @@ from tests.models.families import LEARNING
 
 FILE = ROOT / "tests" / "golden" / "losses.json"
 VOCAB, STEPS = 30, 20
+GOLDEN = [
+    *LEARNING,
+    *(f"transformer model.preset={preset}" for preset in ("gpt2", "llama")),
+    *(
+        f"{family} training.optimizer={optimizer}"
+        for family in ("lstm", "transformer")
+        for optimizer in ("muon", "sgd")
+    ),
+]
 
 
-def losses(family: str, folder: Path) -> list[float]:
-    """Training losses in nats of the first steps; where there are no steps, validation bits a token in the end."""
+def losses(named: str, folder: Path) -> list[float]:
+    """Training losses in nats of the first steps; where there are no steps, validation bits a token in the end.
+
+    named: a family, and settings after it.
+    """
     rng = np.random.default_rng(0)
     steps = rng.choice([1, 2, 7], size=STEPS * 256 + 1, p=[0.7, 0.2, 0.1])
     steps[0] = 0
     stream = (np.cumsum(steps) % VOCAB).astype(np.uint16)
-    training = Training(batch_tokens=256, num_curve_rows=STEPS, num_validations=1)
+    settings = compose([f"model={named.split()[0]}", *named.split()[1:]])
+    options = {"batch_tokens": 256, "num_curve_rows": STEPS, "num_validations": 1}
+    training = build(settings["training"] | options, Training, "training")
     validation = Validation([stream[:500].astype(np.int64)], 500)
 
     def fitted(config: ModelConfig) -> tuple[LanguageModel, list[dict[str, Any]]]:
@@ -46,22 +61,22 @@ def losses(family: str, folder: Path) -> list[float]:
         _, curve = fit(model, stream, validation, training, Budget(tokens=STEPS * 256), 0, folder, print)
         return model, curve
 
-    _, curve = fitted(build(compose([f"model={family}"])["model"], ModelConfig, "model"))
+    _, curve = fitted(build(settings["model"], ModelConfig, "model"))  # type: ignore[type-abstract]
     measure = "train_loss_nats" if len(curve) > 1 else "validation_bits_per_byte"
     return [round(row[measure], 6) for row in curve]
 
 
-@pytest.mark.parametrize("family", LEARNING)
-def test_the_first_losses_are_those_on_record(family: str, tmp_path: Path) -> None:
-    expected = json.loads(FILE.read_text())[family]
-    assert losses(family, tmp_path) == pytest.approx(expected, abs=2e-3)
+@pytest.mark.parametrize("named", GOLDEN)
+def test_the_first_losses_are_those_on_record(named: str, tmp_path: Path) -> None:
+    expected = json.loads(FILE.read_text())[named]
+    assert losses(named, tmp_path) == pytest.approx(expected, abs=2e-3)
 
 
 if __name__ == "__main__":
     import tempfile
 
     found = {}
-    for name in LEARNING:
+    for name in GOLDEN:
         with tempfile.TemporaryDirectory() as scratch:
             found[name] = losses(name, Path(scratch))
     FILE.write_text(json.dumps(found, indent=1) + "\n")

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
+from harness.common import torchrun
 from harness.common.environment import check_packages, git_state, versions
 from harness.common.errors import PluginError, UserError, closest, one_line
 from harness.common.files import NO_ROOM
@@ -63,9 +64,10 @@ def status_of(words: Sequence[str]) -> int:
         finally:
             sys.stdout.flush()  # what can't be printed is an error here, and not after the end
     except UserError as error:
-        if isinstance(error, PluginError):
-            warn(error.details)
-        warn(f"bakeoff: {error}")
+        if torchrun.local_rank() == 0:  # of several processes on a machine one says it
+            if isinstance(error, PluginError):
+                warn(error.details)
+            warn(f"bakeoff: {error}")
         return 2
     except BrokenPipeError:
         _drop_output()
@@ -137,6 +139,7 @@ def _done(words: Sequence[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_packages()
     _check_current_folder()
+    _check_torchrun(command.name, is_sweep=command.name == "run" and arguments.multirun)
     _check_words(words)
     try:
         if files := getattr(arguments, "plugin", ()):
@@ -158,6 +161,16 @@ def _check_current_folder() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise UserError("the current folder was deleted. Go to one that is there (cd) and run this again.") from None
+
+
+def _check_torchrun(command: str, is_sweep: bool) -> None:
+    """UserError where torchrun started several processes for something that they can't share."""
+    if torchrun.is_used() and (command != "run" or is_sweep):
+        raise UserError(
+            f"torchrun started {torchrun.num_processes()} processes of `bakeoff {command}{' -m' * is_sweep}`. They can "
+            "share the fit of one run, and nothing else: start `bakeoff run` without -m by torchrun for each run whose "
+            f"fit is large, then `bakeoff {command}{' -m' * is_sweep}` without torchrun, which finds these fits."
+        )
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, Needless, add_overrides, add_plugins, add_run
+from harness.common import torchrun
 from harness.common.durations import duration
 from harness.common.errors import UserError
 from harness.common.files import expanded
@@ -135,6 +136,8 @@ def _run_one(composed: dict[str, Any]) -> int:
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
+    if torchrun.rank() > 0:
+        return _help_with(typed(composed))
     with Mirror() as mirror:
         return _outcome(_do(typed(composed), Prepared(), mirror))
 
@@ -147,6 +150,23 @@ def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
     from harness.runs.run import run
 
     return run(planned, mirror)
+
+
+def _help_with(settings: RunSettings) -> int:
+    """In another process than the first that torchrun started; returns the exit status. Errors are said by the
+    first."""
+    from harness.runs.plan import plan
+    from harness.training.workshop import Prepared
+
+    log.setLevel(logging.ERROR)
+    planned = plan(settings, Prepared())
+    from harness.runs.run import help_with
+
+    try:
+        help_with(planned)
+    except Exception:
+        return 1
+    return 0
 
 
 def _outcome(record: RunRecord) -> int:

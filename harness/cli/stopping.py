@@ -18,6 +18,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from harness.common import torchrun
+
 _SECONDS_TO_END = 1.0
 _SHOW_CURSOR = "\x1b[?25h"  # progress bars hide the cursor
 
@@ -82,8 +84,9 @@ def _end(number: int) -> NoReturn:
     """Tell the user, even if sys.stderr was replaced, and end the process at once. A normal exit could take seconds and
     waits for threads."""
     shown = _SHOW_CURSOR if os.isatty(2) else ""
+    is_said = torchrun.local_rank() == 0  # of several processes on a machine one says it
     with contextlib.suppress(OSError):
-        os.write(2, f"{shown}\nbakeoff: {_MESSAGES[signal.Signals(number)]}\n".encode())
+        os.write(2, is_said * f"{shown}\nbakeoff: {_MESSAGES[signal.Signals(number)]}\n".encode())
     os._exit(128 + number)
 
 

@@ -29,7 +29,7 @@ class Progress:
         self._last_line_at = time.monotonic()
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             self._bar = Bar(
                 TextColumn("{task.description}", justify="left", markup=False),
                 BarColumn(),

@@ -18,12 +18,16 @@ class StopSignals:
         self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
         self._received: tuple[int, FrameType | None] | None = None
 
-    def stop_if_asked(self, before: Callable[[], None]) -> None:
-        """Where a signal has arrived: call `before`, then the handler that the signal had, which raises."""
-        if self._received is not None:
-            number, frame = self._received
-            before()
-            self._handlers[number](number, frame)
+    @property
+    def are_received(self) -> bool:
+        """Whether one has arrived."""
+        return self._received is not None
+
+    def stop(self, before: Callable[[], None]) -> None:
+        """Call `before`, then the handler of the signal that arrived, which raises; of SIGTERM, where none has."""
+        number, frame = self._received or (signal.SIGTERM, None)
+        before()
+        self._handlers[number](number, frame)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self._received = self._received or (number, frame)
@@ -31,7 +35,7 @@ class StopSignals:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[StopSignals]:
-    """Hold the signals back in this block; `stop_if_asked` lets them through. Only signals with a handler in Python are
+    """Hold the signals back in this block; `stop` lets them through. Only signals with a handler in Python are
     held back, and only in the main thread: others have no handler to change."""
     signals = StopSignals()
     if threading.current_thread() is threading.main_thread():

@@ -124,11 +124,19 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
         else:
             partly = ", for some none" if None in limits else ""
             allowed = joined([quantity(limit) for limit in known], "or")
-            matched.append(f"{name}: at most {allowed}{partly}, spent {spent}")
+            missed = _span_of_shares(runs, f"{key}_missed_by")
+            matched.append(f"{name}: at most {allowed}{partly}, spent {spent}{missed}")
     params = _params_text(comparison, runs)
     (matched if params[0] else free).append(params[1])
     budget = [("Matched in", "; ".join(matched))] if matched else []
     return [*budget, ("Not matched", "; ".join(free))] if free else budget
+
+
+def _span_of_shares(runs: list[Run], key: str) -> str:
+    """By how much a limit was missed, as ' (-3.0 to +0.1 %)'; '' where it isn't known."""
+    shares = sorted(float(share) for run in runs if (share := run.record.budget.get(key)) is not None)
+    ends = dict.fromkeys(f"{100 * share:+.1f}" for share in shares[:1] + shares[-1:])
+    return f" ({' to '.join(ends)} %)" if ends else ""
 
 
 def _params_text(comparison: Comparison, runs: list[Run]) -> tuple[bool, str]:

@@ -34,7 +34,7 @@ from harness.config.yaml_text import plain_values
 from harness.evaluation.metric import Metric
 from harness.report.samples import SampleTable, sample_tables
 from harness.runs.frames import flat
-from harness.runs.record import RunRecord, command_again, warn_of_damage
+from harness.runs.record import MISSED_BY, RunRecord, command_again, warn_of_damage
 from harness.runs.systems import labels, settings_of
 
 log = logging.getLogger("bakeoff")
@@ -384,7 +384,7 @@ def _about(run: Run) -> dict[str, Any]:
         "train_flops": _number(record.spent.get("flops")),
         "train_seconds": _number(record.spent.get("seconds")),
         "train_steps": _number(record.spent.get("steps")),
-        "num_params_missed_by": _number(record.budget.get("num_params_missed_by")),
+        **{name: _number(record.budget.get(name)) for name in MISSED_BY},
         "device": record.device,
         "peak_memory_bytes": _number(record.peak_memory_bytes),
         "finished_at": record.finished_at,

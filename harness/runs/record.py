@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SCHEMA_VERSION = 3
+MISSED_BY = ("tokens_missed_by", "seconds_missed_by", "flops_missed_by", "num_params_missed_by")
+"""Of a record's budget: by what share of each limit the fit spent more, or (below 0) less."""
 _LARGEST = 2**63 - 1  # an integer in a table
 
 
@@ -97,7 +99,8 @@ class RunRecord:
     """By the eval's name: its class, its version and every option's value."""
     seed: int
     budget: dict[str, Any]
-    """The fit's limits: tokens, seconds, flops, num_params (None: no limit); and 'num_params_missed_by' (a share)."""
+    """The fit's limits: tokens, seconds, flops, num_params (None: no limit); and by what share of each the fit spent
+    more, or (below 0) less: 'tokens_missed_by' and so on."""
     spent: dict[str, Any]
     """tokens, flops, seconds, steps of the fit."""
     cost: dict[str, Any]
@@ -127,6 +130,8 @@ class RunRecord:
     same fit with seed 0. It is equal for all seeds of one fit."""
     rescored_from: str | None = None
     """The run whose answers were scored again to make this one."""
+    num_processes: int = 1
+    """How many processes shared the fit (torchrun)."""
     fit_digest: str | None = None
     """The digest of the fit's weights, settings and tokenizer: a fit that is made again may differ. None: no fit."""
     schema_version: int = field(default=SCHEMA_VERSION)

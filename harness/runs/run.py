@@ -28,14 +28,15 @@ from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import RunPlan
-from harness.runs.record import RunRecord, check_run
+from harness.runs.record import MISSED_BY, RunRecord, check_run
 from harness.runs.same_split import keep_split
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
 from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit
-from harness.training.fitting import obtain
+from harness.training.fitting import help_fitting, obtain
+from harness.training.processes import Processes, connected
 from harness.training.references import ReferenceModels
 from models.language_model import Cost
 
@@ -43,15 +44,18 @@ log = logging.getLogger("bakeoff")
 
 
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
-    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind."""
+    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind.
+
+    Of several processes that torchrun started the first calls this, and the others `help_with`.
+    """
     is_new = not plan.folder.exists()
     try:
-        with alone(plan.folder):
+        with connected(plan.workshop.device) as processes, alone(plan.folder):
             if (finished := _complete(plan)) is not None:
                 log.info("%s is complete; nothing to do", plan.run_id)
                 return finished
             with logged(plan.folder):
-                return _do(plan, mirror)
+                return _do(plan, mirror, processes)
     except UserError:
         if is_new:  # a run that is refused leaves nothing behind
             shutil.rmtree(plan.folder, ignore_errors=True)
@@ -78,14 +82,21 @@ def _complete(plan: RunPlan) -> RunRecord | None:
     return record
 
 
-def _do(plan: RunPlan, mirror: Mirror) -> RunRecord:
+def help_with(plan: RunPlan) -> None:
+    """Take part in the fits of a run that the first process does. Nothing is written here."""
+    with connected(plan.workshop.device) as processes, processes.watched():
+        help_fitting(plan.fit_settings, plan.corpus, dataclasses.replace(plan.workshop, processes=processes))
+
+
+def _do(plan: RunPlan, mirror: Mirror, processes: Processes) -> RunRecord:
     started_at = now()
     log.info("run %s", plan.run_id)
     write_config(plan)
     findings = Findings.before(plan)
     fit: Fit | None = None
-    with findings.surviving("fit", reraise=UserError):
-        fit = obtain(plan.fit_settings, plan.corpus, plan.workshop)
+    with findings.surviving("fit", reraise=UserError), processes.watched():
+        fit = obtain(plan.fit_settings, plan.corpus, dataclasses.replace(plan.workshop, processes=processes))
+    processes.call("")  # the others are needed no more
     if fit is not None:
         keep_split(plan.results, plan.settings.data, plan.corpus)
         environment.start_measuring_memory()
@@ -147,7 +158,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         training=plain(settings.training),
         evals=plan.eval_options,
         seed=settings.seed,
-        budget={**plain(settings.budget), "num_params_missed_by": facts.get("num_params_missed_by")},
+        budget={**plain(settings.budget), **{name: facts.get(name) for name in MISSED_BY}},
         spent=dict(facts.get("spent") or dict.fromkeys(field.name for field in dataclasses.fields(Spent))),
         cost=dict(facts.get("cost") or dict.fromkeys(field.name for field in dataclasses.fields(Cost))),
         metrics=findings.metrics,
@@ -155,6 +166,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         git=environment.git_state(),
         device=str(plan.workshop.device),
         num_threads=torch.get_num_threads(),
+        num_processes=facts.get("num_processes", 1),
         peak_memory_bytes=max(environment.peak_memory_bytes(), facts.get("peak_memory_bytes", 0)),
         wandb={"mode": plan.tracking.mode, "run_id": None, "url": None},
         errors=findings.failures,

@@ -21,7 +21,7 @@ from harness.config.identity import SOURCE
 from harness.config.plugins import is_of_a_file, stem_of
 from harness.config.settings import TARGET
 from harness.runs.frames import flat
-from harness.runs.record import RunRecord
+from harness.runs.record import MISSED_BY, RunRecord
 
 # Values that follow from the settings, and aren't settings themselves.
 _DERIVED = frozenset(
@@ -33,7 +33,7 @@ _DERIVED = frozenset(
         "data.validation_bytes",
         "data.test_bytes",
         "data.test_problems_seen_in_training",
-        "budget.num_params_missed_by",
+        *(f"budget.{name}" for name in MISSED_BY),
     }
 )
 

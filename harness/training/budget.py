@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
 
 if TYPE_CHECKING:
     from models.language_model import ModelConfig
     from models.neural_model import NeuralModel
-
-TRAIN_FLOPS_PER_FORWARD_FLOP = 3
-"""A backward pass costs about twice its forward pass (Kaplan et al. 2020, section 2.1)."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,18 @@ class Budget:
         return max(used / limit for used, limit in spent if limit is not None)
 
 
-def missed_by(config: ModelConfig, asked: int | None, got: int) -> float | None:
-    """(got - asked) / asked parameters; None where no number was asked for, or the family has no adjustable size."""
-    return None if asked is None or not config.uses_num_params else got / asked - 1
+def missed_by(config: ModelConfig, budget: Budget, spent: Mapping[str, float], num_params: int) -> dict[str, Any]:
+    """By what share of a limit a fit spent more, or (below 0) less: tokens_missed_by, seconds_missed_by,
+    flops_missed_by, num_params_missed_by.
+
+    None where there is no limit of that kind, or the family has no adjustable size. spent: tokens, seconds and FLOPs.
+    """
+    got = {**spent, "num_params": num_params if config.uses_num_params else None}
+    limits = dataclasses.asdict(budget)
+    return {
+        f"{name}_missed_by": None if limit is None or (value := got[name]) is None else value / limit - 1
+        for name, limit in limits.items()
+    }
 
 
 def solve_width(config: ModelConfig, num_params: int | None, vocab_size: int) -> ModelConfig:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.common import torchrun
 from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
 from harness.common.results_folder import CURVE_FILE, MODEL_FILE
@@ -64,7 +65,7 @@ class Fit:
     model: LanguageModel
     tokenizer: Tokenizer
     facts: Mapping[str, Any]
-    """What fit.json holds: recipe, spent, cost, notes, num_params_missed_by, peak_memory_bytes."""
+    """What fit.json holds: recipe, spent, cost, notes, peak_memory_bytes, and by what share each limit was missed."""
 
     def curve(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / CURVE_FILE)
@@ -86,13 +87,16 @@ def recipe(settings: FitSettings, corpus: Corpus, earlier: Fit | None) -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of `device=`. UserError where this machine doesn't have it.
+    """The device of `device=`; of several processes on a machine each has a graphics card of its own. UserError where
+    this machine doesn't have it.
 
     On a graphics card products of float32 numbers are made exact: by default cuDNN rounds those of recurrent layers to
     10 bits (TF32), which no other family's are.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name == "cuda" and torchrun.is_used():
+        name = f"cuda:{torchrun.local_rank()}"
     kind = name.split(":")[0]
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     number = int(name.partition(":")[2] or 0)
@@ -103,6 +107,7 @@ def pick_device(name: str) -> torch.device:
             "Leave device=auto to take the best."
         )
     if kind == "cuda":
+        torch.cuda.set_device(number)
         torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)
 

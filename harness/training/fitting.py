@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from harness.training.workshop import Workshop
 from models.checks import Impossible
 from models.combined import CombinedModel
 from models.language_model import WEIGHTS_FILE, LanguageModel
+from models.neural_model import NeuralModel
 from models.settings.combined import CombinedConfig
 
 
@@ -68,6 +70,25 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
     return load_fit(folder, workshop.device)
 
 
+def help_fitting(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> None:
+    """Take part in the fits of these settings that the first process makes, until it needs no more help."""
+    wanted = {fit_id(each, corpus): each for each in _with_members(settings)}
+    while name := workshop.processes.next_fit():
+        own, folder = wanted[name], workshop.results.fit(name)
+        earlier = _earlier(own, workshop)
+        tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(own.tokenizer, corpus)
+        validation = _validation(corpus, tokenizer, own.training.validation_bytes)
+        _train(own, earlier, corpus, tokenizer, validation, folder, workshop)
+
+
+def _with_members(settings: FitSettings) -> Iterator[FitSettings]:
+    """The settings, and those of a combination's members."""
+    yield settings
+    if isinstance(settings.model, CombinedConfig):
+        for member in settings.model.members.values():
+            yield from _with_members(dataclasses.replace(settings, model=member))
+
+
 def _is_complete(folder: Path, warn: bool = False) -> bool:
     """Whether a fit is finished and none of its files is damaged. warn: whether to name the damaged file."""
     if not (folder / FIT_FILE).exists():
@@ -93,7 +114,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         elif settings.model.is_fitted:
             model, spent, curve = _take(settings, tokenizer, validation, workshop.device)
         else:
-            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop.device)
+            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop)
         validation.check_distributions(model)
     except Impossible as error:
         raise UserError(str(error)) from None
@@ -121,10 +142,11 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         "seed": settings.seed,
         "spent": asdict(spent),
         "cost": asdict(model.cost()),
-        "num_params_missed_by": missed_by(model.config, settings.budget.num_params, model.cost().num_params),
+        **missed_by(model.config, settings.budget, asdict(spent), model.cost().num_params),
         "device": str(workshop.device),
         "notes": [*notes_on_end(model, validation, curve), *notes_on_unseen(tokenizer, corpus)],
         "num_threads": torch.get_num_threads(),
+        "num_processes": workshop.processes.size if isinstance(model, NeuralModel) else 1,
         "peak_memory_bytes": environment.peak_memory_bytes(),
     }
     write_sealed(folder / FIT_FILE, facts, (TOKENIZER_FILE, MODEL_FILE, WEIGHTS_FILE, CURVE_FILE))
@@ -145,18 +167,23 @@ def _train(
     tokenizer: Tokenizer,
     validation: Validation,
     folder: Path,
-    device: torch.device,
+    workshop: Workshop,
 ) -> tuple[LanguageModel, Spent, list[dict[str, Any]]]:
     """A model of a family that learns from text itself, fitted."""
     if earlier is not None:
         model = earlier.model
         log.info("continuing fit %s", earlier.id)
     else:
-        model = _build(settings, tokenizer, device)
+        model = _build(settings, tokenizer, workshop.device)
     log.info("fitting %s (fit %s)", model.config.family, folder.name)
+    processes = workshop.processes
+    if isinstance(model, NeuralModel):
+        processes.call(folder.name)
+    elif processes.size > 1:
+        log.info("%s has no gradients to share, so one of %d processes fits it", model.config.family, processes.size)
     stream = token_stream(corpus, "train", tokenizer)
     training, budget, seed = settings.training, settings.budget, settings.seed
-    spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info)
+    spent, curve = fit(model, stream, validation, training, budget, seed, folder, log.info, processes)
     log.info("fitted %s in %s", model.config.family, _spent_text(spent))
     return model, spent, curve
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from harness.common.durations import duration
 from harness.common.environment import keep_freed_memory
+from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -24,9 +25,11 @@ from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
 from harness.training.curve import Spent, Validation, curve_row
 from harness.training.optimizers import Optimizer
+from harness.training.processes import ALONE, Processes
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
 from harness.training.stages import TrainingStage
+from harness.training.step_size import is_out_of_memory
 from models.carried import Carry
 from models.neural_model import NeuralModel
 
@@ -35,6 +38,10 @@ log = logging.getLogger("bakeoff")
 
 class Diverged(RuntimeError):
     """The training loss is no longer a number."""
+
+
+class OutOfMemory(RuntimeError):
+    """A step or a validation needs more memory than there is."""
 
 
 class LossMean:
@@ -82,10 +89,12 @@ class GradientFit:
         budget: Budget,
         seed: int,
         folder: Path,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.model, self.stage, self.validation = model, stage, validation
         self.training, self.budget, self.seed = training, budget, seed
-        self.flops_per_token = model.cost().flops_per_token
+        self.forward_flops, self.train_flops = model.cost().flops_per_token, model.train_flops_per_token()
         self.schedule = Schedule(
             model.config.learning_rate,
             training.warmup_fraction,
@@ -95,9 +104,11 @@ class GradientFit:
         )
         self.optimizer = Optimizer(model, training)
         self.average = AveragedWeights(model, training.averaging_fraction) if training.averaging_fraction else None
-        self.forward = cast(NeuralModel, torch.compile(model, dynamic=False)) if training.compile else model
+        self.shared = cast(NeuralModel, processes.sharing(model))
+        self.forward = cast(NeuralModel, torch.compile(self.shared, dynamic=False)) if training.compile else self.shared
         self._compiled_shape: tuple[int, ...] | None = None
         self.checkpoint = Checkpoint(folder / TRAIN_STATE_FILE)
+        self._has_warned = False
         self.spent = Spent()
         self.carry: Carry | None = None
         self.loss_mean = LossMean(model.device)
@@ -109,24 +120,35 @@ class GradientFit:
         keep_freed_memory()
         if self._resume():
             say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+        if not self.processes.have_the_same(self.spent.steps):
+            raise UserError(
+                f"the {self.processes.size} processes don't read the same checkpoint in {self.checkpoint.path.parent}. "
+                "Name a results_dir on a file system that all of them share."
+            )
         if self.training.compile:
             self._compile()
         saved = time.perf_counter()
         with Progress("training", 100, "%") as progress, torch.random.fork_rng(), held_back() as signals:
             while self.fraction < 1:
                 before = self.fraction
-                self._step()
-                row, validated = (
-                    _crosses(before, self.fraction, n)
-                    for n in (self.training.num_curve_rows, self.training.num_validations)
-                )
-                if row or validated:
-                    self._log(validate=validated)
-                if time.perf_counter() - saved > self.training.checkpoint_seconds and self.fraction < 1:
+                with self._naming_what_to_lower():
+                    self._step()
+                    is_due = time.perf_counter() - saved > self.training.checkpoint_seconds
+                    self.spent.seconds, is_due, stops = self.processes.agreed(
+                        self.spent.seconds, is_due, signals.are_received
+                    )
+                    row, validated = (
+                        _crosses(before, self.fraction, n)
+                        for n in (self.training.num_curve_rows, self.training.num_validations)
+                    )
+                    if row or validated:
+                        self._log(validate=validated)
+                if is_due and self.fraction < 1 and not stops:
                     self._save()
                     saved = time.perf_counter()
                 progress.advance_to(100 * min(1.0, self.fraction), self._status())
-                signals.stop_if_asked(self._save)
+                if stops:
+                    signals.stop(self._save)
         if self.best.tensors:
             self.model.load_tensors(self.best.tensors)
         else:
@@ -153,7 +175,7 @@ class GradientFit:
         self.loss_mean.add(loss)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
-        self.spent.flops += self.stage.flops(batch, self.flops_per_token)
+        self.spent.flops += self.stage.flops(batch, self.forward_flops, self.train_flops)
         self.spent.seconds += time.perf_counter() - started
         if self.average is not None:
             self.average.add(self.fraction - before)
@@ -173,23 +195,29 @@ class GradientFit:
         """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
         self.model.train()
         before, after = self.stage.carried_on(self.carry), []
+        if not self.processes.is_first:  # what concerns all rows is drawn; from here on each process draws for its own
+            torch.manual_seed(seed_of("step", self.seed, self.spent.steps, "process", self.processes.rank))
         # the last step is shorter: to compile once more would take longer than to run it
-        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.model
+        forward = self.forward if batch.inputs.shape == self._compiled_shape else self.shared
         total = torch.zeros((), device=self.model.device)
         precision = torch.autocast(
             self.model.device.type, torch.bfloat16, enabled=self.training.precision == "bfloat16"
         )
-        for rows, part in batch.parts(self.training.max_tokens_at_once):
+        num_rows, size = len(batch.inputs), self.processes.size
+        own = self.processes.rows(num_rows)
+        for rows, part in batch.parts(self.training.max_tokens_at_once, own):
             carry = None if before is None else tuple(values[:, rows] for values in before)
-            with precision:
-                loss, carry = self.stage.loss(forward, part, carry)
-            loss = loss * (part.num_targets / batch.num_targets)
-            loss.backward()
+            with self.processes.adding_up(self.shared, is_last=rows.stop == own.stop):
+                with precision:
+                    loss, carry = self.stage.loss(forward, part, carry)
+                loss = loss * (part.num_targets / batch.num_targets)
+                (loss * size).backward()  # processes take the mean of their gradients
             total += loss.detach()
             after.append(carry)
         carried = [carry for carry in after if carry is not None]
-        self.carry = tuple(torch.cat(parts, dim=1) for parts in zip(*carried, strict=True)) if carried else None
-        return total
+        joined = tuple(torch.cat(parts, dim=1) for parts in zip(*carried, strict=True)) if carried else None
+        self.carry = self.processes.join_rows(joined, own, num_rows)
+        return self.processes.add_up(total)
 
     def _compile(self) -> None:
         """The gradients of two steps, thrown away: what compiling takes is not counted as training. The second step has
@@ -206,19 +234,48 @@ class GradientFit:
         log.info("compiled in %s, which is not counted as training", duration(time.perf_counter() - started))
 
     def _how_it_diverged(self, loss: float, rate: float) -> str:
-        kept = (
-            f" The checkpoint in {self.checkpoint.path.parent} is from before." if self.checkpoint.path.exists() else ""
-        )
         return (
             f"the training loss became {loss} at step {self.spent.steps + 1:,}, with a learning rate of {rate:.3g}. "
-            f"No weight was changed by that step.{kept} Lower model.learning_rate (now "
+            f"No weight was changed by that step.{self._kept()} Lower model.learning_rate (now "
             f"{self.model.config.learning_rate:g}) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
+        )
+
+    def _kept(self) -> str:
+        """What is left of the fit where it fails, as a sentence after a blank; '' where nothing is."""
+        path = self.checkpoint.path
+        return f" The checkpoint in {path.parent} is from before." if path.exists() else ""
+
+    @contextmanager
+    def _naming_what_to_lower(self) -> Iterator[None]:
+        """Where memory runs out in this block, OutOfMemory says which options need less, and what they are now."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory(self._what_to_lower()) from error
+
+    def _what_to_lower(self) -> str:
+        training, config = self.training, self.model.config
+        at_once = "all of a step" if training.max_tokens_at_once is None else f"{training.max_tokens_at_once:,}"
+        options = [
+            f"training.max_tokens_at_once (now {at_once}), which changes no result",
+            f"training.batch_tokens (now {training.batch_tokens:,})",
+        ]
+        if self.budget.num_params is not None and config.uses_num_params:
+            options.append(f"budget.num_params (now {self.budget.num_params:,})")
+        elif config.width_field is not None:
+            options.append(f"model.{config.width_field} (now {getattr(config, config.width_field):,})")
+        return (
+            f"{self.model.device} has not enough memory for step {self.spent.steps + 1:,} of model={config.family}, "
+            f"which has {self.model.num_params():,} parameters.{self._kept()} Lower {'; or '.join(options)}. Or end "
+            "other programs, and run the same command to continue."
         )
 
     def _log(self, validate: bool) -> None:
         rate = self.schedule.learning_rate(self.fraction)
         row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate)
-        if validate:
+        if validate and self.processes.is_first:
             with nullcontext() if self.average is None else self.average.in_place():
                 bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
                 self.best.offer(bits, self.model)
@@ -237,6 +294,26 @@ class GradientFit:
         )
 
     def _save(self) -> None:
+        """Write a checkpoint. Where the disk refuses it, the fit goes on: the last one is kept, with one warning."""
+        if not self.processes.is_first:
+            return
+        try:
+            self._write_checkpoint()
+        except OSError as error:
+            if not self._has_warned:
+                self._has_warned = True
+                kept = "the one before is kept" if self.checkpoint.path.exists() else "there is none"
+                log.warning(
+                    "the checkpoint of step %s can't be written to %s (%s); %s. The fit goes on, and tries again every "
+                    "%g seconds. Free some space: a fit that ends now goes on from there",
+                    f"{self.spent.steps:,}",
+                    self.checkpoint.path.parent,
+                    error.strerror,
+                    kept,
+                    self.training.checkpoint_seconds,
+                )
+
+    def _write_checkpoint(self) -> None:
         self.checkpoint.write(
             {
                 "model": self.model.tensors(),

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.training.budget import TRAIN_FLOPS_PER_FORWARD_FLOP
 from models.carried import Carry
 from models.neural_model import NeuralModel
 
@@ -42,12 +41,15 @@ class Batch:
     mask: Tensor | None = None
     """(B, T) bool: which targets are learnt; None: all."""
 
-    def parts(self, max_tokens: int | None) -> Iterator[tuple[slice, Self]]:
-        """Whole rows of at most this many inputs together, one row at least, and which rows they are; None: all."""
-        num_rows, length = self.inputs.shape
-        step = num_rows if max_tokens is None else min(num_rows, max(1, max_tokens // length))
-        for begin in range(0, num_rows, step):
-            rows = slice(begin, min(num_rows, begin + step))
+    def parts(self, max_tokens: int | None, of: slice | None = None) -> Iterator[tuple[slice, Self]]:
+        """Whole rows of at most this many inputs together, one row at least, and which rows they are; None: all.
+
+        of: the rows to take; None: all.
+        """
+        first, end = (0, len(self.inputs)) if of is None else (of.start, of.stop)
+        step = end - first if max_tokens is None else max(1, max_tokens // self.inputs.shape[1])
+        for begin in range(first, end, step):
+            rows = slice(begin, min(end, begin + step))
             values = {field.name: getattr(self, field.name) for field in fields(self)}
             cut = {name: value[rows] for name, value in values.items() if isinstance(value, Tensor)}
             learnt = cut["targets"] if self.mask is None else cut["targets"][cut["mask"]]
@@ -83,12 +85,13 @@ class TrainingStage(ABC, Generic[BatchT]):
         logits, _ = model(batch.inputs)
         return cross_entropy(logits, batch), None
 
-    def flops(self, batch: BatchT, flops_per_token: int) -> float:
-        """FLOPs of a whole step. flops_per_token: of the model's forward pass.
+    def flops(self, batch: BatchT, forward_flops: int, train_flops: int) -> float:
+        """FLOPs of a whole step. forward_flops, train_flops: of the model, for each token of a pass forward, and of one
+        forward and backward.
 
         Here: one pass forward and one backward over the inputs.
         """
-        return TRAIN_FLOPS_PER_FORWARD_FLOP * flops_per_token * batch.inputs.numel()
+        return train_flops * batch.inputs.numel()
 
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from harness.common import environment
@@ -66,17 +67,38 @@ def _bytes_of(config: ModelConfig, vocab_size: int) -> int:
     return _TRAINED_BYTES * model.num_params() + sum(table.nbytes for table in model.buffers())
 
 
-def check_memory(model: NeuralModel, training: Training) -> None:
-    """UserError where one step's scores alone, a number for each token and entry of the vocabulary, and their gradient
-    are more than the memory of the model's device."""
-    rows = max(1, training.batch_tokens // model.training_length)
+def check_memory(model: NeuralModel, training: Training, num_processes: int = 1) -> None:
+    """UserError where the scores alone of what a step reads at once, a number for each token and entry of the
+    vocabulary, and their gradient are more than the memory of the model's device.
+
+    num_processes: that share the step, each with a graphics card of its own, or all with one processor.
+    """
+    tokens = training.batch_tokens
+    if model.device.type == "cuda":
+        tokens = math.ceil(tokens / num_processes)
+    if training.max_tokens_at_once is not None:
+        tokens = min(tokens, training.max_tokens_at_once)
+    rows = max(1, tokens // model.training_length)
     needed = 2 * torch.float32.itemsize * rows * model.training_length * model.vocab_size
     memory = memory_of(model.device)
     if memory is not None and needed > memory:
         raise UserError(
             f"training.batch_tokens={training.batch_tokens:,} needs at least {needed / 2**30:,.1f} GiB a step for "
             f"model={model.config.family} with a vocabulary of {model.vocab_size:,}, but {model.device} has "
-            f"{memory / 2**30:,.1f} GiB. Lower training.batch_tokens, or pick a smaller vocabulary."
+            f"{memory / 2**30:,.1f} GiB. Lower training.batch_tokens, or training.max_tokens_at_once, which changes no "
+            "result, or pick a smaller vocabulary."
+        )
+
+
+def check_rows(model: NeuralModel, training: Training, num_processes: int) -> None:
+    """UserError where the processes that share a fit are more than the rows of a step, so that some would have none."""
+    rows = max(1, training.batch_tokens // model.training_length)
+    if num_processes > rows:
+        raise UserError(
+            f"training.batch_tokens={training.batch_tokens:,} gives a step of model={model.config.family} {rows:,} "
+            f"row{'s' if rows > 1 else ''} of {model.training_length:,} tokens, but {num_processes:,} processes share "
+            f"it. Start at most {rows:,} processes, or set training.batch_tokens to "
+            f"{num_processes * model.training_length:,} or more."
         )
 
 
@@ -85,3 +107,9 @@ def memory_of(device: torch.device) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return environment.memory_bytes() if device.type in ("cpu", "mps") else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out: Python's, or torch's on a graphics card or on the processor."""
+    says_so = any(words in str(error) for words in ("DefaultCPUAllocator: can't allocate", "std::bad_alloc"))
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and says_so)

@@ -22,9 +22,10 @@ from harness.common.progress import Progress
 from harness.training.budget import Budget
 from harness.training.curve import Spent, Validation, curve_row
 from harness.training.gradients import GradientFit
+from harness.training.processes import ALONE, Processes
 from harness.training.settings import Training
 from harness.training.stages import Pretraining
-from harness.training.step_size import check_memory
+from harness.training.step_size import check_memory, check_rows
 from models.checks import Impossible
 from models.combined import CombinedModel
 from models.language_model import CountingModel, LanguageModel
@@ -43,17 +44,21 @@ def fit(
     seed: int,
     folder: Path,
     say: Callable[[str], None],
+    processes: Processes = ALONE,
 ) -> tuple[Spent, list[dict[str, Any]]]:
     """Fit a model in place; it ends with the weights that were best on validation text.
 
     stream: (N,) token ids, each document opened by the start token. folder: holds the checkpoint while the fit is
-    unfinished, and is resumed from. Returns what was spent and the rows of the training curve. Raises Diverged.
+    unfinished, and is resumed from. processes: those that share the fit; in each of them `fit` is called, and only the
+    first writes, validates, and ends with the best weights. Returns what was spent and the rows of the training curve.
+    Raises Diverged, OutOfMemory.
     """
     if isinstance(model, NeuralModel):
-        check_memory(model, training)
+        check_memory(model, training, processes.size)
+        check_rows(model, training, processes.size)
         # more text than the budget has tokens is never read
         stage = Pretraining(stream[: budget.tokens], training.batch_tokens, training.carry_reset_fraction)
-        return GradientFit(model, stage, validation, training, budget, seed, folder).run(say)
+        return GradientFit(model, stage, validation, training, budget, seed, folder, processes).run(say)
     if isinstance(model, CountingModel):
         return _fit_by_counting(model, stream, validation, budget, folder)
     raise UserError(

@@ -13,6 +13,7 @@ from harness.config.identity import content_hash, identity
 from harness.text.data.corpus import Corpus, DataSource
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.fits import log
+from harness.training.processes import ALONE, Processes
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +76,8 @@ class Workshop:
     prepared: Prepared = field(default_factory=Prepared)
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
     """By fit id: the folders of fits that the settings name and that lie in other results folders."""
+    processes: Processes = ALONE
+    """Those that share fits by gradients."""
 
     def folder(self, fit_id: str) -> Path:
         """A fit's folder."""

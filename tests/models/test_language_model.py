@@ -8,17 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
 from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
-from models.mlp import MLP
-from models.neural_model import TorchModel
-from models.residual import ResidualModel
+from models.neural_model import NeuralModel, TorchModel
 from tests.models.families import FAMILIES, LEARNING, VARIANTS, VOCABULARIES, make_vocabulary, options, tiny_config
 
 Check = Callable[[Subject], None]
@@ -51,11 +47,8 @@ def test_a_family_keeps_the_promise_that(check: Check, family: str) -> None:
 
 def test_operations_are_counted_for_what_is_multiplied(subject: Subject) -> None:
     cost = subject.model.cost()
-    if isinstance(subject.model, ResidualModel | MLP):
-        length = 64  # whole chunks of every scan
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            subject.model(torch.zeros(1, length, dtype=torch.int64))
-        assert cost.flops_per_token == pytest.approx(counter.get_total_flops() / length, rel=0.01)
+    if isinstance(subject.model, NeuralModel):
+        assert cost.flops_per_token > 0  # tests/models/test_neural_model.py holds the number to torch's counter
     elif isinstance(subject.model, TorchModel):
         # Every weight of a matrix is multiplied and added once a token; a tied embedding serves as output.
         modules = list(subject.model.modules())

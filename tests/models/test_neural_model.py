@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
 import torch
 
+from models.language_model import NeuralModelConfig
 from models.lstm import LSTM
+from models.neural_model import NeuralModel
 from models.settings.lstm import LSTMConfig
+from tests.models.families import LEARNING, options
+from tests.models.operations import counted
 
 
 def test_matrices_are_decayed_and_biases_are_not() -> None:
@@ -33,3 +40,31 @@ def test_weights_come_back_as_they_were_and_a_model_in_use_is_not_in_training() 
     moved = model.on(torch.device("cpu"))
     assert isinstance(moved, LSTM)
     assert not moved.training
+
+
+GRADIENT_FAMILIES = [family for family in LEARNING if issubclass(options(family)[0], NeuralModelConfig)]
+FORMS: list[tuple[str, dict[str, object]]] = [
+    *((family, {}) for family in GRADIENT_FAMILIES),
+    *(("transformer", {"preset": preset}) for preset in ("gpt2", "llama")),
+    ("transformer", {"num_kv_heads": 1, "tie_embeddings": False}),
+    ("mlp", {"direct": True}),
+    ("lstm", {"tie_embeddings": False, "num_layers": 2}),
+    ("ssm", {"training_length": 128, "mlp_ratio": 2.0}),
+    ("linear_attention", {"training_length": 32}),
+]
+
+
+@pytest.mark.parametrize(("family", "changes"), FORMS, ids=str)
+def test_operations_forward_and_in_training_are_those_of_torch_s_counter(
+    family: str, changes: dict[str, object]
+) -> None:
+    config_class, values = options(family)
+    config = config_class(**(values | {"d_model": 32, "dropout": 0.0} | changes))
+    if hasattr(config, "stride"):
+        config = dataclasses.replace(config, context_length=64)
+    torch.manual_seed(0)
+    model = config.build(vocab_size=100, start_token=0)
+    assert isinstance(model, NeuralModel)
+    forward, step = counted(model)
+    assert model.cost().flops_per_token == pytest.approx(forward, rel=0.01)
+    assert model.train_flops_per_token() == pytest.approx(step, rel=0.01)

@@ -16,6 +16,7 @@ def test_it_prints_the_best_of_each_family_and_how_to_run_it(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     words = ("tune", *SMALL[1:], "model=uniform,bigram", "tune.trials=2", "evals=[perplexity]")
     assert status_of(words) == 0
     said = capsys.readouterr()

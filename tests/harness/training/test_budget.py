@@ -22,7 +22,13 @@ def test_the_width_is_the_one_nearest_to_the_parameter_budget(config: LSTMConfig
     step = config.width_multiple
     assert sized.d_model % step == 0
     size = count_params(sized, 100)
-    assert missed_by(sized, num_params, size) == size / num_params - 1
+    budget = Budget(tokens=1000, flops=5e6, num_params=num_params)
+    assert missed_by(sized, budget, {"tokens": 1010, "seconds": 3.0, "flops": 4e6}, size) == {
+        "tokens_missed_by": pytest.approx(0.01),
+        "seconds_missed_by": None,
+        "flops_missed_by": pytest.approx(-0.2),
+        "num_params_missed_by": size / num_params - 1,
+    }
     for other in (sized.d_model - step, sized.d_model + step):
         if other > 0:
             neighbour = count_params(dataclasses.replace(sized, d_model=other), 100)

@@ -74,8 +74,8 @@ class Rewarded(TrainingStage[Rollouts]):
         logprobs = torch.log_softmax(logits, dim=-1).gather(2, batch.targets[..., None])[..., 0]
         return -(batch.advantages[:, None] * logprobs).mean(), None
 
-    def flops(self, batch: Rollouts, flops_per_token: int) -> float:
-        return super().flops(batch, flops_per_token) + flops_per_token * batch.inputs.numel()
+    def flops(self, batch: Rollouts, forward_flops: int, train_flops: int) -> float:
+        return super().flops(batch, forward_flops, train_flops) + forward_flops * batch.inputs.numel()
 
 
 def new_model(config: NeuralModelConfig) -> NeuralModel:

@@ -9,7 +9,7 @@ from harness.common import environment
 from harness.common.errors import UserError
 from harness.training.budget import Budget
 from harness.training.settings import Training
-from harness.training.step_size import check_memory, check_size, check_step
+from harness.training.step_size import check_memory, check_size, check_step, is_out_of_memory
 from models.language_model import LanguageModel
 from models.neural_model import NeuralModel
 from models.settings.lstm import LSTMConfig
@@ -79,3 +79,14 @@ def test_a_model_that_can_not_be_made_without_numbers_is_left_to_its_own_errors(
             return super().build(vocab_size, start_token)
 
     check_size(Peculiar(d_model=8), None, 256, CPU)
+
+
+def test_an_allocation_that_fails_is_told_from_other_errors() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**48)
+    assert is_out_of_memory(refused.value)
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.raises(RuntimeError) as misshapen:
+        torch.ones(2) @ torch.ones(3)
+    assert not is_out_of_memory(misshapen.value)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import Tensor
 from harness.common.errors import UserError
 from harness.training.budget import Budget
 from harness.training.curve import Validation
-from harness.training.gradients import Diverged
+from harness.training.gradients import Diverged, OutOfMemory
 from harness.training.optimizers import Optimizer
 from harness.training.settings import Training
 from harness.training.stages import rows_at
@@ -93,9 +94,10 @@ def test_a_token_budget_is_spent_exactly(config: LSTMConfig, tmp_path: Path) -> 
 
 def test_flops_and_seconds_end_a_fit_too(tmp_path: Path) -> None:
     model, _ = fitted(LSTM, Budget(tokens=400), tmp_path / "tokens")
-    flops = 3 * model.cost().flops_per_token * 320
-    _, curve = fitted(LSTM, Budget(flops=flops), tmp_path / "flops")
-    assert curve[-1]["tokens"] == pytest.approx(320, abs=32)
+    of_a_step = 3 * model.cost().flops_per_token * 32
+    for num_steps in (9.5, 10.0):
+        _, curve = fitted(LSTM, Budget(flops=of_a_step * num_steps), tmp_path / f"flops {num_steps}")
+        assert curve[-1]["flops"] == 10 * of_a_step
     _, curve = fitted(LSTM, Budget(seconds=0.2), tmp_path / "seconds")
     assert 0.2 <= curve[-1]["seconds"] < 2
 
@@ -223,6 +225,68 @@ def test_a_loss_that_is_no_number_changes_no_weight_and_names_the_step(tmp_path:
     assert len(snapshots) == 2
     for name, value in copied(model).items():
         assert torch.equal(value, snapshots[-1][name])
+
+
+def test_a_step_without_enough_memory_says_what_to_lower_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = DIAGONAL.build(VOCAB, START)
+    with patched_step(after=3, do=lambda: torch.empty(2**48)), pytest.raises(OutOfMemory) as failed:
+        fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=320, num_params=500), 7, tmp_path, print)
+    said = str(failed.value)
+    assert said.startswith("cpu has not enough memory for step 3 of model=diagonal, which has 204 parameters.")
+    assert f"The checkpoint in {tmp_path} is from before." in said
+    assert "Lower training.max_tokens_at_once (now all of a step), which changes no result" in said
+    assert "training.batch_tokens (now 32); or budget.num_params (now 500)." in said
+    _, curve = fitted(DIAGONAL, Budget(tokens=320, num_params=500), tmp_path)
+    assert curve[-1]["tokens"] == 320
+    narrow = dataclasses.replace(TRAINING, max_tokens_at_once=8)
+    with patched_step(after=1, do=lambda: torch.empty(2**48)), pytest.raises(OutOfMemory) as failed:
+        fit(model, stream(), VALIDATION, narrow, Budget(tokens=320), 7, tmp_path / "narrow", print)
+    assert "training.max_tokens_at_once (now 8)" in str(failed.value)
+    assert f"model.d_model (now {DIAGONAL.d_model})." in str(failed.value)
+    assert "The checkpoint" not in str(failed.value)
+
+
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint_and_the_fit_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    budget, limits = Budget(tokens=4 * 8 * 20), resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole, _ = fitted(LSTM, budget, tmp_path / "whole")
+    caplog.clear()
+    try:
+        with patched_step(after=8, do=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))):
+            full, curve = fitted(LSTM, budget, tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert curve[-1]["step"] == 20
+    assert all(torch.equal(value, full.tensors()[name]) for name, value in whole.tensors().items())
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert f"the checkpoint of step 8 can't be written to {tmp_path / 'full'} (File too large)" in warning
+    assert "the one before is kept. The fit goes on" in warning
+    assert os.listdir(tmp_path / "full") == ["train_state.safetensors"]
+    said: list[str] = []
+    torch.manual_seed(0)
+    model = LSTM.build(VOCAB, START)
+    fit(model, stream(), VALIDATION, TRAINING, budget, 7, tmp_path / "full", said.append)
+    assert "continuing from the checkpoint at step 7" in said[0]
+    assert all(torch.equal(value, model.tensors()[name]) for name, value in whole.tensors().items())
+
+
+def test_a_damaged_checkpoint_is_named_and_the_fit_starts_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    budget = Budget(tokens=4 * 8 * 20)
+    whole, _ = fitted(LSTM, budget, tmp_path / "whole")
+    with killed_after(5):
+        fitted(LSTM, budget, tmp_path / "killed")
+    path = tmp_path / "killed" / "train_state.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    again, curve = fitted(LSTM, budget, tmp_path / "killed")
+    assert f"{path} is damaged" in caplog.text
+    assert curve[-1]["step"] == 20
+    assert all(torch.equal(value, again.tensors()[name]) for name, value in whole.tensors().items())
 
 
 def copied(model: LanguageModel) -> dict[str, Tensor]:
