@@ -114,6 +114,8 @@ def main_job(cache: Path, smaller: None, tmp_path_factory: pytest.TempPathFactor
     for name in "abcdef":
         (folder / "novels" / f"{name}.txt").write_text(TEXT.replace("times", f"times {name}") * 20)
     (folder / "my.txt").write_text(TEXT)
+    names = [first + second + third for first in "abcdefghij" for second in "aeiou" for third in "lmnr"]
+    (folder / "names.txt").write_text("\n".join(names))
     chats = [f'{{"message": "Human: {n}?\\n\\nAssistant: It is {n}.\\n\\nHuman: Thanks"}}' for n in range(30)]
     (folder / "chats.jsonl").write_text("\n".join(chats))
     (folder / "tasks").mkdir()

@@ -21,9 +21,9 @@ from harness.plugin_kit.elsewhere import is_the_same_elsewhere
 from harness.plugin_kit.outcome import Outcome, hold, outcomes
 from harness.plugin_kit.picked import picked
 from harness.text.data.corpus import Corpus, DataSource
-from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings, encode_whole
+from harness.text.tokenizers.tokenizer import OutsideAlphabet, Tokenizer, TokenizerSettings, encode_whole
 
-_HELD_OUT = 50
+_FROM_TRAINING, _HELD_OUT = 5, 50
 _NUM_RANDOM = 200
 TEXTS = (
     *("", " ", "\n", "a", "  two  spaces  ", "a\tb\n\n\nc", "a\r\nb\rc\r\n", "ALL CAPS, Mixed cAsE. and after. A stop"),
@@ -85,9 +85,22 @@ class TokenizerOnTrial:
         return self.settings.train(self.corpus.train)
 
     @cached_property
+    def alphabet(self) -> frozenset[str]:
+        """Every character of the training text."""
+        return frozenset(character for document in self.corpus.train for character in document.text)
+
+    @cached_property
     def texts(self) -> list[str]:
-        """What it is put to: hard texts, and held-out documents."""
-        return [*TEXTS, *(document.text for document in self.corpus.test[:_HELD_OUT])]
+        """What it is put to: training and held-out documents, and hard texts. Where its alphabet is closed, only those
+        in it."""
+        documents = [*self.corpus.train[:_FROM_TRAINING], *self.corpus.test[:_HELD_OUT]]
+        texts = [*TEXTS, *(document.text for document in documents)]
+        return [text for text in texts if not self.tokenizer.is_closed or self.alphabet.issuperset(text)]
+
+    @cached_property
+    def refused(self) -> list[str]:
+        """Texts that a closed alphabet lacks characters of."""
+        return [text for text in TEXTS if self.tokenizer.is_closed and not self.alphabet.issuperset(text)]
 
     def digest(self) -> str:
         """A hash of the tokenizer, and of the ids of every text."""
@@ -97,6 +110,14 @@ class TokenizerOnTrial:
 def _digest(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     content = [tokenizer.to_json(), *(tokenizer.encode(text).tolist() for text in texts)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _ids(tokenizer: Tokenizer, text: str) -> list[int] | None:
+    """The ids of a text; None where the tokenizer refuses it."""
+    try:
+        return tokenizer.encode(text).tolist()
+    except OutsideAlphabet:
+        return None
 
 
 def it_can_be_trained(of: TokenizerOnTrial) -> None:
@@ -120,6 +141,18 @@ def no_text_is_changed(of: TokenizerOnTrial) -> None:
             raise AssertionError(str(error)) from None
 
 
+def a_closed_alphabet_refuses_other_characters(of: TokenizerOnTrial) -> None:
+    for text in of.refused:
+        try:
+            ids = of.tokenizer.encode(text)
+        except OutsideAlphabet:
+            continue
+        raise AssertionError(
+            f"its alphabet is closed (is_closed), but {text[:40]!r} has the ids {ids.tolist()[:10]}: raise "
+            "OutsideAlphabet for a text with a character that training never had"
+        )
+
+
 def its_ids_are_those_of_its_vocabulary(of: TokenizerOnTrial) -> None:
     size, start = of.tokenizer.vocab_size, of.tokenizer.start_token
     for text in of.texts:
@@ -136,8 +169,9 @@ def its_ids_are_those_of_its_vocabulary(of: TokenizerOnTrial) -> None:
 def the_start_token_is_no_text(of: TokenizerOnTrial) -> None:
     start, decode = of.tokenizer.start_token, of.tokenizer.decode
     hold(decode([start]) == "", f"the start token decodes to {decode([start])!r}, not to nothing")
-    around = decode([start, *of.tokenizer.encode("a b").tolist(), start])
-    hold(around == "a b", f"'a b' between two start tokens decodes to {around!r}")
+    text = of.corpus.train[0].text
+    around = decode([start, *of.tokenizer.encode(text).tolist(), start])
+    hold(around == text, f"{text[:40]!r} between two start tokens decodes to {around[:40]!r}")
 
 
 def ids_in_any_order_are_decoded(of: TokenizerOnTrial) -> None:
@@ -200,7 +234,7 @@ def another_process_trains_the_same_tokenizer(of: TokenizerOnTrial) -> None:
 
 def another_tokenizer_has_another_fingerprint(of: TokenizerOnTrial) -> None:
     other = of.settings.train(of.corpus.train[: len(of.corpus.train) // 8])
-    differs = any(of.tokenizer.encode(text).tolist() != other.encode(text).tolist() for text in of.texts)
+    differs = any(_ids(of.tokenizer, text) != _ids(other, text) for text in of.texts)
     hold(
         not differs or other.fingerprint != of.tokenizer.fingerprint,
         "trained on other documents it gives other ids, but to_json is the same: put all that was learnt into it",
@@ -211,6 +245,7 @@ CHECKS: tuple[Callable[[TokenizerOnTrial], None], ...] = (
     it_can_be_trained,
     its_settings_survive_storage,
     no_text_is_changed,
+    a_closed_alphabet_refuses_other_characters,
     its_ids_are_those_of_its_vocabulary,
     the_start_token_is_no_text,
     ids_in_any_order_are_decoded,

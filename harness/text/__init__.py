@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.text.data.splitting import split_by_hash as split_by_hash
     from harness.text.tokenizers.labels import SpeakerTokens as SpeakerTokens
     from harness.text.tokenizers.tokenizer import Ids as Ids
+    from harness.text.tokenizers.tokenizer import OutsideAlphabet as OutsideAlphabet
     from harness.text.tokenizers.tokenizer import Tokenizer as Tokenizer
     from harness.text.tokenizers.tokenizer import TokenizerSettings as TokenizerSettings
     from harness.text.transcript import Transcript as Transcript
@@ -26,7 +27,7 @@ __all__, __getattr__ = face(
     {
         "harness.text.data.corpus": ["Corpus", "DataSource", "Document"],
         "harness.text.data.splitting": ["split_by_hash"],
-        "harness.text.tokenizers.tokenizer": ["Ids", "Tokenizer", "TokenizerSettings"],
+        "harness.text.tokenizers.tokenizer": ["Ids", "OutsideAlphabet", "Tokenizer", "TokenizerSettings"],
         "harness.text.tokenizers.labels": ["SpeakerTokens"],
         "harness.text.transcript": ["Transcript", "Turn"],
         "harness.text.transcript_format": ["TranscriptFormat"],

@@ -25,7 +25,7 @@ from harness.config.options import files_of
 from harness.config.tokenizer_file import TOKENIZER_FILE, save_tokenizer
 from harness.text.data.corpus import Corpus
 from harness.text.data.token_stream import token_stream
-from harness.text.tokenizers.coverage import notes_on_unseen
+from harness.text.tokenizers.coverage import check_alphabet, notes_on_unseen
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
@@ -107,6 +107,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
     environment.start_measuring_memory()
     earlier = _earlier(settings, workshop)
     tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(settings.tokenizer, corpus)
+    check_alphabet(tokenizer, corpus)
     validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
     try:
         if isinstance(settings.model, CombinedConfig):

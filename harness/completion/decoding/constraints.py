@@ -18,7 +18,7 @@ from harness.common.lazy import LazyModule
 from harness.completion.decoding.transform import Rows, Transform
 from harness.completion.decoding.transforms import without
 from harness.text.tokenizers.detokenizer import Detokenizer
-from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.tokenizers.tokenizer import OutsideAlphabet, Tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,10 @@ class Constrained(Transform):
             if text and "\N{REPLACEMENT CHARACTER}" not in text:
                 mask[token] = self._can_become(settled + text)
         for character in self._spelled_out:
-            tokens = tuple(tokenizer.encode(character).tolist())
+            try:
+                tokens = tuple(tokenizer.encode(character).tolist())
+            except OutsideAlphabet:  # it can't be written, and in a pattern it may stand for others, as \d
+                continue
             if len(tokens) > len(pending) + 1 and tokens[: len(pending)] == pending:
                 mask[tokens[len(pending)]] |= self._can_become(settled + character)
         if not pending:

@@ -2,6 +2,10 @@
 
 A character outside the alphabet becomes the hexadecimal digits of its UTF-8 bytes: two tokens for each byte, from 16
 tokens reserved for them. So every text can be encoded with only 16 tokens more than the alphabet, not 256.
+
+tokenizer.fallback=false leaves these 16 out: the alphabet is closed, and a text with any other character is refused.
+Then as many symbols share the probability as in published tables over a fixed alphabet (27 for names: the letters, and
+the start token, which is also the end of a name).
 """
 
 from __future__ import annotations
@@ -16,33 +20,42 @@ import numpy as np
 from harness.common.options import check_least
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.labels import LabelTokens, SpeakerTokens, labels_from_json
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer, canonical_json
+from harness.text.tokenizers.tokenizer import Ids, OutsideAlphabet, Tokenizer, canonical_json
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 from harness.text.utf8 import decode_utf8
 
 NUM_DIGITS = 16
 _NUM_CODE_POINTS = 0x110000
+_SHOWN = 20
+"""Characters that an error shows before and after the one without a token."""
 
 
 class CharTokenizer(Tokenizer):
-    """Id 0 is the start token; then the labels, the 16 hexadecimal digits, and the alphabet by code point."""
+    """Id 0 is the start token; then the labels, the 16 hexadecimal digits (with `fallback`), and the alphabet by code
+    point."""
 
     def __init__(
-        self, code_points: Sequence[int], labels: Sequence[str] = (), form: TranscriptFormat = HUMAN_ASSISTANT
+        self,
+        code_points: Sequence[int],
+        labels: Sequence[str] = (),
+        form: TranscriptFormat = HUMAN_ASSISTANT,
+        fallback: bool = True,
     ) -> None:
         """`code_points`: the alphabet, each once. `labels`: speaker labels that are one token each, where `form` has
-        labels."""
+        labels. `fallback`: whether other characters are written as digits, or refused."""
         alphabet = np.array(sorted(set(code_points)), dtype=np.int64)
         if len(alphabet) != len(code_points) or (alphabet < 0).any() or (alphabet >= _NUM_CODE_POINTS).any():
             raise ValueError("the alphabet must be code points of Unicode, each once")
         self.start_token = 0
         self._labels = LabelTokens(labels, form, first_id=1)
         self.label_tokens = self._labels.ids
+        self.is_closed = not fallback
+        num_digits = NUM_DIGITS if fallback else 0
         self._first_digit = 1 + len(labels)
-        self._first_char = self._first_digit + NUM_DIGITS
+        self._first_char = self._first_digit + num_digits
         self.vocab_size = self._first_char + len(alphabet)
         self._code_points = alphabet
-        self._texts = np.array(["", *labels, *([""] * NUM_DIGITS), *map(chr, alphabet)], dtype=object)
+        self._texts = np.array(["", *labels, *([""] * num_digits), *map(chr, alphabet)], dtype=object)
         self._ids = np.full(_NUM_CODE_POINTS, -1, dtype=np.int32)
         self._ids[alphabet] = np.arange(self._first_char, self.vocab_size, dtype=np.int32)
 
@@ -59,6 +72,8 @@ class CharTokenizer(Tokenizer):
         unseen = np.flatnonzero(ids < 0)
         if not len(unseen):
             return ids
+        if self.is_closed:
+            raise self._refusal(text, int(unseen[0]))
         num_bytes = _utf8_length(code_points[unseen])
         lengths = np.ones(len(ids), dtype=np.int64)
         lengths[unseen] = 2 * num_bytes
@@ -69,6 +84,17 @@ class CharTokenizer(Tokenizer):
             digits = _utf8_digits(code_points[of_size].astype(np.int64), size)  # (characters, 2 * size)
             encoded[begins[of_size][:, None] + np.arange(2 * size)] = self._first_digit + digits
         return encoded
+
+    def _refusal(self, text: str, at: int) -> OutsideAlphabet:
+        character, alphabet = text[at], "".join(map(chr, self._code_points[:100]))
+        shown = text[max(0, at - _SHOWN) : at + _SHOWN]
+        more = f" and {len(self._code_points) - 100:,} more" if len(self._code_points) > 100 else ""
+        return OutsideAlphabet(
+            f"the character {character!r} (U+{ord(character):04X}), in {shown!r}, has no token: with "
+            f"tokenizer.fallback=false only the {len(self._code_points):,} characters of the training text have one "
+            f"({alphabet!r}{more}). Leave it out of the text, or train with tokenizer.fallback=true, which writes "
+            "other characters as bytes."
+        )
 
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         ids = np.asarray(tokens, dtype=np.int64)
@@ -99,8 +125,8 @@ class CharTokenizer(Tokenizer):
         return super().token_text(token)
 
     def to_json(self) -> str:
-        content = {"kind": "char", **self._labels.to_json(), "code_points": self._code_points.tolist()}
-        return canonical_json(content)
+        alphabet = {"code_points": self._code_points.tolist(), "fallback": not self.is_closed}
+        return canonical_json({"kind": "char", **self._labels.to_json(), **alphabet})
 
 
 def _utf8_length(code_points: np.ndarray) -> np.ndarray:
@@ -124,18 +150,27 @@ class CharTokenizerSettings(SpeakerTokens):
     min_count: int = 1
     """Characters seen less often than this in training are written as bytes; 1 or more."""
 
+    fallback: bool = True
+    """Whether characters outside the alphabet are written as bytes. False: the alphabet is closed, and a text with
+    another character is refused."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, min_count=1)
+        if not self.fallback and self.min_count > 1:
+            raise ValueError(
+                f"min_count={self.min_count} is not allowed with fallback=false, which would refuse the rare "
+                "characters of the training text itself. Set min_count=1, or fallback=true."
+            )
 
     def train(self, documents: Sequence[Document]) -> CharTokenizer:
         counts: Counter[str] = Counter()
         for document in documents:
             counts.update(document.text)
         frequent = sorted(ord(char) for char, count in counts.items() if count >= self.min_count)
-        return CharTokenizer(frequent, self.active_labels, self.format)
+        return CharTokenizer(frequent, self.active_labels, self.format, self.fallback)
 
     @classmethod
     def read(cls, content: str) -> CharTokenizer:
         described = json.loads(content)
-        return CharTokenizer(described["code_points"], *labels_from_json(described))
+        return CharTokenizer(described["code_points"], *labels_from_json(described), described["fallback"])

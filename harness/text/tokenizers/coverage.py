@@ -1,15 +1,27 @@
-"""Counts the characters of each split that a tokenizer has no token for."""
+"""The characters of a corpus that a tokenizer has no token for: refused, or counted."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from harness.common.errors import UserError
 from harness.text.data.corpus import SPLITS, Corpus
-from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.text.tokenizers.tokenizer import OutsideAlphabet, Tokenizer
 
 _NAMED = 5
 _WORTH_A_NOTE = 0.001
 """The share of a split's characters from which on they are worth a note."""
+
+
+def check_alphabet(tokenizer: Tokenizer, corpus: Corpus) -> None:
+    """UserError where a closed alphabet lacks a character of some document, with the document's name."""
+    if not tokenizer.is_closed:
+        return
+    for split, document in corpus:
+        try:
+            tokenizer.encode(document.text)
+        except OutsideAlphabet as error:
+            raise UserError(f"data={corpus.name}, document {document.id} of the {split} split: {error}") from None
 
 
 def notes_on_unseen(tokenizer: Tokenizer, corpus: Corpus) -> list[str]:

@@ -1,8 +1,8 @@
 """The base class of tokenizers: text to token ids and back, lossless for any Python string.
 
 There is no unknown token: text unseen in training is written as bytes. So every text has ids, and therefore a
-probability. The start token begins every document and is never part of a text: `encode` never returns it, and it
-decodes to the empty string.
+probability. Only a tokenizer with a closed alphabet refuses texts, and says for which character. The start token begins
+every document and is never part of a text: `encode` never returns it, and it decodes to the empty string.
 """
 
 from __future__ import annotations
@@ -27,8 +27,15 @@ Ids = np.ndarray[tuple[int], np.dtype[np.int64]]
 """Token ids: (N,) int64."""
 
 
+class OutsideAlphabet(UserError):
+    """A text with a character that a closed alphabet doesn't have."""
+
+
 class Tokenizer(ABC):
     """Text to ids and back: `decode(encode(text)) == text` for every Python string, lone surrogates included."""
+
+    is_closed: bool = False
+    """Whether it has a closed alphabet: `encode` raises OutsideAlphabet for a text with any other character."""
 
     vocab_size: int
     """Number of ids: 0 to vocab_size - 1, the start token and labels included."""

@@ -65,6 +65,10 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[TokenizerOnTrial], None]]] =
         tokenizers.training_again_gives_the_same_tokenizer,
     ),
     "words in the order of a set": ({FREQUENT: "list(set(counts))"}, ELSEWHERE),
+    "an alphabet that is called closed and isn't": (
+        {"class Words(Tokenizer):": "class Words(Tokenizer):\n    is_closed = True"},
+        tokenizers.a_closed_alphabet_refuses_other_characters,
+    ),
     "the same fingerprint": (
         {WORDS: '"size": self.vocab_size'},
         tokenizers.another_tokenizer_has_another_fingerprint,
@@ -80,6 +84,13 @@ def words(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["char", "byte", "bpe"])
 def test_every_tokenizer_of_ours_passes(name: str) -> None:
     trial = TokenizerOnTrial(name, ["tokenizer.speaker_tokens=true"])
+    made = outcomes([check for check in CHECKS if check is not ELSEWHERE], trial)
+    assert {outcome.verdict for outcome in made} == {"pass"}
+
+
+def test_a_closed_alphabet_passes_too() -> None:
+    trial = TokenizerOnTrial("char", ["tokenizer.fallback=false"])
+    assert trial.refused
     made = outcomes([check for check in CHECKS if check is not ELSEWHERE], trial)
     assert {outcome.verdict for outcome in made} == {"pass"}
 

@@ -110,3 +110,14 @@ def test_a_continued_fit_keeps_its_tokenizer(tmp_path: Path, corpus) -> None:
     more = fitted(goes_on, corpus, tmp_path)
     assert more.tokenizer.fingerprint == first.tokenizer.fingerprint
     assert type(more.tokenizer) is type(first.tokenizer)
+
+
+def test_a_closed_alphabet_is_refused_before_anything_is_fitted(tmp_path: Path, corpus: Corpus) -> None:
+    """One of Chatterbot's held-out documents has a dash that no training document has."""
+    settings = fit_settings("model=bigram", "tokenizer.fallback=false")
+    with pytest.raises(UserError, match=r"document trivia/70 of the validation split: the character '–' \(U\+2013\)"):
+        fitted(settings, corpus, tmp_path)
+    assert not list((tmp_path / "fits").iterdir())
+    known = dataclasses.replace(corpus, validation=corpus.train[:2], test=())
+    made = [fitted(each, known, tmp_path) for each in (settings, fit_settings("model=bigram"))]
+    assert made[0].model.vocab_size == made[1].model.vocab_size - 16

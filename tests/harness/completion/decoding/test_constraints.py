@@ -17,6 +17,7 @@ from harness.plugin_kit.chain import TableModel
 from harness.text.data.conversations import Chatterbot
 from harness.text.tokenizers.bpe import BpeTokenizerSettings
 from harness.text.tokenizers.byte import ByteTokenizerSettings
+from harness.text.tokenizers.char import CharTokenizer
 from harness.text.tokenizers.tokenizer import Tokenizer
 from tests.toys import LetterTokenizer
 
@@ -51,6 +52,14 @@ def test_one_of_some_texts_is_written_whole(tokenizer: Tokenizer) -> None:
     assert {completion.text for completion in completions} <= set(texts)
     assert len({completion.text for completion in completions}) > 2
     assert all(completion.finish_reason == "stop" for completion in completions)
+
+
+def test_a_closed_alphabet_writes_only_the_texts_that_it_can_spell() -> None:
+    letters = CharTokenizer([ord(letter) for letter in "abcdefghij"], fallback=False)
+    pattern = engine(Constrained(r"[a-c]+\d?"), letters).complete([Prompt("ab", 9, seed=seed) for seed in range(9)])
+    assert all(set(completion.text) <= set("abc") for completion in pattern)
+    [completion] = engine(Constrained(texts=["naïve", "abba"]), letters).complete([Prompt("ab", 9)])
+    assert completion.text == "abba"
 
 
 def test_tokens_that_fit_keep_their_odds() -> None:

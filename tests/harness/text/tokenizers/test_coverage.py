@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from harness.common.errors import UserError
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.text.tokenizers.char import CharTokenizerSettings
-from harness.text.tokenizers.coverage import notes_on_unseen
+from harness.text.tokenizers.coverage import check_alphabet, notes_on_unseen
 
 
 def corpus(**texts: str) -> Corpus:
@@ -41,3 +44,12 @@ def test_less_than_a_thousandth_of_a_split_is_no_note() -> None:
 def test_bytes_are_all_there_from_the_start() -> None:
     toy = corpus(train="a", validation="é", test="x")
     assert notes_on_unseen(ByteTokenizerSettings().train(toy.train), toy) == []
+
+
+def test_a_closed_alphabet_refuses_a_corpus_by_document_and_character() -> None:
+    toy = corpus(train="abc", validation="cab", test="abé")
+    check_alphabet(CharTokenizerSettings().train(toy.train), toy)
+    closed = CharTokenizerSettings(fallback=False).train(toy.train)
+    check_alphabet(closed, corpus(train="abc", validation="cab", test="c"))
+    with pytest.raises(UserError, match=r"data=toy, document test of the test split: the character 'é' "):
+        check_alphabet(closed, toy)

@@ -1,0 +1,54 @@
+"""Published tables made again: a row for each published value, with ours, the difference and the protocol.
+
+    python -m benchmarks.published.table [--data FOLDER] [--exact] [--out FOLDER]
+
+--data holds names/train.txt, val.txt and test.txt (github.com/EurekaLabsAI/ngram, data/), tinyshakespeare.txt
+(github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt) and kenlm/*.json. Writes published.csv and published.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.published import names, shakespeare, sums
+from benchmarks.published.row import Row
+
+SEEDS = (0, 1, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder with the texts")
+    parser.add_argument("--exact", action="store_true", help="only the rows of models that count, in under a minute")
+    parser.add_argument("--out", type=Path, help="write the table into this folder")
+    options = parser.parse_args()
+    rows, began = [], time.monotonic()
+    for row in table(options.data, only_exact=options.exact):
+        rows.append(row.cells())
+        shown = ("what", "theirs", "ours", "within")
+        print(f"{time.monotonic() - began:5.0f} s  " + " | ".join(rows[-1][column] for column in shown), flush=True)
+    if options.out:
+        made = pd.DataFrame(rows)
+        options.out.mkdir(parents=True, exist_ok=True)
+        made.to_csv(options.out / "published.csv", index=False)
+        markdown = made.to_markdown(index=False, disable_numparse=True)
+        (options.out / "published.md").write_text(markdown + "\n", encoding="utf-8")
+
+
+def table(data: Path, only_exact: bool) -> Iterator[Row]:
+    """All rows, the quick ones first."""
+    yield from names.exact_rows(data / "names")
+    yield from shakespeare.counted_rows(data)
+    if not only_exact:
+        yield from names.neural_rows(data / "names", SEEDS)
+        yield from shakespeare.neural_rows(data)
+        yield sums.order_row()
+
+
+if __name__ == "__main__":
+    main()

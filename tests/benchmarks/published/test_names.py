@@ -1,0 +1,29 @@
+"""Published losses of counted models on names come out to the last printed digit."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.published.names import exact_rows, makemore_names
+
+
+@pytest.fixture(scope="module")
+def names_folder(reference_data: Path) -> Path:
+    return reference_data / "names"
+
+
+def test_every_published_loss_of_a_counted_model_is_equal_to_the_last_printed_digit(names_folder: Path) -> None:
+    rows = list(exact_rows(names_folder))
+    assert len(rows) == 24 + 2 + 1
+    assert {row.tolerance for row in rows} == {0}
+    assert [row.what for row in rows if not row.is_within] == []
+
+
+def test_makemores_names_are_those_of_its_repository(names_folder: Path) -> None:
+    """Its names.txt is the git blob 736d88e18b70b292750a30e5cca6a92b0b333bd2."""
+    content = "\n".join(makemore_names(names_folder)).encode()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    assert blob == "736d88e18b70b292750a30e5cca6a92b0b333bd2"
