@@ -342,6 +342,17 @@ def test_a_fit_with_a_loss_that_is_no_number_gets_a_note(tmp_path: Path) -> None
         fit(model, stream(), VALIDATION, TRAINING, Budget(tokens=4_000), 0, tmp_path, print)
 
 
+def test_where_no_validation_is_a_number_the_last_weights_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Budget(tokens=32 * 10)
+    last, _ = fitted(LSTM, budget, tmp_path / "last", num_validations=1)  # validated at the end alone
+    monkeypatch.setattr(Validation, "bits_per_byte", lambda self, model: math.nan)
+    model, curve = fitted(LSTM, budget, tmp_path / "none", num_validations=5)
+    assert all(math.isnan(row["validation_bits_per_byte"]) for row in curve)
+    assert all(torch.equal(value, model.tensors()[name]) for name, value in last.tensors().items())
+
+
 def test_training_leaves_the_global_random_state_alone(tmp_path: Path) -> None:
     model = LSTM.build(VOCAB, START)
     torch.manual_seed(3)
