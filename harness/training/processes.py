@@ -149,6 +149,7 @@ def connected(device: torch.device) -> Iterator[Processes]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=PrefixStore("gradients", store), rank=rank, world_size=size)
     processes = Processes(rank, size, store)
+    processes.add_up(torch.zeros(1))  # one that ends at once must not leave before the others have found it
     try:
         yield processes
     finally:

@@ -6,8 +6,8 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import time
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed import TCPStore
 
 from harness.cli.main import status_of
 from harness.common.errors import UserError
@@ -52,13 +53,21 @@ def stream() -> np.ndarray:
 def torchrun(rank: int, port: int) -> dict[str, str]:
     """What torchrun tells a process, one of two."""
     told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
-    return {name: str(value) for name, value in told.items()}
+    elastic = {"TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}
+    return {name: str(value) for name, value in (told | elastic).items()}
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("localhost", 0))
-        return int(listening.getsockname()[1])
+@pytest.fixture
+def new_port() -> Iterator[Callable[[], int]]:
+    """Opens ports where processes find one another: torchrun serves them, not one of the processes."""
+    served: list[TCPStore] = []
+
+    def serve() -> int:
+        served.append(TCPStore("localhost", 0, is_master=True, wait_for_workers=False))
+        return int(served[-1].port)
+
+    yield serve
+    served.clear()
 
 
 def make(config: NeuralModelConfig, training: Training, folder: Path, rank: int | None, port: int) -> None:
@@ -76,9 +85,10 @@ def make(config: NeuralModelConfig, training: Training, folder: Path, rank: int 
         (folder / "losses.json").write_text(json.dumps([row["train_loss_nats"] for row in curve]))
 
 
-def made(config: NeuralModelConfig, training: Training, folder: Path, ranks: list[int | None]) -> list[float]:
+def made(
+    config: NeuralModelConfig, training: Training, folder: Path, ranks: list[int | None], port: int = 0
+) -> list[float]:
     folder.mkdir(exist_ok=True)
-    port = free_port()
     started: list[BaseProcess] = []
     for rank in ranks:
         started.append(STARTER.Process(target=make, args=(config, training, folder, rank, port)))
@@ -101,10 +111,12 @@ def made(config: NeuralModelConfig, training: Training, folder: Path, ranks: lis
     ],
     ids=str,
 )
-def test_two_processes_have_the_losses_of_one(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+def test_two_processes_have_the_losses_of_one(
+    name: str, options: dict[str, Any], tmp_path: Path, new_port: Callable[[], int]
+) -> None:
     training = dataclasses.replace(TRAINING, **options)
     alone = made(CONFIGS[name], training, tmp_path / "alone", [None])
-    both = made(CONFIGS[name], training, tmp_path / "both", [0, 1])
+    both = made(CONFIGS[name], training, tmp_path / "both", [0, 1], new_port())
     assert len(both) == 12
     assert both == pytest.approx(alone, abs=1e-5)
     expected, got = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("alone", "both"))
@@ -112,11 +124,13 @@ def test_two_processes_have_the_losses_of_one(name: str, options: dict[str, Any]
         torch.testing.assert_close(got[tensor], value, atol=1e-4, rtol=0)
 
 
-def test_a_fit_that_two_processes_share_continues_from_the_checkpoint_of_one(tmp_path: Path) -> None:
+def test_a_fit_that_two_processes_share_continues_from_the_checkpoint_of_one(
+    tmp_path: Path, new_port: Callable[[], int]
+) -> None:
     often = dataclasses.replace(TRAINING, checkpoint_seconds=1e-6)
-    both = made(LSTM, often, tmp_path, [0, 1])
+    both = made(LSTM, often, tmp_path, [0, 1], new_port())
     # the last checkpoint is that of the step before the last
-    assert made(LSTM, often, tmp_path, [0, 1]) == both
+    assert made(LSTM, often, tmp_path, [0, 1], new_port()) == both
     assert made(LSTM, often, tmp_path, [None]) == pytest.approx(both, abs=1e-5)
 
 
@@ -137,8 +151,7 @@ RUN = ["run", "data=chatterbot", "tokenizer=byte", "evals=[perplexity]", "tracki
 SMALL = [*RUN, "model=lstm", "model.d_model=16", "model.dropout=0.0", "budget.tokens=3000"]
 
 
-def both(folder: Path, *words: str) -> list[Fork]:
-    port = free_port()
+def both(folder: Path, port: int, *words: str) -> list[Fork]:
     return [Fork(folder, *words, **torchrun(rank, port)) for rank in (0, 1)]
 
 
@@ -148,11 +161,13 @@ def record(folder: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_run_of_two_processes_is_that_of_one_and_its_record_says_how_many(tmp_path: Path) -> None:
+def test_a_run_of_two_processes_is_that_of_one_and_its_record_says_how_many(
+    tmp_path: Path, new_port: Callable[[], int]
+) -> None:
     (tmp_path / "alone").mkdir()
     bakeoff(tmp_path / "alone", *SMALL)
     for said in ("fitted lstm", "is complete; nothing to do"):
-        first, second = (fork.done() for fork in both(tmp_path, *SMALL))
+        first, second = (fork.done() for fork in both(tmp_path, new_port(), *SMALL))
         assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
         assert said in first.stderr
         assert (second.stdout, second.stderr) == ("", "")
@@ -166,18 +181,20 @@ def test_a_run_of_two_processes_is_that_of_one_and_its_record_says_how_many(tmp_
 
 
 @pytest.mark.campaign
-def test_a_combination_s_members_are_shared_where_they_have_gradients(tmp_path: Path) -> None:
+def test_a_combination_s_members_are_shared_where_they_have_gradients(
+    tmp_path: Path, new_port: Callable[[], int]
+) -> None:
     small = ["model=mixture", "model.members.first.order=2", "model.members.second.d_model=8", "budget.tokens=1000"]
-    first, second = (fork.done() for fork in both(tmp_path, *RUN, *small))
+    first, second = (fork.done() for fork in both(tmp_path, new_port(), *RUN, *small))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "ngram has no gradients to share, so one of 2 processes fits it" in first.stderr
     facts = [json.loads(path.read_text()) for path in tmp_path.glob("results/fits/*/fit.json")]
     assert sorted(fact["num_processes"] for fact in facts) == [1, 1, 2]
 
 
-def test_a_signal_to_one_process_ends_both_with_a_checkpoint(tmp_path: Path) -> None:
+def test_a_signal_to_one_process_ends_both_with_a_checkpoint(tmp_path: Path, new_port: Callable[[], int]) -> None:
     long = [*SMALL[:-1], "budget.tokens=100000000", "training.checkpoint_seconds=0.01"]
-    started = both(tmp_path, *long)
+    started = both(tmp_path, new_port(), *long)
     while not list(tmp_path.glob("results/fits/*/train_state.safetensors")):
         time.sleep(0.02)
         assert all(fork.process.is_alive() for fork in started)
@@ -188,9 +205,9 @@ def test_a_signal_to_one_process_ends_both_with_a_checkpoint(tmp_path: Path) -> 
 
 
 @pytest.mark.campaign
-def test_where_a_helper_is_killed_the_run_fails_and_says_so(tmp_path: Path) -> None:
+def test_where_a_helper_is_killed_the_run_fails_and_says_so(tmp_path: Path, new_port: Callable[[], int]) -> None:
     long = [*SMALL[:-1], "budget.tokens=100000000", "training.checkpoint_seconds=0.01"]
-    started = both(tmp_path, *long)
+    started = both(tmp_path, new_port(), *long)
     while not list(tmp_path.glob("results/fits/*/train_state.safetensors")):
         time.sleep(0.02)
         assert all(fork.process.is_alive() for fork in started)
