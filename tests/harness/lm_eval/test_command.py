@@ -95,7 +95,7 @@ def test_cached_answers_are_used_again_by_the_same_run(
         (("--tasks", "far_away"), ("task far_away", "data set somebody/far_away", "HF_HUB_OFFLINE=0")),
         (("--tasks", "lost"), ("task lost", "nowhere.json")),
         (("--tasks", "toy_sums", "--batch_size", "0"), ("batch_size=0",)),
-        (("--tasks", "toy_sums", "--model_args", "runn=x"), ("has no 'runn'", "Did you mean 'run'?")),
+        (("--tasks", "toy_sums", "--model_args", "run=x"), ("--model_args", "the model is that of RUN")),
         (("--tasks", "toy_written", "--gen_kwargs", "num_beams=4"), ("num_beams=4",)),
     ],
 )

@@ -297,6 +297,7 @@ def test_what_gives_no_probabilities_is_not_scored() -> None:
     ("arguments", "words"),
     [
         ({}, "needs run=RUN"),
+        ({"runn": "x"}, "has no 'runn'. Did you mean 'run'?"),
         ({"run": "x", "pretrained": "gpt2"}, "has no 'pretrained'"),
         ({"run": "x", "results": "/nowhere"}, "no run 'x'"),
     ],
