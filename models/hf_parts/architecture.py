@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.hf_parts.folder import CONFIG_FILE
+from models.language_model import ModelConfig
 from models.settings.transformer import TransformerConfig
 
 
@@ -158,7 +159,6 @@ def transformer_options(
     longest: int = read["n_positions" if is_gpt2 else "max_position_embeddings"]
     if (context_length or 1) > longest:
         raise ValueError(f"it knows {longest} positions, and context_length={context_length} is more")
-    window = {"context_length": context_length or longest, "stride": stride}
     if is_gpt2:
         d_model = read["n_embd"]
         return TransformerConfig(
@@ -169,7 +169,8 @@ def transformer_options(
             mlp_ratio=(read["n_inner"] or 4 * d_model) / d_model,
             norm_epsilon=read["layer_norm_epsilon"],
             tie_embeddings=read["tie_word_embeddings"],
-            **window,
+            context_length=context_length or longest,
+            stride=stride,
         )
     d_model, num_heads = read["hidden_size"], read["num_attention_heads"]
     if (read["head_dim"] or d_model / num_heads) != d_model / num_heads:
@@ -188,7 +189,8 @@ def transformer_options(
         norm_epsilon=read["rms_norm_eps"],
         rotary_base=_rotary_base(read),
         tie_embeddings=read["tie_word_embeddings"],
-        **window,
+        context_length=context_length or longest,
+        stride=stride,
     )
 
 
@@ -221,10 +223,12 @@ def check_conversion(path: str, context_length: int | None, stride: int | None) 
         ) from None
 
 
-def described_options(config: TransformerConfig, vocab_size: int, start_token: int) -> dict[str, Any]:
-    """The config.json of a transformer of ours. ValueError, with a sentence that names the options, where the library
+def described_options(config: ModelConfig, vocab_size: int, start_token: int) -> dict[str, Any]:
+    """The config.json of a model of ours. ValueError, with a sentence that names the options, where the library
     has no such GPT-2 or Llama."""
-    options = {"positions": config.positions, "norm": config.norm, "feed_forward": config.feed_forward}
+    if not isinstance(config, TransformerConfig):
+        raise ValueError(f"it is of model={config.family}, and only model=transformer can be a GPT-2 or a Llama")
+    options: dict[str, Any] = {"positions": config.positions, "norm": config.norm, "feed_forward": config.feed_forward}
     options |= {"query_key_norm": config.query_key_norm}
     forms = {
         "gpt2": {"positions": "learned", "norm": "layer", "feed_forward": "gelu", "query_key_norm": False},

@@ -19,6 +19,7 @@ from models.checks import Impossible
 from models.hf_parts.architecture import described_options, fields, read_config, transformer_options
 from models.hf_parts.belonging import checked_end_token, checked_vocabulary
 from models.hf_parts.folder import model_files
+from models.language_model import LanguageModel
 from models.settings.hf import HFConfig
 from models.settings.transformer import TransformerConfig
 from models.transformer import Transformer
@@ -127,13 +128,14 @@ def _read(
     return tensors
 
 
-def written(model: Transformer) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def written(model: LanguageModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """A transformer of ours as the content of a transformers folder: (config.json, the tensors of model.safetensors).
 
     ValueError, with a sentence for the user, where the library has no such GPT-2 or Llama.
     """
+    described = described_options(model.config, model.vocab_size, model.start_token)
+    assert isinstance(model, Transformer), "as its config"
     config = model.config
-    described = described_options(config, model.vocab_size, model.start_token)
     kind = str(described["model_type"])
     ours = model.tensors()
     joined = {"queries_keys_values": [config.d_model, config.kv_width, config.kv_width]}
@@ -164,8 +166,8 @@ def _names(
         for part, their_parts in _IN_BLOCK[kind].items():
             has_bias = kind == "gpt2" if part.endswith("_norm") else with_biases
             for what in ("weight", "bias") if has_bias else ("weight",):
-                theirs = tuple(f"{_BLOCKS[kind]}.{layer}.{name}.{what}" for name in their_parts)
-                yield f"blocks.{layer}.{part}.{what}", theirs
+                names = tuple(f"{_BLOCKS[kind]}.{layer}.{name}.{what}" for name in their_parts)
+                yield f"blocks.{layer}.{part}.{what}", names
 
 
 def _turned(ours: str, tensor: Tensor, kind: str) -> Tensor:

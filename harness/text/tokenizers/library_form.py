@@ -88,8 +88,8 @@ def _bytes_form(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
     built = LibraryTokenizer(models.BPE(vocab=vocab, merges=merges))
     digits = [pre_tokenizers.Digits(individual_digits=True)] if content.get("split_digits") else []
     steps = [*digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    built.pre_tokenizer = pre_tokenizers.Sequence(steps)  # type: ignore[assignment]
-    built.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    built.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    built.decoder = decoders.ByteLevel()
     return built
 
 
@@ -108,12 +108,12 @@ def _char_form(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
         models.BPE({START: 0, **{c: 1 + i for i, c in enumerate([*digits, *of_char.values()])}}, [])
     )
     replaced = [normalizers.Replace(spelt, symbol) for spelt, symbol in [*of_char.items(), *of_byte.items()]]
-    built.normalizer = normalizers.Sequence([normalizers.ByteLevel(), *replaced])  # type: ignore[assignment]
+    built.normalizer = normalizers.Sequence([normalizers.ByteLevel(), *replaced])
     # A byte begins where digits begin, or an even number of digits after that, or after the byte that was found before.
     digit = f"[{digits[0]}-{digits[-1]}]"
     begins = rf"(?:(?<!{digit})|\G)(?:{digit}{{2}})*?\K"
     from_chars = [decoders.Replace(symbol, spelt) for spelt, symbol in of_char.items()]
     from_digits = [decoders.Replace(Regex(begins + pair), char) for char, pair in of_byte.items()]
     steps = [decoders.Fuse(), *from_chars, *from_digits, decoders.ByteLevel()]
-    built.decoder = decoders.Sequence(steps)  # type: ignore[assignment]
+    built.decoder = decoders.Sequence(steps)
     return built
