@@ -23,14 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from models.checks import Impossible
+from models.hf_parts.belonging import checked_end_token, checked_vocabulary
 from models.hf_parts.folder import model_files
 from models.hf_parts.left_padded_cache import LeftPaddedCache, rolled
 from models.language_model import Cost, LanguageModel
 from models.settings.hf import HFConfig
 from models.windowed import WindowCache, WindowedModel
 
-# Vocabularies of models are padded to round numbers: they are larger than their tokenizers', by a few percent.
-_LEAST_SHARE = 0.9
 # A longer window than this many float32 values is scored in pieces.
 _MAX_VALUES_AT_ONCE = 1 << 26
 # To check that a model is read correctly, two rows read a few tokens in these pieces. Then the largest difference
@@ -56,9 +55,9 @@ class HFModel(WindowedModel):
         self.eval()  # it isn't trained here
         self._takes_positions = "position_ids" in inspect.signature(self.model.forward).parameters
         known_tokens, self._cache_shapes = library.first_look(self.model)
-        self._check_vocabulary(known_tokens)
+        checked_vocabulary(config.path, vocab_size, known_tokens)
         known = self.model.config.get_text_config()
-        self._end_token = self._checked_end_token(known.bos_token_id, known.eos_token_id)
+        self._end_token = checked_end_token(config.path, start_token, known.bos_token_id, known.eos_token_id)
         self._context_length = self._checked_context_length(getattr(known, "max_position_embeddings", 0))
         self._check_reading()
 
@@ -81,32 +80,6 @@ class HFModel(WindowedModel):
                 f"{length}."
             )
         return length
-
-    def _checked_end_token(self, begins: int | None, ends: int | list[int] | None) -> int:
-        """The token that ends a document; usually the one that opens it."""
-        ends = ends if isinstance(ends, list) else [] if ends is None or ends < 0 else [ends]
-        known = ends if begins is None else [begins, *ends]
-        if known and self.start_token not in known:
-            raise Impossible(
-                f"the tokenizer opens documents with token {self.start_token}, but the model in {self.config.path} "
-                f"with {' or '.join(map(str, dict.fromkeys(known)))}: it belongs to another model. "
-                f"{self._own_tokenizer}"
-            )
-        return self.start_token if not ends or self.start_token in ends else ends[0]
-
-    @property
-    def _own_tokenizer(self) -> str:
-        return (
-            f"Use the tokenizer that belongs to the model, mostly in the same folder: tokenizer=hf "
-            f"tokenizer.path={self.config.path}"
-        )
-
-    def _check_vocabulary(self, known: int) -> None:
-        if not _LEAST_SHARE * known <= self.vocab_size <= known:
-            raise Impossible(
-                f"the tokenizer has {self.vocab_size:,} tokens, but the model in {self.config.path} has {known:,}: it "
-                f"belongs to another model. {self._own_tokenizer}"
-            )
 
     @torch.no_grad()
     def _check_reading(self) -> None:

@@ -240,6 +240,7 @@ def test_every_file_is_written_through_one_door() -> None:
 PRINTERS = {
     "harness.common.terminal": "the door itself",
     "harness.common.progress": "a bar, its texts made visible",
+    "harness.cli.programs.completing": "a part of exported programs, which have nothing of ours",
     "harness.plugin_kit.elsewhere": "a digest, in a process of its own",
 }
 

@@ -11,6 +11,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -143,6 +144,9 @@ def test_the_commands_of_a_page_run_as_they_stand(
         for program, *words in split("bash", block, folder):
             if program == "torchrun":  # the command that it starts, in one process
                 program, words = "bakeoff", words[words.index("harness.cli.main") + 1 :]
+            if program == "python":
+                subprocess.run([sys.executable, *words], check=True, capture_output=True)
+                continue
             assert program == "bakeoff"
             monkeypatch.setattr("sys.stdin", io.StringIO("Hello\n/quit\n"))
             try:

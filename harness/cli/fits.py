@@ -1,4 +1,4 @@
-"""Commands that use one run's fit: score, complete, chat, lm-eval, arpa."""
+"""Commands that use one run's fit: score, complete, chat, lm-eval, export, arpa."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run
+from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run, one_of
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
-from harness.common.files import target_file, write_bytes
+from harness.common.files import target_file, target_folder, write_bytes
 from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
@@ -321,6 +321,37 @@ def export_arpa(arguments: Namespace) -> int:
     return 0
 
 
+def _export_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("folder", metavar="DIR", help="the folder to write, which must be new or empty")
+    parser.add_argument(
+        "--format",
+        type=one_of(("program", "transformers")),
+        default="program",
+        metavar="NAME",
+        help="program (the default): the weights and a short program that completes texts with them, which needs only "
+        "numpy; transformers: a folder that AutoModelForCausalLM and AutoTokenizer load",
+    )
+
+
+def export(arguments: Namespace) -> int:
+    """`bakeoff export`: a run's model as files for use elsewhere."""
+    written = target_folder(arguments.folder)
+    folder = _fit_folder(arguments)
+    from harness.cli.exporting import PROGRAM_FILE, check_export, export_program, export_transformers
+
+    check_export(folder, arguments.format)
+    fit = _loaded(folder)
+    if arguments.format == "transformers":
+        export_transformers(fit, written)
+        say(f"written: {arguments.folder}, for AutoModelForCausalLM.from_pretrained and AutoTokenizer.from_pretrained")
+    else:
+        export_program(fit, written)
+        program = shlex.join(["python", str(Path(arguments.folder) / PROGRAM_FILE)])
+        say(f"written: {arguments.folder}. Try: {program} 'To be' --max-new-tokens 100")
+    return 0
+
+
 def _fit_folder(arguments: Namespace) -> Path:
     """The folder of the fit of the run that `arguments.run` names."""
     from harness.runs.lookup import find_fit
@@ -403,7 +434,7 @@ def _run_first(arguments: Namespace) -> Iterator[None]:
     except UserError as error:
         results, first = Path(arguments.results), arguments.run
         later = [*vars(arguments).get("files", ()), *arguments.rest]
-        later += [value for name in ("prompt", "file") if (value := vars(arguments).get(name))]
+        later += [value for name in ("prompt", "file", "folder") if (value := vars(arguments).get(name))]
         if is_named(first, results) or not (runs := [word for word in later if is_named(word, results)]):
             raise
         words = shlex.join([runs[0], *(first if word == runs[0] else word for word in later)])
@@ -442,5 +473,6 @@ COMMANDS = (
         lm_eval,
         passes_on=True,
     ),
+    Command("export", "write a run's model as two files, or for the library transformers", _export_arguments, export),
     Command("arpa", "write a run's n-grams as an ARPA file, which SRILM and KenLM read", _arpa_arguments, export_arpa),
 )

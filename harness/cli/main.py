@@ -30,6 +30,7 @@ examples:
   bakeoff run model=lstm decoding=top_p seed=1        one run
   bakeoff run -m model=ngram,lstm seed=0,1,2          a sweep
   bakeoff complete lstm-top_p "ROMEO:"                let a fitted model continue a prompt
+  bakeoff export lstm-top_p my_lstm                   its weights, and a short program that completes text with them
   bakeoff lm-eval lstm-top_p --tasks bakeoff_arithmetic   lm-evaluation-harness's tasks, and ours in its format
   bakeoff list models                                 what model= accepts
   bakeoff new eval my_eval                            files to start your own eval from

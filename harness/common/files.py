@@ -104,6 +104,18 @@ def target_file(name: str, example: str) -> Path:
     return path
 
 
+def target_folder(name: str) -> Path:
+    """The path of a folder that the user wants written, links followed. UserError where it can't be, or holds files
+    already; nothing is left of the attempt."""
+    path = Path(os.path.realpath(Path(name).expanduser()))
+    if path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{name} is not empty, and nothing in it is overwritten. Name a new folder.")
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{name} is a file, not a folder. Name a new folder.")
+    target_file(str(Path(name) / "any"), str(Path("new") / "any"))
+    return path
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and its missing parents, and flush the folders that list them."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

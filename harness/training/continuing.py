@@ -10,7 +10,7 @@ from typing import Any
 from harness.common.errors import UserError
 from harness.training.budget import Budget, solve_width
 from harness.training.fits import saved_model
-from models.language_model import ModelConfig
+from models.language_model import ModelConfig, NeuralModelConfig
 from models.settings.combined import CombinedConfig
 
 
@@ -38,6 +38,8 @@ def check_continues(name: str, folder: Path, model: ModelConfig, budget: Budget)
         )
     wanted = solve_width(model, budget.num_params, described["vocab_size"])
     differences = _differences(saved, wanted)
+    if isinstance(model, NeuralModelConfig):
+        differences.pop("learning_rate", None)  # it may be trained on at another rate
     if differences:
         there = ", ".join(f"{option}={_written(value)}" for option, (value, _) in differences.items())
         here = ", ".join(f"{option}={_written(value)}" for option, (_, value) in differences.items())

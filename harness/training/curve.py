@@ -94,7 +94,7 @@ def notes_on_end(model: LanguageModel, validation: Validation, curve: Sequence[M
         )
     else:
         return []
-    if isinstance(model.config, NeuralModelConfig) and not model.config.is_fitted:
+    if isinstance(model.config, NeuralModelConfig) and curve[-1]["tokens"]:  # else it came with its weights
         what += (
             ". Training diverged or has hardly begun: lower model.learning_rate (now "
             f"{model.config.learning_rate:g}) or give it a larger budget"

@@ -37,7 +37,7 @@ from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
 from models.checks import Impossible
 from models.combined import CombinedModel
-from models.language_model import WEIGHTS_FILE, LanguageModel
+from models.language_model import WEIGHTS_FILE, LanguageModel, NeuralModelConfig
 from models.neural_model import NeuralModel
 from models.settings.combined import CombinedConfig
 
@@ -173,6 +173,9 @@ def _train(
     """A model of a family that learns from text itself, fitted."""
     if earlier is not None:
         model = earlier.model
+        if isinstance(model, NeuralModel) and isinstance(settings.model, NeuralModelConfig):
+            rate = {"learning_rate": settings.model.learning_rate}  # the earlier model's other options are the same
+            model.config = dataclasses.replace(model.config, **rate)
         log.info("continuing fit %s", earlier.id)
     else:
         model = _build(settings, tokenizer, workshop.device)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.checks import check_option
+from models.hf_parts.architecture import check_conversion
 from models.hf_parts.folder import absolute, content_sha256, model_files
 from models.language_model import LanguageModel, ModelConfig
 from models.settings.make import make
@@ -25,6 +26,9 @@ class HFConfig(ModelConfig):
     stride: int | None = None
     """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
 
+    convert: bool = False
+    """Whether the weights become a transformer of our own, which is faster and can be trained on; GPT-2 and Llama."""
+
     def __post_init__(self) -> None:
         check_option(self, "path", bool(self.path), "a folder with config.json and model.safetensors")
         object.__setattr__(self, "path", absolute(self.path))  # a fit is read from any working directory
@@ -36,6 +40,8 @@ class HFConfig(ModelConfig):
             "1 to context_length, or null for half of it",
         )
         model_files(self.path)
+        if self.convert:
+            check_conversion(self.path, self.context_length, self.stride)
 
     @property
     def content_sha256(self) -> str:
@@ -43,4 +49,5 @@ class HFConfig(ModelConfig):
         return content_sha256(model_files(self.path))
 
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
-        return make("models.hf.HFModel", self, vocab_size, start_token)
+        address = "models.hf_parts.weights.converted" if self.convert else "models.hf.HFModel"
+        return make(address, self, vocab_size, start_token)

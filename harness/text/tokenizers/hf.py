@@ -77,7 +77,7 @@ class HFTokenizer(BytesTokenizer):
         return canonical_json({"kind": "hf", "description": self._description, "start_token": self.start_token})
 
 
-def _parts(step: Any) -> Iterator[dict[str, Any]]:
+def steps_of(step: Any) -> Iterator[dict[str, Any]]:
     """The single steps of a step of a tokenizer.json, sequences flattened."""
     if not step:
         return
@@ -85,11 +85,11 @@ def _parts(step: Any) -> Iterator[dict[str, Any]]:
         yield step
     for name in ("normalizers", "pretokenizers", "decoders"):
         for part in step.get(name, ()):
-            yield from _parts(part)
+            yield from steps_of(part)
 
 
 def _is_byte_level(description: Mapping[str, Any]) -> bool:
-    return any(step["type"] == "ByteLevel" for step in _parts(description["decoder"]))
+    return any(step["type"] == "ByteLevel" for step in steps_of(description["decoder"]))
 
 
 def lossless(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,9 +97,9 @@ def lossless(description: Mapping[str, Any]) -> dict[str, Any]:
     if not _is_byte_level(description) and not description["model"].get("byte_fallback"):
         raise ValueError("it is not byte-level and has no byte fallback, so it can't write every text")
     normalizers = [
-        step for step in _parts(description["normalizer"]) if step["type"] == "Replace" and step["content"] == _SPACE
+        step for step in steps_of(description["normalizer"]) if step["type"] == "Replace" and step["content"] == _SPACE
     ]
-    cuts = [dict(step) for step in _parts(description["pre_tokenizer"])]
+    cuts = [dict(step) for step in steps_of(description["pre_tokenizer"])]
     for step in cuts:
         if step["type"] == "ByteLevel":
             step["add_prefix_space"] = False

@@ -9,6 +9,7 @@ import pty
 import select
 import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -220,11 +221,23 @@ WRONG = {
     ("complete", "@lates", "x"): "Did you mean '@latest'?",
     ("complete", "default/@bst", "x"): "Did you mean 'default/@best'?",
     ("score", "a.txt", "unigram", "b.txt"): "The run comes first: bakeoff score unigram a.txt b.txt.",
+    ("export", "absent", "out"): "no run 'absent'",
+    ("export", "unigram", "."): ". is not empty, and nothing in it is overwritten. Name a new folder.",
+    ("export", "unigram", "out", "--format", "transformers"): "only model=transformer can be a GPT-2 or a Llama",
+    ("export", "out", "unigram"): "The run comes first: bakeoff export unigram out.",
     ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
     ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",
     ("lm-eval", "unigram"): "lm-eval needs the names of tasks, as --tasks bakeoff_arithmetic",
     ("lm-eval", "unigram", "--tasks", "toy", "--limit", "-3"): "--limit -3 is not allowed: it must be above 0",
 }
+
+
+def test_a_run_is_exported_as_two_files_that_write_what_it_writes(folder: Path) -> None:
+    said = bakeoff(folder, "export", "unigram", "its files").stdout
+    assert "Try: python 'its files/run.py' 'To be' --max-new-tokens 100" in said
+    words = ("hi", "--max-new-tokens", "5")
+    done = subprocess.run([sys.executable, "its files/run.py", *words], cwd=folder, capture_output=True, text=True)
+    assert done.stdout == bakeoff(folder, "complete", "unigram", *words, "--decoding", "greedy").stdout
 
 
 @pytest.mark.parametrize("words", [("arpa", "any", "."), ("complete", "any", "hi", "--explain", "--html", ".")])

@@ -16,6 +16,7 @@ from harness.common.files import (
     probe_folder,
     remove_leftovers,
     target_file,
+    target_folder,
     write_bytes,
     write_json,
     writing,
@@ -188,3 +189,14 @@ def test_where_no_file_can_be_written_is_refused_with_the_reason(tmp_path: Path)
     }.items():
         with pytest.raises(UserError, match=f"can't be written: .*{why}"):
             target_file(name, "lm.arpa")
+
+
+def test_a_folder_to_write_is_new_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("empty", "new", "new/er"):
+        assert target_folder(str(tmp_path / name)) == tmp_path / name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+    for name, said in {".": "is not empty", "file": "is a file, not a folder", "file/x": "can't be written"}.items():
+        with pytest.raises(UserError, match=said):
+            target_folder(str(tmp_path / name))

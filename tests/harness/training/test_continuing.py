@@ -64,6 +64,12 @@ def test_the_same_model_is_continued(model: ModelConfig, tmp_path: Path) -> None
     check_continues("my-run", fit_of(model, tmp_path), model, BUDGET)
 
 
+def test_a_model_may_be_trained_on_at_another_rate(tmp_path: Path) -> None:
+    check_continues(
+        "my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(d_model=16, learning_rate=1e-4), BUDGET
+    )
+
+
 def test_a_width_that_the_budget_asks_for_counts_as_the_model_s(tmp_path: Path) -> None:
     # An LSTM of width 16 over 30 tokens: its embedding, two matrices and two biases of 4 gates, the output's bias.
     num_params = 30 * 16 + 2 * 4 * 16 * 16 + 2 * 4 * 16 + 30

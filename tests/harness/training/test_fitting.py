@@ -103,6 +103,17 @@ def test_a_fit_continues_another(tmp_path: Path, corpus, model: list[str]) -> No
     assert -float(more.model.token_logprobs(text).sum()) < -float(first.model.token_logprobs(text).sum())
 
 
+def test_a_fit_is_trained_on_at_the_rate_of_the_one_that_continues_it(tmp_path: Path, corpus) -> None:
+    model = ["model=lstm", "model.d_model=16"]
+    first = fitted(fit_settings(*model), corpus, tmp_path)
+    more = fitted(
+        fit_settings(*model, "model.learning_rate=1e-5", f"training.continue_from={first.id}"), corpus, tmp_path
+    )
+    rate = {"learning_rate": 1e-5}
+    assert more.model.config == dataclasses.replace(first.model.config, **rate)
+    assert 0 < more.curve()["learning_rate"].max() <= 1e-5  # the schedule's highest
+
+
 def test_a_continued_fit_keeps_its_tokenizer(tmp_path: Path, corpus) -> None:
     model = ["model=ngram", "model.order=2", "model.keep_counts=true"]
     first = fitted(fit_settings(*model, "tokenizer=char"), corpus, tmp_path)

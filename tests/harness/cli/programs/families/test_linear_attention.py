@@ -1,0 +1,16 @@
+"""The program of model=linear_attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.cli.programs.comparing import check_program
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tie_embeddings": False, "num_layers": 1}, {"mlp_ratio": 0.0}, {"mlp_ratio": 1.5}]
+)
+def test_the_program_expects_what_the_model_expects(options: dict[str, Any]) -> None:
+    check_program("linear_attention", **options)

@@ -1,0 +1,13 @@
+"""The byte tokenizer of programs: the same ids and texts as tokenizer=byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cli.programs.tokenizers.byte import Tokenizer
+from tests.harness.cli.programs.tokenizers.texts import TEXTS, check_tokenizer
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_has_the_same_tokens_and_comes_back(text: str) -> None:
+    check_tokenizer("byte", Tokenizer, text)
