@@ -27,17 +27,22 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="only the rows of models that count, in under a minute")
     parser.add_argument("--out", type=Path, help="write the table into this folder")
     options = parser.parse_args()
-    rows, began = [], time.monotonic()
+    rows: list[dict[str, str]] = []
+    began = time.monotonic()
     for row in table(options.data, only_exact=options.exact):
         rows.append(row.cells())
         shown = ("what", "theirs", "ours", "within")
         print(f"{time.monotonic() - began:5.0f} s  " + " | ".join(rows[-1][column] for column in shown), flush=True)
-    if options.out:
-        made = pd.DataFrame(rows)
-        options.out.mkdir(parents=True, exist_ok=True)
-        made.to_csv(options.out / "published.csv", index=False)
-        markdown = made.to_markdown(index=False, disable_numparse=True)
-        (options.out / "published.md").write_text(markdown + "\n", encoding="utf-8")
+        if options.out:  # after every row, so that a run that is stopped leaves what it has
+            write(pd.DataFrame(rows), options.out)
+
+
+def write(made: pd.DataFrame, folder: Path) -> None:
+    """The table as published.csv and published.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made.to_csv(folder / "published.csv", index=False)
+    markdown = made.to_markdown(index=False, disable_numparse=True)
+    (folder / "published.md").write_text(markdown + "\n", encoding="utf-8")
 
 
 def table(data: Path, only_exact: bool) -> Iterator[Row]:
