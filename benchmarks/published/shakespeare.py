@@ -80,14 +80,9 @@ def _kenlm(folder: Path, name: str) -> Row:
     return Row(what, round(stored["perplexity_including_oov"], 3), perplexity, 3, 0, protocol, KENLM)
 
 
-def neural_rows(folder: Path) -> Iterator[Row]:
-    """The rows of models that were trained by gradients."""
-    tokenizer, train, validation = read(folder)
-    yield _nanogpt(tokenizer, train, validation)
-    yield from _minimal(tokenizer, train, validation)
-
-
-def _nanogpt(tokenizer: CharTokenizer, train: np.ndarray, validation: np.ndarray) -> Row:
+def nanogpt(data: Path) -> list[Row]:
+    """nanoGPT's recipe for a processor, from the same first weights."""
+    tokenizer, train, validation = read(data)
     config = TransformerConfig(
         preset="gpt2",
         num_layers=4,
@@ -119,7 +114,7 @@ def _nanogpt(tokenizer: CharTokenizer, train: np.ndarray, validation: np.ndarray
         "(theirs: 20 batches of random windows), batches in reading order, 1 seed"
     )
     what = "nanoGPT's recipe for a processor on Tiny Shakespeare: validation loss (nats a character)"
-    return Row(what, 1.88, loss, 2, 0.04, protocol, NANOGPT)
+    return [Row(what, 1.88, loss, 2, 0.04, protocol, NANOGPT)]
 
 
 @torch.no_grad()
@@ -132,30 +127,33 @@ def _as_gpt2_starts(model: LanguageModel) -> None:
             parameter.normal_(std=0.02 / (2 * model.config.num_layers) ** 0.5 if ends_a_block else 0.02)
 
 
-def _minimal(tokenizer: CharTokenizer, train: np.ndarray, validation: np.ndarray) -> Iterator[Row]:
+def minimal(data: Path) -> list[Row]:
+    """Minimal recurrent models beside a state space and a transformer: each one's loss, and their order."""
+    tokenizer, train, validation = read(data)
     families = {
         "transformer": TransformerConfig(),
         "mingru": MinGRUConfig(),
         "minlstm": MinLSTMConfig(),
         "ssm": SSMConfig(),
     }
-    losses = {}
     protocol = (
         f"{MINIMAL_PARAMS:,} parameters, {MINIMAL_TOKENS / 1e6:g} M characters, our default settings, whole validation "
         "text in one pass, 1 seed (theirs: larger and longer, on a graphics card)"
     )
+    losses = {}
     for name, config in families.items():
         sized = solve_width(config, MINIMAL_PARAMS, tokenizer.vocab_size)
         model = trained(sized, tokenizer, [train], Training(num_validations=1), MINIMAL_TOKENS, seed=0)
         losses[name] = _loss(model, validation)
-        what = f"{name} on Tiny Shakespeare: loss (nats a character)"
-        yield Row(what, MINIMAL[name], losses[name], 3, None, protocol, FENG)
+    rows = [
+        Row(f"{name} on Tiny Shakespeare: loss (nats a character)", MINIMAL[name], loss, 3, None, protocol, FENG)
+        for name, loss in losses.items()
+    ]
     published, made = (" < ".join(sorted(values, key=values.__getitem__)) for values in (MINIMAL, losses))
-    yield Row("the four models by loss, lowest first", published, made, 3, 0, protocol, FENG)
+    rows.append(Row("the four models by loss, lowest first", published, made, 3, 0, protocol, FENG))
     theirs, ours = (max(values.values()) - min(values.values()) for values in (MINIMAL, losses))
-    yield Row(
-        "the four models: highest loss less lowest (nats a character)", round(theirs, 3), ours, 3, 0.05, protocol, FENG
-    )
+    what = "the four models: highest loss less lowest (nats a character)"
+    return [*rows, Row(what, round(theirs, 3), ours, 3, 0.05, protocol, FENG)]
 
 
 def _loss(model: LanguageModel, ids: np.ndarray) -> float:
