@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 import re
 import typing
@@ -137,15 +138,12 @@ def checked(value: Any, hint: Any, place: str) -> Any:
         value = int(value)
     try:
         if isinstance(value, bool) and bool not in _leaves(hint):
-            raise UserError(f"{place}={value!r} is not allowed: it must be {_spelled(hint)}.")
+            raise UserError(f"{place}={_written(value)} is not allowed: it must be {_spelled(hint)}.")
         converted = _adapter(hint).validate_python(value)
     except ValidationError as error:
-        details = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) + ': ' if item['loc'] else ''}{item['msg']}"
-            for item in error.errors(include_url=False)
-        )
         raise UserError(
-            f"{place}={value!r} is not allowed: it must be {_spelled(hint)} ({details}).{_power(value)}"
+            f"{place}={_written(value)} is not allowed: it must be {_spelled(hint)}.{_wrong_parts(error, value)}"
+            f"{_power(value)}"
         ) from None
     if any(abs(number) > LARGEST for number in _whole_numbers(converted)):
         raise UserError(f"{place}={value!r} is not allowed: a whole number is at most {LARGEST:,} (2^63 - 1).")
@@ -159,6 +157,19 @@ def _whole_numbers(value: Any) -> Iterator[int]:
     elif isinstance(value, list | tuple | dict):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _whole_numbers(item)
+
+
+def _written(value: Any) -> str:
+    """A value as YAML has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
+def _wrong_parts(error: Any, value: Any) -> str:
+    """' Wrong in it: 0: 'a'.' where parts of a list or of a mapping are wrong, with their places; else ''."""
+    places = dict.fromkeys(item["loc"][0] for item in error.errors(include_url=False) if item["loc"])
+    inside = value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list | tuple) else {}
+    parts = [f"{place}: {_written(inside[place])}" for place in places if place in inside]
+    return f" Wrong in it: {', '.join(parts)}." if parts else ""
 
 
 def _power(value: Any) -> str:
@@ -184,6 +195,9 @@ def _leaves(hint: Any) -> set[Any]:
     return set().union(*(_leaves(item) for item in arguments)) if arguments else {hint}
 
 
+_PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts"}
+
+
 def _spelled(hint: Any) -> str:
     """A type in a user's words."""
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
@@ -195,9 +209,10 @@ def _spelled(hint: Any) -> str:
     if origin is typing.Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):
-        return f"a list of {_spelled(arguments[0])}"
+        entry = _spelled(arguments[0])
+        return f"a list of {_PLURALS.get(entry, entry)}"
     if origin is dict:
-        return f"a mapping to {_spelled(arguments[1])}"
+        return f"a mapping of names, each with {_spelled(arguments[1])}, as {{name: value}}"
     if arguments:
         return " or ".join(_spelled(item) for item in arguments)
     return getattr(hint, "__name__", str(hint))

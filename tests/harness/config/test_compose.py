@@ -105,6 +105,16 @@ class Sized(TokenizerSettings):
         ),
         (["hydra/launcher=basik"], "Could not find", "hydra/launcher=basik is not known. Did you mean 'basic'? Instal"),
         (["model=3"], "Config group override must be a string", "model=3 names no option. Allowed: model=bigram, "),
+        (
+            ["data.weights=[]"],
+            "Error merging override",
+            "In data.weights=[]: data.weights has parts of its own, and no",
+        ),
+        (
+            ["data.weights={play:1}"],
+            "Could not override 'data.weights'",
+            "data.weights={play:1} can't be set. data.weights has parts of its own, and no others: shakespeare, chat, ",
+        ),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
     ],
 )

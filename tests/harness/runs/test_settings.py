@@ -47,6 +47,13 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
     [
         ("seed=-1", "seed=-1 is not allowed"),
         ("seed=many", "seed='many'"),
+        ("seed=null", "seed=null is not allowed: it must be a whole number."),
+        (
+            "data.weights=null",
+            "data.weights=null is not allowed: it must be a mapping of names, each with a number, as {na",
+        ),
+        ("data.weights.chat=a", "each with a number, as {name: value}. Wrong in it: chat: 'a'."),
+        ("model.cutoffs=[0,a]", "it must be a list of whole numbers. Wrong in it: 1: 'a'."),
         ("results_dir=", "results_dir= is empty. Name a folder for results"),
         ("results_dir='  '", "results_dir= is empty. Name a folder for results"),
         ("device=gpu", "device='gpu' is not known. Allowed: auto, cpu, cuda, cuda:N, mps"),
