@@ -80,7 +80,8 @@ def test_links_lead_to_what_exists(page: Path) -> None:
         target = page.parent / name if name else page
         assert target.is_file(), link
         if heading:
-            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            prose = re.sub(r"^```.*?^```", "", target.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+            headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
             assert heading in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings}, link
 
 

@@ -46,6 +46,17 @@ def test_a_short_convolution_is_that_of_torch() -> None:
     torch.testing.assert_close(last, x[-3:].transpose(0, 1))
 
 
+def test_the_gradients_of_a_short_convolution_are_those_of_its_formula() -> None:
+    torch.manual_seed(0)
+    convolution = ShortConvolution(3).double()
+    x, before = torch.randn(5, 2, 3, dtype=torch.float64), torch.randn(2, 3, 3, dtype=torch.float64)
+    x.requires_grad_()
+    before.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x, before, *_: convolution(x, before), (x, before, convolution.weight, convolution.bias)
+    )
+
+
 @each_config
 def test_training_in_stretches_goes_on_where_the_last_one_ended(config: ResidualConfig) -> None:
     model = build(config)
