@@ -49,7 +49,7 @@ MLP_TOKENS, TRANSFORMER_TOKENS = 3_200_000, 3_000_000
 SEEDS = (0, 1, 2)
 
 
-def exact_rows(folder: Path) -> Iterator[Row]:
+def counted_rows(folder: Path) -> Iterator[Row]:
     """The rows of counted models."""
     yield from _eureka_ngrams(folder)
     yield _makemore_bigram(folder)

@@ -18,7 +18,7 @@ from harness.common.errors import UserError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-# of mallopt(3), and glibc's greatest value of the first
+# options of mallopt(3); the second is at most 32 MiB
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _MOST_FROM_HEAP_BYTES = 1 << 25
 _MOST_KEPT_BYTES = 1 << 28

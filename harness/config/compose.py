@@ -190,15 +190,7 @@ def explain(message: str, overrides: list[str]) -> str:
     unfilled = re.search(r"raised while resolving interpolation: (.*?)\s+full_key: (\S+)", message, flags=re.DOTALL)
     if unfilled:
         return f"{request}{unfilled[2]} can't be filled in: {unfilled[1]}. Correct it, or write the value itself."
-    clash = re.search(r"Error merging override ([^\s=]+)=", first)
-    if clash:
-        rest = [part for part in overrides if part.lstrip("+").partition("=")[0] != clash[1]]
-        try:
-            reference, _ = composed(rest)
-        except REFUSALS:
-            return f"{request}{' '.join(first.split())}"
-        return f"{request}{_of_another_kind(clash[1], reference)}"
-    wrong = re.search(r"Could not override '([^']+)'", message)
+    wrong = re.search(r"(?:Could not override '|Error merging override )([^'\s=]+)", message)
     if wrong:
         overrides_without = [_one_of(part) for part in overrides if _picks(part) and wrong[1] not in part]
         try:
@@ -216,20 +208,6 @@ def explain(message: str, overrides: list[str]) -> str:
         values = {override.partition("=")[0]: override.partition("=")[2] for override in overrides}
         return _unknown_key(wrong[1], values.get(wrong[1], "..."), reference, picks)
     return f"{request}{' '.join(first.split())}"
-
-
-def _of_another_kind(key: str, reference: Mapping[str, Any]) -> str:
-    """Why a value can't stand at `key`, which holds a mapping or a list there."""
-    node: Any = reference
-    for part in key.split("."):
-        node = node[part] if isinstance(node, Mapping) and part in node else None
-    if isinstance(node, Mapping):
-        names = [str(name) for name in node if name != TARGET]
-        example = f" Set one of them, as {key}.{names[0]}=..." if names else ""
-        return f"{key} has parts of its own, and no others: {', '.join(names) or 'none'}.{example}"
-    if isinstance(node, Sequence):
-        return f"{key} is a list. Write it as {key}=[first,second]."
-    return f"{key} is a single value. Write it without parts, as {key}=..."
 
 
 def _picks(override: str) -> bool:
@@ -259,8 +237,12 @@ def _unknown_key(key: str, value: str, reference: Mapping[str, Any], picks: Sequ
                 f"{key} is not an option: there is no {part!r}{inside}.{near} Allowed: {', '.join(allowed) or 'none'}."
             )
         node = node[part]
-    if isinstance(node, Mapping) and value.startswith("{"):
-        return f"{key}={value} can't be set. {_of_another_kind(key, reference)}"
+    if isinstance(node, Mapping) and value.startswith(("{", "[")):
+        names = [str(name) for name in node if name != TARGET]
+        allowed = f"Set one of those: {', '.join(names)} ({key}.{names[0]}=...)" if names else "Here it has none"
+        return f"{key}={value} can't be set: {key} has parts of its own. {allowed}."
+    if isinstance(node, Sequence) and value.startswith("{"):
+        return f"{key}={value} can't be set: {key} is a list. Write it as {key}=[first,second]."
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."
 
 

@@ -27,7 +27,7 @@ class HFConfig(ModelConfig):
     """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
 
     convert: bool = False
-    """Whether the weights become a transformer of our own, which is faster and can be trained on; GPT-2 and Llama."""
+    """Whether the weights become a transformer of our own, which can be trained on; GPT-2 and Llama."""
 
     def __post_init__(self) -> None:
         check_option(self, "path", bool(self.path), "a folder with config.json and model.safetensors")

@@ -108,12 +108,17 @@ class Sized(TokenizerSettings):
         (
             ["data.weights=[]"],
             "Error merging override",
-            "In data.weights=[]: data.weights has parts of its own, and no",
+            "data.weights=[] can't be set: data.weights has parts of its o",
         ),
         (
             ["data.weights={play:1}"],
             "Could not override 'data.weights'",
-            "data.weights={play:1} can't be set. data.weights has parts of its own, and no others: shakespeare, chat, ",
+            "data.weights={play:1} can't be set: data.weights has parts of its own. Set one of those: shakespeare, ",
+        ),
+        (
+            ["model.cutoffs={a:1}"],
+            "Error merging override",
+            "model.cutoffs={a:1} can't be set: model.cutoffs is a list",
         ),
         (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
     ],
