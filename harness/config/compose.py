@@ -239,8 +239,8 @@ def _unknown_key(key: str, value: str, reference: Mapping[str, Any], picks: Sequ
         node = node[part]
     if isinstance(node, Mapping) and value.startswith(("{", "[")):
         names = [str(name) for name in node if name != TARGET]
-        allowed = f"Set one of those: {', '.join(names)} ({key}.{names[0]}=...)" if names else "Here it has none"
-        return f"{key}={value} can't be set: {key} has parts of its own. {allowed}."
+        advice = f"Set one of those: {', '.join(names)} ({key}.{names[0]}=...)" if names else "Here it has none"
+        return f"{key}={value} can't be set: {key} has parts of its own. {advice}."
     if isinstance(node, Sequence) and value.startswith("{"):
         return f"{key}={value} can't be set: {key} is a list. Write it as {key}=[first,second]."
     return f"{key} is an option only under another choice of its group. Look it up with `bakeoff list`."

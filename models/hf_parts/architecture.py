@@ -227,7 +227,10 @@ def described_options(config: ModelConfig, vocab_size: int, start_token: int) ->
     """The config.json of a model of ours. ValueError, with a sentence that names the options, where the library
     has no such GPT-2 or Llama."""
     if not isinstance(config, TransformerConfig):
-        raise ValueError(f"it is of model={config.family}, and only model=transformer can be a GPT-2 or a Llama")
+        raise ValueError(
+            f"it is of model={config.family}, and only model=transformer can be a GPT-2 or a Llama. Leave --format out "
+            "to write it as a program"
+        )
     options: dict[str, Any] = {"positions": config.positions, "norm": config.norm, "feed_forward": config.feed_forward}
     options |= {"query_key_norm": config.query_key_norm}
     forms = {

@@ -59,13 +59,19 @@ def complete(make_model: Callable[..., Any], make_tokenizer: Callable[..., Any])
     arguments = parser.parse_args()
     if arguments.temperature < 0 or not 0 < arguments.top_p <= 1:
         parser.error("--temperature must be 0 or more, and --top-p above 0 and at most 1")
+    if arguments.max_new_tokens < 0 or arguments.seed < 0:
+        parser.error("--max-new-tokens and --seed must be 0 or more")
 
     settings, described, weights = load_weights(arguments.weights)
     model, tokenizer = make_model(weights, settings), make_tokenizer(described)
     random = np.random.default_rng(arguments.seed)
     prompt = arguments.prompt.replace("\\n", "\n")
+    try:
+        tokens = tokenizer.encode(prompt)
+    except ValueError as error:
+        parser.error(f"in the prompt {error}")
     logits = model.read(settings["start_token"])  # every document opens with it
-    for token in tokenizer.encode(prompt):
+    for token in tokens:
         logits = model.read(token)
     print(prompt, end="", flush=True)
     written: list[int] = []

@@ -38,6 +38,11 @@ def library_form(tokenizer: Tokenizer) -> tuple[dict[str, Any], str]:
             "a tokenizer with speaker_tokens=true can't be written for transformers: there a label is a token wherever "
             "it occurs, and here only where a turn begins. Use tokenizer.speaker_tokens=false."
         )
+    if tokenizer.is_closed:
+        raise UserError(
+            "a tokenizer with tokenizer.fallback=false can't be written for transformers: there a character without a "
+            "token would be left out, and here it is refused. Use tokenizer.fallback=true."
+        )
     forms = {"byte": _bytes_form, "bpe": _bytes_form, "char": _char_form}
     if content["kind"] == "hf":
         described = content["description"]

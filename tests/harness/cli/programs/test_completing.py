@@ -83,7 +83,10 @@ def test_a_text_is_completed_up_to_its_end_or_a_length(
     assert capsys.readouterr().out == said
 
 
-@pytest.mark.parametrize("words", [["--temperature", "-1"], ["--top-p", "0"], ["--top-p", "1.5"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--temperature", "-1"], ["--top-p", "0"], ["--top-p", "1.5"], ["--seed", "-1"], ["--max-new-tokens", "-1"]],
+)
 def test_a_wrong_value_is_refused(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["run.py", "a", *words])
     with pytest.raises(SystemExit):

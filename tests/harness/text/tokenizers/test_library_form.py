@@ -62,3 +62,8 @@ def test_a_tokenizer_that_knows_where_turns_begin_is_refused() -> None:
     tokenizer = ByteTokenizerSettings(speaker_tokens=True).train([])
     with pytest.raises(UserError, match=r"speaker_tokens=true can't be written for transformers"):
         library_form(tokenizer)
+
+
+def test_a_closed_alphabet_is_refused() -> None:
+    with pytest.raises(UserError, match=r"tokenizer.fallback=false can't be written for transformers"):
+        library_form(CharTokenizerSettings(fallback=False).train([Document("a", "abc", "plays", "a")]))
