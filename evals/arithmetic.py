@@ -70,7 +70,7 @@ class Arithmetic(Eval):
     """Options of the arithmetic eval."""
 
     name: ClassVar[str] = "arithmetic"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     descriptions: ClassVar[Mapping[str, str]] = {
         "exact_match": "Share of the problems where the first number that the model writes is the right answer.",
         "target_greedy": (
@@ -84,7 +84,7 @@ class Arithmetic(Eval):
     }
     why_no_samples: ClassVar[str] = "there are no test problems of these operations and digits"
 
-    num_samples: int = 300
+    num_samples: int = 500
     """Test problems to ask."""
     operations: list[Operation] = field(default_factory=lambda: ["+", "-"])
     """Which of + - x."""
@@ -92,7 +92,7 @@ class Arithmetic(Eval):
     """Digits on each side, 1 to 5."""
     max_digits: int = 2
     """Digits on each side, from min_digits to 5."""
-    style: Style = "chat"
+    style: Style = "plain"
     """How a problem is worded: '12+7=', the GPT-3 tasks' question and answer, or a conversation as the run's data
     writes it."""
     reversed_answers: bool = False

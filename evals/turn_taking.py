@@ -1,6 +1,6 @@
 """Turn-taking: does the model end its turn about as a person does, and write only its own turns?
 
-The model plays the assistant in held-out conversations, twice. Once it is stopped where it hands over, as a chatbot
+The model takes the assistant's turns in held-out conversations, each of them twice. Once it is stopped where it hands over, as a chatbot
 stops it (at the human's label or, in a format with end texts, at the end of its turn). Once it runs free, to see
 whether it goes on to write the human's lines. Its turn is its own text up to the first text that looks like a label, so
 invented speakers don't count. Turns count as the same where only case, spaces and punctuation differ.
@@ -29,7 +29,9 @@ A measure whose name begins with `real_` is the same measure of what people said
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -57,7 +59,7 @@ class TurnTaking(Eval):
     """Options of the turn-taking eval."""
 
     name: ClassVar[str] = "turn_taking"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     has_wrong_answers: ClassVar[bool] = False
     descriptions: ClassVar[Mapping[str, str]] = {
         "took_its_turn": (
@@ -114,8 +116,8 @@ class TurnTaking(Eval):
         ),
     )
 
-    num_samples: int = 100
-    """Held-out conversations to take part in, one turn each."""
+    num_samples: int = 200
+    """Turns to take in held-out conversations: one in each, then a second one in each, and so on."""
     exclude_sources: list[str] = field(default_factory=lambda: ["arithmetic"])
     """Data sets whose conversations are left out, here and when the lengths of real turns are measured."""
     max_history_turns: int = 6
@@ -129,15 +131,19 @@ class TurnTaking(Eval):
 
     def samples(self, material: Material) -> Iterable[Sample]:
         form = material.corpus.chat_format
-        samples: list[Sample] = []
+        of_each: list[list[Sample]] = []
         for draw, document, said in turns.conversations(material.corpus, self.exclude_sources, self.name):
             own = [index for index, turn in enumerate(said) if turn.speaker == ASSISTANT and index > 0]
-            if own and len(samples) < self.num_samples:
-                index = own[draw % len(own)]
+            samples = []
+            for index in random.Random(draw).sample(own, len(own)):
                 history = Transcript(said[max(0, index - self.max_history_turns) : index])
                 prompt, slices = form.open_turn(history, ASSISTANT), {"source": document.source}
-                samples.append(Sample(document.id, prompt, said[index].text, document.cluster, slices))
-        return samples
+                samples.append(
+                    Sample(f"{document.id}/turn-{index}", prompt, said[index].text, document.cluster, slices)
+                )
+            of_each.append(samples)
+        in_turns = (sample for round_ in itertools.zip_longest(*of_each) for sample in round_ if sample is not None)
+        return list(itertools.islice(in_turns, self.num_samples))
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         stop = material.corpus.chat_format.stop_text(HUMAN)

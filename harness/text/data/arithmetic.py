@@ -20,7 +20,7 @@ _MOST_PROBLEMS = 10_000_000
 
 @dataclass(frozen=True)
 class Arithmetic(DataSource):
-    """data=arithmetic: solved problems, several in a document. No problem is in two splits."""
+    """data=arithmetic: solved problems, several in a document. No fact is in two splits."""
 
     name: ClassVar[str] = "arithmetic"
 
@@ -33,7 +33,7 @@ class Arithmetic(DataSource):
     even_sizes: float = 1.0
     """Share of the problems in which every pair of operand sizes is equally likely, 0 to 1. In the rest every number is
     equally likely, so most are of the greatest length."""
-    style: Style = "chat"
+    style: Style = "plain"
     """plain (12+7=19), qa (Question: ... Answer: ...) or chat (a transcript, written as `format` says)."""
     reversed_answers: bool = False
     """Whether answers begin with their units: 12+7=91."""

@@ -1,8 +1,9 @@
 """Problems a op b, and their splits. How they are written: arithmetic_wording.py.
 
 Operands have 1 to 5 digits (one digit: 0 to 9). A difference may be negative: "12-45=-33". A problem's split
-follows from a hash of the problem alone, so training and test problems are always disjoint. a+b and b+a (axb
-and bxa) have the same hash, so knowing one from training doesn't help with the other in test.
+follows from a hash of its fact. Problems that say the same fact are in the same split, so knowing one from training
+doesn't help with another in test: 12+7=19, 7+12=19, 19-7=12, 19-12=7, 7-19=-12 and 12-19=-7 are one fact; so are 3x4=12
+and 4x3=12.
 
 Sizes are drawn before numbers: every pair of operand sizes is equally likely, because otherwise almost all numbers
 would be large. In a part of the training data, every number may be equally likely instead.
@@ -57,9 +58,12 @@ class Problem:
         return self.a - self.b if self.op == "-" else self.a * self.b
 
     @property
-    def in_order(self) -> Problem:
-        """The same problem with the smaller operand first, where the order makes no difference."""
-        return Problem(self.b, self.op, self.a) if self.op != "-" and self.a > self.b else self
+    def fact(self) -> str:
+        """What the problem is about, the same for all that say the same: "7+12" of 12+7, 19-12 and 7-19."""
+        if self.op == "-":
+            parts = sorted((min(self.a, self.b), abs(self.a - self.b)))
+            return f"{parts[0]}+{parts[1]}"
+        return f"{min(self.a, self.b)}{self.op}{max(self.a, self.b)}"
 
     @property
     def digits(self) -> int:
@@ -83,7 +87,7 @@ class Problem:
 
 def split_of(problem: Problem) -> Split:
     """The split that a problem belongs to; the same everywhere."""
-    return split_by_hash(problem.in_order.id, VALIDATION_FRACTION, TEST_FRACTION)
+    return split_by_hash(problem.fact, VALIDATION_FRACTION, TEST_FRACTION)
 
 
 def problems(

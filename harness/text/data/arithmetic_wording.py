@@ -81,15 +81,15 @@ class Wording:
 
 
 def count_problems_in_text(texts: Iterable[str], problems: Iterable[Problem]) -> int:
-    """How many of the problems occur in any of the texts: in any style, with or without an answer; sums and products in
-    either order."""
-    by_order: dict[Problem, set[Problem]] = {}
+    """How many of the problems occur in any of the texts, or others that say the same fact (12+7, 7+12, 19-7): in any
+    style, with or without an answer."""
+    by_fact: dict[str, set[Problem]] = {}
     for problem in problems:
-        by_order.setdefault(problem.in_order, set()).add(problem)
+        by_fact.setdefault(problem.fact, set()).add(problem)
     occurring: set[Problem] = set()
     for text in texts:
         for problem in problems_in_text(text):
-            occurring |= by_order.get(problem.in_order, set())
+            occurring |= by_fact.get(problem.fact, set())
     return len(occurring)
 
 

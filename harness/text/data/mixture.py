@@ -1,7 +1,8 @@
 """data=mixture: several data sets in one, each with a share of the bytes.
 
 In each split, whole documents are taken from every source, in an order shuffled by the seed, until the source has its
-share. No document is taken twice. They are interleaved, so the beginning of a split has about the same shares as the
+share. Clusters (plays, conversations) take turns, so that even a small split has documents of many. No document is
+taken twice. They are interleaved, so the beginning of a split has about the same shares as the
 whole. The total size is limited by the source that runs out first, or by a cap.
 
 If arithmetic is one of the sources, training documents of other sources that contain one of its test problems are left
@@ -13,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -128,14 +130,20 @@ class Mixture(DataSource):
 
 
 def _take(pool: Sequence[Document], num_bytes: int) -> list[Document]:
-    """Documents of at most num_bytes in total: each that still fits, in order; the smallest one where none fits."""
-    taken: list[Document] = []
+    """Documents of at most num_bytes in total, in the pool's order: each that still fits, the clusters in turns; the
+    smallest one where none fits."""
+    num_before: Counter[str] = Counter()
+    turns: list[tuple[int, int]] = []
+    for place, document in enumerate(pool):
+        turns.append((num_before[document.cluster], place))
+        num_before[document.cluster] += 1
+    taken: list[int] = []
     left = num_bytes
-    for document in pool:
-        if document.num_bytes <= left:
-            taken.append(document)
-            left -= document.num_bytes
-    return taken or [min(pool, key=lambda document: document.num_bytes)]
+    for _, place in sorted(turns):
+        if pool[place].num_bytes <= left:
+            taken.append(place)
+            left -= pool[place].num_bytes
+    return [pool[place] for place in sorted(taken)] or [min(pool, key=lambda document: document.num_bytes)]
 
 
 def _interleave(taken: Mapping[str, Sequence[Document]], share: Mapping[str, float]) -> list[Document]:
