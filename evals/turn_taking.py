@@ -1,9 +1,9 @@
 """Turn-taking: does the model end its turn about as a person does, and write only its own turns?
 
-The model takes the assistant's turns in held-out conversations, each of them twice. Once it is stopped where it hands over, as a chatbot
-stops it (at the human's label or, in a format with end texts, at the end of its turn). Once it runs free, to see
-whether it goes on to write the human's lines. Its turn is its own text up to the first text that looks like a label, so
-invented speakers don't count. Turns count as the same where only case, spaces and punctuation differ.
+The model takes the assistant's turns in held-out conversations, each of them twice. Once it is stopped where it hands
+over, as a chatbot stops it (at the human's label or, in a format with end texts, at the end of its turn). Once it runs
+free, to see whether it goes on to write the human's lines. Its turn is its own text up to the first text that looks
+like a label, so invented speakers don't count. Turns count as the same where only case, spaces and punctuation differ.
 
 Measures of the stopped reply:
 

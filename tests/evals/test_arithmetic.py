@@ -64,10 +64,8 @@ def test_a_planted_leak_is_counted_and_nothing_else() -> None:
     assert eval.seen_in_training(samples, material("What is 1 plus 1?", "the play")) == 0
 
     def asked_as(*planted: Problem) -> int:
-        """How many of the asked problems are among these, in either order."""
-        return sum(
-            any(problem.in_order == other.in_order for other in planted) for problem in eval._problems("test", 100)
-        )
+        """How many of the asked problems say the same as one of these."""
+        return sum(any(problem.fact == other.fact for other in planted) for problem in eval._problems("test", 100))
 
     turned = Problem(first.b, first.op, first.a)
     assert eval.seen_in_training(samples, material(f"{turned.id}=")) == asked_as(turned)

@@ -196,7 +196,7 @@ def test_real_turns_have_the_same_measures() -> None:
     assert min(real) <= (metrics["real_turn_tokens"].value or 0) <= max(real)
     shares = ("real_took_its_turn", "real_within_reason", "real_echoed")
     assert [metrics[name].value for name in shares] == [1.0, 1.0, 0.0]
-    assert metrics["real_same_reply"].value == 1 / 8
+    assert metrics["real_same_reply"].value == 1 / 16
     assert {name for name, metric in metrics.items() if metric.baseline} == {
         name for name in metrics if name.startswith("real_")
     }
@@ -295,7 +295,7 @@ def test_the_headline_is_first_and_each_sample_has_it() -> None:
 @BOTH
 def test_questions_and_answers_use_the_run_s_format(form: TranscriptFormat) -> None:
     material = Material(corpus(form), TOKENIZER)
-    [reply] = [sample for sample in EVAL.samples(material) if sample.id == "t3"]
+    reply = next(sample for sample in EVAL.samples(material) if sample.cluster == "t3")
     stopped, free = EVAL.requests(reply, material)
     assert isinstance(stopped, Complete)
     assert stopped.stop == (form.stop_text(HUMAN),)
@@ -308,7 +308,12 @@ def test_questions_and_answers_use_the_run_s_format(form: TranscriptFormat) -> N
 def test_ids_are_the_same_each_time() -> None:
     ids = [[sample.id for sample in EVAL.samples(MATERIAL)] for _ in range(2)]
     assert ids[0] == ids[1]
-    assert len(set(ids[0])) == len(ids[0]) == 8
+    assert len(set(ids[0])) == len(ids[0]) == 16
+
+
+def test_every_conversation_is_asked_once_before_any_is_asked_twice() -> None:
+    clusters = [sample.cluster for sample in EVAL.samples(MATERIAL)]
+    assert set(clusters[:8]) == set(clusters[8:]) == {f"t{number}" for number in range(8)}
 
 
 def test_fewer_samples_are_a_part_of_more() -> None:

@@ -42,7 +42,7 @@ def test_training_text_holds_no_held_out_problem(style: Style, digits: tuple[int
 
 
 def test_chat_style_documents_are_transcripts() -> None:
-    corpus = Arithmetic(train_documents=20).load()
+    corpus = Arithmetic(style="chat", train_documents=20).load()
     for split, document in corpus:
         assert document.format == "human_assistant"
         turns = HUMAN_ASSISTANT.parse(document.text).turns
@@ -52,7 +52,7 @@ def test_chat_style_documents_are_transcripts() -> None:
 
 
 def test_chat_style_documents_are_written_in_the_format_that_is_asked_for() -> None:
-    corpus = Arithmetic(train_documents=5, format=CHATML).load()
+    corpus = Arithmetic(style="chat", train_documents=5, format=CHATML).load()
     assert corpus.chat_format == CHATML
     for _, document in corpus:
         assert corpus.format_of(document) == CHATML

@@ -49,9 +49,28 @@ def test_carries_are_what_the_digit_sums_say(a: int, b: int) -> None:
 
 
 @given(problem=any_problem)
-def test_swapping_the_operands_of_a_sum_or_product_stays_in_the_split(problem: Problem) -> None:
-    if problem.op != "-":
-        assert split_of(problem) == split_of(Problem(problem.b, problem.op, problem.a))
+def test_problems_that_say_the_same_fact_are_in_one_split(problem: Problem) -> None:
+    """12+7=19 also says 7+12=19, 19-7=12, 19-12=7, 7-19=-12 and 12-19=-7."""
+    a, b, c = problem.a, problem.b, problem.answer
+    if problem.op == "+":
+        alike = [(a, "+", b), (b, "+", a), (c, "-", a), (c, "-", b), (a, "-", c), (b, "-", c)]
+    elif problem.op == "-":
+        alike = [(a, "-", b), (b, "-", a), (b, "+", c) if c >= 0 else (a, "+", -c)]
+    else:
+        alike = [(a, "x", b), (b, "x", a)]
+    assert {Problem(*same).fact for same in alike} == {problem.fact}
+    assert {split_of(Problem(*same)) for same in alike} == {split_of(problem)}
+
+
+def test_different_facts_have_different_names() -> None:
+    """Against a plain listing: a fact is an addition of two parts, or a product."""
+    facts = {}
+    for op in OPERATIONS:
+        for a, b in product(range(13), repeat=2):
+            parts = (a, b) if op in "+x" else (min(a, b), abs(a - b))
+            facts.setdefault(Problem(a, op, b).fact, set()).add((op == "x", *sorted(parts)))
+    assert all(len(said) == 1 for said in facts.values())
+    assert len({fact for said in facts.values() for fact in said}) == len(facts)
 
 
 def test_splits_of_problems_never_change() -> None:
@@ -59,7 +78,7 @@ def test_splits_of_problems_never_change() -> None:
     letter = {"train": ".", "validation": "v", "test": "t"}
     operands = product((0, 7, 42, 905), OPERATIONS, (3, 8, 58, 61))
     letters = "".join(letter[split_of(Problem(a, op, b))] for a, op, b in operands)
-    assert letters == "tv......v.t....t..........v..t...v.v.t...t....v."
+    assert letters == "tv..tv..v.t....t.t........v.t....v.v.t....v...v."
 
 
 @pytest.mark.parametrize("op", OPERATIONS)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any, ClassVar
 
 import pytest
@@ -9,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import UserError
+from harness.config.compose import compose
+from harness.runs.settings import typed
 from harness.text.data.arithmetic import Arithmetic
 from harness.text.data.arithmetic_problems import problems, split_of
 from harness.text.data.arithmetic_wording import Wording, problems_in_text
-from harness.text.data.conversations import Chat, Chatterbot
+from harness.text.data.conversations import Chatterbot
 from harness.text.data.corpus import SPLITS, Corpus, DataSource, Document
 from harness.text.data.mixture import Mixture
-from harness.text.data.shakespeare import Shakespeare
 from tests.harness.text.formats import CHATML
 
 
@@ -62,7 +64,7 @@ def test_each_source_has_its_share_of_the_bytes() -> None:
 def test_the_scarcest_source_gives_all_it_has() -> None:
     corpus = mixture().load()
     assert sum(document.source == "a" for document in corpus.train) == 100
-    assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=13)
+    assert corpus.num_bytes("train") == pytest.approx(1000 / 0.75, abs=14)  # the smallest document of the other has 14
 
 
 @settings(max_examples=40)
@@ -183,7 +185,7 @@ def test_no_sources_at_all_are_refused() -> None:
 def test_a_mixture_has_the_formats_of_the_sources_that_have_a_share() -> None:
     sources: dict[str, DataSource] = {
         "chat": Chatterbot(format=CHATML),
-        "sums": Arithmetic(train_documents=5),
+        "sums": Arithmetic(style="chat", train_documents=5),
         "none": Chatterbot(),
     }
     corpus = Mixture(sources, {"chat": 1, "sums": 1, "none": 0}).load()
@@ -194,16 +196,20 @@ def test_a_mixture_has_the_formats_of_the_sources_that_have_a_share() -> None:
 
 @pytest.mark.usefixtures("plays")
 def test_the_default_mixture_is_as_described() -> None:
-    sources: dict[str, DataSource] = {"shakespeare": Shakespeare(), "chat": Chat(), "arithmetic": Arithmetic()}
-    weights = {"shakespeare": 0.4, "chat": 0.4, "arithmetic": 0.2}
-    corpus = Mixture(sources, weights).load()
+    source = typed(compose(["data=mixture"])).data
+    weights = {"shakespeare": 0.35, "chat": 0.35, "arithmetic": 0.3}
+    corpus = source.load()
     for split, tolerance in (("train", 0.005), ("validation", 0.05), ("test", 0.02)):
         assert shares(corpus.documents(split)) == pytest.approx(weights, abs=tolerance)
     assert corpus.num_bytes("test") == pytest.approx(300_000, rel=0.01)
     assert corpus.num_bytes("validation") == pytest.approx(100_000, rel=0.02)
-    assert corpus.num_bytes("train") > 10_000_000
-    # Both chat and arithmetic can be asked as conversations.
-    assert Counter(document.format for document in corpus.train).keys() == {"play", "human_assistant"}
+    assert corpus.num_bytes("train") > 5_000_000
+    # sums have no labels, so that they are no conversations
+    formats = {(document.source, document.format) for document in corpus.train}
+    assert formats == {("shakespeare", "play"), ("chat", "human_assistant"), ("arithmetic", None)}
+    clusters = {source: {d.cluster for d in corpus.test if d.source == source} for source in weights}
+    assert {source: len(names) for source, names in clusters.items()}["shakespeare"] == 10
+    assert min(map(len, clusters.values())) >= 10
     held_out = {
         problem
         for document in corpus.test
@@ -214,3 +220,12 @@ def test_the_default_mixture_is_as_described() -> None:
     assert all(split_of(problem) == "test" for problem in held_out)
     assert not any(split_of(problem) == "test" for problem in trained_on)
     assert len(trained_on) > 5_000
+
+
+def test_clusters_take_turns() -> None:
+    """A small split has a document of every cluster before it has two of one."""
+    source = Toy(lengths=(10,) * 90)
+    corpus = Mixture({"a": source}, {"a": 1}, test_bytes=70).load()
+    assert Counter(document.cluster for document in corpus.test).most_common() in (
+        [(first, 3), (second, 2), (third, 2)] for first, second, third in permutations(["a/0", "a/1", "a/2"])
+    )

@@ -28,7 +28,7 @@ def test_whole_plays_are_held_out() -> None:
 @pytest.mark.usefixtures("plays")
 def test_the_plays_are_the_same_on_every_machine() -> None:
     """A frozen fingerprint: if this fails, results stored under data=shakespeare were made from other text."""
-    assert Shakespeare().load().fingerprint == "c27f16c9b27d37b69084bc05d632aa6c9b819d7dd223d798b0dc10781b0a6c13"
+    assert Shakespeare().load().fingerprint == "d3dfb18954e6c1def42608748050f9e48b750a4ae02af31cc73902b7847e715c"
 
 
 def test_an_unknown_play_is_refused_with_the_closest_and_all_names() -> None:
