@@ -6,7 +6,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from models.language_model import Cost, CountingModel, LanguageModel, ModelConfig, NeuralModelConfig, State
+from models.language_model import (
+    Cost,
+    CountingModel,
+    LanguageModel,
+    ModelConfig,
+    NeuralModelConfig,
+    OptimizerName,
+    State,
+)
 
 if TYPE_CHECKING:
     from models.carried import CarriedModel, Carry
@@ -21,6 +29,7 @@ __all__ = [
     "ModelConfig",
     "NeuralModel",
     "NeuralModelConfig",
+    "OptimizerName",
     "ParameterGroup",
     "State",
 ]

@@ -32,9 +32,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 WEIGHTS_FILE = "weights.safetensors"
 OnStep = Callable[[float], None]
 """Called with the fraction of the work that is done, from 0 to 1."""
+OptimizerName = Literal["adamw", "muon", "sgd"]
+HOW_TRAINED = ("learning_rate", "optimizer")
+"""The options of a neural family that say how it is trained, not what it is: its weights fit any values of them."""
 # No temporary of more than this many float32 values while a long text is scored.
 _MAX_VALUES_AT_ONCE = 1 << 24
 
@@ -108,11 +111,21 @@ class ModelConfig(ABC):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
 class NeuralModelConfig(ModelConfig):
-    """What training needs to know about a family that learns by gradients, apart from the batch and the budget."""
+    """What training needs to know about a family that learns by gradients, apart from the batch and the budget.
+
+    A family gives `learning_rate` a default, and `optimizer` another one where it learns better with it.
+    """
 
     learning_rate: float
-    """The highest learning rate of the schedule, for AdamW; each family's default suits its default size."""
+    """Highest learning rate of the schedule; each family's default suits its default size."""
+    optimizer: OptimizerName = "adamw"
+    """adamw (Loshchilov & Hutter 2019), muon (Jordan et al. 2024: hidden matrices; adamw for the rest), or sgd."""
+
+    def trained_as(self, other: NeuralModelConfig) -> Self:
+        """This model, trained in the way of the other: its own options, but for those in HOW_TRAINED."""
+        return replace(self, **{name: getattr(other, name) for name in HOW_TRAINED})
 
 
 class State(ABC):

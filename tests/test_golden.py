@@ -30,11 +30,7 @@ VOCAB, STEPS = 30, 20
 GOLDEN = [
     *LEARNING,
     *(f"transformer model.preset={preset}" for preset in ("gpt2", "llama")),
-    *(
-        f"{family} training.optimizer={optimizer}"
-        for family in ("lstm", "transformer")
-        for optimizer in ("muon", "sgd")
-    ),
+    *(f"{family} model.optimizer={optimizer}" for family in ("lstm", "transformer") for optimizer in ("muon", "sgd")),
 ]
 
 

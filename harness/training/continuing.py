@@ -37,9 +37,9 @@ def check_continues(name: str, folder: Path, model: ModelConfig, budget: Budget)
             f"model={saved.family} here, or continue from another run."
         )
     wanted = solve_width(model, budget.num_params, described["vocab_size"])
+    if isinstance(saved, NeuralModelConfig) and isinstance(wanted, NeuralModelConfig):
+        saved = saved.trained_as(wanted)
     differences = _differences(saved, wanted)
-    if isinstance(model, NeuralModelConfig):
-        differences.pop("learning_rate", None)  # it may be trained on at another rate
     if differences:
         there = ", ".join(f"{option}={_written(value)}" for option, (value, _) in differences.items())
         here = ", ".join(f"{option}={_written(value)}" for option, (_, value) in differences.items())

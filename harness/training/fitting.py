@@ -174,8 +174,7 @@ def _train(
     if earlier is not None:
         model = earlier.model
         if isinstance(model, NeuralModel) and isinstance(settings.model, NeuralModelConfig):
-            rate = {"learning_rate": settings.model.learning_rate}  # the earlier model's other options are the same
-            model.config = dataclasses.replace(model.config, **rate)
+            model.config = model.config.trained_as(settings.model)
         log.info("continuing fit %s", earlier.id)
     else:
         model = _build(settings, tokenizer, workshop.device)

@@ -16,14 +16,14 @@ class Optimizer:
     """Changes a model's parameters by their gradients, each group by torch's optimizer for it."""
 
     def __init__(self, model: NeuralModel, training: Training) -> None:
-        groups = list(model.parameter_groups())
-        is_orthogonalised = [training.optimizer == "muon" and group.is_hidden_matrix for group in groups]
+        groups, name = list(model.parameter_groups()), model.config.optimizer
+        is_orthogonalised = [name == "muon" and group.is_hidden_matrix for group in groups]
         self._parts: list[torch.optim.Optimizer] = []
         if hidden := _torch_groups(groups, is_orthogonalised, True, training):
             # the size of a step as AdamW's, so that one learning rate suits both (Liu et al. 2025, section 2.2)
             self._parts.append(torch.optim.Muon(hidden, momentum=training.momentum, adjust_lr_fn="match_rms_adamw"))
         if others := _torch_groups(groups, is_orthogonalised, False, training):
-            if training.optimizer == "sgd":
+            if name == "sgd":
                 momentum = training.momentum
                 self._parts.append(torch.optim.SGD(others, momentum=momentum, nesterov=momentum > 0))
             else:

@@ -23,8 +23,6 @@ class Training:
     """schedule=warmup_stable_decay: share of the budget at the end over which the learning rate falls; above 0."""
     final_learning_rate_fraction: float = 0.02
     """The learning rate at the end, as a share of its peak."""
-    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
-    """adamw (Loshchilov & Hutter 2019), muon (Jordan et al. 2024: hidden matrices; adamw for the rest), or sgd."""
     weight_decay: float = 0.01
     """Weight decay of the parameters that the family names, mostly its matrices; decoupled in adamw and muon."""
     beta1: float = 0.9

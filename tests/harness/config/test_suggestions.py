@@ -73,6 +73,7 @@ def test_an_option_of_another_member_is_told_with_a_line_that_works() -> None:
         (["order=5"], "model.order"),
         (["evals.max_digits=3"], "evals.arithmetic.max_digits"),
         (["training.num_params=5"], "budget.num_params"),
+        (["model=lstm", "training.optimizer=muon"], "model.optimizer"),
     ],
 )
 def test_an_option_of_what_was_picked_is_named_with_its_whole_key(overrides: list[str], meant: str) -> None:

@@ -39,7 +39,7 @@ GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decodin
 # Leaves whose other values can't be told from the value that they have.
 OTHERS: dict[str, Any] = {
     "training.continue_from": "a-fit",
-    "training.optimizer": "muon",
+    "model.optimizer": "muon",
     "training.schedule": "cosine",
     "training.precision": "bfloat16",
     "training.max_tokens_at_once": 512,

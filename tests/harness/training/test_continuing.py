@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -64,10 +65,13 @@ def test_the_same_model_is_continued(model: ModelConfig, tmp_path: Path) -> None
     check_continues("my-run", fit_of(model, tmp_path), model, BUDGET)
 
 
-def test_a_model_may_be_trained_on_at_another_rate(tmp_path: Path) -> None:
-    check_continues(
-        "my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(d_model=16, learning_rate=1e-4), BUDGET
-    )
+def test_a_model_may_be_trained_on_in_another_way(tmp_path: Path) -> None:
+    otherwise = LSTMConfig(d_model=16, learning_rate=1e-4, optimizer="muon")
+    check_continues("my-run", fit_of(LSTMConfig(d_model=16), tmp_path), otherwise, BUDGET)
+    with pytest.raises(
+        UserError, match=r"it has d_model=16, and this run d_model=8\. Give this run the same \(model\.d"
+    ):
+        check_continues("my-run", tmp_path, dataclasses.replace(otherwise, d_model=8), BUDGET)
 
 
 def test_a_width_that_the_budget_asks_for_counts_as_the_model_s(tmp_path: Path) -> None:

@@ -114,6 +114,19 @@ def test_a_fit_is_trained_on_at_the_rate_of_the_one_that_continues_it(tmp_path: 
     assert 0 < more.curve()["learning_rate"].max() <= 1e-5  # the schedule's highest
 
 
+def test_a_fit_continues_with_its_own_optimizer_which_remembers_nothing(tmp_path: Path, corpus) -> None:
+    model = ["model=lstm", "model.d_model=16", "training.warmup_fraction=0", "training.weight_decay=0"]
+    one_step = ["model.learning_rate=0.01", "budget.tokens=1024"]
+    for earlier in ("muon", "adamw"):
+        first = fitted(fit_settings(*model, f"model.optimizer={earlier}"), corpus, tmp_path)
+        more = fitted(fit_settings(*model, *one_step, f"training.continue_from={first.id}"), corpus, tmp_path)
+        before, after = first.model.tensors(), more.model.tensors()
+        moved = torch.cat([(after[name] - value).flatten().abs() for name, value in before.items()])
+        # Adam's first step is the learning rate for every value with a gradient (Kingma & Ba 2015, section 2.1)
+        assert moved.quantile(0.25).item() == pytest.approx(0.01, rel=1e-3)
+        assert moved.max().item() == pytest.approx(0.01, rel=1e-3)
+
+
 def test_a_continued_fit_keeps_its_tokenizer(tmp_path: Path, corpus) -> None:
     model = ["model=ngram", "model.order=2", "model.keep_counts=true"]
     first = fitted(fit_settings(*model, "tokenizer=char"), corpus, tmp_path)

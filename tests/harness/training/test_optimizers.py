@@ -7,6 +7,7 @@ import torch
 
 from harness.training.optimizers import Optimizer
 from harness.training.settings import Training
+from models.language_model import OptimizerName
 from models.neural_model import NeuralModel
 from models.settings.mlp import MLPConfig
 from models.settings.transformer import TransformerConfig
@@ -15,9 +16,10 @@ from tests.models.diagonal import DiagonalConfig
 RATE = 1e-2
 
 
-def new_model() -> NeuralModel:
+def new_model(optimizer: OptimizerName) -> NeuralModel:
     torch.manual_seed(0)
-    model = TransformerConfig(num_layers=1, num_heads=2, d_model=16, context_length=8).build(7, 0)
+    config = TransformerConfig(num_layers=1, num_heads=2, d_model=16, context_length=8, optimizer=optimizer)
+    model = config.build(7, 0)
     assert isinstance(model, NeuralModel)
     return model
 
@@ -28,15 +30,14 @@ def learn(model: NeuralModel, seed: int) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
-def test_a_state_that_was_saved_gives_the_same_next_steps(optimizer: str) -> None:
-    training = Training(optimizer=optimizer)  # type: ignore[arg-type]
-    model, other = new_model(), new_model()
-    first = Optimizer(model, training)
+def test_a_state_that_was_saved_gives_the_same_next_steps(optimizer: OptimizerName) -> None:
+    model, other = new_model(optimizer), new_model(optimizer)
+    first = Optimizer(model, Training())
     for seed in range(3):
         first.clear_gradients()
         learn(model, seed)
         first.step(RATE)
-    second = Optimizer(other, training)
+    second = Optimizer(other, Training())
     other.load_tensors({name: value.clone() for name, value in model.tensors().items()})
     second.load_state({name: value.clone() for name, value in first.state().items()})
     for seed in range(3, 6):
@@ -49,9 +50,9 @@ def test_a_state_that_was_saved_gives_the_same_next_steps(optimizer: str) -> Non
 
 
 def test_muon_takes_the_matrices_of_the_blocks_and_moves_them_in_orthogonal_steps() -> None:
-    model = new_model()
+    model = new_model("muon")
     before = {name: value.clone() for name, value in model.tensors().items()}
-    optimizer = Optimizer(model, Training(optimizer="muon", weight_decay=0.0))
+    optimizer = Optimizer(model, Training(weight_decay=0.0))
     for parameter in model.parameters():
         parameter.grad = torch.randn_like(parameter)
     optimizer.step(RATE)
@@ -66,8 +67,8 @@ def test_muon_takes_the_matrices_of_the_blocks_and_moves_them_in_orthogonal_step
 
 
 def test_sgd_is_torch_s_with_nesterov_momentum() -> None:
-    model, plain = new_model(), new_model()
-    ours = Optimizer(model, Training(optimizer="sgd", weight_decay=0.0, momentum=0.8))
+    model, plain = new_model("sgd"), new_model("sgd")
+    ours = Optimizer(model, Training(weight_decay=0.0, momentum=0.8))
     theirs = torch.optim.SGD(plain.parameters(), lr=RATE, momentum=0.8, nesterov=True)
     for seed in range(3):
         for each in (ours.clear_gradients, theirs.zero_grad):
@@ -80,13 +81,15 @@ def test_sgd_is_torch_s_with_nesterov_momentum() -> None:
         torch.testing.assert_close(model.tensors()[name], value)
 
 
-@pytest.mark.parametrize("config", [MLPConfig(), DiagonalConfig()], ids=["mlp", "diagonal"])
+@pytest.mark.parametrize(
+    "config", [MLPConfig(optimizer="muon"), DiagonalConfig(optimizer="muon")], ids=["mlp", "diagonal"]
+)
 def test_every_parameter_of_other_families_is_moved(config: MLPConfig) -> None:
     torch.manual_seed(0)
     model = config.build(7, 0)
     assert isinstance(model, NeuralModel)
     before = {name: value.clone() for name, value in model.tensors().items()}
-    optimizer = Optimizer(model, Training(optimizer="muon"))
+    optimizer = Optimizer(model, Training())
     learn(model, 0)
     optimizer.step(RATE)
     assert [name for name, value in model.tensors().items() if torch.equal(value, before[name])] == []

@@ -32,12 +32,12 @@ DATA = ["data=chatterbot", "tracking=none"]
 SMALL = [*DATA, "tokenizer=byte", "model.d_model=16", "model.dropout=0.1", "budget.tokens=40000"]
 SMALL += ["training.batch_tokens=256", "training.checkpoint_seconds=0.02", "training.validation_bytes=500"]
 RECIPES = [
-    ["training.optimizer=adamw", "training.schedule=cosine"],
-    ["training.optimizer=adamw", "training.schedule=linear", "training.averaging_fraction=0.1"],
-    ["training.optimizer=muon", "training.schedule=warmup_stable_decay"],
-    ["training.optimizer=muon", "training.schedule=constant", "training.max_tokens_at_once=128"],
-    ["training.optimizer=sgd", "training.schedule=constant"],
-    ["training.optimizer=sgd", "training.schedule=cosine", "training.averaging_fraction=0.2"],
+    ["model.optimizer=adamw", "training.schedule=cosine"],
+    ["model.optimizer=adamw", "training.schedule=linear", "training.averaging_fraction=0.1"],
+    ["model.optimizer=muon", "training.schedule=warmup_stable_decay"],
+    ["model.optimizer=muon", "training.schedule=constant", "training.max_tokens_at_once=128"],
+    ["model.optimizer=sgd", "training.schedule=constant"],
+    ["model.optimizer=sgd", "training.schedule=cosine", "training.averaging_fraction=0.2"],
     ["training.max_tokens_at_once=64", "training.schedule=warmup_stable_decay", "training.averaging_fraction=0.1"],
 ]
 CASES = [

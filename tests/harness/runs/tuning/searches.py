@@ -23,11 +23,8 @@ GRU = (
     "model.gru.d_model=8",
     "model.gru.learning_rate=tag(log,interval(1e-3,1e-1))",
     "model.gru.num_layers=1,2",
-    "model.gru.dropout=0.0",
     "model.gru.training_length=32",
-    "training.optimizer=adamw",
-    "training.schedule=linear",
-    "training.weight_decay=0.0",
+    "model.gru.optimizer=adamw",
 )
 
 

@@ -24,7 +24,7 @@ def of_the_fit(settings: RunSettings) -> object:
     ("overrides", "draw"),
     [
         (["model=lstm", "seed=3", "data=chatterbot", "tokenizer=byte"], {"model.num_layers": "2"}),
-        (["model=gru", "experiment=addition_by_size", "data.train_documents=30"], {"training.optimizer": "muon"}),
+        (["model=gru", "experiment=addition_by_size", "data.train_documents=30"], {"model.optimizer": "muon"}),
         (["model=gru", "tokenizer=char,byte"], {"tokenizer": "byte"}),
         (["model=mixture", "model@model.members.second=rnn", "model.members.second.dropout=0.1,0.2"], {}),
         (["model=uniform"], {}),

@@ -25,9 +25,15 @@ def test_the_space_of_every_family_is_allowed() -> None:
     assert [each.name for each in found if each.space] == names
 
 
-def test_the_families_of_the_tuning_experiment_have_spaces() -> None:
+@pytest.mark.parametrize("name", options("space"))
+def test_what_a_search_finds_can_stand_in_the_family_s_own_file(name: str) -> None:
+    own = {f"model.{key}" for key in option("model", name).content}
+    assert set(family(f"model={name}").space) <= own
+
+
+def test_the_tuning_experiment_has_every_family_with_a_space() -> None:
     params = option("experiment", "tuning").content["hydra"]["sweeper"]["params"]
-    assert set(params["model"].split(",")) <= set(options("space"))
+    assert sorted(params["model"].split(",")) == options("space")
 
 
 def test_what_the_user_writes_replaces_what_the_family_s_file_says() -> None:
@@ -44,18 +50,20 @@ def test_what_the_user_writes_replaces_what_the_family_s_file_says() -> None:
     assert found.space["model.learning_rate"] == Interval(1e-3, 1e-2, is_logarithmic=True, is_whole=False)
     assert found.space["model.d_model"] == Interval(8, 64, is_logarithmic=False, is_whole=True)
     assert found.space["training.beta2"] == ["0.95", "0.99"]
-    assert found.space["model.dropout"] == ["0.0", "0.05", "0.1", "0.2"]
+    assert found.space["model.training_length"] == ["32", "64", "128"]
     settings = found.trial(found.first)
     assert (settings.seed, settings.model.num_layers) == (3, 1)  # type: ignore[attr-defined]
 
 
 def test_a_setting_with_a_family_s_name_is_for_that_family() -> None:
-    _, found = families(["model=lstm,gru", "model.lstm.d_model=16,32", "model.gru.num_layers=1", "model.dropout=0.0"])
+    _, found = families(
+        ["model=lstm,gru", "model.lstm.d_model=16,32", "model.gru.num_layers=1", "model.optimizer=muon"]
+    )
     lstm, gru = found
     assert lstm.space["model.d_model"] == ["16", "32"]
     assert "model.d_model" not in gru.space
     assert "model.num_layers" not in gru.space
-    assert "model.dropout" not in lstm.space
+    assert "model.optimizer" not in lstm.space
 
 
 def test_an_experiment_may_say_what_is_searched_and_how(tmp_path: Path) -> None:
@@ -109,8 +117,7 @@ def test_a_wrong_space_is_refused_before_torch_is_loaded(tmp_path: Path) -> None
 
 def test_the_edge_of_a_space_is_told_where_more_is_allowed_beyond_it() -> None:
     found = family("model=lstm", "model.num_layers=1,2,3", "model.dropout=0.0,0.1,0.2")
-    middle = {**found.first, "model.learning_rate": "0.004", "training.weight_decay": "0.01"}
-    middle |= {"training.batch_tokens": "1024", "model.training_length": "64", "model.dropout": "0.1"}
+    middle = {**found.first, "model.learning_rate": "0.004", "model.training_length": "64", "model.dropout": "0.1"}
     assert at_the_edge(found, {**middle, "model.num_layers": "2"}) == {}
     assert at_the_edge(found, {**middle, "model.num_layers": "1"}) == {}  # fewer than one are not allowed
     assert at_the_edge(found, {**middle, "model.num_layers": "3"}) == {"model.num_layers": "the highest"}

@@ -125,7 +125,7 @@ def test_trials_without_a_value_are_told_and_counted(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = (*GRU, "model.gru.learning_rate=1e30,0.01", "model.gru.num_layers=1", "training.max_grad_norm=1e30")
-    words = (*words, "budget.tokens=8000")
+    words = (*words, "training.weight_decay=0.0", "budget.tokens=8000")
     search = tuner(tmp_path, *words, "tune.searcher=grid")
     search.run()
     of_rate = {trial.settings["model.learning_rate"]: trial for trial in search.tuned[0].trials}
@@ -156,8 +156,7 @@ def test_settings_that_do_not_go_together_or_into_memory_are_trials_without_a_va
     search = tuner(
         tmp_path,
         *("model=transformer", "model.d_model=24,16,1000000", "model.num_heads=2,6", "model.num_layers=1"),
-        *("model.context_length=32", "model.learning_rate=0.01", "model.dropout=0.0", "training.optimizer=adamw"),
-        *("training.schedule=linear", "training.weight_decay=0.0", "tune.searcher=grid"),
+        *("model.context_length=32", "model.learning_rate=0.01", "model.optimizer=adamw", "tune.searcher=grid"),
     )
     search.run()
     keys = ("model.d_model", "model.num_heads")
