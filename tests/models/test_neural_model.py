@@ -11,7 +11,7 @@ from models.language_model import NeuralModelConfig
 from models.lstm import LSTM
 from models.neural_model import NeuralModel
 from models.settings.lstm import LSTMConfig
-from tests.models.families import LEARNING, options
+from tests.models.families import LEARNING, options, tiny_config
 from tests.models.operations import counted
 
 
@@ -43,6 +43,23 @@ def test_weights_come_back_as_they_were_and_a_model_in_use_is_not_in_training() 
 
 
 GRADIENT_FAMILIES = [family for family in LEARNING if issubclass(options(family)[0], NeuralModelConfig)]
+
+
+@pytest.mark.parametrize("family", GRADIENT_FAMILIES)
+def test_how_a_model_is_trained_changes_neither_its_first_weights_nor_what_it_computes(family: str) -> None:
+    config = tiny_config(family, dropout=0.0)
+    assert isinstance(config, NeuralModelConfig)
+    other = LSTMConfig(learning_rate=0.5, optimizer="sgd")
+    otherwise = config.trained_as(other)
+    assert (otherwise.learning_rate, otherwise.optimizer) == (0.5, "sgd")
+    assert otherwise.trained_as(config) == config
+    logprobs = []
+    for each in (config, otherwise):
+        torch.manual_seed(0)
+        logprobs.append(each.build(vocab_size=9, start_token=0).on(torch.device("cpu")).logprobs(torch.arange(9)[None]))
+    assert torch.equal(*logprobs)
+
+
 FORMS: list[tuple[str, dict[str, object]]] = [
     *((family, {}) for family in GRADIENT_FAMILIES),
     *(("transformer", {"preset": preset}) for preset in ("gpt2", "llama")),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from harness.common.errors import UserError
 from harness.plugin_kit.check_model import check_model
+from harness.plugin_kit.new import start
 from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
 from models.checking.trial import MARKOV, Subject
 from tests.harness.plugin_kit.broken_models import AS_PUBLISHED, BROKEN, MinGRU, config_of
@@ -21,6 +25,19 @@ def test_a_family_as_published_passes(name: str) -> None:
     subject = Subject(AS_PUBLISHED[name], MARKOV)
     for check in (*FIT_CHECKS, *FAMILY_CHECKS):
         check(subject)
+
+
+def test_a_neural_file_without_yaml_has_the_optimizer_of_its_base_and_must_give_a_learning_rate(tmp_path: Path) -> None:
+    start("model", "mine", tmp_path, "neural")
+    file, beside = tmp_path / "mine.py", tmp_path / "mine.yaml"
+    beside.unlink()
+    overrides = ["model.d_model=8", "model.optimizer=muon"]
+    assert {outcome.verdict for outcome in check_model(str(file), overrides)} == {"pass"}
+    with pytest.raises(UserError, match="must be one of adamw, muon, sgd"):
+        check_model(str(file), ["model.optimizer=adam"])
+    (tmp_path / "other.py").write_text(file.read_text().replace("learning_rate: float = 1e-2", ""))
+    with pytest.raises(UserError, match=r"Set it: model\.learning_rate="):
+        check_model(str(tmp_path / "other.py"))
 
 
 @pytest.mark.parametrize("model", BROKEN, ids=lambda model: model.__name__)
