@@ -107,7 +107,7 @@ def test_a_conversation_too_long_for_the_window_loses_whole_turns_and_a_missing_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = str(peer.write(tmp_path))
-    overrides = [f"evals.turn_taking.{name}" for name in ("num_samples=12", "max_new_tokens=20")]
+    overrides = [f"evals.turn_taking.{name}" for name in ("num_samples=60", "max_new_tokens=20")]
 
     def contexts(**model_args: Any) -> list[tuple[str, str]]:
         manager = TaskManager(include_path=str(TASKS_FOLDER), metadata={"overrides": overrides, **model_args})

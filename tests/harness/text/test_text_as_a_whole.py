@@ -81,15 +81,16 @@ def test_the_mixture_composes_its_sources() -> None:
 
 @pytest.mark.parametrize("data", ["chat", "chatterbot", "arithmetic", "mixture", "text"])
 def test_one_choice_of_format_reaches_the_data_and_the_tokenizer(data: str) -> None:
-    more = ["data.transcripts=true", "data.paths=a.txt"] if data == "text" else []
-    settings = typed(compose(["format=chatml", f"data={data}", *more]))
+    more = {"text": ["data.transcripts=true", "data.paths=a.txt"], "arithmetic": ["data.style=chat"]}
+    settings = typed(compose(["format=chatml", f"data={data}", *more.get(data, [])]))
     assert chat_format(settings.data.formats) == CHATML
     assert isinstance(settings.tokenizer, CharTokenizerSettings)
     assert settings.tokenizer.format == CHATML
 
 
 def test_a_source_of_a_mixture_may_have_a_format_of_its_own() -> None:
-    settings = typed(compose(["data=mixture", "+format@data.sources.chat.format=chatml"]))
+    sums = "data.sources.arithmetic.style=chat"
+    settings = typed(compose(["data=mixture", sums, "+format@data.sources.chat.format=chatml"]))
     assert [form.name for form in settings.data.formats] == ["play", "chatml", "human_assistant"]
 
 
@@ -102,7 +103,11 @@ def test_a_source_of_a_mixture_may_have_a_format_of_its_own() -> None:
         (["format=play", "tokenizer.speaker_tokens=true"], "speaker_tokens=true needs labels.*anyone may speak"),
         (["format.labels_in_text=drop"], "must be one of escape, refuse"),
         (
-            ["+format@data.sources.chat.format=human_assistant", "data.sources.chat.format.before_text=''"],
+            [
+                "data.sources.arithmetic.style=chat",
+                "+format@data.sources.chat.format=human_assistant",
+                "data.sources.chat.format.before_text=''",
+            ],
             "two sources have different formats with the same name 'human_assistant'",
         ),
     ],
