@@ -116,7 +116,7 @@ def test_a_fit_is_trained_on_at_the_rate_of_the_one_that_continues_it(tmp_path: 
 
 def test_a_fit_continues_with_its_own_optimizer_which_remembers_nothing(tmp_path: Path, corpus) -> None:
     model = ["model=lstm", "model.d_model=16", "training.warmup_fraction=0", "training.weight_decay=0"]
-    one_step = ["model.learning_rate=0.01", "budget.tokens=1024"]
+    one_step = ["model.optimizer=adamw", "model.learning_rate=0.01", "budget.tokens=1024"]
     for earlier in ("muon", "adamw"):
         first = fitted(fit_settings(*model, f"model.optimizer={earlier}"), corpus, tmp_path)
         more = fitted(fit_settings(*model, *one_step, f"training.continue_from={first.id}"), corpus, tmp_path)
