@@ -33,8 +33,8 @@ from harness.evaluation.requests import Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import counted, estimated, measured, slices_of
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from harness.statistics.derived import without_interval
 from harness.statistics.estimate import Estimate
-from harness.statistics.leave_one_out import jackknife
 from harness.text.data.corpus import Corpus
 from harness.text.utf8 import encode_utf8
 from models.language_model import ModelConfig
@@ -50,6 +50,8 @@ SHORTEST_COPY = 50
 _MEANS = (("repetition", "share"), ("copied", "share"), ("completion_bytes", "bytes"))
 # How long completions are is asked for, and the longest copy is one text's.
 _ONLY_DESCRIBES = ("completion_bytes", "longest_copied")
+# The jackknife's are up to five times too wide, since leaving out a play changes how many words there are.
+_OF_ALL_TEXTS = "no interval: it is of all texts together"
 # Of all texts' words together: the unit, the statistic, and the reason where it has no value.
 _POOLED: dict[str, tuple[str, Callable[[Sequences], float | None], str]] = {
     **{f"distinct_{n}": ("share", functools.partial(distinct, n=n), "there are too few words") for n in (1, 2, 3)},
@@ -195,9 +197,9 @@ class Generation(Eval):
             reason = f"the reference model gives {refused} of {len(part)} prompts' texts no probability"
             expected = Estimate(None, 0, len(part), reason=reason)
         yield of("reference_bits_per_byte", "bits/byte", expected, formed_by=bits)
-        texts, clusters = [words(text) for text in part[column]], part["cluster"].to_numpy()
+        texts = [words(text) for text in part[column]]
         for measure, (unit, statistic, nothing) in _POOLED.items():
-            yield of(measure, unit, jackknife(statistic, texts, clusters, nothing))
+            yield of(measure, unit, without_interval(statistic(texts), len(texts), _OF_ALL_TEXTS, nothing))
 
 
 def _measures(texts: Sequence[str], material: Material) -> dict[str, float | None]:

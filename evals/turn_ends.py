@@ -26,7 +26,7 @@ from harness.common.seeds import seed_of
 from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Formula, Metric
 from harness.evaluation.requests import Answer, Request, Sample, Score, ScoreContinuation
-from harness.evaluation.rows import measured, slices_of
+from harness.evaluation.rows import measured, slices_of, strata_of
 from harness.scoring.answers import Likelihood
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean
@@ -129,7 +129,7 @@ class TurnEnds(Eval):
         """The metrics of a slice. They have no value where the model gives some place no probability."""
         clusters = rows["cluster"].to_numpy()
         ended, probability = (measured(rows, measure).to_numpy() for measure in ("turn_end", "turn_end_probability"))
-        base_rate = mean(ended, clusters)
+        base_rate = mean(ended, clusters, strata_of(rows))
         num_refused = int((np.isnan(probability) | np.isnan(ended)).sum())
         if num_refused:
             # The other places alone would be the ones that suit the model.
@@ -141,7 +141,7 @@ class TurnEnds(Eval):
                 jackknife(statistic, forecasts, clusters, _ALL_ALIKE, bounds=(0.0, 1.0))
                 for statistic in (auc, average_precision)
             )
-            brier = mean(measured(rows, "turn_end_brier").to_numpy(), clusters)
+            brier = mean(measured(rows, "turn_end_brier").to_numpy(), clusters, strata_of(rows))
         rate = base_rate.value
         constant = None if rate is None else rate * (1 - rate)
         yield metric_of(self, "turn_end_auc", area, "area", True, name, 0.5)

@@ -44,14 +44,16 @@ from harness.evaluation.eval import Eval, Material, metric_of
 from harness.evaluation.metric import Baseline, Measure, Metric
 from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Request, Sample, Score
 from harness.evaluation.rows import measured, slices_of
+from harness.statistics.derived import without_interval
 from harness.statistics.intervals import median
-from harness.statistics.leave_one_out import jackknife
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NO_TURNS = "no turn that isn't empty ended in time"
+# Measured for the jackknife: 50 to 91 % of its 95 % intervals cover.
+_OF_LENGTHS = "no interval: none is known that covers as often as it says"
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,6 @@ class TurnTaking(Eval):
                 [length if ok and not math.isnan(length) else None for ok, length in zip(in_time, lengths, strict=True)]
             )
         pairs = list(zip(*sides, strict=True))
-        distance = jackknife(turns.length_distance, pairs, clusters, _NO_TURNS, bounds=(0.0, 1.0))
+        distance = without_interval(turns.length_distance(pairs), len(pairs), _OF_LENGTHS, _NO_TURNS)
         distance = dataclasses.replace(distance, n=sum(length is not None for length in sides[0]))
         yield metric_of(self, "turn_tokens_distance", distance, "Kolmogorov-Smirnov", False, name)

@@ -95,6 +95,11 @@ class ModelConfig(ABC):
         return self.width_step
 
     @property
+    def is_deterministic(self) -> bool:
+        """Whether every seed gives the same fit, as where counts decide."""
+        return False
+
+    @property
     def uses_num_params(self) -> bool:
         """Whether a parameter budget changes how large the model gets."""
         return self.width_field is not None or self.prunes

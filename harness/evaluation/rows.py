@@ -94,10 +94,16 @@ def counted(rows: pd.DataFrame, name: str) -> pd.Series[float]:
 
 def estimated(rows: pd.DataFrame, formula: Formula) -> Estimate:
     """What a formula gives for these rows, with its interval over their clusters."""
-    tops, clusters = counted(rows, formula.sum_of).to_numpy(), rows["cluster"].to_numpy()
+    tops, clusters, strata = counted(rows, formula.sum_of).to_numpy(), rows["cluster"].to_numpy(), strata_of(rows)
     if formula.per is None:
-        return mean(formula.scale * tops, clusters)
-    return ratio_of_totals(tops, counted(rows, formula.per).to_numpy(), clusters, formula.scale)
+        return mean(formula.scale * tops, clusters, strata)
+    return ratio_of_totals(tops, counted(rows, formula.per).to_numpy(), clusters, formula.scale, strata)
+
+
+def strata_of(rows: pd.DataFrame) -> list[str]:
+    """The source of every row: sources have fixed shares of a test, so they are the strata of its clusters. '' where a
+    row has none."""
+    return [str(parsed(cell).get("source", "")) for cell in rows["slices"]]
 
 
 def slices_of(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

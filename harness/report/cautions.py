@@ -8,6 +8,7 @@ from harness.common.plurals import many
 from harness.report.comparison import Comparison
 from harness.report.results import Run
 from harness.report.wording import joined, words
+from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.paired_difference import can_be_significant
 
 
@@ -41,6 +42,6 @@ def _on_few_groups(comparison: Comparison) -> list[str]:
             by_count.setdefault(min(counts), []).append(words(measure.eval))
     return [
         f"Samples of {joined(names)}: only {many(count, 'independent group')}, such as documents or conversations. "
-        "No difference can be significant with fewer than 6."
+        f"No difference can be significant with fewer than {FEWEST_CLUSTERS}."
         for count, names in sorted(by_count.items())
     ]

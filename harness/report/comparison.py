@@ -88,11 +88,15 @@ class LinedUp:
 
     ids: tuple[str, ...]
     clusters: tuple[str, ...]
+    strata: tuple[str, ...]
+    """The source of each sample."""
     tops: Floats
     """(S, N): a row a seed; NaN where missing."""
     bottoms: Floats
     """(S, N); 1 where each sample counts once."""
     formula: Formula
+    seeds_vary: bool
+    """Whether another seed would give another fit."""
 
     @property
     def is_mean(self) -> bool:
@@ -120,7 +124,8 @@ class LinedUp:
     def over_seeds(self) -> Estimate:
         """The mean over seeds, with an interval over seeds, clusters and samples."""
         denominators = None if self.is_mean else list(self.bottoms)
-        return over_seeds(list(self.tops), self.clusters, denominators, self.formula.scale)
+        scale = self.formula.scale
+        return over_seeds(list(self.tops), self.clusters, denominators, scale, self.strata, self.seeds_vary)
 
 
 class Comparison:
@@ -303,7 +308,9 @@ class Comparison:
         tops, bottoms = zip(*(table.summands(formula) for table in tables), strict=True)
         if any(np.isnan(column).all() for column in tops + bottoms):
             return None
-        return LinedUp(tables[0].ids, tables[0].clusters, np.stack(tops), np.stack(bottoms), formula)
+        vary = any(not run.record.deterministic for run, _ in known.values())
+        first = tables[0]
+        return LinedUp(first.ids, first.clusters, first.strata, np.stack(tops), np.stack(bottoms), formula, vary)
 
     def num_clusters(self, system: str, decoding: str, measure: MeasureKey) -> int | None:
         """How many independent groups the measure's samples are in, of several seeds the fewest; None where there are

@@ -9,12 +9,15 @@ import pandas as pd
 from harness.common.numerals import number, sign
 from harness.common.plurals import many
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.pairs import pair_of, pairs_of
+from harness.report.pairs import THESE_FITS, is_significant, pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
 from harness.report.wording import estimate_text, joined, p_text, target_words, words
-from harness.statistics.paired_difference import can_be_significant
+from harness.statistics.estimate import FEWEST_CLUSTERS
+from harness.statistics.paired_difference import FEWEST_SEEDS, can_be_significant
+
+ABOUT_FITS = f"A statement about the families takes {FEWEST_SEEDS} seeds of each (seed=0,1,2)."
 
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
@@ -123,14 +126,17 @@ def _next_strategy(comparison: Comparison, verdicts: Verdicts, measure: MeasureK
 def _verdict(pair: Any, best: str) -> str:
     """'paired difference 0.012 [0.003, 0.021] over 231 samples, ...: a significant difference.'"""
     what = "paired difference" if pd.isna(pair["nearest_to"]) else "paired difference in distance"
-    text = (
-        f"{what} {difference_text(pair)} over {many(int(pair['n']), 'sample')}, "
-        f"Holm-corrected {p_text(float(pair['p_holm']))}: "
-    )
+    text = f"{what} {difference_text(pair)} over {many(int(pair['n']), 'sample')}"
+    if not can_decide(pair):
+        return f"{text}: this design cannot decide. {undecidable(pair)}"
+    if pd.isna(pair["p_corrected"]):
+        return f"{text}: {pair['reason']}."
+    text += f", corrected {p_text(float(pair['p_corrected']))}: "
     if pair["better"] == best:
         return f"{text}a significant difference."
-    if not can_decide(pair):
-        return f"{text}this design cannot decide. {undecidable(pair)}"
+    if pair["about"] == THESE_FITS:
+        verdict = "differ significantly" if is_significant(pair) else "do not differ significantly"
+        return f"{text}these two fits {verdict}. {ABOUT_FITS}"
     return f"{text}no significant difference{_detectable(pair)}."
 
 
@@ -169,11 +175,8 @@ def can_decide(pair: Any) -> bool:
 
 def undecidable(pair: Any) -> str:
     """Why a pair can't be decided."""
-    num_clusters = int(pair["num_clusters"])
-    return (
-        f"The samples are {many(num_clusters, 'independent group')}, and with so few the smallest possible value is "
-        f"{p_text(2.0 ** (1 - num_clusters))}: it needs at least 6."
-    )
+    groups = many(int(pair["num_clusters"]), "independent group")
+    return f"The samples are {groups}, and an interval needs at least {FEWEST_CLUSTERS}."
 
 
 def _with_unit(cell: Cell | None) -> str:
@@ -185,7 +188,6 @@ def _with_unit(cell: Cell | None) -> str:
 def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: MeasureKey, decoding: str) -> str:
     """Who is significantly better than the best trivial answer. Ends in a space, or is empty."""
     chosen = trivial[(trivial["eval"] == measure.eval) & (trivial["metric"] == measure.metric)]
-    num_tests = len(chosen)
     chosen = chosen[chosen["decoding"] == decoding]
     answers = set(zip(map(str, chosen["trivial_answer"]), map(float, chosen["trivial_value"]), strict=True))
     if not answers:
@@ -202,7 +204,7 @@ def _trivial_text(comparison: Comparison, trivial: pd.DataFrame, measure: Measur
     if len(better) == len(chosen) > 1:
         who = "every model"
     verb = "are" if len(better) > 1 and who != "every model" else "is"
-    corrected = f" (Holm-corrected over {many(num_tests, 'test')})" if num_tests > 1 else ""
+    corrected = " (corrected for the number of tests)" if len(trivial) > 1 else ""
     return f"{beaten}; {who} {verb} significantly better than that{corrected}. "
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.common.numerals import number
 from harness.report.comparison import Comparison, MeasureKey
 from harness.report.conclusions import can_decide, difference_text, under_text
-from harness.report.pairs import pair_of, pairs_of
+from harness.report.pairs import THESE_FITS, is_significant, pair_of, pairs_of
 from harness.report.wording import heading, p_text
 
 SIGNIFICANT = "significant"
@@ -87,6 +87,8 @@ def _neighbours(of: str, better: str, worse: str, pair: Any, measure: MeasureKey
         verdict = SIGNIFICANT
     elif not can_decide(pair):
         verdict = "this design cannot decide"
+    elif pair["about"] == THESE_FITS and is_significant(pair):
+        verdict = "significant of these fits"
     else:
         verdict = "not significant" if pair["difference"] else "equal"
     return Neighbours(
@@ -94,7 +96,7 @@ def _neighbours(of: str, better: str, worse: str, pair: Any, measure: MeasureKey
         better,
         worse,
         difference_text(pair),
-        p_text(float(pair["p_holm"])),
+        p_text(float(pair["p_corrected"])) if pd.notna(pair["p_corrected"]) else "–",
         number(float(detectable), measure.unit) if pd.notna(detectable) and can_decide(pair) else "–",
         f"{int(pair['n'])} of {int(pair['n_total'])}",
         verdict,

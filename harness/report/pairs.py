@@ -12,21 +12,27 @@ import pandas as pd
 
 from harness.report.comparison import Cell, Comparison, LinedUp, MeasureKey
 from harness.statistics.estimate import CONFIDENCE
-from harness.statistics.paired_difference import PairedDifference, holm, paired_all
+from harness.statistics.multiple import Tests, over_measures, step_down
+from harness.statistics.paired_difference import PairedDifference, paired_all
 
 _DIFFERENCE = [
     "difference",
     "ci_low",
     "ci_high",
     "stderr",
+    "df",
+    "about",
     "p_value",
-    "p_holm",
+    "p_corrected",
+    "p_value_these_fits",
     "better",
+    "probability_a_is_higher",
     "smallest_detectable_difference",
     "n",
     "n_total",
     "num_clusters",
 ]
+FAMILIES, THESE_FITS = "families", "these two fits"
 _MEASURE = ["unit", "higher_is_better", "nearest_to"]
 _BOTH = ["value_a", "value_b", *_DIFFERENCE, "num_seeds_a", "num_seeds_b", "reason"]
 MODELS = ["eval", "metric", "decoding", *_MEASURE, "model_a", "model_b", *_BOTH]
@@ -50,32 +56,37 @@ class _Side:
 def compare_pairs(comparison: Comparison) -> pd.DataFrame:
     """Every two models: one row a pair x headline measure x decoding; `difference` is model_a minus model_b.
 
-    `p_holm` is corrected over all pairs of one measure, under whatever decoding. `better` names a model where the
-    difference is significant: p_holm below 0.05 and an interval without 0; it is empty where this design could not
-    tell. Where the best value is that of another measure (`nearest_to`), the difference is of distances from it.
+    `about` says whether interval and p speak of the families, with other seeds, or of these two fits alone (fewer than
+    three seeds of a family whose fit depends on the seed). `p_corrected` is corrected over all pairs of a measure,
+    under whatever decoding, and over the measures (harness/statistics/multiple.py). `better` names a model where the
+    difference is about families and p_corrected is below 0.05. Where the best value is that of another measure
+    (`nearest_to`), the difference is of distances from it.
     """
-    rows: list[dict[str, Any]] = []
+    tables: list[_Table] = []
     for measure in comparison.judged_headlines:
-        of_measure: list[dict[str, Any]] = []
-        for decoding in comparison.decodings_of(measure):
-            sides = [_side(comparison, measure, system, decoding, system) for system in comparison.systems]
-            of_measure += _rows(measure, {"decoding": decoding}, "model", sides)
-        rows += _corrected("model", of_measure)
-    return pd.DataFrame(rows, columns=MODELS)
+        groups = [
+            (
+                {"decoding": decoding},
+                [_side(comparison, measure, system, decoding, system) for system in comparison.systems],
+            )
+            for decoding in comparison.decodings_of(measure)
+        ]
+        tables.append(_table(measure, "model", groups))
+    return pd.DataFrame(_corrected("model", tables), columns=MODELS)
 
 
 def compare_strategies(comparison: Comparison) -> pd.DataFrame:
-    """Every two decoding strategies of a model, as `compare_pairs`; `p_holm` is corrected over all pairs of strategies
-    of all models on one measure."""
-    rows: list[dict[str, Any]] = []
+    """Every two decoding strategies of a model, as `compare_pairs`; `p_corrected` is corrected over all pairs of
+    strategies of all models on a measure, and over the measures."""
+    tables: list[_Table] = []
     for measure in comparison.judged_headlines:
         decodings = comparison.decodings_of(measure)
-        of_measure: list[dict[str, Any]] = []
-        for system in comparison.systems:
-            sides = [_side(comparison, measure, system, decoding, decoding) for decoding in decodings]
-            of_measure += _rows(measure, {"model": system}, "decoding", sides)
-        rows += _corrected("decoding", of_measure)
-    return pd.DataFrame(rows, columns=STRATEGIES)
+        groups = [
+            ({"model": system}, [_side(comparison, measure, system, decoding, decoding) for decoding in decodings])
+            for system in comparison.systems
+        ]
+        tables.append(_table(measure, "decoding", groups))
+    return pd.DataFrame(_corrected("decoding", tables), columns=STRATEGIES)
 
 
 def pairs_of(pairs: pd.DataFrame, measure: MeasureKey, **alike: str) -> pd.DataFrame:
@@ -102,28 +113,52 @@ def _side(comparison: Comparison, measure: MeasureKey, system: str, decoding: st
     return _Side(name, cell, has_formula, comparison.judged(system, decoding, measure), data)
 
 
-def _rows(measure: MeasureKey, alike: dict[str, str], of: str, asked: Sequence[_Side | None]) -> list[dict[str, Any]]:
-    """Every two of the sides; p-values are not corrected yet. alike: what all sides share. of: what they differ in."""
-    sides = [side for side in asked if side is not None]
-    differences = _paired_groups(sides)
-    rows = []
-    for first, second in itertools.combinations(sides, 2):
-        row: dict[str, Any] = alike | {
-            "eval": measure.eval,
-            "metric": measure.metric,
-            "unit": measure.unit,
-            "higher_is_better": measure.higher_is_better,
-            "nearest_to": measure.nearest_to,
-            f"{of}_a": first.name,
-            f"{of}_b": second.name,
-            "value_a": first.cell.estimate.value,
-            "value_b": second.cell.estimate.value,
-            "num_seeds_a": len(first.cell.seeds),
-            "num_seeds_b": len(second.cell.seeds),
-        }
-        difference = differences.get((first.name, second.name))
-        rows.append(row | (as_columns(difference) if difference else _not_paired(first, second)))
-    return rows
+@dataclass(frozen=True)
+class _Table:
+    """The pairs of one measure."""
+
+    rows: list[dict[str, Any]]
+    tests: list[Tests]
+    """Groups of pairs whose p-values hang together."""
+    places: list[dict[tuple[int, int], int]]
+    """For each group, the row of each of its pairs."""
+
+
+def _table(measure: MeasureKey, of: str, groups: Sequence[tuple[dict[str, str], Sequence[_Side | None]]]) -> _Table:
+    """Every two sides of each group; p-values are not corrected yet. of: what sides differ in. A group: what its sides
+    share, and the sides."""
+    table = _Table([], [], [])
+    for alike, asked in groups:
+        sides = [side for side in asked if side is not None]
+        row_of: dict[tuple[str, str], int] = {}
+        for first, second in itertools.combinations(sides, 2):
+            row_of[first.name, second.name] = len(table.rows)
+            table.rows.append(
+                alike
+                | {
+                    "eval": measure.eval,
+                    "metric": measure.metric,
+                    "unit": measure.unit,
+                    "higher_is_better": measure.higher_is_better,
+                    "nearest_to": measure.nearest_to,
+                    f"{of}_a": first.name,
+                    f"{of}_b": second.name,
+                    "value_a": first.cell.estimate.value,
+                    "value_b": second.cell.estimate.value,
+                    "num_seeds_a": len(first.cell.seeds),
+                    "num_seeds_b": len(second.cell.seeds),
+                }
+                | _not_paired(first, second)
+            )
+        for members in _comparable(sides):
+            differences, tests = _paired(members, same_fits=of == "decoding")
+            names = [side.name for side in members]
+            places = {pair: row_of[names[pair[0]], names[pair[1]]] for pair in differences}
+            for pair, difference in differences.items():
+                table.rows[places[pair]] |= as_columns(difference)
+            table.tests.append(tests)
+            table.places.append(places)
+    return table
 
 
 def _not_paired(first: _Side, second: _Side) -> dict[str, Any]:
@@ -137,52 +172,70 @@ def _not_paired(first: _Side, second: _Side) -> dict[str, Any]:
     return dict.fromkeys(_DIFFERENCE) | {"n": 0, "reason": reason}
 
 
-def _corrected(of: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with corrected p-values, and with the better of each two where the difference is significant."""
-    for row, p_holm in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_holm"] = p_holm
-        if is_significant(row):
-            side = "a" if (row["difference"] > 0) == bool(row["higher_is_better"]) else "b"
-            row["better"] = row[f"{of}_{side}"]
-    return rows
+def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
+    """The rows of all measures, with corrected p-values, and with the better of each two where families differ."""
+    for table in tables:
+        for places, corrected in zip(table.places, step_down(table.tests), strict=True):
+            for pair, p in corrected.items():
+                table.rows[places[pair]]["p_corrected"] = p
+    by_measure = {number: [row["p_corrected"] for row in table.rows] for number, table in enumerate(tables)}
+    for number, p_values in over_measures(by_measure).items():
+        for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
+            row["p_corrected"] = p_of_all
+            if is_significant(row) and row["about"] == FAMILIES:
+                side = "a" if (row["difference"] > 0) == bool(row["higher_is_better"]) else "b"
+                row["better"] = row[f"{of}_{side}"]
+    return [row for table in tables for row in table.rows]
 
 
 def is_significant(row: Mapping[str, Any]) -> bool:
-    """Whether a difference has a corrected p below 0.05 and an interval without 0."""
-    if row["p_holm"] is None or row["ci_low"] is None:
-        return False
-    return bool(row["p_holm"] < 1 - CONFIDENCE and not row["ci_low"] <= 0 <= row["ci_high"])
+    """Whether a difference has a corrected p below 0.05: of families or of fits, as `about` says."""
+    p = row["p_corrected"]
+    return bool(pd.notna(p) and p < 1 - CONFIDENCE)
 
 
-def _paired_groups(sides: Sequence[_Side]) -> dict[tuple[str, str], PairedDifference]:
-    """Paired differences of all sides that share their samples, each pair in the order of `sides`."""
-    groups: dict[tuple[object, ...], list[tuple[str, LinedUp]]] = {}
+def _comparable(sides: Sequence[_Side]) -> list[list[_Side]]:
+    """The sides in groups that share their samples, in the order of `sides`."""
+    groups: dict[tuple[object, ...], list[_Side]] = {}
     for side in sides:
         lined_up = side.lined_up
         if lined_up is not None and (weights := lined_up.denominators) is not None:
             key = (lined_up.ids, lined_up.formula, weights.tobytes(), side.data)
-            groups.setdefault(key, []).append((side.name, lined_up))
-    differences = {}
-    for members in groups.values():
-        first = members[0][1]
-        denominators = None if first.is_mean else first.denominators
-        tops = [list(lined_up.tops) for _, lined_up in members]
-        for (i, j), difference in paired_all(tops, first.clusters, denominators, first.formula.scale).items():
-            differences[members[i][0], members[j][0]] = difference
-    return differences
+            groups.setdefault(key, []).append(side)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def _paired(members: Sequence[_Side], same_fits: bool) -> tuple[dict[tuple[int, int], PairedDifference], Tests]:
+    """Paired differences of sides that share their samples. same_fits: they are the same fits, seed by seed."""
+    lined_up = [side.lined_up for side in members if side.lined_up is not None]
+    first = lined_up[0]
+    return paired_all(
+        [list(side.tops) for side in lined_up],
+        first.clusters,
+        None if first.is_mean else first.denominators,
+        first.formula.scale,
+        first.strata,
+        [side.seeds_vary for side in lined_up],
+        same_fits and len({side.cell.seeds for side in members}) == 1,
+    )
 
 
 def as_columns(paired: PairedDifference) -> dict[str, Any]:
     """A difference as columns."""
+    difference = paired.difference
     return dict.fromkeys(_DIFFERENCE) | {
-        "difference": paired.difference.value,
-        "ci_low": paired.difference.ci_low,
-        "ci_high": paired.difference.ci_high,
-        "stderr": paired.difference.stderr,
+        "difference": difference.value,
+        "ci_low": difference.ci_low,
+        "ci_high": difference.ci_high,
+        "stderr": difference.stderr,
+        "df": difference.df,
+        "about": FAMILIES if paired.is_about_families else THESE_FITS,
         "p_value": paired.p_value,
+        "p_value_these_fits": paired.p_value_these_fits,
+        "probability_a_is_higher": paired.probability_first_is_higher,
         "smallest_detectable_difference": paired.smallest_detectable_difference,
-        "n": paired.difference.n,
-        "n_total": paired.difference.n_total,
+        "n": difference.n,
+        "n_total": difference.n_total,
         "num_clusters": paired.num_clusters,
-        "reason": paired.difference.reason,
+        "reason": difference.reason,
     }

@@ -32,6 +32,11 @@ class SampleTable:
     """By slice, 'name=value': the parts of samples that belong to it."""
 
     @property
+    def strata(self) -> tuple[str, ...]:
+        """The source of each sample; '' where it has none."""
+        return tuple(self.slices["source"]) if "source" in self.slices else ("",) * len(self.ids)
+
+    @property
     def index(self) -> dict[str, int]:
         """Where each sample lies."""
         return {sample_id: place for place, sample_id in enumerate(self.ids)}

@@ -5,8 +5,8 @@ A model that is no better than always giving the same answer can't do what is as
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,12 @@ import pandas as pd
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
 from harness.report.pairs import as_columns, is_significant
-from harness.statistics.paired_difference import can_be_significant, holm, paired
+from harness.statistics.multiple import holm
+from harness.statistics.paired_difference import FEWEST_SEEDS, paired
+from harness.statistics.spread import two_sided_p
 
 GUESSING = "guessing"
+FAMILY, THIS_FIT = "family", "this fit"
 COLUMNS = [
     "eval",
     "metric",
@@ -31,8 +34,11 @@ COLUMNS = [
     "ci_low",
     "ci_high",
     "stderr",
+    "df",
+    "about",
     "p_value",
-    "p_holm",
+    "p_corrected",
+    "p_value_these_fits",
     "is_better",
     "n",
     "n_total",
@@ -53,19 +59,18 @@ class Trivial:
 
 def compare_with_trivial(comparison: Comparison) -> pd.DataFrame:
     """One row a headline measure x model x decoding that has a trivial answer; `difference` is the model's value minus
-    the trivial one's. `p_holm` is corrected over all rows of a measure."""
-    rows: list[dict[str, Any]] = []
-    for measure in comparison.judged_headlines:
-        of_measure = [
-            row
-            for decoding in comparison.decodings_of(measure)
-            for system in comparison.systems
-            if (row := _row(comparison, measure, system, decoding)) is not None
-        ]
-        for row, p_holm in zip(of_measure, holm([row["p_value"] for row in of_measure]), strict=True):
-            row["p_holm"] = p_holm
-            row["is_better"] = is_significant(row) and bool(row["difference"] > 0) == measure.higher_is_better
-        rows += of_measure
+    the trivial one's. `about` says whether it speaks of the family or of this fit alone; `p_corrected` is corrected
+    over all rows (Holm)."""
+    rows = [
+        row
+        for measure in comparison.judged_headlines
+        for decoding in comparison.decodings_of(measure)
+        for system in comparison.systems
+        if (row := _row(comparison, measure, system, decoding)) is not None
+    ]
+    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row["p_corrected"] = p
+        row["is_better"] = is_significant(row) and bool(row["difference"] > 0) == row["higher_is_better"]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -100,11 +105,22 @@ def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str
     }
     lined_up = comparison.lined_up(system, decoding, measure)
     if lined_up is None or lined_up.denominators is None:
-        return _from_summary(cell, trivial.value, comparison.num_clusters(system, decoding, measure)) | about
+        records = comparison.records(system, decoding, measure).values()
+        is_family = len(records) >= FEWEST_SEEDS or all(run.record.deterministic for run, _ in records)
+        row = _from_summary(cell, trivial.value, comparison.num_clusters(system, decoding, measure))
+        return row | about | {"about": FAMILY if is_family else THIS_FIT}
     beside = _trivial_tops(comparison, system, decoding, trivial, lined_up)
     denominators = None if lined_up.is_mean else lined_up.denominators
-    difference = paired(list(lined_up.tops), beside, lined_up.clusters, denominators, lined_up.formula.scale)
-    return about | as_columns(difference)
+    difference = paired(
+        list(lined_up.tops),
+        beside,
+        lined_up.clusters,
+        denominators,
+        lined_up.formula.scale,
+        lined_up.strata,
+        (lined_up.seeds_vary, False),
+    )
+    return about | as_columns(difference) | {"about": FAMILY if difference.is_about_families else THIS_FIT}
 
 
 def _trivial_tops(
@@ -118,14 +134,14 @@ def _trivial_tops(
 
 
 def _from_summary(cell: Cell, trivial: float, num_clusters: int | None) -> dict[str, Any]:
-    """Of a measure that does not follow from its samples one by one: by its standard error, as if it were normal; with
-    too few clusters without a p-value."""
+    """Of a measure that does not follow from its samples one by one: by its standard error."""
     estimate = cell.estimate
     assert estimate.value is not None
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"difference": estimate.value - trivial, "reason": estimate.reason}
     row |= {"n": estimate.n, "n_total": estimate.n_total, "stderr": estimate.stderr, "num_clusters": num_clusters}
+    row["df"] = df = estimate.df or (num_clusters - 1 if num_clusters else math.inf)
     if estimate.ci_low is not None and estimate.ci_high is not None:
         row |= {"ci_low": estimate.ci_low - trivial, "ci_high": estimate.ci_high - trivial}
-    if estimate.stderr and (num_clusters is None or can_be_significant(num_clusters)):
-        row["p_value"] = 2 * NormalDist().cdf(-abs(row["difference"]) / estimate.stderr)
+    if estimate.stderr and estimate.ci_low is not None:
+        row["p_value"] = two_sided_p(row["difference"], estimate.stderr, df)
     return row

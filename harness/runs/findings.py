@@ -28,6 +28,7 @@ from harness.evaluation.scored import Scored
 from harness.evaluation.validity import check_metrics
 from harness.runs.plan import EvalPlan
 from harness.runs.record import Failure
+from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.paired_difference import can_be_significant
 
 log = logging.getLogger("bakeoff")
@@ -103,7 +104,8 @@ class Findings:
         elif metrics and not can_be_significant(num_groups := rows["cluster"].nunique()):
             self.notes.append(
                 f"the samples of {eval.name} are in only {many(num_groups, 'independent group')}, such as documents or "
-                "conversations: with fewer than 6, no difference between runs can be significant"
+                f"conversations: with fewer than {FEWEST_CLUSTERS} there is no interval, and no difference between "
+                "runs can be significant"
             )
         named = {metric.metric for metric in metrics}
         self.glossary[eval.name] = {name: text for name, text in eval.descriptions.items() if name in named}

@@ -43,7 +43,7 @@ log = logging.getLogger("bakeoff")
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MISSED_BY = ("tokens_missed_by", "seconds_missed_by", "flops_missed_by", "num_params_missed_by")
 """Of a record's budget: by what share of each limit the fit spent more, or (below 0) less."""
 _LARGEST = 2**63 - 1  # an integer in a table
@@ -98,6 +98,8 @@ class RunRecord:
     evals: dict[str, Any]
     """By the eval's name: its class, its version and every option's value."""
     seed: int
+    deterministic: bool
+    """Whether the fit would be the same with any other seed."""
     budget: dict[str, Any]
     """The fit's limits: tokens, seconds, flops, num_params (None: no limit); and by what share of each the fit spent
     more, or (below 0) less: 'tokens_missed_by' and so on."""

@@ -158,6 +158,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         training=plain(settings.training),
         evals=plan.eval_options,
         seed=settings.seed,
+        deterministic=settings.model.is_deterministic,
         budget={**plain(settings.budget), **{name: facts.get(name) for name in MISSED_BY}},
         spent=dict(facts.get("spent") or dict.fromkeys(field.name for field in dataclasses.fields(Spent))),
         cost=dict(facts.get("cost") or dict.fromkeys(field.name for field in dataclasses.fields(Cost))),

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.statistics.estimate import CONFIDENCE, Estimate, Z
+from harness.statistics.estimate import Estimate, Z
+from harness.statistics.spread import Uncertainty, Variance
 
 
 def mapped(estimate: Estimate, function: Callable[[float], float], impossible: str) -> Estimate:
@@ -37,6 +38,13 @@ def shifted(estimate: Estimate, amount: float) -> Estimate:
     return replace(estimate, value=value, ci_low=low, ci_high=high)
 
 
+def without_interval(value: float | None, n: int, reason: str, reason_if_none: str) -> Estimate:
+    """A statistic of n samples for which no interval can be given, and why; reason_if_none: why there is no value."""
+    if value is None:
+        return Estimate(None, 0, n, reason=reason_if_none if n else "no samples")
+    return Estimate(value, n, n, reason=reason)
+
+
 def from_standard_error(value: float, stderr: float, n: int, reason: str | None = None) -> Estimate:
     """The normal 95 % interval around a value of n samples with this standard error."""
     return Estimate(value, n, n, stderr, value - Z * stderr, value + Z * stderr, reason)
@@ -45,16 +53,26 @@ def from_standard_error(value: float, stderr: float, n: int, reason: str | None 
 def mean_of_seeds(seeds: Sequence[Estimate], reason: str | None = None) -> Estimate:
     """The mean over S >= 2 seeds where only each seed's estimate is known, not the samples: for medians, for example.
 
-    Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away. The
-    interval is Student's t of the first (S - 1 degrees of freedom) and normal of the second.
+    Its variance is that of the seeds' mean plus the samples' own, which all seeds share and no seed averages away.
+    There is no interval where a seed has none.
     """
     values = np.array([seed.value for seed in seeds], dtype=np.float64)
-    from scipy.special import stdtrit  # only where it is needed: settings are checked without scipy
-
-    errors = np.array([seed.stderr or 0.0 for seed in seeds])
-    between = float(values.std(ddof=1)) / math.sqrt(len(values))
-    within = math.sqrt(float((errors**2).mean()))
-    half_width = math.hypot(float(stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2)) * between, Z * within)
-    value = float(values.mean())
+    value, sd_seeds = float(values.mean()), float(values.std(ddof=1))
     n, n_total = sum(seed.n for seed in seeds), sum(seed.n_total for seed in seeds)
-    return Estimate(value, n, n_total, math.hypot(between, within), value - half_width, value + half_width, reason)
+    if any(seed.stderr is None for seed in seeds):
+        reasons = "; ".join(sorted({known for known in (reason, *(seed.reason for seed in seeds)) if known}))
+        return Estimate(value, n, n_total, reason=reasons or None, sd_seeds=sd_seeds)
+    within = Variance(((float(np.mean([(seed.stderr or 0.0) ** 2 for seed in seeds])), math.inf),))
+    uncertainty = Uncertainty(within, Variance(((sd_seeds**2 / len(values), len(values) - 1.0),)))
+    ends = (value - uncertainty.half_width, value + uncertainty.half_width)
+    return Estimate(
+        value,
+        n,
+        n_total,
+        uncertainty.stderr,
+        *ends,
+        reason,
+        df=uncertainty.df,
+        stderr_samples=math.sqrt(within.total),
+        sd_seeds=sd_seeds,
+    )

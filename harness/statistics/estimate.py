@@ -9,7 +9,8 @@ from harness.common.plurals import many
 
 CONFIDENCE = 0.95
 
-_FEW_CLUSTERS = 5
+FEWEST_CLUSTERS = 5
+"""No interval is given from fewer clusters: it would cover too rarely, or be too wide to say anything."""
 
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 """Standard errors from the middle of a normal interval to its end."""
@@ -32,13 +33,18 @@ class Estimate:
     ci_high: float | None = None
     reason: str | None = None
     """Why the value or the interval is missing, or a warning about it."""
+    df: float | None = None
+    """Degrees of freedom of the interval's Student's t; None where it has none."""
+    stderr_samples: float | None = None
+    """Of several seeds: the part of the standard error that is the test samples' choice."""
+    sd_seeds: float | None = None
+    """Of several seeds: the standard deviation of their values."""
 
 
-def no_interval(n: int) -> str:
-    """Why one cluster of n samples has no interval."""
-    return "one sample: no interval" if n == 1 else "all samples are in one cluster: no interval"
-
-
-def caution(num_clusters: int) -> str | None:
-    """The warning about an interval over few clusters; None where there are enough."""
-    return f"only {many(num_clusters, 'cluster')}: the interval is rough" if num_clusters < _FEW_CLUSTERS else None
+def no_interval(n: int, num_clusters: int = 1) -> str | None:
+    """Why so few clusters of n samples have no interval; None where there are enough."""
+    if num_clusters >= FEWEST_CLUSTERS:
+        return None
+    if num_clusters == 1:
+        return "one sample: no interval" if n == 1 else "all samples are in one cluster: no interval"
+    return f"only {many(num_clusters, 'cluster')}: no interval, which takes {FEWEST_CLUSTERS}"

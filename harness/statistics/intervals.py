@@ -1,66 +1,62 @@
 """Estimates with their uncertainty. Two models over the same samples: paired_difference.py.
 
 Missing is never zero: None and NaN are left out of `n` and counted in `n_total`; where no value is left, the estimate
-has only a reason. Every call draws from a new generator with a fixed seed, so the same numbers give the same result in
-any order of calls. Memory is bounded for any number of samples. Needs no torch.
+has only a reason. The same numbers give the same result in any order of calls. Needs no torch.
 
 A *cluster* is drawn as a whole: samples of one document are alike, so an interval that treats them as independent is
-too narrow. Methods: Wilson (1927) for shares; the percentile bootstrap (Efron 1979) over clusters; Owen (2007), "The
-pigeonhole bootstrap", for seeds crossed with samples; sign flips (Fisher 1935) for pairs; Holm (1979) for many
-comparisons. Wilson and Holm are five lines each here, and tested to equal statsmodels', whose import takes 1.4 s and
-fails where torch can't be imported, as in the tests which hold that a report needs no torch.
+too narrow. A *stratum* holds the clusters of one source, whose share of the samples is a choice and no luck. Methods:
+means and ratios by the jackknife over clusters within strata, with Student's t, and over seeds (spread.py); shares by
+Wilson (1927) at the effective sample size (Korn & Graubard 1998); quantiles by the percentile bootstrap over clusters
+(Efron 1979). No interval is given from fewer than five clusters. How often the intervals cover:
+tests/harness/statistics/test_coverage.py. Wilson is five lines here, tested to equal statsmodels', whose import takes
+1.4 s and fails where torch can't be imported, as in the tests which hold that a report needs no torch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.statistics.arrays import (
-    Clusters,
-    Floats,
-    Values,
-    cluster_codes,
-    cluster_sums,
-    divided,
-    floats,
-    refusal,
-    seed_matrix,
-)
-from harness.statistics.derived import from_standard_error
-from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution, no_interval
-from harness.statistics.resampling import GENERATOR_SEED, cluster_counts, sample_weights
+from harness.statistics.arrays import Clusters, Values, cluster_codes, floats, refusal, seed_matrix
+from harness.statistics.estimate import CONFIDENCE, Estimate, Z, no_interval
+from harness.statistics.resampling import cluster_counts
+from harness.statistics.spread import Spread, skewness, spread, strata_of_clusters
 
-# With more clusters than this the bootstrap and the normal interval agree to three digits; the latter costs nothing.
-_MAX_CLUSTERS_RESAMPLED = 20_000
+Strata = Sequence[Hashable]
+"""The stratum of each sample."""
+
+ONE_SEED = "one seed: the interval covers test samples, not training"
+LOPSIDED = "a few clusters count for most of it: the interval may be too narrow"
+# Of clusters that are drawn from a normal distribution one in thirty is called lopsided, of lognormal ones most.
+_MOST_SKEWNESS = 0.4
 
 
-def mean(values: Values, clusters: Clusters | None = None) -> Estimate:
-    """The mean of (N,) values with a 95 % interval.
+def mean(values: Values, clusters: Clusters | None = None, strata: Strata | None = None) -> Estimate:
+    """The mean of (N,) values with a 95 % interval over clusters (over samples where there are none).
 
-    Shares (all values 0 or 1) of independent samples: Wilson. Anything else: percentile bootstrap over clusters (over
-    samples where there are none). Shares that are all 0 or all 1 in several clusters: Wilson with a cluster as one
-    trial, since resampling equal values would give an interval of width 0.
+    Shares (all values 0 or 1): Wilson at the effective sample size. Shares that are all 0 or all 1: Wilson with a
+    cluster as one trial.
     """
-    numbers = floats(values)
-    return ratio(numbers, np.ones_like(numbers), clusters, 1.0)
+    return over_seeds([values], clusters, strata=strata, seeds_vary=False)
 
 
 def ratio_of_totals(
-    numerators: Values, denominators: Values, clusters: Clusters | None = None, scale: float = 1.0
+    numerators: Values,
+    denominators: Values,
+    clusters: Clusters | None = None,
+    scale: float = 1.0,
+    strata: Strata | None = None,
 ) -> Estimate:
     """scale * sum(numerators) / sum(denominators) with a 95 % interval over clusters; never a mean of ratios.
 
     Bits per byte: numerators in nats, denominators in bytes, scale = 1 / ln 2. Samples that lack either are left out.
     """
-    tops, bottoms = floats(numerators), floats(denominators)
-    if len(tops) != len(bottoms):
-        raise ValueError(f"{len(tops)} numerators and {len(bottoms)} denominators: each sample needs both.")
-    return ratio(tops, bottoms, clusters, scale)
+    if len(floats(numerators)) != len(floats(denominators)):
+        raise ValueError(f"{len(numerators)} numerators and {len(denominators)} denominators: each sample needs both.")
+    return over_seeds([numerators], clusters, [denominators], scale, strata, seeds_vary=False)
 
 
 def median(values: Values, clusters: Clusters | None = None) -> Estimate:
@@ -85,8 +81,8 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
     ordered = numbers[is_present][order]
     ordered_codes = cluster_codes(codes[is_present], n)[order]
     num_clusters = int(ordered_codes.max()) + 1
-    if num_clusters == 1:
-        return Estimate(value, n, n_total, reason=no_interval(n))
+    if too_few := no_interval(n, num_clusters):
+        return Estimate(value, n, n_total, reason=too_few)
     draws = []
     for counts in cluster_counts(num_clusters, row_width=n):
         ranks = np.cumsum(counts[:, ordered_codes], axis=1)  # (R, N): how many drawn values lie at or below each
@@ -96,9 +92,9 @@ def quantile(values: Values, q: float, clusters: Clusters | None = None) -> Esti
         high = ordered[np.argmax(ranks > upper[:, None], axis=1)]
         draws.append(low + (position - lower) * (high - low))
     drawn = np.concatenate(draws)
-    return Estimate(
-        value, n, n_total, float(drawn.std(ddof=1)), *percentile_interval(drawn), reason=caution(num_clusters)
-    )
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Estimate(value, n, n_total, float(drawn.std(ddof=1)), float(low), float(high))
 
 
 def over_seeds(
@@ -106,106 +102,78 @@ def over_seeds(
     clusters: Clusters | None = None,
     denominators: Sequence[Values] | None = None,
     scale: float = 1.0,
+    strata: Strata | None = None,
+    seeds_vary: bool = True,
 ) -> Estimate:
     """The mean over training seeds of a measure, with a 95 % interval that covers seeds, clusters and samples.
 
     values: one row of (N,) values a seed, the same samples in the same order in every row; with `denominators` (of the
     same shape) each seed's measure is scale * sum(values) / sum(denominators), else its mean. `n` counts values over
-    all seeds. Hierarchical bootstrap: seeds, then clusters, then samples. Seeds share their samples, so one draw of
-    clusters and samples serves every seed drawn with it: separate draws would average away what the test set's choice
-    does. Of S seeds S - 1 are drawn (McCarthy and Snowden 1985), which makes the bootstrap's variance of a
-    mean unbiased where S is small.
+    all seeds. seeds_vary: whether another seed would give another fit; if so, one seed is a reason for doubt.
     """
     tops = seed_matrix(values)
     bottoms = np.where(np.isnan(tops), np.nan, 1.0) if denominators is None else seed_matrix(denominators)
     if tops.shape != bottoms.shape:
         raise ValueError(f"values have shape {tops.shape}, denominators {bottoms.shape}: they must be the same.")
     num_seeds, num_samples = tops.shape
-    if num_seeds == 1:
-        single = ratio(tops[0], bottoms[0], clusters, scale)
-        if single.value is None:
-            return single
-        reason = "; ".join(filter(None, ["one seed: the interval covers test samples, not training", single.reason]))
-        return replace(single, reason=reason)
+    codes = cluster_codes(clusters, num_samples)
     missing = np.isnan(tops) | np.isnan(bottoms)
     n, n_total = int((~missing).sum()), tops.size
-    why_not = refusal(tops[~missing], n, n_total)
+    why_not = refusal(np.concatenate([tops[~missing], bottoms[~missing]]), n, n_total)
     if why_not:
         return Estimate(None, n, n_total, reason=why_not)
-    tops, bottoms = np.where(missing, 0.0, tops), np.where(missing, 0.0, bottoms)
+    used = np.atleast_1d(~missing.all(axis=0))
+    if strata is not None and len(strata) != num_samples:
+        raise ValueError(f"{num_samples} values and {len(strata)} strata: each value needs one.")
+    if strata is not None:
+        strata = [strata[place] for place in np.flatnonzero(used)]
+    codes = cluster_codes(codes[used], int(used.sum()))
+    tops, bottoms = (np.where(missing, 0.0, side)[:, used] for side in (tops, bottoms))
     totals = bottoms.sum(axis=1)
     if not totals.all():
-        return Estimate(None, n, n_total, reason=f"seed number {int(np.argmin(totals != 0)) + 1} measured nothing")
+        number = int(np.argmin(totals != 0)) + 1
+        reason = "the denominators add up to 0" if num_seeds == 1 else f"seed number {number} measured nothing"
+        return Estimate(None, n, n_total, reason=reason)
     value = float((scale * tops.sum(axis=1) / totals).mean())
-    codes = cluster_codes(clusters, num_samples)
     num_clusters = int(codes.max()) + 1
-    if denominators is None and scale == 1.0 and value in (0.0, 1.0) and np.isin(tops[~missing], (0.0, 1.0)).all():
-        return _wilson(value, n, n_total, num_clusters)  # seeds share the clusters, so they add no trials
-    drawn = crossed_resamples([(tops, bottoms)], codes, scale)[:, 0]
-    spread = float(np.nanstd(drawn, ddof=1))
-    return Estimate(value, n, n_total, spread, *percentile_interval(drawn), reason=caution(num_clusters))
+    is_share = denominators is None and bool(np.isin(tops, (0.0, 1.0)).all()) and scale == 1.0
+    doubts = [ONE_SEED] if seeds_vary and num_seeds == 1 else []
+    if is_share and (value in (0.0, 1.0) or num_clusters == n):
+        return _share(value, n, n_total, num_clusters, doubts)  # seeds share the clusters, so they add no trials
+    of_clusters = strata_of_clusters(codes, strata)
+    if too_few := no_interval(n, num_clusters):
+        return Estimate(value, n, n_total, reason="; ".join([*doubts, too_few]))
+    varies = spread(tops, bottoms, codes, of_clusters, scale)
+    if is_share:
+        half_width = varies.uncertainty.half_width
+        trials = min(value * (1 - value) * (Z / half_width) ** 2, n) if half_width else n
+        return _with_parts(_share(value, n, n_total, trials, doubts), varies)
+    if abs(skewness(varies.of_clusters)) > _MOST_SKEWNESS * math.sqrt(num_clusters):
+        doubts.append(LOPSIDED)
+    half_width = varies.uncertainty.half_width
+    ends = (value - half_width, value + half_width)
+    return _with_parts(Estimate(value, n, n_total, None, *ends, "; ".join(doubts) or None), varies)
 
 
-def ratio(tops: Floats, bottoms: Floats, clusters: Clusters | None, scale: float, shares: bool = True) -> Estimate:
-    """scale * sum(tops) / sum(bottoms); a mean where all bottoms are 1. `shares`: 0/1 values get a Wilson interval."""
-    codes = cluster_codes(clusters, len(tops))
-    is_present = ~(np.isnan(tops) | np.isnan(bottoms))
-    n, n_total = int(is_present.sum()), len(tops)
-    why_not = refusal(np.concatenate([tops[is_present], bottoms[is_present]]), n, n_total)
-    if why_not:
-        return Estimate(None, n, n_total, reason=why_not)
-    tops, bottoms, codes = tops[is_present], bottoms[is_present], cluster_codes(codes[is_present], n)
-    total = float(bottoms.sum())
-    if total == 0:
-        return Estimate(None, n, n_total, reason="the denominators add up to 0")
-    value = float(scale * tops.sum() / total)
-    num_clusters = int(codes.max()) + 1
-    is_share = shares and scale == 1.0 and bool((bottoms == 1).all() and np.isin(tops, (0.0, 1.0)).all())
-    if is_share and (num_clusters == n or value in (0.0, 1.0)):
-        return _wilson(value, n, n_total, num_clusters)
-    if num_clusters == 1:
-        return Estimate(value, n, n_total, reason=no_interval(n))
-    top_sums = cluster_sums(codes, tops)
-    bottom_sums = cluster_sums(codes, bottoms)
-    # The linearised (Taylor) standard error of a ratio over clusters; for singletons and a mean it is s / sqrt(n).
-    residuals = scale * top_sums - value * bottom_sums
-    stderr = math.sqrt(num_clusters / (num_clusters - 1) * float(residuals @ residuals)) / abs(total)
-    if num_clusters > _MAX_CLUSTERS_RESAMPLED:
-        return replace(from_standard_error(value, stderr, n), n_total=n_total)
-    drawn = np.concatenate([divided(scale * (c @ top_sums), c @ bottom_sums) for c in cluster_counts(num_clusters)])
-    return Estimate(value, n, n_total, stderr, *percentile_interval(drawn), reason=caution(num_clusters))
+def _with_parts(estimate: Estimate, varies: Spread) -> Estimate:
+    """The estimate with its standard error, and the parts of it that are the samples' and the seeds'."""
+    uncertainty = varies.uncertainty
+    has_seeds = len(varies.per_seed) > 1
+    return replace(
+        estimate,
+        stderr=uncertainty.stderr,
+        df=uncertainty.df,
+        stderr_samples=math.sqrt(uncertainty.clusters.total) if has_seeds else None,
+        sd_seeds=float(varies.per_seed.std(ddof=1)) if has_seeds else None,
+    )
 
 
-def _wilson(share: float, n: int, n_total: int, num_trials: int) -> Estimate:
+def _share(share: float, n: int, n_total: int, num_trials: float, doubts: Sequence[str]) -> Estimate:
     """The interval of Wilson (1927), for a share of so many independent trials."""
-    spread = Z**2 / num_trials
-    centre = (share + spread / 2) / (1 + spread)
-    half_width = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    spread_squared = Z**2 / num_trials
+    centre = (share + spread_squared / 2) / (1 + spread_squared)
+    half_width = math.sqrt(spread_squared * (share * (1 - share) + spread_squared / 4)) / (1 + spread_squared)
     low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
     # With all 0 or all 1 the usual standard error would be 0, which can't be right: the interval's half width instead.
     stderr = math.sqrt(share * (1 - share) / num_trials) or (high - low) / (2 * Z)
-    return Estimate(share, n, n_total, stderr, low, high)
-
-
-def crossed_resamples(sides: list[tuple[Floats, Floats]], codes: NDArray[np.int64], scale: float) -> Floats:
-    """Resampled measures (NUM_RESAMPLES, sides): seeds drawn separately for each side, samples drawn once for all.
-
-    A side is (numerators, denominators), each (S, N), missing values 0 in both.
-    """
-    generators = [np.random.default_rng([GENERATOR_SEED, 1, side]) for side in range(len(sides))]
-    rows: list[Floats] = []
-    for weights in sample_weights(codes):
-        columns = []
-        for (tops, bottoms), generator in zip(sides, generators, strict=True):
-            measured = divided(scale * (weights @ tops.T), weights @ bottoms.T)  # (R, S)
-            num_seeds = len(tops)
-            picked = generator.integers(0, num_seeds, size=(len(weights), max(1, num_seeds - 1)))
-            columns.append(np.take_along_axis(measured, picked, axis=1).mean(axis=1))
-        rows.append(np.stack(columns, axis=1))
-    return np.concatenate(rows)
-
-
-def percentile_interval(drawn: Floats) -> tuple[float, float]:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
+    return Estimate(share, n, n_total, stderr, low, high, "; ".join(doubts) or None)

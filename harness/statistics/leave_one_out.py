@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.statistics.arrays import Clusters
-from harness.statistics.estimate import CONFIDENCE, Estimate, caution, no_interval
+from harness.statistics.estimate import CONFIDENCE, Estimate, no_interval
 
 T = TypeVar("T")
 
@@ -40,8 +40,8 @@ def jackknife(
     members: dict[object, set[int]] = {}
     for index, cluster in enumerate(clusters):
         members.setdefault(cluster, set()).add(index)
-    if len(members) == 1:
-        return Estimate(value, n, n, reason=no_interval(n))
+    if too_few := no_interval(n, len(members)):
+        return Estimate(value, n, n, reason=too_few)
     without_one = [
         statistic([sample for index, sample in enumerate(samples) if index not in cluster])
         for cluster in members.values()
@@ -55,4 +55,4 @@ def jackknife(
     stderr = math.sqrt((num_clusters - 1) / num_clusters * float(((spread - spread.mean()) ** 2).sum()))
     half_width = float(stdtrit(num_clusters - 1, 0.5 + CONFIDENCE / 2)) * stderr
     low, high = max(bounds[0], value - half_width), min(bounds[1], value + half_width)
-    return Estimate(value, n, n, stderr, low, high, caution(num_clusters))
+    return Estimate(value, n, n, stderr, low, high, df=float(num_clusters - 1))

@@ -71,39 +71,6 @@ def _draw_counts(generator: np.random.Generator, num_rows: int, num_clusters: in
     return counts.reshape(num_rows, num_clusters).astype(np.float64)
 
 
-def sample_weights(codes: NDArray[np.int64]) -> Iterator[Floats]:
-    """How often each sample is drawn when clusters, then samples within them, are drawn; (R, N) at a time."""
-    num_samples = len(codes)
-    if int(codes.max()) + 1 == num_samples:
-        yield from cluster_counts(num_samples)
-    elif NUM_RESAMPLES * num_samples <= _MAX_VALUES_AT_ONCE:
-        yield _kept_sample_weights(codes.tobytes())
-    else:
-        generator = np.random.default_rng([GENERATOR_SEED, 3])
-        for num_rows in _portions(NUM_RESAMPLES, num_samples):
-            yield _draw_sample_weights(generator, num_rows, codes)
-
-
-@lru_cache(maxsize=2)
-def _kept_sample_weights(codes: bytes) -> Floats:
-    generator = np.random.default_rng([GENERATOR_SEED, 3])
-    return _draw_sample_weights(generator, NUM_RESAMPLES, np.frombuffer(codes, dtype=np.int64))
-
-
-def _draw_sample_weights(generator: np.random.Generator, num_rows: int, codes: NDArray[np.int64]) -> Floats:
-    num_samples, sizes = len(codes), np.bincount(codes)
-    num_clusters = len(sizes)
-    members = np.argsort(codes, kind="stable")  # samples, cluster by cluster
-    starts = np.cumsum(sizes) - sizes
-    drawn = generator.integers(0, num_clusters, size=(num_rows, num_clusters))
-    slots_in_row = sizes[drawn].sum(axis=1)
-    clusters = np.repeat(drawn.ravel(), sizes[drawn].ravel())  # one slot a sample of each cluster drawn
-    samples = members[starts[clusters] + (generator.random(len(clusters)) * sizes[clusters]).astype(np.int64)]
-    rows = np.repeat(np.arange(num_rows), slots_in_row)
-    weights = np.bincount(rows * num_samples + samples, minlength=num_rows * num_samples)
-    return weights.reshape(num_rows, num_samples).astype(np.float64)
-
-
 def _portions(num_rows: int, width: int) -> Iterator[int]:
     """num_rows in portions whose (portion, width) arrays are small."""
     most = max(1, _MAX_VALUES_AT_ONCE // max(1, width))

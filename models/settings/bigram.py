@@ -22,5 +22,9 @@ class BigramConfig(ModelConfig):
     def __post_init__(self) -> None:
         check_option(self, "concentration", self.concentration > 0, "above 0, so that every pair has a probability")
 
+    @property
+    def is_deterministic(self) -> bool:
+        return True
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.bigram.Bigram", self, vocab_size, start_token)

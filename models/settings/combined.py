@@ -22,6 +22,10 @@ class CombinedConfig(ModelConfig):
                 raise ValueError(f"members.{name} is not a model but {member!r}; name an option of model=.")
 
     @property
+    def is_deterministic(self) -> bool:
+        return all(member.is_deterministic for member in self.members.values())
+
+    @property
     def uses_num_params(self) -> bool:
         return any(member.uses_num_params for member in self.members.values())
 

@@ -48,6 +48,10 @@ class HFConfig(ModelConfig):
         """SHA-256 (hex) of the folder's configuration and weights: other content at the same path makes another fit."""
         return content_sha256(model_files(self.path))
 
+    @property
+    def is_deterministic(self) -> bool:
+        return True
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         address = "models.hf_parts.weights.converted" if self.convert else "models.hf.HFModel"
         return make(address, self, vocab_size, start_token)

@@ -78,6 +78,10 @@ class NGramConfig(ModelConfig):
             "false where n-grams are left out, by cutoffs or by prune_threshold",
         )
 
+    @property
+    def is_deterministic(self) -> bool:
+        return True
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.ngram.make_ngram", self, vocab_size, start_token)
 

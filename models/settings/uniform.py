@@ -15,5 +15,9 @@ class UniformConfig(ModelConfig):
 
     family: ClassVar[str] = "uniform"
 
+    @property
+    def is_deterministic(self) -> bool:
+        return True
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.uniform.Uniform", self, vocab_size, start_token)

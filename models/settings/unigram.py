@@ -22,5 +22,9 @@ class UnigramConfig(ModelConfig):
     def __post_init__(self) -> None:
         check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0, so that every token has a probability")
 
+    @property
+    def is_deterministic(self) -> bool:
+        return True
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.unigram.Unigram", self, vocab_size, start_token)
