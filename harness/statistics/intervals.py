@@ -126,7 +126,7 @@ def over_seeds(
     if strata is not None and len(strata) != num_samples:
         raise ValueError(f"{num_samples} values and {len(strata)} strata: each value needs one.")
     if strata is not None:
-        strata = [strata[place] for place in np.flatnonzero(used)]
+        strata = [strata[place] for place in np.flatnonzero(used).tolist()]
     codes = cluster_codes(codes[used], int(used.sum()))
     tops, bottoms = (np.where(missing, 0.0, side)[:, used] for side in (tops, bottoms))
     totals = bottoms.sum(axis=1)
