@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, OptimizerName
 from models.settings.make import make
 from models.settings.minimal_recurrent import MinimalRecurrentConfig
 
@@ -15,6 +15,13 @@ class MinLSTMConfig(MinimalRecurrentConfig):
     """A minimal long short-term memory."""
 
     family: ClassVar[str] = "minlstm"
+
+    # As a search found them (results/reference/tuning).
+    num_layers: int = 3
+    d_model: int = 104
+    training_length: int = 64
+    learning_rate: float = 0.0037
+    optimizer: OptimizerName = "muon"
 
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.minlstm.MinLSTM", self, vocab_size, start_token)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.checks import check_option
-from models.language_model import LanguageModel, NeuralModelConfig
+from models.language_model import LanguageModel, NeuralModelConfig, OptimizerName
 from models.settings.make import make
 
 
@@ -15,6 +15,9 @@ class MLPConfig(NeuralModelConfig):
     """The neural probabilistic language model."""
 
     family: ClassVar[str] = "mlp"
+
+    # As a search found them (results/reference/tuning).
+    optimizer: OptimizerName = "muon"
     width_field: ClassVar[str | None] = "d_model"
     width_step: ClassVar[int] = 8
 
@@ -28,7 +31,7 @@ class MLPConfig(NeuralModelConfig):
     """Whether the embeddings also reach the output directly, past the hidden layer."""
     dropout: float = 0.0
     """Share of the values that training drops from the embeddings and the hidden layer; 0 up to, not including, 1."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 0.012
     """Highest learning rate of the schedule; above 0."""
     training_length: int = 64
     """Tokens that each row reads in a training step; 1 or more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, OptimizerName
 from models.settings.make import make
 from models.settings.recurrent import RecurrentConfig
 
@@ -16,7 +16,13 @@ class RNNConfig(RecurrentConfig):
 
     family: ClassVar[str] = "rnn"
 
-    d_model: int = 448
+    # As a search found them (results/reference/tuning).
+    num_layers: int = 3
+    training_length: int = 64
+    learning_rate: float = 0.0037
+    optimizer: OptimizerName = "muon"
+
+    d_model: int = 144
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
 
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:

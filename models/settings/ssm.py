@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.checks import MOST_HEADS, check_option
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, OptimizerName
 from models.settings.make import make
 from models.settings.residual import ResidualConfig
 
@@ -17,13 +17,20 @@ class SSMConfig(ResidualConfig):
 
     family: ClassVar[str] = "ssm"
 
+    # As a search found them (results/reference/tuning).
+    num_layers: int = 4
+    d_model: int = 96
+    training_length: int = 64
+    learning_rate: float = 0.0041
+    optimizer: OptimizerName = "muon"
+
     mlp_ratio: float = 0.0
     """Width of each MLP's hidden layer, in d_model; 0: no MLPs, as in Mamba."""
     expansion: int = 2
     """Width of the state space's channels, in d_model; 1 or more."""
     num_heads: int = 4
     """Groups of channels that decay alike; expansion * d_model must be a multiple of it. 1 or more."""
-    state_size: int = 16
+    state_size: int = 8
     """Numbers that are kept for each channel; 1 or more."""
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from models.checks import MOST_HEADS, MOST_LAYERS, check_option
-from models.language_model import LanguageModel, NeuralModelConfig
+from models.language_model import LanguageModel, NeuralModelConfig, OptimizerName
 from models.settings.make import make
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -47,6 +47,9 @@ class TransformerConfig(NeuralModelConfig):
     """A decoder-only transformer. Options that are None get the preset's value."""
 
     family: ClassVar[str] = "transformer"
+
+    # As a search found them (results/reference/tuning).
+    optimizer: OptimizerName = "muon"
     version: ClassVar[int] = 2
     width_field: ClassVar[str | None] = "d_model"
 
@@ -54,13 +57,13 @@ class TransformerConfig(NeuralModelConfig):
     """The architecture whose options are used where they are None: modern, gpt2 or llama."""
     num_layers: int = 4
     """Blocks; 1 to 1,000."""
-    num_heads: int = 4
+    num_heads: int = 2
     """Attention heads; 1 to 1,000."""
     num_kv_heads: int | None = None
     """Heads of keys and values, each shared by as many query heads; a divisor of num_heads; None: num_heads."""
     d_model: int = 128
     """Width of the residual stream; a multiple of num_heads, with rotary positions of 2 * num_heads."""
-    context_length: int = 256
+    context_length: int = 128
     """Most tokens in a window, the start token included, and what a training step reads; 1 or more."""
     stride: int | None = None
     """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
@@ -84,7 +87,7 @@ class TransformerConfig(NeuralModelConfig):
     """Share of the values that training drops from the embedding, the attention and each block's output; 0 up to 1."""
     tie_embeddings: bool = True
     """Whether one matrix serves as embedding and as output."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 0.0042
     """Highest learning rate of the schedule; above 0."""
 
     def __post_init__(self) -> None:
