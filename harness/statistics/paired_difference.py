@@ -143,6 +143,9 @@ class _Sides:
             return self._undecided(i, j, Estimate(value, n, n_total, reason=no_test), p_of_fits, num_clusters)
         first, second = (self._spread(side, used, codes, of_clusters) for side in (i, j))
         uncertainty = Uncertainty(over_clusters(first.of_clusters - second.of_clusters, of_clusters))
+        if not uncertainty.clusters.total:
+            reason = "every cluster differs by the same: no interval"
+            return self._undecided(i, j, Estimate(value, n, n_total, reason=reason), p_of_fits, num_clusters)
         if is_about_families := self._is_about_families(i, j):
             uncertainty = Uncertainty(uncertainty.clusters, self._over_seeds(i, j, used, codes, of_clusters))
         half_width = uncertainty.half_width

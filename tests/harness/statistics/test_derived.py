@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness.statistics.derived import from_standard_error, mapped, mean_of_seeds, shifted
+from harness.statistics.derived import from_standard_error, mapped, mean_of_seeds, shifted, without_interval
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
 
@@ -46,16 +46,16 @@ def test_where_the_value_or_an_end_can_not_be_mapped_there_is_a_reason(bits: Est
     assert mapped(bits, function, "beyond floats") == Estimate(None, 3, 3, reason="beyond floats")  # type: ignore[arg-type]
 
 
-def test_the_interval_of_an_exponential_is_scipy_s_bootstrap_of_the_exponential() -> None:
+def test_the_interval_of_an_exponential_is_near_scipy_s_bootstrap_of_the_exponential() -> None:
     draws = np.random.default_rng(3)
-    nats, tokens = draws.gamma(3, 40, 60), draws.integers(20, 60, 60).astype(float)
+    nats, tokens = draws.gamma(3, 40, 600), draws.integers(20, 60, 600).astype(float)
     ours = mapped(ratio_of_totals(nats, tokens), math.exp, "")
     theirs = scipy.stats.bootstrap(
         (nats, tokens),
         lambda top, bottom, axis: np.exp(top.sum(axis=axis) / bottom.sum(axis=axis)),
         paired=True,
         method="percentile",
-        n_resamples=20_000,
+        n_resamples=5_000,
         rng=np.random.default_rng(0),
     ).confidence_interval
     assert ours.value == pytest.approx(math.exp(nats.sum() / tokens.sum()))
@@ -80,18 +80,32 @@ def test_the_interval_from_a_standard_error_is_scipy_s_normal_one() -> None:
 @pytest.mark.parametrize("num_seeds", [2, 3, 5, 12, 40])
 def test_seeds_that_are_exact_have_scipy_s_t_interval(num_seeds: int) -> None:
     values = np.random.default_rng(num_seeds).normal(10, 2, num_seeds)
-    ours = mean_of_seeds([Estimate(value, 7, 9) for value in values])
+    ours = mean_of_seeds([Estimate(value, 7, 9, 0.0, value, value) for value in values])
     theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (ours.ci_low, ours.ci_high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
     assert ours.value == pytest.approx(values.mean())
     assert ours.stderr == pytest.approx(scipy.stats.sem(values))
     assert (ours.n, ours.n_total) == (7 * num_seeds, 9 * num_seeds)
+    assert ours.df == pytest.approx(num_seeds - 1)
+    assert ours.sd_seeds == pytest.approx(np.std(values, ddof=1))
+
+
+def test_where_a_seed_has_no_interval_the_mean_has_none_and_says_why() -> None:
+    ours = mean_of_seeds([Estimate(1.0, 4, 4, reason="one sample"), Estimate(2.0, 4, 4, 0.1, 1.8, 2.2)], "summaries")
+    assert (ours.value, ours.ci_low, ours.stderr, ours.reason) == (1.5, None, None, "one sample; summaries")
+
+
+def test_a_statistic_without_an_interval_says_why() -> None:
+    assert without_interval(0.5, 3, "no interval: so", "none") == Estimate(0.5, 3, 3, reason="no interval: so")
+    assert without_interval(None, 3, "no interval: so", "too few words").reason == "too few words"
+    assert without_interval(None, 0, "no interval: so", "too few words").reason == "no samples"
 
 
 def test_seeds_that_agree_keep_the_samples_own_uncertainty_whole() -> None:
     ours = mean_of_seeds([Estimate(10.0, 4, 4, stderr) for stderr in (1.0, 7.0)], "summaries")
     low, high = scipy.stats.norm.interval(0.95, loc=10.0, scale=5.0)  # the root of (1 + 49) / 2
-    assert ours == Estimate(10.0, 8, 8, pytest.approx(5.0), pytest.approx(low), pytest.approx(high), "summaries")
+    assert (ours.value, ours.n, ours.reason, ours.sd_seeds) == (10.0, 8, "summaries", 0.0)
+    assert (ours.stderr, ours.ci_low, ours.ci_high) == pytest.approx((5.0, low, high))
 
 
 def test_both_kinds_of_uncertainty_add_as_squares() -> None:

@@ -1,11 +1,11 @@
-"""Reasons for missing intervals, and warnings for rough ones."""
+"""Reasons for missing intervals."""
 
 from __future__ import annotations
 
 import pytest
 from scipy import stats
 
-from harness.statistics.estimate import CONFIDENCE, Estimate, Z, caution, no_interval
+from harness.statistics.estimate import CONFIDENCE, Estimate, Z, no_interval
 
 
 def test_the_factor_of_a_normal_interval_is_scipy_s() -> None:
@@ -17,9 +17,9 @@ def test_one_sample_and_one_cluster_are_told_apart() -> None:
     assert no_interval(7) == "all samples are in one cluster: no interval"
 
 
-def test_few_clusters_are_warned_of_and_many_are_not() -> None:
-    assert [caution(number) is None for number in (2, 4, 5, 100)] == [False, False, True, True]
-    assert "only 4 clusters" in str(caution(4))
+def test_few_clusters_have_no_interval_and_many_have_one() -> None:
+    assert [no_interval(100, number) is None for number in (1, 2, 4, 5, 100)] == [False, False, False, True, True]
+    assert no_interval(100, 4) == "only 4 clusters: no interval, which takes 5"
 
 
 def test_an_estimate_of_a_value_alone_claims_no_interval() -> None:

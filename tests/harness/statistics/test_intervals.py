@@ -8,13 +8,11 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.statistics import intervals, resampling
-from harness.statistics.intervals import mean, median, over_seeds, quantile, ratio_of_totals
+from harness.statistics import resampling
+from harness.statistics.intervals import LOPSIDED, mean, median, over_seeds, quantile, ratio_of_totals
 from harness.statistics.paired_difference import paired
 
 RANDOM = np.random.default_rng(7)
@@ -52,9 +50,75 @@ def test_one_cluster_has_no_interval_however_many_samples_it_holds() -> None:
     assert estimate.reason == "all samples are in one cluster: no interval"
 
 
-def test_few_clusters_are_said_to_give_a_rough_interval() -> None:
-    assert mean([2.0, 3.0, 4.5], "abc").reason == "only 3 clusters: the interval is rough"
-    assert mean(SKEWED).reason is None
+def test_fewer_than_five_clusters_have_no_interval() -> None:
+    for few in (mean([2.0, 3.0, 4.5], "abc"), median([2.0, 3.0, 4.5, 5.0]), ratio_of_totals([1.0, 2.0], [2.0, 2.0])):
+        assert (few.ci_low, few.ci_high, few.stderr) == (None, None, None)
+        assert "no interval, which takes 5" in str(few.reason)
+    assert mean([2.0, 3.0, 4.5, 5.0, 7.0]).ci_low is not None
+
+
+def test_a_mean_of_independent_samples_has_scipy_s_t_interval() -> None:
+    theirs = stats.ttest_1samp(SKEWED, 0).confidence_interval(0.95)
+    ours = mean(SKEWED)
+    assert (ours.ci_low, ours.ci_high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
+    assert (ours.stderr, ours.df) == pytest.approx((stats.sem(SKEWED), 79))
+
+
+def test_a_mean_of_equal_clusters_is_that_of_their_means() -> None:
+    values, clusters = RANDOM.normal(size=60), np.repeat(np.arange(12), 5)
+    theirs = stats.ttest_1samp(values.reshape(12, 5).mean(axis=1), 0).confidence_interval(0.95)
+    ours = mean(values, clusters)
+    assert (ours.ci_low, ours.ci_high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
+
+
+def test_a_ratio_of_totals_has_the_jackknife_s_interval() -> None:
+    nats, num_bytes = RANDOM.gamma(50.0, size=60) * 3, RANDOM.integers(50, 500, 60).astype(float)
+    clusters = RANDOM.permutation(60) % 15
+    ours = ratio_of_totals(nats, num_bytes, clusters, scale=1 / math.log(2))
+    whole = nats.sum() / num_bytes.sum() / math.log(2)
+    without = [
+        nats[clusters != cluster].sum() / num_bytes[clusters != cluster].sum() / math.log(2) for cluster in range(15)
+    ]
+    stderr = math.sqrt(14 / 15 * sum((whole - one) ** 2 for one in without))
+    assert (ours.value, ours.stderr, ours.df) == pytest.approx((whole, stderr, 14))
+    assert ours.ci_high == pytest.approx(whole + stats.t.ppf(0.975, 14) * stderr)
+
+
+def test_sources_of_fixed_shares_are_strata() -> None:
+    """Two sources of very different level: what differs between them is no luck. By hand, as in any book on surveys."""
+    strata = ["play"] * 10 + ["sum"] * 20
+    values = np.concatenate([RANDOM.normal(10, 1, 10), RANDOM.normal(0, 2, 20)])
+    ours = mean(values, strata=strata)
+    parts = [values[:10].var(ddof=1) / 10 / 9, values[10:].var(ddof=1) / 20 * 4 / 9]
+    df = sum(parts) ** 2 / (parts[0] ** 2 / 9 + parts[1] ** 2 / 19)
+    assert (ours.value, ours.stderr, ours.df) == pytest.approx((values.mean(), math.sqrt(sum(parts)), df))
+    assert mean(values).stderr > 2 * ours.stderr  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_a_clustered_share_has_wilson_s_interval_at_the_effective_size(share: float) -> None:
+    values = (RANDOM.random(30)[:, None] < share) & (RANDOM.random((30, 5)) < 0.9)
+    values[0] = True
+    estimate = mean(values.ravel(), np.repeat(np.arange(30), 5))
+    stderr = stats.sem(values.mean(axis=1))
+    value = values.mean()
+    trials = value * (1 - value) / stderr**2 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 29)) ** 2
+    theirs = proportion_confint(value * trials, trials, method="wilson")
+    assert trials < 150
+    assert (estimate.ci_low, estimate.ci_high, estimate.stderr) == pytest.approx((*theirs, stderr), abs=1e-9)
+
+
+def test_clusters_of_which_a_few_count_for_most_are_warned_of() -> None:
+    generator = np.random.default_rng(2)
+    warned = {
+        name: sum(LOPSIDED in str(mean(values).reason) for values in draws) / 200
+        for name, draws in (
+            ("normal", generator.normal(size=(200, 20))),
+            ("lognormal", generator.lognormal(0, 1.5, size=(200, 20))),
+        )
+    }
+    assert warned["normal"] < 0.06
+    assert warned["lognormal"] > 0.7
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
@@ -73,40 +137,12 @@ def test_a_clustered_share_of_all_zeros_does_not_claim_certainty() -> None:
     assert estimate.stderr
 
 
-def test_the_interval_of_a_mean_agrees_with_scipys_percentile_bootstrap_and_its_standard_error_with_sem() -> None:
-    theirs = stats.bootstrap(
-        (SKEWED,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0)
-    ).confidence_interval
-    ours = mean(SKEWED)
-    width = theirs.high - theirs.low
-    assert ours.ci_low == pytest.approx(theirs.low, abs=0.05 * width)
-    assert ours.ci_high == pytest.approx(theirs.high, abs=0.05 * width)
-    assert ours.stderr == pytest.approx(stats.sem(SKEWED), rel=1e-12)
-
-
-def test_a_ratio_of_totals_agrees_with_scipys_paired_bootstrap() -> None:
-    nats, num_bytes = RANDOM.gamma(50.0, size=60) * 3, RANDOM.integers(50, 500, 60).astype(float)
-    theirs = stats.bootstrap(
-        (nats, num_bytes),
-        lambda top, bottom, axis: top.sum(axis=axis) / (math.log(2) * bottom.sum(axis=axis)),
-        paired=True,
-        method="percentile",
-        n_resamples=20_000,
-        rng=np.random.default_rng(0),
-    )
-    ours = ratio_of_totals(nats, num_bytes, scale=1 / math.log(2))
-    width = theirs.confidence_interval.high - theirs.confidence_interval.low
-    assert ours.value == pytest.approx(nats.sum() / num_bytes.sum() / math.log(2), rel=1e-12)
-    assert ours.ci_low == pytest.approx(theirs.confidence_interval.low, abs=0.05 * width)
-    assert ours.ci_high == pytest.approx(theirs.confidence_interval.high, abs=0.05 * width)
-    assert ours.stderr == pytest.approx(theirs.standard_error, rel=0.1)
-
-
 def test_a_ratio_of_totals_is_not_a_mean_of_ratios_and_does_not_change_when_a_document_is_cut_in_two() -> None:
-    whole = ratio_of_totals([100.0, 10.0], [50.0, 20.0])
-    cut = ratio_of_totals([60.0, 40.0, 10.0], [20.0, 30.0, 20.0], clusters=["a", "a", "b"])
-    assert whole.value == cut.value == 110 / 70
-    assert (whole.ci_low, whole.ci_high) == (cut.ci_low, cut.ci_high)
+    nats, sizes = [100.0, 10.0, 20.0, 30.0, 40.0], [50.0, 20.0, 30.0, 40.0, 50.0]
+    whole = ratio_of_totals(nats, sizes)
+    cut = ratio_of_totals([60.0, 40.0, *nats[1:]], [20.0, 30.0, *sizes[1:]], clusters="aabcde")
+    assert whole.value == cut.value == 200 / 190
+    assert (whole.ci_low, whole.ci_high) == pytest.approx((cut.ci_low, cut.ci_high))
 
 
 def test_a_total_of_zero_bytes_has_no_value() -> None:
@@ -124,27 +160,17 @@ def test_the_interval_of_a_median_agrees_with_scipy() -> None:
     assert ours.ci_high == pytest.approx(theirs.high, abs=0.1 * width)
 
 
-@settings(max_examples=30)
-@given(
-    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12),
-    st.floats(0, 1),
-)
-def test_resampled_quantiles_are_numpys_quantiles_of_the_drawn_values(values: list[float], q: float) -> None:
-    ordered = np.sort(np.array(values))
-    expected = [
+@pytest.mark.parametrize("q", [0.0, 0.2, 0.5, 0.9, 1.0])
+def test_a_quantile_s_interval_is_that_of_numpys_quantiles_of_the_drawn_values(q: float) -> None:
+    ordered = np.sort(SKEWED[:12])
+    drawn = [
         np.quantile(np.repeat(ordered, counts.astype(int)), q)
-        for portion in resampling.cluster_counts(len(values))
-        for counts in portion[:25]
+        for portion in resampling.cluster_counts(12)
+        for counts in portion
     ]
-    drawn: list[np.ndarray] = []
-    original = intervals.percentile_interval
-    intervals.percentile_interval = lambda all_drawn: drawn.append(all_drawn) or original(all_drawn)  # type: ignore
-    try:
-        estimate = quantile(ordered, q)
-    finally:
-        intervals.percentile_interval = original
-    assert estimate.value == pytest.approx(np.quantile(ordered, q), abs=1e-9)
-    np.testing.assert_allclose(drawn[0][:25], expected, atol=1e-9)
+    estimate = quantile(ordered, q)
+    assert estimate.value == pytest.approx(np.quantile(ordered, q))
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
 
 def test_clusters_widen_the_interval_of_samples_that_are_alike() -> None:
@@ -168,11 +194,6 @@ def test_a_clustered_interval_covers_the_truth_about_95_times_in_100() -> None:
     assert 0.90 <= covered / 300 <= 0.98
 
 
-def test_very_many_clusters_take_the_normal_interval() -> None:
-    estimate = mean(np.linspace(0.0, 1.0, 50_001))
-    assert estimate.ci_high == pytest.approx(0.5 + 1.959964 * estimate.stderr, abs=1e-9)
-
-
 def test_the_same_numbers_give_the_same_answer_in_any_order_of_calls() -> None:
     first = (mean(SKEWED), paired(SKEWED, SKEWED + 0.1))
     mean(RANDOM.normal(size=33))
@@ -185,6 +206,7 @@ def test_over_one_seed_the_interval_says_that_it_leaves_training_out() -> None:
     estimate = over_seeds([SKEWED])
     assert (estimate.value, estimate.ci_low) == (mean(SKEWED).value, mean(SKEWED).ci_low)
     assert estimate.reason == "one seed: the interval covers test samples, not training"
+    assert over_seeds([SKEWED], seeds_vary=False).reason is None
 
 
 def test_over_seeds_the_spread_between_seeds_widens_the_interval() -> None:
@@ -192,15 +214,16 @@ def test_over_seeds_the_spread_between_seeds_widens_the_interval() -> None:
     alike = over_seeds([base, base, base])
     apart = over_seeds([base - 1, base, base + 1])
     assert alike.value == pytest.approx(apart.value)
-    assert alike.stderr == pytest.approx(stats.sem(base), rel=0.1)
-    assert apart.stderr is not None
-    # Var = var(seeds) / S + var(samples) / N: seeds are drawn with S - 1 of S, so that this holds for three seeds too.
-    assert apart.stderr == pytest.approx(math.hypot(1 / math.sqrt(3), float(stats.sem(base))), rel=0.06)
+    assert alike.stderr == pytest.approx(stats.sem(base))
+    assert (alike.sd_seeds, apart.sd_seeds) == pytest.approx((0.0, 1.0), abs=1e-9)
+    assert apart.stderr_samples == pytest.approx(stats.sem(base))
+    # Var = var(seeds) / S + var(samples) / N; nothing differs by seed and sample alike
+    assert apart.stderr == pytest.approx(math.hypot(1 / math.sqrt(3), float(stats.sem(base))))
 
 
 def test_seeds_that_share_samples_do_not_reduce_the_uncertainty_of_the_test_set() -> None:
     base = RANDOM.normal(size=100)
-    assert over_seeds([base] * 10).stderr == pytest.approx(stats.sem(base), rel=0.1)
+    assert over_seeds([base] * 10).stderr == pytest.approx(stats.sem(base))
 
 
 def test_over_seeds_ratios_are_the_mean_of_each_seeds_ratio_of_totals() -> None:
@@ -209,16 +232,6 @@ def test_over_seeds_ratios_are_the_mean_of_each_seeds_ratio_of_totals() -> None:
     estimate = over_seeds(nats, denominators=num_bytes, scale=2.0)
     assert estimate.value == pytest.approx((2 * 63 / 18 + 2 * 60 / 18) / 2)
     assert (estimate.n, estimate.n_total) == (6, 6)
-
-
-def test_over_seeds_draws_samples_within_clusters() -> None:
-    clusters = np.repeat(np.arange(30), 10)
-    weights = np.concatenate(list(resampling.sample_weights(clusters)))
-    assert weights.shape == (resampling.NUM_RESAMPLES, 300)
-    assert (weights.sum(axis=1) == 300).all()  # equal clusters: as many samples as there were
-    per_cluster = weights.reshape(-1, 30, 10).sum(axis=2)
-    assert (per_cluster % 10 == 0).all()
-    assert not (weights.reshape(-1, 30, 10).max(axis=2) * 10 == per_cluster).all()
 
 
 def test_over_seeds_shares_that_are_all_zero_do_not_claim_certainty() -> None:
@@ -231,6 +244,7 @@ def test_over_seeds_shares_that_are_all_zero_do_not_claim_certainty() -> None:
     [
         lambda: ratio_of_totals([1.0], [1.0, 2.0]),
         lambda: mean([1.0, 2.0], ["a"]),
+        lambda: mean([1.0, 2.0], strata=["a"]),
         lambda: paired([1.0], [1.0, 2.0]),
         lambda: paired([1.0], [1.0], denominators=[1.0, 2.0]),
         lambda: over_seeds([[1.0], [1.0, 2.0]]),
