@@ -58,7 +58,7 @@ def test_the_ten_lines_of_python_run_as_they_stand(tmp_path: Path) -> None:
     last = done.stdout.splitlines()[-1]
     assert last.startswith("['bigram', 'ngram']"), done.stdout
     assert last.endswith(" 2")
-    assert "p_holm" in done.stdout
+    assert "p_corrected" in done.stdout
 
 
 def test_the_same_eval_is_the_one_of_the_example_package() -> None:

@@ -43,9 +43,9 @@ def step_down(groups: Sequence[Tests]) -> list[dict[tuple[int, int], float]]:
     anywhere, if nothing differed.
 
     How the tests hang together is seen where the signs of all clusters' differences are flipped at random and the
-    seeds' luck is drawn anew, and every pair's t and p are computed again (Westfall & Young's minimum p). Groups
-    of as many clusters share their flips, as the same samples under two decoding strategies do. Step-down: the smallest p is held to the smallest of all that are drawn, the next to the smallest of
-    the others, and so on.
+    seeds' luck is drawn anew, and every pair's t and p are computed again (Westfall & Young's minimum p). Groups of as
+    many clusters share their flips, as the same samples under two decoding strategies do. Step-down: the smallest p is
+    held to the smallest of all that are drawn, the next to the smallest of the others, and so on.
     """
     names = [(number, pair) for number, group in enumerate(groups) for pair in group.p_values]
     if not names:

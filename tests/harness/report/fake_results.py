@@ -174,6 +174,7 @@ def _write_run(
         evals={name: {"version": 1} for name in ("arithmetic", "perplexity", "showcase", "turn_taking")},
         glossary={"arithmetic": {"exact_match": "Share of the <b>sums</b> that are right."}},
         seed=seed,
+        deterministic=True,  # so that one seed is enough to speak of families
         budget={
             "tokens": None,
             "seconds": 60.0,

@@ -29,7 +29,7 @@ def test_different_texts_and_few_groups_of_samples_are_cautioned_of(
     assert texts.startswith("These runs used 2 different data sets or splits. Bits per byte of different texts cannot")
     assert groups == (
         "Samples of perplexity: only 3 independent groups, such as documents or conversations. "
-        "No difference can be significant with fewer than 6."
+        "No difference can be significant with fewer than 5."
     )
 
 

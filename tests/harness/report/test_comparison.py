@@ -24,7 +24,7 @@ from harness.statistics.intervals import over_seeds
 from tests.harness.report.records import edit_metrics, set_value
 
 
-def test_over_seeds_the_summary_gives_the_hierarchical_bootstrap_of_the_samples(
+def test_over_seeds_the_summary_gives_the_estimate_over_seeds_and_sources_of_the_samples(
     three_seeds: Path, compare: Callable[[Path], Comparison]
 ) -> None:
     comparison = compare(three_seeds)
@@ -40,13 +40,14 @@ def test_over_seeds_the_summary_gives_the_hierarchical_bootstrap_of_the_samples(
         rows[0]["cluster"].to_list(),
         [row["num_bytes"].to_numpy(dtype=float) for row in rows],
         1 / math.log(2),
+        [json.loads(text)["source"] for text in rows[0]["slices"]],
     )
     assert cell.seeds == (0, 1, 2)
     assert cell.estimate == by_hand
     assert cell.estimate.value == pytest.approx(np.mean(cell.per_seed))
 
 
-def test_a_slice_of_parts_of_documents_has_the_hierarchical_bootstrap_of_the_parts(
+def test_a_slice_of_parts_of_documents_has_the_estimate_of_the_parts(
     three_seeds: Path, compare: Callable[[Path], Comparison]
 ) -> None:
     comparison = compare(three_seeds)
@@ -65,6 +66,7 @@ def test_a_slice_of_parts_of_documents_has_the_hierarchical_bootstrap_of_the_par
         rows[0]["cluster"].iloc[long].to_list(),
         [[16.0] * len(long)] * 3,
         1 / math.log(2),
+        [json.loads(rows[0]["slices"].iloc[place])["source"] for place in long],
     )
     assert cell.estimate == by_hand
 

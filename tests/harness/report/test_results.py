@@ -39,7 +39,8 @@ GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decodin
 # Leaves whose other values can't be told from the value that they have.
 OTHERS: dict[str, Any] = {
     "training.continue_from": "a-fit",
-    "model.optimizer": "muon",
+    "model.optimizer": "adamw",
+    "model.num_heads": 4,
     "training.schedule": "cosine",
     "training.precision": "bfloat16",
     "training.max_tokens_at_once": 512,
@@ -269,7 +270,7 @@ def test_each_experiment_gets_its_report_and_out_makes_one_of_all(tmp_path: Path
         (lambda results: _touch(results / "empty" / "notes.txt").parent, "holds no run"),
         (lambda results: _touch(results / "begun" / "run-1" / "config.yaml").parent.parent, "begun and not finished"),
         (lambda results: _spoilt(results, "run.json", b"{"), "not valid JSON"),
-        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 3}'), "is no run record"),
+        (lambda results: _spoilt(results, "run.json", b'{"schema_version": 4}'), "is no run record"),
         (lambda results: _spoilt(results, "run.json", b'{"schema_version": 99}'), "schema version 99"),
         (lambda results: _spoilt(results, "samples.parquet", b"PAR1 nonsense"), "it cannot be read"),
         (lambda results: _spoilt(results, "curve.parquet", b""), "cannot be read"),
