@@ -46,7 +46,10 @@ def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(wri
     assert ", corrected p" in first
     assert written.report.findings[1].startswith("Highest exact match: ")
     assert "Guessing gets 0.4 %; " in written.report.findings[1]
-    assert "Guessing gets 8.000; every model is significantly better than that (corrected for the number of tests)." in first
+    assert (
+        "Guessing gets 8.000; every model is significantly better than that (corrected for the number of tests)."
+        in first
+    )
 
 
 def test_best_and_next_say_under_which_decoding_strategy_they_are(written: Written) -> None:
@@ -193,4 +196,6 @@ def test_fits_of_too_few_seeds_say_that_nothing_is_said_of_the_families(
     assert set(verdicts.models["about"].dropna()) == {"these two fits"}
     assert verdicts.models["better"].isna().all()
     said = findings(comparison, verdicts)[0]
-    assert "these two fits differ significantly. A statement about the families takes 3 seeds of each (seed=0,1,2)" in said
+    assert (
+        "these two fits differ significantly. A statement about the families takes 3 seeds of each (seed=0,1,2)" in said
+    )

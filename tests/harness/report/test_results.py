@@ -40,7 +40,6 @@ GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decodin
 OTHERS: dict[str, Any] = {
     "training.continue_from": "a-fit",
     "model.optimizer": "adamw",
-    "model.num_heads": 4,
     "training.schedule": "cosine",
     "training.precision": "bfloat16",
     "training.max_tokens_at_once": 512,
@@ -53,8 +52,8 @@ OTHERS: dict[str, Any] = {
     "model.smoothing": "katz",
     "model.cutoffs": [0, 0, 2],
     "model.preset": "llama",
-    "model.num_heads": 2,
-    "model.num_kv_heads": 2,
+    "model.num_heads": 4,
+    "model.num_kv_heads": 1,
     "model.d_model": 256,
     "model.positions": "alibi",
     "model.norm": "layer",
