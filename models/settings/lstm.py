@@ -17,12 +17,12 @@ class LSTMConfig(RecurrentConfig):
     family: ClassVar[str] = "lstm"
 
     # As a search found them (results/reference/tuning).
-    num_layers: int = 3
-    training_length: int = 64
-    learning_rate: float = 0.008
+    num_layers: int = 2
+    training_length: int = 128
+    learning_rate: float = 0.01
     optimizer: OptimizerName = "muon"
 
-    d_model: int = 144
+    d_model: int = 176
     """Width of the embeddings and of each layer's hidden state; 1 or more."""
 
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:

@@ -17,10 +17,9 @@ class MinLSTMConfig(MinimalRecurrentConfig):
     family: ClassVar[str] = "minlstm"
 
     # As a search found them (results/reference/tuning).
-    num_layers: int = 3
-    d_model: int = 104
-    training_length: int = 64
-    learning_rate: float = 0.0037
+    num_layers: int = 2
+    training_length: int = 128
+    learning_rate: float = 0.0052
     optimizer: OptimizerName = "muon"
 
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:

@@ -31,7 +31,7 @@ class MLPConfig(NeuralModelConfig):
     """Whether the embeddings also reach the output directly, past the hidden layer."""
     dropout: float = 0.0
     """Share of the values that training drops from the embeddings and the hidden layer; 0 up to, not including, 1."""
-    learning_rate: float = 0.012
+    learning_rate: float = 0.004
     """Highest learning rate of the schedule; above 0."""
     training_length: int = 64
     """Tokens that each row reads in a training step; 1 or more."""

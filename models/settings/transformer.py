@@ -57,13 +57,13 @@ class TransformerConfig(NeuralModelConfig):
     """The architecture whose options are used where they are None: modern, gpt2 or llama."""
     num_layers: int = 4
     """Blocks; 1 to 1,000."""
-    num_heads: int = 2
+    num_heads: int = 8
     """Attention heads; 1 to 1,000."""
     num_kv_heads: int | None = None
     """Heads of keys and values, each shared by as many query heads; a divisor of num_heads; None: num_heads."""
     d_model: int = 128
     """Width of the residual stream; a multiple of num_heads, with rotary positions of 2 * num_heads."""
-    context_length: int = 128
+    context_length: int = 64
     """Most tokens in a window, the start token included, and what a training step reads; 1 or more."""
     stride: int | None = None
     """Tokens by which the window slides on when it is full; 1 to context_length; None: half of it."""
@@ -87,7 +87,7 @@ class TransformerConfig(NeuralModelConfig):
     """Share of the values that training drops from the embedding, the attention and each block's output; 0 up to 1."""
     tie_embeddings: bool = True
     """Whether one matrix serves as embedding and as output."""
-    learning_rate: float = 0.0042
+    learning_rate: float = 0.0061
     """Highest learning rate of the schedule; above 0."""
 
     def __post_init__(self) -> None:
