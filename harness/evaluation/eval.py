@@ -151,6 +151,7 @@ def metric_of(
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None
     about: dict[str, Any] = dataclasses.asdict(estimate)
+    del about["stderr_samples"], about["sd_seeds"]  # of several seeds, but a run has one
     if formed_by is not None:
         about |= dataclasses.asdict(formed_by)
     if baseline is not None:

@@ -85,6 +85,8 @@ class Metric:
     ci_low: float | None = None
     """95 % interval, in the metric's unit."""
     ci_high: float | None = None
+    df: float | None = None
+    """Degrees of freedom of the interval's Student's t; None where it has none."""
     chance: float | None = None
     """The score of guessing at random, where it is known."""
     reason: str | None = None
@@ -104,7 +106,7 @@ class Metric:
     @property
     def estimate(self) -> Estimate:
         """The value with its interval."""
-        return Estimate(self.value, self.n, self.n_total, self.stderr, self.ci_low, self.ci_high, self.reason)
+        return Estimate(self.value, self.n, self.n_total, self.stderr, self.ci_low, self.ci_high, self.reason, self.df)
 
     @property
     def formula(self) -> Formula | None:
