@@ -72,7 +72,7 @@ def mean_of_seeds(seeds: Sequence[Estimate], reason: str | None = None) -> Estim
         uncertainty.stderr,
         *ends,
         reason,
-        df=uncertainty.df,
+        df=uncertainty.known_df,
         stderr_samples=math.sqrt(within.total),
         sd_seeds=sd_seeds,
     )

@@ -162,7 +162,7 @@ def _with_parts(estimate: Estimate, varies: Spread) -> Estimate:
     return replace(
         estimate,
         stderr=uncertainty.stderr,
-        df=uncertainty.df,
+        df=uncertainty.known_df,
         stderr_samples=math.sqrt(uncertainty.clusters.total) if has_seeds else None,
         sd_seeds=float(varies.per_seed.std(ddof=1)) if has_seeds else None,
     )

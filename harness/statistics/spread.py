@@ -66,6 +66,11 @@ class Uncertainty:
         return math.sqrt(sum(t_quantile(_UPPER, part.df) ** 2 * part.total for part in (self.clusters, self.seeds)))
 
     @property
+    def known_df(self) -> float | None:
+        """`df`; None where it is infinite, since nothing varies or the normal distribution is taken."""
+        return self.df if math.isfinite(self.df) else None
+
+    @property
     def df(self) -> float:
         """The degrees of freedom with which Student's 95 % interval is this one."""
         from scipy.special import stdtridf  # only where it is needed: settings are checked without scipy
