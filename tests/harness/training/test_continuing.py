@@ -78,7 +78,7 @@ def test_a_width_that_the_budget_asks_for_counts_as_the_model_s(tmp_path: Path) 
     # An LSTM of width 16 over 30 tokens: its embedding, two matrices and two biases of 4 gates, the output's bias.
     num_params = 30 * 16 + 2 * 4 * 16 * 16 + 2 * 4 * 16 + 30
     budget = Budget(tokens=100, num_params=num_params)
-    check_continues("my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(), budget)
+    check_continues("my-run", fit_of(LSTMConfig(d_model=16, num_layers=1), tmp_path), LSTMConfig(num_layers=1), budget)
 
 
 def test_a_budget_that_asks_for_another_width_is_named(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_budget_that_asks_for_another_width_is_named(tmp_path: Path) -> None:
         r"the same \(budget\.num_params=null model\.d_model=16\)"
     )
     with pytest.raises(UserError, match=said):
-        check_continues("my-run", fit_of(LSTMConfig(d_model=16), tmp_path), LSTMConfig(), budget)
+        check_continues("my-run", fit_of(LSTMConfig(d_model=16, num_layers=1), tmp_path), LSTMConfig(num_layers=1), budget)
 
 
 class TrainedElsewhere(BigramConfig):

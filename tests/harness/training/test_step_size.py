@@ -67,9 +67,9 @@ def test_a_width_beyond_any_memory_is_refused_though_torch_has_no_number_for_it(
 def test_tables_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "memory_bytes", lambda: 2**30)
     # of each place in the window, a cosine and a sine for each of 16 pairs of a head's 32 values: 128 bytes
-    check_size(TransformerConfig(context_length=2**22), None, 256, CPU)
+    check_size(TransformerConfig(num_heads=4, context_length=2**22), None, 256, CPU)
     with pytest.raises(UserError, match=r"model=transformer, as it is set, needs at least 1\.0 GiB"):
-        check_size(TransformerConfig(context_length=2**23), None, 256, CPU)
+        check_size(TransformerConfig(num_heads=4, context_length=2**23), None, 256, CPU)
 
 
 def test_a_model_that_can_not_be_made_without_numbers_is_left_to_its_own_errors() -> None:

@@ -145,7 +145,8 @@ def test_a_resumed_fit_is_the_same_whatever_the_recipe(
 
 @pytest.mark.parametrize("config", [LSTM, TRANSFORMER, DIAGONAL], ids=["lstm", "transformer", "diagonal"])
 def test_gradients_in_parts_are_those_of_the_whole_step(config: NeuralModelConfig, tmp_path: Path) -> None:
-    plain = dataclasses.replace(config, dropout=0.0)
+    # muon makes the sums' rounding ten times larger
+    plain = dataclasses.replace(config, dropout=0.0, optimizer="adamw")
     whole, curve = fitted(plain, Budget(tokens=4 * 8 * 10), tmp_path / "whole")
     parts, in_parts = fitted(plain, Budget(tokens=4 * 8 * 10), tmp_path / "parts", max_tokens_at_once=16)
     assert [row["train_loss_nats"] for row in in_parts] == pytest.approx(

@@ -44,7 +44,7 @@ def test_the_file_makes_the_fit_of_the_best_trial(overrides: list[str], draw: di
 
 
 def test_the_file_holds_only_what_is_not_the_default(tmp_path: Path) -> None:
-    [family] = families(["model=lstm", "model.learning_rate=0.002,0.004", "model.num_layers=1"])[1]
+    [family] = families(["model=lstm", "model.learning_rate=0.002,0.004", "model.num_layers=2"])[1]
     write_best(
         tmp_path / "best.yaml", Tuned(family, [trial("lstm", 1, 2.5, settings={"model.learning_rate": "0.002"})]), "x"
     )
