@@ -32,9 +32,9 @@ class NGramConfig(ModelConfig):
     version: ClassVar[int] = 2
     prunes: ClassVar[bool] = True
 
-    order: int | Literal["inf"] = 8
+    order: int | Literal["inf"] = 7
     """Tokens in the longest n-gram, the predicted one included; 1 to 20. inf: contexts of any length."""
-    smoothing: SmoothingName = "jelinek_mercer"
+    smoothing: SmoothingName = "modified_kneser_ney"
     """How counts become probabilities: one of `SmoothingName`; models/ngrams/smoothing.py says what each is."""
     pseudo_count: float = 0.01
     """Of add_k: what is added to every count; above 0."""
