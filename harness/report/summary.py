@@ -31,7 +31,8 @@ _COSTS: dict[str, Callable[[Run], Any]] = {
 
 
 def summary(comparison: Comparison) -> pd.DataFrame:
-    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high, NAME_n,
+    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high,
+    NAME_sd_seeds (the standard deviation over seeds), NAME_stderr_samples (the standard error over test samples), NAME_n,
     NAME_n_total.
 
     Costs are means over seeds. A measure's NAME is the metric's, or eval.metric where two evals use the same.
@@ -55,11 +56,17 @@ def summary(comparison: Comparison) -> pd.DataFrame:
             row[name] = estimate.value if estimate else None
             row[f"{name}_ci_low"] = estimate.ci_low if estimate else None
             row[f"{name}_ci_high"] = estimate.ci_high if estimate else None
+            row[f"{name}_sd_seeds"] = estimate.sd_seeds if estimate else None
+            row[f"{name}_stderr_samples"] = estimate.stderr_samples if estimate else None
             row[f"{name}_n"] = estimate.n if estimate else 0
             row[f"{name}_n_total"] = estimate.n_total if estimate else 0
         rows.append(row)
     frame = pd.DataFrame(rows)
-    measured = [f"{name}{part}" for name in names.values() for part in ("", "_ci_low", "_ci_high")]
+    measured = [
+        f"{name}{part}"
+        for name in names.values()
+        for part in ("", "_ci_low", "_ci_high", "_sd_seeds", "_stderr_samples")
+    ]
     return frame.astype(dict.fromkeys([*measured, *_COSTS], "float64"))  # also where every value is missing
 
 
