@@ -204,11 +204,10 @@ def _counts_text(comparison: Comparison, measure: MeasureKey) -> str:
 
 def intervals_cover(comparison: Comparison) -> str:
     """What the intervals speak of, to follow 'Intervals ...'."""
-    seeds = {system: set[int]() for system in comparison.systems}
-    for run in comparison.results.runs:
-        if run.record.status != "failed":
-            seeds[run.system].add(run.record.seed)
-    counts = sorted({len(of_system) for of_system in seeds.values() if of_system})
+    varying = [system for system in comparison.systems if comparison.depends_on_seed(system)]
+    if not varying:
+        return "cover the choice of test samples; no fit here depends on its seed"
+    counts = sorted({comparison.num_seeds(system) for system in varying} - {0})
     if not counts or counts == [1]:
         return "cover the choice of test samples only, not training: there is one seed a model"
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

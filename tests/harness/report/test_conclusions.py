@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from harness.report import write_report
 from harness.report.comparison import Comparison
 from harness.report.conclusions import can_decide, findings, undecidable
+from harness.report.summary import intervals_cover
 from harness.report.verdicts import Verdicts
 from harness.statistics import paired
 from tests.harness.report.conftest import Written
@@ -29,13 +30,20 @@ def test_results_of_failed_runs_alone_give_a_page_with_their_errors(small: Path)
     assert len(report.table) == 8
 
 
-@pytest.mark.usefixtures("no_plots")
+def let_seeds_matter(runs: Iterable[Path]) -> None:
+    for run in runs:
+        edit(run, lambda record: record.update(deterministic=False))
+
+
 def test_one_seed_is_said_to_leave_training_out_and_several_are_said_to_be_covered(
-    written: Written, three_seeds: Path, tmp_path: Path
+    small: Path, three_seeds: Path, tmp_path: Path, compare: Callable[[Path], Comparison]
 ) -> None:
-    assert written.report.findings[-1].endswith("not training: there is one seed a model.")
-    several = write_report(three_seeds, out=tmp_path / "out")
-    assert several.findings[-1] == "Intervals cover training seeds (3 a model) and test samples."
+    assert intervals_cover(compare(small)) == "cover the choice of test samples; no fit here depends on its seed"
+    let_seeds_matter(small.glob("rnn-*"))
+    assert intervals_cover(compare(small)).endswith("not training: there is one seed a model")
+    several = shutil.copytree(three_seeds, tmp_path / "several")
+    let_seeds_matter(several.glob("*/rnn-*-s[0-9]"))
+    assert intervals_cover(compare(several)) == "cover training seeds (3 a model) and test samples"
 
 
 def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(written: Written) -> None:
@@ -186,16 +194,39 @@ def test_a_design_can_decide_where_it_gives_an_interval(num_clusters: int) -> No
         assert "an interval needs at least 5" in undecidable(pair)
 
 
-def test_fits_of_too_few_seeds_say_that_nothing_is_said_of_the_families(
+def test_fits_of_too_few_seeds_say_that_nothing_is_said_of_the_families_and_what_to_do(
     small: Path, compare: Callable[[Path], Comparison]
 ) -> None:
-    for run in small.glob("*"):
-        edit(run, lambda record: record.update(deterministic=False))
+    let_seeds_matter(small.iterdir())
     comparison = compare(small)
     verdicts = Verdicts.of(comparison)
     assert set(verdicts.models["about"].dropna()) == {"these two fits"}
     assert verdicts.models["better"].isna().all()
-    said = findings(comparison, verdicts)[0]
-    assert (
-        "these two fits differ significantly. A statement about the families takes 3 seeds of each (seed=0,1,2)" in said
+    said = findings(comparison, verdicts)
+    assert said[0].endswith(": these two fits differ significantly.")
+    assert said[-1] == (
+        "rnn and ngram have fewer than 3 seeds: what is found holds for these fits and says nothing yet about the "
+        "families. To compare families, add seed=0,1,2 to the command, as in `bakeoff compare seed=0,1,2`."
     )
+    assert not any("family" in sentence or "families" in sentence for sentence in said[:-1])
+
+
+def test_families_that_count_need_no_more_seeds(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    comparison = compare(small)
+    verdicts = Verdicts.of(comparison)
+    said = findings(comparison, verdicts)
+    assert said[0].endswith(": a significant difference.")
+    assert said[-1].startswith("Intervals cover ")
+    let_seeds_matter(small.glob("rnn-*"))  # the other one has its one fit whatever the seed
+    assert findings(*both(compare(small)))[-1].startswith("rnn has fewer than 3 seeds: ")
+
+
+def test_strategies_of_one_fit_are_not_called_two_fits(one_model: Path, compare: Callable[[Path], Comparison]) -> None:
+    let_seeds_matter(one_model.iterdir())
+    said = findings(*both(compare(one_model)))
+    assert any(sentence.endswith("the strategies do not differ significantly with these fits.") for sentence in said)
+    assert not any("two fits" in sentence or "families" in sentence for sentence in said)
+
+
+def both(comparison: Comparison) -> tuple[Comparison, Verdicts]:
+    return comparison, Verdicts.of(comparison)
