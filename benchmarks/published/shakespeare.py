@@ -138,8 +138,8 @@ def minimal(data: Path) -> list[Row]:
         "ssm": SSMConfig(num_layers=2, training_length=64, state_size=16, learning_rate=4e-3, optimizer="adamw"),
     }
     protocol = (
-        f"{MINIMAL_PARAMS:,} parameters, {MINIMAL_TOKENS / 1e6:g} M characters, settings that were not tuned, whole validation "
-        "text in one pass, 1 seed (theirs: larger and longer, on a graphics card)"
+        f"{MINIMAL_PARAMS:,} parameters, {MINIMAL_TOKENS / 1e6:g} M characters, settings that were not tuned, whole "
+        "validation text in one pass, 1 seed (theirs: larger and longer, on a graphics card)"
     )
     losses = {}
     for name, config in families.items():
