@@ -31,8 +31,8 @@ _COSTS: dict[str, Callable[[Run], Any]] = {
 
 
 def summary(comparison: Comparison) -> pd.DataFrame:
-    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high,
-    NAME_sd_seeds (the standard deviation over seeds), NAME_stderr_samples (the standard error over test samples), NAME_n,
+    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high, NAME_sd_seeds
+    (the standard deviation over seeds), NAME_stderr_samples (the standard error over test samples), NAME_n and
     NAME_n_total.
 
     Costs are means over seeds. A measure's NAME is the metric's, or eval.metric where two evals use the same.
