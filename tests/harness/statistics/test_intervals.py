@@ -234,6 +234,37 @@ def test_over_seeds_ratios_are_the_mean_of_each_seeds_ratio_of_totals() -> None:
     assert (estimate.n, estimate.n_total) == (6, 6)
 
 
+def test_over_seeds_each_seed_has_its_own_missing_samples() -> None:
+    """A seed's measure is over the samples that it has; a cluster is left out of every seed at once."""
+    values, clusters = RANDOM.normal(size=(3, 24)), np.arange(24) % 8
+    values[0, :3], values[2, 10] = math.nan, math.nan
+    values[:, 20] = math.nan
+    estimate = over_seeds(list(values), clusters)
+    assert estimate.value == pytest.approx(np.nanmean(values, axis=1).mean())
+    assert (estimate.n, estimate.n_total) == (72 - 3 - 1 - 3, 72)
+    without = [np.nanmean(values[:, clusters != cluster], axis=1).mean() for cluster in range(8)]
+    variance = 7 / 8 * sum((estimate.value - one) ** 2 for one in without)  # type: ignore[operator]
+    assert estimate.stderr_samples == pytest.approx(math.sqrt(variance))
+    assert estimate.sd_seeds == pytest.approx(np.nanmean(values, axis=1).std(ddof=1))
+
+
+def test_over_seeds_a_share_has_wilson_s_interval_at_the_effective_size() -> None:
+    values = (RANDOM.random((3, 40)) < np.array([[0.3], [0.5], [0.7]])).astype(float)
+    share, numbers = over_seeds(list(values)), over_seeds(list(2 * values))
+    half_width = (numbers.ci_high - numbers.ci_low) / 4  # type: ignore[operator]  # of the same numbers doubled
+    value = values.mean()
+    trials = value * (1 - value) * (stats.norm.ppf(0.975) / half_width) ** 2
+    assert trials < 120
+    theirs = proportion_confint(value * trials, trials, method="wilson")
+    assert (share.ci_low, share.ci_high) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_a_source_of_one_cluster_counts_with_the_smallest_other_one() -> None:
+    values, strata = RANDOM.normal(size=20), ["play"] + ["chat"] * 7 + ["sum"] * 12
+    assert mean(values, strata=strata) == mean(values, strata=["chat"] * 8 + ["sum"] * 12)
+    assert mean(values, strata=strata) != mean(values)
+
+
 def test_over_seeds_shares_that_are_all_zero_do_not_claim_certainty() -> None:
     estimate = over_seeds([[0.0] * 50, [0.0] * 50])
     assert (estimate.ci_low, estimate.ci_high) == pytest.approx(proportion_confint(0, 50, method="wilson"), abs=1e-12)

@@ -110,6 +110,19 @@ def test_strategies_of_the_same_fits_share_the_seeds_luck() -> None:
     assert together.p_value < 1e-3  # type: ignore[operator]
 
 
+def test_where_only_seeds_vary_strategies_of_the_same_fits_are_a_paired_test_over_seeds() -> None:
+    generator = np.random.default_rng(8)
+    base, tiny = generator.normal(size=50), 1e-7 * generator.normal(size=(2, 50))
+    luck = generator.normal(0, 3, 5)
+    levels = luck, luck + generator.normal(0.4, 0.5, 5)
+    a, b = ([base + tiny[side] + level for level in levels[side]] for side in (0, 1))
+    theirs = stats.ttest_rel(*levels)
+    ours = paired_all([a, b], same_fits=True)[0][0, 1]
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=1e-3)
+    low, high = theirs.confidence_interval(0.95)
+    assert (ours.difference.ci_low, ours.difference.ci_high) == pytest.approx((low, high), rel=1e-3)
+
+
 def test_one_recipe_with_other_seeds_does_not_differ() -> None:
     """Fits of one family in two groups of three seeds, whose luck is as large as that of the test set."""
     generator = np.random.default_rng(9)

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from harness.statistics.spread import (
@@ -37,6 +40,17 @@ def test_the_effects_are_those_of_leaving_out_each_cluster_of_its_stratum() -> N
             fall = top[whole].sum() / bottom[whole].sum() - top[rest].sum() / bottom[rest].sum()
             expected = 2 * bottom[whole].sum() / bottom.sum() * fall * math.sqrt(3 / 4)
             assert ours.effects[seed, cluster] == pytest.approx(expected)
+
+
+def test_over_clusters_the_variance_is_statsmodels_robust_one() -> None:
+    """CR3 without its factor K / (K - 1): of one sample a cluster HC3, of equal clusters the usual clustered one."""
+    tops, sizes = RANDOM.gamma(3, size=12), RANDOM.gamma(5, size=12)
+    hc3 = sm.WLS(tops / sizes, np.ones(12), weights=sizes).fit(cov_type="HC3").bse[0]
+    ours = spread(tops[None], sizes[None], np.arange(12), ONE, 1.0).over_clusters()
+    assert ours.total == pytest.approx(11 / 12 * hc3**2)
+    values, codes = RANDOM.normal(size=60), np.repeat(np.arange(12), 5)
+    clustered = sm.OLS(values, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": codes}).bse[0]
+    assert spread(values[None], np.ones((1, 60)), codes, ONE, 1.0).over_clusters().total == pytest.approx(clustered**2)
 
 
 def test_seeds_and_clusters_are_the_two_way_analysis_of_variance() -> None:
@@ -75,6 +89,21 @@ def test_clusters_and_seeds_together_have_the_interval_of_graybill_and_wang() ->
     assert both.p_of(half_width) == pytest.approx(0.05)
     assert both.p_of(1.0) == pytest.approx(2 * stats.t.sf(1.0 / both.stderr, both.df))
     assert both.detectable(0.8) == pytest.approx(half_width + stats.t.ppf(0.8, both.df) * both.stderr)
+
+
+@given(
+    st.floats(-5, 5),
+    st.floats(0.01, 4),
+    st.floats(2, 300),
+    st.one_of(st.just(0.0), st.floats(1e-3, 4)),
+    st.floats(1, 20),
+)
+def test_p_is_below_a_twentieth_exactly_where_0_is_outside(
+    value: float, of_clusters: float, df_of_clusters: float, of_seeds: float, df_of_seeds: float
+) -> None:
+    both = Uncertainty(Variance(((of_clusters, df_of_clusters),)), Variance(((of_seeds, df_of_seeds),)))
+    is_at_the_end = math.isclose(abs(value), both.half_width, rel_tol=1e-9)
+    assert is_at_the_end or (both.p_of(value) < 0.05) == (abs(value) > both.half_width)
 
 
 def test_many_degrees_of_freedom_at_once_are_each_one_alone() -> None:
