@@ -152,7 +152,8 @@ def _verdict(pair: Any, best: str) -> str:
         return f"{text}a significant difference."
     if pair["about"] == THESE_FITS:
         verdict = "differ significantly" if is_significant(pair) else "do not differ significantly"
-        return text + (f"these two fits {verdict}." if "model_a" in pair else f"the strategies {verdict} with these fits.")
+        of_fits = f"these two fits {verdict}" if "model_a" in pair else f"the strategies {verdict} with these fits"
+        return f"{text}{of_fits}."
     return f"{text}no significant difference{_detectable(pair)}."
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from harness.common.numerals import interval, number
+from harness.common.numerals import interval
 from harness.report.comparison import Comparison
 from harness.report.pairs import pair_of, pairs_of
 from harness.report.plots.drawing import beside_row, label, row_height
@@ -111,7 +111,6 @@ def _set_scale(axes: Axes, rows: Sequence[_Row]) -> str:
     below = [-row.ends[0] for row in rows if row.ends is not None and row.ends[0] < 0]
     sizes = [abs(row.difference) for row in rows if row.difference]
     near = _rounded_up(max([min(sizes), *below])) if sizes else 0.0
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if not near or max(reach) <= _LINEAR_UP_TO * near:
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.margins(x=0.08)

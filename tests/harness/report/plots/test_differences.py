@@ -101,7 +101,7 @@ def test_where_no_samples_are_left_there_is_none(small: Path, compare: Compare) 
     ("values", "scale", "ticks"),
     [
         ({"rnn": 2.5, "ngram": 2.3}, "linear", None),
-        ({"rnn": 4.3, "lstm": 2.35, "ngram": 2.3}, "symlog", [0.0, 0.05, 0.3, 1.0]),
+        ({"rnn": 4.3, "lstm": 2.34, "ngram": 2.3}, "symlog", [0.0, 0.05, 0.3, 1.0]),
     ],
 )
 def test_the_axis_is_logarithmic_only_where_differences_are_of_several_sizes(
@@ -133,9 +133,7 @@ def test_the_axis_is_logarithmic_only_where_differences_are_of_several_sizes(
 
         edit(run, value)
     figures: list[Figure] = []
-    monkeypatch.setattr(
-        "harness.report.plots.differences.drawn", lambda figure, *_: figures.append(figure) or None  # type: ignore[func-returns-value]
-    )
+    monkeypatch.setattr("harness.report.plots.differences.drawn", lambda figure, *_: figures.append(figure))
     drawn(compare(small))
     [axes] = figures[0].axes
     assert axes.get_xscale() == scale
