@@ -17,7 +17,6 @@ from harness.report.wording import estimate_text, joined, p_text, target_words, 
 from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.paired_difference import FEWEST_SEEDS, can_be_significant
 
-
 _MOST_NAMED = 4
 
 

@@ -31,7 +31,14 @@ def test_every_promised_file_is_there(written: Written) -> None:
     names = {path.name for path in written.folder.iterdir()}
     assert {f"summary.{ending}" for ending in ("csv", "parquet", "md", "tex")} <= names
     assert {"runs.csv", "runs.parquet", "pairwise.csv", "strategies.csv", "trivial.csv", "report.html"} <= names
-    plots = {"ladder", "differences", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_training_seconds"} | {
+    plots = {
+        "ladder",
+        "differences",
+        "validation_by_seconds",
+        "validation_by_tokens",
+        "cost_parameters",
+        "cost_training_seconds",
+    } | {
         "perplexity_by_position",
         "perplexity_by_source",
         "arithmetic_measures",

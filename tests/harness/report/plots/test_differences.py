@@ -129,7 +129,7 @@ def test_the_axis_is_logarithmic_only_where_differences_are_of_several_sizes(
         def value(record: dict[str, list[dict[str, object]]]) -> None:
             for metric in record["metrics"]:
                 if (metric["metric"], metric["slice"]) == ("bits_per_byte", "all"):
-                    metric["value"] = values[name]  # noqa: B023
+                    metric["value"] = values[name]
 
         edit(run, value)
     figures: list[Figure] = []
