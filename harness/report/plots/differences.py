@@ -40,7 +40,8 @@ class _Row:
     def text(self, unit: str) -> str:
         """'+0.060 [0.021, 0.099]'."""
         shown = f"{self.difference:+.3g}" if not unit.startswith("bits") else f"{self.difference:+.3f}"
-        return f"{shown} {interval(*(self.ends or (None, None)), unit)}".rstrip()
+        low, high = self.ends or (None, None)
+        return f"{shown} {interval(low, high, unit)}".rstrip()
 
 
 def differences(comparison: Comparison, pairs: pd.DataFrame) -> Plot | None:
