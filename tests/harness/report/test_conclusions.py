@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.conclusions import can_decide, findings, undecidable
+from harness.report.conclusions import _verdict, can_decide, findings, undecidable
 from harness.report.summary import intervals_cover
 from harness.report.verdicts import Verdicts
 from harness.statistics import paired
@@ -222,11 +221,14 @@ def test_families_that_count_need_no_more_seeds(small: Path, compare: Callable[[
     assert findings(*both(compare(small)))[-1].startswith("rnn has fewer than 3 seeds: ")
 
 
-def test_strategies_of_one_fit_are_not_called_two_fits(one_model: Path, compare: Callable[[Path], Comparison]) -> None:
-    let_seeds_matter(one_model.iterdir())
-    said = findings(*both(compare(one_model)))
-    assert any(re.search(r": the strategies (do not )?differ significantly with these fits\.$", text) for text in said)
-    assert not any("two fits" in sentence or "families" in sentence for sentence in said)
+@pytest.mark.parametrize(("p", "verdict"), [(0.01, "differ significantly"), (0.3, "do not differ significantly")])
+def test_strategies_of_one_fit_are_not_called_two_fits(p: float, verdict: str) -> None:
+    pair = {"nearest_to": None, "unit": "share", "difference": 0.1, "ci_low": 0.02, "ci_high": 0.18, "n": 40}
+    pair |= {"num_clusters": 30, "p_corrected": p, "better": None, "about": "these two fits", "reason": None}
+    of_strategies = pd.Series(pair | {"decoding_a": "greedy", "decoding_b": "top_p"})
+    of_models = pd.Series(pair | {"model_a": "gru", "model_b": "lstm"})
+    assert _verdict(of_strategies, "greedy").endswith(f": the strategies {verdict} with these fits.")
+    assert _verdict(of_models, "gru").endswith(f": these two fits {verdict}.")
 
 
 def both(comparison: Comparison) -> tuple[Comparison, Verdicts]:
