@@ -1,8 +1,8 @@
 """How often intervals hold the truth, and how often equal families are called different: by simulation.
 
 Run by `python -m pytest -n 0 -s -m campaign tests/harness/statistics/test_coverage.py`, which prints every cell's
-figure (percent) and takes about eight minutes on one core. Cells without a limit (five clusters; one seed) are printed too. A
-share of 95 % in REPETITIONS has a standard error of 0.4 points; the limits aren't widened by it.
+figure (percent) and takes about eight minutes on one core. Cells without a limit (five clusters; one seed) are printed
+too. A share of 95 % in REPETITIONS has a standard error of 0.4 points; the limits aren't widened by it.
 """
 
 from __future__ import annotations
