@@ -108,7 +108,9 @@ def test_what_is_equal_is_rarely_called_different(is_one_recipe: bool, is_lognor
         for place, (num_seeds, ratio) in enumerate(SEEDS):
             design = Design(num_clusters, num_seeds, ratio or 1.0, num_sources, is_lognormal, has_sizes=True)
             generator = generator_of(3, num_clusters, place, num_sources, is_lognormal, is_one_recipe)
-            results = equal_families(design, is_one_recipe, REPETITIONS_OF_SHARES // (1 if num_seeds > 1 else 20), generator)
+            results = equal_families(
+                design, is_one_recipe, REPETITIONS_OF_SHARES // (1 if num_seeds > 1 else 20), generator
+            )
             claims = [result.is_about_families and (result.p_value or 0.0) < 0.05 for result in results]
             cells.append(f"{100 * np.mean(claims):.1f}")
             if np.mean(claims) > (0.055 if num_seeds >= 3 else 0.0):
@@ -134,7 +136,9 @@ def test_the_step_down_correction_keeps_its_level_and_finds_more_than_holm(
     for better in (0.0, 1.4 * (10 / num_clusters) ** 0.5):
         common = design.clusters(generator, REPETITIONS_OF_TABLES)
         models = [
-            design.measured(generator, 0.8 * common + 0.6 * design.clusters(generator, len(common)), np.ones_like(common))
+            design.measured(
+                generator, 0.8 * common + 0.6 * design.clusters(generator, len(common)), np.ones_like(common)
+            )
             for _ in pairs[:8]
         ]
         for table in zip(*models, strict=True):
