@@ -30,7 +30,7 @@ Strata = Sequence[Hashable]
 
 ONE_SEED = "one seed: the interval covers test samples, not training"
 LOPSIDED = "a few clusters count for most of it: the interval may be too narrow"
-# Of clusters that are drawn from a normal distribution one in thirty is called lopsided, of lognormal ones most.
+# Of ten clusters from a normal distribution one set in thirty is called lopsided, from a lognormal one (sd 1) half.
 _MOST_SKEWNESS = 0.4
 # Where fewer clusters have the rarer outcome, what seeds share in them is hardly seen, so seeds add no trials.
 _FEWEST_CLUSTERS_WITH_RARER = 10
