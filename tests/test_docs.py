@@ -97,7 +97,9 @@ def smaller() -> Iterator[None]:
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
         of_tune = space.tune_settings
         patch.setattr(space, "tune_settings", lambda settings: replace(of_tune(settings), trials=1))
-        patch.setattr("harness.report.draw_all", lambda comparison: [])  # most of a report's seconds; tested elsewhere
+        patch.setattr(
+            "harness.report.draw_all", lambda comparison, verdicts: []
+        )  # most of a report's seconds; tested elsewhere
         yield
 
 

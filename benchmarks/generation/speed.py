@@ -189,7 +189,11 @@ def speculative(runs: int) -> pd.DataFrame:
     rows = []
     draft = built("ngram")
     for what, d_model, num_layers in (("small", 128, 4), ("large", 384, 6)):
-        settings = typed(compose(["model=transformer", f"model.d_model={d_model}", f"model.num_layers={num_layers}"]))
+        settings = typed(
+            compose(
+                ["model=transformer", f"model.d_model={d_model}", f"model.num_layers={num_layers}", "model.num_heads=4"]
+            )
+        )
         torch.manual_seed(0)
         model = settings.model.build(TOKENIZER.vocab_size, START)
         _fit(model, 300_000)

@@ -135,7 +135,9 @@ def eureka_mlp(data: Path) -> list[Row]:
     """The neural model of Bengio et al. (2003), a fit for each seed."""
     names = {split: (data / "names" / f"{split}.txt").read_text(encoding="utf-8").split() for split in SPLITS}
     tokenizer = _letters(names["train"])
-    config = MLPConfig(context_length=3, d_embedding=48, d_model=512, learning_rate=2e-3, training_length=16)
+    config = MLPConfig(
+        context_length=3, d_embedding=48, d_model=512, learning_rate=2e-3, optimizer="adamw", training_length=16
+    )
     recipe = Training(
         batch_tokens=512, schedule="cosine", final_learning_rate_fraction=0.0, weight_decay=1e-4, num_validations=1
     )
@@ -159,7 +161,9 @@ def makemore_transformer(data: Path) -> list[Row]:
     mixed = torch.randperm(len(names), generator=torch.Generator().manual_seed(3407)).tolist()
     train, test = [names[index] for index in mixed[:-1000]], [names[index] for index in mixed[-1000:]]
     tokenizer = _letters(names)
-    config = TransformerConfig(preset="gpt2", num_layers=4, num_heads=4, d_model=64, context_length=32)
+    config = TransformerConfig(
+        preset="gpt2", num_layers=4, num_heads=4, d_model=64, context_length=32, learning_rate=2e-3, optimizer="adamw"
+    )
     recipe = Training(batch_tokens=1024, schedule="linear", num_validations=1)
     losses = []
     for seed in SEEDS:

@@ -123,7 +123,7 @@ def against_bare_loop(measure: Measure, family: str, num_params: int) -> dict[st
 
 def against_transformers(measure: Measure) -> dict[str, object]:
     """GPT-2 with 4 layers, 128 wide, 4 heads, windows of 256, without dropout."""
-    model = built("transformer", ["model.preset=gpt2"])
+    model = built("transformer", ["model.preset=gpt2", "model.num_heads=4", "model.context_length=256"])
     torch.manual_seed(0)
     config = GPT2Config(
         vocab_size=VOCAB,
@@ -149,13 +149,14 @@ def against_transformers(measure: Measure) -> dict[str, object]:
 
 def gru_against_lstm(measure: Measure) -> dict[str, object]:
     """One layer of 256."""
-    gru, lstm = (built(family, ["model.d_model=256"]) for family in ("gru", "lstm"))
+    gru, lstm = (built(family, ["model.num_layers=1", "model.d_model=256"]) for family in ("gru", "lstm"))
     return measure.row("gru", fitting(gru, measure.steps), "lstm of that width", fitting(lstm, measure.steps), gru)
 
 
 def built(family: str, options: Sequence[str] = (), num_params: int | None = None) -> NeuralModel:
-    """An untrained model."""
-    config = solve_width(typed(compose([f"model={family}", *options])).model, num_params, VOCAB)
+    """An untrained model, to be trained by AdamW as its peers are."""
+    overrides = [f"model={family}", "model.optimizer=adamw", *options]
+    config = solve_width(typed(compose(overrides)).model, num_params, VOCAB)
     torch.manual_seed(0)
     model = config.build(VOCAB, VOCAB - 1)
     assert isinstance(model, NeuralModel)

@@ -15,6 +15,7 @@ from harness.report.conclusions import findings
 from harness.report.page import render
 from harness.report.pairs import compare_pairs
 from harness.report.plots.calibrations import calibrations
+from harness.report.plots.differences import differences
 from harness.report.plots.evals import measures, slices
 from harness.report.plots.learning import COSTS, cost, curves, ladder
 from harness.report.plots.style import Plot, plotting
@@ -89,7 +90,7 @@ def compare(results: str | Path = "results") -> pd.DataFrame:
 def _write(results: Results, folder: Path) -> Report:
     comparison = Comparison(results)
     verdicts = Verdicts.of(comparison)
-    plots = draw_all(comparison)
+    plots = draw_all(comparison, verdicts)
     page = folder / PAGE_FILE
     try:
         files = write_tables(comparison, verdicts, folder)
@@ -113,10 +114,11 @@ def _write(results: Results, folder: Path) -> Report:
     )
 
 
-def draw_all(comparison: Comparison) -> list[Plot]:
+def draw_all(comparison: Comparison, verdicts: Verdicts) -> list[Plot]:
     """Every plot that the records allow, in the page's order."""
     with plotting():
-        plots = [ladder(comparison), *sweeps(comparison), *curves(comparison)]
+        plots = [ladder(comparison), differences(comparison, verdicts.models)]
+        plots += [*sweeps(comparison), *curves(comparison)]
         plots += [cost_along(comparison, kind) or cost(comparison, kind) for kind in COSTS]
         for headline in comparison.headlines:
             if headline != comparison.ladder:

@@ -193,6 +193,15 @@ class Comparison:
     def decodings(self) -> tuple[str, ...]:
         return tuple(sorted({run.decoding for run in self.results.runs}))
 
+    def num_seeds(self, system: str) -> int:
+        """How many seeds of a system have a fit."""
+        runs = self.results.runs
+        return len({run.record.seed for run in runs if run.system == system and run.record.status != "failed"})
+
+    def depends_on_seed(self, system: str) -> bool:
+        """Whether another seed would give another fit."""
+        return any(not run.record.deterministic for run in self.results.runs if run.system == system)
+
     @cached_property
     def answered(self) -> frozenset[str]:
         """Evals whose samples hold what a model said."""

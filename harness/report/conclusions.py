@@ -17,7 +17,7 @@ from harness.report.wording import estimate_text, joined, p_text, target_words, 
 from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.paired_difference import FEWEST_SEEDS, can_be_significant
 
-ABOUT_FITS = f"A statement about the families takes {FEWEST_SEEDS} seeds of each (seed=0,1,2)."
+_MOST_NAMED = 4
 
 
 def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
@@ -29,11 +29,26 @@ def findings(comparison: Comparison, verdicts: Verdicts) -> list[str]:
     ]
     if sentences:
         sentences.append(f"Intervals {intervals_cover(comparison)}.")
+        sentences += _on_few_seeds(comparison)
     elif comparison.headlines:
         sentences.append("No model is the best: no measure here is better or worse. The tables have the values.")
     else:
         sentences.append("No run has measured anything: see the runs and their errors at the end.")
     return sentences
+
+
+def _on_few_seeds(comparison: Comparison) -> list[str]:
+    """Which models have too few seeds to say anything of their families, and what to do about it."""
+    systems = [system for system in comparison.systems if 0 < comparison.num_seeds(system) < FEWEST_SEEDS]
+    systems = [system for system in systems if comparison.depends_on_seed(system)]
+    if not systems or len(comparison.systems) == 1:
+        return []
+    who = joined(systems) if len(systems) <= _MOST_NAMED else many(len(systems), "model")
+    verb = "has" if len(systems) == 1 else "have"
+    return [
+        f"{who} {verb} fewer than {FEWEST_SEEDS} seeds: what is found holds for these fits and says nothing yet about "
+        "the families. To compare families, add seed=0,1,2 to the command, as in `bakeoff compare seed=0,1,2`."
+    ]
 
 
 def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
@@ -136,7 +151,8 @@ def _verdict(pair: Any, best: str) -> str:
         return f"{text}a significant difference."
     if pair["about"] == THESE_FITS:
         verdict = "differ significantly" if is_significant(pair) else "do not differ significantly"
-        return f"{text}these two fits {verdict}. {ABOUT_FITS}"
+        of_fits = f"these two fits {verdict}" if "model_a" in pair else f"the strategies {verdict} with these fits"
+        return f"{text}{of_fits}."
     return f"{text}no significant difference{_detectable(pair)}."
 
 

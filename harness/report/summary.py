@@ -31,7 +31,8 @@ _COSTS: dict[str, Callable[[Run], Any]] = {
 
 
 def summary(comparison: Comparison) -> pd.DataFrame:
-    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high, NAME_n,
+    """One row a system x decoding strategy. A measure has the columns NAME, NAME_ci_low, NAME_ci_high, NAME_sd_seeds
+    (the standard deviation over seeds), NAME_stderr_samples (the standard error over test samples), NAME_n and
     NAME_n_total.
 
     Costs are means over seeds. A measure's NAME is the metric's, or eval.metric where two evals use the same.
@@ -55,11 +56,17 @@ def summary(comparison: Comparison) -> pd.DataFrame:
             row[name] = estimate.value if estimate else None
             row[f"{name}_ci_low"] = estimate.ci_low if estimate else None
             row[f"{name}_ci_high"] = estimate.ci_high if estimate else None
+            row[f"{name}_sd_seeds"] = estimate.sd_seeds if estimate else None
+            row[f"{name}_stderr_samples"] = estimate.stderr_samples if estimate else None
             row[f"{name}_n"] = estimate.n if estimate else 0
             row[f"{name}_n_total"] = estimate.n_total if estimate else 0
         rows.append(row)
     frame = pd.DataFrame(rows)
-    measured = [f"{name}{part}" for name in names.values() for part in ("", "_ci_low", "_ci_high")]
+    measured = [
+        f"{name}{part}"
+        for name in names.values()
+        for part in ("", "_ci_low", "_ci_high", "_sd_seeds", "_stderr_samples")
+    ]
     return frame.astype(dict.fromkeys([*measured, *_COSTS], "float64"))  # also where every value is missing
 
 
@@ -197,11 +204,10 @@ def _counts_text(comparison: Comparison, measure: MeasureKey) -> str:
 
 def intervals_cover(comparison: Comparison) -> str:
     """What the intervals speak of, to follow 'Intervals ...'."""
-    seeds = {system: set[int]() for system in comparison.systems}
-    for run in comparison.results.runs:
-        if run.record.status != "failed":
-            seeds[run.system].add(run.record.seed)
-    counts = sorted({len(of_system) for of_system in seeds.values() if of_system})
+    varying = [system for system in comparison.systems if comparison.depends_on_seed(system)]
+    if not varying:
+        return "cover the choice of test samples; no fit here depends on its seed"
+    counts = sorted({comparison.num_seeds(system) for system in varying} - {0})
     if not counts or counts == [1]:
         return "cover the choice of test samples only, not training: there is one seed a model"
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -172,9 +172,16 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     of_owners: dict[str, dict[str, list[str]]] = {}
     parsed = _parsed(overrides)[1]
     files = _files(parsed)
-    for override in parsed:
+    num_of_experiment = len(parsed) - len(overrides)
+    asked_for: set[str] = set()
+    for place, override in enumerate(parsed):
         key = override.get_key_element()
         owner, written_key = _owner(key, files)
+        if place >= num_of_experiment:
+            asked_for.add(owner)
+            if not owner:  # what the user sets for all runs counts, whatever the experiment sets for some
+                for settings in of_owners.values():
+                    settings.pop(written_key, None)
         written = [f"{written_key}={value}" for value in _values(override)]
         (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
     of_runs = [written for key, written in choices.items() if not key.startswith("hydra")]
@@ -186,7 +193,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
         )
     shared = list(itertools.product(*of_runs))
     for owner, settings in of_owners.items():
-        if not any(owner in job for job in shared):
+        if owner in asked_for and not any(owner in job for job in shared):
             raise UserError(
                 f"{', '.join(settings)} applies to no run, because no run has {owner}. Add {owner} to the sweep, or "
                 "leave the setting out."

@@ -16,7 +16,7 @@ from tests.models.operations import counted
 
 
 def test_matrices_are_decayed_and_biases_are_not() -> None:
-    model = LSTM(LSTMConfig(d_model=8, tie_embeddings=False), vocab_size=5, start_token=4)
+    model = LSTM(LSTMConfig(num_layers=1, d_model=8, tie_embeddings=False), vocab_size=5, start_token=4)
     hidden, outer, others = model.parameter_groups()
     # of the one layer the matrices from the input and from the state
     assert hidden.is_decayed

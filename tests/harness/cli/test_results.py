@@ -30,7 +30,7 @@ def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp
 def test_a_report_that_leaves_a_broken_run_out_ends_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.report.draw_all", lambda comparison: [])
+    monkeypatch.setattr("harness.report.draw_all", lambda comparison, verdicts: [])
     experiment = write_fake_results(tmp_path, models=MODELS[:1], num_documents=6, num_problems=15, mishaps=False)
     assert status_of(["report", str(experiment)]) == 0
     (experiment / "uniform-greedy-s0" / "run.json").write_text("[1,2]")

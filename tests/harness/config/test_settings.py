@@ -109,6 +109,17 @@ def test_an_experiment_may_name_a_sweep_and_the_command_line_overrides_it() -> N
     assert all("experiment=families" in job for job in jobs)
 
 
+def test_what_an_experiment_sets_for_one_family_gives_way_to_the_command_line() -> None:
+    [job, _] = expand(["experiment=families", "model=ngram"])
+    assert {"model.order=8", "model.smoothing=jelinek_mercer"} <= set(job)
+    [job, _] = expand(["experiment=families", "model=ngram", "model.order=3"])
+    assert "model.order=3" in job
+    assert "model.order=8" not in job
+    assert not any("model.order" in part for job in expand(["experiment=families", "model=gru"]) for part in job)
+    with pytest.raises(UserError, match=r"model\.order.* applies to no run, because no run has model=ngram"):
+        expand(["experiment=families", "model=gru", "model.ngram.order=3"])
+
+
 def test_the_jobs_run_here_unless_another_launcher_is_picked(tmp_path: Path) -> None:
     overrides = ["model=ngram,lstm", "seed=0,1", f"results_dir={tmp_path}"]
     here = sweep(overrides)

@@ -45,7 +45,7 @@ def three_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots take most of a report's seconds: tests of other files do without."""
-    monkeypatch.setattr("harness.report.draw_all", lambda comparison: [])
+    monkeypatch.setattr("harness.report.draw_all", lambda comparison, verdicts: [])
 
 
 @pytest.fixture(scope="session")

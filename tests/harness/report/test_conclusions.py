@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.conclusions import can_decide, findings, undecidable
+from harness.report.conclusions import _verdict, can_decide, findings, undecidable
+from harness.report.summary import intervals_cover
 from harness.report.verdicts import Verdicts
 from harness.statistics import paired
 from tests.harness.report.conftest import Written
@@ -29,13 +30,20 @@ def test_results_of_failed_runs_alone_give_a_page_with_their_errors(small: Path)
     assert len(report.table) == 8
 
 
-@pytest.mark.usefixtures("no_plots")
+def let_seeds_matter(runs: Iterable[Path]) -> None:
+    for run in runs:
+        edit(run, lambda record: record.update(deterministic=False))
+
+
 def test_one_seed_is_said_to_leave_training_out_and_several_are_said_to_be_covered(
-    written: Written, three_seeds: Path, tmp_path: Path
+    small: Path, three_seeds: Path, tmp_path: Path, compare: Callable[[Path], Comparison]
 ) -> None:
-    assert written.report.findings[-1].endswith("not training: there is one seed a model.")
-    several = write_report(three_seeds, out=tmp_path / "out")
-    assert several.findings[-1] == "Intervals cover training seeds (3 a model) and test samples."
+    assert intervals_cover(compare(small)) == "cover the choice of test samples; no fit here depends on its seed"
+    let_seeds_matter(small.glob("rnn-*"))
+    assert intervals_cover(compare(small)).endswith("not training: there is one seed a model")
+    several = shutil.copytree(three_seeds, tmp_path / "several")
+    let_seeds_matter(several.glob("*/rnn-*-s[0-9]"))
+    assert intervals_cover(compare(several)) == "cover training seeds (3 a model) and test samples"
 
 
 def test_the_first_finding_names_the_best_the_next_and_the_paired_difference(written: Written) -> None:
@@ -186,16 +194,42 @@ def test_a_design_can_decide_where_it_gives_an_interval(num_clusters: int) -> No
         assert "an interval needs at least 5" in undecidable(pair)
 
 
-def test_fits_of_too_few_seeds_say_that_nothing_is_said_of_the_families(
+def test_fits_of_too_few_seeds_say_that_nothing_is_said_of_the_families_and_what_to_do(
     small: Path, compare: Callable[[Path], Comparison]
 ) -> None:
-    for run in small.glob("*"):
-        edit(run, lambda record: record.update(deterministic=False))
+    let_seeds_matter(small.iterdir())
     comparison = compare(small)
     verdicts = Verdicts.of(comparison)
     assert set(verdicts.models["about"].dropna()) == {"these two fits"}
     assert verdicts.models["better"].isna().all()
-    said = findings(comparison, verdicts)[0]
-    assert (
-        "these two fits differ significantly. A statement about the families takes 3 seeds of each (seed=0,1,2)" in said
+    said = findings(comparison, verdicts)
+    assert said[0].endswith(": these two fits differ significantly.")
+    assert said[-1] == (
+        "rnn and ngram have fewer than 3 seeds: what is found holds for these fits and says nothing yet about the "
+        "families. To compare families, add seed=0,1,2 to the command, as in `bakeoff compare seed=0,1,2`."
     )
+    assert not any("family" in sentence or "families" in sentence for sentence in said[:-1])
+
+
+def test_families_that_count_need_no_more_seeds(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    comparison = compare(small)
+    verdicts = Verdicts.of(comparison)
+    said = findings(comparison, verdicts)
+    assert said[0].endswith(": a significant difference.")
+    assert said[-1].startswith("Intervals cover ")
+    let_seeds_matter(small.glob("rnn-*"))  # the other one has its one fit whatever the seed
+    assert findings(*both(compare(small)))[-1].startswith("rnn has fewer than 3 seeds: ")
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.01, "differ significantly"), (0.3, "do not differ significantly")])
+def test_strategies_of_one_fit_are_not_called_two_fits(p: float, verdict: str) -> None:
+    pair = {"nearest_to": None, "unit": "share", "difference": 0.1, "ci_low": 0.02, "ci_high": 0.18, "n": 40}
+    pair |= {"num_clusters": 30, "p_corrected": p, "better": None, "about": "these two fits", "reason": None}
+    of_strategies = pd.Series(pair | {"decoding_a": "greedy", "decoding_b": "top_p"})
+    of_models = pd.Series(pair | {"model_a": "gru", "model_b": "lstm"})
+    assert _verdict(of_strategies, "greedy").endswith(f": the strategies {verdict} with these fits.")
+    assert _verdict(of_models, "gru").endswith(f": these two fits {verdict}.")
+
+
+def both(comparison: Comparison) -> tuple[Comparison, Verdicts]:
+    return comparison, Verdicts.of(comparison)

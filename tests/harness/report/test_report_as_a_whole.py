@@ -31,7 +31,14 @@ def test_every_promised_file_is_there(written: Written) -> None:
     names = {path.name for path in written.folder.iterdir()}
     assert {f"summary.{ending}" for ending in ("csv", "parquet", "md", "tex")} <= names
     assert {"runs.csv", "runs.parquet", "pairwise.csv", "strategies.csv", "trivial.csv", "report.html"} <= names
-    plots = {"ladder", "validation_by_seconds", "validation_by_tokens", "cost_parameters", "cost_training_seconds"} | {
+    plots = {
+        "ladder",
+        "differences",
+        "validation_by_seconds",
+        "validation_by_tokens",
+        "cost_parameters",
+        "cost_training_seconds",
+    } | {
         "perplexity_by_position",
         "perplexity_by_source",
         "arithmetic_measures",
@@ -68,7 +75,7 @@ def test_the_report_is_made_of_the_same_bytes_again_without_torch_hydra_and_wand
 def test_an_eval_that_the_harness_has_never_heard_of_is_tabulated_and_drawn(small: Path) -> None:
     def add(record: dict[str, Any]) -> None:
         for part, value in (("all", 0.25), ("colour=red", 0.5), ("colour=blue", 0.0)):
-            metric = Metric("riddles | <b>", 3, "solved", part, value, "share", True, 4, 5, 0.2, 0.05, 0.7, 0.1)
+            metric = Metric("riddles | <b>", 3, "solved", part, value, "share", True, 4, 5, 0.2, 0.05, 0.7, chance=0.1)
             record["metrics"].append(vars(metric))
 
     for run in small.glob("*-s0"):

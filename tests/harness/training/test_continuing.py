@@ -88,7 +88,9 @@ def test_a_budget_that_asks_for_another_width_is_named(tmp_path: Path) -> None:
         r"the same \(budget\.num_params=null model\.d_model=16\)"
     )
     with pytest.raises(UserError, match=said):
-        check_continues("my-run", fit_of(LSTMConfig(d_model=16, num_layers=1), tmp_path), LSTMConfig(num_layers=1), budget)
+        check_continues(
+            "my-run", fit_of(LSTMConfig(d_model=16, num_layers=1), tmp_path), LSTMConfig(num_layers=1), budget
+        )
 
 
 class TrainedElsewhere(BigramConfig):

@@ -10,7 +10,7 @@ from models.settings.lstm import LSTMConfig
 from models.settings.mixture import MixtureConfig
 from models.settings.unigram import UnigramConfig
 
-LSTM = LSTMConfig(d_model=4, dropout=0.5)
+LSTM = LSTMConfig(num_layers=1, d_model=4, dropout=0.5)
 
 
 def test_the_chain_has_documents_and_two_tokens_that_never_occur() -> None:

@@ -115,7 +115,7 @@ def test_options_that_are_written_are_read_as_the_same(config: TransformerConfig
     ("config", "said"),
     [
         (TransformerConfig(), "has feed_forward=relu2, which neither .* Train one with model.feed_forward=swiglu"),
-        (TransformerConfig(preset="gpt2", num_kv_heads=2), "has num_kv_heads=2, .* model.num_kv_heads=4"),
+        (TransformerConfig(preset="gpt2", num_kv_heads=2), "has num_kv_heads=2, .* model.num_kv_heads=8"),
         (TransformerConfig(preset="gpt2", positions="alibi"), "has positions=alibi, .* model.positions=learned"),
         (
             TransformerConfig(preset="llama", query_key_norm=True),
