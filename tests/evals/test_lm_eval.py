@@ -152,7 +152,7 @@ def test_a_document_without_a_probability_is_missing_and_not_zero(tasks: str) ->
     assert rows["nats"].isna().tolist() == ["é" in text for text in TEXTS]
     for metric in metrics.values():
         assert metric.value is None
-        assert metric.reason == "the model gives 1 of 5 documents no probability"
+        assert metric.reason == "the model gives 1 of 4 documents no probability"
 
 
 def test_a_model_without_probabilities_has_no_numbers_and_a_reason(tasks: str) -> None:

@@ -16,7 +16,7 @@ SUMS = [
     dict(zip(("context", "completion"), Wording("qa").render(problem), strict=True))
     for problem in problems("test", 40, 0)
 ]
-TEXTS = ["To be, or not to be", "a", "Question: What is 3 minus 8?\nAnswer: -5", "naïve café", "all is well"]
+TEXTS = ["To be, or not to be", "a", "Question: What is 3 minus 8?\nAnswer: -5", "naïve café"]
 CHOICES = [
     {"question": "The sum of 2 and 2 is", "choices": ["four", "five", "a much longer wrong answer"], "gold": 0},
     {"question": "To be, or not to", "choices": ["do", "be", "see"], "gold": 1},
