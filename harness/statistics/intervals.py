@@ -30,8 +30,10 @@ Strata = Sequence[Hashable]
 
 ONE_SEED = "one seed: the interval covers test samples, not training"
 LOPSIDED = "a few clusters count for most of it: the interval may be too narrow"
-# Of clusters that are drawn from a normal distribution one in thirty is called lopsided, of lognormal ones most.
+# Of ten clusters from a normal distribution one set in thirty is called lopsided, from a lognormal one (sd 1) half.
 _MOST_SKEWNESS = 0.4
+# Where fewer clusters have the rarer outcome, what seeds share in them is hardly seen, so seeds add no trials.
+_FEWEST_CLUSTERS_WITH_RARER = 10
 
 
 def mean(values: Values, clusters: Clusters | None = None, strata: Strata | None = None) -> Estimate:
@@ -146,7 +148,10 @@ def over_seeds(
     varies = spread(tops, bottoms, codes, of_clusters, scale)
     if is_share:
         half_width = varies.uncertainty.half_width
-        trials = min(value * (1 - value) * (Z / half_width) ** 2, n) if half_width else n
+        rarer = tops if value <= 0.5 else bottoms - tops
+        is_rare = len(np.unique(codes[rarer.any(axis=0)])) < _FEWEST_CLUSTERS_WITH_RARER
+        most = n / num_seeds if is_rare else n
+        trials = min(value * (1 - value) * (Z / half_width) ** 2, most) if half_width else most
         return _with_parts(_share(value, n, n_total, trials, doubts), varies)
     if abs(skewness(varies.of_clusters)) > _MOST_SKEWNESS * math.sqrt(num_clusters):
         doubts.append(LOPSIDED)

@@ -103,16 +103,25 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def over_measures(by_measure: Mapping[K, Sequence[float | None]]) -> dict[K, list[float | None]]:
-    """The p-values of each measure, which are corrected within it, corrected over all measures: Holm's procedure with
-    each measure's smallest p, whose factor holds for all p-values of that measure."""
-    smallest = {key: min((p for p in p_values if p is not None), default=None) for key, p_values in by_measure.items()}
-    ascending = sorted((p, place) for place, p in enumerate(smallest.values()) if p is not None)
+    """The p-values of each measure, which are corrected within it, corrected over all measures.
+
+    Each of M measures is tested at a level of 1 / M of the whole. Only a measure of which every comparison is rejected
+    leaves the others its share, as in Holm (1979): while one of its comparisons may be equal, it may still be called
+    different by chance.
+    """
+    largest = {key: max((p for p in p_values if p is not None), default=None) for key, p_values in by_measure.items()}
+    tested = sorted((p, place) for place, p in enumerate(largest.values()) if p is not None)
     keys = list(by_measure)
     corrected: dict[K, list[float | None]] = {key: list(p_values) for key, p_values in by_measure.items()}
-    largest = 0.0
-    for rank, (_, place) in enumerate(ascending):
-        factor = len(ascending) - rank
-        p_values = [None if p is None else max(largest, min(1.0, p * factor)) for p in by_measure[keys[place]]]
-        corrected[keys[place]] = p_values
-        largest = min(p for p in p_values if p is not None)
+    for _, place in tested:
+        others = [p for p, other in tested if other != place]
+        level = 0.0  # at which as many of the others are rejected whole
+        options = [(level, len(tested))]
+        for rank, p in enumerate(others):
+            level = max(level, p * (len(tested) - rank))
+            options.append((level, len(tested) - rank - 1))
+        corrected[keys[place]] = [
+            None if p is None else min(1.0, *(max(level, p * factor) for level, factor in options))
+            for p in by_measure[keys[place]]
+        ]
     return corrected

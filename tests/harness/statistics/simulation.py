@@ -6,7 +6,7 @@ Shapes: R repetitions, S seeds, K clusters.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,19 @@ _NUM_WITH_OVER_SEEDS = 100
 class Design:
     """What is measured, and how it varies."""
 
-    num_clusters: int
-    num_seeds: int
-    seed_ratio: float
+    num_clusters: int = 10
+    num_seeds: int = 1
+    seed_ratio: float = 0.0
     """The variance between seeds, in variances of the mean over clusters."""
     num_sources: int = 1
     is_lognormal: bool = False
     """Whether clusters are drawn from a lognormal distribution (sd 1 of the logarithm), else from a normal one."""
     has_sizes: bool = False
     """Whether clusters have different sizes (lognormal, sd 0.5), so that the measure is a ratio of totals."""
+
+    def of(self, num_clusters: int, num_seeds: int, seed_ratio: float) -> Design:
+        """The same with other numbers."""
+        return replace(self, num_clusters=num_clusters, num_seeds=num_seeds, seed_ratio=seed_ratio)
 
     @property
     def strata(self) -> NDArray[np.int64]:

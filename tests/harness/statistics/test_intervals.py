@@ -259,6 +259,20 @@ def test_over_seeds_a_share_has_wilson_s_interval_at_the_effective_size() -> Non
     assert (share.ci_low, share.ci_high) == pytest.approx(theirs, abs=1e-9)
 
 
+@pytest.mark.parametrize(("num_clusters_with", "trials"), [(9, 100), (10, 300)])
+def test_seeds_add_trials_to_a_share_only_where_ten_clusters_have_the_rarer_outcome(
+    num_clusters_with: int, trials: int
+) -> None:
+    """One sample of one seed in each of a few clusters: their variance alone would allow for more trials."""
+    values = np.zeros((3, 20, 5))
+    for cluster in range(num_clusters_with):
+        values[cluster % 3, cluster, 0] = 1.0
+    for shown in (values, 1 - values):
+        estimate = over_seeds(list(shown.reshape(3, 100)), np.repeat(np.arange(20), 5))
+        theirs = proportion_confint(shown.mean() * trials, trials, method="wilson")
+        assert (estimate.ci_low, estimate.ci_high) == pytest.approx(theirs, abs=1e-9)
+
+
 def test_a_source_of_one_cluster_counts_with_the_smallest_other_one() -> None:
     values, strata = RANDOM.normal(size=20), ["play"] + ["chat"] * 7 + ["sum"] * 12
     assert mean(values, strata=strata) == mean(values, strata=["chat"] * 8 + ["sum"] * 12)
