@@ -100,7 +100,9 @@ def _configuration(overrides: tuple[str, ...]) -> tuple[DictConfig, list[Pick]]:
         configuration = hydra_compose("config", overrides=list(overrides))
         defaults = configurations.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
     paths = [(str(default.config_path).partition("/"), str(default.package)) for default in defaults]
-    return configuration, [Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS]
+    return configuration, [
+        Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS
+    ]
 
 
 _configuration_before = functools.cache(_configuration)

@@ -61,7 +61,10 @@ class Findings:
         return findings
 
     def ask(
-        self, plan: EvalPlan, scored_of: Callable[[Eval], Scored], reraise: type[Exception] | tuple[type[Exception], ...] = ()
+        self,
+        plan: EvalPlan,
+        scored_of: Callable[[Eval], Scored],
+        reraise: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> None:
         """Add the results of every eval of a plan. scored_of: makes an eval's scored rows. reraise: exceptions that are
         raised instead of noted."""

@@ -24,8 +24,8 @@ from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
-from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.complete import complete_record
+from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import RunPlan
