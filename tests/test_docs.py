@@ -25,6 +25,7 @@ from harness.config.compose import compose
 from harness.runs import settings as run_settings
 from harness.runs import sweep as sweeps
 from harness.runs.tuning import space
+from harness.workers import worker
 from tests.conftest import ROOT
 from tests.harness.lm_eval.tasks import SUMS, write_tasks
 from tests.peers import write_gpt2, write_tokenizer
@@ -91,12 +92,13 @@ def smaller() -> Iterator[None]:
     """Runs are small, and sweeps are their first run and their last."""
     with pytest.MonkeyPatch.context() as patch:
         whole: Callable[[Mapping[str, Any]], run_settings.RunSettings] = run_settings.typed
-        for module in (run_settings, sweeps, space):
+        for module in (run_settings, sweeps, space, worker):
             patch.setattr(module, "typed", lambda config: whole(small(config)))
         every: Callable[[Sequence[str]], list[list[str]]] = sweeps.expand
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
-        of_tune = space.tune_settings
-        patch.setattr(space, "tune_settings", lambda settings: replace(of_tune(settings), trials=1))
+        of_command = space.command_settings
+        patch.setattr(space, "command_settings", lambda *about: replace(of_command(*about), trials=1))
+        patch.setattr("harness.workers.driver.num_workers", lambda settings, num_runs: 1)
         patch.setattr(
             "harness.report.draw_all", lambda comparison, verdicts: []
         )  # most of a report's seconds; tested elsewhere
