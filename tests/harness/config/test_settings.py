@@ -122,7 +122,7 @@ def test_what_an_experiment_sets_for_one_family_gives_way_to_the_command_line() 
 
 
 def test_the_jobs_are_those_that_hydra_s_own_sweeper_makes() -> None:
-    overrides = ["model=ngram,lstm", "seed=range(0,3)", "budget.tokens=choice(10,20)", "training.batch_tokens=64"]
+    overrides = ["model=ngram,lstm", "seed=range(0,3)", "budget.tokens=choice(1000,2000)", "training.batch_tokens=64"]
     jobs = sweep(overrides).jobs
     [by_hydra] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(overrides), None)
     assert [list(job.overrides) for job in jobs] == by_hydra

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.commands import bakeoff
+from tests.conftest import ROOT
 from tests.harness.workers.sweeps import SWEEP, outcomes
 
 SLURM = ("launcher=slurm", "launcher.partition=debug", "launcher.memory=4G", "launcher.options=[--gres=gpu:1]")
@@ -19,7 +20,7 @@ def test_the_script_is_an_array_of_workers_that_do_the_sweep(tmp_path: Path) -> 
     asked = ["--array=1-4", "--cpus-per-task=2", "--time=04:00:00", "--mem=4G", "--partition=debug", "--requeue"]
     assert {f"#SBATCH {each}" for each in [*asked, "--gres=gpu:1", "--signal=TERM@30"]} <= set(lines)
     assert outcomes(tmp_path) == {}
-    environment = {"SLURM_CPUS_PER_TASK": "1", "PATH": "/usr/bin:/bin"}
+    environment = {"SLURM_CPUS_PER_TASK": "1", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     worked = subprocess.run(["bash", str(script)], cwd="/", env=environment, capture_output=True, text=True)
     assert worked.stdout.endswith("4 runs: 4 complete\n"), worked.stderr
     assert outcomes(tmp_path) == {"complete": 4}
