@@ -167,7 +167,9 @@ def _records(sweep: PlannedSweep) -> list[RunRecord | None]:
 
 def _work_arguments(parser: ArgumentParser) -> None:
     add_plugins(parser)
-    parser.add_argument("sweep", metavar="SWEEP", help="a sweep: the beginning of its id, or its folder")
+    parser.add_argument(
+        "sweep", metavar="SWEEP", help="a sweep: its experiment, the beginning of its id, or its folder"
+    )
     add_results(parser)
     parser.add_argument(
         "--retry-failed", action="store_true", help="also do the runs that failed since the sweep's command was given"
@@ -212,12 +214,16 @@ def work(arguments: Namespace) -> int:
 
 
 def _find_sweep(name: str, results: Path) -> PlannedSweep:
-    """A sweep by its folder or the beginning of its id. UserError where there is none, or several."""
-    from harness.workers.planned import PlannedSweep, plan_file
+    """A sweep by its folder or the beginning of its id; of an experiment, the one that was started last. UserError
+    where there is none, or several."""
+    from harness.workers.planned import PlannedSweep, plan_file, round_file
 
     if plan_file(Path(name)).is_file():
         return PlannedSweep.read(Path(name))
     folders = sorted(path for path in ResultsFolder(results).sweeps.glob("*") if plan_file(path).is_file())
+    of_experiment = [path for path in folders if path.name.rpartition("-")[0] == name and round_file(path).is_file()]
+    if of_experiment:
+        return PlannedSweep.read(max(of_experiment, key=lambda path: round_file(path).stat().st_mtime))
     matching = [path for path in folders if path.name.startswith(name)]
     if len(matching) != 1:
         there_is = ", ".join(path.name for path in matching or folders) or "none: `bakeoff run -m ...` makes one"

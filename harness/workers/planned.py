@@ -23,7 +23,6 @@ from harness.common.files import make_folder, write_bytes, write_json
 from harness.common.results_folder import RUN_FILE, ResultsFolder
 from harness.common.sealed import Damaged, read_object
 from harness.config.identity import content_hash, identity
-from harness.config.plugins import loaded_files
 from harness.runs.complete import complete_record
 from harness.runs.plan import plan_evals
 from harness.runs.sweep import Sweep
@@ -36,6 +35,11 @@ _VERSION = 1
 def plan_file(folder: Path) -> Path:
     """The file of the plan in a sweep's folder."""
     return folder / _PLAN
+
+
+def round_file(folder: Path) -> Path:
+    """The file of the latest start in a sweep's folder."""
+    return folder / _ROUND
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,13 @@ class PlannedSweep:
     def begin_round(self, missing: Iterable[int]) -> Round:
         """Note a new start of the command. missing: the numbers of the runs that it has to do."""
         started = Round(secrets.token_hex(8), frozenset(missing))
-        write_json(self.folder / _ROUND, {"name": started.name, "missing": sorted(started.missing)})
+        write_json(round_file(self.folder), {"name": started.name, "missing": sorted(started.missing)})
         return started
 
     def latest_round(self) -> Round:
         """The latest start of the command. UserError where there is none."""
         try:
-            noted = read_object(self.folder / _ROUND, f"sweep {self.id}")
+            noted = read_object(round_file(self.folder), f"sweep {self.id}")
             return Round(noted["name"], frozenset(noted["missing"]))
         except (FileNotFoundError, KeyError, TypeError):
             raise UserError(f"sweep {self.id} was never started. Give its command again.") from None
