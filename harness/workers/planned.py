@@ -176,10 +176,9 @@ def planned(sweep: Sweep, prepared: Prepared) -> Planning:
     ids = content_hash([run.run_id for run in in_order])
     name = f"{in_order[0].experiment if in_order else 'none'}-{ids[:8]}"
     results = ResultsFolder(next(iter(folders)))
+    files = {str(path) for job in sweep.jobs for path in job.settings.resolved["plugins"].values()}
     return Planning(
-        PlannedSweep(
-            name, results, in_order, tuple(str(plugin.path.absolute()) for plugin in loaded_files()), str(Path.cwd())
-        ),
+        PlannedSweep(name, results, in_order, tuple(sorted(files)), str(Path.cwd())),
         frozenset(complete),
         refused,
     )
