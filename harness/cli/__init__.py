@@ -6,7 +6,7 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import fits, plugins, results, runs, sweeps, tuning
+from harness.cli import fits, housekeeping, plugins, results, runs, sweeps, tuning
 
 COMMANDS = {
     command.name: command
@@ -15,6 +15,7 @@ COMMANDS = {
         *runs.COMMANDS,
         *tuning.COMMANDS,
         *results.COMMANDS,
+        *housekeeping.COMMANDS,
         *fits.COMMANDS,
         *plugins.COMMANDS,
     )

@@ -150,6 +150,8 @@ class Driver:
         killed_before, self._num_killed_for_memory = self._num_killed_for_memory, _num_killed_for_memory()
         is_memory = status == -signal.SIGKILL and self._num_killed_for_memory > killed_before
         number = worker.doing.number
+        if number not in self.progress.running:
+            return True  # another worker has noticed
         event = Event(
             ledger.ENDED,
             self._own_name,

@@ -67,7 +67,7 @@ class Worker:
         self._fits = {run.fit_id for run in sweep.runs if (sweep.results.fit(run.fit_id) / FIT_FILE).exists()}
         self._claims: dict[str, Claim] = {}  # a claim must be watched for a minute before it is taken over
         self._tries: Counter[int] = Counter()
-        self._begun_by_others: set[int] = set()
+        self._begun: dict[int, Event] = {}  # runs that somebody is doing
         self._last_fit = ""
         self._num_failed_in_a_row = 0
         self._why_stopped = ""
@@ -93,9 +93,9 @@ class Worker:
             if event.number is None:
                 continue
             if event.kind == ledger.BEGAN:
-                self._begun_by_others.add(event.number)
+                self._begun[event.number] = event
                 continue
-            self._begun_by_others.discard(event.number)
+            self._begun.pop(event.number, None)
             run = self._open.get(event.number)
             if run is None or event.round != self._round.name:
                 continue
@@ -122,7 +122,7 @@ class Worker:
         """Runs that nobody has begun come first; of these the ones whose fit is missing, then those of the fit that
         this worker used last, which the system has in memory."""
         has_fit = run.fit_id in self._fits
-        return run.number in self._begun_by_others, has_fit + (has_fit and run.fit_id != self._last_fit), run.number
+        return run.number in self._begun, has_fit + (has_fit and run.fit_id != self._last_fit), run.number
 
     def _claims_on(self, run: PlannedRun) -> ExitStack | None:
         """The claims on a run, and on its fit where that is missing; None where somebody else has one of them."""
@@ -134,6 +134,11 @@ class Worker:
                     return None
                 claims.callback(claim.release)
             self._hear()
+            if (begun := self._begun.get(run.number)) is not None and begun.round == self._round.name:
+                # the claim was free, so whoever began the run is gone: it may be the run that ends its worker
+                message = f"its worker {begun.worker} ended without a word: it was killed, or its machine is gone"
+                self._write(ledger.ENDED, run, ledger.KILLED, ledger.now() - begun.at, message=message)
+                self._hear()
             return claims.pop_all() if run.number in self._open else None
 
     def _do(self, run: PlannedRun) -> None:
