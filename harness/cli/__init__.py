@@ -11,8 +11,9 @@ from harness.cli import fits, housekeeping, plugins, results, runs, sweeps, tuni
 COMMANDS = {
     command.name: command
     for command in (
-        *sweeps.COMMANDS,
+        sweeps.COMPARE,
         *runs.COMMANDS,
+        sweeps.WORK,
         *tuning.COMMANDS,
         *results.COMMANDS,
         *housekeeping.COMMANDS,

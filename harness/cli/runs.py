@@ -48,9 +48,7 @@ def run(arguments: Namespace) -> int:
     if arguments.config_from is not None:
         return _run_one(_saved(arguments))
     if arguments.multirun:
-        from harness.runs.sweep import sweep
-
-        return run_all(sweep(arguments.overrides))
+        return run_all(arguments.overrides)
     return _run_one(config.compose(arguments.overrides))
 
 

@@ -18,15 +18,14 @@ from harness.common.terminal import say, say_table, warn
 if TYPE_CHECKING:
     from harness.runs.record import RunRecord
     from harness.runs.settings import RunSettings
-    from harness.runs.sweep import Sweep
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
     from harness.workers.planned import PlannedRun, PlannedSweep, Round
-    from harness.workers.settings import SweepSettings
+    from harness.workers.settings import Slurm, SweepSettings
 
 log = logging.getLogger("bakeoff")
 
-_COMPARE = "experiment=families"
+_MAIN_JOB = "experiment=families"
 _NOT_FINISHED = "not finished"
 
 
@@ -37,15 +36,17 @@ def _compare_arguments(parser: ArgumentParser) -> None:
 
 def compare(arguments: Namespace) -> int:
     """`bakeoff compare`: the sweep of an experiment, then its report."""
+    from harness.config.compose import compose
     from harness.config.overrides import refuse_repeated
-    from harness.runs.sweep import sweep
+    from harness.runs.settings import typed
+    from harness.runs.sweep import expand
     from harness.runs.tracking import Mirror
 
     refuse_repeated(arguments.overrides)
     named = any(override.split("=")[0] == "experiment" for override in arguments.overrides)
-    compared = sweep(arguments.overrides if named else [_COMPARE, *arguments.overrides])
-    status = run_all(compared)
-    settings = compared.jobs[0].settings
+    overrides = arguments.overrides if named else [_MAIN_JOB, *arguments.overrides]
+    status = run_all(overrides)
+    settings = typed(compose(expand(overrides)[0]))
     if ResultsFolder(settings.results_dir).experiment(settings.experiment_name).is_dir():
         with Mirror() as mirror:
             _report_on(settings, mirror)
@@ -68,7 +69,7 @@ def _report_on(settings: RunSettings, mirror: Mirror) -> None:
         mirror.report(settings.experiment_name, page.parent, settings.tracking, results)
 
 
-def run_all(sweep: Sweep) -> int:
+def run_all(overrides: Sequence[str]) -> int:
     """Do the runs of a sweep that are missing, here or on a cluster; returns the exit status."""
     from harness.runs.sweep import command_settings
     from harness.training.workshop import Prepared
@@ -76,42 +77,53 @@ def run_all(sweep: Sweep) -> int:
     from harness.workers.planned import planned
     from harness.workers.settings import Launcher, Slurm, SweepSettings
 
-    settings = command_settings("sweep", SweepSettings, sweep.of_command)
-    launcher = command_settings("launcher", Launcher, sweep.of_command, "local")
     prepared = Prepared()
-    planning = planned(sweep, prepared)
+    planning = planned(overrides, prepared)
+    sweep = planning.sweep
+    settings = command_settings("sweep", SweepSettings, planning.of_command)
+    launcher = command_settings("launcher", Launcher, planning.of_command, "local")
     for why in planning.refused.values():
         warn(f"bakeoff: {why}")
-    to_do = planning.sweep
-    missing = {run.number for run in to_do.runs} - planning.complete
+    missing = {run.number for run in sweep.runs} - sweep.complete()
+    if not missing:
+        log.info("all %d runs of sweep %s are complete; nothing to do", len(sweep.runs), sweep.id)
+        return _ended(sweep, planning.num_runs, bool(planning.refused))
+    sweep.write()
+    start = sweep.begin_round(missing)
+    if isinstance(launcher, Slurm):
+        return _hand_to_slurm(sweep, start, launcher, settings)
+    workers = num_workers(settings, len(missing))
     refused: set[int] = set()
-    if missing:
-        to_do.write()
-        start = to_do.begin_round(missing)
-        if isinstance(launcher, Slurm):
-            from harness.workers.slurm import submit, write_script
+    status = 1
+    try:
+        refused = (
+            _work_here(sweep, start, settings, prepared)
+            if workers == 1
+            else _work_with(workers, sweep, start, settings)
+        )
+    finally:  # also after Ctrl-C
+        status = _ended(sweep, planning.num_runs, bool(planning.refused or refused))
+    return status
 
-            script = write_script(to_do, start, launcher, settings)
-            if launcher.only_write:
-                say(f"wrote {script}: submit it with sbatch")
-                return 0
-            say(f"submitted job {submit(script)} for {len(missing)} of {len(sweep.jobs)} runs: {script}")
-            say("give the same command without launcher=slurm to see what is done and to do the rest here")
-            return 0
-        workers = num_workers(settings, len(missing))
-        try:
-            if workers == 1:
-                refused = _work_here(to_do, start, settings, prepared)
-            else:
-                refused = _work_with(workers, to_do, start, settings)
-        finally:  # also after Ctrl-C
-            records = _records(to_do)
-            _summarize(records, len(sweep.jobs))
-    else:
-        records = _records(to_do)
-        log.info("all %d runs of sweep %s are complete; nothing to do", len(to_do.runs), to_do.id)
-        _summarize(records, len(sweep.jobs))
-    if planning.refused or refused:
+
+def _hand_to_slurm(sweep: PlannedSweep, start: Round, launcher: Slurm, settings: SweepSettings) -> int:
+    """Write the script of an array job, and submit it; returns the exit status."""
+    from harness.workers.slurm import submit, write_script
+
+    script = write_script(sweep, start, launcher, settings)
+    if launcher.only_write:
+        say(f"wrote {script}: submit it with sbatch")
+        return 0
+    say(f"submitted job {submit(script)} for {len(start.missing)} of {len(sweep.runs)} runs: {script}")
+    say("give the same command without launcher=slurm to see what is done, and to do the rest here")
+    return 0
+
+
+def _ended(sweep: PlannedSweep, num_runs: int, was_refused: bool) -> int:
+    """Print what became of each run; returns the exit status."""
+    records = _records(sweep)
+    _summarize(records, num_runs)
+    if was_refused:
         return 2
     return 0 if all(record is not None and record.status == "complete" for record in records) else 1
 
@@ -295,17 +307,15 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     say(f"{num_runs} {'run' if num_runs == 1 else 'runs'}: {texts}")
 
 
-COMMANDS = (
-    Command(
-        "compare",
-        "run every family on the same data and budget with all evals, then write the report",
-        _compare_arguments,
-        compare,
-    ),
-    Command(
-        "work",
-        "do runs of a planned sweep, beside other workers, on any machine that sees its folder",
-        _work_arguments,
-        work,
-    ),
+COMPARE = Command(
+    "compare",
+    "run every family on the same data and budget with all evals, then write the report",
+    _compare_arguments,
+    compare,
+)
+WORK = Command(
+    "work",
+    "do runs of a planned sweep, beside other workers, on any machine that sees its folder",
+    _work_arguments,
+    work,
 )

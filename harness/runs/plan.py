@@ -110,6 +110,11 @@ def plan_evals(settings: RunSettings, prepared: Prepared) -> EvalPlan:
     return _plan_evals(_with_fits(settings)[0], prepared)[0]
 
 
+def names_fits(settings: RunSettings) -> bool:
+    """Whether the settings name fits of other runs. UserError where there is no such run."""
+    return bool(_with_fits(settings)[1])
+
+
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     """The plan of a run with these settings. UserError where it can't run here."""
     settings, elsewhere = _with_fits(settings)

@@ -51,7 +51,7 @@ def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
     is_new = not plan.folder.exists()
     try:
         with connected(plan.workshop.device) as processes, alone(plan.folder) as claim:
-            if (finished := complete_record(plan)) is not None:
+            if (finished := complete_record(plan.folder, plan.results.fit(plan.fit_id))) is not None:
                 log.info("%s is complete; nothing to do", plan.run_id)
                 return finished
             with logged(plan.folder):

@@ -125,7 +125,12 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         composed.append((own, config))
     jobs = [Job(own, typed(config)) for own, config in composed]
     _refuse_other_launchers(overrides)
-    return Sweep(overrides, jobs, [each for each in settings_of(overrides) if group_of(each.key) in _OF_COMMANDS])
+    return Sweep(overrides, jobs, of_command(overrides))
+
+
+def of_command(overrides: Sequence[str]) -> list[Setting]:
+    """What is set of the command itself, as sweep.workers; see `command_settings`."""
+    return [each for each in settings_of(overrides) if group_of(each.key) in _OF_COMMANDS]
 
 
 def _refuse_other_launchers(overrides: Sequence[str]) -> None:

@@ -30,10 +30,6 @@ def results(made: Path, tmp_path: Path) -> ResultsFolder:
     return ResultsFolder(tmp_path / "results")
 
 
-def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_a_fit_goes_with_the_last_of_its_runs(results: ResultsFolder) -> None:
     greedy, top_p = sorted(run for run in results.runs() if "unigram" in run.name)
     first = removable([greedy], results)
@@ -54,22 +50,6 @@ def test_what_is_left_is_whole(results: ResultsFolder) -> None:
     remove(removable(removed, results))
     done = bakeoff(results.path.parent, *SWEEP, "model=bigram", "decoding=greedy,top_p", "budget.tokens=2000")
     assert "all 2 runs of sweep" in done.stderr
-
-
-def test_nothing_is_removed_without_a_yes(results: ResultsFolder) -> None:
-    before = files(results.path)
-    done = bakeoff(results.path.parent, "remove", "default", status=2)
-    assert "nothing was removed: there is no terminal to ask on. Add --yes" in done.stderr
-    assert files(results.path) == before
-    bakeoff(results.path.parent, "remove", "nothing", "--yes", status=2)
-    assert files(results.path) == before
-
-
-def test_an_experiment_goes_with_all_that_only_it_needed(results: ResultsFolder) -> None:
-    done = bakeoff(results.path.parent, "remove", "default", "--yes")
-    assert "removed 4 runs, " in done.stdout
-    assert {name.partition("/")[0] for name in files(results.path)} == {"splits"}
-    assert not (results.path / "default").exists()
 
 
 def test_a_run_that_is_being_done_stays(results: ResultsFolder) -> None:
@@ -94,6 +74,3 @@ def test_what_is_on_the_disk_is_counted_once(results: ResultsFolder) -> None:
     }
     everything = sum(path.stat().st_size for path in results.path.rglob("*") if path.is_file())
     assert sum(num_bytes for _, _, num_bytes in rows) == everything
-    printed = bakeoff(results.path.parent, "du").stdout.split()
-    assert printed[printed.index("default") + 1] == "4"
-    assert "all" in printed

@@ -1,6 +1,6 @@
 """Sweeps whose workers and drivers are killed at random moments. Takes many minutes, so it is run on its own:
 
-python -m pytest -n 0 -s -m campaign tests/harness/workers/test_kills.py
+python -m pytest -n 0 -s -m campaign tests/harness/workers/test_workers_as_a_whole.py
 """
 
 from __future__ import annotations
