@@ -14,7 +14,7 @@ from harness.statistics.paired_difference import can_be_significant
 
 def cautions(comparison: Comparison) -> list[str]:
     """One sentence each."""
-    return [*on_texts(comparison.results.runs), *_on_few_groups(comparison)]
+    return [*on_texts(comparison.results.runs), *_on_what_is_not_compared(comparison), *_on_few_groups(comparison)]
 
 
 def on_texts(runs: Iterable[Run]) -> list[str]:
@@ -25,6 +25,21 @@ def on_texts(runs: Iterable[Run]) -> list[str]:
     return [
         f"These runs used {num_texts} different data sets or splits. Bits per byte of different texts cannot be "
         "compared; pairs are tested only within one data set."
+    ]
+
+
+def _on_what_is_not_compared(comparison: Comparison) -> list[str]:
+    """In what else than the data models differ, so that they are not compared."""
+    by_difference: dict[str, list[str]] = {}
+    for measure in comparison.headlines:
+        apart: dict[str, None] = {}
+        for decoding in comparison.decodings_of(measure):
+            apart |= dict.fromkeys(comparison.not_alike(measure, decoding))
+        if others := [part for part in apart if not part.startswith("data (")]:
+            by_difference.setdefault(joined(others), []).append(words(measure.eval))
+    return [
+        f"In {joined(names)} some models differ in {apart}. Such models are not compared; pairwise.csv has the others."
+        for apart, names in by_difference.items()
     ]
 
 

@@ -54,8 +54,8 @@ def _on_few_seeds(comparison: Comparison) -> list[str]:
 def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
     goodness = comparison.goodness(measure, decoding)
     name, under = words(measure.metric).capitalize(), under_text(comparison, decoding)
-    if not comparison.is_one_test(measure, decoding):
-        return f"{name}{under}: no model is the best, because they met different texts or questions."
+    if apart := comparison.not_alike(measure, decoding):
+        return f"{name}{under}: no model is the best, because they differ in {joined(apart)}."
     top = max(goodness.values())
     best = [system for system, value in goodness.items() if value == top]
     cell = comparison.cell(best[0], decoding, measure)

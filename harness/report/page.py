@@ -233,7 +233,7 @@ def _leaders(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, de
     """The best system and those not significantly worse; empty where that is everybody, and where the systems were not
     asked the same."""
     goodness = comparison.goodness(measure, decoding)
-    if not goodness or not comparison.is_one_test(measure, decoding):
+    if not goodness or comparison.not_alike(measure, decoding):
         return set()
     best = max(goodness, key=lambda system: goodness[system])
     won = pairs_of(verdicts.models, measure, decoding=decoding)

@@ -75,7 +75,8 @@ def test_no_model_is_called_best_where_models_met_different_texts(
         edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
     comparison = compare(small)
     said = findings(comparison, Verdicts.of(comparison))
-    assert said[0] == "Bits per byte: no model is the best, because they met different texts or questions."
+    differ = "no model is the best, because they differ in data (cdcdcdcdcdcd and efefefefefef)."
+    assert said[0] == f"Bits per byte: {differ}"
     assert said[1].startswith("Exact match under ")
     assert not any("ighest" in sentence or "owest" in sentence for sentence in said)
 
