@@ -13,8 +13,7 @@ import pandas as pd
 from harness.report.asked import Asked, differing
 from harness.report.comparison import Cell, Comparison, LinedUp, MeasureKey
 from harness.report.wording import joined
-from harness.statistics.estimate import CONFIDENCE
-from harness.statistics.multiple import Tests, over_measures, step_down
+from harness.statistics.multiple import Tests, over_measures, smallest_possible, step_down
 from harness.statistics.paired_difference import PairedDifference, paired_all
 
 _DIFFERENCE = [
@@ -26,6 +25,7 @@ _DIFFERENCE = [
     "about",
     "p_value",
     "p_corrected",
+    "smallest_possible_p",
     "p_value_these_fits",
     "better",
     "probability_a_is_higher",
@@ -36,6 +36,7 @@ _DIFFERENCE = [
 ]
 _OTHER_WEIGHTS = "not compared: their samples are not divided by the same"
 FAMILIES, THESE_FITS = "families", "these two fits"
+SIGNIFICANT_BELOW = 0.05
 _MEASURE = ["unit", "higher_is_better", "nearest_to"]
 _BOTH = ["value_a", "value_b", *_DIFFERENCE, "num_seeds_a", "num_seeds_b", "reason"]
 MODELS = ["eval", "metric", "decoding", *_MEASURE, "model_a", "model_b", *_BOTH]
@@ -61,7 +62,8 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
 
     `about` says whether interval and p speak of the families, with other seeds, or of these two fits alone (fewer than
     three seeds of a family whose fit depends on the seed). `p_corrected` is corrected over all pairs of a measure,
-    under whatever decoding, and over the measures (harness/statistics/multiple.py). `better` names a model where the
+    under whatever decoding, and over the measures (harness/statistics/multiple.py); `smallest_possible_p` is the least
+    that it could have been with these clusters and measures. `better` names a model where the
     difference is about families and p_corrected is below 0.05. Where the best value is that of another measure
     (`nearest_to`), the difference is of distances from it. A pair that was not asked the same (asked.py) has a reason
     and no difference.
@@ -193,6 +195,10 @@ def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
         for places, corrected in zip(table.places, step_down(table.tests), strict=True):
             for pair, p in corrected.items():
                 table.rows[places[pair]]["p_corrected"] = p
+    possible = {number: [_smallest_possible(row) for row in table.rows] for number, table in enumerate(tables)}
+    for number, p_values in over_measures(possible).items():
+        for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
+            row["smallest_possible_p"] = p_of_all
     by_measure = {number: [row["p_corrected"] for row in table.rows] for number, table in enumerate(tables)}
     for number, p_values in over_measures(by_measure).items():
         for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
@@ -203,10 +209,15 @@ def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
     return [row for table in tables for row in table.rows]
 
 
+def _smallest_possible(row: Mapping[str, Any]) -> float | None:
+    """Before the correction over measures; None where nothing is tested."""
+    return None if row["p_corrected"] is None else smallest_possible(row["num_clusters"])
+
+
 def is_significant(row: Mapping[str, Any]) -> bool:
     """Whether a difference has a corrected p below 0.05: of families or of fits, as `about` says."""
     p = row["p_corrected"]
-    return bool(pd.notna(p) and p < 1 - CONFIDENCE)
+    return bool(pd.notna(p) and p < SIGNIFICANT_BELOW)
 
 
 def _comparable(sides: Sequence[_Side]) -> list[list[_Side]]:
