@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from harness.common.numerals import quantity
@@ -125,6 +126,7 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
             for m in own
             if (table := next_strategies(comparison, verdicts.strategies, m)).rows and not table.why_not
         ],
+        "ranks": _ranks(verdicts.ranks),
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),
@@ -136,6 +138,22 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         "light": {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER} | _numbered(PALETTE),
         "dark": {"ink": "#e9eaec", "muted": "#a7abb3", "rule": "#363a42", "paper": "#15171b"} | _numbered(DARK_PALETTE),
     }
+
+
+def _ranks(ranks: pd.DataFrame) -> list[dict[str, str]]:
+    """The ranking, as text."""
+    return [
+        {
+            "model": str(row["model"]),
+            "rank": f"{row['rank']} [{row['rank_ci_low']}, {row['rank_ci_high']}]",
+            "strength": "{} [{}, {}]".format(
+                *(f"{round(row[name], 2) + 0:.2f}" for name in ("strength", "strength_ci_low", "strength_ci_high"))
+            ),
+            "win_rate": f"{100 * row['win_rate']:.1f} %",
+            "measures": ", ".join(words(name.partition(".")[2]) for name in row["measures"].split(", ")),
+        }
+        for row in ranks.to_dict("records")
+    ]
 
 
 def _title(comparison: Comparison) -> str:

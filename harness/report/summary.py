@@ -113,8 +113,8 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 
 def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
-    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, trivial.csv and
-    made_with.json."""
+    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, ranks.csv,
+    trivial.csv and made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -125,6 +125,7 @@ def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> li
         "runs.parquet": parquet_bytes(comparison.results.frame),
         "pairwise.csv": csv_bytes(verdicts.models),
         "strategies.csv": csv_bytes(verdicts.strategies),
+        "ranks.csv": csv_bytes(verdicts.ranks),
         "trivial.csv": csv_bytes(verdicts.trivial),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }

@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.report.comparison import Comparison
 from harness.report.pairs import compare_pairs, compare_strategies
+from harness.report.ranks import rank_systems
 from harness.report.trivial import compare_with_trivial
 
 
@@ -22,6 +23,14 @@ class Verdicts:
     trivial: pd.DataFrame
     """Every model beside the best trivial answer (trivial.csv)."""
 
+    ranks: pd.DataFrame
+    """One ranking of the models over all evals (ranks.csv)."""
+
     @classmethod
     def of(cls, comparison: Comparison) -> Verdicts:
-        return cls(compare_pairs(comparison), compare_strategies(comparison), compare_with_trivial(comparison))
+        return cls(
+            compare_pairs(comparison),
+            compare_strategies(comparison),
+            compare_with_trivial(comparison),
+            rank_systems(comparison),
+        )
