@@ -23,6 +23,7 @@ from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.conclusions import findings
+from harness.report.crossings import crossing_sentences
 from harness.report.facts import facts, warnings
 from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
@@ -127,6 +128,7 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
             if (table := next_strategies(comparison, verdicts.strategies, m)).rows and not table.why_not
         ],
         "ranks": _ranks(verdicts.ranks),
+        "crossings": crossing_sentences(verdicts.crossings),
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),

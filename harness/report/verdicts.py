@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.report.comparison import Comparison
+from harness.report.crossings import find_crossings
 from harness.report.pairs import compare_pairs, compare_strategies
 from harness.report.ranks import rank_systems
 from harness.report.trivial import compare_with_trivial
@@ -25,6 +26,8 @@ class Verdicts:
 
     ranks: pd.DataFrame
     """One ranking of the models over all evals (ranks.csv)."""
+    crossings: pd.DataFrame
+    """Where models cross along a budget or their learning curves (crossings.csv)."""
 
     @classmethod
     def of(cls, comparison: Comparison) -> Verdicts:
@@ -33,4 +36,5 @@ class Verdicts:
             compare_strategies(comparison),
             compare_with_trivial(comparison),
             rank_systems(comparison),
+            find_crossings(comparison),
         )
