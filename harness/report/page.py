@@ -18,12 +18,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from harness.common.numerals import quantity
+from harness.common.numerals import number, quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.conclusions import findings
 from harness.report.crossings import crossing_sentences
+from harness.report.early import early_order
 from harness.report.facts import facts, warnings
 from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
@@ -129,6 +130,8 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         ],
         "ranks": _ranks(verdicts.ranks),
         "crossings": crossing_sentences(verdicts.crossings),
+        "early_order": early_order(comparison),
+        "measures": _measures(verdicts.measures),
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),
@@ -155,6 +158,19 @@ def _ranks(ranks: pd.DataFrame) -> list[dict[str, str]]:
             "measures": ", ".join(words(name.partition(".")[2]) for name in row["measures"].split(", ")),
         }
         for row in ranks.to_dict("records")
+    ]
+
+
+def _measures(table: pd.DataFrame) -> list[dict[str, str]]:
+    """How well each measure tells models apart, as text, the best first."""
+    known = table[table["signal_to_noise"].notna()].sort_values("signal_to_noise", ascending=False)
+    return [
+        {
+            "name": f"{words(row['eval'])}: {heading(row['metric'], row['unit'])}",
+            **{name: number(row[name], row["unit"]) for name in ("median_difference", "noise_seeds", "noise_samples")},
+            "signal_to_noise": f"{row['signal_to_noise']:.1f}",
+        }
+        for row in known.to_dict("records")
     ]
 
 

@@ -115,7 +115,7 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
     """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, ranks.csv,
-    crossings.csv, power_laws.csv, trivial.csv and made_with.json."""
+    crossings.csv, power_laws.csv, measures.csv, trivial.csv and made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -129,6 +129,7 @@ def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> li
         "ranks.csv": csv_bytes(verdicts.ranks),
         "crossings.csv": csv_bytes(verdicts.crossings),
         "power_laws.csv": csv_bytes(power_laws(comparison)),
+        "measures.csv": csv_bytes(verdicts.measures),
         "trivial.csv": csv_bytes(verdicts.trivial),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }
