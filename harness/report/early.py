@@ -38,8 +38,8 @@ def early_order(comparison: Comparison) -> str:
     over = "95 % interval over seeds" if interval else "no interval, as some model has one seed"
     return (
         f"Does the order of {len(early)} models by validation bits per byte at a tenth of their training tokens "
-        f"foretell the order at the end? Kendall’s tau is {result.value:.2f}{interval}; 1 is the same order, 0 none in common "
-        f"({over})."
+        f"foretell the order at the end? Kendall’s tau is {result.value:.2f}{interval}; 1 is the same order, 0 none in "
+        f"common ({over})."
     )
 
 

