@@ -115,8 +115,8 @@ def planted(
 def test_the_interval_holds_the_planted_crossing(
     ratio: float, num_seeds: int, num_clusters: int, power_law: bool, steep: int
 ) -> None:
-    """Run by `python -m pytest -n 0 -s -m campaign tests/harness/statistics/test_crossing.py`: three minutes on one core.
-    94.3 to 96.5 % were reached."""
+    """Run by `python -m pytest -n 0 -s -m campaign tests/harness/statistics/test_crossing.py`: three minutes on one
+    core. 94.3 to 96.5 % were reached."""
     generator = np.random.default_rng([num_clusters, num_seeds, int(10 * ratio), power_law, steep])
     results = [planted(generator, num_clusters, num_seeds, ratio, 8e5, power_law, steep) for _ in range(2_000)]
     found = [result.found for result in results if result.found]
