@@ -58,10 +58,10 @@ def test_a_uniform_model_can_not_tell_where_turns_end() -> None:
 
 
 def test_random_scores_tell_where_turns_end_by_chance_alone() -> None:
-    """The interval holds chance in about 95 of 100 drawings; here in all of ten."""
+    """The interval holds chance in about 95 of 100 drawings; fewer than eight of ten would be a fault."""
     eval = TurnEnds()
     asked = questions(eval, MATERIAL, seed=0)
-    areas = []
+    areas, held = [], []
     for seed in range(10):
         generator = np.random.default_rng(seed)
         answers: list[list[Answer]] = [
@@ -71,9 +71,10 @@ def test_random_scores_tell_where_turns_end_by_chance_alone() -> None:
         [area] = [one for one in eval.metrics(rows) if (one.metric, one.slice) == ("turn_end_auc", "all")]
         assert area.ci_low is not None
         assert area.ci_high is not None
-        assert area.ci_low <= 0.5 <= area.ci_high
+        held.append(area.ci_low <= 0.5 <= area.ci_high)
         areas.append(area.value)
-    assert np.mean(areas) == pytest.approx(0.5, abs=0.05)  # type: ignore[arg-type]
+    assert sum(held) >= 8
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.1)  # type: ignore[arg-type]
 
 
 def test_always_the_same_sum_gets_chance_on_average_over_the_sums_that_there_are() -> None:
