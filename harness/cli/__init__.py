@@ -6,15 +6,18 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import fits, plugins, power, results, runs, tuning
+from harness.cli import fits, housekeeping, plugins, power, results, runs, sweeps, tuning
 
 COMMANDS = {
     command.name: command
     for command in (
+        sweeps.COMPARE,
         *runs.COMMANDS,
+        sweeps.WORK,
         *tuning.COMMANDS,
         *results.COMMANDS,
         *power.COMMANDS,
+        *housekeeping.COMMANDS,
         *fits.COMMANDS,
         *plugins.COMMANDS,
     )
