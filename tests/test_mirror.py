@@ -3,7 +3,7 @@
 A module of harness/, models/ or evals/ is tested in tests/<its path>/test_<its name>.py. Excepted are `__init__.py` and
 modules that define no function: constants and plain records have nothing to run. The other way round, a test file is
 named after a module beside it in the source, or tests a whole folder: test_<folder>_as_a_whole.py in the folder's tests
-or beside them. A proof by simulation is named after what it proves.
+or beside them. A proof over many modules is named after what it proves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 PACKAGES = ("harness", "models", "evals")
 WHOLE = "_as_a_whole"
-SIMULATIONS = (Path("harness/statistics/test_coverage.py"),)
+PROOFS = (Path("harness/statistics/test_coverage.py"), Path("evals/test_floors.py"))
 
 
 def defines_a_function(module: Path) -> bool:
@@ -31,7 +31,7 @@ def is_to_be_tested(module: Path) -> bool:
 
 def is_about_something(test: Path, root: Path) -> bool:
     """Whether a test file, relative to tests/, is about a module or a folder of the source."""
-    if test in SIMULATIONS:
+    if test in PROOFS:
         return True
     name = test.stem.removeprefix("test_")
     if not name.endswith(WHOLE):

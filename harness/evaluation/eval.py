@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.common.errors import UserError
-from harness.evaluation.metric import Baseline, Formula, Measure, Metric
+from harness.evaluation.metric import Baseline, Formula, Measure, Metric, bounds_of
 from harness.evaluation.requests import Answer, Request, Sample, Score
 from harness.evaluation.rows import estimated, slices_of
+from harness.statistics.derived import cut
 from harness.statistics.estimate import Estimate
 from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer
@@ -150,7 +151,7 @@ def metric_of(
     """
     if uses_decoding is None:
         uses_decoding = eval.uses_decoding and baseline is None
-    about: dict[str, Any] = dataclasses.asdict(estimate)
+    about: dict[str, Any] = dataclasses.asdict(cut(estimate, *bounds_of(unit)))
     del about["stderr_samples"], about["sd_seeds"]  # of several seeds, but a run has one
     if formed_by is not None:
         about |= dataclasses.asdict(formed_by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -10,6 +11,17 @@ from harness.statistics.estimate import Estimate
 
 LADDER_METRIC = "bits_per_byte"
 """The metric by which models are put in order, where it was measured: any tokenizer's models have it."""
+
+
+_UP_TO_ONE = frozenset({"share", "area", "squared error", "reciprocal rank"})
+_NOT_NEGATIVE = ("bits", "nats", "tokens", "bytes", "per ")
+
+
+def bounds_of(unit: str) -> tuple[float, float]:
+    """The least and the greatest value that a measure of this unit can have, as far as the unit says."""
+    if unit in _UP_TO_ONE:
+        return 0.0, 1.0
+    return (0.0 if unit.startswith(_NOT_NEGATIVE) else -math.inf), math.inf
 
 
 @dataclass(frozen=True)

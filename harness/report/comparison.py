@@ -15,11 +15,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric, headlines
+from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric, bounds_of, headlines
 from harness.report.asked import Asked, differing
 from harness.report.results import Results, Run
 from harness.report.samples import SampleTable
-from harness.statistics.derived import mean_of_seeds
+from harness.statistics.derived import cut, mean_of_seeds
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import over_seeds
 
@@ -369,7 +369,7 @@ class Comparison:
         else:
             lined_up = self.lined_up(system, decoding, measure, part)
             estimate = lined_up.over_seeds() if lined_up else _from_summaries(known.values())
-            estimate = replace(estimate, n_total=n_total)
+            estimate = cut(replace(estimate, n_total=n_total), *bounds_of(measure.unit))
         values = tuple(metric.value for metric in known.values() if metric.value is not None)
         chance = chances.pop() if len(chances) == 1 else None
         target = self.target_of(measure)

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.common.numerals import number, sign
 from harness.common.plurals import many
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.pairs import SIGNIFICANT_BELOW, THESE_FITS, is_significant, pair_of, pairs_of
+from harness.report.pairs import SIGNIFICANT_BELOW, THESE_FITS, THIS_FIT, is_significant, pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
@@ -149,9 +149,11 @@ def _verdict(pair: Any, best: str) -> str:
     text += f", corrected {p_text(float(pair['p_corrected']))}: "
     if pair["better"] == best:
         return f"{text}a significant difference."
-    if pair["about"] == THESE_FITS:
+    if pair["about"] in (THESE_FITS, THIS_FIT):
         verdict = "differ significantly" if is_significant(pair) else "do not differ significantly"
-        of_fits = f"these two fits {verdict}" if "model_a" in pair else f"the strategies {verdict} with these fits"
+        of_fits = (
+            f"these two fits {verdict}" if pair["about"] == THESE_FITS else f"with this fit the strategies {verdict}"
+        )
         return f"{text}{of_fits}."
     return f"{text}no significant difference{_detectable(pair)}."
 

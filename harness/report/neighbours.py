@@ -12,7 +12,7 @@ import pandas as pd
 from harness.common.numerals import number
 from harness.report.comparison import Comparison, MeasureKey
 from harness.report.conclusions import can_decide, difference_text, under_text
-from harness.report.pairs import THESE_FITS, is_significant, pair_of, pairs_of
+from harness.report.pairs import THESE_FITS, THIS_FIT, is_significant, pair_of, pairs_of
 from harness.report.wording import heading, p_text
 
 SIGNIFICANT = "significant"
@@ -87,8 +87,8 @@ def _neighbours(of: str, better: str, worse: str, pair: Any, measure: MeasureKey
         verdict = SIGNIFICANT
     elif not can_decide(pair):
         verdict = "this design cannot decide"
-    elif pair["about"] == THESE_FITS and is_significant(pair):
-        verdict = "significant of these fits"
+    elif pair["about"] in (THESE_FITS, THIS_FIT) and is_significant(pair):
+        verdict = "significant of these fits" if pair["about"] == THESE_FITS else "significant of this fit"
     else:
         verdict = "not significant" if pair["difference"] else "equal"
     return Neighbours(

@@ -36,6 +36,8 @@ _DIFFERENCE = [
 ]
 _OTHER_WEIGHTS = "not compared: their samples are not divided by the same"
 FAMILIES, THESE_FITS = "families", "these two fits"
+FAMILY, THIS_FIT = "family", "this fit"
+_ABOUT = {"model": (FAMILIES, THESE_FITS), "decoding": (FAMILY, THIS_FIT)}
 SIGNIFICANT_BELOW = 0.05
 _MEASURE = ["unit", "higher_is_better", "nearest_to"]
 _BOTH = ["value_a", "value_b", *_DIFFERENCE, "num_seeds_a", "num_seeds_b", "reason"]
@@ -82,8 +84,9 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
 
 
 def compare_strategies(comparison: Comparison) -> pd.DataFrame:
-    """Every two decoding strategies of a model, as `compare_pairs`; `p_corrected` is corrected over all pairs of
-    strategies of all models on a measure, and over the measures."""
+    """Every two decoding strategies of a model, as `compare_pairs`; `about` says whether a row speaks of the family or
+    of this fit alone; `p_corrected` is corrected over all pairs of strategies of all models on a measure, and over the
+    measures."""
     tables: list[_Table] = []
     for measure in comparison.judged_headlines:
         decodings = comparison.decodings_of(measure)
@@ -167,7 +170,7 @@ def _table(measure: MeasureKey, of: str, groups: Sequence[tuple[dict[str, str], 
             names = [side.name for side in members]
             places = {pair: row_of[names[pair[0]], names[pair[1]]] for pair in differences}
             for pair, difference in differences.items():
-                table.rows[places[pair]] |= as_columns(difference)
+                table.rows[places[pair]] |= as_columns(difference, *_ABOUT[of])
             table.tests.append(tests)
             table.places.append(places)
     return table
@@ -203,7 +206,7 @@ def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
     for number, p_values in over_measures(by_measure).items():
         for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
             row["p_corrected"] = p_of_all
-            if is_significant(row) and row["about"] == FAMILIES:
+            if is_significant(row) and row["about"] == _ABOUT[of][0]:
                 side = "a" if (row["difference"] > 0) == bool(row["higher_is_better"]) else "b"
                 row["better"] = row[f"{of}_{side}"]
     return [row for table in tables for row in table.rows]
@@ -247,8 +250,8 @@ def _paired(members: Sequence[_Side], same_fits: bool) -> tuple[dict[tuple[int, 
     )
 
 
-def as_columns(paired: PairedDifference) -> dict[str, Any]:
-    """A difference as columns."""
+def as_columns(paired: PairedDifference, of_families: str, of_fits: str) -> dict[str, Any]:
+    """A difference as columns. of_families, of_fits: what it speaks of, as `about` says it."""
     difference = paired.difference
     return dict.fromkeys(_DIFFERENCE) | {
         "difference": difference.value,
@@ -256,7 +259,7 @@ def as_columns(paired: PairedDifference) -> dict[str, Any]:
         "ci_high": difference.ci_high,
         "stderr": difference.stderr,
         "df": difference.df,
-        "about": FAMILIES if paired.is_about_families else THESE_FITS,
+        "about": of_families if paired.is_about_families else of_fits,
         "p_value": paired.p_value,
         "p_value_these_fits": paired.p_value_these_fits,
         "probability_a_is_higher": paired.probability_first_is_higher,

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, LinedUp, MeasureKey
-from harness.report.pairs import as_columns, is_significant
+from harness.report.pairs import FAMILY, THIS_FIT, as_columns, is_significant
 from harness.statistics.multiple import holm
 from harness.statistics.paired_difference import FEWEST_SEEDS, paired
 from harness.statistics.spread import two_sided_p
 
 GUESSING = "guessing"
-FAMILY, THIS_FIT = "family", "this fit"
 COLUMNS = [
     "eval",
     "metric",
@@ -120,7 +119,7 @@ def _row(comparison: Comparison, measure: MeasureKey, system: str, decoding: str
         lined_up.strata,
         (lined_up.seeds_vary, False),
     )
-    return about | as_columns(difference) | {"about": FAMILY if difference.is_about_families else THIS_FIT}
+    return about | as_columns(difference, FAMILY, THIS_FIT)
 
 
 def _trivial_tops(

@@ -38,6 +38,16 @@ def shifted(estimate: Estimate, amount: float) -> Estimate:
     return replace(estimate, value=value, ci_low=low, ci_high=high)
 
 
+def cut(estimate: Estimate, least: float, most: float) -> Estimate:
+    """An estimate whose interval ends where its values do; unchanged where its own value lies outside."""
+    if estimate.value is None or not least <= estimate.value <= most:
+        return estimate
+    low, high = estimate.ci_low, estimate.ci_high
+    return replace(
+        estimate, ci_low=None if low is None else max(low, least), ci_high=None if high is None else min(high, most)
+    )
+
+
 def without_interval(value: float | None, n: int, reason: str, reason_if_none: str) -> Estimate:
     """A statistic of n samples for which no interval can be given, and why; reason_if_none: why there is no value."""
     if value is None:

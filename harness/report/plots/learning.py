@@ -54,7 +54,7 @@ def ladder(comparison: Comparison) -> Plot | None:
     for place, (system, cell) in enumerate(rows):
         look = style[system]
         points(axes, [cell], [place], look, across=True, size=4.5)
-        if len(cell.per_seed) > 1:
+        if len(cell.per_seed) > 1 and comparison.depends_on_seed(system):
             axes.plot(cell.per_seed, [place + 0.3] * len(cell.per_seed), "|", color=look.colour, markersize=4)
         axes.text(1.02, place, estimate_text(cell), transform=axes.get_yaxis_transform(), va="center", fontsize=9.0)
     axes.set_yticks(range(len(rows)), names)
@@ -63,11 +63,13 @@ def ladder(comparison: Comparison) -> Plot | None:
     plain_log_axis(axes.xaxis)
     axes.set_xlabel("test bits per byte, logarithmic  (← better)")
     numbers_text = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
-    seeds = max(len(cell.seeds) for _, cell in rows)
+    seeds = max((len(cell.seeds) for system, cell in rows if comparison.depends_on_seed(system)), default=0)
     caption = "Bits needed per byte of test text, the worst model first; lines are 95 % intervals. " + (
         "Small ticks are single training seeds."
         if seeds > 1
         else "One training seed: intervals cover test documents only."
+        if seeds
+        else "No fit here depends on its seed: intervals cover test documents."
     )
     caption += not_alike(comparison, measure, ANY_DECODING)
     return drawn(

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from harness.evaluation import Baseline, Eval, Formula, Material, Measure, Metric, Sample, Score, estimated, metric_of
-from harness.evaluation.metric import headlines
+from harness.evaluation.metric import bounds_of, headlines
 from harness.evaluation.requests import Answer, Request
 from harness.evaluation.rows import table
 from harness.evaluation.validity import check_metrics
+from harness.statistics import mean
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,29 @@ class Riddles(Eval):
 
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
         raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("unit", "bounds"),
+    [
+        ("share", (0.0, 1.0)),
+        ("area", (0.0, 1.0)),
+        ("bits/byte", (0.0, math.inf)),
+        ("tokens", (0.0, math.inf)),
+        ("per word", (0.0, math.inf)),
+        ("points", (-math.inf, math.inf)),
+    ],
+)
+def test_a_unit_says_which_values_there_can_be(unit: str, bounds: tuple[float, float]) -> None:
+    assert bounds_of(unit) == bounds
+
+
+def test_an_interval_in_the_record_ends_where_values_do() -> None:
+    lopsided = mean([0.02, 0.0, 0.01, 0.0, 0.5, 0.0])
+    assert lopsided.ci_low is not None
+    assert lopsided.ci_low < 0
+    assert metric_of(Riddles(), "solved", lopsided, "share", True).ci_low == 0.0
+    assert metric_of(Riddles(), "solved", lopsided, "points", True).ci_low == lopsided.ci_low
 
 
 @pytest.fixture

@@ -233,9 +233,9 @@ def test_strategies_of_one_fit_are_not_called_two_fits(p: float, verdict: str) -
         "about": "these two fits",
         "reason": None,
     }
-    of_strategies = pd.Series(pair | {"decoding_a": "greedy", "decoding_b": "top_p"})
+    of_strategies = pd.Series(pair | {"about": "this fit", "decoding_a": "greedy", "decoding_b": "top_p"})
     of_models = pd.Series(pair | {"model_a": "gru", "model_b": "lstm"})
-    assert _verdict(of_strategies, "greedy").endswith(f": the strategies {verdict} with these fits.")
+    assert _verdict(of_strategies, "greedy").endswith(f": with this fit the strategies {verdict}.")
     assert _verdict(of_models, "gru").endswith(f": these two fits {verdict}.")
 
 

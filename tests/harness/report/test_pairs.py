@@ -13,7 +13,7 @@ import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.pairs import compare_pairs
+from harness.report.pairs import compare_pairs, compare_strategies
 from harness.statistics.paired_difference import paired
 from tests.harness.report.conftest import Written
 from tests.harness.report.fake_results import MODELS
@@ -109,6 +109,16 @@ def test_every_two_decoding_strategies_of_a_model_are_compared_over_the_same_sam
     assert row["p_value"] == pytest.approx(by_hand.p_value)
     tested = exact[exact["p_value"].notna()]
     assert (tested["p_corrected"] >= tested["p_value"]).all()
+    assert set(tested["about"]) == {"family"}
+
+
+def test_strategies_of_a_fit_whose_seed_matters_speak_of_this_fit_alone(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    for run in small.glob("rnn-*"):
+        edit(run, lambda record: record.update(deterministic=False))
+    about = compare_strategies(compare(small)).dropna(subset=["about"]).groupby("model")["about"].unique()
+    assert {model: list(values) for model, values in about.items()} == {"rnn": ["this fit"], "ngram": ["family"]}
 
 
 def test_where_the_nearest_is_best_distances_are_compared(small: Path, compare: Callable[[Path], Comparison]) -> None:

@@ -7,15 +7,20 @@ import io
 import itertools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.evaluation.metric import Metric
 from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.summary import summary
 from harness.runs.record import SCHEMA_VERSION, RunRecord
+from harness.statistics.intervals import over_seeds
 from tests.harness.report.conftest import Written
 from tests.harness.report.records import edit
 
@@ -122,6 +127,27 @@ def test_the_markdown_and_latex_tables_have_as_many_cells_in_every_row(written: 
     assert len(lines) == 33
     assert len({line.replace(r"\&", "").count("&") for line in lines}) == 1
     assert tex.count(r"\toprule") == tex.count(r"\midrule") == tex.count(r"\bottomrule") == 1
+
+
+def test_a_measure_has_the_spread_over_seeds_and_the_error_over_samples_in_columns_of_their_own(
+    three_seeds: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    row = summary(compare(three_seeds)).set_index(["model", "decoding"]).loc[("gru", "greedy")]
+    tables = [pd.read_parquet(three_seeds / f"families/gru-greedy-s{seed}/samples.parquet") for seed in range(3)]
+    rows = [table[table["eval"] == "arithmetic"].sort_values("sample_id") for table in tables]
+    right = [[float(json.loads(text)["exact_match"]) for text in table["values"]] for table in rows]
+    by_hand = over_seeds(right, rows[0]["cluster"].tolist(), seeds_vary=False)
+    assert row["exact_match_sd_seeds"] == pytest.approx(np.std([np.mean(own) for own in right], ddof=1))
+    assert row["exact_match_stderr_samples"] == pytest.approx(by_hand.stderr_samples)
+    # the mean over seeds of each sample, as a sample of its own
+    of_samples = np.mean(right, axis=0)
+    assert row["exact_match_stderr_samples"] == pytest.approx(of_samples.std(ddof=1) / math.sqrt(len(of_samples)))
+
+
+def test_one_seed_has_no_spread_over_seeds(written: Written) -> None:
+    table = pd.read_csv(written.folder / "summary.csv")
+    assert table["exact_match_sd_seeds"].isna().all()
+    assert table["exact_match_stderr_samples"].isna().all()
 
 
 def test_what_a_report_was_made_with_is_kept(written: Written) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness.statistics.derived import from_standard_error, mapped, mean_of_seeds, shifted, without_interval
+from harness.statistics.derived import cut, from_standard_error, mapped, mean_of_seeds, shifted, without_interval
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean, ratio_of_totals
 
@@ -22,6 +22,14 @@ def test_a_monotone_function_maps_the_value_and_the_ends_and_keeps_the_counts_an
 
 def test_a_falling_function_turns_the_ends_around() -> None:
     assert mapped(BITS, lambda bits: 6 / bits, "") == Estimate(3.0, 7, 9, None, 2.0, 4.0, BITS.reason)
+
+
+def test_an_interval_ends_where_values_do() -> None:
+    assert cut(BITS, 1.8, 2.5) == Estimate(2.0, 7, 9, 0.1, 1.8, 2.5, BITS.reason)
+    assert cut(BITS, 0.0, math.inf) == BITS
+    assert cut(BITS, 2.1, math.inf) == BITS  # the bound is wrong, or the value is
+    assert cut(Estimate(2.0, 1, 1), 0.0, 1.0) == Estimate(2.0, 1, 1)
+    assert cut(Estimate(None, 0, 1, reason="none"), 0.0, 1.0).reason == "none"
 
 
 def test_what_has_no_interval_or_no_value_has_none_after_it() -> None:

@@ -39,7 +39,19 @@ def test_the_ladder_stands_the_worst_first_with_every_interval(small: Path, comp
     plot = ladder(comparison)
     assert plot is not None
     assert plot.alt == f"Test bits per byte, worst first: {'; '.join(said)}."
-    assert "One training seed" in plot.caption
+    assert plot.caption.endswith("No fit here depends on its seed: intervals cover test documents.")
+
+
+def test_the_ladder_says_how_many_seeds_models_have_that_depend_on_one(
+    small: Path, three_seeds: Path, tmp_path: Path, compare: Compare
+) -> None:
+    several = shutil.copytree(three_seeds, tmp_path / "several")
+    for folder, said in ((small, "One training seed: intervals cover"), (several, "Small ticks are single training")):
+        for run in folder.rglob("rnn-*-s[0-9]"):
+            edit(run, lambda record: record.update(deterministic=False))
+        plot = ladder(compare(folder))
+        assert plot is not None
+        assert said in plot.caption
 
 
 def test_the_ladder_says_so_where_models_met_different_texts(small: Path, compare: Compare) -> None:
