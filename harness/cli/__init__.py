@@ -6,9 +6,9 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import fits, plugins, results, runs, tuning
+from harness.cli import dashboard, fits, plugins, results, runs, tuning
 
 COMMANDS = {
     command.name: command
-    for command in (*runs.COMMANDS, *tuning.COMMANDS, *results.COMMANDS, *fits.COMMANDS, *plugins.COMMANDS)
+    for command in (*runs.COMMANDS, *tuning.COMMANDS, *results.COMMANDS, *dashboard.COMMANDS, *fits.COMMANDS, *plugins.COMMANDS)
 }

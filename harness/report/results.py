@@ -86,7 +86,7 @@ class Tables:
     @cached_property
     def by_eval(self) -> dict[str, SampleTable]:
         """The samples by eval, as arrays."""
-        with _damaged_by(self.folder / SAMPLES_FILE):
+        with damaged_by(self.folder / SAMPLES_FILE):
             return sample_tables(self.samples)
 
     @cached_property
@@ -95,7 +95,7 @@ class Tables:
         table = _read_parquet(self.folder / CURVE_FILE)
         if table is None:
             return pd.DataFrame()
-        with _damaged_by(self.folder / CURVE_FILE):
+        with damaged_by(self.folder / CURVE_FILE):
             return table.astype({name: "float64" for name in _CURVE_NUMBERS if name in table.columns})
 
 
@@ -332,13 +332,13 @@ def _read_record(folder: Path) -> RunRecord:
 def _read_parquet(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
-    with _damaged_by(path):
+    with damaged_by(path):
         table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     return table
 
 
 @contextmanager
-def _damaged_by(path: Path) -> Iterator[None]:
+def damaged_by(path: Path) -> Iterator[None]:
     """Damaged where a file of a run isn't what it should be: an error in this block shows it."""
     try:
         yield

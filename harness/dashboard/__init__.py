@@ -1,0 +1,49 @@
+"""The dashboard: pages for comparing runs, served on this machine only.
+
+Every view is an address that holds all choices, made of the same functions as the report. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import webbrowser
+from pathlib import Path
+
+from harness.common.errors import UserError
+from harness.common.terminal import say
+
+
+def serve(results: Path, host: str, port: int, opens_browser: bool) -> None:
+    """Serve the pages until Ctrl-C. port 0: any free one. UserError where there is no such folder, or the port is
+    taken."""
+    import uvicorn
+
+    from harness.dashboard.server import app
+
+    made = app(results, host)
+    listener = _listening(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    say(f"{address} shows the runs in {results}. Ctrl-C ends it.", flush=True)
+    if opens_browser:
+        threading.Timer(0.3, webbrowser.open, (address,)).start()
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False, ws="none")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UserError(
+            f"port {port} of {host} can't be listened on ({error}). Another dashboard may use it: give another one with "
+            "--port, or --port 0 for any that is free."
+        ) from None
+    return listener
