@@ -5,6 +5,7 @@ They come from `harness.report.comparison`, as those of `bakeoff report` do; not
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -38,6 +39,31 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a system was tested on; only what was tested on the same can be compared."""
+
+    data: tuple[str, ...]
+    """Fingerprints."""
+    versions: tuple[int, ...]
+    """Of the eval."""
+    samples: tuple[str, ...]
+    """Hashes of the sets of samples, one a seed where they differ."""
+
+    def unlike(self, other: Asked) -> str:
+        """What differs from another one, in words; '' where nothing does."""
+        parts = []
+        for name, mine, others in (
+            ("data (fingerprint", [each[:12] for each in self.data], [each[:12] for each in other.data]),
+            ("version of the eval (version", self.versions, other.versions),
+            ("samples (set", [each[:8] for each in self.samples], [each[:8] for each in other.samples]),
+        ):
+            if list(mine) != list(others):
+                texts = [" and ".join(map(str, side)) or "none" for side in (mine, others)]
+                parts.append(f"another {name} {texts[0]} against {texts[1]})")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
 class Board:
     """What a report says, without its tests."""
 
@@ -53,6 +79,8 @@ class Board:
     """What each measure is, '' where no record says it."""
     one_test: Mapping[tuple[int, str], bool]
     """By headline and decoding: whether all systems were asked the same, about the same data."""
+    asked: Mapping[tuple[str, str, int], Asked]
+    """By system, decoding and headline: what was asked, to see what can be compared."""
     best_decodings: Mapping[int, str]
     """By headline: the strategy under which it is shown where only one is."""
     cautions: tuple[str, ...] = ()
@@ -85,6 +113,11 @@ class Board:
             cells,
             tuple(comparison.description(measure) for measure in measures),
             one_test,
+            {
+                (system, decoding, place): _asked(comparison, system, decoding, measures[place])
+                for system, decoding, place in cells
+                if place in headlines
+            },
             {place: comparison.best_decoding(measures[place]) for place in headlines},
             tuple(cautions(comparison)),
             (*replaced, *left_out),
@@ -139,6 +172,7 @@ class Board:
             ],
             "descriptions": self.descriptions,
             "one_test": [[*key, value] for key, value in self.one_test.items()],
+            "asked": [[*key, asdict(asked)] for key, asked in self.asked.items()],
             "best_decodings": list(self.best_decodings.items()),
             "cautions": self.cautions,
             "left_out": self.left_out,
@@ -162,6 +196,10 @@ class Board:
             cells,
             tuple(plain["descriptions"]),
             {(place, decoding): value for place, decoding, value in plain["one_test"]},
+            {
+                (system, decoding, place): Asked(**{name: tuple(values) for name, values in fields.items()})
+                for system, decoding, place, fields in plain["asked"]
+            },
             {place: decoding for place, decoding in plain["best_decodings"]},
             tuple(plain["cautions"]),
             tuple((run, why) for run, why in plain["left_out"]),
@@ -171,6 +209,18 @@ class Board:
 def _measure(fields: Mapping[str, Any]) -> MeasureKey:
     baseline = fields["baseline"]
     return MeasureKey(**{**fields, "baseline": None if baseline is None else Baseline(**baseline)})
+
+
+def _asked(comparison: Comparison, system: str, decoding: str, measure: MeasureKey) -> Asked:
+    data, versions, samples = set(), set(), set()
+    for run, metric in comparison.records(system, decoding, measure).values():
+        data.add(str(run.record.data.get("fingerprint")))
+        versions.add(metric.eval_version)
+        table = comparison.tables_of(run).get(measure.eval)
+        if table is not None:
+            ids = "\n".join(sorted(table.asked_for(measure.metric).ids))
+            samples.add(hashlib.sha256(ids.encode("utf-8", "replace")).hexdigest())
+    return Asked(tuple(sorted(data)), tuple(sorted(versions)), tuple(sorted(samples)))
 
 
 def _lines(comparison: Comparison) -> Iterable[Line]:
