@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -63,7 +64,14 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named)
+    made.filters["blank_parts"] = _blank_parts
     return made
+
+
+def _blank_parts(text: str) -> list[tuple[str, str]]:
+    """A text cut at its white space: (text, what is shown in its place; '' for ordinary text)."""
+    parts = re.split(r"(\n| +)", text)
+    return [(part, "⏎" if part == "\n" else "·" * len(part) if part.startswith(" ") else "") for part in parts if part]
 
 
 def _named(names: Sequence[str]) -> list[tuple[str, str]]:
