@@ -83,7 +83,7 @@ def view(site: Site, choices: Choices) -> Page:
         "show_all": choices.one("settings") == "all",
     }
     if pairs is not None:
-        _add_differences(page, Differences(board, pairs, baseline), place, decoding, others, site)
+        _add_differences(page, Differences(board, pairs, baseline), place, decoding, others, site, choices)
         page.context["matrix"] = _matrix(board, pairs, place, decoding, [baseline, *others])
         page.tables["pairs"] = lambda: pairs
     if choices.one("slices"):
@@ -94,6 +94,7 @@ def view(site: Site, choices: Choices) -> Page:
     page.context["num_settings"] = len(rows)
     _add_parallel(page, site, board, place, decoding, [baseline, *others], rows)
     _add_cost(page, site, scope, board, place, decoding, [baseline, *others])
+    page.context.setdefault("num_axes_left", 0)
     page.tables["settings"] = lambda: _settings_table(rows, [baseline, *others])
     return page
 
@@ -135,7 +136,7 @@ def _named(board: Board, place: int) -> str:
 
 
 def _add_differences(
-    page: Page, differences: Differences, place: int, decoding: str, others: Sequence[str], site: Site
+    page: Page, differences: Differences, place: int, decoding: str, others: Sequence[str], site: Site, choices: Choices
 ) -> None:
     board, looks = differences.board, site.looks()
     rows = [(system, differences.of(place, decoding, system)) for system in others]
@@ -152,6 +153,7 @@ def _add_differences(
     page.tables["differences"] = lambda: differences_table(differences, others)
     if compared:
         measure = board.measures[place]
+        ends = choices.number("x_from"), choices.number("x_to")
         drawn = [
             Row(
                 d.system,
@@ -166,7 +168,7 @@ def _add_differences(
         unit = f"{words(measure.metric)}: difference from {differences.baseline}"
         about = f"{unit}. " + "; ".join(f"{row.name} {row.text}" for row in drawn)
         page.drawings["forest"] = interval_chart(
-            drawn, unit, about, "forest", zero=0.0, in_words=lambda value: f"{number(value, measure.unit)}"
+            drawn, unit, about, "forest", zero=0.0, in_words=lambda value: f"{number(value, measure.unit)}", ends=ends
         )
 
 
@@ -202,7 +204,10 @@ def _matrix(
     measure = board.measures[place]
     of_measure = pairs[(pairs["eval"] == measure.eval) & (pairs["metric"] == measure.metric)]
     beside = {system: Differences(board, of_measure, system) for system in systems}
-    return [(row, [None if row == column else beside[column].of(place, decoding, row) for column in systems]) for row in systems]
+    return [
+        (row, [None if row == column else beside[column].of(place, decoding, row) for column in systems])
+        for row in systems
+    ]
 
 
 def _settings(site: Site, board: Board, systems: Sequence[str]) -> list[dict[str, Any]]:
@@ -216,11 +221,13 @@ def _settings(site: Site, board: Board, systems: Sequence[str]) -> list[dict[str
                 for key, value in json.loads(entry.settings).items() if entry else ():
                     if not key.startswith("decoding."):
                         values.setdefault(key, set()).add(value if isinstance(value, str) else json.dumps(value))
-    keys = sorted({key for values in of_system.values() for key in values}, key=lambda key: (key.split(".")[0] != "model", key))
+    keys = sorted(
+        {key for values in of_system.values() for key in values}, key=lambda key: (key.split(".")[0] != "model", key)
+    )
     rows = []
     for key in keys:
-        values = [of_system.get(system, {}).get(key, set()) for system in systems]
-        texts = ["–" if not v else next(iter(v)) if len(v) == 1 else "(several)" for v in values]
+        found = [of_system.get(system, {}).get(key, set()) for system in systems]
+        texts = ["–" if not v else next(iter(v)) if len(v) == 1 else "(several)" for v in found]
         rows.append({"key": key, "values": texts, "differs": len(set(texts)) > 1})
     return rows
 
@@ -232,10 +239,19 @@ def _settings_table(rows: Sequence[dict[str, Any]], systems: Sequence[str]) -> p
 
 
 def _add_parallel(
-    page: Page, site: Site, board: Board, place: int, decoding: str, systems: Sequence[str], rows: Sequence[dict[str, Any]]
+    page: Page,
+    site: Site,
+    board: Board,
+    place: int,
+    decoding: str,
+    systems: Sequence[str],
+    rows: Sequence[dict[str, Any]],
 ) -> None:
-    differing = [row for row in rows if row["differs"] and row["key"] != "budget.num_params_missed_by"]
-    differing = [row for row in differing if not row["key"].endswith("_missed_by")]
+    differing = [
+        row
+        for row in rows
+        if len({*row["values"]} - {"–"}) > 1 and not row["key"].endswith(("_missed_by", "model.name"))
+    ]
     differing.sort(key=lambda row: row["values"].count("–"))
     used = differing[: _MOST_AXES - 2]
     measure = board.measures[place]
@@ -250,7 +266,9 @@ def _add_parallel(
         result = None if cell is None else cell.estimate.value
         look = site.looks().get(board.families[system], Look("c7", "o"))
         strands.append(Strand(system, look, (*values, params, result)))
-    about = f"Each line is a model, from its settings to its {words(measure.metric)}. The table of settings has the same."
+    about = (
+        f"Each line is a model, from its settings to its {words(measure.metric)}. The table of settings has the same."
+    )
     page.drawings["parallel"] = parallel(axes, strands, about)
     page.context["num_axes_left"] = len(differing) - len(used)
 
@@ -275,17 +293,22 @@ def _add_cost(
         cell = board.cells.get((system, decoding, place))
         if cost is None or cell is None or cell.estimate.value is None:
             continue
-        ends = None if cell.estimate.ci_low is None or cell.estimate.ci_high is None else (cell.estimate.ci_low, cell.estimate.ci_high)
+        ends = (
+            None
+            if cell.estimate.ci_low is None or cell.estimate.ci_high is None
+            else (cell.estimate.ci_low, cell.estimate.ci_high)
+        )
         said = f"{system}: {quantity(cost)} {kind}, {estimate_text(cell)}{sign(measure.unit)}"
         look = looks.get(board.families[system], Look("c7", "o"))
         dots.append(Dot(float(cost), cell.estimate.value, look, said, ends=ends, name=system))
     if len(dots) < 2:
         return
-    is_log = min(dot.x for dot in dots) > 0
+    has_zero = min(dot.x for dot in dots) <= 0
     plane = Plane(
-        f"{kind}{', logarithmic' if is_log else ''}",
+        f"{kind}, logarithmic{' (0 at the left edge)' if has_zero else ''}",
         words(measure.metric),
-        x_is_log=is_log,
+        x_is_log=max(dot.x for dot in dots) > 0,
+        y_is_log=measure.unit.startswith("bits"),
         in_words=lambda value: number(value, measure.unit),
     )
     lower = measure.higher_is_better is False

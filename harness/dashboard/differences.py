@@ -76,7 +76,8 @@ class Differences:
         # the rows of a table with every pair are many: the baseline's are found at once
         for column, other, turn in (("model_a", "model_b", -1), ("model_b", "model_a", 1)):
             for row in pairs[pairs[column] == baseline].to_dict("records"):
-                self._rows[row["eval"], row["metric"], row["decoding"], row[other]] = (row, turn)
+                named = {str(name): value for name, value in row.items()}
+                self._rows[row["eval"], row["metric"], row["decoding"], row[other]] = (named, turn)
 
     def of(self, place: int, decoding: str, system: str) -> Difference | None:
         """One system's on a measure; None where one of both has no value to compare."""
@@ -96,7 +97,16 @@ class Differences:
         count = f"{int(row['n']):,} of {int(row['n_total'] or 0):,}"
         better, reason = row["better"] or None, row["reason"] or ""
         return Difference(
-            system, decoding, measure, turn * value, ends, _known(row["p_corrected"]), better, row["about"] or "", count, reason
+            system,
+            decoding,
+            measure,
+            turn * value,
+            ends,
+            _known(row["p_corrected"]),
+            better,
+            row["about"] or "",
+            count,
+            reason,
         )
 
     def every(self, systems: Sequence[str]) -> list[Difference]:
@@ -108,7 +118,7 @@ class Differences:
             for system in systems
             if (difference := self.of(place, decoding, system)) is not None and difference.value is not None
         ]
-        return sorted(found, key=lambda difference: (2.0 if difference.p is None else difference.p))
+        return sorted(found, key=lambda difference: 2.0 if difference.p is None else difference.p)
 
 
 def _known(value: Any) -> float | None:

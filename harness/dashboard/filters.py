@@ -80,7 +80,9 @@ def kept(entries: Iterable[Entry], choices: Choices) -> list[Entry]:
 
 
 def _text(entry: Entry) -> str:
-    return f"{entry.id} {entry.family} {entry.model} {entry.decoding} {entry.status} {entry.why} {entry.settings}".lower()
+    return (
+        f"{entry.id} {entry.family} {entry.model} {entry.decoding} {entry.status} {entry.why} {entry.settings}".lower()
+    )
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,9 @@ class Index:
 
     def entries(self) -> list[Entry]:
         """All runs, the latest first."""
-        return sorted(list(self._entries.values()), key=lambda entry: (entry.finished_at or "9", entry.id), reverse=True)
+        return sorted(
+            list(self._entries.values()), key=lambda entry: (entry.finished_at or "9", entry.id), reverse=True
+        )
 
     def get(self, run: str) -> Entry | None:
         """The run of this id, 'experiment/run_id'."""
@@ -199,7 +201,9 @@ class Index:
         try:
             write_bytes(self.path, json.dumps(content, separators=(",", ":")).encode())
         except OSError as error:
-            log.info("the dashboard's index can't be kept in %s (%s): the next start reads all records", self.path, error)
+            log.info(
+                "the dashboard's index can't be kept in %s (%s): the next start reads all records", self.path, error
+            )
 
     def close(self) -> None:
         """Write what was not written yet."""

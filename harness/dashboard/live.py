@@ -61,6 +61,8 @@ def summary(entries: Sequence[Entry]) -> str:
         is_silent = entry.status == UNFINISHED and time.time() - entry.changed_at > _SILENT_AFTER
         name = "stopped or silent" if is_silent else "running" if entry.status == UNFINISHED else entry.status
         counts[name] = counts.get(name, 0) + 1
-    text = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda item: item[0] != "running"))
+    text = ", ".join(
+        f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda item: item[0] != "running")
+    )
     seconds = [entry.seconds for entry in entries if entry.seconds is not None]
     return f"{text}; training takes {duration(median(seconds))} (median)" if seconds else text

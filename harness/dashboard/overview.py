@@ -82,13 +82,19 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
     lines = [line for line in board.lines if shown & set(line.runs)]
     page.context |= {"board": board, "headlines": _columns(board), "lines": [_line(board, line) for line in lines]}
     page.context["looks"] = site.looks()
-    if board.ladder is not None and (drawing := ladder(board, [line.system for line in lines], site)):
+    if board.ladder is not None and (
+        drawing := ladder(
+            board, [line.system for line in lines], site, (choices.number("x_from"), choices.number("x_to"))
+        )
+    ):
         page.drawings["ladder"] = drawing
     page.tables["summary"] = lambda: summary_table(board)
 
 
-def ladder(board: Board, systems: Sequence[str], site: Site) -> Drawing | None:
-    """Bits per byte by system, the worst first; None where nothing was measured."""
+def ladder(
+    board: Board, systems: Sequence[str], site: Site, ends: tuple[float | None, float | None] = (None, None)
+) -> Drawing | None:
+    """Bits per byte by system, the worst first; None where nothing was measured. ends: the part that is shown."""
     assert board.ladder is not None
     looks, rows = site.looks(), []
     for system in dict.fromkeys(systems):
@@ -102,7 +108,7 @@ def ladder(board: Board, systems: Sequence[str], site: Site) -> Drawing | None:
         return None
     about = "Test bits per byte, worst first: " + "; ".join(f"{row.name} {row.text}" for row in rows)
     label = "test bits per byte, logarithmic (← better)"
-    return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}")
+    return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}", ends=ends)
 
 
 def _columns(board: Board) -> list[dict[str, Any]]:
@@ -149,7 +155,7 @@ def summary_table(board: Board) -> pd.DataFrame:
     rows = []
     for (system, decoding, place), cell in board.cells.items():
         measure, estimate = board.measures[place], cell.estimate
-        row = {"family": board.families[system], "model": system, "decoding": decoding}
+        row: dict[str, Any] = {"family": board.families[system], "model": system, "decoding": decoding}
         row |= {"eval": measure.eval, "metric": measure.metric, "unit": measure.unit, "value": estimate.value}
         row |= {"ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n, "n_total": estimate.n_total}
         rows.append(row | {"num_seeds": len(cell.seeds), "reason": estimate.reason})

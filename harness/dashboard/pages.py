@@ -13,7 +13,7 @@ import jinja2
 
 from harness.common.errors import UserError, closest
 from harness.common.plurals import many
-from harness.dashboard.charts.drawing import Drawing
+from harness.dashboard.charts.drawing import Drawing, key
 from harness.dashboard.choices import KEPT_BETWEEN_VIEWS, Choices
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named)
+    made.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named, key=key)
     made.filters["blank_parts"] = _blank_parts
     return made
 

@@ -1,4 +1,7 @@
-"""A process that computes the tests of a scope and keeps them: python -m harness.dashboard.pairs_process RESULTS KEY NAME..."""
+"""A process that computes the tests of a scope and keeps them.
+
+python -m harness.dashboard.pairs_process RESULTS KEY EXPERIMENT...
+"""
 
 from __future__ import annotations
 

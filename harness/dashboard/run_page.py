@@ -30,7 +30,11 @@ def view(site: Site, choices: Choices) -> Page:
         except (UserError, OSError) as error:
             page.context["error"] = str(error)
             return page
-        page.context |= {"facts": _facts(record), "notes": record.notes, "metrics": [_metric(m) for m in record.metrics]}
+        page.context |= {
+            "facts": _facts(record),
+            "notes": record.notes,
+            "metrics": [_metric(m) for m in record.metrics],
+        }
         page.tables["metrics"] = lambda: _table(record.metrics)
     return page
 

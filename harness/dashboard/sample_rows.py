@@ -115,7 +115,7 @@ class Pair:
 
     def within(self, ends: Sequence[tuple[float | None, float | None]]) -> NDArray[np.bool_]:
         """Those inside a rectangle: the ends of A's values and of B's."""
-        inside = np.ones(len(self.ids), dtype=bool)
+        inside: NDArray[np.bool_] = np.ones(len(self.ids), dtype=bool)
         for values, (low, high) in zip((self.a, self.b), ends, strict=True):
             if low is not None:
                 inside &= values >= low

@@ -34,6 +34,8 @@ PAGE_SIZE = 20
 SHOWN, MOST = 600, 20_000
 """Characters of a text: in a list, and of one sample before 'show all'."""
 _KINDS = {"both": "both right", "a": "A right, B wrong", "b": "B right, A wrong", "none": "none right"}
+_YES_OR_NO = {"both": "both yes", "a": "A yes, B no", "b": "B yes, A no", "none": "both no"}
+"""Of what is not better where it is so."""
 _ORDERS = {"file": "as in the file", "a": "A higher by most", "b": "B higher by most", "low": "lowest values"}
 
 
@@ -55,7 +57,6 @@ def view(site: Site, choices: Choices) -> Page:
         "runs": [(entry.id, entry.id if scope.is_whole else entry.run_id) for entry in _with_samples(scope)],
         "evals": [(name, words(name)) for name in evals],
         "eval": eval_name,
-        "kinds": _KINDS,
         "orders": _ORDERS,
     }
     if not evals:
@@ -66,7 +67,8 @@ def view(site: Site, choices: Choices) -> Page:
         return page
     if first.fingerprint != second.fingerprint:
         page.context["why_not"] = (
-            f"{first.run_id} and {second.run_id} were tested on different data (fingerprints {first.fingerprint[:12]} and "
+            f"{first.run_id} and {second.run_id} were tested on different data (fingerprints "
+            f"{first.fingerprint[:12]} and "
             f"{second.fingerprint[:12]}), so their samples can't be put side by side. Choose two runs of the same data."
         )
         return page
@@ -125,9 +127,7 @@ def _default_eval(board: Board, evals: Sequence[str]) -> str:
     return next((name for name in shares if name in evals), next(iter(evals), ""))
 
 
-def _add_pair(
-    page: Page, site: Site, choices: Choices, board: Board, one: pd.DataFrame, other: pd.DataFrame
-) -> None:
+def _add_pair(page: Page, site: Site, choices: Choices, board: Board, one: pd.DataFrame, other: pd.DataFrame) -> None:
     eval_name = page.context["eval"]
     measures = measures_in(one)
     headline = next((m.metric for m in board.measures if m.eval == eval_name and m.metric in measures), None)
@@ -142,6 +142,7 @@ def _add_pair(
         "slices": [(name, name) for name in slices_in(one)],
         "slice": part,
         "unit": unit,
+        "kinds": _KINDS if place is None or board.measures[place].higher_is_better else _YES_OR_NO,
     }
     if not both.ids:
         page.context["why_not"] = "The two runs have no sample in common, so nothing can be put side by side."
@@ -154,7 +155,11 @@ def _add_pair(
         _add_scatter(page, both, choices, words(metric))
     wanted = choices.one("find").lower()
     if wanted:
-        texts = [frame[name].fillna("").str.lower() for frame in (both.first, both.second) for name in ("prompt", "answer", "target")]
+        texts = [
+            frame[name].fillna("").str.lower()
+            for frame in (both.first, both.second)
+            for name in ("prompt", "answer", "target")
+        ]
         inside &= np.logical_or.reduce([text.str.contains(wanted, regex=False).to_numpy(dtype=bool) for text in texts])
     places = _ordered(np.flatnonzero(inside), both, choices.picked("order", list(_ORDERS), "file"))
     page_number = max(1, int(choices.number("page") or 1))
@@ -270,7 +275,8 @@ def _add_sample(page: Page, site: Site, choices: Choices, scope: Scope, board: B
     place = next((p for p in board.headlines if board.measures[p].eval == eval_name), None)
     metric = choices.one("metric") or (board.measures[place].metric if place is not None else "")
     answers = [
-        _answer(site, board, line.system, line.decoding, eval_name, sample_id, metric, whole) for line in reversed(board.lines)
+        _answer(site, board, line.system, line.decoding, eval_name, sample_id, metric, whole)
+        for line in reversed(board.lines)
     ]
     page.context["sample"] = {
         "id": sample_id,
@@ -316,5 +322,9 @@ def _answer(
         "nats": nats,
         "num_tokens": num_tokens,
         "dialogue": dialogue(entry, _text(row["prompt"])[-MOST:], answer[:MOST], values),
-        "values": [(words(name), value_text(float(v), "", isinstance(v, bool))) for name, v in values.items() if isinstance(v, int | float)],
+        "values": [
+            (words(name), value_text(float(v), "", isinstance(v, bool)))
+            for name, v in values.items()
+            if isinstance(v, int | float)
+        ],
     }

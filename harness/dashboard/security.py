@@ -68,7 +68,10 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._names is not None and _name_in(host) not in self._names:
             allowed = ", ".join(sorted(self._names))
-            return 403, f"This server does not answer to the name {host!r}. Allowed: {allowed}; or start it with --host."
+            return (
+                403,
+                f"This server does not answer to the name {host!r}. Allowed: {allowed}; or start it with --host.",
+            )
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return 403, f"This server answers no page of another site (this one is of {origin!r})."
         if method not in ("GET", "HEAD"):

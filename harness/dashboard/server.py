@@ -36,7 +36,7 @@ _MODULES = {
     "/samples": "harness.dashboard.samples",
     "/turns": "harness.dashboard.turns",
 }
-_STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
+_STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _POLL_SECONDS = 5
 
 
@@ -158,5 +158,3 @@ def _digest(name: str) -> str:
     import hashlib
 
     return hashlib.sha256(_file(name)).hexdigest()[:12]
-
-

@@ -65,6 +65,16 @@ class Site:
         """The scope's tests; None where the page should load itself again."""
         return self.numbers.pairs(scope, _wait(choices))
 
+    def swept(self, scope: Scope) -> dict[str, str]:
+        """The numbers that were swept: by dotted name what an axis is called."""
+        kept = self.numbers.kept.get("swept", scope.key)
+        if kept is None:
+            from harness.report.swept import swept
+
+            comparison, _ = self.numbers.comparison(scope)
+            kept = self.numbers.kept.put("swept", scope.key, {option.key: option.axis for option in swept(comparison)})
+        return dict(kept)
+
     def run(self, run: str) -> Entry:
         """A run by its id. UserError where it doesn't exist (any more)."""
         entry = self.index.get(run)

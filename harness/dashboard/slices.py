@@ -84,8 +84,18 @@ def _of_measure(comparison: Comparison, board: Board, place: int, baseline: str,
         for value in values:
             part = f"{name}={value}"
             sides = [comparison.lined_up(who, decoding, measure, part) for who in (system, baseline)]
-            row = {"eval": measure.eval, "metric": measure.metric, "slice": part, "decoding": decoding, "unit": measure.unit}
-            rows.append(SliceRow(**row, name=f"{words(measure.eval)}: {heading(measure.metric, measure.unit)}", **_tested(*sides)))
+            row: dict[str, Any] = {
+                "eval": measure.eval,
+                "metric": measure.metric,
+                "slice": part,
+                "decoding": decoding,
+                "unit": measure.unit,
+            }
+            rows.append(
+                SliceRow(
+                    **row, name=f"{words(measure.eval)}: {heading(measure.metric, measure.unit)}", **_tested(*sides)
+                )
+            )
     return rows
 
 

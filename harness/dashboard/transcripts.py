@@ -64,7 +64,9 @@ def format_of(entry: Entry) -> TranscriptFormat:
     if prefix is None:
         return HUMAN_ASSISTANT
     speakers = {
-        key.removeprefix(f"{prefix}speakers."): value for key, value in settings.items() if key.startswith(f"{prefix}speakers.")
+        key.removeprefix(f"{prefix}speakers."): value
+        for key, value in settings.items()
+        if key.startswith(f"{prefix}speakers.")
     }
     fields = {name: settings[prefix + name] for name in _FIELDS if prefix + name in settings}
     try:

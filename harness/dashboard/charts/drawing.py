@@ -117,7 +117,14 @@ class Drawing:
             alpha = 0.35 if "faint" in mark.look else 1.0
             if mark.kind == "line":
                 width = 0.7 if "thin" in mark.look else 3.2 if "strong" in mark.look else 1.6
-                axes.plot(xs, ys, color=colour, linewidth=width, alpha=alpha, dashes=(4, 3) if "dashed" in mark.look else (None, None))
+                axes.plot(
+                    xs,
+                    ys,
+                    color=colour,
+                    linewidth=width,
+                    alpha=alpha,
+                    dashes=(4, 3) if "dashed" in mark.look else (None, None),
+                )
             elif mark.kind == "area":
                 axes.fill(xs, ys, color=colour, alpha=0.15, linewidth=0)
             elif mark.kind == "dot":
@@ -128,10 +135,24 @@ class Drawing:
                 axes.fill([x, x + w, x + w, x], [y, y, y + h, y + h], color=colour, alpha=alpha, linewidth=0)
             else:
                 align = "right" if "end" in mark.look else "center" if "middle" in mark.look else "left"
-                axes.text(*mark.points[0], mark.text, color=colour, fontsize=FONT_SIZE * 0.9, ha=align, va="baseline", parse_math=False)
+                axes.text(
+                    *mark.points[0],
+                    mark.text,
+                    color=colour,
+                    fontsize=FONT_SIZE * 0.9,
+                    ha=align,
+                    va="baseline",
+                    parse_math=False,
+                )
         content = io.BytesIO()
         figure.savefig(content, format="png", metadata={"Software": None, "Description": note})
         return content.getvalue()
+
+
+def key(colour: str, marker: str) -> Markup:
+    """A marker alone, to stand before a name."""
+    shape = _element(Mark("dot", ((7, 7),), colour, marker=marker))
+    return Markup(f'<svg class="key" viewBox="0 0 14 14" aria-hidden="true">{shape}</svg>')  # noqa: S704
 
 
 _FILE_STYLE = (

@@ -92,12 +92,25 @@ def scatter(
     for dot in dots:
         place = across.at(dot.x), up.at(dot.y)
         if dot.ends is not None:
-            drawing.line([(place[0], up.at(dot.ends[0])), (place[0], up.at(dot.ends[1]))], dot.look.colour, "strong faint")
+            drawing.line(
+                [(place[0], up.at(dot.ends[0])), (place[0], up.at(dot.ends[1]))], dot.look.colour, "strong faint"
+            )
         drawing.dot(place, dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
-        if dot.name:
-            is_right = place[0] > WIDTH * 0.72
-            drawing.words((place[0] - 9 if is_right else place[0] + 9, place[1] + 4), shortened(dot.name), "end" if is_right else "")
+    _names(drawing, across, up, dots)
     return drawing
+
+
+def _names(drawing: Drawing, across: Axis, up: Axis, dots: Sequence[Dot]) -> None:
+    """Names beside points, as far as they hide no other name: all are under the mouse, and in the page's table."""
+    taken: list[tuple[float, float, float]] = []
+    for dot in dots:
+        x, y = across.at(dot.x), up.at(dot.y)
+        name = shortened(dot.name)
+        width = 7.2 * len(name)
+        start = x - 9 - width if x > WIDTH * 0.72 else x + 9
+        if name and not any(abs(y - other) < 13 and start < end and left < start + width for left, end, other in taken):
+            taken.append((start, start + width, y))
+            drawing.words((x - 9 if x > WIDTH * 0.72 else x + 9, y + 4), name, "end" if x > WIDTH * 0.72 else "")
 
 
 def _bins(drawing: Drawing, across: Axis, up: Axis, dots: Sequence[Dot]) -> None:
