@@ -43,7 +43,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(
-            f"port {port} of {host} can't be listened on ({error}). Another dashboard may use it: give another one with "
-            "--port, or --port 0 for any that is free."
+            f"port {port} of {host} can't be listened on ({error}). Another dashboard may use it: give another one "
+            "with --port, or --port 0 for any that is free."
         ) from None
     return listener

@@ -200,7 +200,7 @@ class Board:
                 (system, decoding, place): Asked(**{name: tuple(values) for name, values in fields.items()})
                 for system, decoding, place, fields in plain["asked"]
             },
-            {place: decoding for place, decoding in plain["best_decodings"]},
+            dict(plain["best_decodings"]),
             tuple(plain["cautions"]),
             tuple((run, why) for run, why in plain["left_out"]),
         )

@@ -27,10 +27,7 @@ class Setting:
 
 def value_of(entry: Entry, key: str) -> str:
     """What a run has of a setting, as text; '' where it doesn't have it."""
-    if key in _OWN:
-        value = getattr(entry, key)
-    else:
-        value = _settings(entry.settings).get(key, "")
+    value = getattr(entry, key) if key in _OWN else _settings(entry.settings).get(key, "")
     return value if isinstance(value, str) else json.dumps(value)
 
 

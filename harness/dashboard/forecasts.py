@@ -5,6 +5,7 @@ A forecast is a measure NAME, 1 where it happened and 0 where not, beside NAME_p
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,7 +70,7 @@ def _forecast(
 def _by_position(values: Floats, positions: Floats, edges: Floats) -> list[tuple[float, float]]:
     """(middle of the positions, mean value) of each bin between edges."""
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (positions >= low) & ((positions < high) | (positions == edges[-1]) & (high == edges[-1]))
         if inside.any():
             rows.append((float(positions[inside].mean()), float(values[inside].mean())))

@@ -1,7 +1,7 @@
 """What lies in a results folder: one short entry a run, kept in a file, so that no record is read twice.
 
-A run is read again only where its files changed (their sizes and times). The file is derived: deleting it costs the time
-to read the records again. Records are never changed.
+A run is read again only where its files changed (their sizes and times). The file is derived: deleting it costs the
+time to read the records again. Records are never changed.
 """
 
 from __future__ import annotations
@@ -118,9 +118,8 @@ class Index:
 
     def entries(self) -> list[Entry]:
         """All runs, the latest first."""
-        return sorted(
-            list(self._entries.values()), key=lambda entry: (entry.finished_at or "9", entry.id), reverse=True
-        )
+        entries = tuple(self._entries.values())  # another thread may be reading more
+        return sorted(entries, key=lambda entry: (entry.finished_at or "9", entry.id), reverse=True)
 
     def get(self, run: str) -> Entry | None:
         """The run of this id, 'experiment/run_id'."""

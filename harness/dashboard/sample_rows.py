@@ -109,13 +109,17 @@ class Pair:
         """'both', 'a' (A only), 'b' (B only), 'none' right; others: all."""
         a, b = self.a == 1, self.b == 1
         known = ~np.isnan(self.a) & ~np.isnan(self.b)
-        return {"both": a & b, "a": a & ~b & known, "b": b & ~a & known, "none": ~a & ~b & known}.get(
-            kind, np.ones(len(self.ids), dtype=bool)
-        )
+        by_kind: dict[str, NDArray[np.bool_]] = {
+            "both": a & b,
+            "a": a & ~b & known,
+            "b": b & ~a & known,
+            "none": ~a & ~b & known,
+        }
+        return by_kind.get(kind, np.ones(len(self.ids), dtype=bool))
 
     def within(self, ends: Sequence[tuple[float | None, float | None]]) -> NDArray[np.bool_]:
         """Those inside a rectangle: the ends of A's values and of B's."""
-        inside: NDArray[np.bool_] = np.ones(len(self.ids), dtype=bool)
+        inside = np.ones(len(self.ids), dtype=bool)
         for values, (low, high) in zip((self.a, self.b), ends, strict=True):
             if low is not None:
                 inside &= values >= low

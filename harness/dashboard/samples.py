@@ -220,7 +220,7 @@ def _card(both: Pair, place: int, unit: str) -> dict[str, Any]:
 
 
 def value_text(value: float | None, unit: str, is_yes_or_no: bool) -> str:
-    """'right', 'wrong', '2.103', '–'."""
+    """'yes', 'no', '2.103', '–'."""
     if value is None or math.isnan(value):
         return "–"
     if is_yes_or_no:

@@ -72,7 +72,10 @@ def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: 
         names: dict[str, Any] = {"event": event, "calibration": "", "hazard": "", "rows": []}
         calibrations = _series(site, board, forecast["calibration"], systems)
         percent = Plane(
-            f"probability given to a {event}, %", "share that happened, %", in_words=lambda value: f"{value:g}"
+            f"probability given to a {event}, %",
+            "share that happened, %",
+            in_words=lambda value: f"{value:g}",
+            is_root=True,
         )
         if calibrations:
             names["calibration"] = f"calibration{place or ''}"

@@ -152,7 +152,7 @@ class Drawing:
 def key(colour: str, marker: str) -> Markup:
     """A marker alone, to stand before a name."""
     shape = _element(Mark("dot", ((7, 7),), colour, marker=marker))
-    return Markup(f'<svg class="key" viewBox="0 0 14 14" aria-hidden="true">{shape}</svg>')  # noqa: S704
+    return Markup(f'<svg class="key" viewBox="0 0 14 14" aria-hidden="true">{shape}</svg>')
 
 
 _FILE_STYLE = (

@@ -50,7 +50,8 @@ def line_chart(
         shown_y = inside or shown_y
     both = [0.0, *shown_x, *shown_y] if diagonal else []
     drawing, across, up = empty(plane, shown_x + both, shown_y + both, about, name)
-    drawing.data["brush"] = "xy"
+    if not plane.is_root:
+        drawing.data["brush"] = "xy"
     if diagonal:
         drawing.line(
             [

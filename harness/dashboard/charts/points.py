@@ -11,8 +11,8 @@ from harness.dashboard.charts.drawing import WIDTH, Drawing
 from harness.dashboard.charts.scales import Axis
 from harness.dashboard.looks import Look, shortened
 
-_HEIGHT = 340
-_LEFT, _RIGHT, _TOP, _FOOT = 56, 14, 10, 44
+_HEIGHT = 356
+_LEFT, _RIGHT, _TOP, _FOOT = 56, 14, 26, 44
 MOST_POINTS = 3000
 _NUM_BINS = 40
 
@@ -41,14 +41,20 @@ class Plane:
     x_is_log: bool = False
     y_is_log: bool = False
     in_words: Callable[[float], str] = quantity
+    is_root: bool = False
+    """Whether both axes are as square roots."""
 
 
 def empty(plane: Plane, xs: Sequence[float], ys: Sequence[float], about: str, name: str) -> tuple[Drawing, Axis, Axis]:
     """A drawing with axes around these values."""
     bottom = _HEIGHT - _FOOT
     drawing = Drawing(WIDTH, _HEIGHT, about, name, frame=(_LEFT, WIDTH - _RIGHT, bottom, _TOP))
-    across = Axis.around(xs, _LEFT, WIDTH - _RIGHT, plane.x_is_log)
-    up = Axis.around(ys, bottom, _TOP, plane.y_is_log, plane.in_words)
+    if plane.is_root:
+        across = Axis(0.0, 1.05 * max(xs), _LEFT, WIDTH - _RIGHT, in_words=plane.in_words, is_root=True)
+        up = Axis(0.0, 1.05 * max(ys), bottom, _TOP, in_words=plane.in_words, is_root=True)
+    else:
+        across = Axis.around(xs, _LEFT, WIDTH - _RIGHT, plane.x_is_log)
+        up = Axis.around(ys, bottom, _TOP, plane.y_is_log, plane.in_words)
     for place, text in across.ticks(6):
         drawing.line([(place, _TOP), (place, bottom)], "rule", "thin")
         drawing.words((place, bottom + 17), text, "middle", "muted")
@@ -56,6 +62,7 @@ def empty(plane: Plane, xs: Sequence[float], ys: Sequence[float], about: str, na
         drawing.line([(_LEFT, place), (WIDTH - _RIGHT, place)], "rule", "thin")
         drawing.words((_LEFT - 7, place + 4), text, "end", "muted")
     drawing.words(((_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 8), plane.x_label, "middle", "muted")
+    drawing.words((4, 13), plane.y_label, "", "muted")
     drawing.data = {"x": _ends(across), "y": _ends(up)}
     return drawing, across, up
 

@@ -23,6 +23,8 @@ class Axis:
     is_log: bool = False
     in_words: Callable[[float], str] = quantity
     """A tick's value as text."""
+    is_root: bool = False
+    """Whether places are as the values' square roots, from 0: what is rare is drawn wider apart."""
 
     @classmethod
     def around(
@@ -45,7 +47,9 @@ class Axis:
 
     def at(self, value: float) -> float:
         """The place of a value; what is not on a logarithmic axis lies at its start."""
-        if self.is_log:
+        if self.is_root:
+            share = math.sqrt(max(value, 0.0) / self.high)
+        elif self.is_log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
             share = (value - self.low) / (self.high - self.low)
@@ -58,6 +62,9 @@ class Axis:
     def ticks(self, most: int = _MOST_TICKS) -> list[tuple[float, str]]:
         """(place, text) of round values."""
         values = self._log_ticks(most) if self.is_log else self._linear_ticks(most)
+        if self.is_root:
+            values = [share * self.high for share in (0, 0.01, 0.05, 0.15, 0.35, 0.65)]
+            values = [float(f"{value:.1g}") for value in values]
         return [(self.at(value), self.in_words(value)) for value in values]
 
     def _linear_ticks(self, most: int) -> list[float]:

@@ -58,9 +58,9 @@ addEventListener("popstate", () => go(location.href, false));
 
 function begin(waits) {
   if (waits) setTimeout(() => go(location.href, false), 1500);
-  const bar = document.querySelector("h1");
+  const bar = document.querySelector(".folder");
   if (bar && navigator.clipboard) {
-    const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", id: "copy", textContent: "Copy link to this view" });
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", id: "copy", textContent: "Copy link" });
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(location.href);
       say("The link is copied.");
