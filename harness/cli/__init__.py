@@ -10,5 +10,12 @@ from harness.cli import dashboard, fits, plugins, results, runs, tuning
 
 COMMANDS = {
     command.name: command
-    for command in (*runs.COMMANDS, *tuning.COMMANDS, *results.COMMANDS, *dashboard.COMMANDS, *fits.COMMANDS, *plugins.COMMANDS)
+    for command in (
+        *runs.COMMANDS,
+        *tuning.COMMANDS,
+        *results.COMMANDS,
+        *dashboard.COMMANDS,
+        *fits.COMMANDS,
+        *plugins.COMMANDS,
+    )
 }

@@ -42,4 +42,6 @@ def dashboard(arguments: Namespace) -> int:
     return 0
 
 
-COMMANDS = (Command("dashboard", "pages for comparing runs, in your browser", _arguments, dashboard),)
+COMMANDS = (
+    Command("dashboard", "pages for comparing runs, in your browser", _arguments, dashboard, handles_interrupts=True),
+)

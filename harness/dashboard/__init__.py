@@ -5,6 +5,7 @@ Every view is an address that holds all choices, made of the same functions as t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -31,7 +32,8 @@ def serve(results: Path, host: str, port: int, opens_browser: bool) -> None:
         threading.Timer(0.3, webbrowser.open, (address,)).start()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False, ws="none")
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # the usual end
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -40,6 +42,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who connects before the server is ready waits
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(

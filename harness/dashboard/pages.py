@@ -13,11 +13,12 @@ import jinja2
 
 from harness.common.errors import UserError, closest
 from harness.common.plurals import many
-from harness.dashboard.charts.drawing import Drawing, key
 from harness.dashboard.choices import KEPT_BETWEEN_VIEWS, Choices
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.dashboard.charts.drawing import Drawing
 
 VIEWS = {
     "/": "Overview",
@@ -53,6 +54,7 @@ class Page:
 @cache
 def environment() -> jinja2.Environment:
     """The templates, which escape everything."""
+    from harness.dashboard.charts.drawing import key
     from harness.report.untrusted import pieces, visible
     from harness.report.wording import words
 
