@@ -28,7 +28,7 @@ class Setting:
 def value_of(entry: Entry, key: str) -> str:
     """What a run has of a setting, as text; '' where it doesn't have it."""
     value = getattr(entry, key) if key in _OWN else _settings(entry.settings).get(key, "")
-    return value if isinstance(value, str) else json.dumps(value)
+    return "" if value is None and key in _OWN else value if isinstance(value, str) else json.dumps(value)
 
 
 @functools.lru_cache(maxsize=4096)
