@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from harness.common.errors import UserError, closest
 from harness.dashboard.choices import Choices
 from harness.dashboard.index import Entry, Index
-from harness.dashboard.looks import Look, looks
 from harness.dashboard.scope import Numbers, Scope
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.dashboard.board import Board
+    from harness.dashboard.looks import Look
 
 _WAIT, _WAIT_FOR_FILE = 0.8, 600.0
 """Seconds: a page comes soon and says what it waits for; a file comes when it is whole."""
@@ -31,6 +31,8 @@ class Site:
 
     def looks(self) -> Mapping[str, Look]:
         """By family: the same in every view."""
+        from harness.dashboard.looks import looks  # with the report's colours, and so pandas
+
         return looks(entry.family for entry in self.index.entries() if entry.family)
 
     def scope(self, choices: Choices) -> Scope:

@@ -40,8 +40,8 @@ class Axis:
         known = [value for value in values if math.isfinite(value) and (value > 0 or not is_log)]
         low, high = (min(known), max(known)) if known else (1.0, 2.0)
         if is_log:
-            widen = (high / low) ** margin if high > low else 1.1
-            return cls(low / widen, high * widen, start, end, True, in_words)
+            room = margin * (math.log(high) - math.log(low)) if high > low else 0.1
+            return cls(low * math.exp(-room), high * math.exp(room), start, end, True, in_words)
         widen = margin * (high - low) if high > low else 0.1 * abs(high) or 1.0
         return cls(low - widen, high + widen, start, end, False, in_words)
 
@@ -50,7 +50,8 @@ class Axis:
         if self.is_root:
             share = math.sqrt(max(value, 0.0) / self.high)
         elif self.is_log:
-            share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+            low, high = math.log(self.low), math.log(self.high)
+            share = (math.log(max(value, self.low)) - low) / (high - low)
         else:
             share = (value - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)

@@ -26,7 +26,7 @@ def test_every_cell_is_that_of_the_report(  # type: ignore[no-untyped-def]
     assert [row[:5] for row in shown] == [row[:5] for row in summary]
     pairs = pd.read_csv(tmp_path / "pairwise.csv")
     num_compared = 0
-    for baseline in pairs["model_a"].unique():
+    for baseline in pairs["model_b"].unique():
         for measure in REST:
             for decoding in ("greedy", "top_p"):
                 address = f"/compare?experiment={experiment}&base={baseline}&measure={measure}&decoding={decoding}"

@@ -23,7 +23,7 @@ def test_what_runs_is_shown_with_its_last_line(own_results: Path) -> None:
         ("pair/new", False, "last \x1b[31mline"),
         ("pair/old", True, "last \x1b[31mline"),
     ]
-    assert live.summary(index.entries()).startswith("1 running, 8 complete, 1 stopped or silent; training takes")
+    assert live.summary(index.entries()).startswith("1 running, 1 stopped or silent, 8 complete; training takes")
 
 
 def test_nothing_runs_in_an_empty_folder(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ PAIR = "/samples?experiment=families&a=families/gru-greedy-s0&b=families/ngram-g
 def right(results: Path, run: str) -> dict[str, bool]:
     rows = pd.read_parquet(results / run / "samples.parquet")
     rows = rows[rows["eval"] == "arithmetic"]
-    return {row.sample_id: json.loads(row[7])["exact_match"] for row in rows.itertuples()}
+    return {i: json.loads(cell)["exact_match"] for i, cell in zip(rows["sample_id"], rows["values"], strict=True)}
 
 
 def test_the_four_siblings_add_up(client: Reader, results: Path) -> None:
@@ -52,7 +52,7 @@ def test_one_sample_across_all_models(client: Reader) -> None:
     assert "Question:" in page.text
     assert 'What<span class="blank">·</span>is' in page.text.replace("\n", "")
     assert page.text.count('<li class="card">') >= 5
-    assert "can&#39;t be read" in client.get(f"{PAIR}&sample=p1&tokens=yes").text
+    assert "can't be read" in client.get(f"{PAIR}&sample=p1&tokens=yes").text
 
 
 def test_hostile_text_is_text(client: Reader) -> None:

@@ -56,7 +56,6 @@ def test_bad_choices_break_nothing_and_act_nowhere(client: Reader, view: str, qu
     page = client.get(f"{view}?experiment=families&{query}")
     assert page.status in (200, 404)
     assert "<script>alert" not in page.text and "<img" not in page.text
-    assert "\u202e" not in page.text.replace('value="\U0001f600\u202e', "")[:0]
 
 
 @pytest.mark.parametrize("names", ["base=gone", "pin=gone", "slices=gone", "a=gone", "model_a=gone", "sample=gone"])

@@ -25,7 +25,7 @@ def test_an_axis_of_roots_begins_at_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[], [3.0], [3.0, 3.0], [0.0], [-1.0, 1e9], [float("nan"), 2.0], [1e-300, 1e300], [float("inf"), 1]]
+    "values", [[], [3.0], [3.0, 3.0], [0.0], [-1.0, 1e9], [float("nan"), 2.0], [1e-250, 1e250], [float("inf"), 1]]
 )
 @pytest.mark.parametrize("is_log", [True, False])
 def test_any_values_make_an_axis(values: list[float], is_log: bool) -> None:
