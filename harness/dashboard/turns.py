@@ -233,7 +233,7 @@ def _add_transcripts(
                 "dialogue": dialogue(entry, str(row["prompt"])[-6000:], str(row["answer"])[:6000], said),
                 "prompt": str(row["prompt"])[-2000:],
                 "answer": str(row["answer"])[:6000],
-                "true": [words(name) for name, value in said.items() if value is True and not name.startswith("real_")],
+                "true": [words(name) for name in metrics if said.get(name) == 1],
             }
         )
     page.context |= {
@@ -249,7 +249,9 @@ def _add_transcripts(
 
 
 def _yes_or_no(rows: pd.DataFrame) -> list[str]:
-    names: dict[str, None] = {}
-    for cell in rows["values"].head(200):
-        names |= dict.fromkeys(name for name, value in parsed(cell).items() if isinstance(value, bool))
-    return list(names)
+    """The measures that are 0 or 1 in every sample, or missing."""
+    values: dict[str, set[object]] = {}
+    for cell in rows["values"]:
+        for name, value in parsed(cell).items():
+            values.setdefault(name, set()).add(value)
+    return [name for name, found in values.items() if found - {None} and found <= {0, 1, None}]

@@ -95,8 +95,9 @@ class Drawing:
         if self.frame is not None:
             data += f' data-frame="{",".join(f"{edge:g}" for edge in self.frame)}"'
         body = "".join(map(_element, self.marks))
+        role = "group" if any(mark.link for mark in self.marks) else "img"
         return (
-            f'<svg{attributes} class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
+            f'<svg{attributes} class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="{role}" '
             f'aria-label="{_safe(self.about)}"{data}>{head}{body}</svg>'
         )
 
