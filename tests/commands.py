@@ -40,7 +40,13 @@ def bakeoff(
     folder: Path, *arguments: str, status: int = 0, fresh: bool = False, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end. folder: where to run; status: the expected exit status; extra: environment
-    variables."""
+    variables.
+
+    A sweep runs in one process unless the arguments say how many: each worker loads the libraries again.
+    """
+    is_sweep = arguments[:1] == ("compare",) or (arguments[:1] == ("run",) and {"-m", "--multirun"} & {*arguments})
+    if is_sweep and not any(word.startswith("sweep.workers=") for word in arguments):
+        arguments = (*arguments, "sweep.workers=1")
     if fresh:
         done = subprocess.run(
             command(*arguments),

@@ -6,15 +6,18 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import dashboard, fits, plugins, results, runs, tuning
+from harness.cli import dashboard, fits, housekeeping, plugins, results, runs, sweeps, tuning
 
 COMMANDS = {
     command.name: command
     for command in (
+        sweeps.COMPARE,
         *runs.COMMANDS,
+        sweeps.WORK,
         *tuning.COMMANDS,
         *results.COMMANDS,
         *dashboard.COMMANDS,
+        *housekeeping.COMMANDS,
         *fits.COMMANDS,
         *plugins.COMMANDS,
     )

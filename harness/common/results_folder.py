@@ -6,6 +6,7 @@
     answers/<fit_id>/           the stored answers of a fit
     scores/<score_id>.parquet   an eval's scored rows
     splits/<data_id>.json       how the settings of a data set split it
+    sweeps/<sweep_id>/          the plan of a sweep, and what its workers did
     wandb/                      the mirror's files
 
 A folder with run.json is a finished run; a folder with only config.yaml is a run that has begun. Needs only the
@@ -26,12 +27,15 @@ SAMPLES_FILE = "samples.parquet"
 CURVE_FILE = "curve.parquet"
 TEXT_FOLDER = "text"
 LOG_FILE = "log.txt"
+CLAIM_FILE = ".claim"
+"""Of the process that works on a run's or a fit's folder."""
 
 FIT_FILE = "fit.json"
 MODEL_FILE = "model.json"
 
-_FITS, _ANSWERS, _SCORES, _SPLITS, _WANDB, _REPORT = "fits", "answers", "scores", "splits", "wandb", "report"
-RESERVED = (_FITS, _ANSWERS, _SCORES, _SPLITS, _WANDB, _REPORT, "reference")
+_FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS = "fits", "answers", "scores", "splits", "sweeps"
+_WANDB, _REPORT = "wandb", "report"
+RESERVED = (_FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS, _WANDB, _REPORT, "reference")
 """Names that no experiment or run may have; 'reference' holds stored comparisons."""
 
 
@@ -69,6 +73,11 @@ class ResultsFolder:
     def split(self, data_id: str) -> Path:
         """The file that says how the settings of a data set split it."""
         return self.path / _SPLITS / f"{data_id}.json"
+
+    @property
+    def sweeps(self) -> Path:
+        """The folder of all sweeps."""
+        return self.path / _SWEEPS
 
     @property
     def wandb(self) -> Path:

@@ -23,7 +23,7 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.options import GROUPS, YAML, conf_dir, is_file, option
@@ -69,23 +69,44 @@ def is_sweep(override: str) -> bool:
 
 def composed(overrides: Sequence[str]) -> tuple[dict[str, Any], list[Pick]]:
     """The resolved configuration and the picked options, in order; the caller may change them."""
-    names_files = any(suffix in override for override in overrides for suffix in (SUFFIX, YAML))
-    make = _compose if names_files else _composed_before  # a file may have changed since
-    return copy.deepcopy(make(tuple(overrides)))
+    picked = [override for override in overrides if not _sets_a_value(override)]
+    # what is added or removed must be done in the order in which it is written, so Hydra does all of it
+    if any(override.startswith(("+", "~")) for override in picked):
+        picked = list(overrides)
+    names_files = any(suffix in override for override in picked for suffix in (SUFFIX, YAML))
+    make = _configuration if names_files else _configuration_before  # a file may have changed since
+    configuration, picks = make(tuple(picked))
+    configuration = copy.deepcopy(configuration)
+    try:
+        for override in OverridesParser.create().parse_overrides([each for each in overrides if each not in picked]):
+            OmegaConf.update(configuration, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException:
+        _configuration(tuple(overrides))  # Hydra's own message says more
+        raise
+    plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return typing.cast(dict[str, Any], plain), list(picks)
 
 
-def _compose(overrides: tuple[str, ...]) -> tuple[dict[str, Any], list[Pick]]:
+def _sets_a_value(override: str) -> bool:
+    """Whether an override sets a key that is there: it picks nothing, and adds and removes no key."""
+    key = override.partition("=")[0]
+    return "@" not in key and key not in GROUPS and not key.startswith(("+", "~", "hydra"))
+
+
+def _configuration(overrides: tuple[str, ...]) -> tuple[DictConfig, list[Pick]]:
+    """Hydra's configuration, with its references to other values, and the picked options. Takes some 50 ms."""
     with loader() as configurations:
         configuration = hydra_compose("config", overrides=list(overrides))
-        plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
         defaults = configurations.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
-    assert isinstance(plain, dict)
     paths = [(str(default.config_path).partition("/"), str(default.package)) for default in defaults]
-    picks = [Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS]
-    return typing.cast(dict[str, Any], plain), picks
+    return configuration, [
+        Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS
+    ]
 
 
-_composed_before = functools.cache(_compose)
+_configuration_before = functools.cache(_configuration)
+"""The same, remembered: the runs of a sweep have few picks and many values."""
 
 
 @contextmanager

@@ -7,6 +7,8 @@ values, and an alias within its own anchor for infinitely many.
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 import yaml
@@ -17,6 +19,12 @@ _MAX_VALUES = 100_000
 def plain_values(text: str) -> Any:
     """The values in a YAML text. yaml.YAMLError where it isn't YAML, has a key twice, is nested too deeply, or stands
     for more values than any configuration has."""
+    return copy.deepcopy(_values(text))
+
+
+@functools.lru_cache(maxsize=256)
+def _values(text: str) -> Any:
+    """The same, remembered: the runs of a sweep read the same few files."""
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()

@@ -17,6 +17,7 @@ from harness.dashboard.index import UNFINISHED, UNREADABLE, Entry
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
+from harness.dashboard.sweeps import sweeps
 from harness.report.comparison import ANY_DECODING
 from harness.report.wording import direction, estimate_text, heading, words
 
@@ -57,6 +58,7 @@ def view(site: Site, choices: Choices) -> Page:
         "num_failures": len(_failed(runs)),
         "live": live.summary(every),
         "running": live.running(site.index, every),
+        "sweeps": sweeps(site.index.results),
         "sorts": _SORTS,
     }
     page.tables["runs"] = lambda: runs_table(runs)

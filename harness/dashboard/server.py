@@ -118,10 +118,12 @@ def _changes(site: Site, request: Request) -> Response:
     content: dict[str, Any] = {"cursor": site.index.cursor, "num_changed": len(changed) + len(removed)}
     if changed or removed:
         from harness.dashboard import live
+        from harness.dashboard.sweeps import sweeps
 
         entries = site.index.entries()
         template = environment().get_template("_live.html")
         context = {"live": live.summary(entries), "running": live.running(site.index, entries)}
+        context["sweeps"] = sweeps(site.index.results)
         content["live"] = template.render(num_unread=site.index.num_unread, **context)
         content["finished"] = [entry.id for entry in changed if entry.has_record][:20]
     return Response(json.dumps(content), media_type="application/json")

@@ -61,7 +61,10 @@ class Findings:
         return findings
 
     def ask(
-        self, plan: EvalPlan, scored_of: Callable[[Eval], Scored], reraise: type[Exception] | tuple[()] = ()
+        self,
+        plan: EvalPlan,
+        scored_of: Callable[[Eval], Scored],
+        reraise: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> None:
         """Add the results of every eval of a plan. scored_of: makes an eval's scored rows. reraise: exceptions that are
         raised instead of noted."""
@@ -70,7 +73,7 @@ class Findings:
                 self.add(eval, scored_of(eval))
 
     @contextmanager
-    def surviving(self, where: str, reraise: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    def surviving(self, where: str, reraise: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
         """An exception in this block is noted as a failure, and the run goes on.
 
         A disk that is full or can't be written to is raised, because nothing after it could work; so is `reraise`.

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from filelock import FileLock, Timeout
 
+from harness.common.claims import Claim
 from harness.common.errors import UserError
 from harness.common.files import make_folder, remove_leftovers, write_bytes
-from harness.common.results_folder import CONFIG_FILE, LOG_FILE, ResultsFolder
+from harness.common.results_folder import CLAIM_FILE, CONFIG_FILE, LOG_FILE, ResultsFolder
 from harness.common.visible import visible
 from harness.runs.plan import EvalPlan
 from harness.runs.record import RunRecord
@@ -29,7 +29,7 @@ def now() -> str:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[Claim]:
     """Hold a run's folder. Another process that starts the same run waits, and then finds it finished.
 
     UserError where the folder can't be made: a file has its name, or the file system allows no folders, as /proc.
@@ -40,17 +40,15 @@ def alone(folder: Path) -> Iterator[None]:
         raise UserError(
             f"the folder {folder} can't be made ({error.strerror}: {error.filename}). Name another results_dir."
         ) from None
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    claim = Claim(folder / CLAIM_FILE)
+    if not claim.take():
         log.info("%s is running in another process; waiting for it to finish", folder.name)
-        lock.acquire()
+        claim.wait()
     try:
         remove_leftovers(folder)
-        yield
+        yield claim
     finally:
-        lock.release()
+        claim.release()
 
 
 class _Visible(logging.Formatter):

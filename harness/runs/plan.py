@@ -1,7 +1,7 @@
 """The plan of a run, made once and passed on: its evals, its fit, their ids, and where files go.
 
-Needs torch only at the end, to pick a device: answers can be scored where no model can run, and a run that is not
-possible is refused at once.
+`plan_evals` needs no torch: answers can be scored where no model can run, a sweep is planned at once, and a run that is
+not possible is refused at once. `plan` needs it at its end, to pick a device.
 """
 
 from __future__ import annotations
@@ -105,16 +105,38 @@ class RunPlan(EvalPlan):
     """For each fit that the settings name, by its id: the id of the same fit with seed 0."""
 
 
+def plan_evals(settings: RunSettings, prepared: Prepared) -> EvalPlan:
+    """The plan of a run's evals. UserError where the run can't be done; whether its device is here isn't asked."""
+    return _plan_evals(_with_fits(settings)[0], prepared)[0]
+
+
+def names_fits(settings: RunSettings) -> bool:
+    """Whether the settings name fits of other runs. UserError where there is no such run."""
+    return bool(_with_fits(settings)[1])
+
+
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     """The plan of a run with these settings. UserError where it can't run here."""
     settings, elsewhere = _with_fits(settings)
+    planned, fit_settings = _plan_evals(settings, prepared)
+    return RunPlan(
+        **{field.name: getattr(planned, field.name) for field in dataclasses.fields(planned)},
+        settings=settings,
+        fit_settings=fit_settings,
+        workshop=Workshop(planned.results, pick_device(settings.device), prepared, elsewhere),
+        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
+    )
+
+
+def _plan_evals(settings: RunSettings, prepared: Prepared) -> tuple[EvalPlan, FitSettings]:
+    """The plan of the evals, and the settings of the fit that they are asked of. settings: with ids of fits."""
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
     fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
     fit = fit_id(fit_settings, corpus)
     results.check(fit)
     check_split(results, settings.data, corpus)
-    return RunPlan(
+    planned = EvalPlan(
         fit_id=fit,
         decoding_id=content_hash(identity(settings.decoding)),
         evals=settings.evals,
@@ -125,11 +147,8 @@ def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
         config=settings.resolved,
         results=results,
         experiment=settings.experiment_name,
-        settings=settings,
-        fit_settings=fit_settings,
-        workshop=Workshop(results, pick_device(settings.device), prepared, elsewhere),
-        recipes={name: fit_facts(folder)["recipe"] for name, folder in elsewhere.items()},
     )
+    return planned, fit_settings
 
 
 def _with_fits(settings: RunSettings) -> tuple[RunSettings, dict[str, Path]]:

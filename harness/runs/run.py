@@ -14,26 +14,26 @@ import shutil
 import torch
 
 from harness.common import environment
+from harness.common.claims import Claim, ClaimLost
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import CURVE_FILE, RUN_FILE, is_finished
-from harness.common.sealed import Damaged
+from harness.common.results_folder import CURVE_FILE, RUN_FILE
 from harness.config.identity import plain
 from harness.evaluation.asking import Respondent, ask
 from harness.evaluation.eval import Eval, Material
 from harness.evaluation.questions import Questions
 from harness.evaluation.requests import Answer
 from harness.evaluation.scored import Scored
+from harness.runs.complete import complete_record
 from harness.runs.findings import Findings, kept_scores, score_and_keep
 from harness.runs.folders import alone, finish, logged, now, write_config
 from harness.runs.other_models import OtherModels
 from harness.runs.plan import RunPlan
-from harness.runs.record import MISSED_BY, RunRecord, check_run
+from harness.runs.record import MISSED_BY, RunRecord
 from harness.runs.same_split import keep_split
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.curve import Spent
-from harness.training.fit_folder import fit_facts
 from harness.training.fits import Fit
 from harness.training.fitting import help_fitting, obtain
 from harness.training.processes import Processes, connected
@@ -50,36 +50,16 @@ def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
     """
     is_new = not plan.folder.exists()
     try:
-        with connected(plan.workshop.device) as processes, alone(plan.folder):
-            if (finished := _complete(plan)) is not None:
+        with connected(plan.workshop.device) as processes, alone(plan.folder) as claim:
+            if (finished := complete_record(plan.folder, plan.results.fit(plan.fit_id))) is not None:
                 log.info("%s is complete; nothing to do", plan.run_id)
                 return finished
             with logged(plan.folder):
-                return _do(plan, mirror, processes)
+                return _do(plan, mirror, processes, claim)
     except UserError:
         if is_new:  # a run that is refused leaves nothing behind
             shutil.rmtree(plan.folder, ignore_errors=True)
         raise
-
-
-def _complete(plan: RunPlan) -> RunRecord | None:
-    """The record of a complete run; None where the run isn't complete, or a file of it or of its fit is missing or
-    damaged."""
-    if not is_finished(plan.folder):
-        return None
-    try:
-        record = RunRecord.read(plan.folder)
-        if record.status != "complete":
-            return None
-        check_run(plan.folder)
-        fit_facts(plan.results.fit(plan.fit_id))
-        if record.fit_digest != plan.fit_digest:
-            raise UserError(f"fit {plan.fit_id} was made again and is different now")
-    except UserError as error:
-        why = error.damage if isinstance(error, Damaged) else error
-        log.warning("%s is no longer complete, so it runs again: %s", plan.run_id, why)
-        return None
-    return record
 
 
 def help_with(plan: RunPlan) -> None:
@@ -88,19 +68,20 @@ def help_with(plan: RunPlan) -> None:
         help_fitting(plan.fit_settings, plan.corpus, dataclasses.replace(plan.workshop, processes=processes))
 
 
-def _do(plan: RunPlan, mirror: Mirror, processes: Processes) -> RunRecord:
+def _do(plan: RunPlan, mirror: Mirror, processes: Processes, claim: Claim) -> RunRecord:
     started_at = now()
     log.info("run %s", plan.run_id)
     write_config(plan)
     findings = Findings.before(plan)
     fit: Fit | None = None
-    with findings.surviving("fit", reraise=UserError), processes.watched():
+    with findings.surviving("fit", reraise=(UserError, ClaimLost)), processes.watched():
         fit = obtain(plan.fit_settings, plan.corpus, dataclasses.replace(plan.workshop, processes=processes))
     processes.call("")  # the others are needed no more
     if fit is not None:
         keep_split(plan.results, plan.settings.data, plan.corpus)
         environment.start_measuring_memory()
         _ask_evals(plan, fit, findings)
+        claim.check()
         (plan.folder / RUN_FILE).unlink(missing_ok=True)  # the files that it seals are about to be replaced
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())

@@ -1,28 +1,31 @@
-"""Sweeps: one command line for many runs, in Hydra's grammar and with any of its launchers.
+"""Sweeps: one command line for many runs, in Hydra's grammar.
 
 Only this module and `harness.config.hydra_compose` use Hydra. Every run's configuration is composed and checked before
-the first run starts. Runs in this process get their typed settings; a launcher's jobs get their overrides.
+the first run starts.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.common.errors import UserError
+from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, is_file, options
+from harness.config.options import GROUPS, is_file, option, options
 from harness.config.overrides import readable
+from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 _MOST_RUNS = 10_000
+_OF_COMMANDS = ("sweep", "launcher")
+"""The groups of settings that are part of no run."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,8 @@ class Sweep:
     """The user's overrides, quoted where Hydra's grammar needs it."""
     jobs: Sequence[Job]
     """Every combination of the lists that are swept, in the order in which Hydra runs them."""
-    launcher: str
-    """Hydra's plugin that starts the jobs; 'basic' runs them here, one after another."""
-    sweeper: str
-    """Hydra's plugin that picks the jobs; 'basic' picks them all."""
-
-    @property
-    def runs_here(self) -> bool:
-        """Whether all jobs run in this process, one after another."""
-        return self.launcher == self.sweeper == "basic"
+    of_command: Sequence[Setting]
+    """What is set of the command itself, as sweep.workers; see `command_settings`."""
 
 
 @dataclass(frozen=True)
@@ -128,38 +124,61 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         check_top_level(config)  # what is swept most, as seeds, is told before more is imported
         composed.append((own, config))
     jobs = [Job(own, typed(config)) for own, config in composed]
-    whole, parsed = _parsed(overrides)
-    choices = whole.hydra.runtime.choices
-    planned = Sweep(overrides, jobs, choices["hydra/launcher"], choices["hydra/sweeper"])
-    files = _files(parsed)
-    for override in parsed:
-        if not planned.runs_here and _owner(override.get_key_element(), files)[0]:
+    _refuse_other_launchers(overrides)
+    return Sweep(overrides, jobs, of_command(overrides))
+
+
+def of_command(overrides: Sequence[str]) -> list[Setting]:
+    """What is set of the command itself, as sweep.workers; see `command_settings`."""
+    return [each for each in settings_of(overrides) if group_of(each.key) in _OF_COMMANDS]
+
+
+def _refuse_other_launchers(overrides: Sequence[str]) -> None:
+    """UserError where Hydra's own plugins are asked to start or to pick the runs."""
+    choices = _parsed(overrides)[0].hydra.runtime.choices
+    for kind, instead in (
+        ("launcher", "sweep.workers=4 (processes on this machine) or launcher=slurm"),
+        ("sweeper", "comma lists, or `bakeoff tune` to search"),
+    ):
+        if (name := choices[f"hydra/{kind}"]) != "basic":
             raise UserError(
-                f"{override.input_line} sets an option for some runs of the sweep only, which Hydra's "
-                f"{planned.launcher} launcher "
-                f"and {planned.sweeper} sweeper can't do. Leave them out, or make a sweep for each option."
+                f"hydra/{kind}={name} is not used here: bakeoff starts the runs of a sweep itself, so that it survives "
+                f"when a process or a machine is lost. Leave it out, and use {instead}."
             )
-    return planned
 
 
-def launch(overrides: Sequence[str], run_job: Callable[[list[str]], None]) -> None:
-    """Let Hydra's launcher call `run_job(overrides of one run)` for each job of a sweep, in processes of its choice."""
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import DictConfig
+T = TypeVar("T")
 
-    from harness.config.hydra_compose import REFUSALS, loader
 
-    def task(_: DictConfig) -> None:
-        run_job(list(HydraConfig.get().overrides.task))
+def command_settings(group: str, kind: type[T], settings: Sequence[Setting], default: str = "default") -> T:
+    """The settings of a command itself, which are part of no run: tune.trials, sweep.workers, launcher=slurm.
 
-    try:
-        with loader():
-            hydra = GlobalHydra.instance().hydra
-            assert hydra is not None
-            hydra.multirun(config_name="config", task_function=task, overrides=list(overrides))
-    except REFUSALS as error:
-        raise UserError(str(error)) from None
+    default: the option of the group where none is picked. UserError where an option doesn't exist, or has several
+    values.
+    """
+    from harness.config.hydra_compose import value_of
+
+    own = [setting for setting in settings if group_of(setting.key) == group]
+    for setting in own:
+        if isinstance(setting.values, Interval) or len(setting.values) > 1:
+            raise UserError(f"{setting.key} has several values, but a command has one. Give one.")
+    names = {setting.key: setting.values[0] for setting in own if not isinstance(setting.values, Interval)}
+    content = dict(option(group, names.pop(group, default)).content)
+    for key, value in names.items():
+        name = key.partition(".")[2]
+        allowed = [each for each in content if not each.startswith("_")]
+        if name not in allowed:
+            near = closest(name, allowed)
+            raise UserError(
+                f"{key} is not an option.{near} Allowed: {', '.join(f'{group}.{each}' for each in allowed) or 'none'}."
+            )
+        content[name] = value_of(f"{name}={value}")
+    return build(content, kind, group)
+
+
+def group_of(key: str) -> str:
+    """The group of a setting's key: 'model' of model.order, +model@model.members.third and so on."""
+    return key.lstrip("+~").partition(".")[0].partition("@")[0]
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -184,7 +203,9 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
                     settings.pop(written_key, None)
         written = [f"{written_key}={value}" for value in _values(override)]
         (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
-    of_runs = [written for key, written in choices.items() if not key.startswith("hydra")]
+    of_runs = [
+        written for key, written in choices.items() if not key.startswith("hydra") and group_of(key) not in _OF_COMMANDS
+    ]
     if math.prod(map(len, of_runs)) > _MOST_RUNS:
         longest = max(of_runs, key=len)[0].partition("=")[0]
         raise UserError(

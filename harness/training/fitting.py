@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from harness.common import environment
+from harness.common.claims import Claim
 from harness.common.errors import UserError
 from harness.common.files import make_folder, move_into_place, remove_leftovers, write_bytes, write_json
-from harness.common.results_folder import CURVE_FILE, FIT_FILE, MODEL_FILE
+from harness.common.results_folder import CLAIM_FILE, CURVE_FILE, FIT_FILE, MODEL_FILE
 from harness.common.sealed import Damaged, write_sealed
 from harness.common.seeds import seed_of
 from harness.config.identity import plain
@@ -50,23 +50,21 @@ def obtain(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> Fit:
     if not _is_complete(folder):
         is_new = not folder.exists()
         make_folder(folder)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        claim = Claim(folder / CLAIM_FILE)
+        if not claim.take():
             log.info("fit %s is being made by another process; waiting for it", name)
-            lock.acquire()
+            claim.wait()
         try:
             if not _is_complete(folder, warn=True):
                 (folder / FIT_FILE).unlink(missing_ok=True)
                 remove_leftovers(folder)
-                _make(settings, corpus, folder, workshop)
+                _make(settings, corpus, folder, claim, workshop)
         except UserError:
             if is_new:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
-            lock.release()
+            claim.release()
     return load_fit(folder, workshop.device)
 
 
@@ -102,7 +100,7 @@ def _is_complete(folder: Path, warn: bool = False) -> bool:
     return True
 
 
-def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> None:
+def _make(settings: FitSettings, corpus: Corpus, folder: Path, claim: Claim, workshop: Workshop) -> None:
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
     earlier = _earlier(settings, workshop)
@@ -119,6 +117,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Worksho
         validation.check_distributions(model)
     except Impossible as error:
         raise UserError(str(error)) from None
+    claim.check()
     if earlier is None:
         save_tokenizer(tokenizer, settings.tokenizer, folder)
     else:  # the settings here may name another tokenizer than the earlier fit has

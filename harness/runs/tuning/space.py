@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import UserError, closest
+from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.options import is_file, option, options
-from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
-from harness.runs.sweep import Interval, Setting, settings_in, settings_of
+from harness.runs.sweep import Interval, Setting, command_settings, group_of, settings_in, settings_of
 from harness.runs.tuning.settings import TuneSettings
 
 Space = Mapping[str, Sequence[str] | Interval]
@@ -62,13 +61,13 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
             f"{', '.join(of_hydra)}: `bakeoff tune` makes its trials here, one after another. Leave it out."
         )
     settings = settings_of(overrides)
-    tune = tune_settings([setting for setting in settings if _group(setting.key) == "tune"])
+    tune = command_settings("tune", TuneSettings, settings)
     # an experiment may sweep what only evals depend on, as in the main job
     shared = [
         setting
         for setting in settings
-        if _group(setting.key) != "tune"
-        and (setting.key in written or _group(setting.key) not in _OF_EVALS or not _is_searched(setting.values))
+        if group_of(setting.key) != "tune"
+        and (setting.key in written or group_of(setting.key) not in _OF_EVALS or not _is_searched(setting.values))
     ]
     models = _models(shared)
     owners = {setting.owner for setting in shared} - {""}
@@ -84,10 +83,6 @@ def _is_searched(values: Sequence[str] | Interval) -> bool:
     return isinstance(values, Interval) or len(values) > 1
 
 
-def _group(key: str) -> str:
-    return key.lstrip("+~").partition(".")[0].partition("@")[0]
-
-
 def _models(settings: Sequence[Setting]) -> list[str]:
     """The picks of the families: 'model=lstm'."""
     named = {setting.key: setting.values for setting in settings}
@@ -95,23 +90,6 @@ def _models(settings: Sequence[Setting]) -> list[str]:
         return [f"model={value}" for value in ends(named["model"])]
     experiment = [f"experiment={value}" for value in ends(named.get("experiment", []))]
     return [f"model={compose(experiment)['names']['model']}"]
-
-
-def tune_settings(settings: Sequence[Setting]) -> TuneSettings:
-    """How is searched, from what is set under tune. UserError where no such option exists, or it has several values."""
-    from harness.config.hydra_compose import value_of
-
-    content = dict(option("tune", "default").content)
-    for setting in settings:
-        name = setting.key.partition(".")[2]
-        allowed = [key for key in content if not key.startswith("_")]
-        if name not in allowed:
-            near = closest(name, allowed)
-            raise UserError(f"{setting.key} is not an option.{near} Allowed: tune.{', tune.'.join(allowed)}.")
-        if isinstance(setting.values, Interval) or len(setting.values) > 1:
-            raise UserError(f"{setting.key} has several values, but a search has one. Run `bakeoff tune` for each.")
-        content[name] = value_of(f"{name}={setting.values[0]}")
-    return build(content, TuneSettings, "tune")
 
 
 def _family(pick: str, settings: Sequence[Setting]) -> Family:
@@ -123,7 +101,7 @@ def _family(pick: str, settings: Sequence[Setting]) -> Family:
     values = {setting.key: setting.values for setting in [*of_file, *own]}
     space = {key: value for key, value in values.items() if _is_searched(value)}
     for key in space:
-        if _group(key) not in _SEARCHED or key in _MEASURE:
+        if group_of(key) not in _SEARCHED or key in _MEASURE:
             raise UserError(
                 f"{key} can't be searched: all trials have the same text, the same budget and the same validation, and "
                 f"no evals. Give it one value. Searched are options of {', '.join(_SEARCHED)}."
@@ -144,7 +122,7 @@ def _check(family: Family) -> None:
     typed(config)
     for key, values in family.space.items():
         for value in ends(values)[1:]:
-            if key == _group(key) or "@" in key:  # a pick
+            if key == group_of(key) or "@" in key:  # a pick
                 family.trial({**family.first, key: value})
             else:
                 typed(changed(config, key, value))

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.cli import runs
 from harness.cli.main import status_of
-from harness.runs.record import RunRecord
+from harness.runs.plan import RunPlan
 from harness.runs.settings import RunSettings
-from harness.runs.sweep import sweep
+from harness.workers import worker
 from tests.commands import bakeoff, refused_without_torch
 from tests.harness.small_run import LSTM, SMALL, only_run
 
@@ -23,7 +22,7 @@ def test_the_same_command_again_does_nothing(uninterrupted: Path) -> None:
     done = bakeoff(uninterrupted, "run", *SMALL, *LSTM)
     assert "nothing to do" in done.stderr
     after = {path: path.stat().st_mtime_ns for path in (uninterrupted / "results").rglob("*") if path.is_file()}
-    assert {path for path in after if after[path] != before.get(path)} <= {only_run(uninterrupted) / ".lock"}
+    assert {path for path in after if after[path] != before.get(path)} <= {only_run(uninterrupted) / ".claim"}
 
 
 def test_the_saved_configuration_makes_the_same_run(uninterrupted: Path) -> None:
@@ -65,7 +64,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", "sweep.workers=1", f"results_dir={tmp_path}"]
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
     printed = capsys.readouterr()
     assert "run 1 of 2\n" in printed.err
@@ -90,49 +89,21 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     swept = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("uni")]
     assert [row[1] for row in swept] == ["tokens=500", "tokens=900"] * 2
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
-    assert "run 2 of 2\n" in capsys.readouterr().err  # finished runs don't help to estimate the time left
-
-
-def time_left(*overrides: str) -> runs._TimeLeft:
-    return runs._TimeLeft(sweep(["data=chatterbot", *overrides]))
-
-
-def test_the_time_left_is_that_of_runs_that_make_a_fit_and_of_those_that_do_not() -> None:
-    left = time_left("model=uniform,bigram", "decoding=greedy,top_p,top_k")
-    assert left.text(0) == ""
-    left.add(100, made_fit=True)
-    assert left.text(1) == ""  # nobody knows yet how long one takes that finds its fit
-    left.add(4, made_fit=False)
-    assert left.text(2) == ", about 112 s left"  # 4 + 100 + 4 + 4 s
-    left.add(6, made_fit=False)
-    assert left.text(4) == ", about 10 s left"  # 5 + 5 s
-
-
-def test_the_time_left_where_all_fits_are_there_already() -> None:
-    left = time_left("model=uniform,bigram", "seed=0,1")
-    left.add(4, made_fit=False)
-    assert left.text(1) == ", about 12 s left"
-
-
-def test_the_time_left_of_seeds_and_sizes_counts_a_fit_for_each() -> None:
-    for swept in ("seed=0,1", "model.order=2,3", "budget.tokens=100,200", "tokenizer=char,byte"):
-        left = time_left("model=ngram", swept)
-        left.add(30, made_fit=True)
-        assert left.text(1) == ", about 30 s left"
+    assert "all 2 runs of sweep default-" in capsys.readouterr().err
 
 
 def test_a_sweep_that_is_interrupted_says_what_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = runs._do
+    plan = worker.plan
 
-    def interrupted(settings: RunSettings, *rest: Any) -> RunRecord:
+    def interrupted(settings: RunSettings, *rest: Any) -> RunPlan:
         if settings.names["model"] == "unigram":
             raise KeyboardInterrupt
-        return done(settings, *rest)
+        return plan(settings, *rest)
 
-    monkeypatch.setattr(runs, "_do", interrupted)
-    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    monkeypatch.setattr(worker, "plan", interrupted)
+    overrides = ["data=chatterbot", "tracking=none", "evals=[perplexity]", "sweep.workers=1", f"results_dir={tmp_path}"]
     with pytest.raises(KeyboardInterrupt):
         status_of(["run", "-m", "model=uniform,unigram,bigram", *overrides])
     assert capsys.readouterr().out.endswith("3 runs: 1 complete, 2 not finished\n")
@@ -141,7 +112,14 @@ def test_a_sweep_that_is_interrupted_says_what_is_done(
 def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    overrides = ["model=lstm", "data=chatterbot", "tracking=none", "evals=[perplexity]", f"results_dir={tmp_path}"]
+    overrides = [
+        "model=lstm",
+        "data=chatterbot",
+        "tracking=none",
+        "evals=[perplexity]",
+        "sweep.workers=1",
+        f"results_dir={tmp_path}",
+    ]
     sizes = "budget.num_params=10,20000"
     assert status_of(["run", "-m", sizes, "budget.tokens=2000", "training.batch_tokens=512", *overrides]) == 2
     printed = capsys.readouterr()

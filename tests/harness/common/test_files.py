@@ -150,10 +150,10 @@ def test_two_machines_with_one_process_id_never_share_a_temporary_file(
 def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     write_bytes(tmp_path / "file", b"content")
     append_bytes(tmp_path / "file", b" and more")
-    (tmp_path / ".lock").touch()
+    (tmp_path / ".claim").touch()
     (tmp_path / ".file.some-host.0123456789abcdef.tmp").touch()
     remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"file", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"file", ".claim"}
     assert (tmp_path / "file").read_bytes() == b"content and more"
 
 

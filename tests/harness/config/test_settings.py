@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.settings import build
-from harness.runs.sweep import expand, launch, sweep
+from harness.runs.sweep import expand, sweep
 from tests.harness.config.example import HERE, Example, Inner
 
 
@@ -120,15 +121,12 @@ def test_what_an_experiment_sets_for_one_family_gives_way_to_the_command_line() 
         expand(["experiment=families", "model=gru", "model.ngram.order=3"])
 
 
-def test_the_jobs_run_here_unless_another_launcher_is_picked(tmp_path: Path) -> None:
-    overrides = ["model=ngram,lstm", "seed=0,1", f"results_dir={tmp_path}"]
-    here = sweep(overrides)
-    assert here.runs_here
-    assert [job.settings.names["model"] for job in here.jobs] == ["ngram", "ngram", "lstm", "lstm"]
-    # Hydra's own way, under whatever launcher, comes to the same jobs
-    by_hydra: list[list[str]] = []
-    launch(overrides, lambda own: by_hydra.append(own) or compose(own))
-    assert by_hydra == [job.overrides for job in here.jobs]
+def test_the_jobs_are_those_that_hydra_s_own_sweeper_makes() -> None:
+    overrides = ["model=ngram,lstm", "seed=range(0,3)", "budget.tokens=choice(1000,2000)", "training.batch_tokens=64"]
+    jobs = sweep(overrides).jobs
+    [by_hydra] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(overrides), None)
+    assert [list(job.overrides) for job in jobs] == by_hydra
+    assert [job.settings.names["model"] for job in jobs] == ["ngram"] * 6 + ["lstm"] * 6
 
 
 def test_a_misconfigured_job_stops_a_sweep_before_it_starts() -> None:

@@ -137,7 +137,8 @@ def test_every_control_can_be_reached_by_keyboard(browser: Any, address: str) ->
         ready(page)
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
-        count = "document.querySelectorAll('a[href]:not([tabindex=\"-1\"]), button, input:not([type=hidden]), select').length"
+        controls = 'a[href]:not([tabindex="-1"]), button, input:not([type=hidden]), select'
+        count = f"document.querySelectorAll('{controls}').length"
         for number in range(page.evaluate(count) + 20):
             page.keyboard.press("Tab")
             page.evaluate(f"document.activeElement.dataset.reached = {number}")

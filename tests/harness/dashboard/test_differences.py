@@ -47,7 +47,8 @@ def test_what_was_not_asked_the_same_is_refused_and_named(parts) -> None:  # typ
     from dataclasses import replace
 
     found = Differences(replace(board, asked=asked), pairs, "ngram").of(board.ladder, "any", "gru")
-    assert found is not None and found.value is None
+    assert found is not None
+    assert found.value is None
     assert found.verdict == "not comparable"
     assert "version 7 against 1" in found.why_not
     assert Differences(board, pairs, "ngram").of(board.ladder, "any", "none") is None

@@ -34,7 +34,8 @@ def test_every_run_is_there_as_what_it_is(results: Path) -> None:
     assert found["families/0123abcd-unfinished"] == UNFINISHED
     assert found["broken/cut"] == found["broken/older"] == UNREADABLE
     older = index.get("broken/older")
-    assert older is not None and "schema version 1" in older.why
+    assert older is not None
+    assert "schema version 1" in older.why
 
 
 def test_a_start_with_nothing_changed_reads_no_record(own_results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,8 @@ def test_a_run_that_is_written_again_is_read_again(own_results: Path) -> None:
     path.write_text(json.dumps(record | {"status": "partial"}))
     index.refresh(at_once=True)
     entry = index.get("pair/gru-greedy-s0")
-    assert entry is not None and entry.status == "partial"
+    assert entry is not None
+    assert entry.status == "partial"
 
 
 def test_records_are_not_touched(own_results: Path) -> None:
@@ -105,7 +107,7 @@ def test_an_experiments_folder_is_taken_for_itself(results: Path) -> None:
 
 
 def test_there_must_be_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no folder .*bakeoff run"):
+    with pytest.raises(UserError, match=r"there is no folder .*bakeoff run"):
         Index(tmp_path / "nothing")
 
 
@@ -119,4 +121,5 @@ def test_a_run_whose_folder_cannot_be_read_stays_a_run(own_results: Path) -> Non
     path = own_results / "pair" / "gru-greedy-s0" / "run.json"
     path.chmod(0)
     entry = opened(own_results).get("pair/gru-greedy-s0")
-    assert entry is not None and entry.status == UNREADABLE
+    assert entry is not None
+    assert entry.status == UNREADABLE

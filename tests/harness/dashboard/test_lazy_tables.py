@@ -32,7 +32,8 @@ def test_parts_are_read_when_they_are_asked_for(run: Path) -> None:
     assert set(lazy.parts) == set(whole.parts)
     for name in whole.parts:
         one, other = lazy.part(name), whole.part(name)
-        assert one is not None and other is not None
+        assert one is not None
+        assert other is not None
         np.testing.assert_array_equal(one.totals["nats"], other.totals["nats"])
     assert lazy.part("position=none") is None
 

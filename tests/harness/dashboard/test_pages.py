@@ -36,7 +36,8 @@ def test_every_view_gives_its_files(client: Reader, view: str, name: str) -> Non
     elif kind == "png":
         assert Image.open(io.BytesIO(answer.content)).size[0] >= 900
     else:
-        assert answer.content.startswith(b"<svg") and b"<desc>" in answer.content
+        assert answer.content.startswith(b"<svg")
+        assert b"<desc>" in answer.content
 
 
 def test_a_file_says_what_address_it_is_of(client: Reader) -> None:

@@ -7,7 +7,7 @@ def test_a_run_shows_everything_that_its_record_says(client: Reader) -> None:
     page = client.get("/run?run=families/gru-greedy-s1")
     assert page.status == 200
     table = page.tables["table0"]
-    assert ["bits per byte", "perplexity", "all"] == table[1][:3]
+    assert table[1][:3] == ["bits per byte", "perplexity", "all"]
     assert "model.d_model" in page.text
 
 

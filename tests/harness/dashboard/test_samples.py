@@ -42,7 +42,8 @@ def test_search_order_slice_and_download(client: Reader) -> None:
 def test_a_rectangle_of_the_scatter_is_listed(client: Reader) -> None:
     address = PAIR.replace("arithmetic", "perplexity")
     page = client.get(address)
-    assert "scatter" in page.text and "12 samples" in page.text
+    assert "scatter" in page.text
+    assert "12 samples" in page.text
     low = client.get(f"{address}&x_to=2.2")
     assert 0 < int(re.search(r'id="count">(\d+) sample', low.text)[1]) < 12  # type: ignore[index]
 
@@ -58,8 +59,12 @@ def test_one_sample_across_all_models(client: Reader) -> None:
 def test_hostile_text_is_text(client: Reader) -> None:
     for address in (PAIR, f"{PAIR}&sample=p0", f"{PAIR}&find=script", "/turns?experiment=families&is=no"):
         text = client.get(address).text
-        assert "<script>alert" not in text and "<img src=x" not in text
-        assert "\u202e" not in text and "\x1b" not in text and "\x00" not in text and "\u200b" not in text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+        assert "\x00" not in text
+        assert "\u200b" not in text
 
 
 def test_a_megabyte_without_a_space_is_cut_and_can_be_shown(own_results: Path) -> None:
@@ -80,7 +85,8 @@ def test_runs_without_samples_say_so(client: Reader) -> None:
     page = client.get("/samples?experiment=families&a=families/rnn-top_p-s0")
     assert "has no samples" in page.text
     page = client.get("/samples?experiment=families&a=families/0123abcd-unfinished")
-    assert page.status == 404 and "unfinished" in page.text
+    assert page.status == 404
+    assert "unfinished" in page.text
 
 
 def test_values_in_words() -> None:

@@ -21,7 +21,9 @@ def test_every_view_of_every_experiment(client: Reader, view: str, experiment: s
     assert page.status == 200
     assert len(page.ids) == len(set(page.ids))
     assert page.text.count('class="lead"') == 1  # the sentence that says how to read it
-    assert "<script>" not in page.text and " style=" not in page.text and " on" + "click" not in page.text
+    assert "<script>" not in page.text
+    assert " style=" not in page.text
+    assert " on" + "click" not in page.text
 
 
 @pytest.mark.parametrize("view", list(VIEWS))
@@ -55,7 +57,8 @@ def test_links_between_views_keep_what_was_chosen(client: Reader, view: str) -> 
 def test_bad_choices_break_nothing_and_act_nowhere(client: Reader, view: str, query: str) -> None:
     page = client.get(f"{view}?experiment=families&{query}")
     assert page.status in (200, 404)
-    assert "<script>alert" not in page.text and "<img" not in page.text
+    assert "<script>alert" not in page.text
+    assert "<img" not in page.text
 
 
 @pytest.mark.parametrize("names", ["base=gone", "pin=gone", "slices=gone", "a=gone", "model_a=gone", "sample=gone"])
@@ -129,4 +132,5 @@ def test_static_files_are_few_and_short(client: Reader) -> None:
         assert answer.status_code == 200
         assert "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
     css = client.client.get("/static/dashboard.css").text
-    assert "--c0:#0072b2" in css and "prefers-color-scheme:dark" in css
+    assert "--c0:#0072b2" in css
+    assert "prefers-color-scheme:dark" in css

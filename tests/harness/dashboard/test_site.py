@@ -38,4 +38,5 @@ def test_no_board_while_records_are_read(site: Site) -> None:
 
 def test_tests_are_found(site: Site) -> None:
     pairs = site.pairs(site.scope(Choices()), Choices())
-    assert pairs is not None and len(pairs)
+    assert pairs is not None
+    assert len(pairs)

@@ -1,56 +1,16 @@
-"""Settings for some runs of a sweep; the results of runs in other processes."""
+"""What a sweep's command line asks for."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 
 from harness.common.errors import UserError
 from harness.config.options import GROUPS, option, options
-from harness.runs.sweep import expand, sweep
-from tests.commands import bakeoff
-from tests.conftest import ROOT
-
-SWEEP = (
-    "run",
-    "-m",
-    "hydra/launcher=forking",
-    "data=chatterbot",
-    "tracking=none",
-    "evals=[arithmetic]",
-    "evals.arithmetic.num_samples=2",
-)
-PATHS = {"PYTHONPATH": f"{ROOT / 'tests' / 'forking_launcher'}{os.pathsep}{ROOT}"}
-
-
-def statuses(folder: Path) -> list[str]:
-    records = [json.loads(path.read_text()) for path in (folder / "results").glob("default/*/run.json")]
-    return sorted(record["status"] for record in records)
-
-
-def test_a_sweep_in_other_processes_ends_with_status_0_where_all_its_runs_are_complete(tmp_path: Path) -> None:
-    done = bakeoff(tmp_path, *SWEEP, "budget.tokens=2000", "model=unigram,bigram", **PATHS)
-    assert statuses(tmp_path) == ["complete", "complete"]
-    assert "2 complete" in done.stdout
-
-
-def test_a_run_that_failed_in_another_process_is_status_1(tmp_path: Path) -> None:
-    small = ("model=lstm", "model.d_model=48", "training.max_grad_norm=1e30", "budget.tokens=40000")
-    done = bakeoff(tmp_path, *SWEEP, *small, "model.learning_rate=1e30,0.004", status=1, **PATHS)
-    assert statuses(tmp_path) == ["complete", "failed"]
-    assert "1 failed, 1 complete" in done.stdout
-
-
-def test_a_run_that_another_process_never_finished_is_status_1(tmp_path: Path) -> None:
-    # the second run needs more parameters than allowed, which is noticed during the fit
-    done = bakeoff(
-        tmp_path, *SWEEP, "budget.tokens=2000", "model=unigram,lstm", "budget.num_params=300", status=1, **PATHS
-    )
-    assert statuses(tmp_path) == ["complete"]
-    assert "1 not finished" in done.stdout
+from harness.runs.sweep import command_settings, expand, sweep
+from harness.workers.settings import Launcher, Slurm, SweepSettings
 
 
 def test_a_family_s_own_options_are_set_in_its_runs_alone() -> None:
@@ -80,9 +40,43 @@ def test_options_of_a_family_that_is_not_in_the_sweep_are_refused() -> None:
         expand(["model=ngram,lstm", "model.gru.order=5"])
 
 
-def test_a_launcher_in_other_processes_refuses_them(tmp_path: Path) -> None:
-    done = bakeoff(tmp_path, *SWEEP, "model=unigram,ngram", "model.ngram.order=2", status=2, **PATHS)
-    assert "model.ngram.order=2 sets an option for some runs of the sweep only" in done.stderr
+@pytest.mark.parametrize("kind", ["launcher", "sweeper"])
+def test_hydra_s_own_launchers_and_sweepers_are_refused(kind: str, tmp_path: Path) -> None:
+    ConfigStore.instance().store(group=f"hydra/{kind}", name="other", node={"_target_": "somewhere.Other"})
+    with pytest.raises(UserError, match=rf"hydra/{kind}=other is not used here.*Leave it out, and use"):
+        sweep([f"hydra/{kind}=other", "model=unigram,bigram"])
+    experiment = tmp_path / "mine.yaml"
+    experiment.write_text(f"# @package _global_\n# Mine.\ndefaults:\n  - override /hydra/{kind}: other\n")
+    with pytest.raises(UserError, match=rf"hydra/{kind}=other is not used here"):
+        sweep([f"experiment={experiment}", "model=unigram,bigram"])
+
+
+def test_settings_of_the_sweep_itself_are_part_of_no_run() -> None:
+    asked = sweep(["model=unigram,bigram", "sweep.workers=3", "launcher=slurm", "launcher.partition=debug"])
+    assert [list(job.overrides) for job in asked.jobs] == [["model=unigram"], ["model=bigram"]]
+    assert command_settings("sweep", SweepSettings, asked.of_command).workers == 3
+    launcher = command_settings("launcher", Launcher, asked.of_command, "local")
+    assert isinstance(launcher, Slurm)
+    assert launcher.partition == "debug"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sweep.worker=2", r"sweep\.worker is not an option\. Did you mean 'workers'\? Allowed: sweep\.workers, "),
+        ("sweep.workers=1,2", r"sweep\.workers has several values"),
+        ("sweep.workers=0", r"workers=0 is not allowed: it must be 1 to 1,024, or null"),
+        ("launcher=slum", r"launcher=slum is not known.*Did you mean 'slurm'"),
+        ("launcher.time=1", r"launcher\.time is not an option"),
+    ],
+)
+def test_wrong_settings_of_the_sweep_itself_are_refused(override: str, said: str) -> None:
+    asked = sweep(["model=unigram,bigram", override]).of_command
+    group, kind, default = (
+        ("sweep", SweepSettings, "default") if "sweep" in override else ("launcher", Launcher, "local")
+    )
+    with pytest.raises(UserError, match=said):
+        command_settings(group, kind, asked, default)
 
 
 def test_no_option_has_a_key_that_is_named_like_an_option_of_its_group() -> None:

@@ -15,7 +15,7 @@ def test_a_logarithmic_axis_puts_equal_factors_at_equal_steps() -> None:
     axis = Axis(1, 100, 0, 200, is_log=True)
     assert [round(axis.at(value)) for value in (1, 10, 100)] == [0, 100, 200]
     assert axis.at(0) == axis.at(-5) == 0
-    assert ("1", "10", "100") == tuple(text for _, text in Axis(0.9, 110, 0, 200, is_log=True).ticks(3))
+    assert tuple(text for _, text in Axis(0.9, 110, 0, 200, is_log=True).ticks(3)) == ("1", "10", "100")
 
 
 def test_an_axis_of_roots_begins_at_nothing() -> None:

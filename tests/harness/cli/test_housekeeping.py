@@ -1,0 +1,54 @@
+"""The commands that keep house."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.common.results_folder import ResultsFolder
+from tests.commands import bakeoff
+
+SWEEP = ("run", "-m", "data=chatterbot", "tracking=none", "evals=[arithmetic]", "evals.arithmetic.num_samples=2")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two fits with two strategies each."""
+    folder = tmp_path_factory.mktemp("made")
+    bakeoff(folder, *SWEEP, "model=unigram,bigram", "decoding=greedy,top_p", "budget.tokens=2000")
+    return folder
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> ResultsFolder:
+    shutil.copytree(made / "results", tmp_path / "results")
+    return ResultsFolder(tmp_path / "results")
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_removed_without_a_yes(results: ResultsFolder) -> None:
+    before = files(results.path)
+    done = bakeoff(results.path.parent, "remove", "default", status=2)
+    assert "nothing was removed: there is no terminal to ask on. Add --yes" in done.stderr
+    assert files(results.path) == before
+    bakeoff(results.path.parent, "remove", "nothing", "--yes", status=2)
+    assert files(results.path) == before
+
+
+def test_an_experiment_goes_with_all_that_only_it_needed(results: ResultsFolder) -> None:
+    done = bakeoff(results.path.parent, "remove", "default", "--yes")
+    assert "removed 4 runs, " in done.stdout
+    assert {name.partition("/")[0] for name in files(results.path)} == {"splits"}
+    assert not (results.path / "default").exists()
+
+
+def test_the_sizes_of_all_parts_are_shown(results: ResultsFolder) -> None:
+    printed = bakeoff(results.path.parent, "du").stdout.split()
+    assert printed[printed.index("default") + 1] == "4"
+    assert printed[printed.index("fits") + 1] == "2"
+    assert "all" in printed

@@ -1,0 +1,76 @@
+"""Removing runs, and what they take on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.common.claims import Claim
+from harness.common.errors import UserError
+from harness.common.results_folder import CLAIM_FILE, ResultsFolder
+from harness.runs.housekeeping import removable, remove, usage
+from tests.commands import bakeoff
+
+SWEEP = ("run", "-m", "data=chatterbot", "tracking=none", "evals=[arithmetic]", "evals.arithmetic.num_samples=2")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two fits with two strategies each."""
+    folder = tmp_path_factory.mktemp("made")
+    bakeoff(folder, *SWEEP, "model=unigram,bigram", "decoding=greedy,top_p", "budget.tokens=2000")
+    return folder
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> ResultsFolder:
+    shutil.copytree(made / "results", tmp_path / "results")
+    return ResultsFolder(tmp_path / "results")
+
+
+def test_a_fit_goes_with_the_last_of_its_runs(results: ResultsFolder) -> None:
+    greedy, top_p = sorted(run for run in results.runs() if "unigram" in run.name)
+    first = removable([greedy], results)
+    assert [item.kind for item in first] == ["run", "answers"]
+    remove(first)
+    second = removable([top_p], results)
+    assert [item.kind for item in second] == ["run", "fit", "answers", "scores", "scores", "scores", "scores"]
+    remove(second)
+    assert {run.name.split("-")[0] for run in results.runs()} == {"bigram"}
+    fits = {path.name for path in (results.path / "fits").iterdir()}
+    assert len(fits) == 1
+    assert {path.name for path in (results.path / "answers").iterdir()} == fits
+    assert len(list((results.path / "scores").iterdir())) == 4
+
+
+def test_what_is_left_is_whole(results: ResultsFolder) -> None:
+    removed = [run for run in results.runs() if "unigram" in run.name]
+    remove(removable(removed, results))
+    done = bakeoff(results.path.parent, *SWEEP, "model=bigram", "decoding=greedy,top_p", "budget.tokens=2000")
+    assert "all 2 runs of sweep" in done.stderr
+
+
+def test_a_run_that_is_being_done_stays(results: ResultsFolder) -> None:
+    run = results.runs()[0]
+    claim = Claim(run / CLAIM_FILE)
+    assert claim.take()
+    with pytest.raises(UserError, match=r"is being done now, so it isn't removed"):
+        removable([run], results)
+    claim.release()
+    assert removable([run], results)
+
+
+def test_what_is_on_the_disk_is_counted_once(results: ResultsFolder) -> None:
+    rows = usage(results.path)
+    assert {name: parts for name, parts, _ in rows} == {
+        "default": 4,
+        "fits": 2,
+        "answers": 2,
+        "scores": 8,
+        "splits": 1,
+        "sweeps": 1,
+    }
+    everything = sum(path.stat().st_size for path in results.path.rglob("*") if path.is_file())
+    assert sum(num_bytes for _, _, num_bytes in rows) == everything
