@@ -41,6 +41,7 @@ NOT_RUN = {
     "pretrained=gpt2": "its model comes from the network",
     "launcher=slurm": "it needs Slurm; tested elsewhere",
     "--as ROMEO": "the small text has no plays",
+    "bakeoff dashboard": "it serves until it is stopped",
 }
 """Commands that hold one of these are not run."""
 

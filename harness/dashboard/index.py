@@ -26,6 +26,7 @@ log = logging.getLogger("bakeoff")
 _VERSION = 1
 _SECONDS_BETWEEN_SCANS = 1.0
 _SECONDS_BETWEEN_WRITES = 10.0
+_MOST_SECONDS_TO_SCAN = 2.0
 _PARTS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals")
 UNFINISHED, UNREADABLE = "unfinished", "unreadable"
 
@@ -108,6 +109,7 @@ class Index:
         self._entries: dict[str, Entry] = {}
         self._removed: dict[str, int] = {}
         self._scanning = threading.Lock()
+        self._is_scanned = threading.Event()
         self._scanned_at = self._written_at = 0.0
         self._is_written = True
         self._load()
@@ -145,6 +147,7 @@ class Index:
         if not at_once and time.monotonic() - self._scanned_at < _SECONDS_BETWEEN_SCANS:
             return
         if not self._scanning.acquire(blocking=at_once):
+            self._is_scanned.wait(_MOST_SECONDS_TO_SCAN)  # the first page says how much is still to be read
             return
         try:
             self._refresh()
@@ -156,6 +159,7 @@ class Index:
         stamps = dict(self._scan())
         changed = {run: stamp for run, stamp in stamps.items() if not self._is_known(run, stamp)}
         self.num_unread = len(changed)
+        self._is_scanned.set()
         for run, stamp in changed.items():
             self.cursor += 1
             self._entries[run] = _entry(self.results, run, stamp, self.cursor)
