@@ -94,9 +94,9 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
 
 
 def ladder(
-    board: Board, systems: Sequence[str], site: Site, ends: tuple[float | None, float | None] = (None, None)
+    board: Board, systems: Sequence[str], site: Site, part: tuple[float | None, float | None] = (None, None)
 ) -> Drawing | None:
-    """Bits per byte by system, the worst first; None where nothing was measured. ends: the part that is shown."""
+    """Bits per byte by system, the worst first; None where nothing was measured. part: the ends of what is shown."""
     assert board.ladder is not None
     looks, rows = site.looks(), []
     for system in dict.fromkeys(systems):
@@ -110,7 +110,7 @@ def ladder(
         return None
     about = "Test bits per byte, worst first: " + "; ".join(f"{row.name} {row.text}" for row in rows)
     label = "test bits per byte, logarithmic (← better)"
-    return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}", ends=ends)
+    return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}", ends=part)
 
 
 def _columns(board: Board) -> list[dict[str, Any]]:

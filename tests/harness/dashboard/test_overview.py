@@ -18,6 +18,15 @@ def test_experiments_runs_and_the_ladder_are_there(client: Reader) -> None:
     assert 'class="chart"' in page.text
 
 
+def test_the_ladder_shows_every_model_and_all_of_its_interval(client: Reader) -> None:
+    page = client.client.get("/?experiment=families&file=ladder.svg").text
+    assert "→" not in page.replace("(← better)", "")  # no value lies outside
+    for name in ("gru", "ngram", "rnn"):
+        assert f"<title>{name}: " in page
+    part = client.client.get("/?experiment=families&x_from=2&x_to=2.2&file=ladder.svg").text
+    assert "→" in part
+
+
 def test_what_failed_says_why(client: Reader) -> None:
     page = client.get("/?experiment=families")
     assert "the loss became NaN at step 131 &lt;b&gt;" in page.text
