@@ -11,7 +11,7 @@ _MOST_CHARACTERS = 4000
 
 
 def token_texts(site: Site, entry: Entry, text: str) -> list[str] | None:
-    """The texts of the tokens; None where the fit's tokenizer can't be read, or is of a plugin that is not installed."""
+    """The texts of the tokens; None where the tokenizer can't be read, or is of a plugin that is not installed."""
     from harness.config.tokenizer_file import load_tokenizer
     from harness.runs.record import RunRecord
 
