@@ -3,10 +3,11 @@
 The question is asked at changes of turn in held-out scenes with three or more speakers. All speakers except the last
 one are candidates; they are ranked by the probability of their label.
 
-`next_speaker_accuracy`, the headline: the share of changes where the right speaker is first; ties count against it.
-`next_speaker_mrr`: the mean of 1 / rank of the right speaker. For comparison there are the scores of guessing and of
-two simple rules (evals/conversation_parts/speakers.py): `before_last_` picks the one who spoke before the last speaker,
-`most_frequent_` the one who has spoken most often.
+`next_speaker_accuracy`, the headline: the share of changes where the right speaker is first.
+`next_speaker_mrr`: the mean of 1 / rank of the right speaker. Of equally probable speakers each gets the mean over
+their ranks, so a model that can't tell them apart has the score of guessing. For comparison there are the scores of
+guessing and of two simple rules (evals/conversation_parts/speakers.py): `before_last_` picks the one who spoke before
+the last speaker, `most_frequent_` the one who has spoken most often.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class NextSpeaker(Eval):
     """Options of the next-speaker eval."""
 
     name: ClassVar[str] = "next_speaker"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses_decoding: ClassVar[bool] = False
     descriptions: ClassVar[Mapping[str, str]] = {
         "next_speaker_accuracy": (
             "Share of the changes of turn where the model finds the right next speaker the most probable. "
-            "Ties count against it."
+            "Of equally probable speakers each counts with its part."
         ),
         "next_speaker_mrr": (
             "Mean reciprocal rank: 1 where the right speaker is first, 1/2 where second, and so on, averaged."
@@ -103,14 +104,14 @@ class NextSpeaker(Eval):
         turn_change = _questions(self, material.corpus)[sample.id].change
         known = [-answer.nats for answer in answers if isinstance(answer, Likelihood) and answer.nats is not None]
         ranks = {
-            "": turn_change.rank(known) if len(known) == len(answers) else None,
-            "before_last_": turn_change.rank(turn_change.by_last_turn),
-            "most_frequent_": turn_change.rank(turn_change.by_number_of_turns),
+            "": turn_change.ranks(known) if len(known) == len(answers) else None,
+            "before_last_": turn_change.ranks(turn_change.by_last_turn),
+            "most_frequent_": turn_change.ranks(turn_change.by_number_of_turns),
         }
         values: dict[str, float | None] = {"next_speaker_candidates": len(turn_change.candidates)}
-        for who, rank in ranks.items():
-            values[f"{who}next_speaker_accuracy"] = None if rank is None else rank == 1
-            values[f"{who}next_speaker_mrr"] = None if rank is None else 1 / rank
+        for who, possible in ranks.items():
+            values[f"{who}next_speaker_accuracy"] = None if possible is None else (1 in possible) / len(possible)
+            values[f"{who}next_speaker_mrr"] = None if possible is None else _mean_inverse(possible)
         return Score(values)
 
     def metrics(self, rows: pd.DataFrame) -> list[Metric]:
@@ -125,11 +126,14 @@ class NextSpeaker(Eval):
 
 def _chances(candidates: Sequence[int]) -> dict[str, float]:
     """The scores of guessing. candidates: the number of speakers to choose from at each change."""
-    inverse_ranks = [math.fsum(1 / rank for rank in range(1, count + 1)) / count for count in candidates]
     return {
         "next_speaker_accuracy": float(np.mean([1 / count for count in candidates])),
-        "next_speaker_mrr": float(np.mean(inverse_ranks)),
+        "next_speaker_mrr": float(np.mean([_mean_inverse(range(1, count + 1)) for count in candidates])),
     }
+
+
+def _mean_inverse(ranks: range) -> float:
+    return math.fsum(1 / rank for rank in ranks) / len(ranks)
 
 
 @functools.lru_cache(maxsize=4)

@@ -39,6 +39,7 @@ NOT_RUN = {
     "lambada_openai": "its data come from the network",
     "arithmetic_2da": "its data come from the network",
     "pretrained=gpt2": "its model comes from the network",
+    "power families": "it needs three seeds; tested elsewhere",
     "launcher=slurm": "it needs Slurm; tested elsewhere",
     "--as ROMEO": "the small text has no plays",
     "bakeoff dashboard": "it serves until it is stopped",

@@ -88,7 +88,8 @@ def test_its_fits_are_read_back_by_name_alone(swept: Path, installed: Path) -> N
 
 @pytest.mark.parametrize(("kind", "name"), [("eval", "shouting"), ("model", "wary"), ("decoding", "top_a")])
 def test_it_keeps_to_the_contracts(installed: Path, tmp_path: Path, kind: str, name: str) -> None:
-    assert ", 0 failed, 0 skipped" in bakeoff(tmp_path, "check", kind, name, **on_path(installed)).stdout
+    skipped = 1 if kind == "eval" else 0  # an eval that ranks nothing
+    assert f", 0 failed, {skipped} skipped" in bakeoff(tmp_path, "check", kind, name, **on_path(installed)).stdout
 
 
 def test_a_changed_package_is_not_served_old_results(swept: Path, own: Path, tmp_path: Path) -> None:

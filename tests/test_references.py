@@ -20,6 +20,7 @@ TO_BE_MADE_AGAIN: dict[str, dict[str, list[int]]] = {
     "combinations": {"schema": [1], "perplexity": [1]},
     "compression": {"schema": [1]},
     "decoding": {"schema": [1], "arithmetic": [2], "turn_taking": [2]},
+    "families": {"next_speaker": [1]},
     "multiplication": {"schema": [1], "arithmetic": [2]},
     "ngram": {"schema": [1], "perplexity": [1]},
     "turn_taking": {"schema": [1], "turn_taking": [2]},

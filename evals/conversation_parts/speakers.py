@@ -41,11 +41,12 @@ class Change:
     def _last(self, speaker: str) -> int:
         return max((index for index, turn in enumerate(self.before) if turn.speaker == speaker), default=-1)
 
-    def rank(self, scores: Sequence[float] | Sequence[tuple[int, ...]]) -> int:
-        """The rank of the next speaker, from 1, by the candidates' scores, highest first. Ties count against it: equal
-        scores don't say who is next."""
+    def ranks(self, scores: Sequence[float] | Sequence[tuple[int, ...]]) -> range:
+        """The ranks that the next speaker may have, from 1, by the candidates' scores, highest first: with others of
+        the same score it shares theirs, since equal scores don't say who is next."""
         score_of_next = scores[self.candidates.index(self.next)]
-        return sum(score >= score_of_next for score in scores)  # type: ignore[operator]
+        num_better = sum(score > score_of_next for score in scores)  # type: ignore[operator]
+        return range(num_better + 1, num_better + sum(score == score_of_next for score in scores) + 1)
 
 
 def changes(scene: Transcript) -> list[int]:

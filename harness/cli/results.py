@@ -35,12 +35,12 @@ def _report_arguments(parser: ArgumentParser) -> None:
 def report(arguments: Namespace) -> int:
     """`bakeoff report`: tables and plots from finished runs."""
     results = Path(arguments.results)
-    folders = [_reported(name, results) for name in arguments.what] or [results]
+    folders = [reported(name, results) for name in arguments.what] or [results]
     everything_was_read = print_report(*folders, out=None if arguments.out is None else Path(arguments.out))
     return 0 if everything_was_read else 1
 
 
-def _reported(name: str, results: Path) -> Path:
+def reported(name: str, results: Path) -> Path:
     """The folder to report on: a path, the name of an experiment, or the name of a run."""
     from harness.common.results_folder import ResultsFolder
     from harness.runs.lookup import find_run

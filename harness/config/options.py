@@ -65,6 +65,7 @@ class Option:
         return packages.get(self.group, self.group)
 
 
+@functools.cache
 def conf_dir() -> Path:
     """conf/ beside the checkout's packages, or its copy inside an installed wheel."""
     package = Path(__file__).resolve().parents[1]

@@ -233,7 +233,7 @@ def module_of(path: Path) -> ModuleType:
 
 def loaded_files() -> tuple[FilePlugin, ...]:
     """The files that were named in this process."""
-    plugins = [_loaded(name) for name in list(sys.modules)]
+    plugins = [_loaded(name) for name in list(sys.modules) if is_of_a_file(name)]
     return tuple(plugin for plugin in plugins if plugin is not None)
 
 

@@ -77,8 +77,6 @@ class Board:
     """By system, decoding strategy and the measure's place."""
     descriptions: tuple[str, ...]
     """What each measure is, '' where no record says it."""
-    one_test: Mapping[tuple[int, str], bool]
-    """By headline and decoding: whether all systems were asked the same, about the same data."""
     asked: Mapping[tuple[str, str, int], Asked]
     """By system, decoding and headline: what was asked, to see what can be compared."""
     best_decodings: Mapping[int, str]
@@ -99,11 +97,6 @@ class Board:
             for system in comparison.systems
             if (cell := comparison.cell(system, decoding, measure)) is not None
         }
-        one_test = {
-            (place, decoding): comparison.is_one_test(measures[place], decoding)
-            for place in headlines
-            for decoding in comparison.decodings_of(measures[place])
-        }
         replaced = [(f"{one.folder.parent.name}/{one.folder.name}", one.why) for one in comparison.results.left_out]
         return cls(
             tuple(_lines(comparison)),
@@ -112,7 +105,6 @@ class Board:
             comparison.decodings,
             cells,
             tuple(comparison.description(measure) for measure in measures),
-            one_test,
             {
                 (system, decoding, place): _asked(comparison, system, decoding, measures[place])
                 for system, decoding, place in cells
@@ -171,7 +163,6 @@ class Board:
                 for (system, decoding, place), c in self.cells.items()
             ],
             "descriptions": self.descriptions,
-            "one_test": [[*key, value] for key, value in self.one_test.items()],
             "asked": [[*key, asdict(asked)] for key, asked in self.asked.items()],
             "best_decodings": list(self.best_decodings.items()),
             "cautions": self.cautions,
@@ -195,7 +186,6 @@ class Board:
             tuple(plain["decodings"]),
             cells,
             tuple(plain["descriptions"]),
-            {(place, decoding): value for place, decoding, value in plain["one_test"]},
             {
                 (system, decoding, place): Asked(**{name: tuple(values) for name, values in fields.items()})
                 for system, decoding, place, fields in plain["asked"]

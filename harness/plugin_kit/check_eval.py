@@ -38,6 +38,7 @@ from harness.plugin_kit.elsewhere import is_the_same_elsewhere
 from harness.plugin_kit.outcome import Outcome, Skipped, hold, outcomes
 from harness.plugin_kit.picked import DEFAULTS, picked
 from harness.runs.settings import built_evals
+from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import DataSource
 from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.training.references import ReferenceModels
@@ -286,6 +287,24 @@ def a_model_that_says_nothing_gets_the_floor(of: EvalOnTrial) -> None:
             )
 
 
+def a_model_that_can_not_tell_answers_apart_gets_chance(of: EvalOnTrial) -> None:
+    requests = [request for asked in of.asked.requests for request in asked]
+    if not all(isinstance(request, ScoreContinuation) for request in requests):
+        raise Skipped("it asks for more than how probable answers are")
+    equal: list[list[Answer]] = [[Likelihood(1.0, 1, False) for _ in asked] for asked in of.asked.requests]
+    metrics = of.metrics(scored(of.new(), of.asked, equal, of.material).rows)
+    known = [metrics[one.name] for one in of.new().measures if metrics[one.name].chance is not None]
+    if not known:
+        raise Skipped("no measure says what guessing gets (chance)")
+    for one in known:
+        assert one.chance is not None
+        hold(
+            one.value is None or abs(one.value - one.chance) < 1e-9,
+            f"{one.metric} is {one.value} for it, and guessing gets {one.chance:g}. Give each of the answers that are "
+            "equally probable its part: of two, half",
+        )
+
+
 def missing_is_never_zero(of: EvalOnTrial) -> None:
     rows = of.perfect_rows
     blank = rows.assign(
@@ -403,6 +422,7 @@ CHECKS: tuple[Callable[[EvalOnTrial], None], ...] = (
     a_model_that_knows_gets_full_marks,
     a_model_that_answers_wrongly_gets_less,
     a_model_that_says_nothing_gets_the_floor,
+    a_model_that_can_not_tell_answers_apart_gets_chance,
     missing_is_never_zero,
     a_model_without_probabilities_costs_values_and_not_the_run,
     what_rests_on_a_missing_probability_is_missing,

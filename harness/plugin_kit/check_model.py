@@ -8,7 +8,7 @@ from harness.config.identity import plain
 from harness.config.settings import build
 from harness.plugin_kit.outcome import Outcome, outcomes
 from harness.plugin_kit.picked import picked
-from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, hold
+from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, LONG_CHECKS, hold
 from models.checking.trial import MARKOV, Subject
 from models.language_model import ModelConfig
 
@@ -27,7 +27,7 @@ def it_says_its_family(of: Subject) -> None:
     hold(isinstance(family, str) and family.isidentifier(), f"its family is {family!r}: a word, as 'lstm'")
 
 
-CHECKS = (it_can_be_fitted, it_says_its_family, its_settings_survive_storage, *FIT_CHECKS, *FAMILY_CHECKS)
+CHECKS = (it_can_be_fitted, it_says_its_family, its_settings_survive_storage, *FIT_CHECKS, *FAMILY_CHECKS, *LONG_CHECKS)
 
 
 def check_model(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:

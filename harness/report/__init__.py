@@ -14,6 +14,7 @@ from harness.report.cautions import cautions, on_texts
 from harness.report.comparison import Comparison
 from harness.report.conclusions import findings
 from harness.report.pairs import compare_pairs
+from harness.report.ranks import rank_systems
 from harness.report.results import Results, load
 from harness.report.summary import readable, write_tables
 from harness.report.verdicts import Verdicts
@@ -81,6 +82,16 @@ def compare(results: str | Path = "results") -> pd.DataFrame:
     """
     [everything] = load(Path(results), whole=True)
     return compare_pairs(Comparison(everything))
+
+
+def rank(results: str | Path = "results") -> pd.DataFrame:
+    """One ranking of the systems below a results folder over all evals, the best first: the table of `ranks.csv`.
+
+    Empty where no two systems have three seeds, or a fit that no seed changes. UserError: nothing finished there,
+    nothing that can be read.
+    """
+    [everything] = load(Path(results), whole=True)
+    return rank_systems(Comparison(everything))
 
 
 def _write(results: Results, folder: Path) -> Report:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evaluation.metric import LADDER_METRIC, Baseline, Formula, Metric, headlines
+from harness.report.asked import Asked, differing
 from harness.report.results import Results, Run
 from harness.report.samples import SampleTable
 from harness.statistics.derived import mean_of_seeds
@@ -135,6 +136,7 @@ class Comparison:
         self.results = results
         self._metrics = self._by_seed()
         self._cells: dict[tuple[str, str, str, str, str], Cell | None] = {}
+        self._asked: dict[tuple[str, str, str], Asked | None] = {}
 
     def _by_seed(self) -> dict[tuple[str, str, str, str, str], dict[int, tuple[Run, Metric]]]:
         """(system, decoding, eval, metric, slice) -> seed -> the record.
@@ -263,16 +265,26 @@ class Comparison:
         wanted = (measure.eval, measure.nearest_to)
         return next((other for other in self.measures if (other.eval, other.metric) == wanted), None)
 
-    def is_one_test(self, measure: MeasureKey, decoding: str) -> bool:
-        """Whether all systems that have a value were asked the same, about the same data: otherwise no one of them is
-        the best."""
-        tests = set()
-        for system in self.goodness(measure, decoding):
-            for run, metric in self.records(system, decoding, measure).values():
-                table = self.tables_of(run).get(measure.eval)
-                asked: object = metric.n_total if table is None else frozenset(table.asked_for(measure.metric).ids)
-                tests.add((run.record.data.get("fingerprint"), asked))
-        return len(tests) < 2
+    def asked(self, system: str, decoding: str, measure: MeasureKey) -> Asked | None:
+        """What a system was asked to give its value; None where it has none."""
+        key = (system, decoding, measure.name)
+        if key not in self._asked:
+            records = list(self.records(system, decoding, measure).values())
+            self._asked[key] = Asked.of(records, self._samples_of(records)) if records else None
+        return self._asked[key]
+
+    def _samples_of(self, records: Sequence[tuple[Run, Metric]]) -> frozenset[str] | int:
+        """The ids of the samples of all seeds; their number where a seed's are unknown."""
+        tables = [self.tables_of(run).get(metric.eval) for run, metric in records]
+        known = [table.asked_for(records[0][1].metric) for table in tables if table is not None]
+        if len(known) < len(records):
+            return records[0][1].n_total
+        return frozenset(sample_id for table in known for sample_id in table.ids)
+
+    def not_alike(self, measure: MeasureKey, decoding: str) -> list[str]:
+        """In what the systems that have a value differ, so that no one of them is the best (asked.py)."""
+        asked = [self.asked(system, decoding, measure) for system in self.systems]
+        return differing([one for one in asked if one is not None])
 
     def slices(self, measure: MeasureKey) -> dict[str, list[str]]:
         """The measure's slices: name -> values, numbers in their order."""
@@ -349,6 +361,8 @@ class Comparison:
         if not known:
             reasons = sorted({metric.reason or "no value" for _, metric in asked})
             estimate = Estimate(None, 0, n_total, reason="; ".join(reasons))
+        elif len(texts := {str(run.record.data.get("fingerprint")) for run, _ in asked}) > 1:
+            estimate = Estimate(None, 0, n_total, reason=f"its seeds were asked about {len(texts)} different data sets")
         elif len(known) == 1:
             [only] = known.values()
             estimate = replace(only.estimate, n_total=n_total)

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.common.numerals import number, sign
 from harness.common.plurals import many
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.pairs import THESE_FITS, is_significant, pair_of, pairs_of
+from harness.report.pairs import SIGNIFICANT_BELOW, THESE_FITS, is_significant, pair_of, pairs_of
 from harness.report.summary import intervals_cover
 from harness.report.trivial import GUESSING
 from harness.report.verdicts import Verdicts
@@ -54,8 +54,8 @@ def _on_few_seeds(comparison: Comparison) -> list[str]:
 def _finding(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> str:
     goodness = comparison.goodness(measure, decoding)
     name, under = words(measure.metric).capitalize(), under_text(comparison, decoding)
-    if not comparison.is_one_test(measure, decoding):
-        return f"{name}{under}: no model is the best, because they met different texts or questions."
+    if apart := comparison.not_alike(measure, decoding):
+        return f"{name}{under}: no model is the best, because they differ in {joined(apart)}."
     top = max(goodness.values())
     best = [system for system, value in goodness.items() if value == top]
     cell = comparison.cell(best[0], decoding, measure)
@@ -186,13 +186,20 @@ def _detectable(row: Any) -> str:
 
 def can_decide(pair: Any) -> bool:
     """Whether any outcome could be significant."""
-    return can_be_significant(int(pair["num_clusters"]))
+    if not can_be_significant(int(pair["num_clusters"])):
+        return False
+    least = pair["smallest_possible_p"]
+    return pd.isna(least) or float(least) < SIGNIFICANT_BELOW or is_significant(pair)
 
 
 def undecidable(pair: Any) -> str:
     """Why a pair can't be decided."""
-    groups = many(int(pair["num_clusters"]), "independent group")
-    return f"The samples are {groups}, and an interval needs at least {FEWEST_CLUSTERS}."
+    num_clusters = int(pair["num_clusters"])
+    groups = many(num_clusters, "independent group")
+    if not can_be_significant(num_clusters):
+        return f"The samples are {groups}, and an interval needs at least {FEWEST_CLUSTERS}."
+    least = float(pair["smallest_possible_p"])
+    return f"The samples are {groups}, for which no corrected p is below {least:.2g}."
 
 
 def _with_unit(cell: Cell | None) -> str:

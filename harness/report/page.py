@@ -15,13 +15,16 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
-from harness.common.numerals import quantity
+from harness.common.numerals import number, quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.conclusions import findings
+from harness.report.crossings import crossing_sentences
+from harness.report.early import early_order
 from harness.report.facts import facts, warnings
 from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
@@ -126,6 +129,10 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
             for m in own
             if (table := next_strategies(comparison, verdicts.strategies, m)).rows and not table.why_not
         ],
+        "ranks": _ranks(verdicts.ranks),
+        "crossings": crossing_sentences(verdicts.crossings),
+        "early_order": early_order(comparison),
+        "measures": _measures(verdicts.measures),
         "everything": _everything(comparison),
         "missing": _missing(comparison),
         "settings": _settings(comparison),
@@ -137,6 +144,35 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         "light": {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER} | _numbered(PALETTE),
         "dark": DARK_INKS | _numbered(DARK_PALETTE),
     }
+
+
+def _ranks(ranks: pd.DataFrame) -> list[dict[str, str]]:
+    """The ranking, as text."""
+    return [
+        {
+            "model": str(row["model"]),
+            "rank": f"{row['rank']} [{row['rank_ci_low']}, {row['rank_ci_high']}]",
+            "strength": "{} [{}, {}]".format(
+                *(f"{round(row[name], 2) + 0:.2f}" for name in ("strength", "strength_ci_low", "strength_ci_high"))
+            ),
+            "win_rate": f"{100 * row['win_rate']:.1f} %",
+            "measures": ", ".join(words(name.partition(".")[2]) for name in row["measures"].split(", ")),
+        }
+        for row in ranks.to_dict("records")
+    ]
+
+
+def _measures(table: pd.DataFrame) -> list[dict[str, str]]:
+    """How well each measure tells models apart, as text, the best first."""
+    known = table[table["signal_to_noise"].notna()].sort_values("signal_to_noise", ascending=False)
+    return [
+        {
+            "name": f"{words(row['eval'])}: {heading(row['metric'], row['unit'])}",
+            **{name: number(row[name], row["unit"]) for name in ("median_difference", "noise_seeds", "noise_samples")},
+            "signal_to_noise": f"{row['signal_to_noise']:.1f}",
+        }
+        for row in known.to_dict("records")
+    ]
 
 
 def _title(comparison: Comparison) -> str:
@@ -234,7 +270,7 @@ def _leaders(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, de
     """The best system and those not significantly worse; empty where that is everybody, and where the systems were not
     asked the same."""
     goodness = comparison.goodness(measure, decoding)
-    if not goodness or not comparison.is_one_test(measure, decoding):
+    if not goodness or comparison.not_alike(measure, decoding):
         return set()
     best = max(goodness, key=lambda system: goodness[system])
     won = pairs_of(verdicts.models, measure, decoding=decoding)

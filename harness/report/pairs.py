@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from harness.report.asked import Asked, differing
 from harness.report.comparison import Cell, Comparison, LinedUp, MeasureKey
-from harness.statistics.estimate import CONFIDENCE
-from harness.statistics.multiple import Tests, over_measures, step_down
+from harness.report.wording import joined
+from harness.statistics.multiple import Tests, over_measures, smallest_possible, step_down
 from harness.statistics.paired_difference import PairedDifference, paired_all
 
 _DIFFERENCE = [
@@ -24,6 +25,7 @@ _DIFFERENCE = [
     "about",
     "p_value",
     "p_corrected",
+    "smallest_possible_p",
     "p_value_these_fits",
     "better",
     "probability_a_is_higher",
@@ -32,7 +34,9 @@ _DIFFERENCE = [
     "n_total",
     "num_clusters",
 ]
+_OTHER_WEIGHTS = "not compared: their samples are not divided by the same"
 FAMILIES, THESE_FITS = "families", "these two fits"
+SIGNIFICANT_BELOW = 0.05
 _MEASURE = ["unit", "higher_is_better", "nearest_to"]
 _BOTH = ["value_a", "value_b", *_DIFFERENCE, "num_seeds_a", "num_seeds_b", "reason"]
 MODELS = ["eval", "metric", "decoding", *_MEASURE, "model_a", "model_b", *_BOTH]
@@ -49,8 +53,8 @@ class _Side:
     has_formula: bool
     """Whether the measure follows from sums over samples."""
     lined_up: LinedUp | None
-    data: tuple[str, ...]
-    """The fingerprints of the data. The same sample ids of other data are other samples."""
+    asked: Asked | None
+    """None where it has no value."""
 
 
 def compare_pairs(comparison: Comparison) -> pd.DataFrame:
@@ -58,9 +62,11 @@ def compare_pairs(comparison: Comparison) -> pd.DataFrame:
 
     `about` says whether interval and p speak of the families, with other seeds, or of these two fits alone (fewer than
     three seeds of a family whose fit depends on the seed). `p_corrected` is corrected over all pairs of a measure,
-    under whatever decoding, and over the measures (harness/statistics/multiple.py). `better` names a model where the
+    under whatever decoding, and over the measures (harness/statistics/multiple.py); `smallest_possible_p` is the least
+    that it could have been with these clusters and measures. `better` names a model where the
     difference is about families and p_corrected is below 0.05. Where the best value is that of another measure
-    (`nearest_to`), the difference is of distances from it.
+    (`nearest_to`), the difference is of distances from it. A pair that was not asked the same (asked.py) has a reason
+    and no difference.
     """
     tables: list[_Table] = []
     for measure in comparison.judged_headlines:
@@ -108,9 +114,9 @@ def _side(comparison: Comparison, measure: MeasureKey, system: str, decoding: st
     if cell is None:
         return None
     records = comparison.records(system, decoding, measure).values()
-    data = tuple(sorted({str(run.record.data.get("fingerprint")) for run, _ in records}))
     has_formula = all(metric.formula is not None for _, metric in records)
-    return _Side(name, cell, has_formula, comparison.judged(system, decoding, measure), data)
+    asked = comparison.asked(system, decoding, measure)
+    return _Side(name, cell, has_formula, comparison.judged(system, decoding, measure), asked)
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,12 @@ def _table(measure: MeasureKey, of: str, groups: Sequence[tuple[dict[str, str], 
             )
         for members in _comparable(sides):
             differences, tests = _paired(members, same_fits=of == "decoding")
+            differences = {
+                (i, j): difference
+                for (i, j), difference in differences.items()
+                if not _apart(members[i], members[j])  # in the budget, say, of two families
+            }
+            tests = replace(tests, p_values={pair: p for pair, p in tests.p_values.items() if pair in differences})
             names = [side.name for side in members]
             places = {pair: row_of[names[pair[0]], names[pair[1]]] for pair in differences}
             for pair, difference in differences.items():
@@ -161,14 +173,19 @@ def _table(measure: MeasureKey, of: str, groups: Sequence[tuple[dict[str, str], 
     return table
 
 
+def _apart(first: _Side, second: _Side) -> list[str]:
+    """In what two sides differ that must be alike."""
+    return differing([side.asked for side in (first, second) if side.asked is not None])
+
+
 def _not_paired(first: _Side, second: _Side) -> dict[str, Any]:
-    if first.data and second.data and first.data != second.data:
-        reason = "not the same data"
+    if apart := _apart(first, second):
+        reason = f"not compared: they differ in {joined(apart)}"
     elif not first.has_formula and not second.has_formula:
         reason = "the measure is no sum over samples, so there is no paired test"
     else:
         without = [side.name for side in (first, second) if side.lined_up is None]
-        reason = f"no samples that give {' and '.join(without)}" if without else "not the same samples"
+        reason = f"no samples that give {' and '.join(without)}" if without else _OTHER_WEIGHTS
     return dict.fromkeys(_DIFFERENCE) | {"n": 0, "reason": reason}
 
 
@@ -178,6 +195,10 @@ def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
         for places, corrected in zip(table.places, step_down(table.tests), strict=True):
             for pair, p in corrected.items():
                 table.rows[places[pair]]["p_corrected"] = p
+    possible = {number: [_smallest_possible(row) for row in table.rows] for number, table in enumerate(tables)}
+    for number, p_values in over_measures(possible).items():
+        for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
+            row["smallest_possible_p"] = p_of_all
     by_measure = {number: [row["p_corrected"] for row in table.rows] for number, table in enumerate(tables)}
     for number, p_values in over_measures(by_measure).items():
         for row, p_of_all in zip(tables[number].rows, p_values, strict=True):
@@ -188,10 +209,15 @@ def _corrected(of: str, tables: Sequence[_Table]) -> list[dict[str, Any]]:
     return [row for table in tables for row in table.rows]
 
 
+def _smallest_possible(row: Mapping[str, Any]) -> float | None:
+    """Before the correction over measures; None where nothing is tested."""
+    return None if row["p_corrected"] is None else smallest_possible(row["num_clusters"])
+
+
 def is_significant(row: Mapping[str, Any]) -> bool:
     """Whether a difference has a corrected p below 0.05: of families or of fits, as `about` says."""
     p = row["p_corrected"]
-    return bool(pd.notna(p) and p < 1 - CONFIDENCE)
+    return bool(pd.notna(p) and p < SIGNIFICANT_BELOW)
 
 
 def _comparable(sides: Sequence[_Side]) -> list[list[_Side]]:
@@ -200,7 +226,8 @@ def _comparable(sides: Sequence[_Side]) -> list[list[_Side]]:
     for side in sides:
         lined_up = side.lined_up
         if lined_up is not None and (weights := lined_up.denominators) is not None:
-            key = (lined_up.ids, lined_up.formula, weights.tobytes(), side.data)
+            alike = None if side.asked is None else tuple(side.asked.everyone.items())
+            key = (lined_up.ids, lined_up.formula, weights.tobytes(), alike)
             groups.setdefault(key, []).append(side)
     return [members for members in groups.values() if len(members) > 1]
 

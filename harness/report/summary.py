@@ -14,6 +14,7 @@ from harness.common.files import write_bytes
 from harness.common.numerals import quantity
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
+from harness.report.crossings import power_laws
 from harness.report.results import Run
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.verdicts import Verdicts
@@ -113,8 +114,8 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 
 def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
-    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, trivial.csv and
-    made_with.json."""
+    """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, ranks.csv,
+    crossings.csv, power_laws.csv, measures.csv, trivial.csv and made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -125,6 +126,10 @@ def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> li
         "runs.parquet": parquet_bytes(comparison.results.frame),
         "pairwise.csv": csv_bytes(verdicts.models),
         "strategies.csv": csv_bytes(verdicts.strategies),
+        "ranks.csv": csv_bytes(verdicts.ranks),
+        "crossings.csv": csv_bytes(verdicts.crossings),
+        "power_laws.csv": csv_bytes(power_laws(comparison)),
+        "measures.csv": csv_bytes(verdicts.measures),
         "trivial.csv": csv_bytes(verdicts.trivial),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }

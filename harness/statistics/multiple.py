@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.statistics.arrays import Floats
+from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.resampling import GENERATOR_SEED, NUM_FLIPS, signs
 from harness.statistics.spread import combined_df
 
@@ -55,13 +56,21 @@ def step_down(groups: Sequence[Tests]) -> list[dict[tuple[int, int], float]]:
     order = np.argsort(observed, kind="stable")
     smallest = np.minimum.accumulate(drawn[:, order[::-1]], axis=1)[:, ::-1]  # of those not yet passed
     counts = (smallest <= observed[order] + 1e-12).sum(axis=0)
+    least = np.array([smallest_possible(groups[number].effects.shape[1]) for number, _ in names])
     corrected = np.empty(len(observed))
-    # never below the uncorrected p, which the draws only approach
-    corrected[order] = np.maximum.accumulate(np.maximum((counts + 1) / (NUM_FLIPS + 1), observed[order]))
+    # never below the uncorrected p, which the draws only approach, nor below what so few clusters can show
+    lowest = np.maximum(observed, least)[order]
+    corrected[order] = np.maximum.accumulate(np.maximum((counts + 1) / (NUM_FLIPS + 1), lowest))
     results: list[dict[tuple[int, int], float]] = [{} for _ in groups]
     for (number, pair), p in zip(names, corrected, strict=True):
         results[number][pair] = min(1.0, float(p))
     return results
+
+
+def smallest_possible(num_clusters: int) -> float:
+    """The smallest p that `step_down` gives to any outcome over so many clusters: of 2^K flips two give what was
+    observed, the one without a flip and the one of all."""
+    return 2.0 ** (1 - num_clusters) if num_clusters >= FEWEST_CLUSTERS else 1.0
 
 
 def _drawn(group: Tests, number: int) -> Floats:

@@ -123,8 +123,13 @@ class Spread:
         if num_seeds == 1:
             return Variance()
         seeds = float(self.per_seed.var(ddof=1)) / num_seeds
-        interaction = float(((self.effects - self.of_clusters) ** 2).sum()) / (num_seeds * (num_seeds - 1))
-        return Variance(((max(0.0, seeds - interaction), num_seeds - 1.0),))
+        return Variance(((max(0.0, seeds - self.interaction()), num_seeds - 1.0),))
+
+    def interaction(self) -> float:
+        """The part of the variance of the mean over two seeds or more that is chance within the clusters, seed by
+        seed: their interaction."""
+        num_seeds = len(self.per_seed)
+        return float(((self.effects - self.of_clusters) ** 2).sum()) / (num_seeds * (num_seeds - 1))
 
     @property
     def uncertainty(self) -> Uncertainty:

@@ -28,6 +28,7 @@ from harness.scoring.answers import Compressed
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
+from tests.harness.plugin_kit.hashed_cache import HashedCacheConfig
 
 TOKENIZER = ByteTokenizerSettings().train([])
 TEXTS = {"plays": ["To be, or not to be: " * 9, "naïve 🙂 café. " * 20], "chat": ["Human: hi\n\nAssistant: hello"]}
@@ -129,6 +130,18 @@ def test_a_failed_check_gives_no_size(change: dict[str, Any], reason: str) -> No
         assert metrics[f"{name}_bits_per_byte"].value is None
         assert metrics[f"{name}_bits_per_byte"].reason == reason
     assert metrics["gzip_compressed_bits_per_byte"].value is not None
+
+
+@pytest.mark.parametrize("share", [0.5, -0.3])
+def test_a_hashed_cache_whose_probabilities_do_not_sum_to_one_gets_no_size(share: float) -> None:
+    """More than 1 in all claims a shorter file than is written, less than 1 a longer one."""
+    model = HashedCacheConfig(share=share).build(TOKENIZER.vocab_size, TOKENIZER.start_token)
+    model.count(torch.tensor([*"".join(TEXTS["plays"]).encode(), *range(TOKENIZER.vocab_size)]))
+    rows = scored(model, Compression())
+    assert measured(rows, "restored").all()
+    metric = found(Compression(), rows)["compressed_bits_per_byte"]
+    assert metric.value is None
+    assert "files are not as long as scoring claims" in str(metric.reason)
 
 
 def test_a_file_may_differ_from_its_claim_by_a_thousandth_and_sixteen_bytes() -> None:

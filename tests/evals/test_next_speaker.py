@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import pytest
 
 from evals.next_speaker import NextSpeaker
 from harness.evaluation.eval import Material
 from harness.evaluation.metric import Baseline
+from harness.scoring.answers import Likelihood
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript_format import HUMAN_ASSISTANT, PLAY
 from tests.evals.speakers import TOKENIZER, Speaker, changed, corpus, judged, knows_second_best, table
@@ -28,6 +32,20 @@ def test_each_measure_has_the_score_of_guessing() -> None:
     assert metrics["before_last_next_speaker_mrr"].baseline == Baseline(
         "next_speaker_mrr", "before_last", is_trivial=True
     )
+
+
+def test_a_model_that_can_not_tell_speakers_apart_gets_what_guessing_gets_and_so_does_every_order_on_average() -> None:
+    samples = list(EVAL.samples(MATERIAL))
+    for sample in samples:
+        requests = EVAL.requests(sample, MATERIAL)
+        equal = EVAL.score(sample, [Likelihood(9.0, 5)] * len(requests), MATERIAL).values
+        orders = [
+            EVAL.score(sample, [Likelihood(float(nats), 5) for nats in order], MATERIAL).values
+            for order in itertools.permutations(range(len(requests)))
+        ]
+        for name, chance in (("accuracy", 1 / 3), ("mrr", (1 + 1 / 2 + 1 / 3) / 3)):
+            assert equal[f"next_speaker_{name}"] == pytest.approx(chance)
+            assert np.mean([values[f"next_speaker_{name}"] for values in orders]) == pytest.approx(chance)  # type: ignore[arg-type]
 
 
 def test_the_headline_comes_first_in_every_slice() -> None:

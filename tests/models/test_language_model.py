@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 from torch import nn
 
-from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS
+from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, LONG_CHECKS
 from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
 from models.neural_model import NeuralModel, TorchModel
@@ -42,6 +42,13 @@ def test_a_fit_keeps_the_promise_that(check: Check, subject: Subject) -> None:
 @pytest.mark.parametrize("check", FAMILY_CHECKS, ids=sentence)
 @pytest.mark.parametrize("family", [*FAMILIES, *VARIANTS])
 def test_a_family_keeps_the_promise_that(check: Check, family: str) -> None:
+    check(Subject(tiny_config(family), MARKOV))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("check", LONG_CHECKS, ids=sentence)
+@pytest.mark.parametrize("family", [*FAMILIES, *VARIANTS])
+def test_over_long_texts_a_family_keeps_the_promise_that(check: Check, family: str) -> None:
     check(Subject(tiny_config(family), MARKOV))
 
 

@@ -47,13 +47,13 @@ class _Row:
 
 def differences(comparison: Comparison, pairs: pd.DataFrame) -> Plot | None:
     """The ladder as differences from its best model, the worst model at the top; none where there is no other model, or
-    models met different texts. pairs: as `compare_pairs` gives them."""
+    models were not asked the same. pairs: as `compare_pairs` gives them."""
     measure = comparison.ladder
     if measure is None:
         return None
     decoding = comparison.best_decoding(measure)
     goodness = comparison.goodness(measure, decoding)
-    if len(goodness) < 2 or not comparison.is_one_test(measure, decoding):
+    if len(goodness) < 2 or comparison.not_alike(measure, decoding):
         return None
     best = max(goodness, key=lambda system: goodness[system])
     of_ladder = pairs_of(pairs, measure, decoding=decoding)

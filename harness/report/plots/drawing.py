@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.plots.style import WIDTH, Look
 from harness.report.untrusted import visible
-from harness.report.wording import direction, words
+from harness.report.wording import direction, joined, words
 
 _MAX_LABEL = 26
 
@@ -73,6 +73,12 @@ def shown_under(comparison: Comparison, measure: MeasureKey) -> str:
     is_best = comparison.only_best_decoding(measure) is not None
     why = f", the decoding strategy with the best {words(measure.metric)}" if is_best else ""
     return f" Under {decoding}{why}; the other strategies are in runs.csv."
+
+
+def not_alike(comparison: Comparison, measure: MeasureKey, decoding: str) -> str:
+    """For a caption: in what the models differ, so that they can't be compared; '' where they can."""
+    apart = comparison.not_alike(measure, decoding)
+    return f" The models differ in {joined(apart)}, so their order says little." if apart else ""
 
 
 def has_value(cell: Cell) -> bool:

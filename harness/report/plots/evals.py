@@ -29,6 +29,7 @@ from harness.report.plots.drawing import (
     label,
     legend_columns,
     measured,
+    not_alike,
     points,
     row_height,
     share_axis,
@@ -92,6 +93,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         + (", markers decoding strategies" if len(decodings) > 1 else "")
         + (", the dotted line is blind guessing." if any(_chance(comparison, m) is not None for m in shown) else ".")
         + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
+        + not_alike(comparison, shown[0], decodings_in[shown[0]][0])
     )
     numbers_text = "; ".join(
         _told(comparison, m, systems, decodings_in[m])
@@ -193,6 +195,7 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
     under = shown_under(comparison, measure) if is_told else ""
     intervals = "Lines" if numbers is None else "Bands"
     caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
+    caption += not_alike(comparison, measure, decoding)
     numbers_text = "; ".join(
         f"{system}: "
         + ", ".join(f"{part} {estimate_text(c) if c else 'not asked'}" for part, c in zip(parts, row, strict=True))

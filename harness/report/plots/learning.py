@@ -17,7 +17,16 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from harness.common.numerals import quantity
 from harness.report.comparison import ANY_DECODING, Comparison
-from harness.report.plots.drawing import beside_row, file_name, measured, points, right_height, row_height, value_of
+from harness.report.plots.drawing import (
+    beside_row,
+    file_name,
+    measured,
+    not_alike,
+    points,
+    right_height,
+    row_height,
+    value_of,
+)
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.results import Run
 from harness.report.wording import estimate_text
@@ -60,8 +69,7 @@ def ladder(comparison: Comparison) -> Plot | None:
         if seeds > 1
         else "One training seed: intervals cover test documents only."
     )
-    if not comparison.is_one_test(measure, ANY_DECODING):
-        caption += " The models met different texts, so their order says little."
+    caption += not_alike(comparison, measure, ANY_DECODING)
     return drawn(
         figure,
         "ladder",
@@ -130,6 +138,8 @@ def _curve(
         f"Validation bits per byte while training, against {words_for_x}. A model that is counted in one pass is a "
         "single marker; the dotted line carries its level across."
     )
+    if comparison.ladder:
+        caption += not_alike(comparison, comparison.ladder, ANY_DECODING)
     title = f"Learning against {name}"
     return drawn(figure, f"validation_by_{name}", "learning", title, caption, f"{title}: {numbers_text}.")
 
@@ -167,6 +177,7 @@ def cost(comparison: Comparison, kind: str) -> Plot | None:
     finish_right(figure, axes, labels)
     numbers_text = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
     caption = f"Test bits per byte against {kind}: lower left is cheap and good. Lines are 95 % intervals."
+    caption += not_alike(comparison, measure, ANY_DECODING)
     title = f"Quality against {kind}"
     return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {numbers_text}.")
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.common.numerals import quantity
 from harness.evaluation.metric import LADDER_METRIC
+from harness.report.asked import differing
 from harness.report.comparison import Cell, Comparison, MeasureKey
 from harness.report.palette import INK, MUTED
 from harness.report.plots.drawing import (
@@ -77,7 +78,8 @@ def _sweep(comparison: Comparison, option: Option, measure: MeasureKey, name: st
     with_it = f" Changed with it: {joined([in_words(key) for key in option.together])}." if option.together else ""
     seeds = " Faint points are single seeds." if any(len(cell.per_seed) > 1 for cell in cells) else ""
     quality = _quality(measure).capitalize()
-    caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}"
+    apart = _not_alike(comparison, along, measure)
+    caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}{apart}"
     numbers_text = "; ".join(
         f"{line.name}: " + ", ".join(f"at {value:g} {estimate_text(cell)}" for value, _, cell in line.points)
         for line in along
@@ -92,6 +94,19 @@ def _lines(comparison: Comparison, option: Option, measure: MeasureKey) -> tuple
     if len(along) <= MOST_LINES or option.is_decoding or len(comparison.decodings_of(measure)) == 1:
         return along, ""
     return lines(comparison, option, measure, comparison.best_decoding(measure)), shown_under(comparison, measure)
+
+
+def _not_alike(comparison: Comparison, along: Sequence[Line], measure: MeasureKey) -> str:
+    """For a caption: in what the points differ that makes them no comparison. Budgets and the eval's options are what
+    a sweep may go along."""
+    asked = [
+        one
+        for _, system, _ in (point for line in along for point in line.points)
+        for decoding in comparison.decodings_of(measure)
+        if (one := comparison.asked(system, decoding, measure))
+    ]
+    apart = differing([replace(one, within_family={}) for one in asked])
+    return f" The points differ in {joined(apart)}: a line across them is no comparison." if apart else ""
 
 
 def _draw(axes: Axes, scale: _Scale, line: Line, look: Look) -> None:

@@ -27,16 +27,17 @@ def test_the_speaker_before_the_last_and_the_most_frequent_are_ranked() -> None:
     assert at.next == "D"
     assert at.by_last_turn == [(4,), (5,), (-1,)]
     assert at.by_number_of_turns == [(3, 4), (1, 5), (0, -1)]
-    assert at.rank(at.by_last_turn) == at.rank(at.by_number_of_turns) == 3
+    assert at.ranks(at.by_last_turn) == at.ranks(at.by_number_of_turns) == range(3, 4)
     back = change(scene("ABABACBC" + "D"), 7)
-    assert (back.next, back.rank(back.by_last_turn), back.rank(back.by_number_of_turns)) == ("C", 1, 2)
+    assert back.next == "C"
+    assert (back.ranks(back.by_last_turn), back.ranks(back.by_number_of_turns)) == (range(1, 2), range(2, 3))
 
 
-def test_ties_count_against_the_next_speaker() -> None:
+def test_equals_share_their_ranks() -> None:
     at = change(scene("ABCD"), 2)
     assert at.candidates == ("A", "C", "D")
-    assert at.rank([0.0, 0.0, 0.0]) == 3
-    assert at.rank([1.0, 0.0, 0.0]) == 3
-    assert at.rank([0.0, 1.0, 0.0]) == 1
+    assert at.ranks([0.0, 0.0, 0.0]) == range(1, 4)
+    assert at.ranks([1.0, 0.0, 0.0]) == range(2, 4)
+    assert at.ranks([0.0, 1.0, 0.0]) == range(1, 2)
     # Two speakers who have said nothing yet are ranked equally.
-    assert at.rank(at.by_last_turn) == 3
+    assert at.ranks(at.by_last_turn) == range(2, 4)

@@ -113,6 +113,15 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
         },
         evals.a_model_that_answers_wrongly_gets_less,
     ),
+    "ties get nothing": (
+        {
+            'Measure("right"),': 'Measure("right", chance=1 / 6),',
+            ASKED: CHOICES,
+            TEXT: CHOSEN,
+            f'{{"right": {RIGHT}}}, text': '{"right": [sample.target] == lowest}',
+        },
+        evals.a_model_that_can_not_tell_answers_apart_gets_chance,
+    ),
     "no number for a wrong answer": (
         {RIGHT: 'float("nan") if text != sample.target else 1'},
         evals.a_model_that_answers_wrongly_gets_less,
@@ -151,7 +160,9 @@ def echo(tmp_path: Path) -> Path:
 
 
 def test_an_eval_without_mistakes_passes_every_check(echo: Path) -> None:
-    assert {outcome.verdict for outcome in check_eval(str(echo))} == {"pass"}
+    verdicts = {outcome.sentence: outcome.verdict for outcome in check_eval(str(echo))}
+    assert verdicts.pop("a model that can not tell answers apart gets chance") == "skip"  # it writes its answers
+    assert set(verdicts.values()) == {"pass"}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -188,6 +199,12 @@ RIGHT_EVALS = {
         TEXT: CHOSEN,
         f'{{"right": {RIGHT}}}, text': '{"right": (sample.target in lowest) / len(lowest)}',
     },
+    "choices with their chance": {
+        'Measure("right"),': 'Measure("right", chance=1 / 6),',
+        ASKED: CHOICES,
+        TEXT: CHOSEN,
+        f'{{"right": {RIGHT}}}, text': '{"right": (sample.target in lowest) / len(lowest)}',
+    },
     "choices, the first of ties": {
         ASKED: CHOICES,
         TEXT: CHOSEN,
@@ -216,4 +233,5 @@ def test_an_eval_without_targets_is_not_asked_for_full_marks(echo: Path) -> None
     verdicts = {outcome.sentence: outcome.verdict for outcome in check_eval(str(echo))}
     assert verdicts.pop("a model that knows gets full marks") == "skip"
     assert verdicts.pop("a model that answers wrongly gets less") == "skip"
+    assert verdicts.pop("a model that can not tell answers apart gets chance") == "skip"
     assert set(verdicts.values()) == {"pass"}

@@ -59,7 +59,7 @@ def test_what_is_written_passes_its_test_its_check_and_runs_beside_one_another(
     )
     assert done.returncode == 0, done.stdout
     done = bakeoff(tmp_path, "check", "eval", "own eval/my_eval.py")
-    assert done.stdout.splitlines()[-1] == "eval own eval/my_eval.py: 15 passed, 0 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "eval own eval/my_eval.py: 15 passed, 0 failed, 1 skipped"
     picks = [f"{group}='own {name}/my_{name}.py'" for group, name in (("model", "counting"), ("decoding", "transform"))]
     picks += [f"{kind}='own {kind}/my_{kind}.py'" for kind in ("data", "tokenizer")]
     picks += ["evals=['own eval/my_eval.py']", "tracking=none", "model.repeat_share=0.2"]

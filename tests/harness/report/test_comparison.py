@@ -156,7 +156,9 @@ def test_a_ratio_without_a_scale_is_a_ratio_of_totals_and_no_mean(
     assert cell.estimate == over_seeds(won, ["a", "b"], [list(map(float, tokens)) for tokens in TOKENS])
     pairs = compare_pairs(comparison)
     # each seed divides by tokens of its own: there is no pair of one sample
-    assert set(pairs[pairs["eval"] == "riddles"]["reason"]) == {"not the same samples"}
+    assert set(pairs[pairs["eval"] == "riddles"]["reason"]) == {
+        "not compared: their samples are not divided by the same"
+    }
 
 
 def test_a_metric_is_summed_up_from_the_measure_that_it_names_and_not_from_one_of_its_own_name(

@@ -75,7 +75,8 @@ def test_no_model_is_called_best_where_models_met_different_texts(
         edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
     comparison = compare(small)
     said = findings(comparison, Verdicts.of(comparison))
-    assert said[0] == "Bits per byte: no model is the best, because they met different texts or questions."
+    differ = "no model is the best, because they differ in data (cdcdcdcdcdcd and efefefefefef)."
+    assert said[0] == f"Bits per byte: {differ}"
     assert said[1].startswith("Exact match under ")
     assert not any("ighest" in sentence or "owest" in sentence for sentence in said)
 
@@ -188,7 +189,7 @@ def test_no_model_is_called_best_by_a_value_without_an_interval(
 @pytest.mark.parametrize("num_clusters", [1, 3, 4, 5, 6])
 def test_a_design_can_decide_where_it_gives_an_interval(num_clusters: int) -> None:
     far_apart = paired([10.0 + number for number in range(num_clusters)], [0.0] * num_clusters)
-    pair = pd.Series({"num_clusters": num_clusters})
+    pair = pd.Series({"num_clusters": num_clusters, "smallest_possible_p": None})
     assert can_decide(pair) == (far_apart.difference.ci_low is not None)
     if not can_decide(pair):
         assert "an interval needs at least 5" in undecidable(pair)
@@ -224,7 +225,14 @@ def test_families_that_count_need_no_more_seeds(small: Path, compare: Callable[[
 @pytest.mark.parametrize(("p", "verdict"), [(0.01, "differ significantly"), (0.3, "do not differ significantly")])
 def test_strategies_of_one_fit_are_not_called_two_fits(p: float, verdict: str) -> None:
     pair = {"nearest_to": None, "unit": "share", "difference": 0.1, "ci_low": 0.02, "ci_high": 0.18, "n": 40}
-    pair |= {"num_clusters": 30, "p_corrected": p, "better": None, "about": "these two fits", "reason": None}
+    pair |= {
+        "num_clusters": 30,
+        "p_corrected": p,
+        "smallest_possible_p": 1e-8,
+        "better": None,
+        "about": "these two fits",
+        "reason": None,
+    }
     of_strategies = pd.Series(pair | {"decoding_a": "greedy", "decoding_b": "top_p"})
     of_models = pd.Series(pair | {"model_a": "gru", "model_b": "lstm"})
     assert _verdict(of_strategies, "greedy").endswith(f": the strategies {verdict} with these fits.")

@@ -87,7 +87,7 @@ def test_systems_on_different_data_are_not_paired_and_the_page_warns(small: Path
         edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
     report = write_report(small)
     pairs = pd.read_csv(report.page.parent / "pairwise.csv")
-    assert (pairs["reason"] == "not the same data").all()
+    assert (pairs["reason"] == "not compared: they differ in data (cdcdcdcdcdcd and efefefefefef)").all()
     assert "cannot be compared" in report.page.read_text()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from harness.statistics.multiple import holm, over_measures, step_down
+from harness.statistics.multiple import holm, over_measures, smallest_possible, step_down
 from harness.statistics.paired_difference import paired_all
 
 
@@ -112,3 +112,26 @@ def test_one_real_difference_does_not_make_other_measures_easier() -> None:
         corrected = over_measures({"sums": [1e-9, chance], "turns": [other]})
         wrong += min(corrected["sums"][1], corrected["turns"][0]) < 0.05  # type: ignore[type-var, operator]
     assert wrong / 20_000 <= 0.05 + 2 * (0.05 * 0.95 / 20_000) ** 0.5
+
+
+@pytest.mark.parametrize("num_clusters", [5, 6, 8])
+def test_no_corrected_p_is_smaller_than_what_the_flips_of_so_few_clusters_allow(num_clusters: int) -> None:
+    models = np.random.default_rng(0).normal(size=(3, num_clusters)) + np.array([[0.0], [1e3], [1e6]])
+    assert minimum_p(models) == dict.fromkeys(minimum_p(models), smallest_possible(num_clusters))
+    _, tests = paired_all(list(models))
+    [corrected] = step_down([tests])
+    assert set(tests.p_values) == set(corrected)
+    assert max(tests.p_values.values()) < 1e-4
+    assert list(corrected.values()) == pytest.approx([smallest_possible(num_clusters)] * 3, rel=0.15)
+
+
+def test_a_ratio_of_totals_over_five_clusters_has_no_smaller_p_than_a_mean() -> None:
+    """Its jackknife is not that of the flipped clusters, so that no flip gives just what was observed."""
+    sizes = [10.0, 1.0, 5.0, 2.0, 8.0]
+    _, tests = paired_all([[0.0] * 5, [10.1, 1.0, 4.9, 2.1, 8.0]], None, sizes)
+    assert tests.p_values[0, 1] < 1e-3
+    assert step_down([tests])[0][0, 1] >= 2**-4
+
+
+def test_fewer_than_five_clusters_are_not_tested() -> None:
+    assert smallest_possible(4) == 1.0

@@ -109,12 +109,12 @@ MISTAKES: dict[str, Callable[[Subject], None]] = {
 
 
 def test_a_model_without_mistakes_passes_every_check() -> None:
-    for check in (*contract.FIT_CHECKS, *contract.FAMILY_CHECKS):
+    for check in (*contract.FIT_CHECKS, *contract.FAMILY_CHECKS, *contract.LONG_CHECKS):
         check(Subject(ChangeConfig(), MARKOV))
 
 
 def test_every_check_says_what_it_expects_and_the_usual_cause() -> None:
-    for check in (*contract.FIT_CHECKS, *contract.FAMILY_CHECKS):
+    for check in (*contract.FIT_CHECKS, *contract.FAMILY_CHECKS, *contract.LONG_CHECKS):
         assert check.__doc__, check.__name__
 
 

@@ -47,7 +47,8 @@ def test_the_ladder_says_so_where_models_met_different_texts(small: Path, compar
         edit(run, lambda record: record["data"].update(fingerprint="ef" * 32))
     plot = ladder(compare(small))
     assert plot is not None
-    assert plot.caption.endswith("The models met different texts, so their order says little.")
+    said = "The models differ in data (cdcdcdcdcdcd and efefefefefef), so their order says little."
+    assert plot.caption.endswith(said)
 
 
 def test_curves_end_where_the_fits_ended(comparison: Comparison) -> None:
