@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,19 +13,14 @@ from harness.common.files import write_bytes
 from harness.report.cautions import cautions, on_texts
 from harness.report.comparison import Comparison
 from harness.report.conclusions import findings
-from harness.report.page import render
 from harness.report.pairs import compare_pairs
-from harness.report.plots.calibrations import calibrations
-from harness.report.plots.differences import differences
-from harness.report.plots.evals import measures, slices
-from harness.report.plots.learning import COSTS, cost, curves, ladder
-from harness.report.plots.style import Plot, plotting
-from harness.report.plots.sweeps import cost_along, sweeps
-from harness.report.plots.tradeoffs import tradeoffs
 from harness.report.ranks import rank_systems
 from harness.report.results import Results, load
 from harness.report.summary import readable, write_tables
 from harness.report.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from harness.report.plots.style import Plot
 
 PAGE_FILE = "report.html"
 
@@ -99,6 +95,8 @@ def rank(results: str | Path = "results") -> pd.DataFrame:
 
 
 def _write(results: Results, folder: Path) -> Report:
+    from harness.report.page import render
+
     comparison = Comparison(results)
     verdicts = Verdicts.of(comparison)
     plots = draw_all(comparison, verdicts)
@@ -127,6 +125,15 @@ def _write(results: Results, folder: Path) -> Report:
 
 def draw_all(comparison: Comparison, verdicts: Verdicts) -> list[Plot]:
     """Every plot that the records allow, in the page's order."""
+    # matplotlib loads slowly, and tables need none
+    from harness.report.plots.calibrations import calibrations
+    from harness.report.plots.differences import differences
+    from harness.report.plots.evals import measures, slices
+    from harness.report.plots.learning import COSTS, cost, curves, ladder
+    from harness.report.plots.style import plotting
+    from harness.report.plots.sweeps import cost_along, sweeps
+    from harness.report.plots.tradeoffs import tradeoffs
+
     with plotting():
         plots = [ladder(comparison), differences(comparison, verdicts.models)]
         plots += [*sweeps(comparison), *curves(comparison)]

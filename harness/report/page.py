@@ -28,7 +28,8 @@ from harness.report.early import early_order
 from harness.report.facts import facts, warnings
 from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
-from harness.report.plots.style import DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE, Plot, inline_svg, looks
+from harness.report.palette import DARK_INKS, DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE
+from harness.report.plots.style import Plot, inline_svg, looks
 from harness.report.results import Run
 from harness.report.showcase import prompts, questions
 from harness.report.summary import intervals_cover, rows_of
@@ -141,7 +142,7 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         "decodings": comparison.decodings,
         "seeds": sorted({run.record.seed for run in comparison.results.runs}),
         "light": {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER} | _numbered(PALETTE),
-        "dark": {"ink": "#e9eaec", "muted": "#a7abb3", "rule": "#363a42", "paper": "#15171b"} | _numbered(DARK_PALETTE),
+        "dark": DARK_INKS | _numbered(DARK_PALETTE),
     }
 
 

@@ -86,7 +86,7 @@ class Tables:
     @cached_property
     def by_eval(self) -> dict[str, SampleTable]:
         """The samples by eval, as arrays."""
-        with _damaged_by(self.folder / SAMPLES_FILE):
+        with damaged_by(self.folder / SAMPLES_FILE):
             return sample_tables(self.samples)
 
     @cached_property
@@ -95,7 +95,7 @@ class Tables:
         table = _read_parquet(self.folder / CURVE_FILE)
         if table is None:
             return pd.DataFrame()
-        with _damaged_by(self.folder / CURVE_FILE):
+        with damaged_by(self.folder / CURVE_FILE):
             return table.astype({name: "float64" for name in _CURVE_NUMBERS if name in table.columns})
 
 
@@ -193,21 +193,27 @@ def load(*results: Path, whole: bool = False) -> list[Results]:
         raise UserError(every_left_out[0].why)
     loaded: list[Results] = []
     for report_folder, (records, _) in readable.items():
-        records.sort(key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
-        of_systems, of_decodings = settings_of([record for _, record in records], whole)
-        named = zip(records, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
-        runs = tuple(
-            Run(tables, record, system, decoding, of_system | of_decoding)
-            for ((tables, record), system, decoding), of_system, of_decoding in zip(
-                named, of_systems, of_decodings, strict=True
-            )
-        )
-        kept, replaced = _newest(runs)
+        kept, replaced = put_together(records, whole)
         _warn_of(replaced)
         mine = tuple(u for u in unfinished if whole or len(groups) == 1 or u.parent == report_folder.parent)
         not_here = (*left_out[report_folder], *replaced, *(() if loaded else lost))
         loaded.append(Results(report_folder, kept, mine, not_here))
     return loaded
+
+
+def put_together(records: Sequence[tuple[Tables, RunRecord]], whole: bool) -> tuple[tuple[Run, ...], list[LeftOut]]:
+    """The runs of a report with their names, and those that a later run has taken the place of. whole: the records may
+    be of several experiments."""
+    in_order = sorted(records, key=lambda item: (item[1].experiment, item[1].finished_at, item[1].run_id))
+    of_systems, of_decodings = settings_of([record for _, record in in_order], whole)
+    named = zip(in_order, labels(of_systems, "model.name"), labels(of_decodings, "decoding.name"), strict=True)
+    runs = tuple(
+        Run(tables, record, system, decoding, of_system | of_decoding)
+        for ((tables, record), system, decoding), of_system, of_decoding in zip(
+            named, of_systems, of_decodings, strict=True
+        )
+    )
+    return _newest(runs)
 
 
 def _warn_of(left_out: Iterable[LeftOut]) -> None:
@@ -326,13 +332,13 @@ def _read_record(folder: Path) -> RunRecord:
 def _read_parquet(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
-    with _damaged_by(path):
+    with damaged_by(path):
         table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     return table
 
 
 @contextmanager
-def _damaged_by(path: Path) -> Iterator[None]:
+def damaged_by(path: Path) -> Iterator[None]:
     """Damaged where a file of a run isn't what it should be: an error in this block shows it."""
     try:
         yield

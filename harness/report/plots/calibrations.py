@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from harness.report.comparison import Comparison
+from harness.report.palette import MUTED
 from harness.report.plots.drawing import beside_row, legend_columns, row_height
-from harness.report.plots.style import MUTED, Plot, drawn, looks, new_figure
+from harness.report.plots.style import Plot, drawn, looks, new_figure
 from harness.report.wording import words
 
 Floats = NDArray[np.float64]

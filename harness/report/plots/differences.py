@@ -18,8 +18,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from harness.common.numerals import interval
 from harness.report.comparison import Comparison
 from harness.report.pairs import pair_of, pairs_of
+from harness.report.palette import INK, PAPER
 from harness.report.plots.drawing import beside_row, label, row_height
-from harness.report.plots.style import INK, PAPER, Plot, drawn, looks, new_figure
+from harness.report.plots.style import Plot, drawn, looks, new_figure
 
 _LINEAR_UP_TO = 10
 """How many times the smallest difference the largest may be, for a linear axis."""

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.common.numerals import quantity
 from harness.report.baselines import baselines, measures_of_models
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey, beginning
+from harness.report.palette import MUTED
 from harness.report.plots.drawing import (
     arrow,
     banded_line,
@@ -35,7 +36,7 @@ from harness.report.plots.drawing import (
     shown_under,
     top_of,
 )
-from harness.report.plots.style import MUTED, Look, Plot, drawn, looks, new_figure
+from harness.report.plots.style import Look, Plot, drawn, looks, new_figure
 from harness.report.wording import estimate_text, joined, words
 
 _MAX_CATEGORIES = 12

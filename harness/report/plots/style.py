@@ -20,15 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-INK = "#1b1c1d"
-MUTED = "#5e6166"
-RULE = "#d8dade"
-PAPER = "#fffffe"
-# Okabe and Ito (2008), with their black and yellow replaced by hues that stand out on white and on black alike. The
-# second row is what the page shows on a dark ground.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b8860b", "#3399cc", "#882255", "#6b6f76")
-DARK_PALETTE = ("#5aaee8", "#ff8a3d", "#2fcf9f", "#e07ad0", "#e3b23c", "#9ad4ff", "#e0708f", "#a9adb5")
-MARKERS = "osD^vPX>"
+from harness.report.palette import INK, MARKERS, MUTED, PALETTE, PAPER, RULE
 
 WIDTH = 4.5
 """Inches of every figure: on a phone the page shows it at about three quarters of this size, so 9 points stay

@@ -16,6 +16,7 @@ from harness.common.numerals import quantity
 from harness.evaluation.metric import LADDER_METRIC
 from harness.report.asked import differing
 from harness.report.comparison import Cell, Comparison, MeasureKey
+from harness.report.palette import INK, MUTED
 from harness.report.plots.drawing import (
     arrow,
     banded_line,
@@ -30,7 +31,7 @@ from harness.report.plots.drawing import (
     value_of,
 )
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
-from harness.report.plots.style import INK, MUTED, Look, Plot, drawn, looks, new_figure
+from harness.report.plots.style import Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
 from harness.report.wording import estimate_text, joined, target_words, words
 

@@ -7,9 +7,10 @@ Real text has no diversity of its own: there is one continuation of each prompt.
 from __future__ import annotations
 
 from harness.report.comparison import Comparison, MeasureKey
+from harness.report.palette import INK
 from harness.report.plots.drawing import beside_row, file_name, label, right_height, value_of
 from harness.report.plots.learning import finish_right
-from harness.report.plots.style import INK, Plot, drawn, looks, new_figure
+from harness.report.plots.style import Plot, drawn, looks, new_figure
 
 _QUALITY, _DIVERSITY = "reference_bits_per_byte", "diversity"
 _REAL = "real_"

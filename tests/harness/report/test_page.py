@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from harness.report import write_report
-from harness.report.plots.style import DARK_PALETTE, PALETTE
+from harness.report.palette import DARK_PALETTE, PALETTE
 from harness.report.untrusted import visible
 from tests.harness.report.conftest import Written
 from tests.harness.report.fake_results import HOSTILE, MODELS, PROMPTS, write_fake_results

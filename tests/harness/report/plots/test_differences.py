@@ -16,8 +16,9 @@ from scipy import stats
 
 from harness.report.comparison import Comparison
 from harness.report.pairs import compare_pairs
+from harness.report.palette import PAPER
 from harness.report.plots.differences import differences
-from harness.report.plots.style import PAPER, Plot, plotting
+from harness.report.plots.style import Plot, plotting
 from tests.harness.report.records import edit
 
 Compare = Callable[[Path], Comparison]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.plots.style import DARK_PALETTE, MARKERS, PALETTE, Look, label_right, looks, new_figure, spread
+from harness.report.palette import DARK_PALETTE, MARKERS, PALETTE
+from harness.report.plots.style import Look, label_right, looks, new_figure, spread
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""Choosing runs by anything that was configured. A filter hides runs; it never changes a number."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from harness.common.numerals import number
+from harness.dashboard.choices import Choices
+from harness.dashboard.index import Entry, Headline
+
+_MOST_VALUES = 60
+_OWN = ("status", "family", "model", "decoding", "seed", "experiment")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something in which runs differ."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+def value_of(entry: Entry, key: str) -> str:
+    """What a run has of a setting, as text; '' where it doesn't have it."""
+    value = getattr(entry, key) if key in _OWN else _settings(entry.settings).get(key, "")
+    return "" if value is None and key in _OWN else value if isinstance(value, str) else json.dumps(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _settings(text: str) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = json.loads(text)
+    return settings
+
+
+def varying(entries: Sequence[Entry]) -> list[Setting]:
+    """The settings of which these runs have several values, up to a number of values."""
+    found: dict[str, dict[str, None]] = {key: {} for key in _OWN}
+    for entry in entries:
+        for key in _OWN:
+            found[key].setdefault(value_of(entry, key))
+    for text in dict.fromkeys(entry.settings for entry in entries if entry.has_record):
+        for key, value in _settings(text).items():
+            found.setdefault(key, {}).setdefault(value if isinstance(value, str) else json.dumps(value))
+    redundant = {"model.name": "model", "decoding.name": "decoding"}
+    return [
+        Setting(key, tuple(sorted(filter(None, values), key=_by_number)))
+        for key, values in found.items()
+        if 1 < len(values) <= _MOST_VALUES and key not in redundant
+    ]
+
+
+def _by_number(text: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(text), text
+    except ValueError:
+        return True, 0.0, text
+
+
+def kept(entries: Iterable[Entry], choices: Choices) -> list[Entry]:
+    """The runs that fit all filters: of several values of one setting any will do."""
+    wanted: dict[str, set[str]] = {}
+    for where in choices.every("where"):
+        key, _, value = where.partition("=")
+        wanted.setdefault(key, set()).add(value)
+    words = choices.one("q").lower().split()
+    return [
+        entry
+        for entry in entries
+        if all(value_of(entry, key) in values for key, values in wanted.items())
+        and all(word in _text(entry) for word in words)
+    ]
+
+
+def _text(entry: Entry) -> str:
+    return (
+        f"{entry.id} {entry.family} {entry.model} {entry.decoding} {entry.status} {entry.why} {entry.settings}".lower()
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one value of a setting."""
+
+    value: str
+    num_runs: int
+    num_failed: int
+    results: tuple[str, ...]
+    """For each headline 'median [least, most], n'."""
+
+
+def grouped(entries: Sequence[Entry], key: str) -> tuple[list[tuple[str, str]], list[Group]]:
+    """The runs by a setting: (eval, metric) of each result, and the groups. Results are medians over runs with their
+    range: a description, and no estimate."""
+    members: dict[str, list[Entry]] = {}
+    for entry in entries:
+        members.setdefault(value_of(entry, key) or "–", []).append(entry)
+    measures = list(dict.fromkeys((h.eval, h.metric) for entry in entries for h in entry.headlines))
+    groups = [
+        Group(
+            value,
+            len(of_group),
+            sum(entry.status in ("failed", "partial", "unreadable") for entry in of_group),
+            tuple(_result(of_group, measure) for measure in measures),
+        )
+        for value, of_group in sorted(members.items(), key=lambda item: _by_number(item[0]))
+    ]
+    return measures, groups
+
+
+def _result(entries: Sequence[Entry], measure: tuple[str, str]) -> str:
+    found = [h for entry in entries for h in entry.headlines if (h.eval, h.metric) == measure and h.value is not None]
+    values = [headline.value for headline in found if headline.value is not None]
+    if not values:
+        return "–"
+    unit = found[0].unit
+    ends = f" [{number(min(values), unit)}, {number(max(values), unit)}]" if len(values) > 1 else ""
+    return f"{number(median(values), unit)}{ends}, n {len(values)}"
+
+
+def headline_of(entry: Entry, measure: tuple[str, str]) -> Headline | None:
+    """A run's result for a measure."""
+    return next((h for h in entry.headlines if (h.eval, h.metric) == measure), None)

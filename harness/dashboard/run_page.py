@@ -1,0 +1,71 @@
+"""One run: what it is, what came out, what failed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness.common.errors import UserError
+from harness.common.numerals import interval, number, quantity, sign
+from harness.dashboard.choices import Choices
+from harness.dashboard.overview import tracebacks
+from harness.dashboard.pages import Page
+from harness.dashboard.site import Site
+from harness.report.wording import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def view(site: Site, choices: Choices) -> Page:
+    """The page of the run whose id is in the address. UserError where there is none."""
+    entry = site.run(choices.one("run"))
+    page = Page("/run", "run.html", {"entry": entry, "facts": [], "metrics": [], "notes": [], "error": ""})
+    page.context |= {"failures": tracebacks(site, entry), "settings": sorted(json.loads(entry.settings).items())}
+    if entry.has_record:
+        from harness.runs.record import RunRecord
+
+        try:
+            record = RunRecord.read(site.index.folder(entry))
+        except (UserError, OSError) as error:
+            page.context["error"] = str(error)
+            return page
+        page.context |= {
+            "facts": _facts(record),
+            "notes": record.notes,
+            "metrics": [_metric(m) for m in record.metrics],
+        }
+        page.tables["metrics"] = lambda: _table(record.metrics)
+    return page
+
+
+def _facts(record: Any) -> list[tuple[str, str]]:
+    return [
+        ("Family", f"{record.family}, seed {record.seed}"),
+        ("Decoding", str(record.decoding.get("name"))),
+        ("Data", f"{record.data.get('name')} ({str(record.data.get('fingerprint'))[:12]})"),
+        ("Parameters", quantity(record.cost.get("num_params"))),
+        ("Spent", f"{quantity(record.spent.get('tokens'))} tokens, {quantity(record.spent.get('seconds'))} s"),
+        ("Finished", record.finished_at),
+        ("Machine", f"{record.device}, {record.num_threads} threads"),
+        ("Fit", record.fit_id),
+    ]
+
+
+def _metric(metric: Any) -> dict[str, str]:
+    value = f"{number(metric.value, metric.unit)}{sign(metric.unit)}" if metric.value is not None else "–"
+    return {
+        "eval": metric.eval,
+        "metric": words(metric.metric),
+        "slice": metric.slice,
+        "value": value,
+        "interval": interval(metric.ci_low, metric.ci_high, metric.unit),
+        "n": f"{metric.n:,} of {metric.n_total:,}",
+        "reason": metric.reason or "",
+    }
+
+
+def _table(metrics: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame([vars(metric) for metric in metrics])

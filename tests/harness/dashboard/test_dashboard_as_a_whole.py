@@ -1,0 +1,184 @@
+"""The dashboard in a browser, as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness.dashboard.pages import VIEWS
+from harness.dashboard.site import Site
+from tests.harness.dashboard.browser import launcher, ready, served, until, watched
+
+pytestmark = pytest.mark.browser
+ADDRESSES = [
+    *(f"{view}?experiment=families" for view in VIEWS if view != "/compare"),
+    "/compare?experiment=families&base=ngram&slices=gru",
+    "/samples?experiment=families&eval=arithmetic&sample=p0",
+    "/samples?experiment=families&eval=perplexity",
+    "/run?run=families/rnn-top_p-s0",
+]
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[[Mapping[str, str]], Any]]:
+    with launcher() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[[Mapping[str, str]], Any]) -> Iterator[Any]:
+    found = launch({})
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def address(site: Site, browser: Any) -> Iterator[str]:
+    with served(site.index.results) as found:
+        yield found
+
+
+def journey(page: Any, address: str) -> None:
+    """Filter, pin, find where A is right and B is wrong, read a transcript, reload, go back, download."""
+    page.goto(f"{address}/?experiment=families")
+    ready(page)
+    page.select_option("#where", "family=gru")
+    until(page, "document.querySelectorAll('#runs tbody tr').length == 6")
+    assert parse_qs(urlsplit(page.url).query)["where"] == ["family=gru"]
+    page.click("a.chip")
+    until(page, "document.querySelectorAll('#runs tbody tr').length > 6")
+    page.click("header a:has-text('Compare')")
+    page.wait_for_selector("#base")
+    page.select_option("#base", "ngram")
+    until(page, "new URL(location).searchParams.get('base') == 'ngram'")
+    ready(page)
+    page.check("input[name=pin][value=gru]")
+    until(page, "document.querySelectorAll('#differences tbody tr').length == 1")
+    shared, shown = page.url, page.inner_text("#main")
+    page.reload()
+    ready(page)
+    assert page.inner_text("#main") == shown
+    with page.expect_download() as started:
+        page.click("#h-forest ~ .files a:has-text('csv')")
+    assert Path(started.value.path()).read_text().startswith("eval,metric,decoding,model,baseline")
+    page.click("header a:has-text('Samples')")
+    page.wait_for_selector("#kind-a")
+    page.click("#kind-a")
+    until(page, "document.querySelector('#kind-a')?.getAttribute('aria-current')")
+    page.go_back()
+    until(page, "!document.querySelector('#kind-a').getAttribute('aria-current')")
+    page.go_back()
+    page.wait_for_selector("#differences")
+    assert page.url == shared
+    page.click("header a:has-text('Turn-taking')")
+    page.wait_for_selector(".chat")
+    assert page.locator(".chat li.own").count() > 0
+
+
+def test_a_journey(browser: Any, address: str) -> None:
+    with watched(browser, address) as page:
+        journey(page, address)
+
+
+def test_the_same_under_a_plain_locale(launch: Callable[[Mapping[str, str]], Any], address: str) -> None:
+    plain = launch({"LANG": "C", "LC_ALL": "C", "LANGUAGE": ""})
+    with watched(plain, address) as page:
+        journey(page, address)
+    plain.close()
+
+
+@pytest.mark.parametrize("view", ADDRESSES)
+def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(browser: Any, address: str, view: str) -> None:
+    pytest.importorskip("axe_playwright_python", reason="axe-core comes with pip install axe-playwright-python")
+    axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    context = browser.new_context()
+    page = context.new_page()
+    elsewhere: list[str] = []
+    page.on("request", lambda request: None if request.url.startswith(address) else elsewhere.append(request.url))
+    page.goto(f"{address}{view}")
+    ready(page)
+    page.evaluate(axe)
+    for scheme, width in (("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [
+            (each["id"], [node["html"][:150] for node in each["nodes"][:3]])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not serious, f"{scheme} {width}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{width}: wider than the window"
+    context.close()
+    assert not elsewhere
+
+
+@pytest.mark.parametrize("view", list(VIEWS))
+def test_without_script_there_are_tables_charts_and_forms(browser: Any, address: str, view: str) -> None:
+    with watched(browser, address, java_script_enabled=False) as page:
+        page.goto(f"{address}{view}?experiment=families")
+        assert page.locator("table").count() > 0
+        if view != "/samples":
+            assert page.locator("svg.chart").count() > 0
+            page.fill("#q", "gru")
+            page.click("form:has(#q) button")
+            assert "q=gru" in page.url
+
+
+def test_every_control_can_be_reached_by_keyboard(browser: Any, address: str) -> None:
+    with watched(browser, address) as page:
+        page.goto(f"{address}/compare?experiment=families")
+        ready(page)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        controls = 'a[href]:not([tabindex="-1"]), button, input:not([type=hidden]), select'
+        count = f"document.querySelectorAll('{controls}').length"
+        for number in range(page.evaluate(count) + 20):
+            page.keyboard.press("Tab")
+            page.evaluate(f"document.activeElement.dataset.reached = {number}")
+        reached = page.evaluate("document.querySelectorAll('[data-reached]').length")
+        assert reached >= page.evaluate(count) - 1  # the skip link was passed before
+
+
+def test_a_part_of_a_chart_is_chosen_with_the_mouse(browser: Any, address: str) -> None:
+    with watched(browser, address) as page:
+        page.goto(f"{address}/curves?experiment=families")
+        ready(page)
+        page.locator("svg.chart").scroll_into_view_if_needed()
+        box = page.locator("svg.chart").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.3)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.6, steps=4)
+        page.mouse.up()
+        until(page, "new URL(location).searchParams.get('x_from')")
+        chosen = parse_qs(urlsplit(page.url).query)
+        assert float(chosen["x_from"][0]) < float(chosen["x_to"][0])
+        assert float(chosen["y_from"][0]) < float(chosen["y_to"][0])
+        page.click("a.chip:has-text('Show everything')")
+        until(page, "!new URL(location).searchParams.get('x_from')")
+
+
+def test_what_is_under_the_mouse_is_said(browser: Any, address: str) -> None:
+    with watched(browser, address) as page:
+        page.goto(f"{address}/?experiment=families")
+        ready(page)
+        page.locator("svg.chart circle.dot, svg.chart path.dot").last.hover(force=True)
+        page.wait_for_selector(".tip:not([hidden])")
+        assert "[" in page.inner_text(".tip")
+
+
+def test_a_run_that_finishes_is_said(browser: Any, own_results: Path) -> None:
+    with served(own_results) as address, watched(browser, address) as page:
+        page.goto(address)
+        ready(page)
+        page.evaluate("document.body.dataset.poll = 0.2")
+        shutil.copytree(own_results / "pair" / "gru-greedy-s0", own_results / "pair" / "gru-greedy-s7")
+        until(page, "document.getElementById('said').textContent.includes('gru-greedy-s7 is new')")
+        page.click("#said a")
+        until(page, "document.getElementById('runs').textContent.includes('gru-greedy-s7')")

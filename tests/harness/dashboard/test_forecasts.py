@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+
+from harness.dashboard.forecasts import calibration, forecasts
+from harness.report.comparison import Comparison
+from harness.report.results import load
+from tests.harness.report import forecasts as made
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_is_scikit_learns(seed: int) -> None:
+    draws = np.random.default_rng(seed)
+    probability = draws.random(500) ** 3
+    if seed == 4:
+        probability = np.round(probability, 1)  # ties
+    happened = (draws.random(500) < probability).astype(float)
+    share, mean = calibration_curve(happened, probability, n_bins=10, strategy="quantile")
+    ours = calibration(happened, probability)
+    np.testing.assert_allclose(ours[0], mean)
+    np.testing.assert_allclose(ours[1], share)
+
+
+def test_forecasts_are_found_by_their_names(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results / "pair", tmp_path / "pair")
+    made.add(tmp_path / "pair")
+    [loaded] = load(tmp_path / "pair")
+    [found] = forecasts(Comparison(loaded))
+    assert (found["eval"], found["event"]) == ("turn_taking", "rain")
+    assert set(found["calibration"]) == {"gru", "lstm"}
+    assert found["calibration"]["gru"] == [pytest.approx([0.9, found["calibration"]["gru"][0][1]])]
+    assert found["positions"] == {"gru": [], "lstm": []}  # their ids name no place

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from harness.dashboard.server import app
+from tests.harness.dashboard.reading import Reader
+
+
+def test_experiments_runs_and_the_ladder_are_there(client: Reader) -> None:
+    page = client.get("/")
+    assert page.status == 200
+    names = [row[0] for row in page.tables["table0"][1:]]
+    assert set(names) == {"families", "pair", "single", "broken"}
+    assert len(page.tables["runs"]) - 1 == 35
+    assert [row[0] for row in page.tables["summary"][1:]] == ["rnn", "rnn", "ngram", "ngram", "gru", "gru"]
+    assert 'class="chart"' in page.text
+
+
+def test_the_ladder_shows_every_model_and_all_of_its_interval(client: Reader) -> None:
+    page = client.client.get("/?experiment=families&file=ladder.svg").text
+    assert "→" not in page.replace("(← better)", "")  # no value lies outside
+    for name in ("gru", "ngram", "rnn"):
+        assert f"<title>{name}: " in page
+    part = client.client.get("/?experiment=families&x_from=2&x_to=2.2&file=ladder.svg").text
+    assert "→" in part
+
+
+def test_what_failed_says_why(client: Reader) -> None:
+    page = client.get("/?experiment=families")
+    assert "the loss became NaN at step 131 &lt;b&gt;" in page.text
+    page = client.get("/?experiment=broken")
+    assert "schema version 1" in page.text
+    assert page.text.count('class="failure"') == 2
+
+
+def test_a_traceback_is_shown(own_results: Path) -> None:
+    from harness.runs.record import Failure, RunRecord
+
+    run = own_results / "pair" / "gru-greedy-s0"
+    record = RunRecord.read(run)
+    failed = Failure("eval arithmetic", "ValueError: <img>", "Traceback:\n  <script>alert(1)</script>")
+    changed = {**vars(record), "status": "partial", "error": "it failed", "errors": [failed]}
+    RunRecord(**changed).write(run)
+    with TestClient(app(own_results), base_url="http://localhost") as opened:
+        page = Reader(opened).get("/")
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script>alert" not in page.text
+
+
+def test_filters_choose_rows_and_change_no_number(client: Reader) -> None:
+    whole = client.get("/?experiment=families").tables["summary"]
+    page = client.get("/?experiment=families&where=family%3Dgru&where=seed%3D1")
+    assert len(page.tables["runs"]) - 1 == 2
+    assert page.tables["summary"][1:] == [row for row in whole[1:] if row[0] == "gru"]
+    assert "Remove the filter family=gru" in page.text
+
+
+def test_runs_are_grouped_by_any_setting(client: Reader) -> None:
+    page = client.get("/?experiment=families&group=seed")
+    assert [row[:2] for row in page.tables["groups"][1:]] == [["0", "6"], ["1", "6"], ["2", "6"], ["–", "1"]]
+
+
+def test_runs_are_sorted_and_come_in_pages(client: Reader) -> None:
+    rows = client.get("/?sort=run").tables["runs"][1:]
+    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+    assert client.get("/?page=7").status == 200
+    assert client.get("/?page=-1&sort=nonsense&group=nonsense").status == 200
+
+
+def test_where_there_are_no_runs_the_page_says_how_to_make_some(tmp_path: Path) -> None:
+    with TestClient(app(tmp_path), base_url="http://localhost") as opened:
+        assert "bakeoff compare" in Reader(opened).get("/").text
+        assert "bakeoff compare" in Reader(opened).get("/samples").text
+
+
+def test_an_experiment_that_is_gone_is_said(client: Reader) -> None:
+    page = client.get("/?experiment=gone")
+    assert page.status == 404
+    assert "no experiment &#39;gone&#39;" in page.text
