@@ -30,8 +30,8 @@ class GRU(RecurrentModel):
     num_gates = 3
     num_carried = 1
 
-    def make_layer(self, d_model: int) -> nn.RNNBase:
-        return nn.GRU(d_model, d_model)
+    def make_layer(self, width_in: int, d_model: int) -> nn.RNNBase:
+        return nn.GRU(width_in, d_model)
 
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         if not runs_by_hand(inputs):
