@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder with the text")
     parser.add_argument("--out", type=Path, default=Path("results/reference/tiny_shakespeare/trials.csv"))
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     text = Text.read(arguments.data).for_choosing()
     settings = Settings.read(arguments.family)
