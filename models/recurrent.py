@@ -64,7 +64,8 @@ class RecurrentModel(CarriedModel):
 
     @abstractmethod
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """inputs: (T, B, width_in), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after them."""
+        """inputs: (T, B, width_in), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after
+        them."""
 
     def initialise(self, layer: nn.RNNBase) -> None:
         """Draw a layer's first weights."""

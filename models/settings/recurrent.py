@@ -40,8 +40,8 @@ class RecurrentConfig(NeuralModelConfig):
             self,
             "tie_embeddings",
             not self.tie_embeddings or self.d_embedding in (None, self.d_model),
-            f"false with d_embedding={self.d_embedding}, which isn't d_model={self.d_model}: one matrix can't have both "
-            "widths",
+            f"false with d_embedding={self.d_embedding}, which isn't d_model={self.d_model}: one matrix can't have "
+            "both widths",
         )
         check_option(self, "dropout", 0 <= self.dropout < 1, "0 up to, not including, 1")
         check_option(self, "learning_rate", self.learning_rate > 0, "above 0")
