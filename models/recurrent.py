@@ -43,8 +43,10 @@ class RecurrentModel(CarriedModel):
         self.vocab_size = vocab_size
         self.start_token = start_token
         d_model = config.d_model
-        self.embedding = nn.Parameter(torch.empty(vocab_size, d_model))
-        self.layers = nn.ModuleList(self.make_layer(d_model) for _ in range(config.num_layers))
+        d_embedding = config.d_embedding or d_model
+        self.embedding = nn.Parameter(torch.empty(vocab_size, d_embedding))
+        widths_in = [d_embedding] + [d_model] * (config.num_layers - 1)
+        self.layers = nn.ModuleList(self.make_layer(width_in, d_model) for width_in in widths_in)
         # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, d_model))
         self.output_bias = nn.Parameter(torch.zeros(vocab_size))
@@ -57,12 +59,13 @@ class RecurrentModel(CarriedModel):
             self.initialise(layer)
 
     @abstractmethod
-    def make_layer(self, d_model: int) -> nn.RNNBase:
-        """One layer, D to D, as torch's own module."""
+    def make_layer(self, width_in: int, d_model: int) -> nn.RNNBase:
+        """One layer, `width_in` to D, as torch's own module."""
 
     @abstractmethod
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """inputs: (T, B, D), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after them."""
+        """inputs: (T, B, width_in), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after
+        them."""
 
     def initialise(self, layer: nn.RNNBase) -> None:
         """Draw a layer's first weights."""
@@ -130,6 +133,6 @@ def run_torch_layer(layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Te
 
 
 def weights_of(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(from the input (GD, D), recurrent (GD, D), bias of the first (GD,), bias of the second (GD,))."""
+    """(from the input (GD, width_in), recurrent (GD, D), bias of the first (GD,), bias of the second (GD,))."""
     from_input, recurrent, input_bias, recurrent_bias = layer.all_weights[0]
     return from_input, recurrent, input_bias, recurrent_bias

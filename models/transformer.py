@@ -113,15 +113,18 @@ class Block(nn.Module):
         if reading.cache is not None:
             reading.cache.write(layer, keys, values)
             keys, values = reading.cache.keys_and_values(layer)  # (B, G, S, E)
-        attended = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=reading.mask,
-            dropout_p=reading.dropout,
-            is_causal=reading.causal,
-            enable_gqa=keys.shape[1] != self.num_heads,
-        )
+        if torch.is_autocast_enabled("cpu"):  # in bfloat16 its gradient takes torch eight times as long there
+            queries, keys, values = queries.float(), keys.float(), values.float()
+        with torch.autocast("cpu", enabled=False):
+            attended = F.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
+                attn_mask=reading.mask,
+                dropout_p=reading.dropout,
+                is_causal=reading.causal,
+                enable_gqa=keys.shape[1] != self.num_heads,
+            )
         joined: Tensor = self.attention_out(attended.transpose(1, 2).reshape(num_rows, num_tokens, d_model))
         return joined
 
