@@ -50,7 +50,8 @@ class GatedRecurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # bfloat16 is for large products
+    # bfloat16 is for large products, not for a step's small ones
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, drive: Tensor, first: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         num_rows, d_model = first.shape
         hidden = drive.new_empty(len(drive) + 1, num_rows, d_model)
@@ -74,7 +75,7 @@ class GatedRecurrence(torch.autograd.Function):
         return hidden[1:]
 
     @staticmethod
-    @custom_bwd(device_type="cpu")
+    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         hidden, saved, weight = ctx.saved_tensors
