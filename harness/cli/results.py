@@ -1,8 +1,7 @@
-"""Commands that read results and options: report, mirror, list; and fetch."""
+"""Commands that read results and options: report, list; and fetch."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -54,54 +53,6 @@ def reported(name: str, results: Path) -> Path:
         return find_run(name, results)
     except UserError as error:
         raise UserError(f"{name!r} is neither a folder nor an experiment in {results}. As a run: {error}") from None
-
-
-def _mirror_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "words",
-        nargs="+",
-        metavar="RUN | tracking.KEY=VALUE",
-        help="finished runs, and settings of the mirror, as tracking.mode=online tracking.project=mine",
-    )
-    add_results(parser)
-
-
-def mirror(arguments: Namespace) -> int:
-    """`bakeoff mirror`: send finished runs to wandb."""
-    from harness.config import compose as config
-    from harness.config.settings import build
-    from harness.runs.folders import mirrored
-    from harness.runs.lookup import find_run
-    from harness.runs.record import RunRecord
-    from harness.runs.tracking import OPTIONS, Mirror, Tracking
-
-    overrides = [word for word in arguments.words if "=" in word]
-    names = [word for word in arguments.words if "=" not in word]
-    if foreign := [override for override in overrides if not override.startswith("tracking.")]:
-        near = f" Did you mean tracking.{foreign[0]}?" if foreign[0].partition("=")[0] in OPTIONS else ""
-        allowed = ", ".join(f"tracking.{name}" for name in OPTIONS)
-        raise UserError(f"{foreign[0]} is not a setting of the mirror.{near} Allowed: {allowed}.")
-    if not names:
-        raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
-    tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
-    runs = [find_run(name, Path(arguments.results)) for name in names]
-    records = [RunRecord.read(run) for run in runs]
-    status = 0
-    with Mirror() as wandb:
-        for run, record in zip(runs, records, strict=True):
-            answer = mirrored(record, run, tracking, wandb).wandb
-            warning = answer.get("warning")
-            say(f"{record.run_id}: {warning or answer['url'] or _how_to_send(answer['run_id'], run)}")
-            status = 1 if warning else status
-    return status
-
-
-def _how_to_send(wandb_id: str, run: Path) -> str:
-    """What to do with a run that wandb wrote to disk. run: its folder."""
-    from harness.common.results_folder import ResultsFolder
-
-    [folder] = ResultsFolder.around(run).wandb.glob(f"offline-run-*-{wandb_id}")
-    return f"written. To send it: wandb sync {shlex.quote(str(folder))}"
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -165,7 +116,6 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
 
 COMMANDS = (
     Command("report", "tables and plots from finished runs; never trains", _report_arguments, report),
-    Command("mirror", "send finished runs to wandb", _mirror_arguments, mirror),
     Command("list", "options to pick, or finished and unfinished runs", _list_arguments, list_),
     Command(
         "fetch",

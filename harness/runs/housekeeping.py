@@ -75,7 +75,7 @@ def removable(runs: Iterable[Path], results: ResultsFolder) -> list[Item]:
     items += [Item(path, "fit", size(path)) for fit in sorted(fits) if (path := results.fit(fit)).is_dir()]
     items += [Item(path, "answers", size(path)) for fit in sorted(fits) if (path := results.answers(fit)).is_dir()]
     for fit, decoding in sorted({(record.fit_id, record.decoding_id) for record in records} - kept_answers):
-        path = results.answers(fit) / f"{decoding}.jsonl"
+        path = results.answers_under(fit, decoding)
         if fit not in fits and path.is_file():
             items.append(Item(path, "answers", size(path)))
     return items + _scores_of(fits, results)

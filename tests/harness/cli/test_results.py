@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from harness.runs.record import check_run
 from tests.commands import bakeoff
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import MODELS, write_fake_results
@@ -95,29 +94,6 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     assert "no runs in both" in capsys.readouterr().out
     assert status_of(["report", "third"]) == 2
     assert "no run 'third'" in capsys.readouterr().err
-
-
-def test_runs_are_mirrored_later(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert status_of(["run", "model=uniform", "data=chatterbot", "tracking=none", "evals=[perplexity]"]) == 0
-    capsys.readouterr()
-    assert status_of(["mirror", "@latest", "tracking.project=mine"]) == 0
-    [path] = tmp_path.glob("results/default/*/run.json")
-    record = json.loads(path.read_text())
-    assert record["wandb"]["run_id"]
-    [folder] = tmp_path.glob(f"results/wandb/offline-run-*-{record['wandb']['run_id']}")
-    assert capsys.readouterr().out == f"{record['run_id']}: written. To send it: wandb sync {folder}\n"
-    check_run(path.parent)
-    wrong = (
-        (["tracking.mode=online"], "name at least one run"),
-        (["@latest", "seed=1"], "seed=1 is not a setting of the mirror. Allowed: tracking.mode, "),
-        (["@latest", "project=mine"], "Did you mean tracking.project=mine?"),
-    )
-    for words, said in wrong:
-        assert status_of(["mirror", *words]) == 2
-        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
