@@ -57,11 +57,22 @@ def reported(name: str, results: Path) -> Path:
 
 def _list_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", type=one_of(_LISTABLE), metavar="WHAT", help=", ".join(_LISTABLE))
+    parser.add_argument(
+        "filters",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="of runs: only those with this status, family, model, decoding, seed, experiment or setting",
+    )
     add_results(parser)
 
 
 def list_(arguments: Namespace) -> int:
     """`bakeoff list`: the options of a group, each with one line about it; or the runs."""
+    if wrong := [word for word in arguments.filters if arguments.what != "runs" or "=" not in word]:
+        raise UserError(
+            f"{wrong[0]!r} is not known here. `bakeoff list runs` takes filters, as status=failed or model=lstm,gru; "
+            "the other lists take none."
+        )
     if arguments.what == "runs":
         from harness.runs.listing import listed
 
@@ -73,11 +84,13 @@ def list_(arguments: Namespace) -> int:
                 run.headline,
                 f"{duration(time.time() - run.changed_at)} ago",
             )
-            for run in listed(Path(arguments.results))
+            for run in listed(Path(arguments.results), arguments.filters)
         ]
         if not rows:
+            like = f" like {' '.join(arguments.filters)}" if arguments.filters else ""
             say(
-                f"no runs in {arguments.results}. Make one with `bakeoff run`, or name a results folder with --results."
+                f"no runs{like} in {arguments.results}. Make one with `bakeoff run`, or name a results folder with "
+                "--results."
             )
             return 0
         say_table(("run", "differs in", "status", "result", "finished"), rows)

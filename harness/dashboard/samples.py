@@ -15,7 +15,6 @@ from harness.common.results_folder import SAMPLES_FILE
 from harness.dashboard.board import Board
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import Entry
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.sample_rows import Pair, measures_in, one_sample, pair, sample_rows, slices_in
@@ -26,6 +25,7 @@ from harness.dashboard.transcripts import dialogue
 from harness.evaluation.rows import parsed
 from harness.report.results import damaged_by
 from harness.report.wording import words
+from harness.runs.index import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.common.errors import UserError, closest
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import Entry, Index
 from harness.dashboard.scope import Numbers, Scope
+from harness.runs.index import Entry, Index
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
-from harness.dashboard.index import Entry
 from harness.dashboard.site import Site
+from harness.runs.index import Entry
 
 _MOST_CHARACTERS = 4000
 

@@ -15,13 +15,18 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.common.dotted import flat
 from harness.config.identity import SOURCE
 from harness.config.plugins import is_of_a_file, stem_of
 from harness.config.settings import TARGET
-from harness.runs.frames import flat
 from harness.runs.record import MISSED_BY, RunRecord
+
+if TYPE_CHECKING:
+    from harness.runs.index import Configured
+
+    Recorded = RunRecord | Configured
 
 # Values that follow from the settings, and aren't settings themselves.
 _DERIVED = frozenset(
@@ -38,7 +43,7 @@ _DERIVED = frozenset(
 )
 
 
-def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def settings_of(records: Sequence[Recorded], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The settings of each record's system, and of its decoding.
 
     A fit that they name counts without its seed: runs that continue from three seeds of one fit are one system. Where
@@ -58,7 +63,7 @@ def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[st
 
 
 def _unlike(
-    systems: Sequence[dict[str, Any]], decodings: Sequence[dict[str, Any]], records: Sequence[RunRecord]
+    systems: Sequence[dict[str, Any]], decodings: Sequence[dict[str, Any]], records: Sequence[Recorded]
 ) -> set[str]:
     """The systems, as text, whose runs used different texts, or of one seed and decoding are not of the same fit."""
     texts: dict[str, set[object]] = {}
@@ -71,7 +76,7 @@ def _unlike(
     return by_text | {system for (system, _, _), of_run in fits.items() if len(of_run) > 1}
 
 
-def _by_recipe(records: Sequence[RunRecord]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _by_recipe(records: Sequence[Recorded]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The settings of each record's system, and of its decoding, with the fits that they name as `settings_of` says."""
     systems = _with_edits([_system_settings(record) for record in records], records)
     decodings = _with_edits([flat({"decoding": record.decoding}) for record in records], records)
@@ -92,7 +97,7 @@ def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
     return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def _system_settings(record: RunRecord) -> dict[str, Any]:
+def _system_settings(record: Recorded) -> dict[str, Any]:
     """All settings that can change a result, except seed and decoding."""
     settings = {
         "model": record.model,
@@ -106,7 +111,7 @@ def _system_settings(record: RunRecord) -> dict[str, Any]:
     return {key: value for key, value in dotted.items() if key not in _DERIVED}
 
 
-def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[Recorded]) -> list[dict[str, Any]]:
     """The settings with classes of plugin files by name, and without hashes of sources. Where runs used several texts
     of a plugin, each has a setting that says which: 'edit 2' is the second one by when runs of it finished."""
     apart = [_plugins_apart(settings) for settings in all_settings]
@@ -168,7 +173,7 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
     ]
 
 
-def differences_in_experiments(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+def differences_in_experiments(records: Sequence[Recorded]) -> list[tuple[str, ...]]:
     """For each record, what tells it from others of its experiment: its model's options where others of its family have
     other ones, its decoding's likewise, and whatever else differs in the experiment."""
     systems, decodings = settings_of(records, whole=False)
@@ -224,6 +229,9 @@ def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> 
 
 def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a setting has several values among the runs that it concerns."""
+    first = all_settings[0].get(key)
+    if all(settings.get(key) == first for settings in all_settings):  # most settings
+        return False
     concerned = [settings for settings in all_settings if _concerns(key, settings)]
     return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
 

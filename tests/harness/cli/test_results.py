@@ -109,8 +109,8 @@ def test_names_from_another_s_results_folder_are_shown_as_they_are_and_control_n
     (run / "run.json").write_text("[1, 2]")
     assert status_of(["list", "runs", "--results", str(tmp_path)]) == 0
     listed = capsys.readouterr().out
-    [line] = [line for line in listed.splitlines() if "damaged" in line]
-    assert line.split()[:2] == [f"experiment/{shown}", "damaged"]
+    [line] = [line for line in listed.splitlines() if "unreadable" in line]
+    assert line.split()[:2] == [f"experiment/{shown}", "unreadable"]
     assert not {"\x1b", "\r", "\u202e"} & set(listed)
 
 
