@@ -18,7 +18,17 @@ import yaml
 from harness.common.errors import UserError, closest
 from harness.common.reading import read_bytes
 from harness.config import plugins
-from harness.config.options import GROUPS, files_of, foreign_targets, option, options, relocated, top_level, unknown
+from harness.config.options import (
+    GROUPS,
+    check_target,
+    files_of,
+    foreign_targets,
+    option,
+    options,
+    relocated,
+    top_level,
+    unknown,
+)
 from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
 from harness.config.suggestions import anywhere, nearby
@@ -60,6 +70,9 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
     for node in (full, allowed):
         node.setdefault("evals", {})  # none at all may be picked
     _check_keys(full, allowed, "", picks)
+    for pick in picks:
+        if pick.group != "experiment":
+            check_target(option(pick.group, pick.name), _at(full, pick.place))
     _check_whole(full)
     if full["experiment_name"] is None:
         full["experiment_name"] = "default"
@@ -282,15 +295,21 @@ def _check_empty(overrides: Sequence[str], full: Mapping[str, Any]) -> None:
         key, _, value = override.partition("=")
         if not value.startswith("{") or value_of(override) != {}:
             continue
-        node: Any = full
-        for part in key.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
+        node = _at(full, key)
         if isinstance(node, Mapping) and (names := [str(name) for name in node if name != TARGET]):
             without = " ".join(f"~{key}.{name}" for name in names)
             raise UserError(
                 f"{override} changes nothing: what is in braces is added to what is there ({', '.join(names)}). To "
                 f"leave out one or all: {without}."
             )
+
+
+def _at(full: Mapping[str, Any], key: str) -> Any:
+    """What is under a dotted key; None where there is nothing."""
+    node: Any = full
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 def _allowed(group: str) -> str:

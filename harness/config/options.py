@@ -127,6 +127,32 @@ def unknown(group: str, name: str) -> str:
     return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
 
 
+def check_target(picked: Option, node: Any) -> None:
+    """UserError where the values of an option lack the line that names their class. node: its part of the
+    configuration."""
+    if not isinstance(node, Mapping) or TARGET in node:
+        return
+    file = Path(picked.name).with_suffix(YAML) if is_file(picked.name) else picked.source
+    likely = _likely_targets(picked)
+    raise UserError(
+        f"{picked.group}={picked.name}: {file} has no line {TARGET}, which says what its values are for. Add "
+        f"{'this line' if len(likely) == 1 else 'one of these lines'} at its top level:"
+        + "".join(f"\n{TARGET}: {target}" for target in likely)
+    )
+
+
+def _likely_targets(picked: Option) -> list[str]:
+    """What the missing `_target_` of an option's file may be: the classes in the Python file of the same name, else
+    those of the options of the group with nearly the same keys."""
+    if picked.name.endswith(plugins.SUFFIX) and picked.group != "decoding":
+        path = Path(picked.name)
+        return [f"{path.stem}.{cls.__name__}" for cls in _classes(plugins.module_of(path), _kind(picked.group))]
+    contents = [option(picked.group, name).content for name in options(picked.group)]
+    num_other = [len(content.keys() ^ {TARGET, *picked.content}) for content in contents]
+    alike = [content for content, number in zip(contents, num_other, strict=True) if number == min(num_other)]
+    return list(dict.fromkeys(str(content[TARGET]) for content in alike))
+
+
 def known_targets() -> dict[str, str]:
     """Every `_target_` that an installed option names, and the option's group."""
     return {target: group for target, (group, _) in _known_targets().items()}

@@ -62,8 +62,14 @@ def build(node: Any, kind: type[T], place: str) -> T:
 def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
     """The settings dataclass that a node's `_target_` names, derived from `kind`; `place` is for messages. Raises
     UserError; PluginError where the class's module fails."""
-    if not isinstance(node, Mapping) or TARGET not in node:
+    if not isinstance(node, Mapping):
         raise UserError(f"{place} must be a group of options with a '{TARGET}', but is {node!r}. {_pick(place)}")
+    if TARGET not in node:
+        raise UserError(
+            f"{place} has no line '{TARGET}: MODULE.CLASS', which says what its values are for "
+            f"({', '.join(map(str, node)) or 'none'}). Add it to the file that sets {place}, as conf/ has it. Or: "
+            f"{_pick(place)}"
+        )
     target = str(node[TARGET])
     cls = _import(target, place)
     if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, is_file, option, options
+from harness.config.options import GROUPS, check_target, is_file, option, options
 from harness.config.overrides import readable
 from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
@@ -163,7 +163,9 @@ def command_settings(group: str, kind: type[T], settings: Sequence[Setting], def
         if isinstance(setting.values, Interval) or len(setting.values) > 1:
             raise UserError(f"{setting.key} has several values, but a command has one. Give one.")
     names = {setting.key: setting.values[0] for setting in own if not isinstance(setting.values, Interval)}
-    content = dict(option(group, names.pop(group, default)).content)
+    picked = option(group, names.pop(group, default))
+    check_target(picked, picked.content)
+    content = dict(picked.content)
     for key, value in names.items():
         name = key.partition(".")[2]
         allowed = [each for each in content if not each.startswith("_")]
