@@ -48,6 +48,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
 
     overrides = readable(list(overrides))
     refuse_sweeps(overrides)
+    for override in overrides:
+        _refuse_of_command(*override.lstrip("+~").split("=", maxsplit=1))
     _check_picks(overrides)
     try:
         full, picks = composed(overrides)
@@ -266,6 +268,23 @@ def _suggestion(key: str, value: Any, part: str, allowed: Sequence[str], picks: 
     return nearby(key, value, picks) or closest(part, allowed) or anywhere(key, value, picks)
 
 
+_OF_COMMANDS = {
+    "sweep": ("a whole sweep", ("run -m", "compare")),
+    "launcher": ("a whole sweep", ("run -m", "compare")),
+    "tune": ("a search", ("tune",)),
+}
+"""The settings that are part of no run: what they belong to, and the commands that take them."""
+
+
+def _refuse_of_command(key: str, value: Any = "...") -> None:
+    """UserError for a setting that is part of no run."""
+    group = key.partition(".")[0]
+    if group in _OF_COMMANDS:
+        whole, commands = _OF_COMMANDS[group]
+        lines = " or ".join(f"`bakeoff {command} ... {key}={value}`" for command in commands)
+        raise UserError(f"{key} is a setting of {whole}, not of a run. Leave it out here. It is for {lines}.")
+
+
 def _check_picks(overrides: Sequence[str]) -> None:
     """UserError where a group is set to something that names no option, as model=null or budget=5."""
     from harness.config.hydra_compose import REFUSALS, value_of
@@ -387,6 +406,7 @@ def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str, pi
     for key, value in full.items():
         here = f"{place}{key}"
         if key not in bare:
+            _refuse_of_command(here)
             allowed = sorted(str(name) for name in bare if name != TARGET)
             inside = f" of {place.rstrip('.')}" if place else ""
             near = _suggestion(here, value, str(key), allowed, picks)
