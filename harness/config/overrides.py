@@ -19,9 +19,12 @@ from harness.config.options import GROUPS, options, quoted, top_level
 def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
     """The overrides with every value quoted that Hydra's grammar can't read. Those that it can read stay as they are.
 
-    sweeps: whether a comma separates values. UserError for a word without '='.
+    sweeps: whether a comma separates values. UserError for a word without '=', or a list without its end.
     """
-    return [_readable(override, overrides, sweeps) for override in overrides]
+    written = [_readable(override, overrides, sweeps) for override in overrides]
+    for override in overrides:
+        _refuse_unclosed(override)
+    return written
 
 
 def refuse_repeated(overrides: Sequence[str]) -> None:
@@ -69,6 +72,35 @@ def _readable(override: str, overrides: Sequence[str], sweeps: bool) -> str:
     if not parses(written):  # whatever the value is, it is quoted
         raise UserError(f"{override!r}: {key!r} can't be the name of a group or setting. {_WRITE}")
     return written
+
+
+_PAIRS = {"[": "]", "{": "}", "(": ")", "'": "'", '"': '"'}
+_OPENS = re.compile(r"""\[\s*[\w'"~./*]|(?:range|interval|choice|tag|int|float|glob|sort|shuffle)\(""")
+"""How a list or a range begins. A text may begin with a bracket too, as a format's label."""
+
+
+def _refuse_unclosed(override: str) -> None:
+    """UserError where a list, a range or a quoted name has no end."""
+    key, _, value = override.partition("=")
+    is_pick = key.lstrip("+").partition("@")[0] in GROUPS
+    begins = _OPENS.match(value) or (is_pick and value.startswith(("[", "{", "'", '"')))
+    closing = _closing(value) if begins else ""
+    if closing and not value.endswith(closing[-1]):
+        raise UserError(
+            f"{override} has no {closing} at its end. Write {shlex.quote(override + closing)}, with the quotes: brackets "
+            "and quotes mean something to the shell."
+        )
+
+
+def _closing(text: str) -> str:
+    """What closes the brackets and quotes that are open at the end of a text: ']' for '[a,b'."""
+    expected = ""
+    for character in text:
+        if expected and character == expected[0]:
+            expected = expected[1:]
+        elif character in _PAIRS and not expected.startswith(("'", '"')):
+            expected = _PAIRS[character] + expected
+    return expected
 
 
 def _value(value: str) -> str:
@@ -128,7 +160,8 @@ def _no_equals(word: str, overrides: Sequence[str]) -> str:
     whole = " ".join([overrides[begin], *rest])
     before = " ".join(overrides[begin:position])
     if before.endswith(",") or before.count("[") > before.count("]"):
-        meant = shlex.quote(re.sub(r",\s+", ",", whole))
+        joined = re.sub(r",\s+", ",", whole)
+        meant = shlex.quote(joined + _closing(joined))
         return f"the shell has split {whole} at its blanks. As one word: {meant}."
     following = itertools.takewhile(lambda later: "=" not in later, overrides[position + 1 :])
     near = _near(word, next(following, "..."))

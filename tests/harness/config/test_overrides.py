@@ -34,6 +34,11 @@ def test_any_path_that_a_shell_can_pass_is_a_value(path: str) -> None:
     assert compose(["data=text", f"data.paths={path}"])["data"]["paths"] == path
 
 
+@pytest.mark.parametrize("text", ["[", "[[", "(", "{", "<[", "a[b", "'tis", "[it's]"])
+def test_a_text_may_begin_with_a_bracket(text: str) -> None:
+    assert len(readable([f"format.before_name={text}"])) == 1
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -78,7 +83,11 @@ def test_a_sweep_s_commas_separate_paths() -> None:
         (["=lstm"], r"'=lstm' has no name before the '='. Did you mean model=lstm\? Write it as model=lstm or seed=1"),
         (["+=3"], r"'\+=3' has no name before the '='"),
         (["mod el=lstm"], r"'mod el=lstm': 'mod el' can't be the name of a group or setting. Write it as"),
-        (["model='bigram"], r"model='bigram is not known. Did you mean 'bigram'\?"),
+        (["model='bigram"], r"model='bigram has no ' at its end"),
+        (["evals=[perplexity"], r"evals=\[perplexity has no \] at its end. Write 'evals=\[perplexity\]', with the quotes"),
+        (["seed=1", "data.paths=[a.txt,'b c"], r"data.paths=\[a.txt,'b c has no '\] at its end"),
+        (["seed=range(1,3"], r"seed=range\(1,3 has no \) at its end. Write 'seed=range\(1,3\)'"),
+        (["evals=[perplexity,", "compression"], r"split .* As one word: 'evals=\[perplexity,compression\]'\."),
         (["evals=[/a/good.txt]"], r"evals=/a/good.txt is not known. Allowed: .* or a file of yours"),
         (
             ["seed=1", "evals=[perplexity,", "compression,", "showcase]"],
