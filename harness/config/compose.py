@@ -31,7 +31,7 @@ from harness.config.options import (
 )
 from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
-from harness.config.suggestions import anywhere, nearby
+from harness.config.suggestions import anywhere, nearby, stands_in
 from harness.config.yaml_text import plain_values
 
 if TYPE_CHECKING:
@@ -250,6 +250,7 @@ def _unknown_key(key: str, value: str, reference: Mapping[str, Any], picks: Sequ
             near = _suggestion(key, value, part, allowed, picks)
             return (
                 f"{key} is not an option: there is no {part!r}{inside}.{near} Allowed: {', '.join(allowed) or 'none'}."
+                f"{stands_in(key, picks)}"
             )
         node = node[part]
     if isinstance(node, Mapping) and value.startswith(("{", "[")):
@@ -412,7 +413,7 @@ def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str, pi
             near = _suggestion(here, value, str(key), allowed, picks)
             raise UserError(
                 f"{here} is not an option: there is no {key!r}{inside}.{near} "
-                f"Allowed: {', '.join(allowed) or 'none'}. Mend it in the experiment file or on the command line."
+                f"Allowed: {', '.join(allowed) or 'none'}.{stands_in(here, picks)}"
             )
         if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
             _check_keys(value, bare[key], f"{here}.", picks)
