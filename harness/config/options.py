@@ -280,10 +280,7 @@ def _first_sentence(yaml_text: str) -> str:
 def _file_option(group: str, name: str) -> Option:
     plugin = plugins.read_file(Path(name))
     if plugin.error is not None:
-        if group != "evals":
-            raise plugin.error
-        # the other evals still run; the run reports what is wrong with this one
-        return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
+        raise plugin.error
     module = plugins.import_module(plugin.module)
     beside = plugin.path.with_suffix(".yaml")
     if beside.is_file():

@@ -87,8 +87,8 @@ def _refuse_unclosed(override: str) -> None:
     closing = _closing(value) if begins else ""
     if closing and not value.endswith(closing[-1]):
         raise UserError(
-            f"{override} has no {closing} at its end. Write {shlex.quote(override + closing)}, with the quotes: brackets "
-            "and quotes mean something to the shell."
+            f"{override} has no {closing} at its end. Write {shlex.quote(override + closing)}, with the quotes: "
+            "brackets mean something to the shell."
         )
 
 

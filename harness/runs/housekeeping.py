@@ -1,7 +1,7 @@
 """What results take on the disk, and what goes when runs are removed. Needs no torch.
 
-A run's fit, its answers and its scores are shared with other runs, a trial's fit with other trials too. They go with the
-last one that needs them.
+A run's fit, its answers and its scores are shared with other runs, and fits with trials of `bakeoff tune`. They go with
+the last one that needs them.
 """
 
 from __future__ import annotations

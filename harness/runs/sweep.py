@@ -114,7 +114,8 @@ def _setting(override: Override, files: Mapping[str, str]) -> Setting:
     if not isinstance(value, IntervalSweep):
         return Setting(owner, key, _values(override))
     low, high, tags = value.start, value.end, {tag.lower() for tag in value.tags}
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     if tags - {"log"}:
         raise UserError(_no_interval(str(override.input_line), key))
     return Setting(owner, key, Interval(low, high, "log" in tags, isinstance(low, int) and isinstance(high, int)))

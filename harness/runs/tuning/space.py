@@ -111,8 +111,8 @@ def _family(pick: str, settings: Sequence[Setting]) -> Family:
 
 
 def _check(family: Family) -> None:
-    """UserError where an option of the space doesn't exist for the family or can't be searched, or a value is not allowed
-    there by itself, with the first values of the other options."""
+    """UserError where an option of the space doesn't exist for the family or can't be searched, or a value is not
+    allowed there by itself, with the first values of the other options."""
     config = family.config(family.first)
     for key, values in family.space.items():
         if group_of(key) not in _SEARCHED or key in _MEASURE:

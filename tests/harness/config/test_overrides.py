@@ -84,7 +84,10 @@ def test_a_sweep_s_commas_separate_paths() -> None:
         (["+=3"], r"'\+=3' has no name before the '='"),
         (["mod el=lstm"], r"'mod el=lstm': 'mod el' can't be the name of a group or setting. Write it as"),
         (["model='bigram"], r"model='bigram has no ' at its end"),
-        (["evals=[perplexity"], r"evals=\[perplexity has no \] at its end. Write 'evals=\[perplexity\]', with the quotes"),
+        (
+            ["evals=[perplexity"],
+            r"evals=\[perplexity has no \] at its end. Write 'evals=\[perplexity\]', with",
+        ),
         (["seed=1", "data.paths=[a.txt,'b c"], r"data.paths=\[a.txt,'b c has no '\] at its end"),
         (["seed=range(1,3"], r"seed=range\(1,3 has no \) at its end. Write 'seed=range\(1,3\)'"),
         (["evals=[perplexity,", "compression"], r"split .* As one word: 'evals=\[perplexity,compression\]'\."),

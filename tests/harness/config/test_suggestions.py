@@ -97,7 +97,7 @@ def test_a_place_without_options_says_so() -> None:
     ("text", "said"),
     [
         ("decoding: {transforms: {temprature: 0.5}}", "no 'temprature' of decoding.transforms. Allowed: none."),
-        ("temperature: 0.5", "It is an option of decoding=beam"),
+        ("temperature: 0.5", "Write decoding=temperature decoding.transforms.temperature.temperature=0.5"),
         ("model: {ordr: 3}", "Did you mean 'order'?"),
         ("modle: {order: 3}", "Did you mean 'model'?"),
         ("hydra: {sweeper: {params: {model: 'ngram', model.ngram.ordr: '2,3'}}}", "Did you mean 'order'?"),
