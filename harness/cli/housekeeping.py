@@ -25,7 +25,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def _remove_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", nargs="+", metavar="RUN | EXPERIMENT", help=f"an experiment; or {RUN_HELP}")
+    parser.add_argument("what", nargs="+", metavar="RUN | EXPERIMENT", help=f"an experiment, or {RUN_HELP}")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     add_results(parser)
 

@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Sequence
 
 from harness.common.errors import UserError, closest
-from harness.config.options import GROUPS, options, quoted, top_level
+from harness.common.files import expanded
+from harness.config.options import GROUPS, YAML, options, quoted, top_level
 
 
 def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
@@ -140,6 +141,8 @@ def _near(word: str, value: str = "...") -> str:
     """' Did you mean model=lstm?' for the name of an option, or for one that is close to it; for the name of a group or
     a setting, with the value; else ''."""
     settings = (*GROUPS, *top_level())
+    if word.endswith(YAML) and expanded(word).is_file():
+        return f" Did you mean experiment={word}?"
     if word in settings and value != "...":
         return f" Did you mean {word}={value}?"
     picks = [f"{group}={word}" for group in GROUPS if word in options(group)]
@@ -167,4 +170,4 @@ def _no_equals(word: str, overrides: Sequence[str]) -> str:
     near = _near(word, next(following, "..."))
     if before and not near:
         return f"{word!r} is no word of its own. If it belongs to what stands before it: {shlex.quote(whole)}."
-    return f"{word!r} is not group=option or key=value.{near} {_WRITE}"
+    return f"{word!r} is not group=option or key=value.{near or f' {_WRITE}'}"

@@ -45,8 +45,8 @@ class Progress:
         return len(self.runs) - sum(event.outcome not in ledger.NOT_A_TRY for event in self.ended.values())
 
     def time_left(self, num_workers: int) -> str:
-        """', about 3 min left'; '' where nothing is left, where a run was stopped, or where no run so far is of the kind
-        of one that is left. Runs that make a fit take longer than those that find one."""
+        """', about 3 min left'; '' where nothing is left, where a run was stopped, or where no run so far is of the
+        kind of one that is left. Runs that make a fit take longer than those that find one."""
         if any(event.outcome == ledger.STOPPED for event in self.ended.values()):
             return ""
         means = {made_fit: sum(of_kind) / len(of_kind) for made_fit, of_kind in self._seconds.items() if of_kind}

@@ -78,6 +78,7 @@ def test_a_sweep_s_commas_separate_paths() -> None:
         (["seed"], r"'seed' is not group=option or key=value. Did you mean seed=...\?"),
         (["model", "lstm"], r"'model' is not group=option or key=value. Did you mean model=lstm\?"),
         (["seed=1", "modle", "lstm"], r"'modle' is not group=option or key=value. Did you mean model=lstm\?"),
+        (["families"], r"'families' is not group=option or key=value. Did you mean experiment=families\?$"),
         (["seed", "3"], r"Did you mean seed=3\?"),
         (["decoding"], r"Did you mean experiment=decoding or decoding=...\?"),
         (["=lstm"], r"'=lstm' has no name before the '='. Did you mean model=lstm\? Write it as model=lstm or seed=1"),
@@ -107,6 +108,12 @@ def test_a_sweep_s_commas_separate_paths() -> None:
 def test_a_slip_is_named_with_what_was_meant(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose(overrides)
+
+
+def test_an_experiment_s_file_alone_is_one_suggestion(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: 1")
+    with pytest.raises(UserError, match=rf"Did you mean experiment={tmp_path}/mine\.yaml\?$"):
+        compose(["experiment=families", f"{tmp_path}/mine.yaml"])
 
 
 @pytest.mark.parametrize("override", ["seed=0,", "seed=,0", "seed=0,,", "data.paths=a (1).txt,"])
