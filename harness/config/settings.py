@@ -13,7 +13,7 @@ import json
 import math
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.common.errors import PluginError, UserError, closest
@@ -54,9 +54,19 @@ def build(node: Any, kind: type[T], place: str) -> T:
     except TypeError as error:
         raise UserError(f"{place}: {target} can't be created: {error}.") from None
     except ValueError as error:
-        raise UserError(f"{place}: {error}") from None
+        raise UserError(_placed(str(error), place, allowed)) from None
     except (Exception, SystemExit) as error:
         raise PluginError(f"{place}: {target} can't be created", error) from error
+
+
+def _placed(message: str, place: str, names: Iterable[str]) -> str:
+    """What settings say against their values, with the place: 'tune.trials=0 is not allowed: ...'. names: of the
+    settings' fields."""
+    if message.partition("=")[0] in names:
+        message = f"{place}.{message}"
+    elif not message.startswith((f"{place}.", f"{place}=")):
+        message = f"{place}: {message}"
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
@@ -213,6 +223,8 @@ def _spelled(hint: Any) -> str:
     if origin is typing.Annotated:
         return _spelled(arguments[0])
     if origin is typing.Literal:
+        if len(arguments) == 1:
+            return str(arguments[0])
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):
         entry = _spelled(arguments[0])

@@ -90,8 +90,8 @@ def test_a_family_of_a_file_has_the_space_that_is_written(tmp_path: Path, monkey
 
 REFUSED = {
     "model.layers=1,2": "there is no 'layers'",
-    "model.dropout=0.1,1.5": "dropout is 1.5, but it must be",
-    "model.learning_rate=interval(0,0.1)": "learning_rate is 0.0, but it must be above 0",
+    "model.dropout=0.1,1.5": "dropout=1.5 is not allowed for model=lstm: it must be",
+    "model.learning_rate=interval(0,0.1)": "learning_rate=0.0 is not allowed for model=lstm: it must be above 0",
     "model.learning_rate=interval(0.1,0.01)": "Write the lower end first",
     "model.learning_rate=tag(log,interval(0,0.1))": "above 0, to draw the logarithm evenly",
     "model.learning_rate=interval(0.1,low)": "interval(0.1,low)",
@@ -107,7 +107,7 @@ REFUSED = {
     "model.lerning_rate=tag(log,interval(0,0.1))": "Did you mean 'learning_rate'?",
     "bugdet.tokens=100,200": "Did you mean 'budget'?",
     "tune.trial=3": "Did you mean 'trials'?",
-    "tune.trials=0": "tune: trials=0 is not allowed",
+    "tune.trials=0": "tune.trials=0 is not allowed: it must be 1 or more.",
     "tune.trials=3,4": "tune.trials has several values",
     "tune.searcher=annealing": "must be one of random, grid, tpe",
     "model.gru.num_layers=1,2": "model=gru apply to no family",
