@@ -200,7 +200,8 @@ class _Parser(argparse.ArgumentParser):
         flag, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
         if has_no_value:
             action = self._option_string_actions[flag.split("/")[0]]
-            values = " ".join([action.metavar or action.dest.upper()] * (action.nargs or 1))
+            number = action.nargs if isinstance(action.nargs, int) else 1
+            values = " ".join([str(action.metavar or action.dest.upper())] * number)
             message = f"{flag} lacks what comes after it. Write {flag} {values}: {action.help}."
         super().error(message)
 
