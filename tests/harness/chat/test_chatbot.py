@@ -99,7 +99,7 @@ def test_a_system_turn_comes_first_and_stays() -> None:
 
 
 def test_a_system_turn_is_refused_where_the_format_has_none() -> None:
-    with pytest.raises(UserError, match="nobody is called 'System' in the format .* Allowed: Human, Assistant"):
+    with pytest.raises(UserError, match=r"nobody is called 'System' in the format .* Allowed: Human, Assistant"):
         chatbot(answers(""), OWN["gemma"], system="Be kind.")
 
 

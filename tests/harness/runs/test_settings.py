@@ -161,7 +161,7 @@ WRONG = {
     "tracking.max_samples=-1": "must be 0 or more",
     "format.before_name=5": "it must be text",
     "tokenizer.speaker_tokens=7": "it must be true or false",
-    "model.order=0": "bakeoff: model.order=0 is not allowed for model=ngram: it must be 1 to 20, or inf for contexts of any length.",
+    "model.order=0": "bakeoff: model.order=0 is not allowed for model=ngram: it must be 1 to 20, or inf for contexts",
     "model.order=2.5": "model.order=2.5 is not allowed: it must be a whole number or inf.",
     "budget.tokens=-1": "bakeoff: budget.tokens=-1 is not allowed: it must be above 0, or null for no limit.",
     "decoding=top_p decoding.transforms.top_p.p=2": "bakeoff: decoding.transforms.top_p.p=2.0 is not allowed: it must",
