@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import math
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run, one_of
+from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run, one_of, whole_number
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
 from harness.common.files import target_file, target_folder, write_bytes
@@ -97,7 +98,9 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
-    parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--max-new-tokens", type=whole_number(0), default=200, metavar="N", help="length limit in tokens (default: 200)"
+    )
     parser.add_argument(
         "--stop",
         action="append",
@@ -105,7 +108,9 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         metavar="TEXT",
         help="stop before this text (\\n is a line break); may be repeated",
     )
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="number of completions (default: 1)")
+    parser.add_argument(
+        "--samples", type=whole_number(1), default=1, metavar="N", help="number of completions (default: 1)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(
         "--explain",
@@ -114,7 +119,7 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--candidates",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
@@ -128,8 +133,6 @@ def complete(arguments: Namespace) -> int:
             "the prompt is empty. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
             "(The report's showcase has completions from the start of a document.)"
         )
-    _at_least("--max-new-tokens", arguments.max_new_tokens, 0)
-    _at_least("--samples", arguments.samples, 1)
     if "" in arguments.stop:
         raise UserError(
             "--stop '' is not allowed: an empty stop text would stop at once. Leave it out to write --max-new-tokens "
@@ -137,10 +140,8 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
-    if arguments.candidates is not None:
-        if not arguments.explain:
-            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
-        _at_least("--candidates", arguments.candidates, 1)
+    if arguments.candidates is not None and not arguments.explain:
+        raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
     for name, text in (("PROMPT", arguments.prompt), *(("--stop", text) for text in arguments.stop)):
         _refuse_undecodable(name, text)
     page = None if arguments.html is None else target_file(arguments.html, "explained.html")
@@ -161,11 +162,13 @@ def complete(arguments: Namespace) -> int:
             stop,
             seed_of(arguments.seed, "complete", number),
         )
+        pieces = engine.stream(prompt)
+        first = next(pieces)  # a prompt that can't be continued is refused before anything is printed
         if not arguments.json:
             if arguments.samples > 1:
                 say(f"--- sample {number} ---")
             say(text, end="", flush=True)
-        for piece in engine.stream(prompt):
+        for piece in itertools.chain([first], pieces):
             if isinstance(piece, Completion):
                 completions.append(piece)
             elif not arguments.json:
@@ -217,7 +220,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
     add_decoding(parser)
     parser.add_argument(
         "--max-new-tokens",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
@@ -245,8 +248,6 @@ def chat(arguments: Namespace) -> int:
     from harness.text.transcript_format import chat_format
 
     _refuse_undecodable("--system", arguments.system)
-    if arguments.max_new_tokens is not None:
-        _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
@@ -455,11 +456,6 @@ def _saved(run: Path, *parts: str) -> dict[str, Any]:
 
     check_config(run)
     return config.from_saved(run / CONFIG_FILE, parts)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"{name} {value} is not allowed: it must be {least} or more.")
 
 
 COMMANDS = (

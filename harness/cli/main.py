@@ -194,7 +194,15 @@ class _Parser(argparse.ArgumentParser):
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
             missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]
-            message = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
+            told = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
+            positionals = [action for action in self._actions if not action.option_strings and action.required]
+            message = f"{told} Write {self.prog} {_usage(positionals)}."
+        flag, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
+        if has_no_value:
+            action = self._option_string_actions[flag.split("/")[0]]
+            number = action.nargs if isinstance(action.nargs, int) else 1
+            values = " ".join([str(action.metavar or action.dest.upper())] * number)
+            message = f"{flag} lacks what comes after it. Write {flag} {values}: {action.help}."
         super().error(message)
 
 
@@ -271,7 +279,7 @@ def _meant(
         for command, other in by_command.items()
         if name in other._option_string_actions and other._option_string_actions[name].help != argparse.SUPPRESS
     ]
-    return f" It is for: {', '.join(owners)}." if owners else ""
+    return f" It is an option of: {', '.join(owners)}." if owners else ""
 
 
 def _usage(positionals: Sequence[argparse.Action]) -> str:

@@ -1,12 +1,13 @@
 """What results take on the disk, and what goes when runs are removed. Needs no torch.
 
-A run's fit, its answers and its scores are shared with other runs. They go with the last run that needs them.
+A run's fit, its answers and its scores are shared with other runs, and fits with trials of `bakeoff tune`. They go with
+the last one that needs them.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from harness.common.results_folder import (
 )
 from harness.common.sealed import Damaged, read_object
 from harness.runs.record import RunRecord
+from harness.runs.tuning.trials import TRIALS_FILE, TUNING_FOLDER, kept
 from harness.training.fit_folder import fit_digest
 
 
@@ -33,7 +35,7 @@ class Item:
 
     path: Path
     kind: str
-    """'run', 'fit', 'answers', 'scores', ..."""
+    """'run', 'fit', 'answers', 'scores'; 'folder' or 'file' for what else is in an experiment's folder."""
     num_bytes: int
 
 
@@ -54,24 +56,34 @@ def usage(results: Path) -> list[tuple[str, int, int]]:
     return [*rows, *((folder.name, sum(1 for _ in folder.iterdir()), size(folder)) for folder in shared)]
 
 
-def removable(runs: Iterable[Path], results: ResultsFolder) -> list[Item]:
-    """The runs, and the fits, answers and scores that no other run of the results folder needs.
+def is_experiment(folder: Path, results: ResultsFolder) -> bool:
+    """Whether a folder is that of an experiment: it holds runs, or the trials of `bakeoff tune`."""
+    is_there = results.path.is_dir() and folder in folders_in(results.path)
+    return is_there and bool(runs_in(folder) or (folder / TUNING_FOLDER / TRIALS_FILE).is_file())
 
-    A fit that a record doesn't name, as a member of a mixture or a trial of `bakeoff tune`, stays. UserError where one
-    of the runs is being done now.
+
+def removable(runs: Iterable[Path], results: ResultsFolder, experiments: Collection[Path] = ()) -> list[Item]:
+    """The runs and all that is in the experiments' folders, and the fits, answers and scores that no other run and no
+    trial of another experiment needs.
+
+    A fit that neither a record nor a trial names, as a member of a mixture, stays. UserError where one of the runs is
+    being done now.
     """
-    going = sorted(set(runs))
+    going = sorted({*runs, *(run for folder in experiments for run in runs_in(folder))})
     for run in going:
         claim = Claim(run / CLAIM_FILE)
         if not claim.take():
             raise UserError(f"{run} is being done now, so it isn't removed. Stop it first, or wait.")
         claim.release()
     others = [run for run in results.runs() if run.resolve() not in {path.resolve() for path in going}]
-    records, kept = _records(going), _records(others)
-    kept_fits = {fit for record in kept for fit in (record.fit_id, *record.recipes)}
-    fits = {record.fit_id for record in records} - kept_fits
-    kept_answers = {(record.fit_id, record.decoding_id) for record in kept}
+    records, kept_records = _records(going), _records(others)
+    kept_fits = {fit for record in kept_records for fit in (record.fit_id, *record.recipes)}
+    kept_fits |= _fits_of_trials(folder for folder in folders_in(results.path) if folder not in experiments)
+    fits = ({record.fit_id for record in records} | _fits_of_trials(experiments)) - kept_fits
+    kept_answers = {(record.fit_id, record.decoding_id) for record in kept_records}
     items = [Item(run, "run", size(run)) for run in going]
+    beside = (path for folder in experiments for path in sorted(folder.iterdir()) if path not in going)
+    items += [Item(path, "folder" if path.is_dir() else "file", size(path)) for path in beside]
     items += [Item(path, "fit", size(path)) for fit in sorted(fits) if (path := results.fit(fit)).is_dir()]
     items += [Item(path, "answers", size(path)) for fit in sorted(fits) if (path := results.answers(fit)).is_dir()]
     for fit, decoding in sorted({(record.fit_id, record.decoding_id) for record in records} - kept_answers):
@@ -79,6 +91,12 @@ def removable(runs: Iterable[Path], results: ResultsFolder) -> list[Item]:
         if fit not in fits and path.is_file():
             items.append(Item(path, "answers", size(path)))
     return items + _scores_of(fits, results)
+
+
+def _fits_of_trials(experiments: Iterable[Path]) -> set[str]:
+    """The ids of the fits that trials of these experiments made."""
+    trials = [trial for folder in experiments for trial in kept(folder / TUNING_FOLDER)]
+    return {trial.fit_id for trial in trials if trial.fit_id is not None}
 
 
 def _records(runs: Iterable[Path]) -> list[RunRecord]:

@@ -6,11 +6,11 @@ import errno
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.common.errors import PluginError, UserError
+from harness.common.errors import UserError
 from harness.common.files import expanded, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
@@ -47,8 +47,6 @@ class RunSettings:
     """The option picked in each group, as {'model': 'lstm'}."""
     resolved: Mapping[str, Any]
     """The whole configuration as plain values; what config.yaml holds."""
-    broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
-    """Evals that were picked but whose code fails, by name."""
 
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
@@ -75,7 +73,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
     tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
-    evals, broken = built_evals(config)
+    evals = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     check_step(model, training, budget)
     return RunSettings(
@@ -93,7 +91,6 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,
-        broken_evals=broken,
     )
 
 
@@ -157,18 +154,13 @@ def run_id(model: str, decoding: str, seed: int, content_hash: str) -> str:
     return f"{model}-{decoding}-s{seed}-{content_hash[:_NUM_HASH_DIGITS]}"
 
 
-def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
-    """The evals of a composed configuration, by name; and the errors of evals whose code fails, by name."""
+def built_evals(config: Mapping[str, Any]) -> dict[str, Eval]:
+    """The evals of a composed configuration, by name."""
     from harness.evaluation.eval import Eval
 
     evals: dict[str, Eval] = {}
-    broken = {}
     for name, node in (config.get("evals") or {}).items():
-        try:
-            eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
-        except PluginError as error:
-            broken[name] = error
-            continue
+        eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
         if not isinstance(getattr(eval, "name", None), str) or not isinstance(getattr(eval, "version", None), int):
             raise UserError(
                 f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
@@ -182,4 +174,4 @@ def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, P
         if eval.name in (other.name for other in evals.values()):
             raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")
         evals[name] = eval
-    return evals, broken
+    return evals

@@ -116,7 +116,7 @@ def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[Rec
     of a plugin, each has a setting that says which: 'edit 2' is the second one by when runs of it finished."""
     apart = [_plugins_apart(settings) for settings in all_settings]
     texts: dict[str, list[str]] = {}
-    by_time = sorted(zip(records, apart, strict=True), key=lambda run: run[0].finished_at)
+    by_time = sorted(zip(records, apart, strict=True), key=lambda run: (run[0].finished_at, run[0].run_id))
     for _, (_, sources) in by_time:
         for key, source in sources.items():
             if source not in texts.setdefault(key, []):
@@ -176,15 +176,14 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
 def differences_in_experiments(records: Sequence[Recorded]) -> list[tuple[str, ...]]:
     """For each record, what tells it from others of its experiment: its model's options where others of its family have
     other ones, its decoding's likewise, and whatever else differs in the experiment."""
-    systems, decodings = settings_of(records, whole=False)
     places: dict[str, list[int]] = {}
     for place, record in enumerate(records):
         places.setdefault(record.experiment, []).append(place)
     texts: dict[int, tuple[str, ...]] = {}
     for members in places.values():
-        models = [_part(systems[place], of_model=True) for place in members]
-        others = [_part(systems[place], of_model=False) for place in members]
-        strategies = [decodings[place] for place in members]
+        systems, strategies = settings_of([records[place] for place in members], whole=False)
+        models = [_part(settings, of_model=True) for settings in systems]
+        others = [_part(settings, of_model=False) for settings in systems]
         named = (differences(models, "model.name"), differences(strategies, "decoding.name"), differences(others, ""))
         texts |= {place: tuple(itertools.chain(*parts)) for place, *parts in zip(members, *named, strict=True)}
     return [texts[place] for place in range(len(records))]

@@ -76,8 +76,8 @@ class TranscriptFormat:
             return self.before_name + speaker + self.after_name
         if speaker not in self.speakers:
             raise UserError(
-                f"format {self.name!r} has no speaker {speaker!r}; it has {', '.join(self.speakers)}."
-                f"{closest(speaker, self.speakers)}"
+                f"nobody is called {speaker!r} in the format {self.name!r}.{closest(speaker, self.speakers)} Allowed: "
+                f"{', '.join(self.speakers)}. With format=play anyone may speak."
             )
         return self.before_name + self.speakers[speaker] + self.after_name
 

@@ -111,9 +111,12 @@ def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--as", "Bob"), "format 'chatml' has no speaker 'Bob'; it has Human, Assistant, System"),
+        (
+            ("--as", "Bob"),
+            "nobody is called 'Bob' in the format 'chatml'. Allowed: Human, Assistant, System. With format=play anyone",
+        ),
         (("--with", "Human"), "names of your own"),
-        (("--max-new-tokens", "0"), "must be 1 or more"),
+        (("--max-new-tokens", "0"), "'0' is not allowed: it must be a whole number, 1 or more"),
         (("--decoding", "grredy"), "Did you mean 'greedy'"),
     ],
 )
@@ -165,6 +168,16 @@ class Terminal:
         raise AssertionError(self.shown)
 
 
+def test_a_prompt_that_cannot_be_continued_is_refused_before_anything_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("renate erna arena renate\nerna renate arena erna\n" * 300)
+    text = ("data=text", "data.paths=names.txt", 'data.separator="\\n"', "tokenizer.fallback=false")
+    bakeoff(tmp_path, "run", "model=unigram", *text, "tracking=none", "evals=[]", "budget.tokens=1000")
+    for options in ((), ("--samples", "2"), ("--json",), ("--explain",), ("--decoding", "beam")):
+        done = bakeoff(tmp_path, "complete", "unigram", "renée", *options, status=2)
+        assert done.stdout == ""
+        assert "'é' (U+00E9), in 'renée', has no token" in done.stderr
+
+
 def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
     terminal = Terminal(folder, "chat", "unigram", "--decoding", "greedy", "--max-new-tokens", "1000000")
     terminal.wait_for("Human: ")
@@ -209,11 +222,14 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
     ("complete", "unigram", "ab\udcff"): "PROMPT is not UTF-8: its character 2 is the byte 0xff. Convert it first",
     ("complete", "unigram", "x", "--stop", "\udcc3"): "--stop is not UTF-8: its character 0 is the byte 0xc3.",
-    ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
     ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
-    ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
-    ("chat", "unigram", "--as", "ROMEO"): "has no speaker 'ROMEO'; it has Human, Assistant, System.",
+    (
+        "chat",
+        "unigram",
+        "--as",
+        "ROMEO",
+    ): "nobody is called 'ROMEO' in the format 'chatml'. Allowed: Human, Assistant, System.",
     ("chat", "unigram", "--with", "assistant"): "Did you mean 'Assistant'?",
     ("chat", "unigram", "--with", "Human"): "Human can't talk with Human",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",

@@ -130,8 +130,8 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
 
 # Runs that can't be, and what is said of them.
 REFUSED = {
-    ("run", "model.order=0"): "order is 0, but it must be 1 to 20",
-    ("run", "model=lstm", "model.d_model=0"): "d_model is 0, but it must be 1 or more",
+    ("run", "model.order=0"): "order=0 is not allowed for model=ngram: it must be 1 to 20",
+    ("run", "model=lstm", "model.d_model=0"): "d_model=0 is not allowed for model=lstm: it must be 1 or more",
     ("run", "model=hf", "model.path=absent"): "no such folder",
     ("run", "data=text"): "data=text needs files: set data.paths",
     ("run", "data=text", "data.paths=absent"): "data=text found nothing to read at 'absent'",

@@ -11,7 +11,9 @@ from harness.common.claims import Claim
 from harness.common.errors import UserError
 from harness.common.results_folder import CLAIM_FILE, ResultsFolder
 from harness.runs.housekeeping import removable, remove, usage
+from harness.runs.tuning.trials import TUNING_FOLDER, keep
 from tests.commands import bakeoff
+from tests.harness.runs.tuning.searches import trial
 
 SWEEP = ("run", "-m", "data=chatterbot", "tracking=none", "evals=[arithmetic]", "evals.arithmetic.num_samples=2")
 
@@ -43,6 +45,15 @@ def test_a_fit_goes_with_the_last_of_its_runs(results: ResultsFolder) -> None:
     assert len(fits) == 1
     assert {path.name for path in (results.path / "answers").iterdir()} == fits
     assert len(list((results.path / "scores").iterdir())) == 4
+
+
+def test_a_fit_that_a_trial_needs_stays(results: ResultsFolder) -> None:
+    fits = sorted(path.name for path in (results.path / "fits").iterdir())
+    keep(results.experiment("tuning") / TUNING_FOLDER, trial("bigram", 1, 2.0, fit_id=fits[0]))
+    default, tuning = (results.experiment(name) for name in ("default", "tuning"))
+    assert [item.path.name for item in removable(results.runs(), results) if item.kind == "fit"] == fits[1:]
+    assert [item.path.name for item in removable([], results, [default]) if item.kind == "fit"] == fits[1:]
+    assert [item.path.name for item in removable([], results, [default, tuning]) if item.kind == "fit"] == fits
 
 
 def test_what_is_left_is_whole(results: ResultsFolder) -> None:

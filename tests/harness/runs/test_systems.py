@@ -114,6 +114,17 @@ def test_a_plugin_whose_text_changed_is_another_system_named_without_its_hash(re
     assert labels(settings_of(runs, whole=False)[1], "decoding.name") == ["mine=edit 1", "mine=edit 2"]
 
 
+def test_edits_are_counted_within_an_experiment_as_in_its_report(record: RunRecord) -> None:
+    def run(experiment: str, text: str, finished_at: str) -> RunRecord:
+        model = {"name": "mine", **file_class("mine", text, "Mine")}
+        return dataclasses.replace(record, experiment=experiment, model=model, finished_at=finished_at)
+
+    first = [run("first", "a", "2025-01-01"), run("first", "b", "2025-01-02")]
+    second = [run("second", "b", "2025-01-03"), run("second", "a", "2025-01-04")]
+    assert differences_in_experiments([*second, *first]) == [("mine=edit 1",), ("mine=edit 2",)] * 2
+    assert labels(settings_of(second, whole=False)[0], "model.name") == ["mine=edit 1", "mine=edit 2"]
+
+
 def test_experiments_are_distinguished_in_one_report_only_where_nothing_else_differs(record: RunRecord) -> None:
     runs = [dataclasses.replace(record, experiment=name) for name in ("a", "b")]
     assert labels(settings_of(runs, whole=True)[0], "model.name") == ["bigram", "bigram"]

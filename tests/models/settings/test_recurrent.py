@@ -22,7 +22,7 @@ from models.settings.lstm import LSTMConfig
     ],
 )
 def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=lstm: {option} is {value}, but it must be"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=lstm: it must be"):
         replace(LSTMConfig(), **{option: value})
 
 
