@@ -120,7 +120,7 @@ def list_(arguments: Namespace) -> int:
                 ", ".join(run.differs),
                 run.status,
                 run.headline,
-                f"{duration(time.time() - run.changed_at)} ago",
+                duration(time.time() - run.changed_at),
             )
             for run in listed(Path(arguments.results))
         ]
@@ -129,7 +129,7 @@ def list_(arguments: Namespace) -> int:
                 f"no runs in {arguments.results}. Make one with `bakeoff run`, or name a results folder with --results."
             )
             return 0
-        say_table(("run", "differs in", "status", "result", "finished"), rows)
+        say_table(("run", "differs in", "status", "result", "age"), rows)
     else:
         from harness.config.options import option, options
 

@@ -48,7 +48,8 @@ def test_an_experiment_goes_with_all_that_only_it_needed(results: ResultsFolder)
 
 
 def test_the_sizes_of_all_parts_are_shown(results: ResultsFolder) -> None:
-    printed = bakeoff(results.path.parent, "du").stdout.split()
-    assert printed[printed.index("default") + 1] == "4"
-    assert printed[printed.index("fits") + 1] == "2"
-    assert "all" in printed
+    head, *lines = filter(None, (line.split() for line in bakeoff(results.path.parent, "du").stdout.splitlines()))
+    rows = {name: rest for name, *rest in lines}
+    assert head == ["folder", "content", "size"]
+    assert rows["default"][:2] == ["4", "runs"] and rows["fits"][:2] == ["2", "fits"]
+    assert "all" in rows
