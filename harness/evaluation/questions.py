@@ -63,8 +63,8 @@ def scored(eval: Eval, eval_questions: Questions, answers: Iterable[Sequence[Ans
 
 @contextmanager
 def noted(method: Callable[..., object], note: str) -> Iterator[None]:
-    """Any exception that leaves this block, which calls a method, carries the note; and the method's file and line where
-    the traceback doesn't lead into that file: then what the method gave is wrong."""
+    """Any exception that leaves this block, which calls a method, carries the note. It has the method's file and line
+    where the traceback doesn't lead into that file: then what the method gave is wrong."""
     try:
         yield
     except BaseException as error:

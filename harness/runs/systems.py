@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -211,7 +210,7 @@ def _shortened(values: Set[str]) -> dict[str, str]:
     """A short text for each of several values, which tells it from the others."""
     if all(len(value) <= _LONGEST_VALUE for value in values):
         return {value: value for value in values}
-    common = len(os.path.commonprefix(list(values)))
+    common = sum(1 for _ in itertools.takewhile(lambda chars: len(set(chars)) == 1, zip(*values, strict=False)))
     if common and all(len(value) - common < _LONGEST_VALUE for value in values):
         return {value: f"…{value[common:]}" for value in values}
     return {

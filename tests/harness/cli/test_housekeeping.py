@@ -51,5 +51,6 @@ def test_the_sizes_of_all_parts_are_shown(results: ResultsFolder) -> None:
     head, *lines = filter(None, (line.split() for line in bakeoff(results.path.parent, "du").stdout.splitlines()))
     rows = {name: rest for name, *rest in lines}
     assert head == ["folder", "content", "size"]
-    assert rows["default"][:2] == ["4", "runs"] and rows["fits"][:2] == ["2", "fits"]
+    assert rows["default"][:2] == ["4", "runs"]
+    assert rows["fits"][:2] == ["2", "fits"]
     assert "all" in rows

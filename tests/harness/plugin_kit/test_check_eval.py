@@ -230,7 +230,11 @@ def test_an_eval_that_is_right_passes(kind: str, echo: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [
-        ('Sample(word, f"{word}:", target=f" {word}")', "(word, word)", "def samples(self, material):"),  # refused by us
+        (
+            'Sample(word, f"{word}:", target=f" {word}")',
+            "(word, word)",
+            "def samples(self, material):",
+        ),  # refused by us
         ("return [Complete(sample.prompt,", "return [Complete(sample.promt,", "Complete(sample.promt"),  # raises itself
     ],
 )

@@ -77,7 +77,9 @@ def test_texts_stand_below_their_own_prompt_also_where_runs_have_other_prompts(
     [hamlet] = [prompt for prompt in told if "HAMLET" in prompt.title]
     [(system, texts)] = lear.rows
     written_now = dict(texts)["greedy"]
-    assert system == "rnn" and written_now is not None and read(written_now) == "Howl, howl, howl!"
+    assert system == "rnn"
+    assert written_now is not None
+    assert read(written_now) == "Howl, howl, howl!"
     assert dict(dict(hamlet.rows)["rnn"])["greedy"] is None
 
 
