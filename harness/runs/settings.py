@@ -61,7 +61,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
-    from harness.training.budget import Budget
+    from harness.training.budget import Budget, check_num_params
     from harness.training.settings import Training
     from harness.training.step_size import check_step
     from models.language_model import ModelConfig
@@ -77,6 +77,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
     evals, broken = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    check_num_params(model, budget, tokenizer)
     check_step(model, training, budget)
     return RunSettings(
         model=model,
