@@ -155,7 +155,9 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
 
     written = write_report(*results, out=out)
     names = [str(name) for name in written.table.columns]
-    say_table(names, [[str(value) for value in row] for row in written.table.itertuples(index=False)], right=names[1:])
+    rows = [[str(value) for value in row] for row in written.table.itertuples(index=False)]
+    dispensable = [name for name in ("training seconds", "parameters", "seeds") if name in names]
+    say_table(names, rows, right=names[1:], dispensable=dispensable, elsewhere="the report has them")
     for caution in written.cautions:
         say(f"caution: {caution}")
     for page in written.pages:

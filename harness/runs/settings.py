@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import PluginError, UserError
-from harness.common.files import expanded, probe_folder
+from harness.common.files import expanded, from_here, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
@@ -90,7 +90,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         tracking=tracking,
         seed=checked(config["seed"], int, "seed"),
         device=config["device"],
-        results_dir=expanded(config["results_dir"]),
+        results_dir=from_here(expanded(config["results_dir"])),
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,

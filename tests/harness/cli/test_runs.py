@@ -129,6 +129,21 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
     assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")
 
 
+def test_an_eval_without_measures_names_its_file_of_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["model=bigram", "data=chatterbot", "tracking=none", "evals=[showcase]", "evals.showcase.max_new_tokens=5"]
+    assert status_of(["run", *words]) == 0
+    [file] = Path("results").glob("default/*/text/showcase.txt")
+    assert capsys.readouterr().out.endswith(f"\n  showcase: texts to read in {file}\n")
+    assert status_of(["rescore", "bigram"]) == 0
+    assert capsys.readouterr().out.endswith(f"\n  showcase: texts to read in {file}\n")
+    monkeypatch.setattr(Path, "is_file", lambda path: path != file and path.exists() and not path.is_dir())
+    assert status_of(["run", *words]) == 0
+    assert capsys.readouterr().out.endswith("\n  showcase: the model wrote nothing\n")
+
+
 # Runs that can't be, and what is said of them.
 REFUSED = {
     ("run", "model.order=0"): "order is 0, but it must be 1 to 20",
