@@ -70,6 +70,6 @@ def noted(method: Callable[..., object], note: str) -> Iterator[None]:
     except BaseException as error:
         code = getattr(inspect.unwrap(method), "__code__", None)
         files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
-        told = code is None or code.co_filename in files
-        error.add_note(note if told else f"{note} ({code.co_filename}:{code.co_firstlineno})")
+        where = "" if code is None or code.co_filename in files else f" ({code.co_filename}:{code.co_firstlineno})"
+        error.add_note(note + where)
         raise
