@@ -13,7 +13,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -23,7 +23,12 @@ from harness.common.files import write_bytes
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from models.checks import Impossible
+from models.language_model import ModelConfig
 from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, arpa_words, read_arpa, write_arpa
+from models.settings.ngram import NGramConfig
+
+if TYPE_CHECKING:
+    from models.ngram import NGram
 
 # The characters that KenLM takes for a space (util/spaces.cc).
 _SPACE = re.compile("[ \t\v\f\r]+")
@@ -45,16 +50,21 @@ def _escaped(character: str) -> str:
     return character
 
 
+def check_export(config: ModelConfig) -> None:
+    """UserError where a model with these options has no n-grams to write. Needs no torch."""
+    if not isinstance(config, NGramConfig) or config.order == "inf":
+        order = " with model.order=inf" * isinstance(config, NGramConfig)
+        raise UserError(
+            f"a fit of model={config.family}{order} can't be written as an ARPA file: only n-gram models with an order "
+            "can. Name a run of model=ngram whose model.order is a number."
+        )
+
+
 def export(fit: Fit, path: Path) -> None:
     """Write a fit's n-grams as an ARPA file. UserError where it has none."""
-    model = getattr(fit.model, "backoff_model", None)
-    if model is None:
-        raise UserError(
-            f"this {fit.model.config.family} can't be written as an ARPA file: only n-gram models with an order can. "
-            "Name a run of model=ngram."
-        )
+    check_export(fit.model.config)
     file = io.StringIO()
-    write_arpa(model, fit.model.start_token, token_words(fit.tokenizer), file)
+    write_arpa(cast("NGram", fit.model).backoff_model, fit.model.start_token, token_words(fit.tokenizer), file)
     write_bytes(path, file.getvalue().encode())
 
 

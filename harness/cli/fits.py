@@ -99,7 +99,7 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
     parser.add_argument(
-        "--max-new-tokens", type=whole_number(0), default=200, metavar="N", help="length limit in tokens (default: 200)"
+        "--max-new-tokens", type=whole_number(0), default=200, metavar="N", help="most tokens to write (default: 200)"
     )
     parser.add_argument(
         "--stop",
@@ -202,6 +202,7 @@ def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None)
     seed = seed_of(arguments.seed, "complete", 0)
     prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
+    say(text + explanation.completion.text)
     if file is None:
         from harness.completion.explaining.table import tables
 
@@ -315,8 +316,10 @@ def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
     file = target_file(arguments.file, "lm.arpa")
     folder = _fit_folder(arguments)
-    from harness.cli.arpa import export
+    from harness.cli.arpa import check_export, export
+    from harness.training.fits import saved_model
 
+    check_export(saved_model(folder)[0])
     export(_loaded(folder), file)
     say(f"written: {arguments.file}")
     return 0

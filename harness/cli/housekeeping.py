@@ -104,8 +104,8 @@ def du(arguments: Namespace) -> int:
 
     rows = usage(Path(arguments.results))
     total = sum(num_bytes for _, _, num_bytes in rows)
-    shown = [(name, str(parts), _in_bytes(num_bytes)) for name, parts, num_bytes in rows]
-    say_table(("folder", "parts", "size"), [*shown, ("all", "", _in_bytes(total))], right=("parts", "size"))
+    shown = [(name, content, _in_bytes(num_bytes)) for name, content, num_bytes in rows]
+    say_table(("folder", "content", "size"), [*shown, ("all", "", _in_bytes(total))], right=("size",))
     return 0
 
 

@@ -10,6 +10,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -187,10 +188,19 @@ def _check_words(words: Sequence[str]) -> None:
             )
 
 
+_FLAG_WITH_VALUE = re.compile(r"argument (.*): ignored explicit argument (.*)")
+_FLAG_WITHOUT_VALUE = re.compile(r"argument (.*): expected one argument")
+
+
 class _Parser(argparse.ArgumentParser):
-    """Says of each missing argument what it is."""
+    """Says of each missing argument what it is, and of each flag whether it takes a value."""
 
     def error(self, message: str) -> NoReturn:
+        if flag := _FLAG_WITH_VALUE.fullmatch(message):
+            message = f"{flag[1]} takes no value, but got {flag[2]}. Leave the value out."
+        elif flag := _FLAG_WITHOUT_VALUE.fullmatch(message):
+            [action] = [action for action in self._actions if "/".join(action.option_strings) == flag[1]]
+            message = f"{flag[1]} needs a value after it: {action.metavar}, {action.help}."
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
             missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]

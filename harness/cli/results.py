@@ -82,7 +82,7 @@ def list_(arguments: Namespace) -> int:
                 ", ".join(run.differs),
                 run.status,
                 run.headline,
-                f"{duration(time.time() - run.changed_at)} ago",
+                duration(time.time() - run.changed_at),
             )
             for run in listed(Path(arguments.results), arguments.filters)
         ]
@@ -93,7 +93,7 @@ def list_(arguments: Namespace) -> int:
                 "--results."
             )
             return 0
-        say_table(("run", "differs in", "status", "result", "finished"), rows)
+        say_table(("run", "differs in", "status", "result", "age"), rows)
     else:
         from harness.config.options import option, options
 
@@ -119,7 +119,9 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
 
     written = write_report(*results, out=out)
     names = [str(name) for name in written.table.columns]
-    say_table(names, [[str(value) for value in row] for row in written.table.itertuples(index=False)], right=names[1:])
+    rows = [[str(value) for value in row] for row in written.table.itertuples(index=False)]
+    dispensable = [name for name in ("training seconds", "parameters", "seeds") if name in names]
+    say_table(names, rows, right=names[1:], dispensable=dispensable, elsewhere="the report has them")
     for caution in written.cautions:
         say(f"caution: {caution}")
     for page in written.pages:

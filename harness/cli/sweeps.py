@@ -283,7 +283,13 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
     measures = {name: next(of_run[name] for of_run in shown if name in of_run) for name in evals}
-    names = {name: f"{name} {of.metric}{',' * (of.unit == 'share')}{sign(of.unit)}" for name, of in measures.items()}
+    shared = Counter(measure.metric for measure in measures.values())
+    names = {
+        name: f"{f'{name} ' * (shared[of.metric] > 1)}{of.metric}{',' * (of.unit == 'share')}{sign(of.unit)}".replace(
+            "_", " "
+        )
+        for name, of in measures.items()
+    }
     differs = [", ".join(of_run) for of_run in differences_in_experiments(finished)]
     rows = [
         (

@@ -91,7 +91,7 @@ class Findings:
     def add(self, eval: Eval, scored: Scored) -> None:
         """Add an eval's scored rows, and its metrics over them."""
         rows = scored.rows
-        with noted(f"in metrics of {eval.name}"):
+        with noted(eval.metrics, f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics, rows)
         if rows.empty:

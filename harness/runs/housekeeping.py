@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.common.claims import Claim
 from harness.common.errors import UserError
+from harness.common.plurals import many
 from harness.common.results_folder import (
     CLAIM_FILE,
     FIT_FILE,
@@ -27,6 +28,9 @@ from harness.common.sealed import Damaged, read_object
 from harness.runs.record import RunRecord
 from harness.runs.tuning.trials import TRIALS_FILE, TUNING_FOLDER, kept
 from harness.training.fit_folder import fit_digest
+
+_ENTRIES = {"fits": "fit", "answers": "fit", "splits": "split", "sweeps": "sweep"}
+"""What each entry of a folder that experiments share belongs to."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,22 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def usage(results: Path) -> list[tuple[str, int, int]]:
-    """Name, number of parts and bytes of every experiment, and of each folder that experiments share. UserError where
-    there is no such folder."""
+def usage(results: Path) -> list[tuple[str, str, int]]:
+    """Name, content (as '3 runs') and bytes of every experiment, and of each folder that experiments share. UserError
+    where there is no such folder."""
     if not results.is_dir():
         raise UserError(f"there is no folder {results}. Name a results folder.")
-    rows = [(folder.name, len(runs_in(folder)), size(folder)) for folder in folders_in(results)]
+    rows = [(folder.name, many(len(runs_in(folder)), "run"), size(folder)) for folder in folders_in(results)]
     shared = [results / name for name in RESERVED if (results / name).is_dir()]
-    return [*rows, *((folder.name, sum(1 for _ in folder.iterdir()), size(folder)) for folder in shared)]
+    return [*rows, *((folder.name, _content(folder), size(folder)) for folder in shared)]
+
+
+def _content(folder: Path) -> str:
+    """What a folder that experiments share holds, as '2 fits'."""
+    noun = _ENTRIES.get(folder.name)
+    if noun is None:
+        return many(sum(1 for path in folder.rglob("*") if path.is_file()), "file")
+    return many(sum(1 for _ in folder.iterdir()), noun)
 
 
 def is_experiment(folder: Path, results: ResultsFolder) -> bool:

@@ -61,6 +61,7 @@ class Configured:
     seed: int
     fit_id: str
     decoding_id: str
+    measured: frozenset[str]
     recipes: dict[str, str]
     model: dict[str, Any]
     tokenizer: dict[str, Any]
@@ -96,6 +97,8 @@ class Entry:
     headlines: tuple[Headline, ...] = ()
     fit_id: str = ""
     decoding_id: str = ""
+    measured: tuple[str, ...] = ()
+    """The evals that measured something."""
     parts: str = "{}"
     """Everything configured and the recipes, as JSON; shared by runs that differ in their seed."""
     changed: int = 0
@@ -129,7 +132,7 @@ class Entry:
         """What the run was. It must have a record."""
         assert self.seed is not None
         own = (self.experiment, self.run_id, self.finished_at, self.family, self.seed, self.fit_id, self.decoding_id)
-        return Configured(*own, **_loaded(self.parts))
+        return Configured(*own, frozenset(self.measured), **_loaded(self.parts))
 
     @property
     def changed_at(self) -> float:
@@ -269,7 +272,7 @@ class Index:
             names = [name for name in Entry.__dataclass_fields__ if name != "changed"]
             for row in content["runs"]:
                 fields: dict[str, Any] = dict(zip(names, row, strict=True))
-                fields["stamp"] = tuple(fields["stamp"])
+                fields["stamp"], fields["measured"] = tuple(fields["stamp"]), tuple(fields["measured"])
                 fields["parts"] = content["parts"][fields["parts"]]
                 fields["headlines"] = tuple(Headline(*headline) for headline in fields["headlines"])
                 entry = Entry(**fields)
@@ -341,6 +344,7 @@ def _entry(results: Path, run: str, stamp: Stamp, cursor: int) -> Entry:
         tuple(Headline(m.eval, m.metric, m.unit, m.value, m.ci_low, m.ci_high) for m in record.headlines()),
         record.fit_id,
         record.decoding_id,
+        tuple(sorted(record.measured)),
         json.dumps({part: getattr(record, part) for part in _PARTS}, sort_keys=True, default=str),
         cursor,
     )

@@ -26,7 +26,7 @@ from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
 from harness.training.continuing import check_continues
 from harness.training.fit_folder import fit_digest, fit_facts
-from harness.training.fits import FitSettings, fit_id, pick_device
+from harness.training.fits import FitSettings, check_device, fit_id, pick_device
 from harness.training.workshop import Prepared, Workshop
 
 
@@ -111,6 +111,7 @@ def names_fits(settings: RunSettings) -> bool:
 
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     """The plan of a run with these settings. UserError where it can't run here."""
+    check_device(settings.device)
     settings, elsewhere = _with_fits(settings)
     planned, fit_settings = _plan_evals(settings, prepared)
     return RunPlan(

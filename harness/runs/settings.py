@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
-from harness.common.files import expanded, probe_folder
+from harness.common.files import expanded, from_here, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
@@ -59,7 +59,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
-    from harness.training.budget import Budget
+    from harness.training.budget import Budget, check_num_params
     from harness.training.settings import Training
     from harness.training.step_size import check_step
     from models.language_model import ModelConfig
@@ -75,6 +75,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
     evals = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    check_num_params(model, budget, tokenizer)
     check_step(model, training, budget)
     return RunSettings(
         model=model,
@@ -87,7 +88,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         tracking=tracking,
         seed=checked(config["seed"], int, "seed"),
         device=config["device"],
-        results_dir=expanded(config["results_dir"]),
+        results_dir=from_here(expanded(config["results_dir"])),
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,

@@ -55,6 +55,10 @@ class ByteTokenizer(Tokenizer):
 class ByteTokenizerSettings(SpeakerTokens):
     """tokenizer=byte: bytes as tokens; nothing is learnt."""
 
+    @property
+    def least_vocab_size(self) -> int:
+        return _NUM_BYTES + 1 + len(self.active_labels)
+
     def train(self, documents: Sequence[Document]) -> ByteTokenizer:
         return ByteTokenizer(self.active_labels, self.format)
 

@@ -163,6 +163,10 @@ class CharTokenizerSettings(SpeakerTokens):
                 "characters of the training text itself. Set min_count=1, or fallback=true."
             )
 
+    @property
+    def least_vocab_size(self) -> int:
+        return 1 + len(self.active_labels) + NUM_DIGITS * self.fallback
+
     def train(self, documents: Sequence[Document]) -> CharTokenizer:
         counts: Counter[str] = Counter()
         for document in documents:

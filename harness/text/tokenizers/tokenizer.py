@@ -135,6 +135,11 @@ class TokenizerSettings(ABC):
     version: ClassVar[int] = 1
     """Raise it when the same options make a different tokenizer, so that old fits aren't used for new ones."""
 
+    @property
+    def least_vocab_size(self) -> int:
+        """The vocabulary is at least so large, whatever the text."""
+        return 1
+
     @abstractmethod
     def train(self, documents: Sequence[Document]) -> Tokenizer:
         """Train the tokenizer on these documents; the result is the same in any process."""

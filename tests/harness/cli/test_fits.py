@@ -61,7 +61,7 @@ def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) 
 
 
 def test_bytes_that_are_not_text_do_not_end_the_chat(folder: Path) -> None:
-    assert "Human: h�i\nAssistant:" in chat(folder, b"h\xffi\n")
+    assert "user: h�i\nassistant:" in chat(folder, b"h\xffi\n")
 
 
 def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path) -> None:
@@ -76,12 +76,12 @@ def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path
     assert shown.count("Allowed: beam, ") == 2
     assert "there is no 'q' of decoding.transforms.top_p" in shown
     assert "seed=1 is not an option of decoding" in shown
-    assert shown.count("Assistant:") == 5
+    assert shown.count("assistant:") == 5
 
 
 def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     draft = "speculative decoding.search.draft=unigram"
-    assert "Assistant:" in chat(folder, b"hi\n", "--decoding", draft)
+    assert "assistant:" in chat(folder, b"hi\n", "--decoding", draft)
     bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft, "--max-new-tokens", "5")
     done = bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft.replace("=uni", "=bi"), status=2)
     assert "no run 'bigram'" in done.stderr
@@ -180,18 +180,18 @@ def test_a_prompt_that_cannot_be_continued_is_refused_before_anything_is_printed
 
 def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
     terminal = Terminal(folder, "chat", "unigram", "--decoding", "greedy", "--max-new-tokens", "1000000")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("hello there\n")
-    terminal.wait_for("Assistant: ")
+    terminal.wait_for("assistant: ")
     terminal.type("\x03")
     terminal.wait_for("[stopped]")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("/raw\n")
     terminal.wait_for("<|im_start|>user\nhello there<|im_end|>\n<|im_start|>assistant\n")
     terminal.wait_for("the start token")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.interrupt_until("ends the conversation]")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("\x04")
     assert terminal.process.wait(timeout=60) == 0
 
@@ -208,6 +208,13 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     said = Fork(uninterrupted, "chat", name, "--max-new-tokens", "10", typed=b"hello\n/quit\n").done()
     assert said.returncode == 0
     assert "Assistant:" in said.stdout
+
+
+def test_the_text_stands_before_its_explanation(folder: Path) -> None:
+    words = ("complete", "unigram", r"What\nis", "--max-new-tokens", "4")
+    text = bakeoff(folder, *words).stdout
+    assert bakeoff(folder, *words, "--explain").stdout.startswith(f"{text}token 1: ")
+    assert bakeoff(folder, *words, "--explain", "--html", "why.html").stdout == f"{text}written: why.html\n"
 
 
 # Wrong command lines over a run of model=unigram, and what is said of them.
@@ -240,6 +247,7 @@ WRONG = {
     ("export", "absent", "out"): "no run 'absent'",
     ("export", "unigram", "."): ". is not empty, and nothing in it is overwritten. Name a new folder.",
     ("export", "unigram", "out", "--format", "transformers"): "only model=transformer can be a GPT-2 or a Llama",
+    ("arpa", "unigram", "lm.arpa"): "a fit of model=unigram can't be written as an ARPA file: only n-gram models",
     ("export", "out", "unigram"): "The run comes first: bakeoff export unigram out.",
     ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
     ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",

@@ -77,7 +77,9 @@ def test_the_results_folder_itself_is_no_experiment(tmp_path: Path) -> None:
 
 
 def test_the_sizes_of_all_parts_are_shown(results: ResultsFolder) -> None:
-    printed = bakeoff(results.path.parent, "du").stdout.split()
-    assert printed[printed.index("default") + 1] == "4"
-    assert printed[printed.index("fits") + 1] == "2"
-    assert "all" in printed
+    head, *lines = filter(None, (line.split() for line in bakeoff(results.path.parent, "du").stdout.splitlines()))
+    rows = {name: rest for name, *rest in lines}
+    assert head == ["folder", "content", "size"]
+    assert rows["default"][:2] == ["4", "runs"]
+    assert rows["fits"][:2] == ["2", "fits"]
+    assert "all" in rows

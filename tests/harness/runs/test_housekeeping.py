@@ -75,13 +75,13 @@ def test_a_run_that_is_being_done_stays(results: ResultsFolder) -> None:
 
 def test_what_is_on_the_disk_is_counted_once(results: ResultsFolder) -> None:
     rows = usage(results.path)
-    assert {name: parts for name, parts, _ in rows} == {
-        "default": 4,
-        "fits": 2,
-        "answers": 2,
-        "scores": 8,
-        "splits": 1,
-        "sweeps": 1,
+    assert {name: content for name, content, _ in rows} == {
+        "default": "4 runs",
+        "fits": "2 fits",
+        "answers": "2 fits",
+        "scores": "8 files",
+        "splits": "1 split",
+        "sweeps": "1 sweep",
     }
     everything = sum(path.stat().st_size for path in results.path.rglob("*") if path.is_file())
     assert sum(num_bytes for _, _, num_bytes in rows) == everything

@@ -249,8 +249,8 @@ def test_a_damaged_fit_is_refused_by_name_and_made_again_by_the_same_command(
 
 
 def test_a_run_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="num_params=10 is too small"):
-        done(tmp_path / "results", *SMALL, "model=lstm", "budget.num_params=10")
+    with pytest.raises(UserError, match="num_params=100 is too small"):
+        done(tmp_path / "results", *SMALL, "model=lstm", "budget.num_params=100")
     assert [path for path in (tmp_path / "results").rglob("*") if path.is_file() or path.parent.name == "fits"] == []
 
 

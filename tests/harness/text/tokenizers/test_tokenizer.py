@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from harness.common.errors import UserError
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.bpe import BpeTokenizerSettings
-from harness.text.tokenizers.byte import ByteTokenizer
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_continuation, encode_whole
+from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
+from harness.text.tokenizers.char import CharTokenizerSettings
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, TokenizerSettings, encode_continuation, encode_whole
 from tests.harness.text.strategies import any_text, tricky_text
 from tests.harness.text.tokenizers.examples import SETTINGS, TOKENIZERS, TRAINING, every_tokenizer
 
@@ -158,3 +159,12 @@ def test_a_continuation_is_split_off_the_whole_text() -> None:
     assert ids.tolist() == list(b"Human: hi")
     assert tokenizer.encode("Human: hi")[0] == tokenizer.label_tokens["Human:"]
     assert prompt_ids.tolist() == list(b"I say ")
+
+
+@pytest.mark.parametrize("kind", [CharTokenizerSettings, ByteTokenizerSettings, BpeTokenizerSettings])
+@pytest.mark.parametrize("labels", [False, True])
+def test_without_any_text_the_vocabulary_is_the_least(kind: type[TokenizerSettings], labels: bool) -> None:
+    settings = kind(speaker_tokens=labels)  # type: ignore[call-arg]
+    assert settings.train([]).vocab_size == settings.least_vocab_size
+    closed = CharTokenizerSettings(fallback=False)
+    assert closed.train([Document("x", "ab", "s", "c")]).vocab_size == closed.least_vocab_size + 2
