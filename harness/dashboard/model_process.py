@@ -95,7 +95,7 @@ class ModelProcess:
         connection, until = self._connection, time.monotonic() + _SECONDS_TO_STOP
         assert connection is not None
         with contextlib.suppress(EOFError, OSError):
-            connection.send_bytes(json.dumps({"stop": self._number}).encode())
+            connection.send_bytes(json.dumps({"give_up": self._number}).encode())
             while (left := until - time.monotonic()) > 0:
                 if connection.poll(left) and "end" in json.loads(connection.recv_bytes()):
                     return

@@ -35,6 +35,8 @@ _MODULES = {
     "/compare": "harness.dashboard.compare",
     "/samples": "harness.dashboard.samples",
     "/turns": "harness.dashboard.turns",
+    "/inside": "harness.dashboard.inside",
+    "/playground": "harness.dashboard.playground",
 }
 _STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _POLL_SECONDS = 5

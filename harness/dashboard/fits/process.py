@@ -3,7 +3,7 @@
 python -m harness.dashboard.fits.process FILE_NUMBER RESULTS
 
 Requests and answers are JSON objects over a socket that is open as that file. A request has a number and a task; its
-answers have the number, and the last one has "end". {"stop": number} ends a request early. The process ends with its
+answers have the number, and the last one has "end". {"give_up": number} ends a request early. The process ends with its
 server.
 """
 
@@ -59,8 +59,8 @@ class Requests:
                 message = json.loads(self._connection.recv_bytes())
             except (EOFError, OSError):
                 os._exit(0)  # the server is gone, and nobody waits for an answer
-            if "stop" in message:
-                self._stopped = int(message["stop"])
+            if "give_up" in message:
+                self._stopped = int(message["give_up"])
             else:
                 self._waiting.put(message)
 
