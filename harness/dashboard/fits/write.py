@@ -59,19 +59,17 @@ def chat(held: Held, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         Exchange(Turn(person, each["said"]), partner, form, prompt="", left_out=0, written=each["written"])
         for each in request["exchanges"]
     ]
-    began, num_pieces = time.monotonic(), 0
+    began = time.monotonic()
     for piece in chatbot.say(request["say"]):
-        num_pieces += 1
         yield {"text": piece}
     last = chatbot.last
     assert last is not None
     yield {
         "done": {
             "finish_reason": last.finish_reason,
-            "stop_text": form.stop_text(person) if request["stops"] else None,
+            "stop_text": None,
             "seconds": time.monotonic() - began,
             "left_out": last.left_out,
-            "num_pieces": num_pieces,
         }
     }
 
