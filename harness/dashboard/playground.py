@@ -67,7 +67,7 @@ def view(site: Site, choices: Choices) -> Page:
         "strategies": [(OWN, "as in its run"), *((name, name) for name in names())],
         "as_a": AS_A,
         "prompt": prompt_of(choices),
-        "new_tokens": choices.one("new_tokens", str(_DEFAULT_NEW_TOKENS)),
+        "new_tokens": choices.one("new_tokens", str(_DEFAULT_NEW_TOKENS) if mode == "complete" else ""),
         "seed": choices.one("seed", "0"),
         "most_text": MOST_TEXT,
         "most_new_tokens": MOST_NEW_TOKENS,
@@ -123,6 +123,13 @@ def number(choices: Choices, name: str, default: int, least: int, most: int) -> 
     return int(text)
 
 
+def _new_tokens(choices: Choices) -> int | None:
+    """None: as long as the chatbot's replies are by default."""
+    if not choices.one("new_tokens") and choices.one("mode") == "chat":
+        return None
+    return number(choices, "new_tokens", _DEFAULT_NEW_TOKENS, 1, MOST_NEW_TOKENS)
+
+
 def request_of(site: Site, choices: Choices, side: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """What the process is asked. body: what the page sent besides its choices: in a conversation 'say' and the earlier
     'exchanges'. UserError where something is missing, too long or not allowed."""
@@ -135,7 +142,7 @@ def request_of(site: Site, choices: Choices, side: str, body: Mapping[str, Any])
         "task": choices.picked("mode", list(MODES), "complete"),
         "run": player.entry.id,
         "seed": number(choices, "seed", 0, 0, _MOST_SEED),
-        "max_new_tokens": number(choices, "new_tokens", _DEFAULT_NEW_TOKENS, 1, MOST_NEW_TOKENS),
+        "max_new_tokens": _new_tokens(choices),
         "decoding": strategy_name(choices, player),
         "settings": {**player.values},
     }

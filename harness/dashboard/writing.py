@@ -1,6 +1,6 @@
 """What a fit writes, sent to the page as it is written (server-sent events). It stops when nobody listens any more.
 
-Events are JSON: "pieces" of text, each with the name of a character that was made visible, or null; at the end "done",
+Events are JSON: first what was asked; then "pieces" of text, each with the name of a character that was made visible, or null; at the end "done",
 or "error".
 """
 
@@ -78,6 +78,8 @@ async def _events(process: ModelProcess, wanted: Mapping[str, Any], request: Req
     try:
         if "prompt" in wanted:
             yield _event({"prompt": _pieces(wanted["prompt"])})
+        else:
+            yield _event({"said": _pieces(wanted["say"])})
         while True:
             try:
                 answer = await asyncio.wait_for(answers.get(), _SECONDS_BETWEEN_LOOKS)

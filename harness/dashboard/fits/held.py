@@ -45,8 +45,11 @@ class Held:
         return engine_of(self.run(run), strategy, self._load)
 
     def _load(self, folder: Path, device: torch.device) -> Fit:
+        import torch
+
         from harness.training.fits import load_fit
 
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))  # two processes share the machine
         key = (folder, fit_digest(folder))
         if key in self._fits:
             self._fits.move_to_end(key)
@@ -59,8 +62,5 @@ class Held:
 
     def warm_up(self, run: str) -> Iterator[Mapping[str, Any]]:
         """Load the libraries and a run's fit before they are needed."""
-        import torch
-
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))  # two processes share the machine
         self.fit(run)
         yield {"loaded": run}

@@ -238,13 +238,13 @@ function element(tag, className, ...children) {
 function showExchange(side, exchange) {
   const list = side.querySelector(".chat");
   if (!list) return null;
-  const written = element("span", "written", ...spans(exchange.pieces));
-  written.dir = "ltr";
+  const [said, written] = [exchange.saidPieces, exchange.pieces].map((parts) => element("span", "written", ...spans(parts)));
+  said.dir = written.dir = "ltr";
   list.append(
-    element("li", "right", element("span", "who", side.dataset.person), exchange.said),
+    element("li", "right", element("span", "who", side.dataset.person), said),
     element("li", "own", element("span", "who", side.dataset.partner), written),
   );
-  return written;
+  return { said, written };
 }
 
 async function write(form) {
@@ -266,11 +266,11 @@ async function write(form) {
 async function writeSide(side, query, say, mine) {
   const says = side.querySelector(".says");
   const talk = talkOf(side);
-  const exchange = { said: say, written: "", pieces: [] };
+  const exchange = { said: say, saidPieces: [], written: "", pieces: [] };
   const isChat = side.querySelector(".chat") !== null;
-  let out = side.querySelector(".out");
-  if (isChat) out = showExchange(side, exchange);
-  else out.replaceChildren();
+  const bubbles = isChat ? showExchange(side, exchange) : null;
+  const out = bubbles?.written ?? side.querySelector(".out");
+  out.replaceChildren();
   side.querySelector(".tokens")?.replaceChildren();
   says.classList.remove("warn");
   says.textContent = "Writing …";
@@ -281,6 +281,10 @@ async function writeSide(side, query, say, mine) {
     if (!answer.ok) throw new Error(await answer.text());
     for await (const event of eventsOf(answer.body)) {
       if (event.error) throw new Error(event.error);
+      if (event.said) {
+        exchange.saidPieces = event.said;
+        bubbles.said.append(...spans(event.said));
+      }
       if (event.prompt) out.append(element("span", "quiet", ...spans(event.prompt)));
       if (event.pieces) {
         exchange.written += event.text;
@@ -296,8 +300,7 @@ async function writeSide(side, query, say, mine) {
   if (!isChat) return;
   if (exchange.written || !says.classList.contains("warn")) talks.set(talkKey(side), [...talk, exchange]);
   else {
-    out.closest("li").previousElementSibling.remove();
-    out.closest("li").remove();
+    for (const bubble of [bubbles.said, bubbles.written]) bubble.closest("li").remove();
     document.getElementById("say").value ||= say; // not lost
   }
 }
