@@ -162,8 +162,10 @@ def _conversation(body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(say, str) or not say.strip() or len(say) > MOST_TEXT:
         raise UserError(f"say something of 1 to {MOST_TEXT:,} characters.")
     if not isinstance(exchanges, list) or len(exchanges) > MOST_EXCHANGES:
-        raise UserError(f"a conversation here has at most {MOST_EXCHANGES} lines of yours. Start over, or go on with "
-                        "`bakeoff chat`.")
+        raise UserError(
+            f"a conversation here has at most {MOST_EXCHANGES} lines of yours. Start over, or go on with "
+            "`bakeoff chat`."
+        )
     kept = []
     for each in exchanges:
         texts = [each.get(key) for key in ("said", "written")] if isinstance(each, dict) else []

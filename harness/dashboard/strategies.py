@@ -112,7 +112,7 @@ def filled(name: str, values: Mapping[str, str]) -> dict[str, Any]:
             f"there is no decoding strategy {name!r}.{closest(name, names())} Allowed: {', '.join(names())}."
         )
     content = deepcopy(dict(option("decoding", name).content))
-    defaults = {key: value for key, value, _ in _leaves(content, "")}
+    defaults = {key: (value, hint) for key, value, hint in _leaves(content, "")}
     for key, text in values.items():
         if key not in defaults:
             raise UserError(f"{name} has no setting {key!r}.{closest(key, defaults)} Allowed: {', '.join(defaults)}.")
@@ -120,11 +120,13 @@ def filled(name: str, values: Mapping[str, str]) -> dict[str, Any]:
         node = content
         for part in parts:
             node = node[part]
-        node[last] = _value(key, text, defaults[key])
+        node[last] = _value(key, text, *defaults[key])
     return content
 
 
-def _value(key: str, text: str, default: Any) -> Any:
+def _value(key: str, text: str, default: Any, hint: Any) -> Any:
+    if text == "null" and type(None) in typing.get_args(hint):
+        return None
     if isinstance(default, str):
         return text
     try:
@@ -151,7 +153,7 @@ def in_words(name: str, values: Mapping[str, str]) -> str:
         for part in key.split("."):
             value = value[part]
         if value != defaults[key]:
-            text = quoted(value) if isinstance(value, str) else json.dumps(value)
+            text = quoted(value) if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
             words.append(f"decoding.{key}={text}")
     return " ".join(words)
 

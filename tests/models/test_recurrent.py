@@ -113,3 +113,15 @@ def test_a_few_steps_of_training_lower_the_loss(config: RecurrentConfig) -> None
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+@each_config
+def test_hidden_units_are_those_of_torchs_own_layers(config: RecurrentConfig) -> None:
+    model = build(config).eval()
+    tokens = torch.randint(0, 7, (9,))
+    inner = model.inner(tokens)
+    places = torch.cat([torch.tensor([model.start_token]), tokens])
+    hidden = F.embedding(places, model.embedding)[:, None] * model.embedding_scale
+    for layer, units in zip(model.layers, inner.units.values(), strict=True):
+        hidden = layer(hidden)[0]
+        torch.testing.assert_close(units, hidden[:, 0].detach(), atol=1e-5, rtol=1e-5)
