@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
 from harness.common.numerals import probability
-from harness.dashboard.charts.heat import head, shade, small_heads, units
+from harness.dashboard.charts.heat import head, shade, small_head, units
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import MOST_TEXT, Choices
 from harness.dashboard.fitted import chosen_run, fitted, listed, named
@@ -131,7 +131,10 @@ def _add_attention(page: Page, choices: Choices, side: Side) -> None:
     about = f"Layer {side.head[0] + 1}, head {side.head[1] + 1}: how much each place takes from the places before it."
     name = f"attention_{side.name}"
     page.drawings[name] = head(layers[side.head[0]][side.head[1]], side.names, about, name, side.at)
-    page.context["heads"][side.name] = [[small_heads(rows, "").inside() for rows in layer] for layer in layers]
+    page.context["heads"][side.name] = [
+        [small_head(rows, f"Layer {layer}, head {number}").inside() for number, rows in enumerate(heads, 1)]
+        for layer, heads in enumerate(layers, 1)
+    ]
 
 
 def _plane(side: Side) -> Any:
@@ -147,7 +150,7 @@ def _plane(side: Side) -> Any:
         for dot, (_, text, _, _) in zip(dots[: embeddings["num_in_text"]], embeddings["points"], strict=False)
     ]
     shares = [f"{100 * share:.0f} %" for share in embeddings["explained"]]
-    plane = Plane(f"first component ({shares[0]} of the variance)", f"second component ({(shares + ['0 %'])[1]})")
+    plane = Plane(f"first component ({shares[0]} of the variance)", f"second component ({[*shares, '0 %'][1]})")
     about = f"{len(dots)} tokens in the plane of the two principal components of their embeddings."
     return scatter([*dots[embeddings["num_in_text"] :], *named_dots], plane, about, f"embeddings_{side.name}")
 

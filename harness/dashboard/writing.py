@@ -1,7 +1,7 @@
 """What a fit writes, sent to the page as it is written (server-sent events). It stops when nobody listens any more.
 
-Events are JSON: first what was asked; then "pieces" of text, each with the name of a character that was made visible, or null; at the end "done",
-or "error".
+Events are JSON: first what was asked; then "pieces" of text, each with the name of a character that was made visible,
+or null; at the end "done", or "error".
 """
 
 from __future__ import annotations

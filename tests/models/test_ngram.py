@@ -131,7 +131,7 @@ def test_contexts_and_counts_give_the_probability(smoothing: str) -> None:
     model = fit(stream, 10, 9, smoothing=smoothing, order=3, keep_counts=True)
     text = [0, 1, 0, 0, 2, 3, 0]
     for position, parts in enumerate(model.inner(torch.tensor(text)).evidence):
-        before = tuple([9, *text[:position]])
+        before = (9, *text[:position])
         for part in parts:
             assert part.context == before[len(before) - len(part.context) :]
             assert (part.count, part.total) == followers(stream, part.context, text[position])

@@ -21,7 +21,7 @@ def shade(value: float, most: float = 1.0) -> str:
     return f"s{level}" if level else ""
 
 
-def small_heads(rows: Sequence[Sequence[float]], about: str) -> Drawing:
+def small_head(rows: Sequence[Sequence[float]], about: str) -> Drawing:
     """One head without names: a row a place, a column for each place that it takes from."""
     size = max(1, len(rows))
     drawing = Drawing(size, size, about)

@@ -74,7 +74,7 @@ def test_hostile_text_acts_nowhere(playing: Reader, run_of: dict[str, str]) -> N
     page = seen(playing, f"a={run_of['gru']}&text={quote(hostile)}")
     assert "<script>alert" not in page.text
     assert "<img" not in page.text
-    assert "\u202e" not in page.text.replace(f'">\n{hostile}', "")  # but in the box where it was typed
+    assert page.text.count("\u202e") == 1  # in the box where it was typed
     too_long = playing.get(f"/inside?text={'a' * 3000}")
     assert too_long.status == 404
 

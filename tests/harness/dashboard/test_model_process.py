@@ -66,7 +66,7 @@ def test_a_process_that_is_killed_is_told_of_and_begun_again(fits: Path, run_of:
     next(answers)
     assert process._process is not None
     os.kill(process._process.pid, signal.SIGKILL)
-    with pytest.raises(UserError, match="killed.*memory"):
+    with pytest.raises(UserError, match=r"killed.*memory"):
         list(answers)
     assert list(process.answers(complete(run_of["gru"])))[-1]["done"]
     process.close()

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from harness.dashboard.charts.drawing import SHADES
-from harness.dashboard.charts.heat import head, shade, small_heads, units
+from harness.dashboard.charts.heat import head, shade, small_head, units
 
 ROWS = [[1.0], [0.25, 0.75], [0.0, 0.001, 0.999]]
 
@@ -20,7 +20,7 @@ def test_the_larger_a_value_the_darker(value: float, most: float, name: str) -> 
 
 
 def test_each_weight_that_can_be_seen_is_a_cell() -> None:
-    marks = [mark for mark in small_heads(ROWS, "").marks if mark.kind == "cells"]
+    marks = [mark for mark in small_head(ROWS, "").marks if mark.kind == "cells"]
     corners = {corner: mark.look for mark in marks for corner in mark.points[:-1]}
     assert corners == {(0, 0): "s5", (0, 1): shade(0.25), (1, 1): shade(0.75), (2, 2): "s5"}
     assert all(mark.points[-1] == (1, 1) for mark in marks)
@@ -44,5 +44,5 @@ def test_units_have_one_colour_above_zero_and_another_below() -> None:
 
 
 def test_nothing_is_no_error() -> None:
-    assert small_heads([], "").marks == []
+    assert small_head([], "").marks == []
     assert units([], "", "n").marks
