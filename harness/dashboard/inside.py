@@ -68,8 +68,12 @@ def view(site: Site, choices: Choices) -> Page:
     page = Page("/inside", "inside.html", {"context_text": text, "most_text": MOST_TEXT, "heads": {}})
     runs = {side: chosen_run(site, choices, side, entries) for side in SIDES}
     sides = [_side(site, choices, side, entry, text) for side, entry in runs.items() if entry is not None]
-    for side in sides:
-        _ask(page, site, choices, side, text)
+    requests = [_request(choices, side, text) for side in sides]
+    for side, request in zip(sides, requests, strict=True):
+        if not side.error:
+            site.models.begin(side.name, request)  # both at once
+    for side, request in zip(sides, requests, strict=True):
+        _ask(page, site, choices, side, request)
     page.context |= {
         "runs": listed(entries, *runs.values()),
         "picked": {side: entry.id if entry is not None else "" for side, entry in runs.items()},
@@ -92,12 +96,15 @@ def _side(site: Site, choices: Choices, name: str, entry: Entry, text: str) -> S
     return side
 
 
-def _ask(page: Page, site: Site, choices: Choices, side: Side, text: str) -> None:
+def _request(choices: Choices, side: Side, text: str) -> dict[str, Any]:
+    request = {"task": "look", "run": side.entry.id, "text": text}
+    return request | {key: choices.one(f"{key}_{side.name}") for key in ("layer", "member")}
+
+
+def _ask(page: Page, site: Site, choices: Choices, side: Side, request: Mapping[str, Any]) -> None:
     """Ask the process, and add tables and drawings of its answer."""
     if side.error:
         return
-    request = {"task": "look", "run": side.entry.id, "text": text}
-    request |= {key: choices.one(f"{key}_{side.name}") for key in ("layer", "member")}
     try:
         side.seen = site.models.ask(side.name, request, 60.0 if choices.one("file") else _WAIT)
     except UserError as error:

@@ -153,10 +153,14 @@ class Models:
                 self._answers.pop(key, None)  # what failed may go well the next time
             raise
 
+    def begin(self, side: str, request: Mapping[str, Any]) -> None:
+        """Begin to answer a request, for which `ask` waits later."""
+        with contextlib.suppress(UserError):  # told then
+            self.ask(side, request, 0.0)
+
     def warm_up(self, side: str, run: str) -> None:
         """Begin to load a run's fit, so that it is there when it is asked for."""
-        with contextlib.suppress(UserError):  # told when it is asked for
-            self.ask(side, {"task": "load", "run": run}, 0.0)
+        self.begin(side, {"task": "load", "run": run})
 
     def _first(self, side: str, request: Mapping[str, Any]) -> dict[str, Any]:
         [answer] = self.processes[side].answers(request)
