@@ -39,7 +39,7 @@ def head(rows: Sequence[Sequence[float]], names: Sequence[str], about: str, name
     drawing = Drawing(WIDTH, height * len(rows) + 24, about, name)
     drawing.words((left, 13), "takes from →", "", "muted")
     for place, label in enumerate(names[: len(rows)] if is_named else ()):
-        text = label if len(label) <= 10 else f"{label[:9]}…"
+        text = (label if len(label) <= 10 else f"{label[:9]}…").replace(" ", "·")
         drawing.words((left - 6, 20 + height * (place + 0.8)), text, "end", "c1" if place == chosen else "ink")
     _fill(drawing, rows, (left, 20), (side, height))
     corner, size = (left, 20 + height * chosen), (side * (chosen + 1), height)

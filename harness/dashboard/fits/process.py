@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -96,4 +97,5 @@ def answer(connection: Connection, held: Held, requests: Requests, request: Mapp
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the server, with which this process ends
     serve(Connection(int(sys.argv[1])), Path(sys.argv[2]))

@@ -30,7 +30,7 @@ def test_places_are_named_and_the_chosen_one_is_marked() -> None:
     drawing = head(ROWS, ["<start>", "a", "a very long token"], "about", "attention_a", 1)
     words = {mark.text: mark.colour for mark in drawing.marks if mark.kind == "text"}
     assert words["a"] == "c1"
-    assert words["a very lo…"] == "ink"
+    assert words["a·very·lo…"] == "ink"
     assert not [m for m in head([[0.1]] * 60, ["x"] * 60, "", "n", 0).marks if m.text == "x"]
 
 
