@@ -36,7 +36,7 @@ def look(held: Held, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """One answer: all that the page shows of request['run'] reading request['text']. request['layer']: whose hidden
     units; '' for the last. request['member']: of a combination of models, which one; '' for the whole."""
     fit = held.fit(request["run"])
-    model, path = member_of(fit.model, request["member"])
+    model, names = member_of(fit.model, request["member"])
     tokens = fit.tokenizer.encode(request["text"])
     window = model.window_length
     most = MOST_TOKENS if window is None else min(MOST_TOKENS, window - 1)
@@ -45,7 +45,8 @@ def look(held: Held, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield {
         "family": model.config.family,
         "why_no_distribution": model.why_no_distribution,
-        "members": path,
+        "members": names,
+        "is_combination": bool(members_of(model)),
         "window": window,
         "num_tokens": len(tokens),
         "tokens": [[int(token), fit.tokenizer.token_text(int(token))] for token in read],
@@ -61,12 +62,10 @@ def look(held: Held, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def member_of(model: LanguageModel, name: str) -> tuple[LanguageModel, list[str]]:
     """A member of a combination, or the model itself for '', and the names of all members. Names of members of members
     are joined by dots."""
-    from models.combined import CombinedModel
-
     names: dict[str, LanguageModel] = {}
 
     def collect(one: LanguageModel, place: str) -> None:
-        for key, member in one.members.items() if isinstance(one, CombinedModel) else ():
+        for key, member in members_of(one).items():
             names[f"{place}{key}"] = member
             collect(member, f"{place}{key}.")
 
@@ -76,6 +75,13 @@ def member_of(model: LanguageModel, name: str) -> tuple[LanguageModel, list[str]
             f"this model has no member {name!r}.{closest(name, names)} Allowed: {', '.join(names) or 'none'}."
         )
     return names.get(name, model), list(names)
+
+
+def members_of(model: LanguageModel) -> Mapping[str, LanguageModel]:
+    """The models that a combination combines; none of any other model."""
+    from models.combined import CombinedModel
+
+    return model.members if isinstance(model, CombinedModel) else {}
 
 
 def places(model: LanguageModel, tokenizer: Tokenizer, tokens: Tensor) -> list[dict[str, Any]]:

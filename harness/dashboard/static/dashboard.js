@@ -6,7 +6,7 @@ const say = (...parts) => document.getElementById("said").replaceChildren(...par
 
 let latest = 0;
 
-async function go(address, push = true) {
+async function go(address, push = true, isReload = false) {
   stopWriting();
   const number = ++latest;
   document.body.classList.add("busy");
@@ -21,6 +21,7 @@ async function go(address, push = true) {
   }
   if (number !== latest) return; // a later choice has overtaken this one
   const focused = document.activeElement?.id;
+  const typed = isReload && document.activeElement?.matches?.("textarea, input") ? document.activeElement.value : null;
   const isSameView = new URL(address, location.href).pathname === location.pathname;
   if (push) history.pushState(null, "", address);
   document.title = page.title;
@@ -28,8 +29,11 @@ async function go(address, push = true) {
   document.getElementById("main").replaceWith(page.getElementById("main"));
   document.body.dataset.cursor = page.body.dataset.cursor;
   document.body.classList.remove("busy");
-  if (isSameView && focused && document.getElementById(focused)) document.getElementById(focused).focus({ preventScroll: true });
-  else if (push) { document.getElementById("main").focus({ preventScroll: true }); if (!isSameView) scrollTo(0, 0); }
+  const again = isSameView && focused ? document.getElementById(focused) : null;
+  if (again) {
+    again.focus({ preventScroll: true });
+    if (typed !== null) again.value = typed; // what is being typed while the page loads itself again
+  } else if (push) { document.getElementById("main").focus({ preventScroll: true }); if (!isSameView) scrollTo(0, 0); }
   begin(page.body.dataset.waits);
 }
 
@@ -60,7 +64,7 @@ addEventListener("popstate", () => go(location.href, false));
 
 function begin(waits) {
   beginWriting();
-  if (waits) setTimeout(() => go(location.href, false), 1500);
+  if (waits) setTimeout(() => go(location.href, false, true), 1500);
   const bar = document.querySelector(".folder");
   if (bar && navigator.clipboard) {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", id: "copy", textContent: "Copy link" });
@@ -269,6 +273,7 @@ async function writeSide(side, query, say, mine) {
   const exchange = { said: say, saidPieces: [], written: "", pieces: [] };
   const isChat = side.querySelector(".chat") !== null;
   const bubbles = isChat ? showExchange(side, exchange) : null;
+  bubbles?.written.closest("li").scrollIntoView({ block: "nearest" });
   const out = bubbles?.written ?? side.querySelector(".out");
   out.replaceChildren();
   side.querySelector(".tokens")?.replaceChildren();

@@ -235,6 +235,15 @@ def test_a_text_is_typed_and_looked_into(browser: Any, playing_address: str, run
         until(page, "!document.querySelector('#head-a-2-1').getAttribute('aria-current')")
 
 
+def test_what_is_typed_while_a_page_loads_itself_again_stays(browser: Any, fits: Path, run_of: dict[str, str]) -> None:
+    with served(fits) as address, watched(browser, address) as page:
+        page.goto(f"{address}/inside?a={run_of['gru']}")
+        assert page.locator(".waiting").count() == 1  # the fit is still being loaded
+        page.fill("#text", "typed")
+        ready(page)
+        assert page.input_value("#text") == "typed"
+
+
 def test_a_page_of_a_fit_needs_no_script_to_look_inside(
     browser: Any, playing_address: str, run_of: dict[str, str]
 ) -> None:

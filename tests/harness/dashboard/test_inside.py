@@ -26,11 +26,11 @@ def test_every_family_is_shown_and_what_it_lacks_is_said(playing: Reader, run_of
     assert "<script>" not in page.text
     assert " style=" not in page.text
     says = {
-        "no attention weights": family != "transformer",
-        "no hidden units": family in ("ngram", "mixture", "uniform"),
-        "no embeddings": family in ("ngram", "mixture", "uniform"),
-        "keeps no counts of contexts": family != "ngram",
-        "This model combines others": family == "mixture",
+        "no attention weights": family not in ("transformer", "mixture"),
+        "no hidden units": family in ("ngram", "uniform"),
+        "no embeddings": family in ("ngram", "uniform"),
+        "keeps no counts of contexts": family not in ("ngram", "mixture"),
+        "nothing else inside than its members": family == "mixture",
     }
     assert {sentence: sentence in page.text for sentence in says} == says
     candidates = page.tables["candidates-a"][1:]
