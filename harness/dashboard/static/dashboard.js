@@ -5,9 +5,11 @@ const say = (...parts) => document.getElementById("said").replaceChildren(...par
 // --- going from page to page without losing the place -------------------------------------------------------------
 
 let latest = 0;
+let reload = 0; // of a page that waits for something: it must not overtake what a person chooses
 
 async function go(address, push = true, isReload = false) {
   stopWriting();
+  clearTimeout(reload);
   const number = ++latest;
   document.body.classList.add("busy");
   let page;
@@ -64,7 +66,7 @@ addEventListener("popstate", () => go(location.href, false));
 
 function begin(waits) {
   beginWriting();
-  if (waits) setTimeout(() => go(location.href, false, true), 1500);
+  if (waits) reload = setTimeout(() => go(location.href, false, true), 1500);
   const bar = document.querySelector(".folder");
   if (bar && navigator.clipboard) {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", id: "copy", textContent: "Copy link" });

@@ -58,7 +58,7 @@ def journey(page: Any, address: str) -> None:
     page.select_option("#base", "ngram")
     until(page, "new URL(location).searchParams.get('base') == 'ngram'")
     ready(page)
-    page.check("input[name=pin][value=gru]")
+    page.click("input[type=checkbox][name=pin][value=gru]")
     until(page, "document.querySelectorAll('#differences tbody tr').length == 1")
     shared, shown = page.url, page.inner_text("#main")
     page.reload()
