@@ -36,6 +36,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from models.inner import Inner
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -205,6 +207,13 @@ class LanguageModel(ABC):
         logprobs: (B, T, V), what `read` gave for these T tokens.
         """
         return None
+
+    def inner(self, tokens: Tensor) -> Inner:
+        """What is computed while a text is read, for people to look at.
+
+        tokens: (T,) int64; with the start token they fit into a window, where the family has one.
+        """
+        return Inner()
 
     @abstractmethod
     def cost(self) -> Cost:

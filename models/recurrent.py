@@ -16,6 +16,7 @@ Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -90,17 +91,28 @@ class RecurrentModel(CarriedModel):
         blank = self.embedding.new_zeros(self.config.num_layers, num_rows, self.config.d_model)
         return (blank,) * self.num_carried
 
-    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
-        dropout = self.config.dropout if training else 0.0
+    @property
+    def embeddings(self) -> Tensor:
+        return self.embedding.detach()
+
+    def _layer_by_layer(self, tokens: Tensor, carry: Carry, dropout: float) -> Iterator[tuple[Tensor, Carry]]:
+        """What each layer gives (T, B, D), and carries on."""
         # (T, B, D): time first, so that each step is one block
         hidden = F.embedding(tokens.t(), self.embedding) * self.embedding_scale
-        after: list[Carry] = []
         for layer, *before in zip(self.layers, *carry, strict=True):
             assert isinstance(layer, nn.RNNBase)
             hidden, last = self.run_layer(layer, drop(hidden, dropout), tuple(before))
-            after.append(last)
+            yield hidden, last
+
+    def units(self, tokens: Tensor) -> dict[str, Tensor]:
+        layers = self._layer_by_layer(tokens, self.blank_carry(1), 0.0)
+        return {f"layer {number}": hidden[:, 0] for number, (hidden, _) in enumerate(layers, 1)}
+
+    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
+        dropout = self.config.dropout if training else 0.0
+        outputs, after = zip(*self._layer_by_layer(tokens, carry, dropout), strict=True)
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return drop(hidden, dropout).transpose(0, 1), carried
+        return drop(outputs[-1], dropout).transpose(0, 1), carried
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)

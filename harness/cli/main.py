@@ -189,7 +189,6 @@ def _check_words(words: Sequence[str]) -> None:
 
 
 _FLAG_WITH_VALUE = re.compile(r"argument (.*): ignored explicit argument (.*)")
-_FLAG_WITHOUT_VALUE = re.compile(r"argument (.*): expected one argument")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -198,21 +197,18 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if flag := _FLAG_WITH_VALUE.fullmatch(message):
             message = f"{flag[1]} takes no value, but got {flag[2]}. Leave the value out."
-        elif flag := _FLAG_WITHOUT_VALUE.fullmatch(message):
-            [action] = [action for action in self._actions if "/".join(action.option_strings) == flag[1]]
-            message = f"{flag[1]} needs a value after it: {action.metavar}, {action.help}."
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
             missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]
             told = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
             positionals = [action for action in self._actions if not action.option_strings and action.required]
             message = f"{told} Write {self.prog} {_usage(positionals)}."
-        flag, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
+        option, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
         if has_no_value:
-            action = self._option_string_actions[flag.split("/")[0]]
+            action = self._option_string_actions[option.split("/")[0]]
             number = action.nargs if isinstance(action.nargs, int) else 1
             values = " ".join([str(action.metavar or action.dest.upper())] * number)
-            message = f"{flag} lacks what comes after it. Write {flag} {values}: {action.help}."
+            message = f"{option} needs a value after it: {option} {values}, {action.help}."
         super().error(message)
 
 

@@ -265,6 +265,28 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     return content, _first_sentence(text)
 
 
+def comments(group: str, name: str) -> dict[str, str]:
+    """What the comments in an option's YAML file say, by the dotted name of the key that they stand above. UserError
+    where there is no such option."""
+    option(group, name)
+    _, path = _paths(group)[name]
+    said: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    comment = ""
+    for line in read_bytes(path).decode("utf-8").splitlines():
+        indent, bare = len(line) - len(line.lstrip()), line.strip()
+        if bare.startswith("# "):
+            comment = f"{comment} {bare.removeprefix('# ')}".strip()
+            continue
+        key, colon, _ = bare.partition(":")
+        if colon and not bare.startswith("-"):
+            above = [(depth, other) for depth, other in above if depth < indent] + [(indent, key)]
+            if comment and key != TARGET:
+                said[".".join(other for _, other in above)] = comment
+        comment = ""
+    return said
+
+
 def _check_experiment(path: Path, content: Mapping[str, Any]) -> None:
     """UserError where an experiment picks an option among its values, or in its defaults without 'override'."""
     picks = {key: value for key, value in content.items() if not isinstance(value, Mapping)}

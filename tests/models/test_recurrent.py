@@ -123,3 +123,15 @@ def test_embeddings_may_be_narrower_than_the_hidden_state(config: RecurrentConfi
     tokens = torch.randint(0, 7, (2, 12))
     logits, _ = model(torch.cat([torch.full((2, 1), 6), tokens], dim=1))
     torch.testing.assert_close(model.logprobs(tokens), torch.log_softmax(logits, -1), atol=1e-5, rtol=0)
+
+
+@each_config
+def test_hidden_units_are_those_of_torchs_own_layers(config: RecurrentConfig) -> None:
+    model = build(config).eval()
+    tokens = torch.randint(0, 7, (9,))
+    inner = model.inner(tokens)
+    places = torch.cat([torch.tensor([model.start_token]), tokens])
+    hidden = F.embedding(places, model.embedding)[:, None] * model.embedding_scale
+    for layer, units in zip(model.layers, inner.units.values(), strict=True):
+        hidden = layer(hidden)[0]
+        torch.testing.assert_close(units, hidden[:, 0].detach(), atol=1e-5, rtol=1e-5)

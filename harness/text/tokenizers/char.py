@@ -124,6 +124,9 @@ class CharTokenizer(Tokenizer):
             return f"<0x{token - self._first_digit:X}>"
         return super().token_text(token)
 
+    def token_bytes(self, token: int) -> bytes:
+        return b"" if self._first_digit <= token < self._first_char else super().token_bytes(token)
+
     def to_json(self) -> str:
         alphabet = {"code_points": self._code_points.tolist(), "fallback": not self.is_closed}
         return canonical_json({"kind": "char", **self._labels.to_json(), **alphabet})

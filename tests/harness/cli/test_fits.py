@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.fits import _strategy_named
 from harness.cli.main import status_of
-from harness.completion.decoding.constraints import Constrained
 from harness.runs import make_run
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
@@ -93,19 +91,6 @@ def test_a_line_break_can_be_named_in_the_prompt_and_as_a_stop_text(folder: Path
     [completion] = json.loads(done.stdout)["completions"]
     assert completion["stop_text"] == "\n"
     assert "\n" not in completion["text"]
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        'constrained decoding.transforms.constrained.pattern=" [a-z]+"',
-        "constrained 'decoding.transforms.constrained.pattern=\" [a-z]+\"'",
-    ],
-)
-def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> None:
-    transform = _strategy_named(asked).transforms["constrained"]
-    assert isinstance(transform, Constrained)
-    assert transform.pattern == " [a-z]+"
 
 
 @pytest.mark.parametrize(

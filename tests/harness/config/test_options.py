@@ -10,7 +10,7 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated, top_level
+from harness.config.options import GROUPS, comments, conf_dir, known_targets, option, options, relocated, top_level
 from harness.plugin_kit.new import start
 from harness.runs.sweep import expand
 from tests.harness.config.plugin_files import forget_files
@@ -182,3 +182,12 @@ def test_an_empty_experiment_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("")
     with pytest.raises(UserError, match=r"mine\.yaml holds no keys"):
         compose([f"experiment={tmp_path}/mine.yaml"])
+
+
+def test_what_is_said_of_each_key_is_found_by_its_dotted_name() -> None:
+    said = comments("decoding", "top_p")
+    assert said["transforms.top_p.p"] == "Above 0, up to 1; 1 keeps all."
+    assert said["at_context_limit"].startswith("When a model's window is full")
+    assert comments("decoding", "beam")["search.early_stopping"].endswith("once none can become better.")
+    with pytest.raises(UserError, match="top_p"):
+        comments("decoding", "topp")
