@@ -110,9 +110,12 @@ class RecurrentModel(CarriedModel):
 
     def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
         dropout = self.config.dropout if training else 0.0
-        outputs, after = zip(*self._layer_by_layer(tokens, carry, dropout), strict=True)
+        after: list[Carry] = []
+        for hidden, last in self._layer_by_layer(tokens, carry, dropout):
+            after.append(last)
+            outputs = hidden
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return drop(outputs[-1], dropout).transpose(0, 1), carried
+        return drop(outputs, dropout).transpose(0, 1), carried
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)

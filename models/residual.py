@@ -185,9 +185,12 @@ class ResidualModel(CarriedModel):
 
     def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
         dropout = self.config.dropout if training else 0.0
-        outputs, after = zip(*self._block_by_block(tokens, carry, dropout), strict=True)
+        after: list[Carry] = []
+        for x, last in self._block_by_block(tokens, carry, dropout):
+            after.append(last)
+            outputs = x
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return self.norm(outputs[-1]).transpose(0, 1), carried
+        return self.norm(outputs).transpose(0, 1), carried
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """As of every family, but that the weights of short convolutions, which are scales, are not decayed."""
