@@ -73,7 +73,7 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["run", "--seed=1"], "--seed=1 is not known here. Settings are written without dashes: seed=1."),
         (["run", "--multirun=3", "seed=1"], "-m/--multirun takes no value, but got '3'. Leave the value out."),
         (["complete", "x", "y", "--json=1"], "--json takes no value, but got '1'. Leave the value out."),
-        (["list", "runs", "--results"], "--results needs a value after it: --results DIR, the results folder with your runs"),
+        (["list", "runs", "--results"], "--results needs a value after it: --results DIR, the results folder with"),
         (["run", "-seed=1"], "Settings are written without dashes: seed=1."),
         (["run", "--model", "lstm", "seed=1"], "Settings are written without dashes: model=lstm."),
         (["run", "--budget.tokens", "5"], "Settings are written without dashes: budget.tokens=5."),
