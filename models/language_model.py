@@ -106,6 +106,11 @@ class ModelConfig(ABC):
         """Whether a parameter budget changes how large the model gets."""
         return self.width_field is not None or self.prunes
 
+    @property
+    def is_backoff(self) -> bool:
+        """Whether the model is an n-gram model with an order, which an ARPA file can hold."""
+        return False
+
     def for_counting_on(self) -> Self:
         """The same options, for a model that can continue counting after it has been saved and loaded."""
         return self

@@ -13,7 +13,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +25,6 @@ from harness.training.fits import Fit
 from models.checks import Impossible
 from models.language_model import ModelConfig
 from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, arpa_words, read_arpa, write_arpa
-from models.settings.ngram import NGramConfig
-
-if TYPE_CHECKING:
-    from models.ngram import NGram
 
 # The characters that KenLM takes for a space (util/spaces.cc).
 _SPACE = re.compile("[ \t\v\f\r]+")
@@ -52,10 +48,9 @@ def _escaped(character: str) -> str:
 
 def check_export(config: ModelConfig) -> None:
     """UserError where a model with these options has no n-grams to write. Needs no torch."""
-    if not isinstance(config, NGramConfig) or config.order == "inf":
-        order = " with model.order=inf" * isinstance(config, NGramConfig)
+    if not config.is_backoff:
         raise UserError(
-            f"a fit of model={config.family}{order} can't be written as an ARPA file: only n-gram models with an order "
+            f"this fit of model={config.family} can't be written as an ARPA file: only n-gram models with an order "
             "can. Name a run of model=ngram whose model.order is a number."
         )
 
@@ -64,7 +59,8 @@ def export(fit: Fit, path: Path) -> None:
     """Write a fit's n-grams as an ARPA file. UserError where it has none."""
     check_export(fit.model.config)
     file = io.StringIO()
-    write_arpa(cast("NGram", fit.model).backoff_model, fit.model.start_token, token_words(fit.tokenizer), file)
+    ngram: Any = fit.model
+    write_arpa(ngram.backoff_model, fit.model.start_token, token_words(fit.tokenizer), file)
     write_bytes(path, file.getvalue().encode())
 
 

@@ -84,6 +84,10 @@ class NGramConfig(ModelConfig):
         )
 
     @property
+    def is_backoff(self) -> bool:
+        return self.order != "inf"
+
+    @property
     def is_deterministic(self) -> bool:
         return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,9 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     """The families that a command line asks to tune, and how. UserError where an option of a space doesn't exist, or
     one of its values is not allowed."""
     written = {override.partition("=")[0] for override in overrides}
+    _refuse_settings_of_sweeps(written)  # before Hydra looks for what it can't find
     settings = settings_of(overrides)
-    set_keys = [*written, *(setting.key for setting in settings)]
-    if of_sweeps := sorted({key for key in set_keys if key.startswith("hydra") or group_of(key) in OF_SWEEPS}):
-        raise UserError(
-            f"{', '.join(of_sweeps)} can't be set here: `bakeoff tune` makes its trials in this process, one after "
-            "another. Leave it out."
-        )
+    _refuse_settings_of_sweeps({setting.key for setting in settings})
     tune = command_settings("tune", TuneSettings, settings)
     # an experiment may sweep what only evals depend on, as in the main job
     shared = [
@@ -79,6 +75,14 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
             "them out."
         )
     return tune, [_family(pick, [setting for setting in shared if setting.key != "model"]) for pick in models]
+
+
+def _refuse_settings_of_sweeps(keys: Set[str]) -> None:
+    if of_sweeps := sorted(key for key in keys if key.startswith("hydra") or group_of(key) in OF_SWEEPS):
+        raise UserError(
+            f"{', '.join(of_sweeps)} can't be set here: `bakeoff tune` makes its trials in this process, one after "
+            "another. Leave it out."
+        )
 
 
 def _is_searched(values: Sequence[str] | Interval) -> bool:

@@ -232,7 +232,7 @@ WRONG = {
     ("export", "absent", "out"): "no run 'absent'",
     ("export", "unigram", "."): ". is not empty, and nothing in it is overwritten. Name a new folder.",
     ("export", "unigram", "out", "--format", "transformers"): "only model=transformer can be a GPT-2 or a Llama",
-    ("arpa", "unigram", "lm.arpa"): "a fit of model=unigram can't be written as an ARPA file: only n-gram models",
+    ("arpa", "unigram", "lm.arpa"): "this fit of model=unigram can't be written as an ARPA file: only n-gram models",
     ("export", "out", "unigram"): "The run comes first: bakeoff export unigram out.",
     ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
     ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",

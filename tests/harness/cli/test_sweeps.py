@@ -28,4 +28,4 @@ def test_a_sweep_that_can_not_be_is_refused_before_torch_is_loaded(tmp_path: Pat
 
 def test_a_single_run_takes_no_settings_of_sweeps(tmp_path: Path) -> None:
     done = bakeoff(tmp_path, "run", "model=ngram", "sweep.workers=2", status=2)
-    assert "sweep.workers is not an option" in done.stderr
+    assert "sweep.workers is a setting of a whole sweep, not of a run" in done.stderr

@@ -125,7 +125,7 @@ def test_a_draft_in_another_results_folder_drafts(first: Path, tmp_path: Path) -
 
 def test_a_corrected_eval_is_asked_and_the_others_are_not_asked_again(capitals: Path) -> None:
     (capitals / "capitals.py").write_text("raise ValueError('not today')\n")
-    bakeoff(capitals, *RUN, *EVALS, status=1)
+    bakeoff(capitals, *RUN, *EVALS, status=2)
     (capitals / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
     scores = {path: path.stat().st_mtime_ns for path in (capitals / "results" / "scores").iterdir()}
     bakeoff(capitals, *RUN, *EVALS)

@@ -29,5 +29,7 @@ def test_an_impossible_option_is_refused(option: str, value: float) -> None:
 def test_embeddings_of_another_width_than_the_hidden_state_can_not_be_tied() -> None:
     assert LSTMConfig(d_model=32, d_embedding=32).tie_embeddings
     assert LSTMConfig(d_model=32, d_embedding=8, tie_embeddings=False).d_embedding == 8
-    with pytest.raises(ValueError, match="tie_embeddings is True, but it must be false with d_embedding=8"):
+    with pytest.raises(
+        ValueError, match="tie_embeddings=True is not allowed for model=lstm: it must be false with d_embedding=8"
+    ):
         LSTMConfig(d_model=32, d_embedding=8)
