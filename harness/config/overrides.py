@@ -87,9 +87,10 @@ def _refuse_unclosed(override: str) -> None:
     begins = _OPENS.match(value) or (is_pick and value.startswith(("[", "{", "'", '"')))
     closing = _closing(value) if begins else ""
     if closing and not value.endswith(closing[-1]):
+        as_text = "" if is_pick else f" For a text that begins so: {shlex.quote(f'{key}={quoted(value)}')}."
         raise UserError(
             f"{override} has no {closing} at its end. Write {shlex.quote(override + closing)}, with the quotes: "
-            "brackets mean something to the shell."
+            f"brackets mean something to the shell.{as_text}"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
     printed = capsys.readouterr()
     assert "run 1 of 2\n" in printed.err
-    assert re.search(r"run 2 of 2(, about \d+ s left)?\n", printed.err)
+    assert re.search(r"run 2 of 2(, about [1-9]\d* s left)?\n", printed.err)
     assert "differs in" not in printed.out
     rows = [line.split() for line in printed.out.splitlines() if line.strip().startswith("uni")]
     records = {json.loads(path.read_text())["run_id"]: path for path in tmp_path.glob("default/*/run.json")}
@@ -121,27 +120,12 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
         "sweep.workers=1",
         f"results_dir={tmp_path}",
     ]
-    sizes = "budget.num_params=100,20000"
+    sizes = "budget.num_params=10,20000"
     assert status_of(["run", "-m", sizes, "budget.tokens=2000", "training.batch_tokens=512", *overrides]) == 2
     printed = capsys.readouterr()
-    assert "budget.num_params=100 is too small" in printed.err
-    assert "(in budget.num_params=100 " in printed.err
+    assert "budget.num_params=10 is too small" in printed.err
+    assert "(in budget.num_params=10 " in printed.err
     assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")
-
-
-def test_an_eval_without_measures_names_its_file_of_texts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    words = ["model=bigram", "data=chatterbot", "tracking=none", "evals=[showcase]", "evals.showcase.max_new_tokens=5"]
-    assert status_of(["run", *words]) == 0
-    [file] = Path("results").glob("default/*/text/showcase.txt")
-    assert capsys.readouterr().out.endswith(f"\n  showcase: texts to read in {file}\n")
-    assert status_of(["rescore", "bigram"]) == 0
-    assert capsys.readouterr().out.endswith(f"\n  showcase: texts to read in {file}\n")
-    monkeypatch.setattr(Path, "is_file", lambda path: path != file and path.exists() and not path.is_dir())
-    assert status_of(["run", *words]) == 0
-    assert capsys.readouterr().out.endswith("\n  showcase: the model wrote nothing\n")
 
 
 # Runs that can't be, and what is said of them.
@@ -160,15 +144,9 @@ REFUSED = {
     ("run", "data=chatterbot", "decoding=speculative", "decoding.search.draft=absent"): "no run 'absent'",
     ("run", "--config-from", "absent"): "no run 'absent'",
     ("run", "-m", "seed=0,x"): "seed='x' is not allowed",
-    ("run", "budget.num_params=10"): "budget.num_params=10 is too small for model=ngram: the tokenizer has at least 17",
-    ("run", "-m", "budget.num_params=10,20000", "model=lstm"): "budget.num_params=10 is too small for model=lstm",
     ("compare", "seed=0,x"): "seed='x' is not allowed",
     ("compare", "data=text"): "data=text needs files: set data.paths",
 }
-
-
-if sys.platform == "linux":
-    REFUSED["run", "device=mps"] = "device=mps was asked for, but this machine has no driver for it."
 
 
 def test_a_file_in_place_of_a_folder_of_results_refuses_the_run(

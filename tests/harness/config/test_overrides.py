@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def test_any_path_that_a_shell_can_pass_is_a_value(path: str) -> None:
 @pytest.mark.parametrize("text", ["[", "[[", "(", "{", "<[", "a[b", "'tis", "[it's]"])
 def test_a_text_may_begin_with_a_bracket(text: str) -> None:
     assert len(readable([f"format.before_name={text}"])) == 1
+
+
+def test_a_text_that_looks_like_a_list_without_its_end_is_told_its_quotes() -> None:
+    with pytest.raises(UserError, match="has no ] at its end") as refused:
+        readable(["format.before_name=[Human"])
+    [_, line] = str(refused.value).removesuffix(".").split(" For a text that begins so: ")
+    assert compose(shlex.split(line))["format"]["before_name"] == "[Human"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ WRONG = {
     f"decoding=[{','.join(['repetition_penalty', 'count_penalty', 'no_repeat_ngram', 'temperature'] * 4)}]": "too long",
     "model=lstm model.num_layers=1000000": "num_layers=1000000 is not allowed for model=lstm: it must be 1 to 1,000",
     "model=transformer model.num_layers=1000000": "model.num_layers=1000000 is not allowed for model=transformer: it",
-    "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads=1000000 is not allowed for model=",
+    "model=transformer model.num_heads=1000000 model.d_model=2000000": "num_heads=1000000 is not allowed for",
     "model=cache model.size=1e12": "size=1000000000000 is not allowed for model=cache: it must be 1 to 1,000,000",
     "model=cache model.longest_match=1e9": "longest_match=1000000000 is not allowed for model=cache: it must be 0 to ",
     "tokenizer=bpe tokenizer.vocab_size=1e9": "vocab_size=1000000000 is not allowed: it must be 1,048,576 or less",
@@ -161,10 +161,10 @@ WRONG = {
     "tracking.max_samples=-1": "must be 0 or more",
     "format.before_name=5": "it must be text",
     "tokenizer.speaker_tokens=7": "it must be true or false",
-    "model.order=0": "model.order=0 is not allowed for model=ngram: it must be 1 to 20, or inf for contexts",
+    "model.order=0": "^model.order=0 is not allowed for model=ngram: it must be 1 to 20, or inf for contexts",
     "model.order=2.5": "model.order=2.5 is not allowed: it must be a whole number or inf.",
-    "budget.tokens=-1": "budget.tokens=-1 is not allowed: it must be above 0, or null for no limit.",
-    "decoding=top_p decoding.transforms.top_p.p=2": "decoding.transforms.top_p.p=2.0 is not allowed: it must",
+    "budget.tokens=-1": "^budget.tokens=-1 is not allowed: it must be above 0, or null for no limit.",
+    "decoding=top_p decoding.transforms.top_p.p=2": "^decoding.transforms.top_p.p=2.0 is not allowed: it must",
 }
 
 
