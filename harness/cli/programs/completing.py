@@ -55,7 +55,7 @@ def complete(make_model: Callable[..., Any], make_tokenizer: Callable[..., Any])
         type=float,
         default=0.0,
         metavar="T",
-        help="0, the default: always the likeliest token; 1: drawn by the model's probabilities; above 1: wilder",
+        help="0, the default: always the likeliest token; 1: drawn by the model's probabilities; above 1: more random",
     )
     parser.add_argument(
         "--top-p",
