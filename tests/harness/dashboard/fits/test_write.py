@@ -58,7 +58,6 @@ def test_it_answers_what_the_command_answers(held: Held, fits: Path, run_of: dic
         exchanges = [*exchanges, {"said": line, "written": written}]
     options = ["--decoding", "top_p", "--max-new-tokens", "25", "--results", str(fits)]
     typed = "\n".join([*lines, "/save talk.txt", ""]).encode()
-    # the command's seed is 0 unless it is told otherwise
     (fits.parent / "talk.txt").unlink(missing_ok=True)
     done = Fork(fits.parent, "chat", run_of["gru"], *options, "--seed", "3", typed=typed).done()
     assert done.returncode == 0, done.stderr
