@@ -42,9 +42,9 @@ def bakeoff(
     """Run a command to its end. folder: where to run; status: the expected exit status; extra: environment
     variables.
 
-    A sweep runs in one process unless the arguments say how many: each worker loads the libraries again.
+    A sweep or search runs in one process unless the arguments say how many: each worker loads the libraries again.
     """
-    is_sweep = arguments[:1] == ("compare",) or (arguments[:1] == ("run",) and {"-m", "--multirun"} & {*arguments})
+    is_sweep = arguments[0] in ("compare", "tune") or (arguments[0] == "run" and {"-m", "--multirun"} & {*arguments})
     if is_sweep and not any(word.startswith("sweep.workers=") for word in arguments):
         arguments = (*arguments, "sweep.workers=1")
     if fresh:

@@ -206,7 +206,7 @@ def test_conf_holds_no_python() -> None:
 
 # Each of these writes something other than a permanent file.
 WRITERS = {
-    "harness.workers.driver": "what a worker prints",
+    "harness.workers.local_workers": "what a worker prints",
     "harness.common.files": "the door itself",
     "harness.common.environment": "a switch of the kernel's",
     "harness.cli.stopping": "standard streams",

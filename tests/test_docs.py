@@ -102,7 +102,7 @@ def smaller() -> Iterator[None]:
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
         of_command = space.command_settings
         patch.setattr(space, "command_settings", lambda *about: replace(of_command(*about), trials=1))
-        patch.setattr("harness.workers.driver.num_workers", lambda settings, num_runs: 1)
+        patch.setattr("harness.workers.local_workers.num_workers", lambda asked, num_jobs: 1)
         patch.setattr(
             "harness.report.draw_all", lambda comparison, verdicts: []
         )  # most of a report's seconds; tested elsewhere

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.common.errors import closest
 from harness.common.options import LARGEST
+from harness.workers.local_workers import ENDS_WITH_STDIN
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ def add_plugins(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="a Python file that the run uses; may be repeated",
     )
+
+
+def add_ends_with_stdin(parser: ArgumentParser) -> None:
+    """Add `arguments.ends_with_stdin`, the flag of a worker."""
+    parser.add_argument(ENDS_WITH_STDIN, action="store_true", help=SUPPRESS)
 
 
 def add_results(parser: ArgumentParser) -> None:

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.command import Command, Needless, add_overrides, add_plugins, add_results, whole_number
+from harness.cli.command import (
+    Command,
+    Needless,
+    add_ends_with_stdin,
+    add_overrides,
+    add_plugins,
+    add_results,
+    whole_number,
+)
 from harness.common.errors import UserError
 from harness.common.numerals import number, sign
 from harness.common.results_folder import ResultsFolder, is_finished
@@ -73,7 +81,7 @@ def run_all(overrides: Sequence[str]) -> int:
     """Do the runs of a sweep that are missing, here or on a cluster; returns the exit status."""
     from harness.runs.sweep import command_settings
     from harness.training.workshop import Prepared
-    from harness.workers.driver import num_workers
+    from harness.workers.local_workers import num_workers
     from harness.workers.planned import planned
     from harness.workers.settings import Launcher, Slurm, SweepSettings
 
@@ -92,7 +100,7 @@ def run_all(overrides: Sequence[str]) -> int:
     start = sweep.begin_round(missing)
     if isinstance(launcher, Slurm):
         return _hand_to_slurm(sweep, start, launcher, settings)
-    workers = num_workers(settings, len(missing))
+    workers = num_workers(settings.workers, len(missing))
     refused: set[int] = set()
     status = 1
     try:
@@ -190,12 +198,12 @@ def _work_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fail-fast", action="store_true", help="as sweep.fail_fast=true")
     parser.add_argument("--name", help=SUPPRESS)
     parser.add_argument("--round", help=SUPPRESS)
-    parser.add_argument("--ends-with-stdin", action="store_true", help=SUPPRESS)
+    add_ends_with_stdin(parser)
 
 
 def work(arguments: Namespace) -> int:
     """`bakeoff work`: a worker on a planned sweep."""
-    from harness.workers.driver import end_with_stdin
+    from harness.workers.local_workers import end_with_stdin
     from harness.workers.settings import SweepSettings
 
     if arguments.ends_with_stdin:

@@ -6,7 +6,7 @@ import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from harness.cli.command import Command, Needless, add_overrides
+from harness.cli.command import Command, Needless, add_ends_with_stdin, add_overrides
 from harness.common.terminal import announce_loading, say, say_table
 
 if TYPE_CHECKING:
@@ -18,21 +18,40 @@ _TUNING = "experiment=tuning"
 def _tune_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action=Needless, nargs=0, help=SUPPRESS)
     add_overrides(parser)
+    add_ends_with_stdin(parser)
 
 
 def tune(arguments: Namespace) -> int:
     """`bakeoff tune`: the same number of trials for every family, then a table of the best."""
     from harness.config.overrides import refuse_repeated
+    from harness.runs.sweep import command_settings, of_command
     from harness.runs.tuning.space import families
+    from harness.workers.local_workers import end_with_stdin, num_workers
+    from harness.workers.settings import SweepSettings
 
     refuse_repeated(arguments.overrides)
     named = any(override.split("=")[0] == "experiment" for override in arguments.overrides)
-    settings, of_families = families(arguments.overrides if named else [_TUNING, *arguments.overrides])
+    overrides = arguments.overrides if named else [_TUNING, *arguments.overrides]
+    settings, of_families = families(overrides)
+    of_sweep = command_settings("sweep", SweepSettings, of_command(overrides))
     announce_loading()
     from harness.runs.tuning.tune import Tuner
+    from harness.workers.trials import make_trials
 
     tuner = Tuner(settings, of_families)
+    if arguments.ends_with_stdin:
+        end_with_stdin()
+        tuner.run()
+        return 0
     try:
+        tuner.check()
+        workers = num_workers(of_sweep.workers, tuner.find())
+        tuner.begin()
+        if workers > 1:
+            try:
+                make_trials(tuner, ["tune", *overrides], workers)
+            finally:
+                tuner.find()
         tuner.run()
     finally:  # also after Ctrl-C
         if any(tuned.trials for tuned in tuner.tuned):

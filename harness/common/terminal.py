@@ -8,6 +8,7 @@ lacks, as in a terminal that knows only ASCII.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import sys
@@ -77,48 +78,30 @@ def say_table(
     dispensable: Sequence[str] = (),
     elsewhere: str = "",
 ) -> None:
-    """Print a table. right: the columns that are aligned right. dispensable: columns that are left out one by one where
-    the table is too wide for the output; a line says so, and where they are: `elsewhere`, as 'in summary.csv'."""
-    from rich import box
-    from rich.table import Table
-
-    left_out = _left_out(columns, rows, dispensable)
-    kept = [place for place, column in enumerate(columns) if column not in left_out]
-    table = Table(box=box.SIMPLE)
-    for column in (columns[place] for place in kept):
-        table.add_column(cell(column), justify="right" if column in right else "left")
-    for row in rows:
-        table.add_row(*(cell(row[place]) for place in kept))
-    show(table)
+    """Print a table as `show` does. right: the columns that are aligned right. dispensable: columns that are left out
+    one by one where the table is too wide for the output; a line says so, and where they are: `elsewhere`, as 'in
+    summary.csv'."""
+    console = _console()
+    table = [[_in_a_cell(text) for text in texts] for texts in zip(columns, *rows, strict=True)]
+    for number in range(len(dispensable) + 1):
+        left_out = dispensable[:number]
+        kept = [texts for name, texts in zip(columns, table, strict=True) if name not in left_out]
+        if (widths := _widths(kept, console.width)) is not None:
+            _say_lines(kept, widths, [name in right for name in columns if name not in left_out], console)
+            break
+    else:
+        left_out = ()
+        _say_rows(table, console.width)
     if left_out:
         say(f"left out, for want of room: {', '.join(left_out)} ({elsewhere}; or set COLUMNS=200)")
-
-
-def _left_out(columns: Sequence[str], rows: Sequence[Sequence[str]], dispensable: Sequence[str]) -> Sequence[str]:
-    """The fewest columns, the first of those that are dispensable, without which a table fits; none where it never
-    does."""
-    for number in range(len(dispensable) + 1):
-        kept = [
-            [cell(text) for text in texts]
-            for texts in zip(columns, *rows, strict=True)
-            if texts[0] not in dispensable[:number]
-        ]
-        if _widths(kept, _console().width) is not None:
-            return dispensable[:number]
-    return ()
 
 
 def show(table: Table) -> None:
     """Print a table whose cells were made by `cell`. No word is ever broken: long cells wrap between words, and where
     even that doesn't fit, each row is printed as lines `column: text`. Without a terminal a table is as wide as
     COLUMNS says, else 120 columns."""
-    from rich.text import Text
-
     console = _console()
-    columns = [
-        [text if isinstance(text, Text) else Text(str(text)) for text in (column.header, *column.cells)]
-        for column in table.columns
-    ]
+    columns = [[str(text) for text in (column.header, *column.cells)] for column in table.columns]
     widths = _widths(columns, console.width)
     if table.title:  # above the table, which may be narrower
         say(str(table.title))
@@ -131,12 +114,38 @@ def show(table: Table) -> None:
     console.print(table)
 
 
-def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:
+def _say_lines(
+    columns: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool], console: Console
+) -> None:
+    """Print a table without colours; rich's own takes half a millisecond a row. columns: each begins with its name."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    def lines_in(text: str, width: int) -> list[str]:
+        return [text] if cell_len(text) <= width else [line.plain.rstrip() for line in Text(text).wrap(console, width)]
+
+    def padded(text: str, width: int, is_right: bool) -> str:
+        room = " " * (width - cell_len(text))
+        return room + text if is_right else text + room
+
+    rule = "─" if _printable("─", sys.stdout) == "─" else "-"
+    head, *rows = (
+        [
+            "   ".join(map(padded, texts, widths, right)).rstrip()
+            for texts in itertools.zip_longest(*map(lines_in, row, widths), fillvalue="")
+        ]
+        for row in zip(*columns, strict=True)
+    )
+    lines = [*head, rule * (sum(widths) + 3 * (len(widths) - 1)), *itertools.chain(*rows)]
+    say("\n".join(["", *(f"  {line}" for line in lines), ""]))
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
     """The widths of columns in a table of some width; None where they can't fit. columns: each begins with its name."""
     from rich.cells import cell_len
 
-    full = [max(text.cell_len for text in column) for column in columns]
-    words = [max(cell_len(word) for text in column for word in text.plain.split() or [""]) for column in columns]
+    full = [max(map(cell_len, column)) for column in columns]
+    words = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
     return _fitted(full, words, room)
 
 
@@ -153,14 +162,14 @@ def _fitted(full: Sequence[int], words: Sequence[int], room: int) -> list[int] |
     return fitted
 
 
-def _say_rows(columns: Sequence[Sequence[Text]], width: int) -> None:
+def _say_rows(columns: Sequence[Sequence[str]], width: int) -> None:
     """Print a table as lines `column: text`, each row's first without an indent. columns: each begins with its name."""
     (*names,), *rows = zip(*columns, strict=True)
     for row in rows:
         indent = ""
         for name, text in zip(names, row, strict=True):
-            if text.plain:
-                separator = ": " if name.plain and not name.plain.endswith("=") else ""
+            if text:
+                separator = ": " if name and not name.endswith("=") else ""
                 wrapped = textwrap.wrap(
                     f"{name}{separator}{text}",
                     width,
@@ -184,4 +193,8 @@ def cell(text: str, style: str = "") -> Text:
     """Text for one cell of a table: line breaks and tabs are spelled out too."""
     from rich.text import Text
 
-    return Text(_printable(text, sys.stdout).replace("\n", "\\n").replace("\t", "\\t"), style)
+    return Text(_in_a_cell(text), style)
+
+
+def _in_a_cell(text: str) -> str:
+    return _printable(text, sys.stdout).replace("\n", "\\n").replace("\t", "\\t")

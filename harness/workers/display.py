@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from harness.common.durations import duration
 from harness.common.visible import visible
 from harness.workers import ledger
 from harness.workers.ledger import Event
+from harness.workers.local_workers import last_lines
 from harness.workers.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,18 +24,6 @@ log = logging.getLogger("bakeoff")
 
 _SECONDS_BETWEEN_LINES = 60.0
 _SECONDS_BETWEEN_FRAMES = 0.5
-_MOST_BYTES_READ = 4096
-
-
-def last_lines(log: Path, number: int) -> list[str]:
-    """The last lines of a file that are not blank."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_BYTES_READ))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return []
-    return [line.strip() for line in text.splitlines() if line.strip()][-number:]
 
 
 class Display:

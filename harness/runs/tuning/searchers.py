@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,6 +29,9 @@ _DIGITS = 4
 
 class Searcher(ABC):
     """Picks the settings of one family's trials."""
+
+    learns: ClassVar[bool] = False
+    """Whether what it asks for next depends on what came of the trials before."""
 
     @abstractmethod
     def ask(self) -> Draw | None:
@@ -95,6 +99,8 @@ class Grid(Searcher):
 
 class TPE(Searcher):
     """The tree-structured Parzen estimator (Bergstra et al. 2011), by Optuna with its defaults."""
+
+    learns = True
 
     def __init__(self, space: Space, seed: int) -> None:
         import optuna

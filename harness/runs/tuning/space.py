@@ -64,7 +64,7 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     shared = [
         setting
         for setting in settings
-        if group_of(setting.key) != "tune"
+        if group_of(setting.key) not in ("tune", *OF_SWEEPS)
         and (setting.key in written or group_of(setting.key) not in _OF_EVALS or not _is_searched(setting.values))
     ]
     models = _models(shared)
@@ -78,10 +78,11 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
 
 
 def _refuse_settings_of_sweeps(keys: Set[str]) -> None:
-    if of_sweeps := sorted(key for key in keys if key.startswith("hydra") or group_of(key) in OF_SWEEPS):
+    of_sweeps = (key for key in keys if key.startswith("hydra") or group_of(key) in OF_SWEEPS)
+    if refused := sorted(key for key in of_sweeps if key != "sweep.workers"):
         raise UserError(
-            f"{', '.join(of_sweeps)} can't be set here: `bakeoff tune` makes its trials in this process, one after "
-            "another. Leave it out."
+            f"{', '.join(refused)} can't be set here. `bakeoff tune` takes sweep.workers=4 (processes here). "
+            "On a cluster, give the same command in every task of a job: the tasks share the trials."
         )
 
 

@@ -26,7 +26,7 @@ else:
 
 TUNING_FOLDER = "tuning"
 TRIALS_FILE = "trials.jsonl"
-COMPLETE, FAILED, REFUSED = "complete", "failed", "refused"
+COMPLETE, FAILED, REFUSED, KILLED = "complete", "failed", "refused", "killed"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Trial:
     """What was drawn: the keys of the space with their values, as in overrides."""
     status: str
     """'complete'; 'failed' where the fit diverged, ran out of memory or had another error, or validation text has no
-    finite probability; 'refused' where the settings can't be fitted here."""
+    finite probability; 'refused' where the settings can't be fitted here; 'killed' where its process ended without a
+    word."""
     reason: str | None
     """Why it has no value."""
     validation_bits_per_byte: float | None

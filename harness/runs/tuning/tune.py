@@ -3,29 +3,38 @@
 A trial is a fit, so it is found again by its content; no eval is asked. The trials go round the families, so that an
 interrupted search has tried all of them equally often. Trials that diverge, don't fit in memory or can't be fitted
 count as trials without a value.
+
+Any number of processes may share a search, on this machine and on others that see the results folder. Each goes
+through the same trials: it makes those that nobody has made or is making, and finds the others.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import logging
-import math
+import os
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from harness.common.claims import Claim
 from harness.common.durations import time_left
-from harness.common.errors import UserError, one_line
-from harness.common.files import NO_ROOM
-from harness.common.results_folder import ResultsFolder
+from harness.common.errors import UserError
+from harness.common.files import make_folder, write_bytes
+from harness.common.results_folder import FIT_FILE, ResultsFolder
 from harness.runs.plan import RunPlan, plan
-from harness.runs.same_split import keep_split
-from harness.runs.tuning.searchers import Draw, Searcher, searcher
+from harness.runs.tuning.making import Asked
+from harness.runs.tuning.searchers import searcher
 from harness.runs.tuning.settings import TuneSettings
 from harness.runs.tuning.space import Family
 from harness.runs.tuning.trials import (
     COMPLETE,
     FAILED,
+    KILLED,
     REFUSED,
+    TRIALS_FILE,
     TUNING_FOLDER,
     Trial,
     Tuned,
@@ -33,11 +42,46 @@ from harness.runs.tuning.trials import (
     keep,
     kept,
 )
-from harness.training.budget import Budget
-from harness.training.fitting import obtain
 from harness.training.workshop import Prepared
 
 log = logging.getLogger("bakeoff")
+
+_CLAIMS, _BEGUN = "claims", ".begun"
+_SECONDS_BETWEEN_LOOKS = 0.3
+_WITHOUT_A_WORD = (
+    "its process ended without a word: it was killed, perhaps because memory was short. Take fewer workers "
+    "(sweep.workers=1), a smaller model or smaller batches"
+)
+
+
+class _Stream:
+    """The trials of one family, as its searcher asks for them."""
+
+    def __init__(self, settings: TuneSettings, tuned: Tuned, seed: int) -> None:
+        self.tuned = tuned
+        self.most = settings.trials if tuned.family.space else 1
+        self._seed = seed
+        self._searcher = searcher(settings, tuned.family.space, tuned.family.name, seed)
+        self._num_asked = 0
+        self._open: dict[int, Asked] = {}
+
+    @property
+    def open(self) -> list[Asked]:
+        """The trials without an outcome that can be made now: one where the searcher learns from outcomes, else all."""
+        while self._num_asked < self.most and not (self._searcher.learns and self._open):
+            draw = self._searcher.ask()
+            if draw is None:
+                self.most = self._num_asked
+                break
+            self._num_asked += 1
+            self._open[self._num_asked] = Asked(self.tuned.family, self._num_asked, draw, self._seed)
+        return list(self._open.values())
+
+    def take(self, trial: Trial) -> None:
+        """Take in the outcome of an open trial."""
+        del self._open[trial.number]
+        bisect.insort(self.tuned.trials, trial, key=lambda each: each.number)
+        self._searcher.tell(trial.validation_bits_per_byte)
 
 
 class Tuner:
@@ -50,125 +94,185 @@ class Tuner:
         self._first = [family.trial(family.first) for family in families]
         self.experiment_name = self._first[0].experiment_name
         self.folder = ResultsFolder(self._first[0].results_dir).experiment(self.experiment_name) / TUNING_FOLDER
+        self._streams = [_Stream(settings, tuned, self._first[0].seed) for tuned in self.tuned]
+        self._planned: dict[tuple[str, int, int], RunPlan | Trial] = {}
+        self._claims: dict[str, Claim] = {}  # a claim must be watched for a minute before it is taken over
         self._kept = kept(self.folder)
-        self._failures = {trial.fit_id: trial for trial in self._kept if trial.status == FAILED}
+        self._size_read = self._size()
+        self._num_kept_before = len(self._kept)
         self._seconds: list[float] = []
 
+    def check(self) -> None:
+        """UserError for what would refuse every trial, as missing data."""
+        plan(self._first[0], self._prepared)
+
+    def begin(self) -> None:
+        """Note that the search begins anew: a trial whose process ended without a word before is made again."""
+        for note in self._folder_of_claims.glob(f"*{_BEGUN}"):
+            note.unlink(missing_ok=True)
+
     def run(self) -> None:
-        """Make the trials that are missing, then the confirmations."""
-        plan(self._first[0], self._prepared)  # what would refuse every trial, as missing data, is told of at once
-        seed = self._first[0].seed
-        searchers: list[tuple[Tuned, Searcher]] = [
-            (tuned, searcher(self.settings, tuned.family.space, tuned.family.name, seed)) for tuned in self.tuned
-        ]
-        num_all = sum(self.settings.trials if tuned.family.space else 1 for tuned in self.tuned)
-        for number in range(1, self.settings.trials + 1):
-            for tuned, of_family in searchers:
-                draw = of_family.ask()
-                if draw is None:
-                    continue
-                num_done = sum(len(other.trials) for other in self.tuned)
-                log.info(
-                    "%s: trial %d of %d%s",
-                    tuned.family.name,
-                    number,
-                    self.settings.trials,
-                    self._left(num_all - num_done),
-                )
-                tuned.trials.append(trial := self._trial(tuned.family, number, draw, seed))
-                of_family.tell(trial.validation_bits_per_byte)
-        self._confirm()
+        """Make the trials that are missing, then the confirmations; those that other processes make are waited for."""
+        self.check()
+        while wanted := self._wanted():
+            for asked in wanted:
+                if (trial := self._known(asked) or self._made(asked)) is not None:
+                    if trial.reason is not None:
+                        log.warning("%s: trial %d has no value: %s", trial.family, trial.number, trial.reason)
+                    self._take(asked, trial)
+                    break
+            else:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)  # others make what is left; one of them may die
 
-    def _confirm(self) -> None:
-        """Fit the best settings of each family with further seeds: the best of many trials is partly the luckiest."""
-        first_seed = self._first[0].seed
-        jobs = [
-            (tuned, trial, seed)
-            for tuned in self.tuned
-            for trial in distinct_best(tuned.trials, self.settings.confirm_best)
-            for seed in range(first_seed + 1, first_seed + 1 + self.settings.confirm_seeds)
-        ]
-        for num_done, (tuned, trial, seed) in enumerate(jobs):
-            left = self._left(len(jobs) - num_done)
-            log.info("%s: trial %d again with seed %d%s", tuned.family.name, trial.number, seed, left)
-            tuned.confirmations.append(self._trial(tuned.family, trial.number, dict(trial.settings), seed))
+    def find(self) -> int:
+        """Take in the trials that are there already. Returns how many of those that can be made now are missing."""
+        while True:
+            wanted = self._wanted()
+            known = [(asked, trial) for asked in wanted if (trial := self._known(asked)) is not None]
+            if not known:
+                return len(wanted)
+            for asked, trial in known:
+                self._take(asked, trial)
 
-    def _left(self, num_left: int) -> str:
-        """', about 3 min left', or '' where nothing was fitted yet."""
-        return time_left(num_left * sum(self._seconds) / len(self._seconds)) if self._seconds else ""
+    def is_doing(self, process: str) -> bool:
+        """Whether a process (`process_name`) has begun a trial that it has not ended."""
+        return any(_read(note) == process for note in self._folder_of_claims.glob(f"*{_BEGUN}"))
 
-    def _trial(self, family: Family, number: int, draw: Draw, seed: int) -> Trial:
-        try:
-            settings = family.trial(draw, seed)
-            settings = dataclasses.replace(settings, budget=scaled(settings.budget, self.settings.budget_fraction))
-            planned = plan(settings, self._prepared)
-        except UserError as error:
-            trial = _without_value(family, number, seed, draw, REFUSED, str(error))
-        else:
-            trial = self._failures.get(planned.fit_id) or self._fitted(family, number, draw, planned)
-            trial = dataclasses.replace(trial, number=number)
-        if trial.reason is not None:
-            log.warning("%s: trial %d has no value: %s", family.name, number, trial.reason)
+    def news(self) -> list[Trial]:
+        """The trials that any process made since the last call."""
+        before = len(self._kept)
+        self._read_kept()
+        return self._kept[before:]
+
+    @property
+    def num_left(self) -> int:
+        """How many trials and confirmations have no outcome yet."""
+        confirm = self.settings.confirm_seeds, self.settings.confirm_best
+        wanted = sum(stream.most + confirm[0] * min(confirm[1], stream.most) for stream in self._streams)
+        return wanted - sum(len(tuned.trials) + len(tuned.confirmations) for tuned in self.tuned)
+
+    @property
+    def _folder_of_claims(self) -> Path:
+        return self.folder / _CLAIMS
+
+    def _wanted(self) -> list[Asked]:
+        """What has no outcome yet and can be made now, in the order in which it is made: trials, then confirmations."""
+        trials = [asked for stream in self._streams for asked in stream.open]
+        return sorted(trials, key=lambda asked: asked.number) or list(self._unconfirmed())
+
+    def _unconfirmed(self) -> Iterator[Asked]:
+        """The best settings of each family with further seeds: the best of many trials is partly the luckiest."""
+        first = self._first[0].seed
+        for tuned in self.tuned:
+            confirmed = {(trial.number, trial.seed) for trial in tuned.confirmations}
+            for trial in distinct_best(tuned.trials, self.settings.confirm_best):
+                for seed in range(first + 1, first + 1 + self.settings.confirm_seeds):
+                    if (trial.number, seed) not in confirmed:
+                        yield Asked(tuned.family, trial.number, dict(trial.settings), seed)
+
+    def _take(self, asked: Asked, trial: Trial) -> None:
+        """Take in what came of a trial."""
         if trial not in self._kept:
-            keep(self.folder, trial)
-            self._kept.append(trial)
-        return trial
+            self._keep(trial)
+        stream = next(stream for stream in self._streams if stream.tuned.family is asked.family)
+        if asked.seed == self._first[0].seed:
+            stream.take(trial)
+            return
+        tuned = stream.tuned
+        ranks = {best.number: rank for rank, best in enumerate(distinct_best(tuned.trials, self.settings.confirm_best))}
+        bisect.insort(tuned.confirmations, trial, key=lambda each: (ranks[each.number], each.seed))
 
-    def _fitted(self, family: Family, number: int, draw: Draw, planned: RunPlan) -> Trial:
-        is_new = not planned.results.fit(planned.fit_id).exists()
-        began = time.monotonic()
+    def _plan(self, asked: Asked) -> RunPlan | Trial:
+        """The run whose fit a trial is, or the trial where its settings can't be fitted here."""
+        key = (asked.family.name, asked.number, asked.seed)
+        if key not in self._planned:
+            try:
+                self._planned[key] = asked.plan(self.settings.budget_fraction, self._prepared)
+            except UserError as error:
+                self._planned[key] = asked.without_value(REFUSED, str(error))
+        return self._planned[key]
+
+    def _known(self, asked: Asked) -> Trial | None:
+        """A trial that was made already; None where it wasn't."""
+        planned = self._plan(asked)
+        if isinstance(planned, Trial):
+            return planned
+        self._read_kept()
+        without_value = [
+            trial
+            for number, trial in enumerate(self._kept)
+            # what was refused or killed in an earlier search may be possible now
+            if trial.fit_id == planned.fit_id
+            and (trial.status == FAILED or (trial.status != COMPLETE and number >= self._num_kept_before))
+        ]
+        if without_value:
+            return dataclasses.replace(without_value[-1], number=asked.number)
+        return asked.made(planned) if (planned.results.fit(planned.fit_id) / FIT_FILE).exists() else None
+
+    def _made(self, asked: Asked) -> Trial | None:
+        """A trial that is made now; None where another process is making it."""
+        planned = self._plan(asked)
+        assert not isinstance(planned, Trial)
+        make_folder(self._folder_of_claims)
+        name = f"fit-{planned.fit_id}"
+        claim = self._claims.setdefault(name, Claim(self._folder_of_claims / name))
+        if not claim.take():
+            return None
+        begun = self._folder_of_claims / f"{name}{_BEGUN}"
         try:
-            fit = obtain(planned.fit_settings, planned.corpus, planned.workshop)
-        except UserError as error:
-            return _without_value(family, number, planned.seed, draw, REFUSED, str(error), planned.fit_id)
-        except (Exception, SystemExit) as error:
-            if isinstance(error, OSError) and error.errno in NO_ROOM:
-                raise
-            seconds = time.monotonic() - began
-            reason = one_line(error)
-            return _without_value(family, number, planned.seed, draw, FAILED, reason, planned.fit_id, seconds)
-        keep_split(planned.results, planned.settings.data, planned.corpus)
-        if is_new:
-            self._seconds.append(time.monotonic() - began)
-        bits = fit.curve()["validation_bits_per_byte"].min()
-        spent, cost = fit.facts["spent"], fit.facts["cost"]
-        has_value = math.isfinite(bits)
-        return Trial(
-            family=family.name,
-            number=number,
-            seed=planned.seed,
-            settings=draw,
-            status=COMPLETE if has_value else FAILED,
-            reason=None if has_value else "validation text has no finite probability",
-            validation_bits_per_byte=float(bits) if has_value else None,
-            tokens=spent["tokens"],
-            seconds=spent["seconds"],
-            flops=spent["flops"],
-            num_params=cost["num_params"],
-            fit_id=planned.fit_id,
-        )
+            if (trial := self._known(asked)) is not None:  # it was made meanwhile
+                return trial
+            if begun.exists():  # nobody has the claim, so whoever began is gone; it may be the trial that ends it
+                trial = asked.without_value(KILLED, _WITHOUT_A_WORD, planned.fit_id)
+            else:
+                self._say_what_is_made(asked)
+                write_bytes(begun, process_name(os.getpid()).encode())
+                began = time.monotonic()
+                trial = asked.made(planned)
+                self._seconds.append(time.monotonic() - began)
+            self._keep(trial)
+            return trial
+        finally:
+            begun.unlink(missing_ok=True)
+            claim.release()
+
+    def _say_what_is_made(self, asked: Asked) -> None:
+        left = time_left(self.num_left * sum(self._seconds) / len(self._seconds)) if self._seconds else ""
+        if asked.seed == self._first[0].seed:
+            log.info("%s: trial %d of %d%s", asked.family.name, asked.number, self.settings.trials, left)
+        else:
+            log.info("%s: trial %d again with seed %d%s", asked.family.name, asked.number, asked.seed, left)
+
+    def _keep(self, trial: Trial) -> None:
+        """Add a trial to the lines of the folder, unless it is there."""
+        make_folder(self._folder_of_claims)
+        lines = Claim(self._folder_of_claims / "lines")  # network file systems don't append in one piece
+        lines.wait()
+        try:
+            self._read_kept()
+            if trial not in self._kept:
+                keep(self.folder, trial)
+        finally:
+            lines.release()
+
+    def _read_kept(self) -> None:
+        """Read the lines of the folder, if there are new ones."""
+        if (size := self._size()) != self._size_read:
+            self._kept, self._size_read = kept(self.folder), size
+
+    def _size(self) -> int:
+        """Bytes of the lines of the folder."""
+        path = self.folder / TRIALS_FILE
+        return path.stat().st_size if path.exists() else 0
 
 
-def _without_value(
-    family: Family,
-    number: int,
-    seed: int,
-    draw: Draw,
-    status: str,
-    reason: str,
-    fit_id: str | None = None,
-    seconds: float | None = None,
-) -> Trial:
-    return Trial(family.name, number, seed, draw, status, reason, None, None, seconds, None, None, fit_id)
+def process_name(pid: int) -> str:
+    """The name of a process of this machine in the notes of who does what."""
+    return f"{socket.gethostname()}-{pid}"
 
 
-def scaled(budget: Budget, fraction: float) -> Budget:
-    """A share of a budget's tokens, seconds and FLOPs; the size stays."""
-    if fraction == 1:
-        return budget
-    return dataclasses.replace(
-        budget,
-        tokens=None if budget.tokens is None else max(1, round(budget.tokens * fraction)),
-        seconds=None if budget.seconds is None else budget.seconds * fraction,
-        flops=None if budget.flops is None else budget.flops * fraction,
-    )
+def _read(note: Path) -> str:
+    try:
+        return note.read_text(encoding="utf-8")
+    except OSError:
+        return ""  # it ended meanwhile

@@ -120,10 +120,10 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
         "sweep.workers=1",
         f"results_dir={tmp_path}",
     ]
-    sizes = "budget.num_params=10,20000"
+    sizes = "budget.num_params=150,20000"
     assert status_of(["run", "-m", sizes, "budget.tokens=2000", "training.batch_tokens=512", *overrides]) == 2
     printed = capsys.readouterr()
-    assert "budget.num_params=10 is too small" in printed.err
+    assert "budget.num_params=150 is too small" in printed.err
     assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")
 
 

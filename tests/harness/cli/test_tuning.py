@@ -17,7 +17,7 @@ def test_it_prints_the_best_of_each_family_and_how_to_run_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    words = ("tune", *SMALL[1:], "model=uniform,bigram", "tune.trials=2", "evals=[perplexity]")
+    words = ("tune", *SMALL[1:], "model=uniform,bigram", "tune.trials=2", "evals=[perplexity]", "sweep.workers=1")
     assert status_of(words) == 0
     said = capsys.readouterr()
     assert "bigram: trial 2 of 2" in said.err
@@ -34,5 +34,17 @@ def test_a_family_without_a_value_is_status_1(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert status_of(["tune", *SMALL[1:], "model=ngram", "model.smoothing=maximum_likelihood", "model.order=3"]) == 1
+    assert (
+        status_of(
+            [
+                "tune",
+                *SMALL[1:],
+                "model=ngram",
+                "model.smoothing=maximum_likelihood",
+                "model.order=3",
+                "sweep.workers=1",
+            ]
+        )
+        == 1
+    )
     assert "no finite probability" in capsys.readouterr().err

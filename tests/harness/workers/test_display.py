@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.workers import display
-from harness.workers.display import Display, last_lines
+from harness.workers.display import Display
 from harness.workers.ledger import BEGAN, COMPLETE, ENDED, FAILED, Event
 from harness.workers.planned import PlannedRun
 from harness.workers.progress import Progress
@@ -71,10 +71,3 @@ def test_on_a_terminal_a_table_shows_what_each_worker_says(
     assert "1 running, 2 to do" in terminal.getvalue()
     line, *_ = [line for line in terminal.getvalue().splitlines() if "lstm-s1" in line]
     assert "lstm: 40 % \\x1b[2J[bold]markup[/bold]" in line
-
-
-def test_the_last_lines_of_a_long_file_are_read_and_none_of_one_that_is_gone(tmp_path: Path) -> None:
-    log = tmp_path / "worker.log"
-    log.write_bytes(b"x" * 100_000 + b"\n\nlast but one\n\xff last\n\n")
-    assert last_lines(log, 2) == ["last but one", "\N{REPLACEMENT CHARACTER} last"]
-    assert last_lines(tmp_path / "gone", 2) == []

@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from harness.workers import driver
-from harness.workers.settings import SweepSettings
 from tests.commands import bakeoff, command, environment
 from tests.harness.workers.sweeps import SWEEP, events, failing, metrics, outcomes, without_arithmetic
 
@@ -60,24 +59,6 @@ def test_the_end_of_the_driver_is_the_end_of_its_workers(tmp_path: Path) -> None
         process.kill()
         process.communicate()
     assert outcomes(tmp_path) in ({"stopped": 2}, {"stopped": 1}, {})  # some end before they can say so
-
-
-@pytest.mark.parametrize(("cards", "expected"), [("", []), ("-1", []), ("0,2", ["0", "2"])])
-def test_the_cards_are_those_that_the_environment_allows(
-    cards: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", cards)
-    assert driver.graphics_cards() == expected
-
-
-def test_there_is_a_worker_for_each_core_but_no_more_than_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "graphics_cards", list)
-    monkeypatch.setattr(driver, "num_cores", lambda: 4)
-    assert driver.num_workers(SweepSettings(), 10) == 4
-    assert driver.num_workers(SweepSettings(), 3) == 3
-    assert driver.num_workers(SweepSettings(workers=8), 10) == 8
-    monkeypatch.setattr(driver, "graphics_cards", lambda: ["0", "1"])
-    assert driver.num_workers(SweepSettings(), 10) == 2
 
 
 def test_a_process_that_was_killed_for_memory_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

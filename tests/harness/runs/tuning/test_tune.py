@@ -10,11 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.runs.tuning import tune
-from harness.runs.tuning.tune import Tuner, scaled
-from harness.training.budget import Budget
+from harness.runs.tuning import making
+from harness.runs.tuning.tune import Tuner
 from harness.training.fits import Fit
-from harness.training.gradients import Diverged
 from tests.harness.runs.tuning.searches import GRU, tuner
 
 
@@ -91,7 +89,7 @@ def test_a_search_that_was_stopped_goes_on_with_the_same_trials(
     whole = tuner(tmp_path / "whole", *words)
     whole.run()
     made = 0
-    obtain = tune.obtain
+    obtain = making.obtain
 
     def stopped(*arguments: Any) -> Fit:
         nonlocal made
@@ -100,7 +98,7 @@ def test_a_search_that_was_stopped_goes_on_with_the_same_trials(
             raise KeyboardInterrupt
         return obtain(*arguments)
 
-    monkeypatch.setattr(tune, "obtain", stopped)
+    monkeypatch.setattr(making, "obtain", stopped)
     first = tuner(tmp_path / "stopped", *words)
     with pytest.raises(KeyboardInterrupt):
         first.run()
@@ -111,6 +109,16 @@ def test_a_search_that_was_stopped_goes_on_with_the_same_trials(
     second.run()
     assert results_of(second) == results_of(whole)
     assert second.tuned[0].trials[:1] == first.tuned[0].trials
+
+
+@pytest.mark.parametrize(("searcher", "num_at_once"), [("random", 6), ("grid", 5), ("tpe", 2)])
+def test_only_trials_that_learn_from_others_wait_for_them(
+    searcher: str, num_at_once: int, tmp_path: Path, cache: Path
+) -> None:
+    options = ("model.gru.learning_rate=0.01", "tune.trials=3", f"tune.searcher={searcher}")
+    search = tuner(tmp_path, *GRU, *options, "model=bigram,gru")
+    assert search.find() == num_at_once  # the grid of the GRU has two cells
+    assert search.num_left == (5 if searcher == "grid" else 6)
 
 
 def test_more_trials_add_to_those_that_were_made(tmp_path: Path, cache: Path) -> None:
@@ -139,9 +147,9 @@ def test_trials_without_a_value_are_told_and_counted(
     def unwanted(*_: Any) -> Fit:
         raise AssertionError("a fit that failed is not made again")
 
-    made = tune.obtain
+    made = making.obtain
     monkeypatch.setattr(
-        tune,
+        making,
         "obtain",
         lambda settings, *rest: (unwanted if settings.model.learning_rate > 1 else made)(settings, *rest),
     )
@@ -166,36 +174,3 @@ def test_settings_that_do_not_go_together_or_into_memory_are_trials_without_a_va
     assert "must be a multiple of 12" in str(reasons["16", "6"])
     assert "GiB" in str(reasons["1000000", "2"])
     assert {trial.status for trial in search.tuned[0].trials} == {"complete", "refused"}
-
-
-@pytest.mark.parametrize("error", [MemoryError("no room for 8 GB"), Diverged("the loss is no number at step 3")])
-def test_a_fit_that_fails_is_a_trial_without_a_value(
-    error: Exception, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> Fit:
-        raise error
-
-    monkeypatch.setattr(tune, "obtain", fail)
-    search = tuner(tmp_path, "model=bigram", "tune.trials=2")
-    search.run()
-    for trial in search.tuned[0].trials:
-        assert (trial.status, trial.reason) == ("failed", f"{type(error).__name__}: {error}")
-    assert len(search.tuned[0].trials) == 2
-    assert search.tuned[0].best is None
-
-
-def test_a_full_disk_ends_the_search(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> Fit:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(tune, "obtain", full)
-    with pytest.raises(OSError, match="No space"):
-        tuner(tmp_path, "model=bigram", "tune.trials=2").run()
-
-
-def test_a_trial_may_spend_a_share_of_the_budget(tmp_path: Path, cache: Path) -> None:
-    assert scaled(Budget(tokens=1000, seconds=3, flops=1e9, num_params=50), 0.25) == Budget(250, 0.75, 2.5e8, 50)
-    assert scaled(Budget(tokens=1000), 1.0) == Budget(tokens=1000)
-    search = tuner(tmp_path, "model=bigram", "budget.tokens=1000", "tune.budget_fraction=0.25", "tune.trials=1")
-    search.run()
-    assert [trial.tokens for trial in search.tuned[0].trials] == [250]
