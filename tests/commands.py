@@ -18,13 +18,9 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 _TIMEOUT_SECONDS = 300
-_LOADED = (
-    *("tests.commands", "harness.cli.main", "harness.config.hydra_compose", "harness.runs.run", "harness.report"),
-    *("harness.chat.terminal", "harness.completion.engine", "models.ngram", "models.lstm"),
-)
 STARTER = multiprocessing.get_context("forkserver")
 """Starts processes as forks of the one that has the libraries loaded."""
-STARTER.set_forkserver_preload(list(_LOADED))
+STARTER.set_forkserver_preload(["tests.commands", "tests.loaded"])
 
 
 def command(*arguments: str) -> list[str]:

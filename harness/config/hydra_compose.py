@@ -7,14 +7,17 @@ every installed plugin package. Options of Python files come from `harness.confi
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
+from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,14 +26,13 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.options import GROUPS, YAML, conf_dir, is_file, option
 from harness.config.plugins import SUFFIX, packages
 
 if typing.TYPE_CHECKING:
-    from hydra.core.config_loader import ConfigLoader
     from hydra.core.config_search_path import ConfigSearchPath
 
 REFUSALS = (HydraException, OmegaConfBaseException)
@@ -95,11 +97,12 @@ def _sets_a_value(override: str) -> bool:
 
 
 def _configuration(overrides: tuple[str, ...]) -> tuple[DictConfig, list[Pick]]:
-    """Hydra's configuration, with its references to other values, and the picked options. Takes some 50 ms."""
+    """Hydra's configuration, with its references to other values, and the picked options. Takes some 20 ms."""
     with loader() as configurations:
-        configuration = hydra_compose("config", overrides=list(overrides))
-        defaults = configurations.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
-    paths = [(str(default.config_path).partition("/"), str(default.package)) for default in defaults]
+        configuration = configurations.load_configuration("config", list(overrides), RunMode.RUN, from_shell=False)
+    with open_dict(configuration):
+        del configuration["hydra"]
+    paths = [(str(default.config_path).partition("/"), str(default.package)) for default in configurations.picked]
     return configuration, [
         Pick(group, name, place) for (group, slash, name), place in paths if slash and group in GROUPS
     ]
@@ -109,8 +112,41 @@ _configuration_before = functools.cache(_configuration)
 """The same, remembered: the runs of a sweep have few picks and many values."""
 
 
+class _Repository(ConfigRepository):
+    """The files of configurations, of which each is read once: a process composes many runs of the same options."""
+
+    _read: typing.ClassVar[dict[tuple[str, str], ConfigResult]] = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or source.scheme() == _PluginFiles.scheme():  # the user's own files may change
+            return super().load_config(config_path)
+        file = (source.full_path(), config_path)
+        if file not in self._read:
+            loaded = super().load_config(config_path)
+            assert loaded is not None
+            self._read[file] = loaded
+        return dataclasses.replace(self._read[file], config=copy.deepcopy(self._read[file].config))
+
+
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader, which also tells what was picked: to have Hydra find that out again takes as long as to
+    compose."""
+
+    picked: Sequence[ResultDefault] = ()
+    """The parts of the configuration that was loaded last, in order."""
+
+    def __init__(self, search_path: ConfigSearchPath) -> None:
+        super().__init__(search_path)
+        self.repository = _Repository(search_path)
+
+    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        self.picked = defaults
+        return super()._compose_config_from_defaults_list(defaults, repo)
+
+
 @contextmanager
-def loader() -> Iterator[ConfigLoader]:
+def loader() -> Iterator[Loader]:
     """Hydra's loader of configurations, set up for ours."""
     register()
     # Hydra allows one at a time, and a sweep's own is there while its jobs are composed
@@ -118,7 +154,7 @@ def loader() -> Iterator[ConfigLoader]:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            yield GlobalHydra.instance().config_loader()
+            yield Loader(GlobalHydra.instance().config_loader().get_search_path())
     finally:
         GlobalHydra.instance().hydra = outer
 

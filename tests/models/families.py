@@ -82,10 +82,14 @@ TOKENIZERS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "conf" / "tokenizer").glob("*.yaml"))
 }
-VOCABULARIES = [
-    "markov",
-    *TOKENIZERS,
-    *(f"{name}+speaker_tokens" for name, options in TOKENIZERS.items() if "speaker_tokens" in options),
+VOCABULARIES = ["markov", "char", "bpe+speaker_tokens"]
+"""A model sees an id's number and no more. So these are all that differ for it: few ids and many; the start token last,
+first and among the others."""
+OTHER_VOCABULARIES = [
+    name
+    for kind, options in TOKENIZERS.items()
+    for name in (kind, *([f"{kind}+speaker_tokens"] if "speaker_tokens" in options else []))
+    if name not in VOCABULARIES
 ]
 
 

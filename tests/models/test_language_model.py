@@ -1,4 +1,7 @@
-"""The contract of models/language_model.py, tested for every family in conf/model/ over every kind of vocabulary."""
+"""The contract of models/language_model.py, tested for every family in conf/model/ over every kind of vocabulary.
+
+A campaign goes through the vocabulary of every tokenizer.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,24 @@ from models.checking.contract import FAMILY_CHECKS, FIT_CHECKS, LONG_CHECKS
 from models.checking.trial import MARKOV, Subject, Vocabulary
 from models.combined import CombinedModel
 from models.neural_model import NeuralModel, TorchModel
-from tests.models.families import FAMILIES, LEARNING, VARIANTS, VOCABULARIES, make_vocabulary, options, tiny_config
+from tests.models.families import (
+    FAMILIES,
+    LEARNING,
+    OTHER_VOCABULARIES,
+    VARIANTS,
+    VOCABULARIES,
+    make_vocabulary,
+    options,
+    tiny_config,
+)
 
 Check = Callable[[Subject], None]
 
 
-@pytest.fixture(scope="module", params=VOCABULARIES)
+OTHERS = [pytest.param(name, marks=pytest.mark.campaign) for name in OTHER_VOCABULARIES]
+
+
+@pytest.fixture(scope="module", params=[*VOCABULARIES, *OTHERS])
 def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
     return make_vocabulary(request.param)
 

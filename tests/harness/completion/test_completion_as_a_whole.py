@@ -51,9 +51,28 @@ def assert_same(left: list[Completion], right: list[Completion]) -> None:
         assert a.sampler_logprobs == pytest.approx(b.sampler_logprobs, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+# What these keep of each row doesn't depend on the family.
+OF_ROWS = {"looking back", "remembering", "minimum Bayes risk"}
+
+
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in OF_ROWS])
 def test_a_completion_is_the_same_in_any_company(model: LanguageModel, name: str) -> None:
-    all_prompts = prompts(70 if name in ("greedy", "sample") else 20)
+    check_company(model, name, prompts(20))
+
+
+@pytest.mark.parametrize("name", sorted(OF_ROWS))
+@pytest.mark.parametrize("family", ["lstm", "transformer", "ngram"])
+def test_what_a_strategy_remembers_of_a_row_stays_with_the_row(family: str, name: str) -> None:
+    check_company(fit(tiny_config(family), MARKOV), name, prompts(20))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_completion_is_the_same_in_a_large_company(model: LanguageModel, name: str) -> None:
+    check_company(model, name, prompts(70))
+
+
+def check_company(model: LanguageModel, name: str, all_prompts: list[Prompt]) -> None:
     strategy = STRATEGIES[name]
     alone = [Engine(model, LETTERS, strategy, share_prefixes=False).complete([prompt])[0] for prompt in all_prompts]
     as_they_are = list(range(len(all_prompts)))
