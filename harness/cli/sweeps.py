@@ -79,17 +79,18 @@ def _report_on(settings: RunSettings, mirror: Mirror) -> None:
 
 def run_all(overrides: Sequence[str]) -> int:
     """Do the runs of a sweep that are missing, here or on a cluster; returns the exit status."""
-    from harness.runs.sweep import command_settings
+    from harness.runs.sweep import command_settings, of_command
     from harness.training.workshop import Prepared
     from harness.workers.local_workers import num_workers
     from harness.workers.planned import planned
     from harness.workers.settings import Launcher, Slurm, SweepSettings
 
+    own = of_command(overrides)  # told before a thousand runs are composed
+    settings = command_settings("sweep", SweepSettings, own)
+    launcher = command_settings("launcher", Launcher, own, "local")
     prepared = Prepared()
     planning = planned(overrides, prepared)
     sweep = planning.sweep
-    settings = command_settings("sweep", SweepSettings, planning.of_command)
-    launcher = command_settings("launcher", Launcher, planning.of_command, "local")
     for why in planning.refused.values():
         warn(f"bakeoff: {why}")
     missing = {run.number for run in sweep.runs} - sweep.complete()

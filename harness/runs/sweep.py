@@ -44,8 +44,6 @@ class Sweep:
     """The user's overrides, quoted where Hydra's grammar needs it."""
     jobs: Sequence[Job]
     """Every combination of the lists that are swept, in the order in which Hydra runs them."""
-    of_command: Sequence[Setting]
-    """What is set of the command itself, as sweep.workers; see `command_settings`."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         composed.append((own, config))
     jobs = [Job(own, typed(config)) for own, config in composed]
     _refuse_other_launchers(overrides)
-    return Sweep(overrides, jobs, of_command(overrides))
+    return Sweep(overrides, jobs)
 
 
 def of_command(overrides: Sequence[str]) -> list[Setting]:

@@ -30,7 +30,7 @@ from harness.config.plugins import loaded_files, packages
 from harness.runs.complete import complete_record
 from harness.runs.plan import names_fits, plan_evals
 from harness.runs.settings import typed
-from harness.runs.sweep import Setting, Sweep, expand, of_command, sweep
+from harness.runs.sweep import Sweep, expand, sweep
 from harness.training.workshop import Prepared
 
 _PLAN, _ROUND, _CLAIMS, _WORKERS = "sweep.jsonl", "round.json", "claims", "workers"
@@ -171,8 +171,6 @@ class Planning:
     sweep: PlannedSweep
     refused: Mapping[int, str]
     """By number: why a run can't be done."""
-    of_command: Sequence[Setting]
-    """What is set of the command itself; see `harness.runs.sweep.command_settings`."""
 
     @property
     def num_runs(self) -> int:
@@ -203,7 +201,7 @@ def _planned_before(overrides: Sequence[str], prepared: Prepared) -> Planning | 
         except UserError:
             continue
         if all(prepared.corpus(data).fingerprint == fingerprint for data, fingerprint in texts):
-            return Planning(before, {}, of_command(overrides))
+            return Planning(before, {})
     return None
 
 
@@ -271,4 +269,4 @@ def _plan(asked: Sweep, key: str, prepared: Prepared) -> Planning:
         key=None if any_names_fits or refused else key,
         texts=tuple(texts),
     )
-    return Planning(made, refused, asked.of_command)
+    return Planning(made, refused)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from harness.config.options import options
 from harness.plugin_kit import check_eval as evals
 from harness.plugin_kit.check_eval import EvalOnTrial, check_eval
 from harness.plugin_kit.outcome import Skipped, outcomes
+from tests.commands import environment
 from tests.harness.plugin_kit.mistakes import changed
 
 SMALL = {
@@ -146,10 +150,26 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
 }
 
 
+IN_THIS_PROCESS = [check for check in evals.CHECKS if check is not evals.its_samples_are_the_same_in_another_process]
+
+
 @pytest.mark.parametrize("name", options("evals"))
 def test_every_eval_of_ours_passes(name: str) -> None:
-    failed = [outcome for outcome in check_eval(name, SMALL[name]) if outcome.verdict == "FAIL"]
+    failed = [
+        outcome for outcome in outcomes(IN_THIS_PROCESS, EvalOnTrial(name, SMALL[name])) if outcome.verdict == "FAIL"
+    ]
     assert failed == []
+
+
+def digests() -> dict[str, str]:
+    return {name: EvalOnTrial(name, SMALL[name]).digest() for name in options("evals")}
+
+
+def test_the_samples_of_every_eval_of_ours_are_the_same_in_another_process() -> None:
+    code = f"import json; from {__name__} import digests; print(json.dumps(digests()))"
+    variables = environment(PYTHONHASHSEED="12345")
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == digests()
 
 
 @pytest.fixture
@@ -222,8 +242,7 @@ RIGHT_EVALS = {
 @pytest.mark.parametrize("kind", RIGHT_EVALS)
 def test_an_eval_that_is_right_passes(kind: str, echo: Path) -> None:
     echo.write_text(changed(EVAL, RIGHT_EVALS[kind]))
-    checks = [check for check in evals.CHECKS if check is not evals.its_samples_are_the_same_in_another_process]
-    made = outcomes(checks, EvalOnTrial(str(echo), ()))
+    made = outcomes(IN_THIS_PROCESS, EvalOnTrial(str(echo), ()))
     assert [str(outcome) for outcome in made if outcome.verdict == "FAIL"] == []
 
 
@@ -250,7 +269,8 @@ def test_an_error_is_told_once_with_the_line_of_the_user_s_file(echo: Path, righ
 def test_an_eval_without_targets_is_not_asked_for_full_marks(echo: Path) -> None:
     shares = {f'"right": {RIGHT}': '"right": len(text) / 99 if text else None', ', target=f" {word}"': ""}
     echo.write_text(changed(EVAL, shares))
-    verdicts = {outcome.sentence: outcome.verdict for outcome in check_eval(str(echo))}
+    made = outcomes(IN_THIS_PROCESS, EvalOnTrial(str(echo), ()))
+    verdicts = {outcome.sentence: outcome.verdict for outcome in made}
     assert verdicts.pop("a model that knows gets full marks") == "skip"
     assert verdicts.pop("a model that answers wrongly gets less") == "skip"
     assert verdicts.pop("a model that can not tell answers apart gets chance") == "skip"

@@ -9,7 +9,7 @@ from hydra.core.config_store import ConfigStore
 
 from harness.common.errors import UserError
 from harness.config.options import GROUPS, option, options
-from harness.runs.sweep import command_settings, expand, sweep
+from harness.runs.sweep import command_settings, expand, of_command, sweep
 from harness.workers.settings import Launcher, Slurm, SweepSettings
 
 
@@ -52,10 +52,10 @@ def test_hydra_s_own_launchers_and_sweepers_are_refused(kind: str, tmp_path: Pat
 
 
 def test_settings_of_the_sweep_itself_are_part_of_no_run() -> None:
-    asked = sweep(["model=unigram,bigram", "sweep.workers=3", "launcher=slurm", "launcher.partition=debug"])
-    assert [list(job.overrides) for job in asked.jobs] == [["model=unigram"], ["model=bigram"]]
-    assert command_settings("sweep", SweepSettings, asked.of_command).workers == 3
-    launcher = command_settings("launcher", Launcher, asked.of_command, "local")
+    asked = ["model=unigram,bigram", "sweep.workers=3", "launcher=slurm", "launcher.partition=debug"]
+    assert [list(job.overrides) for job in sweep(asked).jobs] == [["model=unigram"], ["model=bigram"]]
+    assert command_settings("sweep", SweepSettings, of_command(asked)).workers == 3
+    launcher = command_settings("launcher", Launcher, of_command(asked), "local")
     assert isinstance(launcher, Slurm)
     assert launcher.partition == "debug"
 
@@ -71,7 +71,7 @@ def test_settings_of_the_sweep_itself_are_part_of_no_run() -> None:
     ],
 )
 def test_wrong_settings_of_the_sweep_itself_are_refused(override: str, said: str) -> None:
-    asked = sweep(["model=unigram,bigram", override]).of_command
+    asked = of_command(["model=unigram,bigram", override])
     group, kind, default = (
         ("sweep", SweepSettings, "default") if "sweep" in override else ("launcher", Launcher, "local")
     )
