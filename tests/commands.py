@@ -40,7 +40,8 @@ def bakeoff(
 
     A sweep or search runs in one process unless the arguments say how many: each worker loads the libraries again.
     """
-    is_sweep = arguments[0] in ("compare", "tune") or (arguments[0] == "run" and {"-m", "--multirun"} & {*arguments})
+    first, *others = arguments or ("",)
+    is_sweep = first in ("compare", "tune") or (first == "run" and {"-m", "--multirun"} & {*others})
     if is_sweep and not any(word.startswith("sweep.workers=") for word in arguments):
         arguments = (*arguments, "sweep.workers=1")
     if fresh:
