@@ -6,6 +6,7 @@ the first run starts.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, check_target, is_file, option, options
+from harness.config.options import GROUPS, YAML, check_target, is_file, option, options
 from harness.config.overrides import readable
+from harness.config.plugins import SUFFIX
 from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
 
@@ -278,8 +280,13 @@ def _values(override: Override) -> list[str]:
     return values
 
 
-def _parsed(overrides: Sequence[str]) -> tuple[Any, list[Override]]:
+def _parsed(overrides: Sequence[str]) -> tuple[Any, Sequence[Override]]:
     """The configuration of the whole sweep, and its overrides: an experiment's first, then the user's."""
+    names_files = any(suffix in override for override in overrides for suffix in (SUFFIX, YAML))
+    return (_read if names_files else _read_before)(tuple(overrides))  # a file may have changed since
+
+
+def _read(overrides: tuple[str, ...]) -> tuple[Any, Sequence[Override]]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
@@ -298,3 +305,7 @@ def _parsed(overrides: Sequence[str]) -> tuple[Any, list[Override]]:
             return whole, OverridesParser.create(configurations).parse_overrides([*named, *overrides])
     except (*REFUSALS, ValueError) as error:  # Hydra's ValueError: an option that isn't a word, as model=3
         raise UserError(explain(str(error), list(overrides))) from None
+
+
+_read_before = functools.cache(_read)
+"""The same, remembered: a sweep's command asks for it several times."""
