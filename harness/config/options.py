@@ -29,14 +29,19 @@ from harness.config.identity import plain
 from harness.config.settings import TARGET, targets
 from harness.config.yaml_text import plain_values
 
-GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
+GROUPS = (
+    "model", "tokenizer", "data", "format", "training", "budget", "post", "rewards", "decoding", "evals", "tracking",
+    "experiment",
+)  # fmt: skip
 """The folders of conf/ that a user picks from."""
+LISTS = ("post", "rewards", "evals")
+"""The groups of which several options are picked, or none, each with its settings under its own name."""
 OWN = "bakeoff"
 """The source of bakeoff's own options."""
 MISSING = "???"
 """The value of an option that has no default."""
 YAML = ".yaml"
-_OF_FILES = ("model", "tokenizer", "data", "decoding", "evals")
+_OF_FILES = ("model", "tokenizer", "data", "rewards", "decoding", "evals")
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,15 @@ class Option:
 
     @property
     def short_name(self) -> str:
-        """The name to file results under, and the key of an eval: 'my_model' for './my_model.py'."""
+        """The name to file results under, and the key in a group of LISTS: 'my_model' for './my_model.py'."""
         return Path(self.name).stem if is_file(self.name) else self.name
 
     @property
     def package(self) -> str:
         """The part of the configuration that it fills when it is picked."""
-        packages = {"evals": f"evals.{self.short_name}", "experiment": "_global_"}
-        return packages.get(self.group, self.group)
+        if self.group in LISTS:
+            return f"{self.group}.{self.short_name}"
+        return "_global_" if self.group == "experiment" else self.group
 
 
 @functools.cache
@@ -177,7 +183,7 @@ def relocated(node: Any) -> Any:
 def _source_of(module: str) -> str | None:
     """The source whose package a module is in; None where no installed source has that package."""
     top = module.partition(".")[0]
-    if top in ("harness", "models", "evals"):
+    if top in plugins.OWN_PACKAGES:
         return OWN
     return next((package.name for package in plugins.packages() if package.module.partition(".")[0] == top), None)
 
@@ -310,6 +316,10 @@ def _kind(group: str) -> type:
         from harness.text.data.corpus import DataSource
 
         return DataSource
+    if group == "rewards":
+        from harness.completion.reward import Reward
+
+        return Reward
     from harness.evaluation.eval import Eval
 
     return Eval

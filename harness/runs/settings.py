@@ -18,6 +18,7 @@ from harness.config.settings import build, checked
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy
+    from harness.completion.reward import Reward
     from harness.evaluation.eval import Eval
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
@@ -36,6 +37,8 @@ class RunSettings:
     data: DataSource
     training: Training
     budget: Budget
+    rewards: Mapping[str, Reward]
+    """What makes a reply better, by name, for the parts of a run that ask for it."""
     decoding: DecodingStrategy
     evals: Mapping[str, Eval]
     tracking: Tracking
@@ -74,6 +77,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     tracking = build(config["tracking"], Tracking, "tracking")
     data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
     tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    rewards = built_rewards(config)
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
     evals, broken = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
@@ -84,6 +88,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         data=data,
         training=training,
         budget=budget,
+        rewards=rewards,
         decoding=decoding,
         evals=evals,
         tracking=tracking,
@@ -155,6 +160,22 @@ _NUM_HASH_DIGITS = 8
 def run_id(model: str, decoding: str, seed: int, content_hash: str) -> str:
     """The id of a run, model-decoding-seed-hash, with the first digits of the hash."""
     return f"{model}-{decoding}-s{seed}-{content_hash[:_NUM_HASH_DIGITS]}"
+
+
+def built_rewards(config: Mapping[str, Any]) -> dict[str, Reward]:
+    """The rewards of a composed configuration, by name."""
+    from harness.completion.reward import Reward
+
+    rewards: dict[str, Reward] = {}
+    for name, node in config["rewards"].items():
+        reward = build(node, Reward, f"rewards.{name}")  # type: ignore[type-abstract]
+        if not isinstance(getattr(reward, "name", None), str) or not isinstance(getattr(reward, "version", None), int):
+            raise UserError(
+                f"rewards.{name}: {type(reward).__name__} must say its name (text) and its version (a whole number) as "
+                'class attributes: name, version = "my_reward", 1'
+            )
+        rewards[name] = reward
+    return rewards
 
 
 def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, is_file, option, options
+from harness.config.options import GROUPS, LISTS, is_file, option, options
 from harness.config.overrides import readable
 from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
@@ -231,7 +231,7 @@ def _owner(key: str, files: Mapping[str, str]) -> tuple[str, str]:
     model.ngram.order. ('', the key) where it applies to all runs. files: as `_files` gives them."""
     group, _, rest = key.partition(".")
     name, dot, inner = rest.partition(".")
-    if not dot or group not in GROUPS or group == "evals":
+    if not dot or group not in GROUPS or group in LISTS:
         return "", key
     pick = files.get(f"{group}.{name}") or (f"{group}={name}" if name in options(group) else "")
     return pick, f"{group}.{inner}" if pick else key
