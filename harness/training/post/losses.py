@@ -87,16 +87,23 @@ def preference(chosen: Tensor, rejected: Tensor, margin: Tensor | float = 0.0, c
     return -F.logsigmoid(chosen - rejected - margin).mean() + centring * (chosen + rejected).square().mean()
 
 
-def dpo(chosen_log_ratios: Tensor, rejected_log_ratios: Tensor, beta: float, label_noise: float = 0.0) -> Tensor:
+def dpo(
+    chosen_log_ratios: Tensor,
+    rejected_log_ratios: Tensor,
+    beta: float,
+    label_noise: float = 0.0,
+    weights: Tensor | None = None,
+) -> Tensor:
     """-log sigma(beta (Delta_chosen - Delta_rejected)), Delta = log p / p_reference of a whole reply.
 
     Rafailov et al. (2023), arXiv 2305.18290, eq. 7. label_noise: the share of pairs that are the wrong way round, for
     an unbiased loss (robust DPO: Chowdhury et al. 2024, arXiv 2403.00409, eq. 12); below 1/2. Ratios: (B,).
+    weights: (B,), which sum to 1; None: equal ones.
     """
     margins = beta * (chosen_log_ratios - rejected_log_ratios)
     as_said, turned = F.logsigmoid(margins), F.logsigmoid(-margins)
     losses = -((1 - label_noise) * as_said - label_noise * turned) / (1 - 2 * label_noise)
-    return losses.mean()
+    return losses.mean() if weights is None else (weights * losses).sum()
 
 
 def ipo(

@@ -1,7 +1,10 @@
-"""One whole update of PPO, made of our functions, against TRL 1.12.0's trainer: the weights are the same after it."""
+"""Whole updates and whole trainings, made of our functions: PPO against TRL 1.12.0's trainer, and every kind of stage
+against the known optimum of a world in which every reply can be listed."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.training.post import advantages, losses
-from harness.training.post.kl import k1
+from harness.training.post.kl import k1, k3
 from tests.harness.training.post import trl_peers
+from tests.harness.training.post.enumerable_world import BEGINNINGS, LONGEST, REPLIES, World, look_ahead, world
 
 
 def trl_ppo() -> Any:
@@ -141,3 +145,184 @@ def test_a_whole_update_of_ppo_is_trls(tmp_path: Path, monkeypatch: pytest.Monke
             if model is own:
                 moved = max(moved, float((mine - before[name]).abs().max()))
     assert moved > 0.5 * RATE
+
+
+# In a world where every reply can be listed, each kind of stage reaches the known optimum.
+
+
+def trained(
+    of: World, loss: Callable[[Tensor], Tensor], num_updates: int, rate: float = 0.1, epochs: int = 1
+) -> Tensor:
+    """The policy after lowering a loss by Adam, with a rate that falls to 0. loss: of the policy."""
+    torch.manual_seed(0)
+    policy = of.reference.clone().requires_grad_()
+    optimiser = torch.optim.Adam([policy], lr=rate)
+    for update in range(num_updates):
+        optimiser.param_groups[0]["lr"] = rate * (1 - update / num_updates)
+        optimiser.zero_grad()
+        loss(policy).backward()
+        optimiser.step()
+    return policy.detach()
+
+
+def test_the_world_is_as_described() -> None:
+    of = world()
+    assert len(REPLIES) == 121
+    assert len(BEGINNINGS) == 40
+    for policy in (of.reference, torch.randn_like(of.reference)):
+        torch.testing.assert_close(of.logprobs(policy).exp().sum(), torch.tensor(1.0, dtype=torch.float64))
+        assert of.objective(policy) < of.greatest
+
+
+def test_a_backward_recursion_gives_the_optimum() -> None:
+    of = world()
+    rewards = torch.randn(of.reference.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    in_all = (rewards[of.contexts, of.tokens] * of.mask).sum(1) + of.reward
+    summed = dataclasses.replace(of, reward=in_all)
+    policy = look_ahead(summed, rewards, of.reward)
+    assert summed.distance(policy) < 1e-12
+    assert float(summed.objective(policy) - summed.greatest) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_exact_gradient_reaches_the_optimum() -> None:
+    of = world()
+    policy = trained(of, lambda policy: -of.objective(policy), 2000)
+    assert of.distance(policy) < 1e-4
+
+
+def whole_rewards(of: World, policy: Tensor, replies: Tensor) -> Tensor:
+    """r - beta k1 of whole replies, with KL in the reward: (...)."""
+    moved = k1(of.token_logprobs(policy, replies), of.token_logprobs(of.reference, replies)).sum(-1)
+    return of.reward[replies] - of.beta * moved.detach()
+
+
+def group_loss(of: World, advantage: Callable[[Tensor], Tensor], size: int) -> Callable[[Tensor], Tensor]:
+    """The loss of 64 replies in groups."""
+
+    def loss(policy: Tensor) -> Tensor:
+        replies = of.draw(policy, 64 // size, size)
+        advantages_ = advantage(whole_rewards(of, policy, replies)).flatten()[:, None]
+        logprobs, mask = of.token_logprobs(policy, replies.flatten()), of.mask[replies.flatten()]
+        return losses.reinforce(logprobs, advantages_, mask, "sequence_sum", LONGEST)
+
+    return loss
+
+
+def test_rloo_reaches_the_optimum() -> None:
+    of = world()
+    policy = trained(of, group_loss(of, advantages.leave_one_out, size=4), 400)
+    assert of.distance(policy) < 0.03
+
+
+def test_grpo_with_the_kl_in_the_reward_reaches_the_optimum() -> None:
+    of = world()
+    policy = trained(of, group_loss(of, lambda rewards: advantages.group_mean(rewards, is_scaled=True), size=8), 1600)
+    assert of.distance(policy) < 0.03
+
+
+@pytest.mark.parametrize(("estimator", "least"), [(k1, 0.4), (k3, 0.1)])
+def test_an_estimate_of_the_kl_as_a_loss_misses_the_optimum(
+    estimator: Callable[[Tensor, Tensor], Tensor], least: float
+) -> None:
+    of = world()
+
+    def loss(policy: Tensor) -> Tensor:
+        replies = of.draw(policy, 16, 4)
+        advantage = advantages.leave_one_out(of.reward[replies]).flatten()[:, None]
+        replies = replies.flatten()
+        logprobs, mask = of.token_logprobs(policy, replies), of.mask[replies]
+        moved = losses.aggregated(estimator(logprobs, of.token_logprobs(of.reference, replies)), mask, "sequence_sum")
+        return losses.reinforce(logprobs, advantage, mask, "sequence_sum", LONGEST) + of.beta * moved
+
+    assert of.distance(trained(of, loss, 400)) > least
+
+
+def test_the_mean_of_sampled_gradients_is_that_of_the_objective() -> None:
+    of = world()
+    policy = (of.reference + 0.3 * torch.randn_like(of.reference)).requires_grad_()
+    torch.manual_seed(0)
+    [exact] = torch.autograd.grad(-of.objective(policy), policy)
+    for advantage in (advantages.leave_one_out, lambda rewards: rewards):  # with a baseline and without
+        replies = of.draw(policy, 50_000, 4)
+        each = advantage(whole_rewards(of, policy, replies)).flatten()[:, None]
+        logprobs, mask = of.token_logprobs(policy, replies.flatten()), of.mask[replies.flatten()]
+        loss = losses.reinforce(logprobs, each, mask, "sequence_sum", LONGEST)
+        [sampled] = torch.autograd.grad(loss, policy)
+        assert torch.nn.functional.cosine_similarity(sampled.flatten(), exact.flatten(), dim=0) > 0.999
+
+
+def test_ppo_reaches_the_optimum() -> None:
+    of = world()
+    torch.manual_seed(0)
+    policy, critic = of.reference.clone().requires_grad_(), torch.zeros(len(BEGINNINGS), dtype=torch.float64)
+    critic.requires_grad_()
+    rate, num_updates = 0.05, 200
+    optimiser = torch.optim.Adam([{"params": [policy]}, {"params": [critic], "lr": 0.2}], lr=rate)
+    for update in range(num_updates):
+        optimiser.param_groups[0]["lr"] = rate * (1 - update / num_updates)
+        replies = of.draw(policy, 128)
+        mask, rows, last = of.mask[replies], torch.arange(128), of.mask[replies].sum(1) - 1
+        old = of.token_logprobs(policy, replies).detach()
+        old_values = (critic[of.contexts[replies]] * mask).detach()
+        rewards = -of.beta * k1(old, of.token_logprobs(of.reference, replies))
+        rewards[rows, last] += of.reward[replies]
+        each = advantages.generalised(rewards, old_values, discount=1.0, decay=0.95)
+        returns, each = each + old_values, advantages.whitened(each, mask)
+        for _ in range(4):
+            logprobs = of.token_logprobs(policy, replies)
+            loss = losses.clipped_policy(logprobs, old, each, mask, (0.2, 0.2), "token", "token_mean", LONGEST)
+            values = critic[of.contexts[replies]] * mask
+            optimiser.zero_grad()
+            (loss + 0.1 * losses.value(values, old_values, returns, mask, clip=0.2)).backward()
+            optimiser.step()
+    assert of.distance(policy.detach()) < 0.03
+
+
+def test_counts_weighted_by_the_reward_reach_the_optimum() -> None:
+    of = world()
+    torch.manual_seed(0)
+    replies = of.draw(of.reference, 20_000)
+    assert of.distance(of.counted(replies, (of.reward[replies] / of.beta).exp())) < 0.03
+
+
+@pytest.mark.parametrize("is_corrected", [True, False])
+def test_rounds_of_counts_need_the_weight_of_the_reference(is_corrected: bool) -> None:
+    of = world()
+    torch.manual_seed(0)
+    policy = of.reference
+    for _ in range(5):
+        replies = of.draw(policy, 4000)
+        log_weights = of.reward[replies] / of.beta
+        if is_corrected:
+            log_weights = log_weights + (of.logprobs(of.reference) - of.logprobs(policy))[replies]
+        policy = of.counted(replies, log_weights.softmax(0) * len(replies))
+    assert (of.distance(policy) < 0.05) if is_corrected else (of.distance(policy) > 0.5)
+
+
+def test_dpo_reaches_the_optimum_of_its_preferences() -> None:
+    of = world()
+    before = of.logprobs(of.reference)
+    pairs = before[:, None] + before
+    weights = (pairs + torch.nn.functional.logsigmoid(of.reward[:, None] - of.reward)).exp().flatten()
+
+    def loss(policy: Tensor) -> Tensor:
+        ratios = of.logprobs(policy) - before
+        chosen, rejected = (side.flatten() for side in torch.broadcast_tensors(ratios[:, None], ratios))
+        return losses.dpo(chosen, rejected, of.beta, weights=weights / weights.sum())
+
+    assert of.distance(trained(of, loss, 3000)) < 1e-3
+
+
+def test_dpo_on_20_000_pairs_comes_near() -> None:
+    of = world()
+    torch.manual_seed(0)
+    left, right = of.draw(of.reference, 20_000), of.draw(of.reference, 20_000)
+    wins = torch.rand(20_000, dtype=torch.float64) < (of.reward[left] - of.reward[right]).sigmoid()
+    chosen, rejected = torch.where(wins, left, right), torch.where(wins, right, left)
+    before = of.logprobs(of.reference)
+
+    def loss(policy: Tensor) -> Tensor:
+        ratios = of.logprobs(policy) - before
+        return losses.dpo(ratios[chosen], ratios[rejected], of.beta)
+
+    assert of.distance(trained(of, loss, 150, rate=0.05)) < 0.1
