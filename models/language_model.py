@@ -104,6 +104,11 @@ class ModelConfig(ABC):
         """Whether a parameter budget changes how large the model gets."""
         return self.width_field is not None or self.prunes
 
+    @property
+    def trained_from(self) -> ModelConfig:
+        """The options of the model that was picked, where post-training has made another one of it; else these."""
+        return self
+
     def for_counting_on(self) -> Self:
         """The same options, for a model that can continue counting after it has been saved and loaded."""
         return self
@@ -271,6 +276,8 @@ class CountingModel(LanguageModel):
 
     scratch_folder: Path | None = None
     """Where counting may keep temporary files; None: the system's folder for them."""
+    learns: ClassVar[bool] = True
+    """Whether counting changes it at all; where it doesn't, post-training doesn't either."""
 
     @abstractmethod
     def count(self, tokens: Tensor) -> None:

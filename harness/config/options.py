@@ -41,6 +41,8 @@ OWN = "bakeoff"
 MISSING = "???"
 """The value of an option that has no default."""
 YAML = ".yaml"
+_SAVED = frozenset({"models.settings.adapted.AdaptedConfig"})
+"""Classes of ours that saved fits name, and no option: what post-training makes."""
 _OF_FILES = ("model", "tokenizer", "data", "rewards", "decoding", "evals")
 
 
@@ -192,7 +194,7 @@ def foreign_targets(node: Any) -> list[str]:
     """The targets in plain values that are in neither an installed option nor a file that the user named. They must not
     be imported only because a saved file names them."""
     loaded = tuple(f"{plugin.module}." for plugin in plugins.loaded_files())
-    known = known_targets()
+    known = known_targets().keys() | _SAVED
     return sorted({target for target in targets(node) if target not in known and not target.startswith(loaded)})
 
 

@@ -27,7 +27,7 @@ _VERSION = 1
 _SECONDS_BETWEEN_SCANS = 1.0
 _SECONDS_BETWEEN_WRITES = 10.0
 _MOST_SECONDS_TO_SCAN = 2.0
-_PARTS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals")
+_PARTS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals")
 UNFINISHED, UNREADABLE = "unfinished", "unreadable"
 
 Stamp = tuple[int, ...]

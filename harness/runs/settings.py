@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.training.budget import Budget
+    from harness.training.post.stage import PostStage
     from harness.training.settings import Training
     from models.language_model import ModelConfig
 
@@ -37,6 +38,8 @@ class RunSettings:
     data: DataSource
     training: Training
     budget: Budget
+    post: Mapping[str, PostStage]
+    """The stages of post-training, by name, in order."""
     rewards: Mapping[str, Reward]
     """What makes a reply better, by name, for the parts of a run that ask for it."""
     decoding: DecodingStrategy
@@ -77,17 +80,22 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     tracking = build(config["tracking"], Tracking, "tracking")
     data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
     tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    post = built_stages(config)
     rewards = built_rewards(config)
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
     evals, broken = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     check_step(model, training, budget)
+    for name, stage in post.items():
+        if (why := stage.why_not(model)) is not None:
+            raise UserError(f"post=[{', '.join(post)}]: {name} can't be done. {why}, or leave {name} out.")
     return RunSettings(
         model=model,
         tokenizer=tokenizer,
         data=data,
         training=training,
         budget=budget,
+        post=post,
         rewards=rewards,
         decoding=decoding,
         evals=evals,
@@ -128,7 +136,7 @@ def check_top_level(config: Mapping[str, Any]) -> None:
         kind = "a link to nothing" if nearest.is_symlink() and not nearest.exists() else "a file"
         raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is {kind}. Name another folder.")
     model, decoding = config["names"]["model"], config["names"]["decoding"]
-    run = run_id(model, decoding, seed, "0" * _NUM_HASH_DIGITS)
+    run = run_id("+".join([model, *config["post"]]), decoding, seed, "0" * _NUM_HASH_DIGITS)
     # of a path in a folder that isn't there, the system doesn't say that a name is too long
     _refuse_too_long(nearest / experiment_name, whole)
     _refuse_too_long(nearest / run, f"model={model} and decoding={decoding} make the name of a run, {run},")
@@ -160,6 +168,16 @@ _NUM_HASH_DIGITS = 8
 def run_id(model: str, decoding: str, seed: int, content_hash: str) -> str:
     """The id of a run, model-decoding-seed-hash, with the first digits of the hash."""
     return f"{model}-{decoding}-s{seed}-{content_hash[:_NUM_HASH_DIGITS]}"
+
+
+def built_stages(config: Mapping[str, Any]) -> dict[str, PostStage]:
+    """The stages of post-training of a composed configuration, by name, in order."""
+    from harness.training.post.stage import PostStage
+
+    return {
+        name: build(node, PostStage, f"post.{name}")  # type: ignore[type-abstract]
+        for name, node in config["post"].items()
+    }
 
 
 def built_rewards(config: Mapping[str, Any]) -> dict[str, Reward]:

@@ -23,11 +23,13 @@ from harness.common.stop_signals import held_back
 from harness.training.averaging import AveragedWeights
 from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
-from harness.training.curve import Spent, Validation, curve_row
+from harness.training.curve import Validation, curve_row
 from harness.training.optimizers import Optimizer
+from harness.training.post.stage import StageBudget
 from harness.training.processes import ALONE, Processes
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
+from harness.training.spent import Spent
 from harness.training.stages import TrainingStage
 from harness.training.step_size import is_out_of_memory
 from models.carried import Carry
@@ -86,7 +88,7 @@ class GradientFit:
         stage: TrainingStage[Any],
         validation: Validation,
         training: Training,
-        budget: Budget,
+        budget: Budget | StageBudget,
         seed: int,
         folder: Path,
         processes: Processes = ALONE,
@@ -96,7 +98,7 @@ class GradientFit:
         self.training, self.budget, self.seed = training, budget, seed
         self.forward_flops, self.train_flops = model.cost().flops_per_token, model.train_flops_per_token()
         self.schedule = Schedule(
-            model.config.learning_rate,
+            model.config.learning_rate * stage.rate_share,
             training.warmup_fraction,
             training.final_learning_rate_fraction,
             training.schedule,
@@ -158,7 +160,7 @@ class GradientFit:
     @property
     def fraction(self) -> float:
         """How much of the budget is spent."""
-        return self.budget.fraction_spent(self.spent.tokens, self.spent.seconds, self.spent.flops)
+        return self.budget.fraction_spent(self.spent)
 
     def _step(self) -> None:
         started = time.perf_counter()
@@ -173,6 +175,7 @@ class GradientFit:
         self.optimizer.step(rate)
         self.model.eval()
         self.loss_mean.add(loss)
+        self.spent += self.stage.more_spent(batch)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
         self.spent.flops += self.stage.flops(batch, self.forward_flops, self.train_flops)
@@ -210,7 +213,7 @@ class GradientFit:
             with self.processes.adding_up(self.shared, is_last=rows.stop == own.stop):
                 with precision:
                     loss, carry = self.stage.loss(forward, part, carry)
-                loss = loss * (part.num_targets / batch.num_targets)
+                loss = loss * (part.num_targets / max(1, batch.num_targets))
                 (loss * size).backward()  # processes take the mean of their gradients
             total += loss.detach()
             after.append(carry)
@@ -236,8 +239,8 @@ class GradientFit:
     def _how_it_diverged(self, loss: float, rate: float) -> str:
         return (
             f"the training loss became {loss} at step {self.spent.steps + 1:,}, with a learning rate of {rate:.3g}. "
-            f"No weight was changed by that step.{self._kept()} Lower model.learning_rate (now "
-            f"{self.model.config.learning_rate:g}) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
+            f"No weight was changed by that step.{self._kept()} Lower {self.stage.rate_option} (the learning rate is "
+            f"{self.schedule.peak:g} at its peak) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
         )
 
     def _kept(self) -> str:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.training.spent import Spent
 from models.carried import Carry
 from models.neural_model import NeuralModel
 
@@ -37,7 +38,7 @@ class Batch:
     targets: Tensor
     """(B, T) int64: the token after each of the inputs."""
     num_targets: int
-    """How many of the targets are learnt, 1 or more: these are the tokens that a budget counts."""
+    """How many of the targets are learnt: these are the tokens that a budget counts."""
     mask: Tensor | None = None
     """(B, T) bool: which targets are learnt; None: all."""
 
@@ -63,6 +64,11 @@ class TrainingStage(ABC, Generic[BatchT]):
     """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry, so a
     fit that continues from a checkpoint reads the same batches as one that was never stopped.
     """
+
+    rate_share: float = 1.0
+    """The peak of the learning rate, as a share of the model's."""
+    rate_option: str = "model.learning_rate"
+    """The option that lowers it."""
 
     @abstractmethod
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> BatchT:
@@ -93,11 +99,18 @@ class TrainingStage(ABC, Generic[BatchT]):
         """
         return train_flops * batch.inputs.numel()
 
+    def more_spent(self, batch: BatchT) -> Spent:
+        """What a step costs beside tokens, seconds, FLOPs and itself, such as replies that were written."""
+        return Spent()
+
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
     """The mean over the targets that are learnt, in nats. logits: (B, T, V)."""
-    targets = batch.targets if batch.mask is None else batch.targets.masked_fill(~batch.mask, _IGNORED)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED)
+    if batch.mask is None:
+        return F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten())
+    targets = batch.targets.masked_fill(~batch.mask, _IGNORED)
+    total = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED, reduction="sum")
+    return total / max(1, batch.num_targets)  # a part of a step may have none to learn
 
 
 class Pretraining(TrainingStage[Batch]):
