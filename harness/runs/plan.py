@@ -138,7 +138,7 @@ def _plan_evals(settings: RunSettings, prepared: Prepared) -> tuple[EvalPlan, Fi
         settings.training,
         settings.budget,
         settings.seed,
-        tuple(settings.post.values()),
+        settings.post,
     )
     fit = fit_id(fit_settings, corpus)
     results.check(fit)

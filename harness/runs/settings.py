@@ -87,7 +87,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     check_step(model, training, budget)
     for name, stage in post.items():
-        if (why := stage.why_not(model)) is not None:
+        if (why := stage.why_not(model, name)) is not None:
             raise UserError(f"post=[{', '.join(post)}]: {name} can't be done. {why}, or leave {name} out.")
     return RunSettings(
         model=model,

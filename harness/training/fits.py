@@ -12,7 +12,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +55,13 @@ class FitSettings:
     training: Training
     budget: Budget
     seed: int
-    post: tuple[PostStage, ...] = ()
-    """The stages of post-training, in order; the fit is that of the last."""
+    post: Mapping[str, PostStage] = field(default_factory=dict)
+    """The stages of post-training, by name and in order; the fit is that of the last."""
 
     @property
     def before(self) -> FitSettings:
         """The settings of the fit that the last stage of post-training begins with."""
-        return dataclasses.replace(self, post=self.post[:-1])
+        return dataclasses.replace(self, post=dict(list(self.post.items())[:-1]))
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Fit:
 def fit_id(settings: FitSettings, corpus: Corpus) -> str:
     """The content hash that names a fit; after a stage of post-training, a hash of the stage and of the fit before."""
     if settings.post:
-        before = fit_id(settings.before, corpus)
-        return content_hash({"format": FORMAT_VERSION, "before": before, "stage": identity(settings.post[-1])})
+        before, stage = fit_id(settings.before, corpus), list(settings.post.values())[-1]
+        return content_hash({"format": FORMAT_VERSION, "before": before, "stage": identity(stage)})
     return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
 
 

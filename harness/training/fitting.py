@@ -83,7 +83,7 @@ def help_fitting(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> N
 
 def _with_members(settings: FitSettings) -> Iterator[FitSettings]:
     """The settings of what processes share: without post-training, and those of a combination's members."""
-    settings = dataclasses.replace(settings, post=())
+    settings = dataclasses.replace(settings, post={})
     yield settings
     if isinstance(settings.model, CombinedConfig):
         for member in settings.model.members.values():
@@ -192,14 +192,14 @@ def _from_text(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Wo
 
 def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> _Fitted:
     """The model of the fit before, changed by the last stage. Of several processes one does it."""
-    stage, before = settings.post[-1], obtain(settings.before, corpus, workshop)
-    log.info("%s of fit %s (fit %s)", stage.name, before.id, folder.name)
-    bench = Bench(before.tokenizer, corpus, settings.training, settings.seed, folder, log.info)
+    (name, stage), before = list(settings.post.items())[-1], obtain(settings.before, corpus, workshop)
+    log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
+    bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info)
     made = stage.make(before.model, bench)
-    log.info("done with %s in %s", stage.name, _spent_text(made.spent))
-    own = {"stage": stage.name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}
+    log.info("done with %s in %s", name, _spent_text(made.spent))
+    own = {"stage": name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}
     facts = {
-        **{name: before.facts[name] for name in before.facts if name.endswith("_missed_by")},
+        **{key: value for key, value in before.facts.items() if key.endswith("_missed_by")},
         "before": {"fit_id": before.id, "digest": fit_digest(before.folder)},
         "stages": [*before.facts.get("stages", ()), own],
     }

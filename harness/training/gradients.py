@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -116,6 +116,8 @@ class GradientFit:
         self.loss_mean = LossMean(model.device)
         self.curve: list[dict[str, Any]] = []
         self.best = BestWeights()
+        self.measured: Mapping[str, float] = {}
+        """What the stage says of the last step, for the curve."""
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
@@ -153,7 +155,7 @@ class GradientFit:
                     signals.stop(self._save)
         if self.best.tensors:
             self.model.load_tensors(self.best.tensors)
-        else:
+        elif self.stage.keeps_best:
             say("no validation gave a number, so none of the weights are the best: those of the last step are kept")
         return self.spent, self.curve
 
@@ -167,14 +169,18 @@ class GradientFit:
         before = self.fraction
         rate = self.schedule.learning_rate(before)
         batch = self._batch()
-        self.optimizer.clear_gradients()
-        loss = self._backward(batch)
-        if not math.isfinite(loss):
-            raise Diverged(self._how_it_diverged(float(loss), rate))
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
-        self.optimizer.step(rate)
+        first_loss: Tensor | None = None
+        for _ in range(self.stage.epochs):
+            self.optimizer.clear_gradients()
+            loss = self._backward(batch)
+            first_loss = loss if first_loss is None else first_loss
+            if not math.isfinite(loss):
+                raise Diverged(self._how_it_diverged(float(loss), rate))
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+            self.optimizer.step(rate)
         self.model.eval()
-        self.loss_mean.add(loss)
+        self.measured = self.stage.measured(batch)
+        self.loss_mean.add(cast(Tensor, first_loss))
         self.spent += self.stage.more_spent(batch)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
@@ -196,7 +202,7 @@ class GradientFit:
 
     def _backward(self, batch: Any) -> Tensor:
         """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
-        self.model.train()
+        self.model.train(self.stage.drops_out)
         before, after = self.stage.carried_on(self.carry), []
         if not self.processes.is_first:  # what concerns all rows is drawn; from here on each process draws for its own
             torch.manual_seed(seed_of("step", self.seed, self.spent.steps, "process", self.processes.rank))
@@ -213,8 +219,8 @@ class GradientFit:
             with self.processes.adding_up(self.shared, is_last=rows.stop == own.stop):
                 with precision:
                     loss, carry = self.stage.loss(forward, part, carry)
-                loss = loss * (part.num_targets / max(1, batch.num_targets))
-                (loss * size).backward()  # processes take the mean of their gradients
+                loss = loss * self.stage.share(part, batch)
+                (loss * size).backward()  # type: ignore[no-untyped-call]  # processes take the mean of their gradients
             total += loss.detach()
             after.append(carry)
         carried = [carry for carry in after if carry is not None]
@@ -277,11 +283,12 @@ class GradientFit:
 
     def _log(self, validate: bool) -> None:
         rate = self.schedule.learning_rate(self.fraction)
-        row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate)
+        row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate, **self.measured)
         if validate and self.processes.is_first:
             with nullcontext() if self.average is None else self.average.in_place():
                 bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
-                self.best.offer(bits, self.model)
+                if self.stage.keeps_best:
+                    self.best.offer(bits, self.model)
         self.curve.append(row)
 
     def _status(self) -> str:

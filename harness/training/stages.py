@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Generic, Self, TypeVar
 
@@ -69,6 +69,16 @@ class TrainingStage(ABC, Generic[BatchT]):
     """The peak of the learning rate, as a share of the model's."""
     rate_option: str = "model.learning_rate"
     """The option that lowers it."""
+    epochs: int = 1
+    """How often the weights are changed by one batch, one after another."""
+    keeps_best: bool = True
+    """Whether the weights that were best on validation text are kept, and not the last ones."""
+    drops_out: bool = True
+    """Whether dropout is on."""
+
+    def takes_share(self, share: float, name: str) -> None:
+        """Learn at a share of the model's rate. name: of the stage in post=."""
+        self.rate_share, self.rate_option = share, f"post.{name}.learning_rate_share"
 
     @abstractmethod
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> BatchT:
@@ -98,6 +108,14 @@ class TrainingStage(ABC, Generic[BatchT]):
         Here: one pass forward and one backward over the inputs.
         """
         return train_flops * batch.inputs.numel()
+
+    def share(self, part: BatchT, whole: BatchT) -> float:
+        """The weight of a part's mean loss in that of the whole batch. Here: its share of the targets."""
+        return part.num_targets / max(1, whole.num_targets)
+
+    def measured(self, batch: BatchT) -> Mapping[str, float]:
+        """What else a row of the curve says of a step. Always the same names."""
+        return {}
 
     def more_spent(self, batch: BatchT) -> Spent:
         """What a step costs beside tokens, seconds, FLOPs and itself, such as replies that were written."""

@@ -64,7 +64,7 @@ def conversations(bench: Bench) -> tuple[list[MaskedText], Validation]:
     for split, texts in (("train", train), ("validation", held_out)):
         if not texts:
             raise UserError(
-                f"post=[sft] learns the assistant's turns, but data={bench.corpus.name} has no {split} conversations "
+                f"{bench.name} learns the assistant's turns, but data={bench.corpus.name} has no {split} conversations "
                 f"in the format {bench.corpus.chat_format.name} in which the assistant speaks. Pick data with "
                 "conversations, as data=chat or data=mixture."
             )
@@ -75,14 +75,10 @@ def conversations(bench: Bench) -> tuple[list[MaskedText], Validation]:
 class AnswerTraining(Pretraining):
     """Conversations and replayed documents as one stream, read like the training text; some tokens are learnt."""
 
-    rate_option = "post.sft.learning_rate_share"
-
-    def __init__(
-        self, stream: Ids, mask: NDArray[np.bool_], batch_tokens: int, carry_reset_fraction: float, rate_share: float
-    ) -> None:
+    def __init__(self, stream: Ids, mask: NDArray[np.bool_], batch_tokens: int, carry_reset_fraction: float) -> None:
         """stream, mask: (N,): token ids, each document opened by the start token, and which are learnt."""
         super().__init__(stream, batch_tokens, carry_reset_fraction)
-        self.mask, self.rate_share = mask, rate_share
+        self.mask = mask
 
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> Batch:
         whole = super().batch(model, step, None)
@@ -100,10 +96,9 @@ def learn_answers(stage: SupervisedFineTuning, model: LanguageModel, bench: Benc
     if isinstance(model, NeuralModel):
         stream, mask = _stream(stage.replay, train, bench)
         training = bench.training
-        loop = AnswerTraining(
-            stream, mask, training.batch_tokens, training.carry_reset_fraction, stage.learning_rate_share
-        )
-        seed = seed_of("post", stage.name, bench.seed)
+        loop = AnswerTraining(stream, mask, training.batch_tokens, training.carry_reset_fraction)
+        loop.takes_share(stage.learning_rate_share, bench.name)
+        seed = seed_of("post", bench.name, bench.seed)
         spent, curve = GradientFit(model, loop, validation, training, stage.budget, seed, bench.folder).run(bench.say)
         return Made(model, spent, curve, validation)
     spent, curve = Spent(), []

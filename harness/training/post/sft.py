@@ -8,7 +8,7 @@ them (models/adapted.py), each after whatever came before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from harness.common.options import check_option
 from harness.training.post.families import why_not_weighted
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class SupervisedFineTuning(PostStage):
     """Options of the stage."""
-
-    name: ClassVar[str] = "sft"
 
     budget: StageBudget = field(default_factory=lambda: StageBudget(tokens=300_000))
     """Families that count read a conversation once at most."""
@@ -39,7 +37,7 @@ class SupervisedFineTuning(PostStage):
         check_option(self, "replay", 0 <= self.replay < 1, "from 0 up to, but not including, 1")
         check_option(self, "learning_rate_share", self.learning_rate_share > 0, "above 0")
 
-    def why_not(self, model: ModelConfig) -> str | None:
+    def why_not(self, model: ModelConfig, name: str) -> str | None:
         return why_not_weighted(model)
 
     def make(self, model: LanguageModel, bench: Bench) -> Made:

@@ -58,6 +58,8 @@ class StageBudget:
 class Bench:
     """What a stage works with, beside the model."""
 
+    name: str
+    """The stage's, as it was picked: 'sft'."""
     tokenizer: Tokenizer
     corpus: Corpus
     training: Training
@@ -85,12 +87,12 @@ class Made:
 class PostStage(ABC):
     """A frozen dataclass of a stage's options."""
 
-    name: ClassVar[str]
     version: ClassVar[int] = 1
     """Incremented when the same options make another fit than before."""
 
-    def why_not(self, model: ModelConfig) -> str | None:
-        """Why the stage can't change a model of these options, as a sentence for the user; None where it can."""
+    def why_not(self, model: ModelConfig, name: str) -> str | None:
+        """Why the stage can't change a model of these options, as a sentence for the user; None where it can. name: of
+        the stage, as it was picked."""
         return None
 
     @abstractmethod

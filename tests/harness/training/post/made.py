@@ -27,7 +27,7 @@ def corpus() -> Corpus:
 
 def wanted(*overrides: str) -> FitSettings:
     settings = typed(compose([*SMALL, *overrides]))
-    stages = tuple(settings.post.values())
+    stages = settings.post
     return FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed, stages)
 
 

@@ -1,0 +1,112 @@
+"""A model writes replies to prompts of the training text, and they are judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harness.common.errors import UserError
+from harness.common.seeds import seed_of
+from harness.completion.reward import Reply, weighted_sum
+from harness.training.post.prompts import Asked, Prompts
+from harness.training.post.rollouts import is_cut, write
+from harness.training.post.stage import Bench
+from harness.training.post.writing_stage import WritingStage
+from harness.training.spent import Spent
+from models.language_model import LanguageModel
+
+_PROMPTS_TO_STANDARDISE = 64
+_MOST_CUT = 0.95
+_FEWEST_REWARDS = 2
+
+
+class Writer:
+    """Prompts, replies to them, and their standardised rewards."""
+
+    def __init__(self, stage: WritingStage, bench: Bench, reference: LanguageModel, prompts: Prompts) -> None:
+        """reference: the model before the stage. Its replies standardise the reward. UserError where nothing can be
+        learnt from them."""
+        self.stage, self.bench, self.prompts = stage, bench, prompts
+        asked = prompts.take(0, _PROMPTS_TO_STANDARDISE)
+        replies = self.write(reference, asked, "standard")
+        self._refuse_cut(replies)
+        self.mean, self.deviation = self._standard(weighted_sum(stage.rewards, replies))
+        self.spent = self.cost(asked, replies)
+        """What the reference's replies cost."""
+        self.spent.flops = float(reference.cost().flops_per_token * self.spent.read_tokens)
+
+    def write(self, model: LanguageModel, asked: Sequence[Asked], *step: object) -> list[Reply]:
+        """Replies to each prompt, a group after another; their random draws follow from the step."""
+        each = self.each(asked)
+        seeds = [seed_of("reply", self.bench.name, self.bench.seed, *step, number) for number in range(len(each))]
+        return write(model, self.bench.tokenizer, each, self.stage.max_new_tokens, seeds)
+
+    def each(self, asked: Sequence[Asked]) -> list[Asked]:
+        """The prompt of each reply."""
+        return [prompt for prompt in asked for _ in range(self.stage.replies_per_prompt)]
+
+    def judge(self, replies: Sequence[Reply]) -> tuple[list[float | None], Tensor]:
+        """(the sum of the rewards of each reply, (B,) float32 standardised); None, and NaN, where none is known."""
+        rewards = weighted_sum(self.stage.rewards, replies)
+        known = torch.tensor([math.nan if reward is None else reward for reward in rewards], dtype=torch.float64)
+        standardised = ((known - self.mean) / self.deviation).float()
+        if self.stage.cut_reward is not None:
+            cut = torch.tensor([is_cut(reply.completion) for reply in replies])
+            standardised = torch.where(cut, self.stage.cut_reward, standardised)
+        return rewards, standardised
+
+    def cost(self, asked: Sequence[Asked], replies: Sequence[Reply]) -> Spent:
+        """Of writing these replies; without FLOPs and seconds."""
+        written = sum(len(reply.completion.tokens) for reply in replies)
+        read = self.stage.replies_per_prompt * sum(len(prompt.tokens) for prompt in asked)
+        return Spent(episodes=len(replies), written_tokens=written, read_tokens=read + written)
+
+    def _refuse_cut(self, replies: Sequence[Reply]) -> None:
+        """UserError where nearly all replies are cut."""
+        name, share = self.bench.name, sum(is_cut(reply.completion) for reply in replies) / len(replies)
+        if self.stage.cut_reward is not None and share > _MOST_CUT:
+            raise UserError(
+                f"{share:.0%} of the replies are cut after {self.stage.max_new_tokens} tokens before they hand over, so "
+                f"{name} has nothing to learn from. Put sft before it, as post=[sft,{name}], or raise "
+                f"post.{name}.max_new_tokens."
+            )
+
+    def _standard(self, rewards: Sequence[float | None]) -> tuple[float, float]:
+        """The mean and the standard deviation of rewards. UserError where they are missing, or all the same."""
+        known = torch.tensor([reward for reward in rewards if reward is not None], dtype=torch.float64)
+        name, names = self.bench.name, ", ".join(self.stage.rewards)
+        if len(known) < _FEWEST_REWARDS:
+            raise UserError(
+                f"rewards=[{names}] can't say anything of replies to {self.stage.prompts} of data="
+                f"{self.bench.corpus.name}. Pick another reward, or other prompts (post.{name}.prompts)."
+            )
+        deviation = float(known.std())
+        if deviation == 0:
+            raise UserError(
+                f"all {len(known)} replies that were tried get the same from rewards=[{names}]: {float(known[0]):g}. So "
+                f"{name} has nothing to learn from. Pick another reward, or a model that sometimes does better."
+            )
+        return float(known.mean()), deviation
+
+
+def prompts_for(stage: WritingStage, model: LanguageModel, bench: Bench) -> Prompts:
+    """What is asked; prompt and reply fit into the model's window. UserError where there is nothing to ask."""
+    window, name = model.window_length, bench.name
+    most_tokens = None if window is None else window - 1 - stage.max_new_tokens
+    if most_tokens is not None and most_tokens < 1:
+        raise UserError(
+            f"post.{name}.max_new_tokens={stage.max_new_tokens} leaves no room for a prompt in the model's window of "
+            f"{window}. Lower it, or raise model.context_length."
+        )
+    turns, seed = stage.max_history_turns, bench.seed
+    prompts = Prompts(bench.corpus, stage.prompts, turns, bench.tokenizer, most_tokens, seed)
+    if not prompts.take(0, 1):
+        other = "sums" if stage.prompts == "conversations" else "conversations"
+        raise UserError(
+            f"{name} asks {stage.prompts} of the training text, but data={bench.corpus.name} has none that fit into the "
+            f"model's window. Pick other data, or post.{name}.prompts={other}."
+        )
+    return prompts
