@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from models.checks import check_stored, check_tokens, stored_array
+from models.inner import Evidence, Inner
 from models.language_model import Cost, CountingModel, OnStep, State, ignore
 from models.settings.bigram import BigramConfig
 from models.sparse_rows import Floats, Ints, SparseRows
@@ -120,6 +121,27 @@ class Bigram(CountingModel):
         unseen = self._log_backoff[befores] + self._log_unigram[targets]
         scored = unseen if not len(table.keys) else np.where(entries >= 0, self._pair_logprobs[entries], unseen)
         return torch.from_numpy(scored.astype(np.float32)).view(tokens.shape)
+
+    def inner(self, tokens: Tensor) -> Inner:
+        table = self._table()
+        befores = np.concatenate([[self.start_token], tokens.numpy()[:-1]]) if len(tokens) else np.zeros(0, np.int64)
+        entries = table.find(befores, tokens.numpy()) if len(table.keys) else np.full(len(befores), -1)
+        totals = np.bincount(self._pair_keys // self.vocab_size, self._pair_counts, self.vocab_size)
+        singles = np.bincount(table.columns, self._pair_counts, self.vocab_size)
+
+        def evidence(before: int, token: int, entry: int) -> tuple[Evidence, ...]:
+            total = int(totals[before])
+            if entry >= 0:
+                count, own = int(self._pair_counts[entry]), float(np.exp(self._pair_logprobs[entry]))
+                return (Evidence((before,), own, 0.0, count, total),)
+            alone = float(np.exp(self._log_unigram[token]))
+            return (
+                Evidence((before,), 0.0, float(np.exp(self._log_backoff[before])), 0, total),
+                Evidence((), alone, 0.0, int(singles[token]), int(singles.sum())),
+            )
+
+        rows = zip(befores.tolist(), tokens.tolist(), entries.tolist(), strict=True)
+        return Inner(evidence=tuple(evidence(*row) for row in rows))
 
     def cost(self) -> Cost:
         """A parameter is a count: one for each token, one for each pair seen (rows' totals are sums of these)."""

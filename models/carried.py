@@ -10,13 +10,15 @@ Shape legend: B rows, T tokens, V vocabulary size, D width of the hidden values.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from models.inner import Inner
 from models.language_model import State
 from models.neural_model import NeuralModel
 
@@ -62,6 +64,21 @@ class CarriedModel(NeuralModel):
     @abstractmethod
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) to (..., V)."""
+
+    @property
+    def embeddings(self) -> Tensor | None:
+        """(V, E): the vector with which each token is read; None where the family has none."""
+        return None
+
+    def units(self, tokens: Tensor) -> Mapping[str, Tensor]:
+        """By layer, from the first to the last: its hidden units (S, D) while a row (1, S) is read from its beginning.
+        `logits` of the last are the scores."""
+        return {"hidden units": self.run(tokens, self.blank_carry(1), training=False)[0][0]}
+
+    @torch.no_grad()
+    def inner(self, tokens: Tensor) -> Inner:
+        places = F.pad(tokens.to(self.device), (1, 0), value=self.start_token)[None]
+        return Inner(units=self.units(places), embeddings=self.embeddings)
 
     def forward(self, tokens: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
         before = self.blank_carry(len(tokens)) if carry is None else carry

@@ -52,10 +52,8 @@ def check_stored(name: str, valid: bool, required: str) -> None:
 def check_option(config: ModelConfig, name: str, possible: bool, allowed: str) -> None:
     """Raise ValueError, with a sentence for the user, unless option `name` of this config is possible."""
     if not possible:
-        raise ValueError(
-            f"model={config.family}: {name} is {getattr(config, name)!r}, but it must be {allowed}. "
-            f"Set model.{name} to such a value."
-        )
+        value = getattr(config, name)
+        raise ValueError(f"{name}={value!r} is not allowed for model={config.family}: it must be {allowed}")
 
 
 def check_tokens(tokens: NDArray[np.int64], vocab_size: int) -> None:

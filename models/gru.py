@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -30,8 +31,8 @@ class GRU(RecurrentModel):
     num_gates = 3
     num_carried = 1
 
-    def make_layer(self, d_model: int) -> nn.RNNBase:
-        return nn.GRU(d_model, d_model)
+    def make_layer(self, width_in: int, d_model: int) -> nn.RNNBase:
+        return nn.GRU(width_in, d_model)
 
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         if not runs_by_hand(inputs):
@@ -49,6 +50,8 @@ class GatedRecurrence(torch.autograd.Function):
     """
 
     @staticmethod
+    # bfloat16 is for large products, not for a step's small ones
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, drive: Tensor, first: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         num_rows, d_model = first.shape
         hidden = drive.new_empty(len(drive) + 1, num_rows, d_model)
@@ -72,6 +75,7 @@ class GatedRecurrence(torch.autograd.Function):
         return hidden[1:]
 
     @staticmethod
+    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         hidden, saved, weight = ctx.saved_tensors

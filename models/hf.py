@@ -26,6 +26,7 @@ from models.checks import Impossible
 from models.hf_parts.belonging import checked_end_token, checked_vocabulary
 from models.hf_parts.folder import model_files
 from models.hf_parts.left_padded_cache import LeftPaddedCache, rolled
+from models.inner import Inner
 from models.language_model import Cost, LanguageModel
 from models.settings.hf import HFConfig
 from models.windowed import WindowCache, WindowedModel
@@ -155,6 +156,14 @@ class HFModel(WindowedModel):
             yield
         finally:
             self.model.train()
+
+    def inner(self, tokens: Tensor) -> Inner:
+        """Hidden units are those of the residual stream; the last layer's have passed the model's last norm."""
+        places = nn.functional.pad(tokens.to(self.device), (1, 0), value=self.start_token)[None]
+        with self._in_evaluation():
+            attention, hidden = _library().look_inside(self.model, places)
+        embeddings = self.model.get_input_embeddings().weight.detach()[: self.vocab_size]
+        return Inner(attention, {f"layer {number}": units for number, units in enumerate(hidden, 1)}, embeddings)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden

@@ -36,6 +36,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from models.inner import Inner
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -108,6 +110,11 @@ class ModelConfig(ABC):
     def trained_from(self) -> ModelConfig:
         """The options of the model that was picked, where post-training has made another one of it; else these."""
         return self
+
+    @property
+    def is_backoff(self) -> bool:
+        """Whether the model is an n-gram model with an order, which an ARPA file can hold."""
+        return False
 
     def for_counting_on(self) -> Self:
         """The same options, for a model that can continue counting after it has been saved and loaded."""
@@ -210,6 +217,13 @@ class LanguageModel(ABC):
         logprobs: (B, T, V), what `read` gave for these T tokens.
         """
         return None
+
+    def inner(self, tokens: Tensor) -> Inner:
+        """What is computed while a text is read, for people to look at.
+
+        tokens: (T,) int64; with the start token they fit into a window, where the family has one.
+        """
+        return Inner()
 
     @abstractmethod
     def cost(self) -> Cost:

@@ -20,8 +20,8 @@ class LSTM(RecurrentModel):
     num_gates = 4
     num_carried = 2
 
-    def make_layer(self, d_model: int) -> nn.RNNBase:
-        return nn.LSTM(d_model, d_model)
+    def make_layer(self, width_in: int, d_model: int) -> nn.RNNBase:
+        return nn.LSTM(width_in, d_model)
 
     @torch.no_grad()
     def initialise(self, layer: nn.RNNBase) -> None:

@@ -67,6 +67,10 @@ class MLP(CarriedModel):
     def hidden_width(self) -> int:
         return self.config.d_model + self.config.context_length * self.config.d_embedding
 
+    @property
+    def embeddings(self) -> Tensor:
+        return self.embedding.detach()[1:]
+
     def blank_carry(self, num_rows: int) -> Carry:
         return (torch.zeros(1, num_rows, self.config.context_length - 1, dtype=torch.int64, device=self.device),)
 

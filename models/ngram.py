@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from models.checks import Impossible, check_tokens, stored_array
+from models.inner import Evidence, Inner
 from models.language_model import Cost, CountingModel, OnStep, State, ignore
 from models.ngrams import smoothing as methods
 from models.ngrams.backoff import BackoffModel
@@ -183,6 +184,36 @@ class NGram(CountingModel):
         ends = np.full(num_rows, num_tokens) if lengths is None else lengths.numpy()
         contexts = np.repeat(self.backoff_model.context_after(ROOT, self.start_token), num_rows)
         return torch.from_numpy(self.backoff_model.score(contexts, tokens.numpy(), ends, torch.get_num_threads()))
+
+    def inner(self, tokens: Tensor) -> Inner:
+        """Counts are there where the fit kept them (`keep_counts`)."""
+        model, text = self.backoff_model, [self.start_token, *tokens.tolist()]
+        context, evidence = model.context_after(ROOT, self.start_token), []
+        for position, token in enumerate(text[1:], 1):
+            contexts, ngram = model.backed_off(context, token)
+            evidence.append(
+                tuple(
+                    Evidence(
+                        tuple(text[position - model.trie.length(node) : position]),
+                        float(np.exp(model.logprobs[ngram])) if is_last else 0.0,
+                        0.0 if is_last else float(np.exp(model.log_backoffs[node])),
+                        *self._counted(node, ngram if is_last else None),
+                    )
+                    for node in contexts
+                    for is_last in [node == contexts[-1]]
+                )
+            )
+            context = model.context_after(context, token)
+        return Inner(evidence=tuple(evidence))
+
+    def _counted(self, context: int, ngram: int | None) -> tuple[int | None, int | None]:
+        """How often an n-gram occurs (None: never), and how often its context is followed by any token; None where the
+        fit kept no counts."""
+        if self._counts is None:
+            return None, None
+        first_child, counts = self._counts.trie.first_child, self._counts.counts
+        total = int(counts[first_child[context] : first_child[context + 1]].sum())
+        return 0 if ngram is None else int(counts[ngram]), total
 
     def cost(self) -> Cost:
         """What a parameter of an n-gram is: `BackoffModel.num_params`."""

@@ -33,39 +33,39 @@ class NormalisedState(State):
 class NormalisedModel(LanguageModel):
     """A view of another model: each row of what it gives sums to one."""
 
-    def __init__(self, inner: LanguageModel) -> None:
-        self.inner = inner
-        self.config = inner.config
-        self.vocab_size, self.start_token = inner.vocab_size, inner.start_token
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self.config = model.config
+        self.vocab_size, self.start_token = model.vocab_size, model.start_token
 
     @property
     def context_length(self) -> int | None:
-        return self.inner.context_length
+        return self.model.context_length
 
     @property
     def window_length(self) -> int | None:
-        return self.inner.window_length
+        return self.model.window_length
 
     def start(self, num_rows: int = 1) -> NormalisedState:
-        return NormalisedState(self.inner.start(num_rows))
+        return NormalisedState(self.model.start(num_rows))
 
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, NormalisedState)
-        scores, inner = self.inner.read(state.inner, tokens, lengths)
+        scores, inner = self.model.read(state.inner, tokens, lengths)
         return torch.log_softmax(scores, dim=-1), NormalisedState(inner)
 
     def partway(self, before: State, after: State, logprobs: Tensor, counts: Sequence[int]) -> State | None:
         assert isinstance(before, NormalisedState)
         assert isinstance(after, NormalisedState)
         # rows that are normalised stay as they are when they are normalised again
-        inner = self.inner.partway(before.inner, after.inner, logprobs, counts)
+        inner = self.model.partway(before.inner, after.inner, logprobs, counts)
         return None if inner is None else NormalisedState(inner)
 
     def cost(self) -> Cost:
-        return self.inner.cost()
+        return self.model.cost()
 
     def tensors(self) -> dict[str, Tensor]:
-        return self.inner.tensors()
+        return self.model.tensors()
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self.inner.load_tensors(tensors)
+        self.model.load_tensors(tensors)

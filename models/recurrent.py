@@ -16,6 +16,7 @@ Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers, G gates 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -43,8 +44,10 @@ class RecurrentModel(CarriedModel):
         self.vocab_size = vocab_size
         self.start_token = start_token
         d_model = config.d_model
-        self.embedding = nn.Parameter(torch.empty(vocab_size, d_model))
-        self.layers = nn.ModuleList(self.make_layer(d_model) for _ in range(config.num_layers))
+        d_embedding = config.d_embedding or d_model
+        self.embedding = nn.Parameter(torch.empty(vocab_size, d_embedding))
+        widths_in = [d_embedding] + [d_model] * (config.num_layers - 1)
+        self.layers = nn.ModuleList(self.make_layer(width_in, d_model) for width_in in widths_in)
         # Tied: None, and the embedding is used instead, so that the weights hold it once.
         self.output = None if config.tie_embeddings else nn.Parameter(torch.empty(vocab_size, d_model))
         self.output_bias = nn.Parameter(torch.zeros(vocab_size))
@@ -57,12 +60,13 @@ class RecurrentModel(CarriedModel):
             self.initialise(layer)
 
     @abstractmethod
-    def make_layer(self, d_model: int) -> nn.RNNBase:
-        """One layer, D to D, as torch's own module."""
+    def make_layer(self, width_in: int, d_model: int) -> nn.RNNBase:
+        """One layer, `width_in` to D, as torch's own module."""
 
     @abstractmethod
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """inputs: (T, B, D), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after them."""
+        """inputs: (T, B, width_in), T >= 1; carry: each (B, D). Returns the outputs (T, B, D), and the carry after
+        them."""
 
     def initialise(self, layer: nn.RNNBase) -> None:
         """Draw a layer's first weights."""
@@ -87,17 +91,31 @@ class RecurrentModel(CarriedModel):
         blank = self.embedding.new_zeros(self.config.num_layers, num_rows, self.config.d_model)
         return (blank,) * self.num_carried
 
-    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
-        dropout = self.config.dropout if training else 0.0
+    @property
+    def embeddings(self) -> Tensor:
+        return self.embedding.detach()
+
+    def _layer_by_layer(self, tokens: Tensor, carry: Carry, dropout: float) -> Iterator[tuple[Tensor, Carry]]:
+        """What each layer gives (T, B, D), and carries on."""
         # (T, B, D): time first, so that each step is one block
         hidden = F.embedding(tokens.t(), self.embedding) * self.embedding_scale
-        after: list[Carry] = []
         for layer, *before in zip(self.layers, *carry, strict=True):
             assert isinstance(layer, nn.RNNBase)
             hidden, last = self.run_layer(layer, drop(hidden, dropout), tuple(before))
+            yield hidden, last
+
+    def units(self, tokens: Tensor) -> dict[str, Tensor]:
+        layers = self._layer_by_layer(tokens, self.blank_carry(1), 0.0)
+        return {f"layer {number}": hidden[:, 0] for number, (hidden, _) in enumerate(layers, 1)}
+
+    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
+        dropout = self.config.dropout if training else 0.0
+        after: list[Carry] = []
+        for hidden, last in self._layer_by_layer(tokens, carry, dropout):
             after.append(last)
+            outputs = hidden
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return drop(hidden, dropout).transpose(0, 1), carried
+        return drop(outputs, dropout).transpose(0, 1), carried
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output, self.output_bias)
@@ -130,6 +148,6 @@ def run_torch_layer(layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Te
 
 
 def weights_of(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(from the input (GD, D), recurrent (GD, D), bias of the first (GD,), bias of the second (GD,))."""
+    """(from the input (GD, width_in), recurrent (GD, D), bias of the first (GD,), bias of the second (GD,))."""
     from_input, recurrent, input_bias, recurrent_bias = layer.all_weights[0]
     return from_input, recurrent, input_bias, recurrent_bias

@@ -15,7 +15,7 @@ Shape legend: B rows, T tokens, V vocabulary size, D d_model, L layers. Inside t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -167,15 +167,30 @@ class ResidualModel(CarriedModel):
         of_layers = [mixer.blank_carry(num_rows) for mixer in self._mixers()]
         return tuple(torch.stack(parts) for parts in zip(*of_layers, strict=True))
 
-    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
-        dropout = self.config.dropout if training else 0.0
+    @property
+    def embeddings(self) -> Tensor:
+        return self.embedding.detach()
+
+    def _block_by_block(self, tokens: Tensor, carry: Carry, dropout: float) -> Iterator[tuple[Tensor, Carry]]:
+        """What each block gives (T, B, D), and carries on."""
         x = drop(F.embedding(tokens.t(), self.embedding), dropout)
-        after: list[Carry] = []
         for block, *before in zip(self.blocks, *carry, strict=True):
             x, last = block(x, tuple(before), dropout)
+            yield x, last
+
+    def units(self, tokens: Tensor) -> dict[str, Tensor]:
+        blocks = [x for x, _ in self._block_by_block(tokens, self.blank_carry(1), 0.0)]
+        named = {f"layer {number}": x[:, 0] for number, x in enumerate(blocks, 1)}
+        return named | {"last norm": self.norm(blocks[-1])[:, 0]}
+
+    def run(self, tokens: Tensor, carry: Carry, training: bool) -> tuple[Tensor, Carry]:
+        dropout = self.config.dropout if training else 0.0
+        after: list[Carry] = []
+        for x, last in self._block_by_block(tokens, carry, dropout):
             after.append(last)
+            outputs = x
         carried = tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return self.norm(x).transpose(0, 1), carried
+        return self.norm(outputs).transpose(0, 1), carried
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """As of every family, but that the weights of short convolutions, which are scales, are not decayed."""

@@ -38,6 +38,7 @@ from torch.nn import functional as F
 
 from models.activations import squared_relu
 from models.dropout import drop
+from models.inner import Inner
 from models.language_model import Cost
 from models.neural_model import NeuralModel
 from models.settings.transformer import TransformerConfig
@@ -102,28 +103,42 @@ class Block(nn.Module):
         return F.gelu(hidden, approximate="tanh") if self.feed_forward == "gelu" else squared_relu(hidden)
 
     def _attend(self, x: Tensor, layer: int, reading: _Reading) -> Tensor:
-        num_rows, num_tokens, d_model = x.shape
-        split = torch.split(self.queries_keys_values(x), self.sizes, dim=-1)
-        queries, keys, values = (
-            part.view(num_rows, num_tokens, -1, self.head_width).transpose(1, 2) for part in split
-        )  # (B, H, T, E), then (B, G, T, E) twice
-        if self.query_norm is not None and self.key_norm is not None:
-            queries, keys = self.query_norm(queries.float()), self.key_norm(keys.float())
-        queries, keys = _rotate(queries, reading), _rotate(keys, reading)
+        queries, keys, values = self._projected(x, reading)
         if reading.cache is not None:
             reading.cache.write(layer, keys, values)
             keys, values = reading.cache.keys_and_values(layer)  # (B, G, S, E)
-        attended = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=reading.mask,
-            dropout_p=reading.dropout,
-            is_causal=reading.causal,
-            enable_gqa=keys.shape[1] != self.num_heads,
-        )
-        joined: Tensor = self.attention_out(attended.transpose(1, 2).reshape(num_rows, num_tokens, d_model))
+        if torch.is_autocast_enabled("cpu"):  # in bfloat16 its gradient takes torch eight times as long there
+            queries, keys, values = queries.float(), keys.float(), values.float()
+        with torch.autocast("cpu", enabled=False):
+            attended = F.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
+                attn_mask=reading.mask,
+                dropout_p=reading.dropout,
+                is_causal=reading.causal,
+                enable_gqa=keys.shape[1] != self.num_heads,
+            )
+        joined: Tensor = self.attention_out(attended.transpose(1, 2).reshape(x.shape))
         return joined
+
+    def _projected(self, x: Tensor, reading: _Reading) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, H, T, E), keys and values (B, G, T, E) of normed x (B, T, D)."""
+        num_rows, num_tokens, _ = x.shape
+        split = torch.split(self.queries_keys_values(x), self.sizes, dim=-1)
+        queries, keys, values = (part.view(num_rows, num_tokens, -1, self.head_width).transpose(1, 2) for part in split)
+        if self.query_norm is not None and self.key_norm is not None:
+            queries, keys = self.query_norm(queries.float()), self.key_norm(keys.float())
+        return _rotate(queries, reading), _rotate(keys, reading), values
+
+    def weights(self, x: Tensor, reading: _Reading) -> Tensor:
+        """What each place of a whole window takes from each place: (H, T, T). x: (1, T, D)."""
+        queries, keys, _ = self._projected(self.attention_norm(x), reading)
+        keys = keys.repeat_interleave(self.num_heads // keys.shape[1], dim=1)
+        scores = queries[0] @ keys[0].transpose(1, 2) / math.sqrt(self.head_width)
+        may_attend = torch.ones_like(scores[0], dtype=torch.bool).tril()
+        scores = scores.masked_fill(~may_attend, -math.inf) if reading.mask is None else scores + reading.mask
+        return scores.softmax(dim=-1)
 
 
 def _norm(config: TransformerConfig) -> nn.Module:
@@ -251,15 +266,33 @@ class Transformer(WindowedModel, NeuralModel):
 
     def _run(self, tokens: Tensor, position: Tensor | None, reading: _Reading) -> Tensor:
         """(B, T) to (B, T, D). position: (T,), or (B, 1, T) where rows are at different ones; None: from the first."""
-        x = F.embedding(tokens, self.embedding)
-        if self.positions is not None:
-            at = self.positions[: tokens.shape[1]] if position is None else self.positions[position]
-            x = x + at.view(-1, *x.shape[1:])
-        x = drop(x, reading.dropout)
+        x = drop(self._embedded(tokens, position), reading.dropout)
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, reading)
         normed: Tensor = self.norm(x)
         return normed
+
+    def _embedded(self, tokens: Tensor, position: Tensor | None) -> Tensor:
+        """What the first block reads. Shapes as in `_run`."""
+        x = F.embedding(tokens, self.embedding)
+        if self.positions is not None:
+            at = self.positions[: tokens.shape[1]] if position is None else self.positions[position]
+            x = x + at.view(-1, *x.shape[1:])
+        return x
+
+    @torch.no_grad()
+    def inner(self, tokens: Tensor) -> Inner:
+        places = F.pad(tokens.to(self.device), (1, 0), value=self.start_token)[None]
+        reading = self._whole(places.shape[1], 0.0)
+        x = self._embedded(places, None)
+        attention, units = [], {}
+        for layer, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            attention.append(block.weights(x, reading))
+            x = block(x, layer, reading)
+            units[f"layer {layer + 1}"] = x[0]
+        units["last norm"] = self.norm(x)[0]
+        return Inner(torch.stack(attention), units, self.embedding.detach())
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding if self.output is None else self.output)

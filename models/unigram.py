@@ -6,12 +6,14 @@ token never seen has a probability too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from models.checks import check_stored, check_tokens, stored_array
+from models.inner import Evidence, Inner
 from models.language_model import OnStep, ignore
 from models.memoryless import MemorylessModel
 from models.settings.unigram import UnigramConfig
@@ -39,6 +41,15 @@ class Unigram(MemorylessModel):
     def finish(self, held_out: Sequence[Tensor] = (), num_params: int | None = None, on_step: OnStep = ignore) -> None:
         mass = self._counts.double() + self.config.pseudo_count
         self.token_logprob = (mass / mass.sum()).log().float()
+
+    def inner(self, tokens: Tensor) -> Inner:
+        logprobs, total = self._distribution(), int(self._counts.sum())
+        return Inner(
+            evidence=tuple(
+                (Evidence((), math.exp(logprobs[token]), 0.0, int(self._counts[token]), total),)
+                for token in tokens.tolist()
+            )
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         return {"counts": self._counts}

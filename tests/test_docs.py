@@ -42,6 +42,7 @@ NOT_RUN = {
     "power families": "it needs three seeds; tested elsewhere",
     "launcher=slurm": "it needs Slurm; tested elsewhere",
     "--as ROMEO": "the small text has no plays",
+    "wandb-sync tracking.project=mine": "it sends runs over the network",
     "bakeoff dashboard": "it serves until it is stopped",
 }
 """Commands that hold one of these are not run."""

@@ -103,19 +103,15 @@ def test_a_changed_package_is_not_served_old_results(swept: Path, own: Path, tmp
     assert len(records(tmp_path)) == before + 1
 
 
-def test_a_failing_module_affects_only_its_eval(own: Path, tmp_path: Path) -> None:
-    (own / "bakeoff_demo" / "shouting.py").write_text("def broken(:\n")
-    bakeoff(tmp_path, "run", *SMALL, "model=unigram", status=1, **on_path(own))
-    [found] = records(tmp_path)
-    assert found["status"] == "partial"
-    assert {metric["eval"] for metric in found["metrics"]} == {"perplexity"}
-    [failure] = found["errors"]
-    assert failure["where"] == "eval shouting"
-    assert "bakeoff_demo.shouting can't be imported: SyntaxError" in failure["error"]
-    assert "def broken(:" in failure["traceback"]
+def test_a_failing_module_is_refused_before_the_fit(own: Path, tmp_path: Path) -> None:
     (own / "bakeoff_demo" / "wary.py").write_text("1 / 0\n")
     done = bakeoff(tmp_path, "run", *SMALL, "model=wary", status=2, **on_path(own))
     assert "bakeoff_demo.wary can't be imported: ZeroDivisionError" in done.stderr
+    (own / "bakeoff_demo" / "shouting.py").write_text("def broken(:\n")
+    done = bakeoff(tmp_path, "run", *SMALL, "model=unigram", status=2, **on_path(own))
+    assert "bakeoff_demo.shouting can't be imported: SyntaxError" in done.stderr
+    assert "def broken(:" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_family_without_a_method_is_refused_before_it_is_fitted(own: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Talk:
         say(_GREETING if self.chatbot.stops else f"{_GREETING}\n{_NO_STOP}")
         while not self._is_over:
             try:
-                line = input(f"{visible(self.chatbot.person)}: ").strip()
+                line = input(f"{visible(self._shown(self.chatbot.person))}: ").strip()
                 if not sys.stdin.isatty():
                     say(line)
                 self._obey(line)
@@ -122,7 +122,7 @@ class Talk:
         if last is None:
             return
         if not last.written.strip():
-            _note(f"{last.partner} says nothing")
+            _note(f"{self._shown(last.partner)} says nothing")
         if last.finish_reason is None:
             _note("stopped")
         elif last.finish_reason == "length" and self.chatbot.stops:
@@ -132,9 +132,14 @@ class Talk:
         """What is shown before the partner's reply."""
         last = self.chatbot.last
         assert last is not None
+        name = self._shown(last.partner)
         if not self.chatbot.stops:
-            return f"{last.partner}:\n{_MARGIN}"
-        return f"{last.partner}:" if self.chatbot.form.before_text else f"{last.partner}: "
+            return f"{name}:\n{_MARGIN}"
+        return f"{name}:" if self.chatbot.form.before_text else f"{name}: "
+
+    def _shown(self, speaker: str) -> str:
+        """A speaker's name as the model reads it."""
+        return self.chatbot.form.written_name(speaker)
 
     def _note_window(self) -> None:
         last = self.chatbot.last
@@ -169,7 +174,7 @@ class Talk:
 
     def _talk_as(self, person: str, partner: str) -> None:
         self.chatbot.talk_as(person, partner)
-        _note(f"you speak as {person}, with {partner}")
+        _note(f"you speak as {self._shown(person)}, with {self._shown(partner)}")
 
     def _show_raw(self) -> None:
         text = self.chatbot.as_read()
@@ -184,7 +189,8 @@ class Talk:
             raise UserError("name a file to write, as /save talk.txt")
         if not self.chatbot.exchanges:
             raise UserError("there is nothing to save yet")
-        content = encode_utf8(self.chatbot.form.render(self.chatbot.transcript))
+        text = self.chatbot.form.render(self.chatbot.transcript)
+        content = encode_utf8(text if text.endswith("\n") else f"{text}\n")
         try:
             path = Path(file).expanduser()
             if path.exists() and not over:

@@ -6,7 +6,7 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import dashboard, fits, housekeeping, plugins, power, results, runs, sweeps, tuning
+from harness.cli import dashboard, fits, housekeeping, plugins, power, results, runs, sweeps, tuning, wandb_sync
 
 COMMANDS = {
     command.name: command
@@ -16,6 +16,7 @@ COMMANDS = {
         sweeps.WORK,
         *tuning.COMMANDS,
         *results.COMMANDS,
+        *wandb_sync.COMMANDS,
         *dashboard.COMMANDS,
         *power.COMMANDS,
         *housekeeping.COMMANDS,

@@ -23,6 +23,7 @@ from harness.common.files import write_bytes
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from models.checks import Impossible
+from models.language_model import ModelConfig
 from models.ngrams.arpa import ENDS, OPENS, UNKNOWN, arpa_words, read_arpa, write_arpa
 
 # The characters that KenLM takes for a space (util/spaces.cc).
@@ -45,16 +46,21 @@ def _escaped(character: str) -> str:
     return character
 
 
+def check_export(config: ModelConfig) -> None:
+    """UserError where a model with these options has no n-grams to write. Needs no torch."""
+    if not config.is_backoff:
+        raise UserError(
+            f"this fit of model={config.family} can't be written as an ARPA file: only n-gram models with an order "
+            "can. Name a run of model=ngram whose model.order is a number."
+        )
+
+
 def export(fit: Fit, path: Path) -> None:
     """Write a fit's n-grams as an ARPA file. UserError where it has none."""
-    model = getattr(fit.model, "backoff_model", None)
-    if model is None:
-        raise UserError(
-            f"this {fit.model.config.family} can't be written as an ARPA file: only n-gram models with an order can. "
-            "Name a run of model=ngram."
-        )
+    check_export(fit.model.config)
     file = io.StringIO()
-    write_arpa(model, fit.model.start_token, token_words(fit.tokenizer), file)
+    ngram: Any = fit.model
+    write_arpa(ngram.backoff_model, fit.model.start_token, token_words(fit.tokenizer), file)
     write_bytes(path, file.getvalue().encode())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def one_of(names: Sequence[str]) -> Callable[[str], str]:
     return checked
 
 
-RUN_HELP = "a run: the beginning of its id, EXPERIMENT/ID, @latest, @best, or its folder"
+RUN_HELP = "a run, by the beginning of its id, EXPERIMENT/ID, @latest, @best, or its folder"
 
 
 def add_run(parser: ArgumentParser, or_else: str = "") -> None:
@@ -106,16 +107,20 @@ def add_decoding(parser: ArgumentParser) -> None:
         help="a decoding strategy, several ('[repetition_penalty,top_p]'), or one with other values ('top_p "
         "decoding.transforms.top_p.p=0.8'); default: the run's strategy",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="seed of the random draws (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, LARGEST), default=0, metavar="N", help="seed of the random draws (default: 0)"
+    )
 
 
-def _seed(text: str) -> int:
-    """A seed; another word or number is refused."""
-    allowed = f"a seed is a whole number from 0 to {LARGEST:,} (2^63 - 1)"
-    try:
-        seed = int(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not allowed: {allowed}") from None
-    if not 0 <= seed <= LARGEST:
-        raise ArgumentTypeError(f"{seed} is not allowed: {allowed}")
-    return seed
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from `least` to `most`; the error for another says what is
+    allowed."""
+    span = f", {least:,} or more" if most is None else f" from {least:,} to {most:,}"
+
+    def checked(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else None
+        if number is None or number < least or (most is not None and number > most):
+            raise ArgumentTypeError(f"{text!r} is not allowed: it must be a whole number{span}")
+        return number
+
+    return checked

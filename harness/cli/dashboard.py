@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from harness.cli.command import Command
+from harness.cli.command import Command, whole_number
 
 _PORT = 8765
 
@@ -23,15 +23,10 @@ def _arguments(parser: ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address to listen on (default: 127.0.0.1, which only this machine reaches; there is no password)",
     )
-    parser.add_argument("--port", type=_port, default=_PORT, help=f"the port; 0: any free one (default: {_PORT})")
+    parser.add_argument(
+        "--port", type=whole_number(0, 65535), default=_PORT, help=f"the port; 0: any free one (default: {_PORT})"
+    )
     parser.add_argument("--no-browser", action="store_true", help="don't open a browser")
-
-
-def _port(text: str) -> int:
-    """The number of a port; another word or number is refused."""
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise ArgumentTypeError(f"{text!r} is not allowed: a port is a whole number from 0 to 65535")
-    return int(text)
 
 
 def dashboard(arguments: Namespace) -> int:

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import math
 import os
-import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run, one_of
+from harness.cli.command import RUN_HELP, Command, add_decoding, add_plugins, add_results, add_run, one_of, whole_number
 from harness.common.errors import UserError
 from harness.common.escapes import unescaped
 from harness.common.files import target_file, target_folder, write_bytes
 from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
-    from harness.completion.engine import DecodingStrategy, Engine
+    from harness.completion.engine import Engine
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
 
 log = logging.getLogger("bakeoff")
 
-_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
-"""A word: text between blanks that aren't quoted."""
 _ARPA_SUFFIX = ".arpa"
 _NUM_CANDIDATES = 8
-_QUOTED = re.compile(r"'[^']*'")
 
 
 def _score_arguments(parser: ArgumentParser) -> None:
@@ -97,7 +94,9 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("prompt", metavar="PROMPT", help="the text to continue (\\n is a line break)")
     add_decoding(parser)
-    parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--max-new-tokens", type=whole_number(0), default=200, metavar="N", help="most tokens to write (default: 200)"
+    )
     parser.add_argument(
         "--stop",
         action="append",
@@ -105,7 +104,9 @@ def _complete_arguments(parser: ArgumentParser) -> None:
         metavar="TEXT",
         help="stop before this text (\\n is a line break); may be repeated",
     )
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="number of completions (default: 1)")
+    parser.add_argument(
+        "--samples", type=whole_number(1), default=1, metavar="N", help="number of completions (default: 1)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(
         "--explain",
@@ -114,7 +115,7 @@ def _complete_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--candidates",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help=f"tokens that --explain shows at each step (default: {_NUM_CANDIDATES})",
     )
@@ -128,8 +129,6 @@ def complete(arguments: Namespace) -> int:
             "the prompt is empty. Give some text, as in: bakeoff complete RUN 'ROMEO:'. "
             "(The report's showcase has completions from the start of a document.)"
         )
-    _at_least("--max-new-tokens", arguments.max_new_tokens, 0)
-    _at_least("--samples", arguments.samples, 1)
     if "" in arguments.stop:
         raise UserError(
             "--stop '' is not allowed: an empty stop text would stop at once. Leave it out to write --max-new-tokens "
@@ -137,10 +136,8 @@ def complete(arguments: Namespace) -> int:
         )
     if arguments.html is not None and not arguments.explain:
         raise UserError("--html works only with --explain, as the file that its page is written to. Add --explain.")
-    if arguments.candidates is not None:
-        if not arguments.explain:
-            raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
-        _at_least("--candidates", arguments.candidates, 1)
+    if arguments.candidates is not None and not arguments.explain:
+        raise UserError("--candidates works only with --explain, whose tables have so many tokens. Add --explain.")
     for name, text in (("PROMPT", arguments.prompt), *(("--stop", text) for text in arguments.stop)):
         _refuse_undecodable(name, text)
     page = None if arguments.html is None else target_file(arguments.html, "explained.html")
@@ -161,11 +158,13 @@ def complete(arguments: Namespace) -> int:
             stop,
             seed_of(arguments.seed, "complete", number),
         )
+        pieces = engine.stream(prompt)
+        first = next(pieces)  # a prompt that can't be continued is refused before anything is printed
         if not arguments.json:
             if arguments.samples > 1:
                 say(f"--- sample {number} ---")
             say(text, end="", flush=True)
-        for piece in engine.stream(prompt):
+        for piece in itertools.chain([first], pieces):
             if isinstance(piece, Completion):
                 completions.append(piece)
             elif not arguments.json:
@@ -199,6 +198,7 @@ def _explain(engine: Engine, arguments: Namespace, text: str, file: Path | None)
     seed = seed_of(arguments.seed, "complete", 0)
     prompt = Prompt(text, arguments.max_new_tokens, tuple(map(unescaped, arguments.stop)), seed)
     explanation = explain(engine, prompt, arguments.candidates or _NUM_CANDIDATES)
+    say(text + explanation.completion.text)
     if file is None:
         from harness.completion.explaining.table import tables
 
@@ -217,7 +217,7 @@ def _chat_arguments(parser: ArgumentParser) -> None:
     add_decoding(parser)
     parser.add_argument(
         "--max-new-tokens",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help="length limit of each reply (default: 300, or half of the model's window if that is less)",
     )
@@ -238,22 +238,16 @@ def _chat_arguments(parser: ArgumentParser) -> None:
 def chat(arguments: Namespace) -> int:
     """`bakeoff chat`: a conversation in the terminal."""
     _run(arguments)  # refuse a wrong name before heavy imports
-    from harness.chat.chatbot import Chatbot, check_speakers
+    from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
-    from harness.config.settings import build
-    from harness.text.data.corpus import DataSource
-    from harness.text.transcript_format import chat_format
+    from harness.runs.engines import conversation_format, strategy_named
 
     _refuse_undecodable("--system", arguments.system)
-    if arguments.max_new_tokens is not None:
-        _at_least("--max-new-tokens", arguments.max_new_tokens, 1)
 
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
         run = _run(named)
-        data = build(_saved(run, "data", *_of_engine(named))["data"], DataSource, "data")  # type: ignore[type-abstract]
-        form = chat_format(data.formats, speakers)
-        check_speakers(form, *speakers)  # before torch is imported
+        form = conversation_format(run, speakers, named.decoding is None)  # before torch is imported
         return run.name, _engine(named), form
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
@@ -267,7 +261,7 @@ def chat(arguments: Namespace) -> int:
         stops=not arguments.no_stop,
         seed=arguments.seed,
     )
-    Talk(chatbot, _strategy_named, model_named).run()
+    Talk(chatbot, strategy_named, model_named).run()
     return 0
 
 
@@ -314,8 +308,10 @@ def export_arpa(arguments: Namespace) -> int:
     """`bakeoff arpa`: write a run's n-grams as an ARPA file."""
     file = target_file(arguments.file, "lm.arpa")
     folder = _fit_folder(arguments)
-    from harness.cli.arpa import export
+    from harness.cli.arpa import check_export, export
+    from harness.training.fits import saved_model
 
+    check_export(saved_model(folder)[0])
     export(_loaded(folder), file)
     say(f"written: {arguments.file}")
     return 0
@@ -369,51 +365,10 @@ def _loaded(folder: Path) -> Fit:
 
 def _engine(arguments: Namespace) -> Engine:
     """The completion engine of a run, with the strategy of --decoding, else the run's own."""
-    from harness.common.results_folder import ResultsFolder
-    from harness.completion.engine import Engine
-    from harness.runs.lookup import find_fit
-    from harness.runs.other_models import OtherModels
-    from harness.training.fits import load_fit, pick_device
-    from harness.training.workshop import Workshop
+    from harness.runs.engines import engine_of, strategy_named
 
     run = _run(arguments)
-    strategy = _own_strategy(run) if arguments.decoding is None else _strategy_named(arguments.decoding)
-    results = ResultsFolder.around(run)
-    # runs that the strategy names are in the same results folder; a wrong name is refused before torch is imported
-    strategy.search.with_fits(lambda name: find_fit(name, results.path).name)
-    folder = find_fit(str(run), results.path)
-    announce_loading()
-    workshop = Workshop(results, pick_device("auto"))
-    fit = load_fit(folder, workshop.device)
-    return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
-
-
-def _own_strategy(run: Path) -> DecodingStrategy:
-    from harness.completion.engine import DecodingStrategy
-    from harness.config.settings import build
-
-    return build(_saved(run, "model", "tokenizer", "decoding")["decoding"], DecodingStrategy, "decoding")
-
-
-def _strategy_named(text: str) -> DecodingStrategy:
-    """The strategy of 'top_p', '[repetition_penalty,top_p]' or 'top_p decoding.transforms.top_p.p=0.8'.
-
-    Blanks within quotes don't separate words. A value keeps its double quotes, as in 'constrained
-    decoding.transforms.constrained.pattern=" [a-z]+"'. A whole override may be in single quotes, as in a shell.
-    """
-    from harness.completion.engine import DecodingStrategy
-    from harness.config import compose as config
-    from harness.config.options import options
-    from harness.config.settings import build
-
-    words = [word.strip("'") if _QUOTED.fullmatch(word) else word for word in _WORD.findall(text)]
-    values = [word for word in words if "=" in word]
-    name = "".join(word for word in words if "=" not in word)
-    if not name:
-        raise UserError(f"--decoding {text!r} names no strategy. Allowed: {', '.join(options('decoding'))}.")
-    if foreign := [value for value in values if not value.startswith("decoding.")]:
-        raise UserError(f"{foreign[0]} is not an option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
-    return build(config.compose([f"decoding={name}", *values])["decoding"], DecodingStrategy, "decoding")
+    return engine_of(run, None if arguments.decoding is None else strategy_named(arguments.decoding))
 
 
 def _run(arguments: Namespace) -> Path:
@@ -439,27 +394,6 @@ def _run_first(arguments: Namespace) -> Iterator[None]:
             raise
         words = shlex.join([runs[0], *(first if word == runs[0] else word for word in later)])
         raise UserError(f"{error} The run comes first: bakeoff {arguments.command} {words}.") from None
-
-
-def _of_engine(arguments: Namespace) -> tuple[str, ...]:
-    """The parts of a run's configuration that its engine is made of."""
-    return ("model", "tokenizer") if arguments.decoding is not None else ("model", "tokenizer", "decoding")
-
-
-def _saved(run: Path, *parts: str) -> dict[str, Any]:
-    """The configuration that a run was made with. UserError where these parts, as 'decoding', are of plugin files that
-    the user did not name: all of them at once."""
-    from harness.common.results_folder import CONFIG_FILE
-    from harness.config import compose as config
-    from harness.runs.record import check_config
-
-    check_config(run)
-    return config.from_saved(run / CONFIG_FILE, parts)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"{name} {value} is not allowed: it must be {least} or more.")
 
 
 COMMANDS = (

@@ -19,32 +19,33 @@ if TYPE_CHECKING:
     from harness.runs.housekeeping import Item
     from harness.workers.planned import PlannedSweep
 
+_SUMMED = ("answers", "scores")
+"""Kinds of which there are many: the list has only their sizes."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def _remove_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", nargs="+", metavar="RUN | EXPERIMENT", help=f"an experiment; or {RUN_HELP}")
+    parser.add_argument("what", nargs="+", metavar="RUN | EXPERIMENT", help=f"an experiment, or {RUN_HELP}")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     add_results(parser)
 
 
 def remove(arguments: Namespace) -> int:
     """`bakeoff remove`: delete runs, and what only they needed, after a list and a yes."""
-    from harness.common.results_folder import ResultsFolder, runs_in
+    from harness.common.results_folder import ResultsFolder
     from harness.runs import housekeeping
     from harness.runs.lookup import find_run
 
     results = ResultsFolder(Path(arguments.results))
     runs: list[Path] = []
-    experiments = []
+    experiments: list[Path] = []
     for name in arguments.what:
         folder = results.experiment(name)
-        if name and "/" not in name and folder.is_dir() and (of_experiment := runs_in(folder)):
-            runs += of_experiment
+        if housekeeping.is_experiment(folder, results):
             experiments.append(folder)
         else:
             runs.append(find_run(name, results.path))
-    items = housekeeping.removable(runs, results)
+    items = housekeeping.removable(runs, results, experiments)
     _say_items(items)
     if not arguments.yes:
         if not sys.stdin.isatty():
@@ -53,17 +54,17 @@ def remove(arguments: Namespace) -> int:
         if sys.stdin.readline().strip().lower() != "yes":
             say("nothing was removed")
             return 0
-    sweeps = _sweeps_of(runs, results)
+    sweeps = _sweeps_of([item.path for item in items if item.kind == "run"], results)
     housekeeping.remove(items)
     housekeeping.remove(
         housekeeping.Item(sweep.folder, "sweep", 0)
         for sweep in sweeps
         if not any(results.run(run.experiment, run.run_id).exists() for run in sweep.runs)
     )
-    housekeeping.remove(
-        housekeeping.Item(folder, "experiment", 0) for folder in experiments if not (folder / "tuning").exists()
-    )
-    say(f"removed {many(len(set(runs)), 'run')}, {_in_bytes(sum(item.num_bytes for item in items))}")
+    housekeeping.remove(housekeeping.Item(folder, "experiment", 0) for folder in experiments)
+    counts = Counter(item.kind for item in items)
+    removed = ", ".join(many(counts[kind], kind) for kind in ("run", "fit"))
+    say(f"removed {removed}: {_in_bytes(sum(item.num_bytes for item in items))}")
     return 0
 
 
@@ -82,12 +83,12 @@ def _sweeps_of(runs: list[Path], results: ResultsFolder) -> list[PlannedSweep]:
 def _say_items(items: list[Item]) -> None:
     say_table(
         ("what", "kind", "size"),
-        [(str(item.path), item.kind, _in_bytes(item.num_bytes)) for item in items if item.kind in ("run", "fit")],
+        [(str(item.path), item.kind, _in_bytes(item.num_bytes)) for item in items if item.kind not in _SUMMED],
         right=("size",),
     )
     others = Counter[str]()
     for item in items:
-        if item.kind not in ("run", "fit"):
+        if item.kind in _SUMMED:
             others[item.kind] += item.num_bytes
     if others:
         say("and, since nothing else needs them: " + ", ".join(f"{kind}, {_in_bytes(n)}" for kind, n in others.items()))
@@ -103,8 +104,8 @@ def du(arguments: Namespace) -> int:
 
     rows = usage(Path(arguments.results))
     total = sum(num_bytes for _, _, num_bytes in rows)
-    shown = [(name, str(parts), _in_bytes(num_bytes)) for name, parts, num_bytes in rows]
-    say_table(("folder", "parts", "size"), [*shown, ("all", "", _in_bytes(total))], right=("parts", "size"))
+    shown = [(name, content, _in_bytes(num_bytes)) for name, content, num_bytes in rows]
+    say_table(("folder", "content", "size"), [*shown, ("all", "", _in_bytes(total))], right=("size",))
     return 0
 
 

@@ -10,6 +10,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -187,14 +188,27 @@ def _check_words(words: Sequence[str]) -> None:
             )
 
 
+_FLAG_WITH_VALUE = re.compile(r"argument (.*): ignored explicit argument (.*)")
+
+
 class _Parser(argparse.ArgumentParser):
-    """Says of each missing argument what it is."""
+    """Says of each missing argument what it is, and of each flag whether it takes a value."""
 
     def error(self, message: str) -> NoReturn:
+        if flag := _FLAG_WITH_VALUE.fullmatch(message):
+            message = f"{flag[1]} takes no value, but got {flag[2]}. Leave the value out."
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
             missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]
-            message = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
+            told = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
+            positionals = [action for action in self._actions if not action.option_strings and action.required]
+            message = f"{told} Write {self.prog} {_usage(positionals)}."
+        option, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
+        if has_no_value:
+            action = self._option_string_actions[option.split("/")[0]]
+            number = action.nargs if isinstance(action.nargs, int) else 1
+            values = " ".join([str(action.metavar or action.dest.upper())] * number)
+            message = f"{option} needs a value after it: {option} {values}, {action.help}."
         super().error(message)
 
 
@@ -271,7 +285,7 @@ def _meant(
         for command, other in by_command.items()
         if name in other._option_string_actions and other._option_string_actions[name].help != argparse.SUPPRESS
     ]
-    return f" It is for: {', '.join(owners)}." if owners else ""
+    return f" It is an option of: {', '.join(owners)}." if owners else ""
 
 
 def _usage(positionals: Sequence[argparse.Action]) -> str:

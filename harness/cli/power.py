@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.command import Command, add_results
+from harness.cli.command import Command, add_results, whole_number
 from harness.common.errors import UserError
 from harness.common.terminal import announce_loading, say, say_table
 
@@ -20,18 +20,17 @@ _SEEDS = (3, 5, 10, 20)
 _MORE_TEXT = (1, 2, 4)
 
 
-def _number(least: float, most: float = math.inf, whole: bool = False) -> Callable[[str], float]:
-    """The type of a number above `least` (a whole one: from `least` on) and below `most`."""
-    kind = "a whole number" if whole else "a number"
-    span = f"{'of at least' if whole else 'above'} {least:g}" + (f" and below {most:g}" if math.isfinite(most) else "")
+def _number(most: float = math.inf) -> Callable[[str], float]:
+    """The type of a number above 0 and below `most`."""
+    span = "above 0" + (f" and below {most:g}" if math.isfinite(most) else "")
 
     def checked(text: str) -> float:
         try:
-            value = int(text) if whole else float(text)
+            value = float(text)
         except ValueError:
-            raise ArgumentTypeError(f"{text!r} is not allowed: {kind} {span} is needed") from None
-        if not (value >= least if whole else value > least) or not value < most:
-            raise ArgumentTypeError(f"{text} is not allowed: {kind} {span} is needed")
+            value = math.nan
+        if not 0 < value < most:
+            raise ArgumentTypeError(f"{text!r} is not allowed: it must be a number {span}")
         return value
 
     return checked
@@ -44,28 +43,28 @@ def _power_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--measure", metavar="NAME", help="a measure, as exact_match (default: bits per byte)")
     parser.add_argument("--models", nargs=2, metavar="MODEL", help="two models (default: the median of all pairs)")
     parser.add_argument(
-        "--difference", type=_number(0), metavar="D", help="how many seeds does it take to tell so much apart?"
+        "--difference", type=_number(), metavar="D", help="how many seeds does it take to tell so much apart?"
     )
     parser.add_argument(
-        "--power", type=_number(0, 1), default=0.8, metavar="P", help="how often it is to be found (default: 0.8)"
+        "--power", type=_number(1), default=0.8, metavar="P", help="how often it is to be found (default: 0.8)"
     )
     parser.add_argument(
         "--comparisons",
-        type=_number(1, whole=True),
+        type=whole_number(1),
         default=1,
         metavar="N",
         help="of how many that are tested, each at 0.05 / N (default: 1)",
     )
     stated = parser.add_argument_group("without runs, the spreads are stated, in the measure's unit (a share: 0 to 1)")
     stated.add_argument(
-        "--clusters", type=_number(5, whole=True), metavar="K", help="independent groups of test samples, as documents"
+        "--clusters", type=whole_number(5), metavar="K", help="independent groups of test samples, as documents"
     )
     stated.add_argument(
-        "--sd-clusters", type=_number(0), metavar="SD", help="of the models' difference, from cluster to cluster"
+        "--sd-clusters", type=_number(), metavar="SD", help="of the models' difference, from cluster to cluster"
     )
     stated.add_argument(
         "--sd-seeds",
-        type=_number(0),
+        type=_number(),
         metavar="SD",
         help="of the measure, from seed to seed of a model (left out: no model depends on its seed)",
     )

@@ -1,8 +1,7 @@
-"""Commands that read results and options: report, mirror, list; and fetch."""
+"""Commands that read results and options: report, list; and fetch."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -67,61 +66,24 @@ def reported(name: str, results: Path) -> Path:
         raise UserError(f"{name!r} is neither a folder nor an experiment in {results}. As a run: {error}") from None
 
 
-def _mirror_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "words",
-        nargs="+",
-        metavar="RUN | tracking.KEY=VALUE",
-        help="finished runs, and settings of the mirror, as tracking.mode=online tracking.project=mine",
-    )
-    add_results(parser)
-
-
-def mirror(arguments: Namespace) -> int:
-    """`bakeoff mirror`: send finished runs to wandb."""
-    from harness.config import compose as config
-    from harness.config.settings import build
-    from harness.runs.folders import mirrored
-    from harness.runs.lookup import find_run
-    from harness.runs.record import RunRecord
-    from harness.runs.tracking import OPTIONS, Mirror, Tracking
-
-    overrides = [word for word in arguments.words if "=" in word]
-    names = [word for word in arguments.words if "=" not in word]
-    if foreign := [override for override in overrides if not override.startswith("tracking.")]:
-        near = f" Did you mean tracking.{foreign[0]}?" if foreign[0].partition("=")[0] in OPTIONS else ""
-        allowed = ", ".join(f"tracking.{name}" for name in OPTIONS)
-        raise UserError(f"{foreign[0]} is not a setting of the mirror.{near} Allowed: {allowed}.")
-    if not names:
-        raise UserError("name at least one run, as in: bakeoff mirror @latest tracking.mode=online.")
-    tracking = build(config.compose(["tracking=wandb", *overrides])["tracking"], Tracking, "tracking")
-    runs = [find_run(name, Path(arguments.results)) for name in names]
-    records = [RunRecord.read(run) for run in runs]
-    status = 0
-    with Mirror() as wandb:
-        for run, record in zip(runs, records, strict=True):
-            answer = mirrored(record, run, tracking, wandb).wandb
-            warning = answer.get("warning")
-            say(f"{record.run_id}: {warning or answer['url'] or _how_to_send(answer['run_id'], run)}")
-            status = 1 if warning else status
-    return status
-
-
-def _how_to_send(wandb_id: str, run: Path) -> str:
-    """What to do with a run that wandb wrote to disk. run: its folder."""
-    from harness.common.results_folder import ResultsFolder
-
-    [folder] = ResultsFolder.around(run).wandb.glob(f"offline-run-*-{wandb_id}")
-    return f"written. To send it: wandb sync {shlex.quote(str(folder))}"
-
-
 def _list_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", type=one_of(_LISTABLE), metavar="WHAT", help=", ".join(_LISTABLE))
+    parser.add_argument(
+        "filters",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="of runs: only those with this status, family, model, decoding, seed, experiment or setting",
+    )
     add_results(parser)
 
 
 def list_(arguments: Namespace) -> int:
     """`bakeoff list`: the options of a group, each with one line about it; or the runs."""
+    if wrong := [word for word in arguments.filters if arguments.what != "runs" or "=" not in word]:
+        raise UserError(
+            f"{wrong[0]!r} is not known here. `bakeoff list runs` takes filters, as status=failed or model=lstm,gru; "
+            "the other lists take none."
+        )
     if arguments.what == "runs":
         from harness.runs.listing import listed
 
@@ -131,16 +93,18 @@ def list_(arguments: Namespace) -> int:
                 ", ".join(run.differs),
                 run.status,
                 run.headline,
-                f"{duration(time.time() - run.changed_at)} ago",
+                duration(time.time() - run.changed_at),
             )
-            for run in listed(Path(arguments.results))
+            for run in listed(Path(arguments.results), arguments.filters)
         ]
         if not rows:
+            like = f" like {' '.join(arguments.filters)}" if arguments.filters else ""
             say(
-                f"no runs in {arguments.results}. Make one with `bakeoff run`, or name a results folder with --results."
+                f"no runs{like} in {arguments.results}. Make one with `bakeoff run`, or name a results folder with "
+                "--results."
             )
             return 0
-        say_table(("run", "differs in", "status", "result", "finished"), rows)
+        say_table(("run", "differs in", "status", "result", "age"), rows)
     else:
         from harness.config.options import option, options
 
@@ -166,7 +130,9 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
 
     written = write_report(*results, out=out)
     names = [str(name) for name in written.table.columns]
-    say_table(names, [[str(value) for value in row] for row in written.table.itertuples(index=False)], right=names[1:])
+    rows = [[str(value) for value in row] for row in written.table.itertuples(index=False)]
+    dispensable = [name for name in ("training seconds", "parameters", "seeds") if name in names]
+    say_table(names, rows, right=names[1:], dispensable=dispensable, elsewhere="the report has them")
     for caution in written.cautions:
         say(f"caution: {caution}")
     for page in written.pages:
@@ -176,7 +142,6 @@ def print_report(*results: Path, out: Path | None = None) -> bool:
 
 COMMANDS = (
     Command("report", "tables and plots from finished runs; never trains", _report_arguments, report),
-    Command("mirror", "send finished runs to wandb", _mirror_arguments, mirror),
     Command("list", "options to pick, or finished and unfinished runs", _list_arguments, list_),
     Command(
         "fetch",

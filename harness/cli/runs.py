@@ -14,6 +14,7 @@ from harness.common import torchrun
 from harness.common.errors import UserError
 from harness.common.files import expanded
 from harness.common.numerals import interval, number, sign
+from harness.common.results_folder import TEXT_FOLDER, ResultsFolder
 from harness.common.terminal import announce_loading, say
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def rescore(arguments: Namespace) -> int:
     from harness.runs.tracking import Mirror
 
     with Mirror() as mirror:
-        return _outcome(rescoring.rescore(find_run(arguments.run, Path(arguments.results)), mirror))
+        run = find_run(arguments.run, Path(arguments.results))
+        record = rescoring.rescore(run, mirror)
+    return _outcome(record, ResultsFolder(run.parent.parent))
 
 
 def _run_one(composed: dict[str, Any]) -> int:
@@ -89,8 +92,10 @@ def _run_one(composed: dict[str, Any]) -> int:
 
     if torchrun.rank() > 0:
         return _help_with(typed(composed))
+    settings = typed(composed)
     with Mirror() as mirror:
-        return _outcome(_do(typed(composed), Prepared(), mirror))
+        record = _do(settings, Prepared(), mirror)
+    return _outcome(record, ResultsFolder(settings.results_dir))
 
 
 def _do(settings: RunSettings, prepared: Prepared, mirror: Mirror) -> RunRecord:
@@ -120,11 +125,19 @@ def _help_with(settings: RunSettings) -> int:
     return 0
 
 
-def _outcome(record: RunRecord) -> int:
-    """Print a run's notes, status and main results; returns the exit status."""
+def _outcome(record: RunRecord, results: ResultsFolder) -> int:
+    """Print a run's notes, status, main results and where to read what its evals without measures keep; returns the
+    exit status."""
     print_notes([record])
     say(f"{record.run_id}: {record.outcome}{f' ({record.error})' if record.error else ''}")
     _print_headlines(record.metrics)
+    told = {
+        *(metric.eval for metric in record.metrics),
+        *(failure.where.removeprefix("eval ") for failure in record.errors),
+    }
+    for name in (name for name in record.evals if name not in told):
+        file = results.run(record.experiment, record.run_id) / TEXT_FOLDER / f"{name}.txt"
+        say(f"  {name}: texts to read in {file}" if file.is_file() else f"  {name}: the model wrote nothing")
     return 0 if record.status == "complete" else 1
 
 

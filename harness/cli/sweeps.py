@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.command import Command, Needless, add_overrides, add_plugins, add_results
+from harness.cli.command import Command, Needless, add_overrides, add_plugins, add_results, whole_number
 from harness.common.errors import UserError
 from harness.common.numerals import number, sign
 from harness.common.results_folder import ResultsFolder, is_finished
@@ -186,7 +186,7 @@ def _work_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--retry-failed", action="store_true", help="also do the runs that failed since the sweep's command was given"
     )
-    parser.add_argument("--retries", type=int, default=0, metavar="N", help="as sweep.retries (default: 0)")
+    parser.add_argument("--retries", type=whole_number(0), default=0, metavar="N", help="as sweep.retries (default: 0)")
     parser.add_argument("--fail-fast", action="store_true", help="as sweep.fail_fast=true")
     parser.add_argument("--name", help=SUPPRESS)
     parser.add_argument("--round", help=SUPPRESS)
@@ -200,10 +200,7 @@ def work(arguments: Namespace) -> int:
 
     if arguments.ends_with_stdin:
         end_with_stdin()
-    try:
-        settings = SweepSettings(retries=arguments.retries, fail_fast=arguments.fail_fast)
-    except ValueError as error:
-        raise UserError(f"--{error}") from None
+    settings = SweepSettings(retries=arguments.retries, fail_fast=arguments.fail_fast)
     sweep = _find_sweep(arguments.sweep, Path(arguments.results))
     _refuse_unnamed(sweep, arguments.plugin)
     start = sweep.begin_round(sweep.not_complete()) if arguments.retry_failed else sweep.latest_round()
@@ -286,7 +283,13 @@ def _summarize(records: Sequence[RunRecord | None], num_runs: int) -> None:
     shown = [{metric.eval: metric for metric in record.headlines()} for record in finished]
     evals = list(dict.fromkeys(name for of_run in shown for name in of_run))
     measures = {name: next(of_run[name] for of_run in shown if name in of_run) for name in evals}
-    names = {name: f"{name} {of.metric}{',' * (of.unit == 'share')}{sign(of.unit)}" for name, of in measures.items()}
+    shared = Counter(measure.metric for measure in measures.values())
+    names = {
+        name: f"{f'{name} ' * (shared[of.metric] > 1)}{of.metric}{',' * (of.unit == 'share')}{sign(of.unit)}".replace(
+            "_", " "
+        )
+        for name, of in measures.items()
+    }
     differs = [", ".join(of_run) for of_run in differences_in_experiments(finished)]
     rows = [
         (

@@ -23,6 +23,12 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(character, text)
 
 
+def escaped(text: str) -> str:
+    """On one line, so that `unescaped` gives the text again."""
+    names = {character: f"\\{letter}" for letter, character in _CHARACTERS.items()}
+    return "".join(names.get(character, character) for character in text)
+
+
 class _Unescaping:
     """Tells pydantic to replace escapes in a text that it has checked."""
 

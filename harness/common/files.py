@@ -35,6 +35,12 @@ def expanded(name: str | Path) -> Path:
     return Path(written_out)
 
 
+def from_here(path: Path) -> Path:
+    """A path as users see it: from the current folder where it is below that, else the whole path."""
+    whole, here = path.absolute(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON. Refuses NaN and infinities."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -23,6 +23,11 @@ def _three_digits(value: float) -> str:
     return f"{float(text):g}" if "e" not in text or abs(value) >= 1 else text
 
 
+def probability(value: float) -> str:
+    """A probability in four decimals: '0.0312'; a small one as '3e-07'."""
+    return f"{value:.4f}" if value >= 1e-4 else f"{value:.0e}" if value else "0"
+
+
 def number(value: float | None, unit: str) -> str:
     """A measured value: shares in percent, bits in three decimals, others in four digits."""
     if value is None:

@@ -66,6 +66,10 @@ class ResultsFolder:
         """The folder of a fit's stored answers."""
         return self.path / _ANSWERS / fit_id
 
+    def answers_under(self, fit_id: str, name: str) -> Path:
+        """The file of a fit's answers under a decoding strategy, by its id; 'likelihoods': those of all strategies."""
+        return self.answers(fit_id) / f"{name}.txt"
+
     def scores(self, score_id: str) -> Path:
         """The file of an eval's scored rows."""
         return self.path / _SCORES / f"{score_id}.parquet"

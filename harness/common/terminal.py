@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _AROUND_A_CELL, _NARROWEST = 3, 8  # columns
-_UNLIMITED = 100_000  # columns: in a pipe, each row of a table is on one line
+_WITHOUT_A_TERMINAL = 120  # columns
 
 
 def spell_out_what_encodings_lack() -> None:
@@ -70,22 +70,48 @@ def _printable(text: str, stream: TextIO) -> str:
     return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table. right: the columns that are aligned right."""
+def say_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str] = (),
+    dispensable: Sequence[str] = (),
+    elsewhere: str = "",
+) -> None:
+    """Print a table. right: the columns that are aligned right. dispensable: columns that are left out one by one where
+    the table is too wide for the output; a line says so, and where they are: `elsewhere`, as 'in summary.csv'."""
     from rich import box
     from rich.table import Table
 
+    left_out = _left_out(columns, rows, dispensable)
+    kept = [place for place, column in enumerate(columns) if column not in left_out]
     table = Table(box=box.SIMPLE)
-    for column in columns:
+    for column in (columns[place] for place in kept):
         table.add_column(cell(column), justify="right" if column in right else "left")
     for row in rows:
-        table.add_row(*map(cell, row))
+        table.add_row(*(cell(row[place]) for place in kept))
     show(table)
+    if left_out:
+        say(f"left out, for want of room: {', '.join(left_out)} ({elsewhere}; or set COLUMNS=200)")
+
+
+def _left_out(columns: Sequence[str], rows: Sequence[Sequence[str]], dispensable: Sequence[str]) -> Sequence[str]:
+    """The fewest columns, the first of those that are dispensable, without which a table fits; none where it never
+    does."""
+    for number in range(len(dispensable) + 1):
+        kept = [
+            [cell(text) for text in texts]
+            for texts in zip(columns, *rows, strict=True)
+            if texts[0] not in dispensable[:number]
+        ]
+        if _widths(kept, _console().width) is not None:
+            return dispensable[:number]
+    return ()
 
 
 def show(table: Table) -> None:
-    """Print a table whose cells were made by `cell`. No word is ever broken: on a terminal, long cells wrap between
-    words, and where even that doesn't fit, each row is printed as lines `column: text`."""
+    """Print a table whose cells were made by `cell`. No word is ever broken: long cells wrap between words, and where
+    even that doesn't fit, each row is printed as lines `column: text`. Without a terminal a table is as wide as
+    COLUMNS says, else 120 columns."""
     from rich.text import Text
 
     console = _console()
@@ -93,9 +119,7 @@ def show(table: Table) -> None:
         [text if isinstance(text, Text) else Text(str(text)) for text in (column.header, *column.cells)]
         for column in table.columns
     ]
-    full = [max(text.cell_len for text in column) for column in columns]
-    words = [max(Text(word).cell_len for text in column for word in text.plain.split() or [""]) for column in columns]
-    widths = _fitted(full, words, console.width)
+    widths = _widths(columns, console.width)
     if table.title:  # above the table, which may be narrower
         say(str(table.title))
         table.title = None
@@ -105,6 +129,15 @@ def show(table: Table) -> None:
     for column, width in zip(table.columns, widths, strict=True):
         column.width = width
     console.print(table)
+
+
+def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:
+    """The widths of columns in a table of some width; None where they can't fit. columns: each begins with its name."""
+    from rich.cells import cell_len
+
+    full = [max(text.cell_len for text in column) for column in columns]
+    words = [max(cell_len(word) for text in column for word in text.plain.split() or [""]) for column in columns]
+    return _fitted(full, words, room)
 
 
 def _fitted(full: Sequence[int], words: Sequence[int], room: int) -> list[int] | None:
@@ -144,7 +177,7 @@ def _console() -> Console:
     from rich.console import Console
 
     is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=_UNLIMITED if is_piped else None)
+    return Console(width=_WITHOUT_A_TERMINAL if is_piped else None)
 
 
 def cell(text: str, style: str = "") -> Text:

@@ -21,6 +21,7 @@ from harness.config import plugins
 from harness.config.options import (
     GROUPS,
     LISTS,
+    check_target,
     files_of,
     foreign_targets,
     option,
@@ -31,7 +32,7 @@ from harness.config.options import (
 )
 from harness.config.overrides import readable, refuse_sweeps
 from harness.config.settings import TARGET, targets
-from harness.config.suggestions import anywhere, nearby
+from harness.config.suggestions import anywhere, nearby, stands_in
 from harness.config.yaml_text import plain_values
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
 
     overrides = readable(list(overrides))
     refuse_sweeps(overrides)
+    for override in overrides:
+        _refuse_of_command(*override.lstrip("+~").split("=", maxsplit=1))
     _check_picks(overrides)
     try:
         full, picks = composed(overrides)
@@ -71,6 +74,9 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         for group in LISTS:
             node.setdefault(group, {})  # none at all may be picked
     _check_keys(full, allowed, "", picks)
+    for pick in picks:
+        if pick.group != "experiment":
+            check_target(option(pick.group, pick.name), _at(full, pick.place))
     _check_whole(full)
     if full["experiment_name"] is None:
         full["experiment_name"] = "default"
@@ -246,6 +252,7 @@ def _unknown_key(key: str, value: str, reference: Mapping[str, Any], picks: Sequ
             near = _suggestion(key, value, part, allowed, picks)
             return (
                 f"{key} is not an option: there is no {part!r}{inside}.{near} Allowed: {', '.join(allowed) or 'none'}."
+                f"{stands_in(key, picks)}"
             )
         node = node[part]
     if isinstance(node, Mapping) and value.startswith(("{", "[")):
@@ -262,6 +269,23 @@ def _suggestion(key: str, value: Any, part: str, allowed: Sequence[str], picks: 
     if key == part:  # of no group: more likely the name of an option alone than a group misspelled
         return anywhere(key, value, picks) or closest(part, allowed)
     return nearby(key, value, picks) or closest(part, allowed) or anywhere(key, value, picks)
+
+
+_OF_COMMANDS = {
+    "sweep": ("a whole sweep", ("run -m", "compare")),
+    "launcher": ("a whole sweep", ("run -m", "compare")),
+    "tune": ("a search", ("tune",)),
+}
+"""The settings that are part of no run: what they belong to, and the commands that take them."""
+
+
+def _refuse_of_command(key: str, value: Any = "...") -> None:
+    """UserError for a setting that is part of no run."""
+    group = key.partition(".")[0]
+    if group in _OF_COMMANDS:
+        whole, commands = _OF_COMMANDS[group]
+        lines = " or ".join(f"`bakeoff {command} ... {key}={value}`" for command in commands)
+        raise UserError(f"{key} is a setting of {whole}, not of a run. Leave it out here. It is for {lines}.")
 
 
 def _check_picks(overrides: Sequence[str]) -> None:
@@ -293,15 +317,21 @@ def _check_empty(overrides: Sequence[str], full: Mapping[str, Any]) -> None:
         key, _, value = override.partition("=")
         if not value.startswith("{") or value_of(override) != {}:
             continue
-        node: Any = full
-        for part in key.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
+        node = _at(full, key)
         if isinstance(node, Mapping) and (names := [str(name) for name in node if name != TARGET]):
             without = " ".join(f"~{key}.{name}" for name in names)
             raise UserError(
                 f"{override} changes nothing: what is in braces is added to what is there ({', '.join(names)}). To "
                 f"leave out one or all: {without}."
             )
+
+
+def _at(full: Mapping[str, Any], key: str) -> Any:
+    """What is under a dotted key; None where there is nothing."""
+    node: Any = full
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 def _allowed(group: str) -> str:
@@ -379,12 +409,13 @@ def _check_keys(full: Mapping[str, Any], bare: Mapping[str, Any], place: str, pi
     for key, value in full.items():
         here = f"{place}{key}"
         if key not in bare:
+            _refuse_of_command(here)
             allowed = sorted(str(name) for name in bare if name != TARGET)
             inside = f" of {place.rstrip('.')}" if place else ""
             near = _suggestion(here, value, str(key), allowed, picks)
             raise UserError(
                 f"{here} is not an option: there is no {key!r}{inside}.{near} "
-                f"Allowed: {', '.join(allowed) or 'none'}. Mend it in the experiment file or on the command line."
+                f"Allowed: {', '.join(allowed) or 'none'}.{stands_in(here, picks)}"
             )
         if isinstance(value, Mapping) and isinstance(bare[key], Mapping):
             _check_keys(value, bare[key], f"{here}.", picks)

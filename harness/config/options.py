@@ -43,7 +43,15 @@ MISSING = "???"
 YAML = ".yaml"
 _SAVED = frozenset({"models.settings.adapted.AdaptedConfig"})
 """Classes of ours that saved fits name, and no option: what post-training makes."""
-_OF_FILES = ("model", "tokenizer", "data", "rewards", "decoding", "evals")
+_OF_FILES = {
+    "model": "a model",
+    "tokenizer": "a tokenizer",
+    "data": "a data set",
+    "rewards": "a reward",
+    "decoding": "a decoding strategy",
+    "evals": "an eval",
+}
+"""The groups that take a Python file, and what it holds."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,41 @@ def unknown(group: str, name: str) -> str:
     allowed = options(group)
     suffixes = (plugins.SUFFIX, YAML) if group in _OF_FILES else (YAML,)
     other = f"; or a file of yours, as {' or '.join(f'{group}=./my_{group}{suffix}' for suffix in suffixes)}"
-    return f"{group}={name} is not known.{closest(name, allowed)} Allowed: {', '.join(allowed)}{other}."
+    elsewhere = [_how_to_pick(owner, name) for owner in _OF_FILES if owner != group and name in options(owner)]
+    near = f" It is {'; or '.join(elsewhere)}." if elsewhere else closest(name, allowed)
+    return f"{group}={name} is not known.{near} Allowed: {', '.join(allowed)}{other}."
+
+
+def _how_to_pick(group: str, name: str) -> str:
+    """As 'a model: pick it with model=lstm, check it with `bakeoff check model lstm`'."""
+    pick = f"'evals=[{quoted(name)}]'" if group == "evals" else f"{group}={quoted(name)}"
+    return f"{_OF_FILES[group]}: pick it with {pick}, check it with `bakeoff check {group.removesuffix('s')} {name}`"
+
+
+def check_target(picked: Option, node: Any) -> None:
+    """UserError where the values of an option lack the line that names their class. node: its part of the
+    configuration."""
+    if not isinstance(node, Mapping) or TARGET in node:
+        return
+    file = Path(picked.name).with_suffix(YAML) if is_file(picked.name) else picked.source
+    likely = _likely_targets(picked)
+    raise UserError(
+        f"{picked.group}={picked.name}: {file} has no line {TARGET}, which says what its values are for. Add "
+        f"{'this line' if len(likely) == 1 else 'one of these lines'} at its top level:"
+        + "".join(f"\n{TARGET}: {target}" for target in likely)
+    )
+
+
+def _likely_targets(picked: Option) -> list[str]:
+    """What the missing `_target_` of an option's file may be: the classes in the Python file of the same name, else
+    those of the options of the group with nearly the same keys."""
+    if picked.name.endswith(plugins.SUFFIX) and picked.group != "decoding":
+        path = Path(picked.name)
+        return [f"{path.stem}.{cls.__name__}" for cls in _classes(plugins.module_of(path), _kinds(picked.group))]
+    contents = [option(picked.group, name).content for name in options(picked.group)]
+    num_other = [len(content.keys() ^ {TARGET, *picked.content}) for content in contents]
+    alike = [content for content, number in zip(contents, num_other, strict=True) if number == min(num_other)]
+    return list(dict.fromkeys(str(content[TARGET]) for content in alike))
 
 
 def known_targets() -> dict[str, str]:
@@ -232,6 +274,28 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     return content, _first_sentence(text)
 
 
+def comments(group: str, name: str) -> dict[str, str]:
+    """What the comments in an option's YAML file say, by the dotted name of the key that they stand above. UserError
+    where there is no such option."""
+    option(group, name)
+    _, path = _paths(group)[name]
+    said: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    comment = ""
+    for line in read_bytes(path).decode("utf-8").splitlines():
+        indent, bare = len(line) - len(line.lstrip()), line.strip()
+        if bare.startswith("# "):
+            comment = f"{comment} {bare.removeprefix('# ')}".strip()
+            continue
+        key, colon, _ = bare.partition(":")
+        if colon and not bare.startswith("-"):
+            above = [(depth, other) for depth, other in above if depth < indent] + [(indent, key)]
+            if comment and key != TARGET:
+                said[".".join(other for _, other in above)] = comment
+        comment = ""
+    return said
+
+
 def _check_experiment(path: Path, content: Mapping[str, Any]) -> None:
     """UserError where an experiment picks an option among its values, or in its defaults without 'override'."""
     picks = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
@@ -262,11 +326,15 @@ def _first_sentence(yaml_text: str) -> str:
 def _file_option(group: str, name: str) -> Option:
     plugin = plugins.read_file(Path(name))
     if plugin.error is not None:
-        if group != "evals":
-            raise plugin.error
-        # the other evals still run; the run reports what is wrong with this one
-        return Option(group, name, str(plugin.path), {TARGET: f"{plugin.module}.unknown"}, "can't be imported")
+        raise plugin.error
     module = plugins.import_module(plugin.module)
+    if not _classes(module, _kinds(group)):
+        for other in _OF_FILES:
+            if classes := _classes(module, _kinds(other)):
+                raise UserError(
+                    f"{group}={name}: {plugin.path} does not hold {_OF_FILES[group]}. Its {classes[0].__name__} is "
+                    f"{_how_to_pick(other, name)}."
+                )
     beside = plugin.path.with_suffix(".yaml")
     if beside.is_file():
         content, about = _read(beside)
@@ -292,8 +360,8 @@ def _spelled_out(module: ModuleType, group: str) -> dict[str, Any]:
     """The content of a YAML file for a module's classes."""
     if group == "decoding":
         return _strategy(module)
-    kind = _kind(group)
-    classes = _classes(module, kind)
+    [kind] = _kinds(group)
+    classes = _classes(module, (kind,))
     if len(classes) != 1:
         names = ", ".join(cls.__name__ for cls in classes)
         raise UserError(
@@ -304,38 +372,41 @@ def _spelled_out(module: ModuleType, group: str) -> dict[str, Any]:
     return _fields(classes[0])
 
 
-def _kind(group: str) -> type:
-    """The base class of a group's options."""
+def _kinds(group: str) -> tuple[type, ...]:
+    """The base classes of what a file for a group holds."""
     if group == "model":
         from models.language_model import ModelConfig
 
-        return ModelConfig
+        return (ModelConfig,)
     if group == "tokenizer":
         from harness.text.tokenizers.tokenizer import TokenizerSettings
 
-        return TokenizerSettings
+        return (TokenizerSettings,)
     if group == "data":
         from harness.text.data.corpus import DataSource
 
-        return DataSource
+        return (DataSource,)
     if group == "rewards":
         from harness.completion.reward import Reward
 
-        return Reward
+        return (Reward,)
+    if group == "decoding":
+        from harness.completion.decoding.transform import Chooser, Transform
+        from harness.completion.engine import Search
+
+        return (Transform, Chooser, Search)
     from harness.evaluation.eval import Eval
 
-    return Eval
+    return (Eval,)
 
 
 def _strategy(module: ModuleType) -> dict[str, Any]:
     """A decoding strategy of a module's transforms in their order, its chooser (else a draw) and its search (else one
     token at a time)."""
     from harness.completion.decoding.choosers import Draw
-    from harness.completion.decoding.transform import Chooser, Transform
-    from harness.completion.engine import DecodingStrategy, OneByOne, Search
+    from harness.completion.engine import DecodingStrategy, OneByOne
 
-    transforms = _classes(module, Transform)
-    choosers, searches = _classes(module, Chooser), _classes(module, Search)
+    transforms, choosers, searches = (_classes(module, (kind,)) for kind in _kinds("decoding"))
     if not (transforms or choosers or searches) or len(choosers) > 1 or len(searches) > 1:
         names = ", ".join(cls.__name__ for cls in (*transforms, *choosers, *searches))
         raise UserError(
@@ -353,13 +424,13 @@ def _strategy(module: ModuleType) -> dict[str, Any]:
     }
 
 
-def _classes(module: ModuleType, kind: type) -> list[type]:
-    """The settings classes of a kind that a module defines, in their order."""
+def _classes(module: ModuleType, kinds: tuple[type, ...]) -> list[type]:
+    """The settings classes of these kinds that a module defines, in their order."""
     return [
         member
         for name, member in vars(module).items()
         if isinstance(member, type)
-        and issubclass(member, kind)
+        and issubclass(member, kinds)
         and member.__module__ == module.__name__
         and not name.startswith("_")
         and dataclasses.is_dataclass(member)

@@ -13,15 +13,19 @@ import shlex
 from collections.abc import Sequence
 
 from harness.common.errors import UserError, closest
-from harness.config.options import GROUPS, options, quoted, top_level
+from harness.common.files import expanded
+from harness.config.options import GROUPS, YAML, options, quoted, top_level
 
 
 def readable(overrides: Sequence[str], sweeps: bool = False) -> list[str]:
     """The overrides with every value quoted that Hydra's grammar can't read. Those that it can read stay as they are.
 
-    sweeps: whether a comma separates values. UserError for a word without '='.
+    sweeps: whether a comma separates values. UserError for a word without '=', or a list without its end.
     """
-    return [_readable(override, overrides, sweeps) for override in overrides]
+    written = [_readable(override, overrides, sweeps) for override in overrides]
+    for override in overrides:
+        _refuse_unclosed(override)
+    return written
 
 
 def refuse_repeated(overrides: Sequence[str]) -> None:
@@ -71,6 +75,36 @@ def _readable(override: str, overrides: Sequence[str], sweeps: bool) -> str:
     return written
 
 
+_PAIRS = {"[": "]", "{": "}", "(": ")", "'": "'", '"': '"'}
+_OPENS = re.compile(r"""\[\s*[\w'"~./*]|(?:range|interval|choice|tag|int|float|glob|sort|shuffle)\(""")
+"""How a list or a range begins. A text may begin with a bracket too, as a format's label."""
+
+
+def _refuse_unclosed(override: str) -> None:
+    """UserError where a list, a range or a quoted name has no end."""
+    key, _, value = override.partition("=")
+    is_pick = key.lstrip("+").partition("@")[0] in GROUPS
+    begins = _OPENS.match(value) or (is_pick and value.startswith(("[", "{", "'", '"')))
+    closing = _closing(value) if begins else ""
+    if closing and not value.endswith(closing[-1]):
+        as_text = "" if is_pick else f" For a text that begins so: {shlex.quote(f'{key}={quoted(value)}')}."
+        raise UserError(
+            f"{override} has no {closing} at its end. Write {shlex.quote(override + closing)}, with the quotes: "
+            f"brackets mean something to the shell.{as_text}"
+        )
+
+
+def _closing(text: str) -> str:
+    """What closes the brackets and quotes that are open at the end of a text: ']' for '[a,b'."""
+    expected = ""
+    for character in text:
+        if expected and character == expected[0]:
+            expected = expected[1:]
+        elif character in _PAIRS and not expected.startswith(("'", '"')):
+            expected = _PAIRS[character] + expected
+    return expected
+
+
 def _value(value: str) -> str:
     """A value, quoted where the grammar can't read it; in a list, each item of its own."""
     from harness.config.hydra_compose import parses
@@ -108,6 +142,8 @@ def _near(word: str, value: str = "...") -> str:
     """' Did you mean model=lstm?' for the name of an option, or for one that is close to it; for the name of a group or
     a setting, with the value; else ''."""
     settings = (*GROUPS, *top_level())
+    if word.endswith(YAML) and expanded(word).is_file():
+        return f" Did you mean experiment={word}?"
     if word in settings and value != "...":
         return f" Did you mean {word}={value}?"
     picks = [f"{group}={word}" for group in GROUPS if word in options(group)]
@@ -128,10 +164,11 @@ def _no_equals(word: str, overrides: Sequence[str]) -> str:
     whole = " ".join([overrides[begin], *rest])
     before = " ".join(overrides[begin:position])
     if before.endswith(",") or before.count("[") > before.count("]"):
-        meant = shlex.quote(re.sub(r",\s+", ",", whole))
+        joined = re.sub(r",\s+", ",", whole)
+        meant = shlex.quote(joined + _closing(joined))
         return f"the shell has split {whole} at its blanks. As one word: {meant}."
     following = itertools.takewhile(lambda later: "=" not in later, overrides[position + 1 :])
     near = _near(word, next(following, "..."))
     if before and not near:
         return f"{word!r} is no word of its own. If it belongs to what stands before it: {shlex.quote(whole)}."
-    return f"{word!r} is not group=option or key=value.{near} {_WRITE}"
+    return f"{word!r} is not group=option or key=value.{near or f' {_WRITE}'}"

@@ -13,7 +13,7 @@ import json
 import math
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.common.errors import PluginError, UserError, closest
@@ -54,16 +54,32 @@ def build(node: Any, kind: type[T], place: str) -> T:
     except TypeError as error:
         raise UserError(f"{place}: {target} can't be created: {error}.") from None
     except ValueError as error:
-        raise UserError(f"{place}: {error}") from None
+        raise UserError(_placed(str(error), place, allowed)) from None
     except (Exception, SystemExit) as error:
         raise PluginError(f"{place}: {target} can't be created", error) from error
+
+
+def _placed(message: str, place: str, names: Iterable[str]) -> str:
+    """What settings say against their values, with the place: 'tune.trials=0 is not allowed: ...'. names: of the
+    settings' fields."""
+    if message.partition("=")[0] in names:
+        message = f"{place}.{message}"
+    elif not message.startswith((f"{place}.", f"{place}=")):
+        message = f"{place}: {message}"
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def settings_class(node: Any, kind: type[T], place: str) -> type[T]:
     """The settings dataclass that a node's `_target_` names, derived from `kind`; `place` is for messages. Raises
     UserError; PluginError where the class's module fails."""
-    if not isinstance(node, Mapping) or TARGET not in node:
+    if not isinstance(node, Mapping):
         raise UserError(f"{place} must be a group of options with a '{TARGET}', but is {node!r}. {_pick(place)}")
+    if TARGET not in node:
+        raise UserError(
+            f"{place} has no line '{TARGET}: MODULE.CLASS', which says what its values are for "
+            f"({', '.join(map(str, node)) or 'none'}). Add it to the file that sets {place}, as conf/ has it. Or: "
+            f"{_pick(place)}"
+        )
     target = str(node[TARGET])
     cls = _import(target, place)
     if not (isinstance(cls, type) and issubclass(cls, kind) and dataclasses.is_dataclass(cls)):
@@ -207,6 +223,8 @@ def _spelled(hint: Any) -> str:
     if origin is typing.Annotated:
         return _spelled(arguments[0])
     if origin is typing.Literal:
+        if len(arguments) == 1:
+            return str(arguments[0])
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):
         entry = _spelled(arguments[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.config.options import GROUPS, LISTS, Option, option, options
+from harness.config.options import GROUPS, LISTS, Option, is_file, option, options
 from harness.config.settings import TARGET
 
 if TYPE_CHECKING:
@@ -32,9 +32,25 @@ def nearby(key: str, value: str, picks: Sequence[Pick]) -> str:
 
 def anywhere(key: str, value: str, picks: Sequence[Pick]) -> str:
     """As `nearby`, but in all groups, for 'order' or 'training.tokens'."""
+    picks = [pick for pick in picks if pick.group != "experiment"]
     picked = {group: [pick for pick in picks if pick.place == group] for group in GROUPS}
     suggestions = (_of_others(of_group, tuple(key.split(".")), value) for of_group in picked.values() if of_group)
     return _of_picks(sorted(picks, key=_depth), key) or next(filter(None, suggestions), "")
+
+
+def stands_in(key: str, picks: Sequence[Pick]) -> str:
+    """' It is set in my_experiment.yaml.' for a key that a picked experiment sets or sweeps, else ''."""
+    for pick in picks:
+        if pick.group != "experiment":
+            continue
+        content = option("experiment", pick.name).content
+        swept = (content.get("hydra") or {}).get("sweeper", {}).get("params") or {}
+        for path in (*_paths(content), *(tuple(each.split(".")) for each in swept)):
+            written = ".".join(path)
+            of_one_pick = f"{path[0]}.{'.'.join(path[2:])}"  # model.ngram.order sets model.order
+            if f"{written}.".startswith(f"{key}.") or of_one_pick == key:
+                return f" It is set in {pick.name if is_file(pick.name) else f'experiment={pick.name}'}."
+    return ""
 
 
 def _depth(pick: Pick) -> int:

@@ -9,7 +9,9 @@ from urllib.parse import quote, urlencode
 from harness.common.errors import UserError
 
 KEPT_BETWEEN_VIEWS = ("experiment", "where", "q", "base", "pin", "decoding")
-_MOST_PARTS, _MOST_CHARACTERS = 500, 1000
+MOST_TEXT = 2000
+"""Characters of a text that an address can hold."""
+_MOST_PARTS, _MOST_CHARACTERS = 500, MOST_TEXT + 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Choices:
         except ValueError:
             return None
         return value if abs(value) < 1e300 else None
+
+    def text(self, name: str) -> str:
+        """A text that was typed; browsers send line breaks as CR LF."""
+        return self.one(name).replace("\r\n", "\n")
 
     def changed(self, **changes: str | Sequence[str] | None) -> Choices:
         """With other values; None takes a name out."""

@@ -20,7 +20,6 @@ from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
 from harness.dashboard.crossings import Curve, crossing, mean_curve
-from harness.dashboard.index import Entry
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.scope import Scope
@@ -28,6 +27,7 @@ from harness.dashboard.site import Site
 from harness.report.comparison import ANY_DECODING
 from harness.report.results import damaged_by
 from harness.report.wording import estimate_text, words
+from harness.runs.index import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

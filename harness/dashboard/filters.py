@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from harness.common.numerals import number
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import Entry, Headline
+from harness.runs.index import OWN_KEYS, Entry, Headline
 
 _MOST_VALUES = 60
-_OWN = ("status", "family", "model", "decoding", "seed", "experiment")
 
 
 @dataclass(frozen=True)
@@ -25,26 +22,14 @@ class Setting:
     values: tuple[str, ...]
 
 
-def value_of(entry: Entry, key: str) -> str:
-    """What a run has of a setting, as text; '' where it doesn't have it."""
-    value = getattr(entry, key) if key in _OWN else _settings(entry.settings).get(key, "")
-    return "" if value is None and key in _OWN else value if isinstance(value, str) else json.dumps(value)
-
-
-@functools.lru_cache(maxsize=4096)
-def _settings(text: str) -> Mapping[str, Any]:
-    settings: Mapping[str, Any] = json.loads(text)
-    return settings
-
-
 def varying(entries: Sequence[Entry]) -> list[Setting]:
     """The settings of which these runs have several values, up to a number of values."""
-    found: dict[str, dict[str, None]] = {key: {} for key in _OWN}
+    found: dict[str, dict[str, None]] = {key: {} for key in OWN_KEYS}
     for entry in entries:
-        for key in _OWN:
-            found[key].setdefault(value_of(entry, key))
+        for key in OWN_KEYS:
+            found[key].setdefault(entry.value(key))
     for text in dict.fromkeys(entry.settings for entry in entries if entry.has_record):
-        for key, value in _settings(text).items():
+        for key, value in json.loads(text).items():
             found.setdefault(key, {}).setdefault(value if isinstance(value, str) else json.dumps(value))
     redundant = {"model.name": "model", "decoding.name": "decoding"}
     return [
@@ -71,7 +56,7 @@ def kept(entries: Iterable[Entry], choices: Choices) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if all(value_of(entry, key) in values for key, values in wanted.items())
+        if all(entry.value(key) in values for key, values in wanted.items())
         and all(word in _text(entry) for word in words)
     ]
 
@@ -98,7 +83,7 @@ def grouped(entries: Sequence[Entry], key: str) -> tuple[list[tuple[str, str]], 
     range: a description, and no estimate."""
     members: dict[str, list[Entry]] = {}
     for entry in entries:
-        members.setdefault(value_of(entry, key) or "–", []).append(entry)
+        members.setdefault(entry.value(key) or "–", []).append(entry)
     measures = list(dict.fromkeys((h.eval, h.metric) for entry in entries for h in entry.headlines))
     groups = [
         Group(

@@ -9,7 +9,7 @@ from statistics import median
 
 from harness.common.durations import duration
 from harness.common.results_folder import LOG_FILE
-from harness.dashboard.index import UNFINISHED, Entry, Index
+from harness.runs.index import UNFINISHED, Entry, Index
 
 _SILENT_AFTER = 120.0
 _TAIL_BYTES = 2000

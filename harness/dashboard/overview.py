@@ -13,13 +13,13 @@ from harness.dashboard import filters, live
 from harness.dashboard.board import Board
 from harness.dashboard.charts.intervals import Row, interval_chart
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import UNFINISHED, UNREADABLE, Entry
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
 from harness.report.comparison import ANY_DECODING
 from harness.report.wording import direction, estimate_text, heading, words
+from harness.runs.index import UNFINISHED, UNREADABLE, Entry
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,6 +26,8 @@ VIEWS = {
     "/compare": "Compare",
     "/samples": "Samples",
     "/turns": "Turn-taking",
+    "/inside": "Inside",
+    "/playground": "Playground",
 }
 TYPES = {
     "csv": "text/csv; charset=utf-8",

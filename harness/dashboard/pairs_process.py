@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from harness.common.errors import UserError
-from harness.dashboard.index import Index
 from harness.dashboard.scope import PAIRS, Numbers, rows_of_frame
 from harness.report.pairs import compare_pairs
+from harness.runs.index import Index
 
 
 def keep_pairs(results: Path, key: str, experiments: list[str]) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow.parquet
 
 from harness.common.results_folder import SAMPLES_FILE
-from harness.dashboard.index import Entry
 from harness.dashboard.lazy_tables import rows_of
 from harness.dashboard.site import Site
 from harness.evaluation.rows import number, parsed
 from harness.report.results import damaged_by
+from harness.runs.index import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

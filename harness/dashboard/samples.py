@@ -15,7 +15,6 @@ from harness.common.results_folder import SAMPLES_FILE
 from harness.dashboard.board import Board
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import Entry
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.sample_rows import Pair, measures_in, one_sample, pair, sample_rows, slices_in
@@ -26,11 +25,14 @@ from harness.dashboard.transcripts import dialogue
 from harness.evaluation.rows import parsed
 from harness.report.results import damaged_by
 from harness.report.wording import words
+from harness.runs.index import Entry
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PAGE_SIZE = 20
+LOOKED_INTO = 300
+"""Characters of a prompt and its answer that the view Inside is asked about."""
 SHOWN, MOST = 600, 20_000
 """Characters of a text: in a list, and of one sample before 'show all'."""
 _KINDS = {"both": "both right", "a": "A right, B wrong", "b": "B right, A wrong", "none": "none right"}
@@ -228,6 +230,14 @@ def value_text(value: float | None, unit: str, is_yes_or_no: bool) -> str:
     return f"{number(value, unit)}{sign(unit)}"
 
 
+def _inside(entry: Entry, prompt: str, answer: str) -> str:
+    """The address where the end of a prompt and the beginning of its answer are looked into; '' where there is no
+    text."""
+    answer = answer[: LOOKED_INTO // 2]
+    text = prompt[len(answer) - LOOKED_INTO :] + answer
+    return Choices().changed(a=entry.id, text=text).address("/inside") if text else ""
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
@@ -315,6 +325,7 @@ def _answer(
         "decoding": decoding,
         "seed": entry.seed,
         "answer": answer if whole else answer[:MOST],
+        "inside": _inside(entry, _text(row["prompt"]), answer or _text(row["target"])),
         "num_hidden": 0 if whole else max(0, len(answer) - MOST),
         "value": value_text(float(value), "", isinstance(value, bool)) if isinstance(value, int | float) else "–",
         "finish": _text(row["finish_reason"]),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
 from harness.common.results_folder import report_of
-from harness.dashboard.index import Entry, Index
 from harness.dashboard.kept import Kept, content_key
+from harness.runs.index import Entry, Index
 
 if TYPE_CHECKING:
     import pandas as pd

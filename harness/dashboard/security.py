@@ -2,7 +2,8 @@
 
 A page of another site that is open in the same browser could ask this server too. So the Host header must name this
 server (which a site that lets its own name point to 127.0.0.1 can't), and an Origin header must be the server's own.
-Nothing is written here, so only GET and HEAD are allowed.
+Nothing is changed here, so GET and HEAD are enough, but for what a model writes: that takes time, so it is asked for
+with POST, and only by a page that says that it is the server's own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+WRITE = "/write"
+"""The only address that takes POST."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 POLICY = "; ".join(
@@ -56,14 +59,14 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        why = self._why_refused(scope["method"], Headers(scope=scope))
+        why = self._why_refused(scope["method"], scope["path"], Headers(scope=scope))
         if why is None:
             await self._app(scope, receive, send_with_headers)
         else:
             status, text = why
             await PlainTextResponse(text, status)(scope, receive, send_with_headers)
 
-    def _why_refused(self, method: str, headers: Headers) -> tuple[int, str] | None:
+    def _why_refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         """The status and the message for a request that is refused."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._names is not None and _name_in(host) not in self._names:
@@ -74,6 +77,8 @@ class Guard:
             )
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return 403, f"This server answers no page of another site (this one is of {origin!r})."
+        if path == WRITE and method == "POST":
+            return None if origin is not None else (403, "This address answers only the server's own page (no Origin).")
         if method not in ("GET", "HEAD"):
             return 405, f"{method} is not allowed: this server changes nothing. Allowed: GET, HEAD."
         return None

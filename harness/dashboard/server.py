@@ -22,7 +22,7 @@ from starlette.routing import Route
 from harness.common.errors import UserError
 from harness.dashboard.choices import Choices
 from harness.dashboard.pages import Page, download, environment, rendered
-from harness.dashboard.security import Guard
+from harness.dashboard.security import WRITE, Guard
 from harness.dashboard.site import Site
 
 log = logging.getLogger("bakeoff")
@@ -35,6 +35,8 @@ _MODULES = {
     "/compare": "harness.dashboard.compare",
     "/samples": "harness.dashboard.samples",
     "/turns": "harness.dashboard.turns",
+    "/inside": "harness.dashboard.inside",
+    "/playground": "harness.dashboard.playground",
 }
 _STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _POLL_SECONDS = 5
@@ -51,6 +53,7 @@ def app(results: Path, host: str = "127.0.0.1") -> Starlette:
         site.close()
 
     routes = [Route(view, functools.partial(_show, site, view)) for view in _MODULES]
+    routes += [Route(WRITE, functools.partial(_write, site), methods=["POST"])]
     routes += [Route("/changes", functools.partial(_changes, site)), Route("/static/{name}", _static)]
     made = Starlette(
         routes=routes,
@@ -87,6 +90,13 @@ def _show(site: Site, view: str, request: Request) -> Response:
         log.exception("the dashboard's page %s failed", view)
         page = _error_page(view, "this page could not be made: the terminal of `bakeoff dashboard` says why.", 500)
     return HTMLResponse(rendered(page, choices, _shared(site)), page.status)
+
+
+async def _write(site: Site, request: Request) -> Response:
+    """What a fit writes, as it writes it."""
+    from harness.dashboard.writing import write
+
+    return await write(site, request)
 
 
 def _error_page(view: str, message: str, status: int) -> Page:

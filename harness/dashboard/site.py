@@ -1,4 +1,4 @@
-"""What every view works with: the index, the numbers, and how families look."""
+"""What every view works with: the index, the numbers, how families look, and the processes that hold fits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.common.errors import UserError, closest
 from harness.dashboard.choices import Choices
-from harness.dashboard.index import Entry, Index
+from harness.dashboard.model_process import Models
 from harness.dashboard.scope import Numbers, Scope
+from harness.runs.index import Entry, Index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ class Site:
         """UserError where there is no such folder."""
         self.index = Index(results)
         self.numbers = Numbers(self.index)
+        self.models = Models(self.index.results)
 
     def looks(self) -> Mapping[str, Look]:
         """By family: the same in every view."""
@@ -91,6 +93,7 @@ class Site:
         """Keep what was read, and end what is being computed."""
         self.index.close()
         self.numbers.close()
+        self.models.close()
 
 
 def _wait(choices: Choices) -> float:

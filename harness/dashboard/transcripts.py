@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.common.errors import UserError
-from harness.dashboard.index import Entry
+from harness.runs.index import Entry
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 
 _FIELDS = ("name", "before_name", "after_name", "before_text", "end", "between")

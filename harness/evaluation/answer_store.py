@@ -4,11 +4,11 @@ An answer is addressed by what it depends on: the fit, the request, and, of a re
 strategy and the seed. So a crash loses only the batch in progress, a changed eval asks only its new requests, and a
 changed scorer needs no model at all.
 
-A file holds JSON lines: `likelihoods.jsonl` has the answers that don't depend on decoding, `<decoding_id>.jsonl` the
-completions of one strategy. A batch is appended by one write that begins and ends with a line break: two processes may
-write at once, and a process that dies leaves at most one torn line. A line ends with a digest of its content, of the
-fit's weights and of the file's name: a line that is torn, was changed since, or is another fit's is not read, so its
-request is asked again.
+`likelihoods.txt` has the answers that don't depend on decoding, `<decoding_id>.txt` the completions of one strategy. A
+line is a batch: JSON, compressed by zlib, in base 85. It is appended by one write that begins and ends with a line
+break: two processes may write at once, and a process that dies leaves at most one torn line. A line ends with a digest
+of its content, of the fit's weights and of the file's name: a line that is torn, was changed since, or is another fit's
+is not read, so its requests are asked again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -34,7 +35,7 @@ log = logging.getLogger("bakeoff")
 
 FORMAT_VERSION = 1
 """Incremented when the same request would get another answer than before."""
-_DIGEST = b', "sha256": "'
+_NUMBERS = "numbers"  # the key of an array's bytes
 _CLASSES = {kind.__name__: kind for kind in (*get_args(Answer), TokenScores)}
 
 
@@ -43,7 +44,7 @@ class AnswerStore:
 
     def __init__(self, results_dir: Path, fit_id: str, decoding_id: str, fit_digest: str) -> None:
         """fit_digest: of what the answers depend on (harness/training/fit_folder.py)."""
-        self._folder = ResultsFolder(results_dir).answers(fit_id)
+        self._results, self._fit_id = ResultsFolder(results_dir), fit_id
         self._decoding_id, self._fit_digest = decoding_id, fit_digest
         self._rows: dict[Path, dict[str, Any]] = {}
         self._damaged: set[Path] = set()
@@ -66,39 +67,39 @@ class AnswerStore:
             self._rows_in(path)[name] = row
         for path, batch in batches.items():
             if path in self._damaged:
-                write_bytes(path, self._lines(path, self._rows[path].values()))
+                write_bytes(path, self._line(path, list(self._rows[path].values())))
                 self._damaged.remove(path)
             else:
-                append_bytes(path, b"\n" + self._lines(path, batch))
+                append_bytes(path, b"\n" + self._line(path, batch))
 
     def _rows_in(self, path: Path) -> dict[str, Any]:
         """The rows of a file, by their requests' addresses, without those that can't be trusted."""
         if path not in self._rows:
             lines = [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
-            rows = [row for line in lines if (row := self._row(path, line)) is not None]
-            self._rows[path] = {row["request"]: row for row in rows}
-            if bad := len(lines) - len(rows):
+            batches = [batch for line in lines if (batch := self._batch(path, line)) is not None]
+            self._rows[path] = {row["request"]: row for batch in batches for row in batch}
+            if bad := len(lines) - len(batches):
                 self._damaged.add(path)
                 log.warning(
-                    "%s: %d of %d answers are cut short, damaged or another fit's; they are asked again",
+                    "%s: %d of %d batches of answers are cut short, damaged or another fit's; they are asked again",
                     path,
                     bad,
                     len(lines),
                 )
         return self._rows[path]
 
-    def _lines(self, path: Path, rows: Iterable[dict[str, Any]]) -> bytes:
-        """Rows as lines of a file, each with its digest."""
-        contents = [json.dumps(row).encode().removesuffix(b"}") for row in rows]
-        return b"".join(content + _DIGEST + self._digest(path, content) + b'"}\n' for content in contents)
+    def _line(self, path: Path, batch: Sequence[dict[str, Any]]) -> bytes:
+        """A batch of rows as a line of a file, with its digest."""
+        content = base64.b85encode(zlib.compress(json.dumps(batch).encode()))
+        return content + b" " + self._digest(path, content) + b"\n"
 
-    def _row(self, path: Path, line: bytes) -> dict[str, Any] | None:
-        """The row in a line; None where the line isn't what was written for this fit in this file."""
-        content, _, digest = line.rpartition(_DIGEST)
-        if digest != self._digest(path, content) + b'"}':
+    def _batch(self, path: Path, line: bytes) -> list[dict[str, Any]] | None:
+        """The rows in a line; None where the line isn't what was written for this fit in this file."""
+        content, _, digest = line.partition(b" ")
+        if digest != self._digest(path, content):
             return None
-        row: dict[str, Any] = json.loads(content + b"}")
-        return row
+        batch: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b85decode(content)))
+        return batch
 
     def _digest(self, path: Path, content: bytes) -> bytes:
         written_for = f"{self._fit_digest} {path.stem} ".encode()
@@ -106,7 +107,7 @@ class AnswerStore:
 
     def _path(self, request: Request) -> Path:
         name = self._decoding_id if isinstance(request, Complete) else "likelihoods"
-        return self._folder / f"{name}.jsonl"
+        return self._results.answers_under(self._fit_id, name)
 
 
 def address(request: Request, seed: int) -> str:
@@ -120,7 +121,9 @@ def address(request: Request, seed: int) -> str:
 def _packed(value: Any) -> Any:
     """An answer, or a value in one, as JSON without loss."""
     if isinstance(value, np.ndarray):
-        return {"dtype": str(value.dtype), "base64": base64.b64encode(value.tobytes()).decode()}
+        return {"dtype": str(value.dtype), _NUMBERS: _as_text(value)}
+    if isinstance(value, tuple) and value and all(type(number) is float for number in value):
+        return {_NUMBERS: _as_text(np.array(value))}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _packed(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"class": type(value).__name__, "fields": fields}
@@ -135,4 +138,20 @@ def _unpacked(node: Any) -> Any:
         return node
     if "class" in node:
         return _CLASSES[node["class"]](**{name: _unpacked(value) for name, value in node["fields"].items()})
-    return np.frombuffer(base64.b64decode(node["base64"]), dtype=node["dtype"])
+    if "dtype" in node:
+        return _from_text(node[_NUMBERS], np.dtype(node["dtype"]))
+    return tuple(_from_text(node[_NUMBERS], np.dtype(np.float64)).tolist())
+
+
+def _as_text(numbers: np.ndarray) -> str:
+    """The bytes of (N,) numbers, first bytes first, of whole numbers their steps: so zlib finds what repeats."""
+    steps = np.diff(numbers, prepend=numbers.dtype.type(0)) if numbers.dtype.kind == "i" else numbers
+    planes = np.ascontiguousarray(steps).view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize).T
+    return base64.b64encode(planes.tobytes()).decode()
+
+
+def _from_text(text: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """The numbers that `_as_text` wrote."""
+    planes = np.frombuffer(base64.b64decode(text), np.uint8).reshape(dtype.itemsize, -1)
+    numbers = np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
+    return numbers.cumsum(dtype=dtype) if dtype.kind == "i" else numbers

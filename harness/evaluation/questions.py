@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,12 +29,12 @@ class Questions:
 
 def questions(eval: Eval, material: Material, seed: int) -> Questions:
     """What an eval asks. seed: the run's."""
-    with noted(f"in samples of {eval.name}"):
+    with noted(eval.samples, f"in samples of {eval.name}"):
         samples = list(eval.samples(material))
         check_samples(samples)
     requests = []
     for sample in samples:
-        with noted(f"in requests of {eval.name}, sample {sample.id!r}"):
+        with noted(eval.requests, f"in requests of {eval.name}, sample {sample.id!r}"):
             requests.append(list(eval.requests(sample, material)))
             check_requests(requests[-1])
     seeds = [
@@ -46,10 +48,10 @@ def scored(eval: Eval, eval_questions: Questions, answers: Iterable[Sequence[Ans
     """The scores of an eval's samples, from the answers to their requests."""
     scores: list[Score] = []
     for sample, sample_answers in zip(eval_questions.samples, answers, strict=True):
-        with noted(f"in score of {eval.name}, sample {sample.id!r}"):
+        with noted(eval.score, f"in score of {eval.name}, sample {sample.id!r}"):
             scores.append(eval.score(sample, sample_answers, material))
             check_score(scores[-1])
-    with noted(f"in score_together of {eval.name}"):
+    with noted(eval.score_together, f"in score_together of {eval.name}"):
         together = eval.score_together(eval_questions.samples, scores, material)
         for sample, score in zip(eval_questions.samples, together, strict=True):
             check_score(score)
@@ -60,10 +62,14 @@ def scored(eval: Eval, eval_questions: Questions, answers: Iterable[Sequence[Ans
 
 
 @contextmanager
-def noted(note: str) -> Iterator[None]:
-    """Any exception that leaves this block carries the note."""
+def noted(method: Callable[..., object], note: str) -> Iterator[None]:
+    """Any exception that leaves this block, which calls a method, carries the note. It has the method's file and line
+    where the traceback doesn't lead into that file: then what the method gave is wrong."""
     try:
         yield
     except BaseException as error:
-        error.add_note(note)
+        code = getattr(inspect.unwrap(method), "__code__", None)
+        files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+        where = "" if code is None or code.co_filename in files else f" ({code.co_filename}:{code.co_firstlineno})"
+        error.add_note(note + where)
         raise

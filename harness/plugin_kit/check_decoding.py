@@ -167,7 +167,7 @@ def the_chooser_picks_only_what_has_probability(of: StrategyOnTrial) -> None:
         hold(possible, f"it picked a token without probability for the uniform number {uniform}")
 
 
-def the_chooser_s_odds_are_those_of_its_picks(of: StrategyOnTrial) -> None:
+def the_chooser_picks_tokens_as_often_as_its_odds_say(of: StrategyOnTrial) -> None:
     chooser, given = of.new().chooser, of.distributions
     odds = chooser.odds(given)
     hold(odds.shape == given.shape, f"odds has the shape {tuple(odds.shape)}, not {tuple(given.shape)}")
@@ -230,7 +230,7 @@ def the_same_seed_writes_the_same_text_and_no_global_state_is_touched(of: Strate
     hold(states() == before, "it draws from a global generator: use the uniform numbers that it is given")
 
 
-def it_says_whether_chance_has_a_say(of: StrategyOnTrial) -> None:
+def it_says_whether_it_draws(of: StrategyOnTrial) -> None:
     strategy, logprobs = of.new(), of.distributions
     picks = [
         strategy.chooser(logprobs, torch.full((len(logprobs),), uniform, dtype=torch.float64)).tolist()
@@ -265,13 +265,13 @@ CHECKS: tuple[Callable[[StrategyOnTrial], None], ...] = (
     transforms_give_distributions,
     a_transform_sees_one_row_at_a_time,
     the_chooser_picks_only_what_has_probability,
-    the_chooser_s_odds_are_those_of_its_picks,
+    the_chooser_picks_tokens_as_often_as_its_odds_say,
     a_completion_keeps_to_its_length_and_its_stop_texts,
     a_long_stop_text_is_met_as_a_short_one_is,
     a_completion_is_the_same_alone_in_company_and_in_any_order,
     each_completion_is_that_of_its_own_prompt_also_among_many,
     the_same_seed_writes_the_same_text_and_no_global_state_is_touched,
-    it_says_whether_chance_has_a_say,
+    it_says_whether_it_draws,
     another_seed_writes_another_text,
 )
 

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+from harness.plugin_kit.outcome import hold, told
+
 _HASH_SEED = "12345"
 
 
@@ -28,17 +30,24 @@ class Trial(Protocol):
 
 
 def is_the_same_elsewhere(trial: Trial) -> bool:
-    """Whether another process gives the same digest. RuntimeError where it fails."""
-    cls = type(trial)
+    """Whether another process gives the same digest. AssertionError where it gives
+    none."""
+    here, cls = trial.digest(), type(trial)
     command = [sys.executable, "-m", __name__, cls.__module__, cls.__qualname__, trial.name, *trial.overrides]
     environment = {**os.environ, "PYTHONHASHSEED": _HASH_SEED, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
-        raise RuntimeError(f"another process could not make it: {''.join(last)}")
-    return done.stdout.strip() == trial.digest()
+    last = done.stderr.strip().splitlines()[-1:]
+    hold(done.returncode == 0, f"another process could not make it: {''.join(last)}")
+    return done.stdout.strip() == here
+
+
+def _print_digest(module: str, name: str, option: str, *overrides: str) -> None:
+    """The other process: print the digest of a trial made again, or end with one line about the error."""
+    try:
+        print(getattr(importlib.import_module(module), name)(option, overrides).digest())
+    except Exception as error:
+        sys.exit(told(error))
 
 
 if __name__ == "__main__":
-    module, name, *arguments = sys.argv[1:]
-    print(getattr(importlib.import_module(module), name)(arguments[0], arguments[1:]).digest())
+    _print_digest(*sys.argv[1:])

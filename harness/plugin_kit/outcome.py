@@ -6,11 +6,14 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.common.errors import one_line
+from harness.config.plugins import loaded_files
 
 _LONGEST = 600
+_OURS = Path(__file__).parents[1]
 
 
 class Skipped(Exception):
@@ -41,29 +44,63 @@ def outcomes(checks: Sequence[Callable[[Any], None]], subject: Any) -> Iterator[
     """Run checks, and give each outcome at once. A check's name is its sentence; it raises where the sentence is false.
     Its docstring, if it has one, says what that usually means.
 
-    All others depend on the first check: where it fails, they don't run.
+    All others depend on the first check: where it fails, they don't run. An exception that an earlier check met is told
+    once.
     """
+    met: set[tuple[type[BaseException], str]] = set()
     for number, check in enumerate(checks):
-        sentence = check.__name__.replace("_", " ")
-        outcome = _outcome(check, sentence, subject)
+        outcome = _outcome(check, check.__name__.replace("_", " "), subject, met)
         yield outcome
         if number == 0 and outcome.verdict == "FAIL":
             return
 
 
-def _outcome(check: Callable[[Any], None], sentence: str, subject: Any) -> Outcome:
+def _outcome(
+    check: Callable[[Any], None], sentence: str, subject: Any, met: set[tuple[type[BaseException], str]]
+) -> Outcome:
+    """met: the exceptions of earlier checks, with where they come from; this check's is added."""
     try:
         check(subject)
     except Skipped as skipped:
         return Outcome(sentence, "skip", str(skipped))
     except AssertionError as error:
         reason = f"{inspect.getdoc(check) or ''} {error}".strip() or one_line(error)
-        return Outcome(sentence, "FAIL", _short(reason))
+        return Outcome(sentence, "FAIL", _short(reason + _at(_plugin_lines(error))))
     except (Exception, SystemExit) as error:  # a plugin may call sys.exit
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
-        return Outcome(sentence, "FAIL", _short(f"{one_line(error)}{notes} ({last.filename}:{last.lineno})"))
+        kind = (type(error), _origin(error))
+        if kind in met:
+            return Outcome(sentence, "FAIL", "the same error as above")
+        met.add(kind)
+        return Outcome(sentence, "FAIL", _short(told(error)))
     return Outcome(sentence, "pass")
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line, and where it comes from: the last line of a plugin file that its traceback has."""
+    return one_line(error) + _origin(error)
+
+
+def _origin(error: BaseException) -> str:
+    """Notes on an exception, and its line: a plugin file's, else the last one, but none of ours where a note says
+    more."""
+    notes = getattr(error, "__notes__", [])
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    lines = _plugin_lines(error)
+    if not lines and not (notes and Path(last.filename).is_relative_to(_OURS)):
+        lines = [(last.filename, last.lineno)]
+    return "".join(f", {note}" for note in notes) + _at(lines)
+
+
+def _plugin_lines(error: BaseException) -> list[tuple[str, int | None]]:
+    """The lines of plugin files, with their files, that an exception's traceback has."""
+    files = {str(plugin.path) for plugin in loaded_files()}
+    frames = traceback.extract_tb(error.__traceback__)
+    return [(frame.filename, frame.lineno) for frame in frames if frame.filename in files]
+
+
+def _at(lines: Sequence[tuple[str, int | None]]) -> str:
+    """The last of some lines, as ' (FILE:LINE)'; '' without any."""
+    return "".join(f" ({file}:{line})" for file, line in lines[-1:])
 
 
 def _short(text: str) -> str:

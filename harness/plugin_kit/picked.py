@@ -47,10 +47,7 @@ def refuse(kind: str, name: str, overrides: Sequence[str]) -> None:
     if kind == "reward":
         [(key, node)] = config["rewards"].items()
         build(node, _CLASSES[kind], f"rewards.{key}")
-        return
-    if kind != "eval":
+    elif kind == "eval":
+        built_evals(config)
+    else:
         build(config[kind], _CLASSES[kind], kind)
-        return
-    _, broken = built_evals(config)
-    for error in broken.values():
-        raise error

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.parquet
 import yaml
 
+from harness.common.dotted import flat
 from harness.common.errors import UserError, one_line
 from harness.common.results_folder import (
     CONFIG_FILE,
@@ -33,7 +34,6 @@ from harness.common.sealed import Damaged
 from harness.config.yaml_text import plain_values
 from harness.evaluation.metric import Metric
 from harness.report.samples import SampleTable, sample_tables
-from harness.runs.frames import flat
 from harness.runs.record import MISSED_BY, RunRecord, command_again, warn_of_damage
 from harness.runs.systems import labels, settings_of
 

@@ -89,25 +89,23 @@ def prompts(comparison: Comparison) -> list[ShownPrompt]:
     """The showcase prompts (the first dozen) in the records' order, each system at its lowest seed."""
     measured = {metric.eval for run in comparison.results.runs for metric in run.record.metrics}
     written: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
-    texts: dict[tuple[str, str], str] = {}
     for run in _first_seeds(comparison):
         rows = run.samples
         for row in rows[~rows["eval"].isin(measured) & rows["answer"].notna()].itertuples(index=False):
-            key = (str(row.eval), str(row.sample_id))
-            texts.setdefault(key, _string(row.prompt))
+            key = (str(row.eval), _string(row.prompt))
             written.setdefault(key, {}).setdefault((run.system, run.decoding), row)
     return [
         ShownPrompt(
-            title=_title(texts[key]),
-            prompt=pieces(texts[key]),
-            last_line=pieces(texts[key].rsplit("\n", 1)[-1]),
+            title=_title(prompt),
+            prompt=pieces(prompt),
+            last_line=pieces(prompt.rsplit("\n", 1)[-1]),
             rows=[
                 (system, [(d, _written(cells.get((system, d)))) for d in comparison.decodings])
                 for system in comparison.systems
                 if any((system, d) in cells for d in comparison.decodings)
             ],
         )
-        for key, cells in list(written.items())[:_MOST_PROMPTS]
+        for (_, prompt), cells in list(written.items())[:_MOST_PROMPTS]
     ]
 
 
@@ -129,12 +127,14 @@ def questions(comparison: Comparison) -> list[ShownEval]:
 
 
 def _first_seeds(comparison: Comparison) -> list[Run]:
-    """One run a system and decoding strategy: the lowest seed that has samples."""
-    first: dict[tuple[str, str], Run] = {}
+    """The runs of each system and decoding strategy at the lowest seed that has samples."""
+    first: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(comparison.results.runs, key=lambda run: (run.record.seed, run.record.run_id)):
         if not run.samples.empty:
-            first.setdefault((run.system, run.decoding), run)
-    return list(first.values())
+            of_system = first.setdefault((run.system, run.decoding), [run])
+            if run is not of_system[0] and run.record.seed == of_system[0].record.seed:
+                of_system.append(run)
+    return [run for of_system in first.values() for run in of_system]
 
 
 def _question(comparison: Comparison, answers: dict[str, Any], measure: MeasureKey) -> ShownSample:

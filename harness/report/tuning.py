@@ -63,7 +63,7 @@ def _chosen_value(tuned: Tuned) -> float | None:
 def _table(tuned: Sequence[Tuned], tune: TuneSettings) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     confirmed = (f"mean over {many(tune.confirm_seeds, 'other seed')}",) if tune.confirm_seeds else ()
     columns = ("family", "trials", "without a value", "best bits per byte", *confirmed)
-    columns += ("expected of one trial", "parameters", "seconds", "FLOPs", "best settings")
+    columns += ("mean over trials", "parameters", "seconds", "FLOPs", "best settings")
     rows = []
     for each in tuned:
         best, everything = each.best, [*each.trials, *each.confirmations]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.common.numerals import interval, number, quantity
@@ -21,6 +21,17 @@ def estimate_text(cell: Cell | None) -> str:
         return "–"
     estimate, unit = cell.estimate, cell.measure.unit
     return f"{number(estimate.value, unit)} {interval(estimate.ci_low, estimate.ci_high, unit)}".rstrip()
+
+
+def intervals_told(marks: str, cells: Iterable[Cell | None]) -> str:
+    """What the marks of a plot stand for, 'Bands are 95 % intervals'; and why points have none, where some don't."""
+    estimates = [cell.estimate for cell in cells if cell is not None and cell.estimate.value is not None]
+    without = [estimate for estimate in estimates if estimate.ci_low is None]
+    reasons = "; ".join(dict.fromkeys(estimate.reason for estimate in without if estimate.reason))
+    because = f" ({reasons})" if reasons else ""
+    if without and len(without) == len(estimates):
+        return f"There are no 95 % intervals{because}"
+    return f"{marks} are 95 % intervals" + (f", and some points have none{because}" if without else "")
 
 
 def heading(metric: str, unit: str) -> str:

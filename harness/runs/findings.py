@@ -52,12 +52,10 @@ class Findings:
 
     @classmethod
     def before(cls, plan: EvalPlan) -> Findings:
-        """Findings before any eval is asked. They note evals that can't be imported, and a plan without evals."""
+        """Findings before any eval is asked. They note a plan without evals."""
         findings = cls()
-        if not (plan.evals or plan.broken_evals):
+        if not plan.evals:
             findings.notes.append("evals=[] asks no eval: the run has a fit, but no metrics")
-        for name, error in plan.broken_evals.items():
-            findings._note(f"eval {name}", error)
         return findings
 
     def ask(
@@ -93,7 +91,7 @@ class Findings:
     def add(self, eval: Eval, scored: Scored) -> None:
         """Add an eval's scored rows, and its metrics over them."""
         rows = scored.rows
-        with noted(f"in metrics of {eval.name}"):
+        with noted(eval.metrics, f"in metrics of {eval.name}"):
             metrics = list(eval.metrics(rows)) if len(rows) else [_nothing_measured(eval)]
             check_metrics(eval, metrics, rows)
         if rows.empty:

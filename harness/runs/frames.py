@@ -6,12 +6,13 @@ run. Needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from harness.common.dotted import flat
 from harness.common.errors import UserError
 from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE, is_finished, runs_below
 from harness.evaluation.rows import parsed
@@ -65,17 +66,6 @@ def curves_frame(results: str | Path = "results") -> pd.DataFrame:
         if (folder / CURVE_FILE).is_file()
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dict with dotted keys."""
-    dotted: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            dotted |= flat(value, f"{prefix}{key}.")
-        else:
-            dotted[prefix + key] = value
-    return dotted
 
 
 def _finished(results: str | Path) -> Iterator[tuple[Path, RunRecord]]:

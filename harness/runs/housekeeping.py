@@ -1,17 +1,19 @@
 """What results take on the disk, and what goes when runs are removed. Needs no torch.
 
-A run's fit, its answers and its scores are shared with other runs. They go with the last run that needs them.
+A run's fit, its answers and its scores are shared with other runs, and fits with trials of `bakeoff tune`. They go with
+the last one that needs them.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.claims import Claim
 from harness.common.errors import UserError
+from harness.common.plurals import many
 from harness.common.results_folder import (
     CLAIM_FILE,
     FIT_FILE,
@@ -24,7 +26,11 @@ from harness.common.results_folder import (
 )
 from harness.common.sealed import Damaged, read_object
 from harness.runs.record import RunRecord
+from harness.runs.tuning.trials import TRIALS_FILE, TUNING_FOLDER, kept
 from harness.training.fit_folder import fit_digest
+
+_ENTRIES = {"fits": "fit", "answers": "fit", "splits": "split", "sweeps": "sweep"}
+"""What each entry of a folder that experiments share belongs to."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Item:
 
     path: Path
     kind: str
-    """'run', 'fit', 'answers', 'scores', ..."""
+    """'run', 'fit', 'answers', 'scores'; 'folder' or 'file' for what else is in an experiment's folder."""
     num_bytes: int
 
 
@@ -44,41 +50,65 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def usage(results: Path) -> list[tuple[str, int, int]]:
-    """Name, number of parts and bytes of every experiment, and of each folder that experiments share. UserError where
-    there is no such folder."""
+def usage(results: Path) -> list[tuple[str, str, int]]:
+    """Name, content (as '3 runs') and bytes of every experiment, and of each folder that experiments share. UserError
+    where there is no such folder."""
     if not results.is_dir():
         raise UserError(f"there is no folder {results}. Name a results folder.")
-    rows = [(folder.name, len(runs_in(folder)), size(folder)) for folder in folders_in(results)]
+    rows = [(folder.name, many(len(runs_in(folder)), "run"), size(folder)) for folder in folders_in(results)]
     shared = [results / name for name in RESERVED if (results / name).is_dir()]
-    return [*rows, *((folder.name, sum(1 for _ in folder.iterdir()), size(folder)) for folder in shared)]
+    return [*rows, *((folder.name, _content(folder), size(folder)) for folder in shared)]
 
 
-def removable(runs: Iterable[Path], results: ResultsFolder) -> list[Item]:
-    """The runs, and the fits, answers and scores that no other run of the results folder needs.
+def _content(folder: Path) -> str:
+    """What a folder that experiments share holds, as '2 fits'."""
+    noun = _ENTRIES.get(folder.name)
+    if noun is None:
+        return many(sum(1 for path in folder.rglob("*") if path.is_file()), "file")
+    return many(sum(1 for _ in folder.iterdir()), noun)
 
-    A fit that a record doesn't name, as a member of a mixture or a trial of `bakeoff tune`, stays. UserError where one
-    of the runs is being done now.
+
+def is_experiment(folder: Path, results: ResultsFolder) -> bool:
+    """Whether a folder is that of an experiment: it holds runs, or the trials of `bakeoff tune`."""
+    is_there = results.path.is_dir() and folder in folders_in(results.path)
+    return is_there and bool(runs_in(folder) or (folder / TUNING_FOLDER / TRIALS_FILE).is_file())
+
+
+def removable(runs: Iterable[Path], results: ResultsFolder, experiments: Collection[Path] = ()) -> list[Item]:
+    """The runs and all that is in the experiments' folders, and the fits, answers and scores that no other run and no
+    trial of another experiment needs.
+
+    A fit that neither a record nor a trial names, as a member of a mixture, stays. UserError where one of the runs is
+    being done now.
     """
-    going = sorted(set(runs))
+    going = sorted({*runs, *(run for folder in experiments for run in runs_in(folder))})
     for run in going:
         claim = Claim(run / CLAIM_FILE)
         if not claim.take():
             raise UserError(f"{run} is being done now, so it isn't removed. Stop it first, or wait.")
         claim.release()
     others = [run for run in results.runs() if run.resolve() not in {path.resolve() for path in going}]
-    records, kept = _records(going), _records(others)
-    kept_fits = {fit for record in kept for fit in (record.fit_id, *record.recipes)}
-    fits = {record.fit_id for record in records} - kept_fits
-    kept_answers = {(record.fit_id, record.decoding_id) for record in kept}
+    records, kept_records = _records(going), _records(others)
+    kept_fits = {fit for record in kept_records for fit in (record.fit_id, *record.recipes)}
+    kept_fits |= _fits_of_trials(folder for folder in folders_in(results.path) if folder not in experiments)
+    fits = ({record.fit_id for record in records} | _fits_of_trials(experiments)) - kept_fits
+    kept_answers = {(record.fit_id, record.decoding_id) for record in kept_records}
     items = [Item(run, "run", size(run)) for run in going]
+    beside = (path for folder in experiments for path in sorted(folder.iterdir()) if path not in going)
+    items += [Item(path, "folder" if path.is_dir() else "file", size(path)) for path in beside]
     items += [Item(path, "fit", size(path)) for fit in sorted(fits) if (path := results.fit(fit)).is_dir()]
     items += [Item(path, "answers", size(path)) for fit in sorted(fits) if (path := results.answers(fit)).is_dir()]
     for fit, decoding in sorted({(record.fit_id, record.decoding_id) for record in records} - kept_answers):
-        path = results.answers(fit) / f"{decoding}.jsonl"
+        path = results.answers_under(fit, decoding)
         if fit not in fits and path.is_file():
             items.append(Item(path, "answers", size(path)))
     return items + _scores_of(fits, results)
+
+
+def _fits_of_trials(experiments: Iterable[Path]) -> set[str]:
+    """The ids of the fits that trials of these experiments made."""
+    trials = [trial for folder in experiments for trial in kept(folder / TUNING_FOLDER)]
+    return {trial.fit_id for trial in trials if trial.fit_id is not None}
 
 
 def _records(runs: Iterable[Path]) -> list[RunRecord]:

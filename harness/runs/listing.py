@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.common.errors import UserError
+from harness.common.errors import UserError, closest
 from harness.common.numerals import with_unit
-from harness.common.results_folder import is_finished, runs_below
-from harness.runs.record import RunRecord
+from harness.runs.index import OWN_KEYS, Entry, Index
 from harness.runs.systems import differences_in_experiments
 
 
@@ -20,52 +20,79 @@ class ListedRun:
 
     folder: Path
     status: str
-    """The record's status; 'unfinished' without a record, 'damaged' where the record can't be read."""
-    record: RunRecord | None
+    """The record's status; 'unfinished' without a record, 'unreadable' where the record can't be read."""
     differs: tuple[str, ...]
     """What tells it from other runs of its experiment, as 'order=3'."""
+    headline: str
+    """The run's main result, as '2.066 bits/byte'; '' where nothing was measured."""
     changed_at: float
     """When the run finished, else when its last file was written, in seconds since 1970."""
 
-    @property
-    def headline(self) -> str:
-        """The run's main result, as '2.066 bits/byte'; '' where nothing was measured."""
-        for metric in self.record.headlines() if self.record else ():
-            if metric.value is not None:
-                name = f" {metric.metric}" if metric.unit == "share" else ""
-                return with_unit(metric.value, metric.unit) + name
-        return ""
 
+def listed(results: Path, filters: Sequence[str] = ()) -> list[ListedRun]:
+    """The runs of a results folder or of an experiment's, newest first.
 
-def listed(results: Path) -> list[ListedRun]:
-    """All runs, newest first. UserError where there is no such folder."""
-    if not results.is_dir():
-        raise UserError(
-            f"there is no folder {results.resolve()}. Make a run with `bakeoff run`, or name the folder that "
-            "holds your runs with --results."
+    filters: as 'status=failed' or 'training.batch_tokens=256,512'; a run must pass all. Records that were read before
+    are not read again (harness/runs/index.py). UserError where there is no such folder, or no run has what a filter
+    names.
+    """
+    index = Index(results)
+    index.refresh(at_once=True)
+    index.close()
+    entries = _chosen(index.entries(), filters)
+    recorded = [entry for entry in entries if entry.has_record]
+    differs = dict(
+        zip(
+            (entry.id for entry in recorded),
+            differences_in_experiments([entry.configured for entry in recorded]),
+            strict=True,
         )
-    read: list[tuple[Path, str, RunRecord | None]] = []
-    for folder in runs_below(results):
-        record, status = None, "unfinished"
-        if is_finished(folder):
-            try:
-                record = RunRecord.read(folder)
-                status = record.status
-            except UserError:
-                status = "damaged"
-        read.append((folder, status, record))
-    records = [record for _, _, record in read if record is not None]
-    differs = {id(record): of_run for record, of_run in zip(records, differences_in_experiments(records), strict=True)}
+    )
     runs = [
-        ListedRun(folder, status, record, differs.get(id(record), ()), _changed_at(folder, record))
-        for folder, status, record in read
+        ListedRun(
+            results / entry.run_id if results.resolve() != index.results else results / entry.id,
+            entry.status,
+            differs.get(entry.id, ()),
+            _headline(entry),
+            _changed_at(entry),
+        )
+        for entry in entries
     ]
     return sorted(runs, key=lambda run: (-run.changed_at, str(run.folder)))
 
 
-def _changed_at(folder: Path, record: RunRecord | None) -> float:
-    if record is not None:
-        with contextlib.suppress(ValueError):  # the time isn't ISO 8601
-            return datetime.datetime.fromisoformat(record.finished_at).timestamp()
-    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
-    return max((path.stat().st_mtime for path in files), default=folder.stat().st_mtime)
+def _chosen(entries: Sequence[Entry], filters: Sequence[str]) -> Sequence[Entry]:
+    """The runs that pass all filters."""
+    for written in filters:
+        key, _, values = written.partition("=")
+        keys = dict.fromkeys((*OWN_KEYS, *(name for entry in entries for name in entry.keys)))
+        if key not in keys and entries:
+            raise UserError(
+                f"no run has {key!r}, which {written!r} asks for.{closest(key, keys)} Runs can be chosen by "
+                f"{', '.join(OWN_KEYS)}, and every setting by its full name, as training.batch_tokens=512."
+            )
+        wanted = {_plain(value) for value in values.split(",")}
+        entries = [entry for entry in entries if _plain(entry.value(key)) in wanted]
+    return entries
+
+
+def _plain(value: str) -> str:
+    """A value as it is compared: numbers by what they are, whatever way they are written in."""
+    try:
+        return repr(float(value))
+    except ValueError:
+        return {"none": "null"}.get(value.lower(), value.lower() if value.lower() in ("true", "false") else value)
+
+
+def _headline(entry: Entry) -> str:
+    for headline in entry.headlines:
+        if headline.value is not None:
+            name = f" {headline.metric}" if headline.unit == "share" else ""
+            return with_unit(headline.value, headline.unit) + name
+    return ""
+
+
+def _changed_at(entry: Entry) -> float:
+    with contextlib.suppress(ValueError):  # there is no time, or it isn't ISO 8601
+        return datetime.datetime.fromisoformat(entry.finished_at).timestamp()
+    return entry.changed_at

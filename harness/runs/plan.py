@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import PluginError, UserError
+from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.config.identity import content_hash, identity, plain
 from harness.evaluation.answer_store import AnswerStore
@@ -26,7 +26,7 @@ from harness.runs.tracking import Tracking
 from harness.text.data.corpus import Corpus
 from harness.training.continuing import check_continues
 from harness.training.fit_folder import fit_digest, fit_facts
-from harness.training.fits import FitSettings, fit_id, pick_device
+from harness.training.fits import FitSettings, check_device, fit_id, pick_device
 from harness.training.workshop import Prepared, Workshop
 
 
@@ -38,8 +38,6 @@ class EvalPlan:
     decoding_id: str
     """The hash of the decoding strategy."""
     evals: Mapping[str, Eval]
-    broken_evals: Mapping[str, PluginError]
-    """Evals that were picked but whose code fails, by name."""
     corpus: Corpus
     seed: int
     tracking: Tracking
@@ -50,12 +48,8 @@ class EvalPlan:
 
     @cached_property
     def run_id(self) -> str:
-        """Model, decoding, seed and a hash: of the fit, the decoding strategy and the evals.
-
-        For an eval that can't be imported, the hash is over its plain values.
-        """
-        broken = {name: self.config["evals"][name] for name in self.broken_evals}
-        evals = identity({**self.evals, **broken})
+        """Model, decoding, seed and a hash: of the fit, the decoding strategy and the evals."""
+        evals = identity(dict(self.evals))
         content = content_hash({"fit": self.fit_id, "decoding": self.decoding_id, "evals": evals})
         names = self.config["names"]
         return run_id("+".join([names["model"], *self.config["post"]]), names["decoding"], self.seed, content)
@@ -67,7 +61,7 @@ class EvalPlan:
         for name, eval in self.evals.items():
             about = {key: value for key, value in identity(eval).items() if key not in ("class", "fields")}
             options[name] = {**plain(eval), **about}
-        return {**options, **{name: self.config["evals"][name] for name in self.broken_evals}}
+        return options
 
     @property
     def folder(self) -> Path:
@@ -117,6 +111,7 @@ def names_fits(settings: RunSettings) -> bool:
 
 def plan(settings: RunSettings, prepared: Prepared) -> RunPlan:
     """The plan of a run with these settings. UserError where it can't run here."""
+    check_device(settings.device)
     settings, elsewhere = _with_fits(settings)
     planned, fit_settings = _plan_evals(settings, prepared)
     return RunPlan(
@@ -147,7 +142,6 @@ def _plan_evals(settings: RunSettings, prepared: Prepared) -> tuple[EvalPlan, Fi
         fit_id=fit,
         decoding_id=content_hash(identity(settings.decoding)),
         evals=settings.evals,
-        broken_evals=settings.broken_evals,
         corpus=corpus,
         seed=settings.seed,
         tracking=settings.tracking,

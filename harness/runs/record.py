@@ -150,6 +150,11 @@ class RunRecord:
             return self.status
         return f"{self.status}, with {len(self.notes)} note{'s' if len(self.notes) > 1 else ''}"
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """The evals that measured something."""
+        return frozenset(metric.eval for metric in self.metrics if metric.n_total)
+
     def headlines(self) -> list[Metric]:
         """One metric of each eval, over all samples (see harness.evaluation.metric.headlines)."""
         of_all = (metric for metric in self.metrics if metric.slice == "all")

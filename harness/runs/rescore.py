@@ -97,12 +97,10 @@ def rescore(folder: Path, mirror: Mirror) -> RunRecord:
 
 def _plan(record: RunRecord, config: Mapping[str, Any], results: ResultsFolder, experiment: str) -> EvalPlan:
     """The plan that the same command would make now for the run's fit."""
-    evals, broken = built_evals(config)
     return EvalPlan(
         fit_id=record.fit_id,
         decoding_id=record.decoding_id,
-        evals=evals,
-        broken_evals=broken,
+        evals=built_evals(config),
         corpus=_corpus(record, config),
         seed=record.seed,
         tracking=build(config["tracking"], Tracking, "tracking"),

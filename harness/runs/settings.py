@@ -6,12 +6,12 @@ import errno
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.common.errors import PluginError, UserError
-from harness.common.files import expanded, probe_folder
+from harness.common.errors import UserError
+from harness.common.files import expanded, from_here, probe_folder
 from harness.common.options import LARGEST
 from harness.common.results_folder import RESERVED
 from harness.config.settings import build, checked
@@ -53,8 +53,6 @@ class RunSettings:
     """The option picked in each group, as {'model': 'lstm'}."""
     resolved: Mapping[str, Any]
     """The whole configuration as plain values; what config.yaml holds."""
-    broken_evals: Mapping[str, PluginError] = field(default_factory=dict)
-    """Evals that were picked but whose code fails, by name."""
 
 
 def typed(config: Mapping[str, Any]) -> RunSettings:
@@ -67,7 +65,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.text.transcript_format import TranscriptFormat
-    from harness.training.budget import Budget
+    from harness.training.budget import Budget, check_num_params
     from harness.training.settings import Training
     from harness.training.step_size import check_step
     from models.language_model import ModelConfig
@@ -83,8 +81,9 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     post = built_stages(config)
     rewards = built_rewards(config)
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
-    evals, broken = built_evals(config)
+    evals = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+    check_num_params(model, budget, tokenizer)
     check_step(model, training, budget)
     for name, stage in post.items():
         if (why := stage.why_not(model, name)) is not None:
@@ -102,11 +101,10 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         tracking=tracking,
         seed=checked(config["seed"], int, "seed"),
         device=config["device"],
-        results_dir=expanded(config["results_dir"]),
+        results_dir=from_here(expanded(config["results_dir"])),
         experiment_name=config["experiment_name"],
         names=config["names"],
         resolved=config,
-        broken_evals=broken,
     )
 
 
@@ -196,18 +194,13 @@ def built_rewards(config: Mapping[str, Any]) -> dict[str, Reward]:
     return rewards
 
 
-def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, PluginError]]:
-    """The evals of a composed configuration, by name; and the errors of evals whose code fails, by name."""
+def built_evals(config: Mapping[str, Any]) -> dict[str, Eval]:
+    """The evals of a composed configuration, by name."""
     from harness.evaluation.eval import Eval
 
     evals: dict[str, Eval] = {}
-    broken = {}
     for name, node in (config.get("evals") or {}).items():
-        try:
-            eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
-        except PluginError as error:
-            broken[name] = error
-            continue
+        eval = build(node, Eval, f"evals.{name}")  # type: ignore[type-abstract]
         if not isinstance(getattr(eval, "name", None), str) or not isinstance(getattr(eval, "version", None), int):
             raise UserError(
                 f"evals.{name}: {type(eval).__name__} must say its name (text) and its version (a whole number) as "
@@ -221,4 +214,4 @@ def built_evals(config: Mapping[str, Any]) -> tuple[dict[str, Eval], dict[str, P
         if eval.name in (other.name for other in evals.values()):
             raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")
         evals[name] = eval
-    return evals, broken
+    return evals

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, LISTS, is_file, option, options
+from harness.config.options import GROUPS, LISTS, check_target, is_file, option, options
 from harness.config.overrides import readable
 from harness.config.settings import build
 from harness.runs.settings import RunSettings, check_top_level, typed
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 _MOST_RUNS = 10_000
-_OF_COMMANDS = ("sweep", "launcher")
-"""The groups of settings that are part of no run."""
+OF_SWEEPS = ("sweep", "launcher")
+"""The groups of settings of a whole sweep, which are part of no run."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,19 @@ class Interval:
     """Whether the logarithm is drawn evenly."""
     is_whole: bool
     """Whether only whole numbers are meant."""
+
+    def check(self, key: str) -> None:
+        """UserError where it holds no numbers to draw from."""
+        if self.low >= self.high or (self.is_logarithmic and self.low <= 0):
+            raise UserError(_no_interval(f"{key} from {self.low:g} to {self.high:g}", key))
+
+
+def _no_interval(asked: str, key: str) -> str:
+    return (
+        f"{asked} is no interval of numbers. Write the lower end first, as {key}=interval(0,0.5); or "
+        f"{key}=tag(log,interval(1e-4,1e-2)), above 0, to draw the logarithm evenly; or {key}=int(interval(1,4)) for "
+        "whole numbers."
+    )
 
 
 @dataclass(frozen=True)
@@ -101,12 +114,10 @@ def _setting(override: Override, files: Mapping[str, str]) -> Setting:
     if not isinstance(value, IntervalSweep):
         return Setting(owner, key, _values(override))
     low, high, tags = value.start, value.end, {tag.lower() for tag in value.tags}
-    if low is None or high is None or not low < high or ("log" in tags and low <= 0) or tags - {"log"}:
-        raise UserError(
-            f"{override.input_line} is no interval of numbers. Write the lower end first, as {key}=interval(0,0.5); or "
-            f"{key}=tag(log,interval(1e-4,1e-2)), above 0, to draw the logarithm evenly; or {key}=int(interval(1,4)) "
-            "for whole numbers."
-        )
+    assert low is not None
+    assert high is not None
+    if tags - {"log"}:
+        raise UserError(_no_interval(str(override.input_line), key))
     return Setting(owner, key, Interval(low, high, "log" in tags, isinstance(low, int) and isinstance(high, int)))
 
 
@@ -130,7 +141,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
 def of_command(overrides: Sequence[str]) -> list[Setting]:
     """What is set of the command itself, as sweep.workers; see `command_settings`."""
-    return [each for each in settings_of(overrides) if group_of(each.key) in _OF_COMMANDS]
+    return [each for each in settings_of(overrides) if group_of(each.key) in OF_SWEEPS]
 
 
 def _refuse_other_launchers(overrides: Sequence[str]) -> None:
@@ -163,7 +174,9 @@ def command_settings(group: str, kind: type[T], settings: Sequence[Setting], def
         if isinstance(setting.values, Interval) or len(setting.values) > 1:
             raise UserError(f"{setting.key} has several values, but a command has one. Give one.")
     names = {setting.key: setting.values[0] for setting in own if not isinstance(setting.values, Interval)}
-    content = dict(option(group, names.pop(group, default)).content)
+    picked = option(group, names.pop(group, default))
+    check_target(picked, picked.content)
+    content = dict(picked.content)
     for key, value in names.items():
         name = key.partition(".")[2]
         allowed = [each for each in content if not each.startswith("_")]
@@ -204,7 +217,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
         written = [f"{written_key}={value}" for value in _values(override)]
         (of_owners.setdefault(owner, {}) if owner else choices)[written_key] = written
     of_runs = [
-        written for key, written in choices.items() if not key.startswith("hydra") and group_of(key) not in _OF_COMMANDS
+        written for key, written in choices.items() if not key.startswith("hydra") and group_of(key) not in OF_SWEEPS
     ]
     if math.prod(map(len, of_runs)) > _MOST_RUNS:
         longest = max(of_runs, key=len)[0].partition("=")[0]

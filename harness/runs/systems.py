@@ -3,25 +3,34 @@
 Runs that differ only in seed and decoding are one *system*: they have the same model, tokenizer, data, training,
 budget, and options of each eval. A system has the name of its model's option. Where several systems share a name, the
 settings in which they differ are added. Runs that ask different evals can be one system: an eval's options are compared
-only between runs that ask it. A setting that several parts of a run share, such as the format of data and tokenizer,
-is named once.
+only between runs in which it measured something. A setting that several parts of a run share, such as the format of
+data and tokenizer, is named once.
+
+Names are short. Of long values, what they have in common at their beginning is left out. A picked option of many
+differing settings, such as a format, is its name and the first letters of a hash: 'format=mine-3f2a1c'.
 
 A plugin whose text changed is another system, named by which text it is: 'tiny_gru=edit 2'.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
 
+from harness.common.dotted import flat
 from harness.config.identity import SOURCE
 from harness.config.plugins import is_of_a_file, stem_of
 from harness.config.settings import TARGET
-from harness.runs.frames import flat
 from harness.runs.record import MISSED_BY, RunRecord
+
+if TYPE_CHECKING:
+    from harness.runs.index import Configured
+
+    Recorded = RunRecord | Configured
 
 # Values that follow from the settings, and aren't settings themselves.
 _DERIVED = frozenset(
@@ -36,9 +45,11 @@ _DERIVED = frozenset(
         *(f"budget.{name}" for name in MISSED_BY),
     }
 )
+_LONGEST_VALUE = 24  # characters
+_MOST_SETTINGS = 3  # of a picked option, before a hash stands for them
 
 
-def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def settings_of(records: Sequence[Recorded], whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The settings of each record's system, and of its decoding.
 
     A fit that they name counts without its seed: runs that continue from three seeds of one fit are one system. Where
@@ -58,7 +69,7 @@ def settings_of(records: Sequence[RunRecord], whole: bool) -> tuple[list[dict[st
 
 
 def _unlike(
-    systems: Sequence[dict[str, Any]], decodings: Sequence[dict[str, Any]], records: Sequence[RunRecord]
+    systems: Sequence[dict[str, Any]], decodings: Sequence[dict[str, Any]], records: Sequence[Recorded]
 ) -> set[str]:
     """The systems, as text, whose runs used different texts, or of one seed and decoding are not of the same fit."""
     texts: dict[str, set[object]] = {}
@@ -71,7 +82,7 @@ def _unlike(
     return by_text | {system for (system, _, _), of_run in fits.items() if len(of_run) > 1}
 
 
-def _by_recipe(records: Sequence[RunRecord]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _by_recipe(records: Sequence[Recorded]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The settings of each record's system, and of its decoding, with the fits that they name as `settings_of` says."""
     systems = _with_edits([_system_settings(record) for record in records], records)
     decodings = _with_edits([flat({"decoding": record.decoding}) for record in records], records)
@@ -92,8 +103,8 @@ def _renamed(settings: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
     return {key: names.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def _system_settings(record: RunRecord) -> dict[str, Any]:
-    """All settings that can change a result, except seed and decoding."""
+def _system_settings(record: Recorded) -> dict[str, Any]:
+    """All settings that can change a result, except seed and decoding. An eval that measured nothing has no result."""
     settings = {
         "model": record.model,
         "tokenizer": record.tokenizer,
@@ -101,18 +112,18 @@ def _system_settings(record: RunRecord) -> dict[str, Any]:
         "training": record.training,
         "post": record.post,
         "budget": record.budget,
-        "evals": record.evals,
+        "evals": {name: options for name, options in record.evals.items() if name in record.measured},
     }
     dotted = flat({"model": {"name": record.family}} | settings)
     return {key: value for key, value in dotted.items() if key not in _DERIVED}
 
 
-def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[Recorded]) -> list[dict[str, Any]]:
     """The settings with classes of plugin files by name, and without hashes of sources. Where runs used several texts
     of a plugin, each has a setting that says which: 'edit 2' is the second one by when runs of it finished."""
     apart = [_plugins_apart(settings) for settings in all_settings]
     texts: dict[str, list[str]] = {}
-    by_time = sorted(zip(records, apart, strict=True), key=lambda run: run[0].finished_at)
+    by_time = sorted(zip(records, apart, strict=True), key=lambda run: (run[0].finished_at, run[0].run_id))
     for _, (_, sources) in by_time:
         for key, source in sources.items():
             if source not in texts.setdefault(key, []):
@@ -155,32 +166,79 @@ def labels(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[str
 
 def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[list[str]]:
     """For each, the settings in which items of its name differ, as 'order=3'."""
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for settings in all_settings:
-        by_name.setdefault(str(settings.get(name_key)), []).append(settings)
-    differing = {name: _differing(of_name) for name, of_name in by_name.items()}
-    return [
-        [
-            f"{short}={_plain(concerned[0], settings.get(concerned[0]))}"
-            for short, keys in differing[str(settings.get(name_key))].items()
-            if (concerned := [key for key in keys if _concerns(key, settings)])
+    by_name: dict[str, list[int]] = {}
+    for place, settings in enumerate(all_settings):
+        by_name.setdefault(str(settings.get(name_key)), []).append(place)
+    parts: list[list[str]] = [[] for _ in all_settings]
+    for places in by_name.values():
+        of_name = _hashed([all_settings[place] for place in places], name_key)
+        for short, keys in _differing(of_name).items():
+            values = {
+                place: _plain(concerned[0], settings.get(concerned[0]))
+                for place, settings in zip(places, of_name, strict=True)
+                if (concerned := [key for key in keys if _concerns(key, settings)])
+            }
+            shortened = _shortened(set(values.values()))
+            for place, value in values.items():
+                parts[place].append(f"{short}={shortened[value]}")
+    return parts
+
+
+def _hashed(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[Mapping[str, Any]]:
+    """The settings, with a hash in place of those of each picked option of which more than a few differ. It is part of
+    the option's name where that name isn't enough. name_key: the option whose settings all stay."""
+    groups = {key.removesuffix("name") for settings in all_settings for key in settings if key.endswith(".name")}
+    for group in sorted(groups - {name_key.removesuffix("name")}, key=len, reverse=True):  # inner ones first
+        name = f"{group}name"
+        options = {key for settings in all_settings for key in settings if key.startswith(group)} - {name}
+        if len(_grouped(options, all_settings)) <= _MOST_SETTINGS:
+            continue
+        texts = [_text(group, settings) for settings in all_settings]
+        texts_of: dict[str, set[str]] = {}
+        for settings, text in zip(all_settings, texts, strict=True):
+            texts_of.setdefault(str(settings.get(name)), set()).add(text)
+        all_settings = [
+            {key: value for key, value in settings.items() if key not in options}
+            | ({name: f"{own}-{_hash(text)}"} if len(texts_of[own := str(settings.get(name))]) > 1 else {})
+            for settings, text in zip(all_settings, texts, strict=True)
         ]
-        for settings in all_settings
-    ]
+    return list(all_settings)
 
 
-def differences_in_experiments(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+def _text(group: str, settings: Mapping[str, Any]) -> str:
+    """All settings of a picked option, the same wherever it stands. group: its place, as 'data.'."""
+    own = {key.removeprefix(group): value for key, value in settings.items() if key.startswith(group)}
+    return json.dumps(own, sort_keys=True, default=str)
+
+
+def _shortened(values: Set[str]) -> dict[str, str]:
+    """A short text for each of several values, which tells it from the others."""
+    if all(len(value) <= _LONGEST_VALUE for value in values):
+        return {value: value for value in values}
+    common = sum(1 for _ in itertools.takewhile(lambda chars: len(set(chars)) == 1, zip(*values, strict=False)))
+    if common and all(len(value) - common < _LONGEST_VALUE for value in values):
+        return {value: f"…{value[common:]}" for value in values}
+    return {
+        value: value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE // 2]}…{_hash(value)}"
+        for value in values
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def differences_in_experiments(records: Sequence[Recorded]) -> list[tuple[str, ...]]:
     """For each record, what tells it from others of its experiment: its model's options where others of its family have
     other ones, its decoding's likewise, and whatever else differs in the experiment."""
-    systems, decodings = settings_of(records, whole=False)
     places: dict[str, list[int]] = {}
     for place, record in enumerate(records):
         places.setdefault(record.experiment, []).append(place)
     texts: dict[int, tuple[str, ...]] = {}
     for members in places.values():
-        models = [_part(systems[place], of_model=True) for place in members]
-        others = [_part(systems[place], of_model=False) for place in members]
-        strategies = [decodings[place] for place in members]
+        systems, strategies = settings_of([records[place] for place in members], whole=False)
+        models = [_part(settings, of_model=True) for settings in systems]
+        others = [_part(settings, of_model=False) for settings in systems]
         named = (differences(models, "model.name"), differences(strategies, "decoding.name"), differences(others, ""))
         texts |= {place: tuple(itertools.chain(*parts)) for place, *parts in zip(members, *named, strict=True)}
     return [texts[place] for place in range(len(records))]
@@ -194,19 +252,27 @@ def _part(settings: Mapping[str, Any], of_model: bool) -> dict[str, Any]:
 def _differing(all_settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """The keys with several values, by short name where it is unique; keys of one short name and always the same value
     together. A key that follows from another picked option (the options of another data set) is left out."""
-    keys = [key for key in sorted({key for settings in all_settings for key in settings}) if _differ(key, all_settings)]
-    picked = [key for key in keys if key.endswith(".name")]
-    keys = [key for key in keys if not any(_follows(key, name, all_settings) for name in picked)]
+    groups = _grouped({key for settings in all_settings for key in settings}, all_settings)
+    shorts = Counter(_short(group[0]) for group in groups)
+    return {(_short(group[0]) if shorts[_short(group[0])] == 1 else group[0]): group for group in groups}
+
+
+def _grouped(keys: Set[str], all_settings: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Those of the keys with several values: keys of one short name and always the same value together. A key that
+    follows from another picked option is left out."""
+    differing = [key for key in sorted(keys) if _differ(key, all_settings)]
+    picked = [key for key in differing if key.endswith(".name")]
     groups: list[list[str]] = []
-    for key in keys:
+    for key in differing:
+        if any(_follows(key, name, all_settings) for name in picked):
+            continue
         alike = (group for group in groups if _short(group[0]) == _short(key) and _equal(group[0], key, all_settings))
         group = next(alike, None)
         if group is None:
             groups.append([key])
         else:
             group.append(key)
-    shorts = Counter(_short(group[0]) for group in groups)
-    return {(_short(group[0]) if shorts[_short(group[0])] == 1 else group[0]): group for group in groups}
+    return groups
 
 
 def _equal(first: str, second: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
@@ -225,6 +291,9 @@ def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> 
 
 def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a setting has several values among the runs that it concerns."""
+    first = all_settings[0].get(key)
+    if all(settings.get(key) == first for settings in all_settings):  # most settings
+        return False
     concerned = [settings for settings in all_settings if _concerns(key, settings)]
     return len({json.dumps(settings.get(key), default=str) for settings in concerned}) > 1
 

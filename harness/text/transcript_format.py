@@ -73,13 +73,16 @@ class TranscriptFormat:
         if self.speakers is None:
             if mistake := self.mistake_in_name(speaker):
                 raise UserError(mistake)
-            return self.before_name + speaker + self.after_name
-        if speaker not in self.speakers:
+        elif speaker not in self.speakers:
             raise UserError(
-                f"format {self.name!r} has no speaker {speaker!r}; it has {', '.join(self.speakers)}."
-                f"{closest(speaker, self.speakers)}"
+                f"nobody is called {speaker!r} in the format {self.name!r}.{closest(speaker, self.speakers)} Allowed: "
+                f"{', '.join(self.speakers)}. With format=play anyone may speak."
             )
-        return self.before_name + self.speakers[speaker] + self.after_name
+        return self.before_name + self.written_name(speaker) + self.after_name
+
+    def written_name(self, speaker: str) -> str:
+        """The name that is written for a speaker: 'user' for 'Human'."""
+        return speaker if self.speakers is None else self.speakers[speaker]
 
     def render(self, transcript: Transcript) -> str:
         """The transcript as text. UserError for a speaker that this format doesn't allow, and for a text where

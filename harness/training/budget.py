@@ -17,6 +17,7 @@ from harness.common.errors import UserError
 from harness.training.spent import Spent
 
 if TYPE_CHECKING:
+    from harness.text.tokenizers.tokenizer import TokenizerSettings
     from models.language_model import ModelConfig
     from models.neural_model import NeuralModel
 
@@ -45,6 +46,17 @@ class Budget:
         """The share of the budget that is used, by the limit that comes first: 1 or more when it is used up."""
         pairs = ((spent.tokens, self.tokens), (spent.seconds, self.seconds), (spent.flops, self.flops))
         return max(used / limit for used, limit in pairs if limit is not None)
+
+
+def check_num_params(config: ModelConfig, budget: Budget, tokenizer: TokenizerSettings) -> None:
+    """UserError where a model would need more parameters for its tokens alone, whatever the text."""
+    least = tokenizer.least_vocab_size
+    if budget.num_params is not None and config.uses_num_params and budget.num_params < least:
+        raise UserError(
+            f"budget.num_params={budget.num_params:,} is too small for model={config.family}: the tokenizer has at "
+            f"least {least:,} tokens, and each needs a parameter or more. Allow at least that many, or pick another "
+            "tokenizer."
+        )
 
 
 def missed_by(config: ModelConfig, budget: Budget, spent: Mapping[str, float], num_params: int) -> dict[str, Any]:

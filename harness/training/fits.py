@@ -8,9 +8,12 @@ that can't be had is told of at once.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
 import logging
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +99,27 @@ def recipe(settings: FitSettings, corpus: Corpus, earlier: Fit | None) -> str:
     continue_from = None if earlier is None else earlier.facts["recipe"]
     training = dataclasses.replace(settings.training, continue_from=continue_from)
     return fit_id(dataclasses.replace(settings, training=training, seed=0), corpus)
+
+
+def check_device(name: str) -> None:
+    """UserError where this machine can't have the device of `device=`, as far as that is told without torch."""
+    kind = name.split(":")[0]
+    if (kind == "mps" and sys.platform != "darwin") or (kind == "cuda" and not _has_driver()):
+        raise UserError(
+            f"device={name} was asked for, but this machine has no driver for it. Leave device=auto to take the best "
+            "that there is."
+        )
+
+
+def _has_driver() -> bool:
+    """Whether there is a driver of graphics cards: NVIDIA's library, or AMD's device file."""
+    if os.path.exists("/dev/kfd"):
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def pick_device(name: str) -> torch.device:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import UserError
-from harness.common.files import make_folder, write_bytes, write_json
+from harness.common.files import from_here, make_folder, write_bytes, write_json
 from harness.common.results_folder import RUN_FILE, ResultsFolder
 from harness.common.sealed import Damaged, digest, read_object
 from harness.config.compose import compose
@@ -120,7 +120,7 @@ class PlannedSweep:
             if command["version"] != _VERSION:
                 raise UserError(f"{path} is of another version of bakeoff. Give the sweep's command again.")
             runs = tuple(PlannedRun(**{**line, "overrides": tuple(line["overrides"])}) for line in lines)
-            results = ResultsFolder(folder.absolute().parent.parent)
+            results = ResultsFolder(from_here(folder.absolute().parent.parent))
             texts = tuple((tuple(overrides), fingerprint) for overrides, fingerprint in command["texts"])
             return cls(
                 folder.name, results, runs, tuple(command["plugins"]), command["started_in"], command["key"], texts

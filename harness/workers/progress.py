@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from harness.common.durations import duration
+from harness.common.durations import time_left
 from harness.workers import ledger
 from harness.workers.ledger import Event
 from harness.workers.planned import PlannedRun
@@ -45,8 +45,10 @@ class Progress:
         return len(self.runs) - sum(event.outcome not in ledger.NOT_A_TRY for event in self.ended.values())
 
     def time_left(self, num_workers: int) -> str:
-        """', about 3 min left', or '' where no run so far is of the kind of one that is left. Runs that make a fit take
-        longer than those that find one."""
+        """', about 3 min left'; '' where nothing is left, where a run was stopped, or where no run so far is of the
+        kind of one that is left. Runs that make a fit take longer than those that find one."""
+        if any(event.outcome == ledger.STOPPED for event in self.ended.values()):
+            return ""
         means = {made_fit: sum(of_kind) / len(of_kind) for made_fit, of_kind in self._seconds.items() if of_kind}
         if True not in means and False in means:  # the fits are there from an earlier sweep
             means[True] = means[False]
@@ -57,7 +59,7 @@ class Progress:
                 fits.add(run.fit_id)
         if not set(makes_fit) <= means.keys():
             return ""
-        return f", about {duration(sum(means[kind] for kind in makes_fit) / num_workers)} left"
+        return time_left(sum(means[kind] for kind in makes_fit) / num_workers)
 
     def counts(self) -> str:
         """As '5 complete, 1 failed, 2 running, 28 left'."""

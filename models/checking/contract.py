@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
 import tempfile
 from collections.abc import Callable, Mapping
@@ -566,6 +567,32 @@ def a_fit_is_no_worse_than_knowing_nothing(of: Subject) -> None:
     hold(nats <= uniform + 1e-5, f"what it was fitted to costs {nats:.3f} nats a token, a uniform guess {uniform:.3f}")
 
 
+def what_is_inside_gives_the_probabilities(of: Subject) -> None:
+    """What `inner` shows must be what the model computes: rows of attention sum to one and look only back; the last
+    hidden units give the scores; contexts add up to each token's probability. Usually it was computed with other
+    settings, as with dropout, or is of another place."""
+    text = of.tokens[0, : min(LENGTH, (of.model.window_length or LENGTH + 1) - 1)]
+    inner = of.model.inner(text)
+    num_places = len(text) + 1
+    if inner.attention is not None:
+        hold(inner.attention.shape[-2:] == (num_places, num_places), f"attention has {tuple(inner.attention.shape)}")
+        close(inner.attention.sum(-1), torch.ones(inner.attention.shape[:-1]))
+        hold(not bool(inner.attention.triu(1).any()), "some place attends to a later one")
+    for name, units in inner.units.items():
+        hold(len(units) == num_places, f"the units of {name} are those of {len(units)} places, not of {num_places}")
+    if inner.units and isinstance(of.model, NeuralModel):
+        scores = of.model.logits([*inner.units.values()][-1])  # type: ignore[operator]
+        close(torch.log_softmax(scores, dim=-1), of.model.logprobs(text[None])[0])
+    if inner.embeddings is not None:
+        hold(len(inner.embeddings) == of.model.vocab_size, f"{len(inner.embeddings)} tokens have an embedding")
+    if inner.evidence:
+        sums = [
+            functools.reduce(lambda rest, part: part.own + part.passed_on * rest, reversed(parts), 0.0)
+            for parts in inner.evidence
+        ]
+        close(torch.tensor(sums), of.model.token_logprobs(text[None])[0].exp())
+
+
 FIT_CHECKS: tuple[Callable[[Subject], None], ...] = (
     probabilities_sum_to_one,
     a_later_token_never_changes_an_earlier_distribution,
@@ -587,6 +614,7 @@ FIT_CHECKS: tuple[Callable[[Subject], None], ...] = (
     reading_builds_no_graph_and_is_the_same_in_training_mode,
     reading_changes_nothing_that_was_learnt,
     reading_leaves_the_random_state_alone,
+    what_is_inside_gives_the_probabilities,
 )
 FAMILY_CHECKS: tuple[Callable[[Subject], None], ...] = (
     the_same_seed_builds_the_same_model,

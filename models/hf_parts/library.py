@@ -86,6 +86,21 @@ def first_look(model: Any) -> tuple[int, list[tuple[int, int]]]:
     return output.logits.shape[-1], shapes
 
 
+@torch.no_grad()
+def look_inside(model: Any, tokens: Tensor) -> tuple[Tensor | None, list[Tensor]]:
+    """What each head of each layer attends to, (L, H, S, S), where the model tells, and the hidden values after each
+    layer, (S, D) each. tokens: (1, S)."""
+    usual = model.config._attn_implementation
+    model.set_attn_implementation("eager")  # others don't tell
+    try:
+        output = model(input_ids=tokens, use_cache=False, output_attentions=True, output_hidden_states=True)
+    finally:
+        model.set_attn_implementation(usual)
+    attention = [weights[0] for weights in output.attentions or () if weights is not None]
+    is_told = len({weights.shape for weights in attention}) == 1
+    return torch.stack(attention) if is_told else None, [hidden[0] for hidden in output.hidden_states[1:]]
+
+
 def past(cache: LeftPaddedCache) -> Cache:
     """A transformers cache that writes straight into ours.
 

@@ -44,6 +44,13 @@ class BackoffModel:
         trie = self.trie
         return int(step(trie.tokens, trie.first_child, trie.suffix, context, token))
 
+    def backed_off(self, context: int, token: int) -> tuple[list[int], int]:
+        """The contexts in which a token is looked for, from the longest on, and its n-gram in the last of them."""
+        trie, contexts = self.trie, [context]
+        while (child := find_child(trie.tokens, trie.first_child, contexts[-1], token)) < 0:
+            contexts.append(int(trie.suffix[contexts[-1]]))
+        return contexts, int(child)
+
     def contexts_after(self, contexts: Ints, tokens: Ints) -> Ints:
         """The context after each token of each row. contexts: (B,); tokens: (B, T). Returns (B, T)."""
         trie = self.trie

@@ -17,6 +17,7 @@ I inner nodes (all but the last level's).
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -68,6 +69,10 @@ class Trie:
     def num_contexts(self) -> int:
         """Nodes that have children, the root left out."""
         return int(np.count_nonzero(np.diff(self.first_child)[1:]))
+
+    def length(self, node: int) -> int:
+        """The tokens of a node's n-gram; 0 for the root."""
+        return bisect.bisect_right(self.level_begins, node) - 1
 
     def level(self, m: int) -> slice:
         """The nodes of the n-grams of m tokens."""

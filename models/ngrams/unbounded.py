@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.checks import Impossible, check_stored, stored_array
+from models.inner import Evidence, Inner
 from models.language_model import Cost, CountingModel, ModelConfig, OnStep, State, ignore
 from models.ngrams.held_out import choose_weights
 from models.ngrams.suffix_array import MAX_CHAIN, SuffixArray, clear_run, count_in_run, extend, tally_run
@@ -175,6 +176,28 @@ class UnboundedNGram(CountingModel):
                 self._factor, tokens[row, :end].numpy(), chain, size, scores[row].numpy(), self.vocab_size,
             )  # fmt: skip
         return scores
+
+    def inner(self, tokens: Tensor) -> Inner:
+        array, counts = self._fitted(), np.zeros(self.vocab_size, np.int64)
+        text = [self.start_token, *tokens.tolist()]
+        chain, size = self._opening()
+        evidence = []
+        for position, (token, below) in enumerate(zip(text[1:], self.base.inner(tokens).evidence, strict=True), 1):
+            longer = []
+            for begin, end, length in chain[:size][::-1].tolist():
+                total, types = _look_up(array.followers, self._known, begin, end, counts)
+                if length < BASE_ORDER or not total:
+                    continue
+                count = count_in_run(array.rows_of, array.offsets, begin, end, token)
+                weight = float(self.weights[_bucket(length, total, types)])
+                if self._factor >= 0:  # seen: its share is all; unseen: the rest is
+                    weight = float(count > 0)
+                passed_on = 1 - weight if self._factor < 0 or count else self._factor
+                context = tuple(text[position - length : position])
+                longer.append(Evidence(context, weight * count / total, passed_on, count, total))
+            evidence.append((*longer, *below))
+            size = extend(array.rows_of, array.offsets, self.start_token, chain, size, token)
+        return Inner(evidence=tuple(evidence))
 
     def cost(self) -> Cost:
         """Parameters are those of the n-gram model below, the weights, and the text's tokens; rows are an index."""

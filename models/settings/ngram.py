@@ -51,7 +51,12 @@ class NGramConfig(ModelConfig):
     """Most memory for counting, without the finished model; above it, sorted runs go to disk. 1 or more."""
 
     def __post_init__(self) -> None:
-        check_option(self, "order", self.order == "inf" or 1 <= self.order <= MAX_ORDER, f"1 to {MAX_ORDER}, or inf")
+        check_option(
+            self,
+            "order",
+            self.order == "inf" or 1 <= self.order <= MAX_ORDER,
+            f"1 to {MAX_ORDER}, or inf for contexts of any length",
+        )
         names = get_args(SmoothingName)
         check_option(self, "smoothing", self.smoothing in names, f"one of {', '.join(names)}")
         check_option(self, "pseudo_count", self.pseudo_count > 0, "above 0")
@@ -77,6 +82,10 @@ class NGramConfig(ModelConfig):
             not (self.keep_counts and (max(self.cutoffs) or self.prune_threshold)),
             "false where n-grams are left out, by cutoffs or by prune_threshold",
         )
+
+    @property
+    def is_backoff(self) -> bool:
+        return self.order != "inf"
 
     @property
     def is_deterministic(self) -> bool:

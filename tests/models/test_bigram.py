@@ -52,3 +52,21 @@ def test_weights_that_are_not_its_own_are_refused(name: str, values: list[int]) 
     model = BigramConfig().build(4, START)
     with pytest.raises(BadWeights, match=f"the array '{name}'"):
         model.load_tensors({**model.tensors(), name: torch.tensor(values)})
+
+
+def test_the_counts_behind_a_probability() -> None:
+    model = BigramConfig(concentration=2.0).build(4, 3)
+    stream = torch.tensor([3, 0, 1, 0, 1, 0, 2, 3, 1])
+    model.count(stream)
+    model.finish()
+    seen, unseen = model.inner(torch.tensor([0, 0])).evidence
+    tokens = [(stream[1:] == token).sum().item() + 1 for token in range(4)]  # a pseudo-count of 1
+    unigram = [count / sum(tokens) for count in tokens]
+    [part] = seen  # the start token was followed twice, once by 0
+    assert (part.context, part.count, part.total) == ((3,), 1, 2)
+    assert part.own == pytest.approx((1 + 2 * unigram[0]) / (2 + 2))
+    first, last = unseen  # 0 never follows 0, which was followed three times
+    assert (first.context, first.count, first.total, first.own) == ((0,), 0, 3, 0.0)
+    assert first.passed_on == pytest.approx(2 / (3 + 2))
+    assert (last.context, last.count, last.total) == ((), 3, 8)
+    assert last.own == pytest.approx(unigram[0])

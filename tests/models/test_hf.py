@@ -269,3 +269,20 @@ def test_a_model_that_misunderstands_padding_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(LeftPaddedCache, "positions", lambda self: torch.zeros_like(self.mask()[:, :1]))
     with pytest.raises(Impossible, match="read in pieces gets other probabilities"):
         build(peer("gpt2", VOCAB_SIZE, START))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_attention_and_hidden_units_are_those_of_transformers(architecture: str) -> None:
+    folder = peer(architecture, VOCAB_SIZE, START)
+    model, other = build(folder), theirs(folder)
+    other.set_attn_implementation("eager")
+    tokens = torch.tensor([1, 5, 2, 2, 7])
+    with torch.no_grad():
+        output = other(torch.tensor([[START, *tokens.tolist()]]), output_attentions=True, output_hidden_states=True)
+    inner = model.inner(tokens)
+    assert inner.attention is not None
+    torch.testing.assert_close(inner.attention, torch.stack([weights[0] for weights in output.attentions]))
+    for ours, wanted in zip(inner.units.values(), output.hidden_states[1:], strict=True):
+        torch.testing.assert_close(ours, wanted[0])
+    scores = other.get_output_embeddings()([*inner.units.values()][-1])
+    torch.testing.assert_close(torch.log_softmax(scores, -1), model.logprobs(tokens[None])[0], atol=1e-5, rtol=1e-5)

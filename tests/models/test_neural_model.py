@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from models.language_model import NeuralModelConfig
 from models.lstm import LSTM
@@ -85,3 +86,23 @@ def test_operations_forward_and_in_training_are_those_of_torch_s_counter(
     forward, step = counted(model)
     assert model.cost().flops_per_token == pytest.approx(forward, rel=0.01)
     assert model.train_flops_per_token() == pytest.approx(step, rel=0.01)
+
+
+@pytest.mark.parametrize("family", GRADIENT_FAMILIES)
+def test_a_step_in_bfloat16_has_nearly_the_gradients_of_float32(family: str) -> None:
+    """bfloat16 keeps 8 bits: a relative error of 0.4 % in each product."""
+    config = tiny_config(family, dropout=0.0)
+    torch.manual_seed(0)
+    model = config.build(vocab_size=9, start_token=0)
+    assert isinstance(model, NeuralModel)
+    tokens = torch.randint(0, 9, (4, model.training_length + 1))
+    gradients = []
+    for is_low in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_low):
+            logits, _ = model(tokens[:, :-1])
+        F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten()).backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    whole, low = gradients
+    assert not torch.equal(whole, low)
+    assert (whole - low).norm() < 0.03 * whole.norm()

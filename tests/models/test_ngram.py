@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.settings.ngram import NGramConfig
-from tests.models.ngrams.texts import fit, stream_of
+from tests.models.ngrams.texts import fit, random_documents, stream_of
 
 
 def test_a_hand_counted_bigram() -> None:
@@ -113,3 +113,44 @@ def test_counts_discounts_and_line_totals_are_those_of_kenlm(reference_data: Pat
     scored = model.token_logprobs(padded, lengths).double()
     scored[torch.arange(padded.shape[1]) >= lengths[:, None]] = 0
     np.testing.assert_allclose(scored.sum(1) / math.log(10), kenlm["log10_total_per_line"], atol=1e-4)
+
+
+def followers(stream: list[int], context: tuple[int, ...], token: int) -> tuple[int, int]:
+    """How often a token, and any token, follows a context within a document, by looking at every place."""
+    after = [
+        stream[at]
+        for at in range(1, len(stream))
+        if at >= len(context) and tuple(stream[at - len(context) : at]) == context and 9 not in context[1:]
+    ]
+    return sum(other == token for other in after), len(after)
+
+
+@pytest.mark.parametrize("smoothing", ["maximum_likelihood", "add_k", "witten_bell", "modified_kneser_ney"])
+def test_contexts_and_counts_give_the_probability(smoothing: str) -> None:
+    stream = stream_of(random_documents(3, 40, 12, 5), 9)
+    model = fit(stream, 10, 9, smoothing=smoothing, order=3, keep_counts=True)
+    text = [0, 1, 0, 0, 2, 3, 0]
+    for position, parts in enumerate(model.inner(torch.tensor(text)).evidence):
+        before = (9, *text[:position])
+        for part in parts:
+            assert part.context == before[len(before) - len(part.context) :]
+            assert (part.count, part.total) == followers(stream, part.context, text[position])
+        assert [part.own > 0 for part in parts[:-1]] == [False] * (len(parts) - 1)
+        last = parts[-1]
+        if smoothing == "maximum_likelihood" and last.own:
+            assert last.own == pytest.approx(last.count / last.total)
+        if smoothing == "witten_bell":
+            assert last.own == pytest.approx(witten_bell(stream, last.context, text[position]))
+
+
+def witten_bell(stream: list[int], context: tuple[int, ...], token: int) -> float:
+    """(count + types p(shorter)) / (total + types): Witten and Bell (1991), down to the uniform distribution."""
+    count, total = followers(stream, context, token)
+    types = sum(followers(stream, context, other)[0] > 0 for other in range(10))
+    shorter = witten_bell(stream, context[1:], token) if context else 1 / 10
+    return (count + types * shorter) / (total + types)
+
+
+def test_without_counts_the_probabilities_are_told() -> None:
+    model = fit(stream_of([[0, 1, 0, 1]], 2), 3, 2, order=2, smoothing="witten_bell")
+    assert {part.count for parts in model.inner(torch.tensor([0, 1])).evidence for part in parts} == {None}

@@ -113,3 +113,25 @@ def test_a_few_steps_of_training_lower_the_loss(config: RecurrentConfig) -> None
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+@each_config
+def test_embeddings_may_be_narrower_than_the_hidden_state(config: RecurrentConfig) -> None:
+    """The first layer alone reads them: G x 16 x (16 - 5) weights fewer there, and two matrices of 7 tokens."""
+    model = build(replace(config, d_embedding=5, tie_embeddings=False))
+    assert build(config).num_params() - model.num_params() == model.num_gates * 16 * (16 - 5) + 7 * 16 - 7 * (16 + 5)
+    tokens = torch.randint(0, 7, (2, 12))
+    logits, _ = model(torch.cat([torch.full((2, 1), 6), tokens], dim=1))
+    torch.testing.assert_close(model.logprobs(tokens), torch.log_softmax(logits, -1), atol=1e-5, rtol=0)
+
+
+@each_config
+def test_hidden_units_are_those_of_torchs_own_layers(config: RecurrentConfig) -> None:
+    model = build(config).eval()
+    tokens = torch.randint(0, 7, (9,))
+    inner = model.inner(tokens)
+    places = torch.cat([torch.tensor([model.start_token]), tokens])
+    hidden = F.embedding(places, model.embedding)[:, None] * model.embedding_scale
+    for layer, units in zip(model.layers, inner.units.values(), strict=True):
+        hidden = layer(hidden)[0]
+        torch.testing.assert_close(units, hidden[:, 0].detach(), atol=1e-5, rtol=1e-5)

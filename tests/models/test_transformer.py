@@ -212,3 +212,23 @@ def test_decoding_sees_weights_of_another_type_and_back() -> None:
     expected = plain_logprobs(model.tensors(), [START, *tokens.tolist()], model.config)
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
     assert not torch.allclose(after, before, atol=1e-2)
+
+
+@each_form
+def test_attention_gives_each_blocks_output(form: dict[str, Any]) -> None:
+    """What a block adds is its values, mixed by the rows of attention, and the MLP after it."""
+    model = build(context_length=24, **form).eval()
+    inner = model.inner(torch.randint(0, VOCAB_SIZE, (20,)))
+    assert inner.attention is not None
+    before = [model._embedded(torch.tensor([[START]]), None)[0, :1], *inner.units.values()]
+    for layer, block in enumerate(model.blocks):
+        if layer == 0:
+            continue  # what goes into it is not among the units
+        x = before[layer]
+        reading = model._whole(len(x), 0.0)
+        _, _, values = block._projected(block.attention_norm(x[None]), reading)
+        values = values.repeat_interleave(block.num_heads // values.shape[1], dim=1)[0]
+        mixed = (inner.attention[layer] @ values).transpose(0, 1).reshape(x.shape)
+        x = x + block.attention_out(mixed)
+        x = x + block.mlp_out(block._activate(block.mlp_in(block.mlp_norm(x))))
+        torch.testing.assert_close(x, inner.units[f"layer {layer + 1}"], atol=1e-4, rtol=1e-4)

@@ -40,3 +40,12 @@ def test_weights_that_are_not_its_own_are_refused(name: str, values: list[int]) 
     model = UnigramConfig().build(4, START)
     with pytest.raises(BadWeights, match=f"the array '{name}'"):
         model.load_tensors({**model.tensors(), name: torch.tensor(values)})
+
+
+def test_the_count_behind_a_probability() -> None:
+    model = UnigramConfig(pseudo_count=0.5).build(3, 2)
+    model.count(torch.tensor([2, 0, 0, 1]))
+    model.finish()
+    [[part]] = model.inner(torch.tensor([0])).evidence
+    assert (part.context, part.count, part.total, part.passed_on) == ((), 2, 3, 0.0)
+    assert part.own == pytest.approx((2 + 0.5) / (3 + 1.5))

@@ -47,15 +47,33 @@ def complete(make_model: Callable[..., Any], make_tokenizer: Callable[..., Any])
     """The command line."""
     parser = argparse.ArgumentParser(description="Complete a text.")
     parser.add_argument("prompt", help="the text to continue (\\n is a line break)")
-    parser.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument(
-        "--temperature", type=float, default=0.0, metavar="T", help="0, the default: the likeliest token"
+        "--max-new-tokens", type=int, default=200, metavar="N", help="write at most so many tokens; default: 200"
     )
     parser.add_argument(
-        "--top-p", type=float, default=1.0, metavar="P", help="draw from the likeliest tokens; default: 1"
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="0, the default: always the likeliest token; 1: drawn by the model's probabilities; above 1: more random",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws; default: 0")
-    parser.add_argument("--weights", type=Path, default=Path(__file__).with_name("weights.safetensors"), metavar="FILE")
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="draw from the likeliest tokens that together have this probability; default: 1, all",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another number draws another text; default: 0"
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        default=Path(__file__).with_name("weights.safetensors"),
+        metavar="FILE",
+        help="the file with the model's numbers; default: weights.safetensors beside this program",
+    )
     arguments = parser.parse_args()
     if arguments.temperature < 0 or not 0 < arguments.top_p <= 1:
         parser.error("--temperature must be 0 or more, and --top-p above 0 and at most 1")

@@ -9,6 +9,7 @@ from importlib import resources
 
 import jinja2
 
+from harness.common.numerals import probability
 from harness.common.visible import visible
 from harness.completion.explaining.steps import Explanation
 from harness.completion.explaining.table import spelled
@@ -32,7 +33,7 @@ def page(explanation: Explanation, title: str) -> str:
         shown=_shown,
         spelled=spelled,
         strength=lambda bits: round(min(bits, _MOST_BITS) / _MOST_BITS, 3),
-        share=lambda value: f"{value:.4f}" if value >= 1e-4 else f"{value:.0e}" if value else "0",
+        share=probability,
         most_bits=_MOST_BITS,
     )
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from harness.common.numerals import probability
 from harness.common.terminal import cell
 from harness.common.visible import visible
 from harness.completion.explaining.steps import ExplainedStep, Explanation
@@ -55,5 +56,5 @@ def _table(number: int, step: ExplainedStep) -> Table:
     return table
 
 
-def _share(probability: float) -> Text:
-    return Text(f"{probability:.4f}" if probability >= 1e-4 else f"{probability:.0e}" if probability else "0")
+def _share(value: float) -> Text:
+    return Text(probability(value))

@@ -23,6 +23,9 @@ _COLOURS = {f"c{place}": colour for place, colour in enumerate(PALETTE)}
 _COLOURS |= {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER}
 _DOTS_PER_PIXEL = 2
 
+SHADES = {"s1": 0.14, "s2": 0.32, "s3": 0.52, "s4": 0.76, "s5": 1.0}
+"""How dark a part of a heat map is."""
+
 Point = tuple[float, float]
 
 
@@ -31,12 +34,12 @@ class Mark:
     """One thing that is drawn."""
 
     kind: str
-    """'line', 'area', 'dot', 'text', 'rect'."""
+    """'line', 'area', 'dot', 'text', 'rect', or 'cells': rectangles of one size, the last of the points."""
     points: tuple[Point, ...]
     colour: str
     """A key of the colours: 'c0', 'ink', ..."""
     look: str = ""
-    """Further classes: 'thin', 'dashed', 'hollow', 'faint', 'strong', 'end', 'middle'."""
+    """Further classes: 'thin', 'dashed', 'hollow', 'faint', 'strong', 'end', 'middle', and the keys of SHADES."""
     text: str = ""
     """A text's own; of the others what is said of them under the mouse."""
     marker: str = "o"
@@ -79,6 +82,11 @@ class Drawing:
         """A filled rectangle."""
         self.marks.append(Mark("rect", (corner, size), colour, look, text, "", link))
 
+    def cells(self, corners: Sequence[Point], size: Point, colour: str, shade: str) -> None:
+        """Filled rectangles of one size."""
+        if corners:
+            self.marks.append(Mark("cells", (*corners, size), colour, shade))
+
     def inside(self) -> Markup:
         """For a page."""
         return Markup(self._svg(""))
@@ -104,6 +112,7 @@ class Drawing:
     def png(self, note: str) -> bytes:
         """A picture, by matplotlib."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.collections import PolyCollection
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(self.width / 72, self.height / 72), dpi=72 * _DOTS_PER_PIXEL, facecolor=PAPER)
@@ -115,7 +124,7 @@ class Drawing:
         for mark in self.marks:
             colour = _COLOURS[mark.colour]
             xs, ys = [x for x, _ in mark.points], [y for _, y in mark.points]
-            alpha = 0.35 if "faint" in mark.look else 1.0
+            alpha = SHADES.get(mark.look, 0.35 if "faint" in mark.look else 1.0)
             if mark.kind == "line":
                 width = 0.7 if "thin" in mark.look else 3.2 if "strong" in mark.look else 1.6
                 axes.plot(
@@ -131,9 +140,10 @@ class Drawing:
             elif mark.kind == "dot":
                 inner = PAPER if "hollow" in mark.look else colour
                 axes.plot(xs, ys, mark.marker, color=colour, markerfacecolor=inner, markersize=6, alpha=alpha)
-            elif mark.kind == "rect":
-                (x, y), (w, h) = mark.points
-                axes.fill([x, x + w, x + w, x], [y, y, y + h, y + h], color=colour, alpha=alpha, linewidth=0)
+            elif mark.kind in ("rect", "cells"):
+                *corners, (w, h) = mark.points
+                outlines = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y in corners]
+                axes.add_collection(PolyCollection(outlines, color=colour, alpha=alpha, linewidth=0))
             else:
                 align = "right" if "end" in mark.look else "center" if "middle" in mark.look else "left"
                 axes.text(
@@ -160,7 +170,8 @@ _FILE_STYLE = (
     "text{font:13px sans-serif;fill:currentColor}.line{fill:none;stroke:currentColor;stroke-width:1.6}"
     ".area{fill:currentColor;opacity:.15}.dot,.rect{fill:currentColor;stroke:currentColor}.rect{stroke:none}"
     ".hollow{fill:#fffffe}.thin{stroke-width:.7}.strong{stroke-width:3.2}.dashed{stroke-dasharray:4 3}"
-    ".faint{opacity:.35}.end{text-anchor:end}.middle{text-anchor:middle}"
+    ".faint{opacity:.35}.end{text-anchor:end}.middle{text-anchor:middle}.cells{fill:currentColor}"
+    + "".join(f".{name}{{opacity:{opacity}}}" for name, opacity in SHADES.items())
 )
 _R = 4.2
 _SHAPES = {
@@ -183,6 +194,10 @@ def _element(mark: Mark) -> str:
         return f'<path {classes} d="{_path(mark.points)}">{title}</path>'
     if mark.kind == "area":
         return f'<path {classes} d="{_path(mark.points)}Z">{title}</path>'
+    if mark.kind == "cells":
+        *corners, (width, height) = mark.points
+        outlines = "".join(f"M{x:g} {y:g}h{width:g}v{height:g}h-{width:g}z" for x, y in corners)
+        return f'<path {classes} d="{outlines}"/>'
     if mark.kind == "text":
         return f'<text {classes} x="{x:.1f}" y="{y:.1f}">{_safe(mark.text)}</text>'
     if mark.kind == "rect":

@@ -5,8 +5,11 @@ const say = (...parts) => document.getElementById("said").replaceChildren(...par
 // --- going from page to page without losing the place -------------------------------------------------------------
 
 let latest = 0;
+let reload = 0; // of a page that waits for something: it must not overtake what a person chooses
 
-async function go(address, push = true) {
+async function go(address, push = true, isReload = false) {
+  stopWriting();
+  clearTimeout(reload);
   const number = ++latest;
   document.body.classList.add("busy");
   let page;
@@ -20,6 +23,7 @@ async function go(address, push = true) {
   }
   if (number !== latest) return; // a later choice has overtaken this one
   const focused = document.activeElement?.id;
+  const typed = isReload && document.activeElement?.matches?.("textarea, input") ? document.activeElement.value : null;
   const isSameView = new URL(address, location.href).pathname === location.pathname;
   if (push) history.pushState(null, "", address);
   document.title = page.title;
@@ -27,8 +31,11 @@ async function go(address, push = true) {
   document.getElementById("main").replaceWith(page.getElementById("main"));
   document.body.dataset.cursor = page.body.dataset.cursor;
   document.body.classList.remove("busy");
-  if (isSameView && focused && document.getElementById(focused)) document.getElementById(focused).focus({ preventScroll: true });
-  else if (push) { document.getElementById("main").focus({ preventScroll: true }); if (!isSameView) scrollTo(0, 0); }
+  const again = isSameView && focused ? document.getElementById(focused) : null;
+  if (again) {
+    again.focus({ preventScroll: true });
+    if (typed !== null) again.value = typed; // what is being typed while the page loads itself again
+  } else if (push) { document.getElementById("main").focus({ preventScroll: true }); if (!isSameView) scrollTo(0, 0); }
   begin(page.body.dataset.waits);
 }
 
@@ -40,7 +47,8 @@ function addressOf(form) {
 
 document.addEventListener("submit", (event) => {
   event.preventDefault();
-  go(addressOf(event.target));
+  if (event.target.id === "write") write(event.target);
+  else go(addressOf(event.target));
 });
 document.addEventListener("change", (event) => {
   if (event.target.matches("select, input[type=checkbox], input[type=radio]") && event.target.form) go(addressOf(event.target.form));
@@ -57,7 +65,8 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => go(location.href, false));
 
 function begin(waits) {
-  if (waits) setTimeout(() => go(location.href, false), 1500);
+  beginWriting();
+  if (waits) reload = setTimeout(() => go(location.href, false, true), 1500);
   const bar = document.querySelector(".folder");
   if (bar && navigator.clipboard) {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", id: "copy", textContent: "Copy link" });
@@ -69,7 +78,6 @@ function begin(waits) {
     bar.after(button);
   }
 }
-begin(document.body.dataset.waits);
 
 // --- charts: what is under the pointer, and brushes ---------------------------------------------------------------
 
@@ -194,3 +202,153 @@ async function poll() {
   setTimeout(poll, 1000 * Number(document.body.dataset.poll));
 }
 setTimeout(poll, 1000 * Number(document.body.dataset.poll));
+
+// --- the playground: what models write, as they write it ----------------------------------------------------------
+
+let writing = null; // an AbortController while something is written
+const talks = new Map(); // by side and run: what was said and written
+
+function stopWriting() {
+  writing?.abort();
+  writing = null;
+}
+
+function beginWriting() {
+  for (const number of document.querySelectorAll("input[data-ends]")) {
+    const [min, max, step] = number.dataset.ends.split(" ");
+    const slider = Object.assign(document.createElement("input"), { type: "range", min, max, step, value: number.value });
+    slider.setAttribute("aria-label", `${number.labels[0].textContent}, as a slider`);
+    slider.addEventListener("input", () => { number.value = slider.value; });
+    number.addEventListener("input", () => { slider.value = number.value; });
+    number.after(slider);
+  }
+  for (const side of document.querySelectorAll("[data-run]")) for (const exchange of talkOf(side)) showExchange(side, exchange);
+}
+
+const talkKey = (side) => `${side.dataset.side} ${side.dataset.run}`;
+const talkOf = (side) => talks.get(talkKey(side)) ?? [];
+
+function spans(parts) { // text, with what acts or hides as marks
+  return parts.map(([text, name]) => {
+    if (!name) return text;
+    return Object.assign(document.createElement("span"), { className: "mark", title: name, textContent: text });
+  });
+}
+
+function element(tag, className, ...children) {
+  const made = Object.assign(document.createElement(tag), { className });
+  made.append(...children);
+  return made;
+}
+
+function showExchange(side, exchange) {
+  const list = side.querySelector(".chat");
+  if (!list) return null;
+  const [said, written] = [exchange.saidPieces, exchange.pieces].map((parts) => element("span", "written", ...spans(parts)));
+  said.dir = written.dir = "ltr";
+  list.append(
+    element("li", "right", element("span", "who", side.dataset.person), said),
+    element("li", "own", element("span", "who", side.dataset.partner), written),
+  );
+  return { said, written };
+}
+
+async function write(form) {
+  stopWriting();
+  const address = addressOf(form);
+  history.replaceState(null, "", address);
+  const mine = writing = new AbortController();
+  const line = document.getElementById("say");
+  const say = line?.value ?? "";
+  if (line) line.value = "";
+  document.getElementById("stop-writing").disabled = false;
+  const query = new URL(address).search.slice(1);
+  await Promise.all([...document.querySelectorAll("[data-run]")].map((side) => writeSide(side, query, say, mine)));
+  if (writing !== mine) return;
+  writing = null;
+  document.getElementById("stop-writing").disabled = true;
+}
+
+async function writeSide(side, query, say, mine) {
+  const says = side.querySelector(".says");
+  const talk = talkOf(side);
+  const exchange = { said: say, saidPieces: [], written: "", pieces: [] };
+  const isChat = side.querySelector(".chat") !== null;
+  const bubbles = isChat ? showExchange(side, exchange) : null;
+  bubbles?.written.closest("li").scrollIntoView({ block: "nearest" });
+  const out = bubbles?.written ?? side.querySelector(".out");
+  out.replaceChildren();
+  side.querySelector(".tokens")?.replaceChildren();
+  says.classList.remove("warn");
+  says.textContent = "Writing …";
+  try {
+    const exchanges = talk.map(({ said, written }) => ({ said, written }));
+    const body = JSON.stringify({ side: side.dataset.side, query, say, exchanges });
+    const answer = await fetch("/write", { method: "POST", headers: { "content-type": "application/json" }, body, signal: mine.signal });
+    if (!answer.ok) throw new Error(await answer.text());
+    for await (const event of eventsOf(answer.body)) {
+      if (event.error) throw new Error(event.error);
+      if (event.said) {
+        exchange.saidPieces = event.said;
+        bubbles.said.append(...spans(event.said));
+      }
+      if (event.prompt) out.append(element("span", "quiet", ...spans(event.prompt)));
+      if (event.pieces) {
+        exchange.written += event.text;
+        exchange.pieces.push(...event.pieces);
+        out.append(...spans(event.pieces));
+      }
+      if (event.done) showEnd(side, says, event.done);
+    }
+  } catch (error) {
+    says.classList.toggle("warn", !mine.signal.aborted);
+    says.textContent = mine.signal.aborted ? "Stopped." : error.message;
+  }
+  if (!isChat) return;
+  if (exchange.written || !says.classList.contains("warn")) talks.set(talkKey(side), [...talk, exchange]);
+  else {
+    for (const bubble of [bubbles.said, bubbles.written]) bubble.closest("li").remove();
+    document.getElementById("say").value ||= say; // not lost
+  }
+}
+
+function showEnd(side, says, done) {
+  says.textContent = done.says;
+  const tokens = side.querySelector(".tokens");
+  if (!tokens || !done.tokens.length) return;
+  const chips = done.tokens.map((token) => {
+    const chip = element("span", `tok ${token.level}`, ...spans(token.pieces));
+    chip.title = `probability ${token.probability}`;
+    return chip;
+  });
+  const box = element("div", "written toks", ...chips);
+  box.dir = "ltr";
+  tokens.replaceChildren(element("details", "", element("summary", "", "Its tokens, the darker the more probable"), box));
+}
+
+async function* eventsOf(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  for (let held = ""; ;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (held + value).split("\n\n");
+    held = parts.pop();
+    for (const part of parts) yield JSON.parse(part.slice("data: ".length));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.id === "stop-writing") { stopWriting(); event.target.disabled = true; }
+  if (event.target.id === "start-over") {
+    stopWriting();
+    talks.clear();
+    for (const list of document.querySelectorAll("[data-run] .chat")) list.replaceChildren();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.id === "say" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
+});
+begin(document.body.dataset.waits);

@@ -37,7 +37,7 @@ from harness.report.plots.drawing import (
     top_of,
 )
 from harness.report.plots.style import Look, Plot, drawn, looks, new_figure
-from harness.report.wording import estimate_text, joined, words
+from harness.report.wording import estimate_text, intervals_told, joined, words
 
 _MAX_CATEGORIES = 12
 _LONGEST_LINE = 26  # of a panel's title; beside long names panels are narrow
@@ -72,6 +72,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
         len(rows), min(_PANELS_ACROSS, len(shown)), sharey="row", squeeze=False, height_ratios=heights
     )
     narrow = max(len(line) for name in every_name for line in name.splitlines()) > _LONG_NAME
+    shown_cells: list[Cell] = []
     for row, found, labels, panels in zip(rows, below, names, grid, strict=True):
         for axes in panels[len(row) :]:
             axes.set_visible(False)
@@ -82,6 +83,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
             beside_cells = [cell for _, cell in known_cells]
             points(axes, beside_cells, [place for place, _ in known_cells], _BASELINE, across=True, size=3.6)
             _finish_panel(axes, measure, [*cells, *beside_cells], len(labels), narrow)
+            shown_cells += cells
         panels[0].set_yticks(range(len(labels)), labels)
     if len(decodings) > 1:
         _legend(figure, [_handle(style[d]) for d in decodings], names_of_decodings, "outside upper center")
@@ -89,7 +91,7 @@ def measures(comparison: Comparison, eval_name: str) -> Plot | None:
     caption = (
         "Each panel is one measure; models are ordered, the worst first"
         + (f"; the last rows are reference values: {joined([words(name) for name in beside])}" if beside else "")
-        + ". Lines are 95 % intervals"
+        + f". {intervals_told('Lines', shown_cells)}"
         + (", markers decoding strategies" if len(decodings) > 1 else "")
         + (", the dotted line is blind guessing." if any(_chance(comparison, m) is not None for m in shown) else ".")
         + (" Grey: the same under every strategy." if len(set(decodings_in.values())) > 1 else "")
@@ -193,8 +195,10 @@ def _slice(comparison: Comparison, measure: MeasureKey, decoding: str, name: str
     title = f"{words(measure.eval).capitalize()}: {words(measure.metric)} by {words(name)}"
     is_told = decoding != ANY_DECODING and len(comparison.decodings) > 1
     under = shown_under(comparison, measure) if is_told else ""
-    intervals = "Lines" if numbers is None else "Bands"
-    caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals} are 95 % intervals." + under
+    intervals = intervals_told(
+        "Lines" if numbers is None else "Bands", (cell for row in cells.values() for cell in row)
+    )
+    caption = f"{words(measure.metric).capitalize()} by {words(name)}. {intervals}.{under}"
     caption += not_alike(comparison, measure, decoding)
     numbers_text = "; ".join(
         f"{system}: "

@@ -29,7 +29,7 @@ from harness.report.plots.drawing import (
 )
 from harness.report.plots.style import LABELS_FROM, Look, Plot, drawn, fix_layout, label_right, looks, new_figure
 from harness.report.results import Run
-from harness.report.wording import estimate_text
+from harness.report.wording import estimate_text, intervals_told
 
 COSTS: dict[str, Callable[[Run], Any]] = {
     "parameters": lambda run: run.record.cost.get("num_params"),
@@ -64,7 +64,8 @@ def ladder(comparison: Comparison) -> Plot | None:
     axes.set_xlabel("test bits per byte, logarithmic  (← better)")
     numbers_text = "; ".join(f"{system} {estimate_text(cell)}" for system, cell in rows)
     seeds = max((len(cell.seeds) for system, cell in rows if comparison.depends_on_seed(system)), default=0)
-    caption = "Bits needed per byte of test text, the worst model first; lines are 95 % intervals. " + (
+    intervals = intervals_told("Lines", (cell for _, cell in rows))
+    caption = f"Bits needed per byte of test text, the worst model first. {intervals}. " + (
         "Small ticks are single training seeds."
         if seeds > 1
         else "One training seed: intervals cover test documents only."
@@ -178,7 +179,8 @@ def cost(comparison: Comparison, kind: str) -> Plot | None:
     axes.set_ylabel("test bits per byte  (↓ better)")
     finish_right(figure, axes, labels)
     numbers_text = "; ".join(f"{system}: {quantity(x)} {kind}, {estimate_text(cell)}" for system, cell, x in rows)
-    caption = f"Test bits per byte against {kind}: lower left is cheap and good. Lines are 95 % intervals."
+    caption = f"Test bits per byte against {kind}: lower left is cheap and good. "
+    caption += f"{intervals_told('Lines', [cell for _, cell, _ in rows])}."
     caption += not_alike(comparison, measure, ANY_DECODING)
     title = f"Quality against {kind}"
     return drawn(figure, f"cost_{file_name(kind)}", "learning", title, caption, f"{title}. {numbers_text}.")

@@ -33,7 +33,7 @@ from harness.report.plots.drawing import (
 from harness.report.plots.learning import cost_of_systems, finish_right, plain_log_axis, quantity_axis, tells
 from harness.report.plots.style import Look, Plot, drawn, looks, new_figure
 from harness.report.swept import MOST_LINES, MOST_OPTIONS, Line, Option, in_words, lines, swept
-from harness.report.wording import estimate_text, joined, target_words, words
+from harness.report.wording import estimate_text, intervals_told, joined, target_words, words
 
 _DECADE = 10
 _WIDE = 3.0  # values that span more than this factor are drawn on a logarithmic scale
@@ -79,7 +79,7 @@ def _sweep(comparison: Comparison, option: Option, measure: MeasureKey, name: st
     seeds = " Faint points are single seeds." if any(len(cell.per_seed) > 1 for cell in cells) else ""
     quality = _quality(measure).capitalize()
     apart = _not_alike(comparison, along, measure)
-    caption = f"{quality} against {option.axis}. Bands are 95 % intervals.{seeds}{with_it}{under}{apart}"
+    caption = f"{quality} against {option.axis}. {intervals_told('Bands', cells)}.{seeds}{with_it}{under}{apart}"
     numbers_text = "; ".join(
         f"{line.name}: " + ", ".join(f"at {value:g} {estimate_text(cell)}" for value, _, cell in line.points)
         for line in along
@@ -205,7 +205,7 @@ def _along_cost(comparison: Comparison, option: Option, along: Sequence[Line], m
     title = f"{_quality(measure).capitalize()} against {kind}, along {option.axis}"
     caption = (
         f"A line goes through the values of {option.axis}, from {option.values[0]:g} up. "
-        "Lines across points are 95 % intervals."
+        f"{intervals_told('Lines across points', [cell for line in along for _, _, cell in line.points])}."
     )
     numbers_text = "; ".join(
         f"{line.name}: "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.options import is_file, option, options
 from harness.runs.settings import RunSettings, check_top_level, typed
-from harness.runs.sweep import Interval, Setting, command_settings, group_of, settings_in, settings_of
+from harness.runs.sweep import OF_SWEEPS, Interval, Setting, command_settings, group_of, settings_in, settings_of
 from harness.runs.tuning.settings import TuneSettings
 
 Space = Mapping[str, Sequence[str] | Interval]
@@ -56,11 +56,9 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
     """The families that a command line asks to tune, and how. UserError where an option of a space doesn't exist, or
     one of its values is not allowed."""
     written = {override.partition("=")[0] for override in overrides}
-    if of_hydra := [key for key in written if key.startswith("hydra")]:
-        raise UserError(
-            f"{', '.join(of_hydra)}: `bakeoff tune` makes its trials here, one after another. Leave it out."
-        )
+    _refuse_settings_of_sweeps(written)  # before Hydra looks for what it can't find
     settings = settings_of(overrides)
+    _refuse_settings_of_sweeps({setting.key for setting in settings})
     tune = command_settings("tune", TuneSettings, settings)
     # an experiment may sweep what only evals depend on, as in the main job
     shared = [
@@ -77,6 +75,14 @@ def families(overrides: Sequence[str]) -> tuple[TuneSettings, list[Family]]:
             "them out."
         )
     return tune, [_family(pick, [setting for setting in shared if setting.key != "model"]) for pick in models]
+
+
+def _refuse_settings_of_sweeps(keys: Set[str]) -> None:
+    if of_sweeps := sorted(key for key in keys if key.startswith("hydra") or group_of(key) in OF_SWEEPS):
+        raise UserError(
+            f"{', '.join(of_sweeps)} can't be set here: `bakeoff tune` makes its trials in this process, one after "
+            "another. Leave it out."
+        )
 
 
 def _is_searched(values: Sequence[str] | Interval) -> bool:
@@ -100,12 +106,6 @@ def _family(pick: str, settings: Sequence[Setting]) -> Family:
     own.sort(key=lambda setting: setting.owner)  # what is the family's alone counts last
     values = {setting.key: setting.values for setting in [*of_file, *own]}
     space = {key: value for key, value in values.items() if _is_searched(value)}
-    for key in space:
-        if group_of(key) not in _SEARCHED or key in _MEASURE:
-            raise UserError(
-                f"{key} can't be searched: all trials have the same text, the same budget and the same validation, and "
-                f"no evals. Give it one value. Searched are options of {', '.join(_SEARCHED)}."
-            )
     fixed = [
         f"{key}={value[0]}" for key, value in values.items() if key not in space and not isinstance(value, Interval)
     ]
@@ -115,9 +115,17 @@ def _family(pick: str, settings: Sequence[Setting]) -> Family:
 
 
 def _check(family: Family) -> None:
-    """UserError where an option of the space doesn't exist for the family, or a value is not allowed there by itself,
-    with the first values of the other options."""
+    """UserError where an option of the space doesn't exist for the family or can't be searched, or a value is not
+    allowed there by itself, with the first values of the other options."""
     config = family.config(family.first)
+    for key, values in family.space.items():
+        if group_of(key) not in _SEARCHED or key in _MEASURE:
+            raise UserError(
+                f"{key} can't be searched: all trials have the same text, the same budget and the same validation, and "
+                f"no evals. Give it one value. Searched are options of {', '.join(_SEARCHED)}."
+            )
+        if isinstance(values, Interval):
+            values.check(key)
     check_top_level(config)
     typed(config)
     for key, values in family.space.items():

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from harness.common.durations import duration
+from harness.common.durations import time_left
 from harness.common.errors import UserError, one_line
 from harness.common.files import NO_ROOM
 from harness.common.results_folder import ResultsFolder
@@ -95,9 +95,7 @@ class Tuner:
 
     def _left(self, num_left: int) -> str:
         """', about 3 min left', or '' where nothing was fitted yet."""
-        if not self._seconds:
-            return ""
-        return f", about {duration(num_left * sum(self._seconds) / len(self._seconds))} left"
+        return time_left(num_left * sum(self._seconds) / len(self._seconds)) if self._seconds else ""
 
     def _trial(self, family: Family, number: int, draw: Draw, seed: int) -> Trial:
         try:

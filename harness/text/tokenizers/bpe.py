@@ -100,9 +100,13 @@ class BpeTokenizerSettings(SpeakerTokens):
     split_digits: bool = True
     """Whether each digit is one token, so that a number has the same tokens everywhere."""
 
+    @property
+    def least_vocab_size(self) -> int:
+        return NUM_BYTES + 1 + len(self.active_labels)
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = NUM_BYTES + 1 + len(self.active_labels)
+        least = self.least_vocab_size
         if self.vocab_size < least:
             raise ValueError(
                 f"vocab_size={self.vocab_size} is too small: bpe needs at least {least} (256 bytes, the start token "

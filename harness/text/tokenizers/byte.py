@@ -47,6 +47,10 @@ class ByteTokenizer(Tokenizer):
     def token_text(self, token: int) -> str:
         return f"<0x{token:02X}>" if 0x80 <= token < _NUM_BYTES else super().token_text(token)
 
+    def token_bytes(self, token: int) -> bytes:
+        data: bytes = self._bytes[token]
+        return data
+
     def to_json(self) -> str:
         return canonical_json({"kind": "byte", **self._labels.to_json()})
 
@@ -54,6 +58,10 @@ class ByteTokenizer(Tokenizer):
 @dataclass(frozen=True)
 class ByteTokenizerSettings(SpeakerTokens):
     """tokenizer=byte: bytes as tokens; nothing is learnt."""
+
+    @property
+    def least_vocab_size(self) -> int:
+        return _NUM_BYTES + 1 + len(self.active_labels)
 
     def train(self, documents: Sequence[Document]) -> ByteTokenizer:
         return ByteTokenizer(self.active_labels, self.format)

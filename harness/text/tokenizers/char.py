@@ -124,6 +124,9 @@ class CharTokenizer(Tokenizer):
             return f"<0x{token - self._first_digit:X}>"
         return super().token_text(token)
 
+    def token_bytes(self, token: int) -> bytes:
+        return b"" if self._first_digit <= token < self._first_char else super().token_bytes(token)
+
     def to_json(self) -> str:
         alphabet = {"code_points": self._code_points.tolist(), "fallback": not self.is_closed}
         return canonical_json({"kind": "char", **self._labels.to_json(), **alphabet})
@@ -162,6 +165,10 @@ class CharTokenizerSettings(SpeakerTokens):
                 f"min_count={self.min_count} is not allowed with fallback=false, which would refuse the rare "
                 "characters of the training text itself. Set min_count=1, or fallback=true."
             )
+
+    @property
+    def least_vocab_size(self) -> int:
+        return 1 + len(self.active_labels) + NUM_DIGITS * self.fallback
 
     def train(self, documents: Sequence[Document]) -> CharTokenizer:
         counts: Counter[str] = Counter()

@@ -67,6 +67,10 @@ class BytesTokenizer(Tokenizer):
     def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         return decode_utf8(b"".join(self._bytes[np.asarray(tokens, dtype=np.int64)]))
 
+    def token_bytes(self, token: int) -> bytes:
+        data: bytes = self._bytes[token]
+        return data
+
     def token_text(self, token: int) -> str:
         data: bytes = self._bytes[token]
         try:

@@ -19,6 +19,7 @@ import numpy as np
 
 from harness.common.errors import UserError
 from harness.text.data.corpus import Document
+from harness.text.utf8 import encode_utf8
 
 # Characters that are shown before and after the place where a tokenizer changes a text.
 _SHOWN = 20
@@ -84,6 +85,10 @@ class Tokenizer(ABC):
         """One token, for display only: its text, or a name in angle brackets where it has no text."""
         return "<start>" if token == self.start_token else self.decode([token])
 
+    def token_bytes(self, token: int) -> bytes:
+        """What one token stands for in UTF-8; empty for the start token, and where a token is no whole byte."""
+        return encode_utf8(self.decode([token]))
+
 
 def encode_whole(tokenizer: Tokenizer, text: str) -> Ids:
     """The ids of a text that is to be scored. UserError where they decode to another text."""
@@ -134,6 +139,11 @@ class TokenizerSettings(ABC):
 
     version: ClassVar[int] = 1
     """Raise it when the same options make a different tokenizer, so that old fits aren't used for new ones."""
+
+    @property
+    def least_vocab_size(self) -> int:
+        """The vocabulary is at least so large, whatever the text."""
+        return 1
 
     @abstractmethod
     def train(self, documents: Sequence[Document]) -> Tokenizer:

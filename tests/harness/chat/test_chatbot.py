@@ -99,7 +99,7 @@ def test_a_system_turn_comes_first_and_stays() -> None:
 
 
 def test_a_system_turn_is_refused_where_the_format_has_none() -> None:
-    with pytest.raises(UserError, match="has no speaker 'System'; it has Human, Assistant"):
+    with pytest.raises(UserError, match=r"nobody is called 'System' in the format .* Allowed: Human, Assistant"):
         chatbot(answers(""), OWN["gemma"], system="Be kind.")
 
 
@@ -116,7 +116,11 @@ def test_in_a_play_anyone_talks_with_anyone_and_others_join_in() -> None:
 
 @pytest.mark.parametrize(
     ("person", "partner", "message"),
-    [("Humam", ASSISTANT, "Did you mean 'Human'"), (HUMAN, HUMAN, "names of your own"), (HUMAN, "X", "no speaker 'X'")],
+    [
+        ("Humam", ASSISTANT, "Did you mean 'Human'"),
+        (HUMAN, HUMAN, "names of your own"),
+        (HUMAN, "X", "nobody is called 'X'"),
+    ],
 )
 def test_speakers_that_can_not_be_are_refused(person: str, partner: str, message: str) -> None:
     bot = chatbot(answers(""))

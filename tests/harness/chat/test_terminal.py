@@ -67,7 +67,21 @@ def test_empty_lines_are_no_turns(typed: Typed) -> None:
 
 def test_in_a_format_without_a_space_the_reply_stands_apart_from_the_label(typed: Typed) -> None:
     shown = typed(chatbot(answers("hello<|im_end|>", label="assistant\n"), CHATML), "hi")
-    assert "Assistant: hello\n" in shown
+    assert "assistant: hello\n" in shown
+
+
+def test_speakers_have_the_names_that_the_model_reads(typed: Typed, tmp_path: Path) -> None:
+    form = TranscriptFormat("qa", {"Human": "Q", "Assistant": "A"})
+    bot = chatbot(answers(" hello\n\nQ:", label="A:"), form)
+    shown = typed(
+        bot,
+        "hi",
+        f"/save {tmp_path / 'talk.txt'}",
+    )
+    assert "Q: hi\nA: hello\nQ: " in shown
+    assert "Human" not in shown
+    assert (tmp_path / "talk.txt").read_text() == "Q: hi\n\nA: hello\n"
+    assert "[A says nothing]" in typed(chatbot(answers("", label="A:"), form), "hi")
 
 
 # --- commands
@@ -169,7 +183,7 @@ def test_save_writes_the_whole_transcript_in_the_run_s_format(typed: Typed, tmp_
     shown = typed(bot, *(f"is it {number}?" for number in range(6)), f"/save {file}")
     assert f"[written: {file}]" in shown
     assert shown.count("has no more room for the oldest turns") == 1
-    assert HUMAN_ASSISTANT.parse(file.read_text()) == bot.transcript
+    assert HUMAN_ASSISTANT.parse(file.read_text().removesuffix("\n")) == bot.transcript
     assert len(bot.transcript.turns) == 12
 
 
@@ -181,7 +195,7 @@ def test_save_overwrites_only_when_told_to(typed: Typed, tmp_path: Path) -> None
     assert f"{file} exists already. Name another file, or overwrite it: /save! {file}" in shown
     assert file.read_text() == "precious"
     typed(bot, f"/save! {file}")
-    assert HUMAN_ASSISTANT.parse(file.read_text()) == bot.transcript
+    assert HUMAN_ASSISTANT.parse(file.read_text().removesuffix("\n")) == bot.transcript
 
 
 @pytest.mark.parametrize("where", ["a file/talk.txt", ".", "nul\0.txt", "~nobody-of-this-name/x", "x" * 300])

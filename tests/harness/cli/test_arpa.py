@@ -16,6 +16,7 @@ from harness.text.tokenizers.char import CharTokenizerSettings
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.fits import Fit
 from models.language_model import CountingModel, ModelConfig
+from models.settings.lstm import LSTMConfig
 from models.settings.ngram import NGramConfig
 
 TEXT = "a rose is a rose\n100% <unk> <s> é\u2028 \t." * 3
@@ -103,5 +104,8 @@ def test_a_file_that_is_not_arpa_is_refused(tmp_path: Path, content: str) -> Non
 
 
 def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    for config, family in ((NGramConfig(order="inf"), "ngram"), (LSTMConfig(), "lstm")):
+        with pytest.raises(UserError, match=f"this fit of model={family} can't be .*: only n-gram models with an order can"):
+            arpa.check_export(config)
     with pytest.raises(UserError, match="only n-gram models with an order"):
         arpa.export(fitted(tokenizer, NGramConfig(order="inf")), tmp_path / "m.arpa")

@@ -28,7 +28,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
 def test_a_port_is_a_number(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         status_of(["dashboard", f"--port={port}"])
-    assert "from 0 to 65535" in capsys.readouterr().err
+    assert "from 0 to 65,535" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_and_a_port_that_is_taken(

@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.fits import _strategy_named
 from harness.cli.main import status_of
-from harness.completion.decoding.constraints import Constrained
 from harness.runs import make_run
 from harness.text.transcript import HUMAN, Turn
 from tests.commands import Fork, bakeoff, command, environment, refused_without_torch
@@ -61,7 +59,7 @@ def test_lines_from_a_pipe_are_a_conversation_in_the_run_s_format(folder: Path) 
 
 
 def test_bytes_that_are_not_text_do_not_end_the_chat(folder: Path) -> None:
-    assert "Human: h�i\nAssistant:" in chat(folder, b"h\xffi\n")
+    assert "user: h�i\nassistant:" in chat(folder, b"h\xffi\n")
 
 
 def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path) -> None:
@@ -76,12 +74,12 @@ def test_strategies_are_named_singly_in_lists_and_with_other_values(folder: Path
     assert shown.count("Allowed: beam, ") == 2
     assert "there is no 'q' of decoding.transforms.top_p" in shown
     assert "seed=1 is not an option of decoding" in shown
-    assert shown.count("Assistant:") == 5
+    assert shown.count("assistant:") == 5
 
 
 def test_a_strategy_may_draft_from_another_run(folder: Path) -> None:
     draft = "speculative decoding.search.draft=unigram"
-    assert "Assistant:" in chat(folder, b"hi\n", "--decoding", draft)
+    assert "assistant:" in chat(folder, b"hi\n", "--decoding", draft)
     bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft, "--max-new-tokens", "5")
     done = bakeoff(folder, "complete", "unigram", "hi", "--decoding", draft.replace("=uni", "=bi"), status=2)
     assert "no run 'bigram'" in done.stderr
@@ -96,24 +94,14 @@ def test_a_line_break_can_be_named_in_the_prompt_and_as_a_stop_text(folder: Path
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [
-        'constrained decoding.transforms.constrained.pattern=" [a-z]+"',
-        "constrained 'decoding.transforms.constrained.pattern=\" [a-z]+\"'",
-    ],
-)
-def test_a_blank_within_quotes_does_not_part_a_strategy_s_values(asked: str) -> None:
-    transform = _strategy_named(asked).transforms["constrained"]
-    assert isinstance(transform, Constrained)
-    assert transform.pattern == " [a-z]+"
-
-
-@pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--as", "Bob"), "format 'chatml' has no speaker 'Bob'; it has Human, Assistant, System"),
+        (
+            ("--as", "Bob"),
+            "nobody is called 'Bob' in the format 'chatml'. Allowed: Human, Assistant, System. With format=play anyone",
+        ),
         (("--with", "Human"), "names of your own"),
-        (("--max-new-tokens", "0"), "must be 1 or more"),
+        (("--max-new-tokens", "0"), "'0' is not allowed: it must be a whole number, 1 or more"),
         (("--decoding", "grredy"), "Did you mean 'greedy'"),
     ],
 )
@@ -165,20 +153,30 @@ class Terminal:
         raise AssertionError(self.shown)
 
 
+def test_a_prompt_that_cannot_be_continued_is_refused_before_anything_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("renate erna arena renate\nerna renate arena erna\n" * 300)
+    text = ("data=text", "data.paths=names.txt", 'data.separator="\\n"', "tokenizer.fallback=false")
+    bakeoff(tmp_path, "run", "model=unigram", *text, "tracking=none", "evals=[]", "budget.tokens=1000")
+    for options in ((), ("--samples", "2"), ("--json",), ("--explain",), ("--decoding", "beam")):
+        done = bakeoff(tmp_path, "complete", "unigram", "renée", *options, status=2)
+        assert done.stdout == ""
+        assert "'é' (U+00E9), in 'renée', has no token" in done.stderr
+
+
 def test_ctrl_c_stops_a_reply_and_ctrl_d_ends(folder: Path) -> None:
     terminal = Terminal(folder, "chat", "unigram", "--decoding", "greedy", "--max-new-tokens", "1000000")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("hello there\n")
-    terminal.wait_for("Assistant: ")
+    terminal.wait_for("assistant: ")
     terminal.type("\x03")
     terminal.wait_for("[stopped]")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("/raw\n")
     terminal.wait_for("<|im_start|>user\nhello there<|im_end|>\n<|im_start|>assistant\n")
     terminal.wait_for("the start token")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.interrupt_until("ends the conversation]")
-    terminal.wait_for("Human: ")
+    terminal.wait_for("user: ")
     terminal.type("\x04")
     assert terminal.process.wait(timeout=60) == 0
 
@@ -197,6 +195,13 @@ def test_a_fitted_model_completes_and_scores(uninterrupted: Path) -> None:
     assert "Assistant:" in said.stdout
 
 
+def test_the_text_stands_before_its_explanation(folder: Path) -> None:
+    words = ("complete", "unigram", r"What\nis", "--max-new-tokens", "4")
+    text = bakeoff(folder, *words).stdout
+    assert bakeoff(folder, *words, "--explain").stdout.startswith(f"{text}token 1: ")
+    assert bakeoff(folder, *words, "--explain", "--html", "why.html").stdout == f"{text}written: why.html\n"
+
+
 # Wrong command lines over a run of model=unigram, and what is said of them.
 WRONG = {
     ("complete", "nope", "x"): "no run 'nope'",
@@ -209,11 +214,14 @@ WRONG = {
     ("complete", "unigram", "x", "--decoding", "speculative decoding.search.draft=absent"): "no run 'absent'",
     ("complete", "unigram", "ab\udcff"): "PROMPT is not UTF-8: its character 2 is the byte 0xff. Convert it first",
     ("complete", "unigram", "x", "--stop", "\udcc3"): "--stop is not UTF-8: its character 0 is the byte 0xc3.",
-    ("complete", "unigram", "x", "--samples", "0"): "--samples 0 is not allowed",
     ("complete", "unigram", "x", "--candidates", "3"): "--candidates works only with --explain",
-    ("complete", "unigram", "x", "--explain", "--candidates", "0"): "--candidates 0 is not allowed",
     ("chat", "unigram", "--decoding", "grredy"): "Did you mean 'greedy'",
-    ("chat", "unigram", "--as", "ROMEO"): "has no speaker 'ROMEO'; it has Human, Assistant, System.",
+    (
+        "chat",
+        "unigram",
+        "--as",
+        "ROMEO",
+    ): "nobody is called 'ROMEO' in the format 'chatml'. Allowed: Human, Assistant, System.",
     ("chat", "unigram", "--with", "assistant"): "Did you mean 'Assistant'?",
     ("chat", "unigram", "--with", "Human"): "Human can't talk with Human",
     ("arpa", "absent", "lm.arpa"): "no run 'absent'",
@@ -224,6 +232,7 @@ WRONG = {
     ("export", "absent", "out"): "no run 'absent'",
     ("export", "unigram", "."): ". is not empty, and nothing in it is overwritten. Name a new folder.",
     ("export", "unigram", "out", "--format", "transformers"): "only model=transformer can be a GPT-2 or a Llama",
+    ("arpa", "unigram", "lm.arpa"): "this fit of model=unigram can't be written as an ARPA file: only n-gram models",
     ("export", "out", "unigram"): "The run comes first: bakeoff export unigram out.",
     ("arpa", "lm.arpa", "unigram"): "The run comes first: bakeoff arpa unigram lm.arpa.",
     ("lm-eval", "--tasks", "toy", "unigram"): "The run comes first: bakeoff lm-eval unigram --tasks toy.",

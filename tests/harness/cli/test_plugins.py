@@ -83,7 +83,7 @@ REFUSED = {
     ("eval", "absent.py"): "absent.py can't be read (No such file or directory)",
     ("eval", "unfinished.py"): "Unfinished lacks score, which every Eval must have.",
     ("eval", "arithmetic", "evals.arithmetic.max_digits=0"): "max_digits=0 are not allowed",
-    ("model", "ngram", "model.order=0"): "order is 0, but it must be 1 to 20",
+    ("model", "ngram", "model.order=0"): "order=0 is not allowed for model=ngram: it must be 1 to 20",
     ("decoding", "greedy", "decoding.chooser.ties=x"): "decoding.chooser.ties='x' is not allowed",
     ("data", "chat", "data.seeed=1"): "data.seeed is not an option",
     ("tokenizer", "bpe", "tokenizer.vocab_size=1e9"): "vocab_size=1000000000 is not allowed",

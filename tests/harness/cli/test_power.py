@@ -54,10 +54,10 @@ def test_a_wrong_command_line_is_refused_without_torch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--power", "2"], "2 is not allowed: a number above 0 and below 1 is needed"),
-        (["--clusters", "4"], "4 is not allowed: a whole number of at least 5 is needed"),
-        (["--comparisons", "two"], "'two' is not allowed: a whole number of at least 1 is needed"),
-        (["--difference", "nan"], "nan is not allowed: a number above 0 is needed"),
+        (["--power", "2"], "'2' is not allowed: it must be a number above 0 and below 1"),
+        (["--clusters", "4"], "'4' is not allowed: it must be a whole number, 5 or more"),
+        (["--comparisons", "two"], "'two' is not allowed: it must be a whole number, 1 or more"),
+        (["--difference", "nan"], "'nan' is not allowed: it must be a number above 0"),
     ],
 )
 def test_a_number_out_of_range_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.cli.main import status_of
-from harness.runs.record import check_run
 from tests.commands import bakeoff
 from tests.conftest import ROOT
 from tests.harness.report.fake_results import MODELS, write_fake_results
@@ -59,7 +59,7 @@ def test_runs_are_listed_with_their_status(
     [line] = [line for line in capsys.readouterr().out.splitlines() if only_run(uninterrupted).name in line]
     assert line.split()[:2] == [f"default/{only_run(uninterrupted).name}", "complete"]
     assert line.split()[3] == "bits/byte"
-    assert line.split()[-1] == "ago"
+    assert re.search(r"bits/byte +\d+ (s|min|h|days)$", line.rstrip())
     assert status_of(["list", "runs", "--results", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
 
@@ -97,29 +97,6 @@ def test_a_report_is_over_runs_and_experiments_of_any_name(
     assert "no run 'third'" in capsys.readouterr().err
 
 
-def test_runs_are_mirrored_later(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert status_of(["run", "model=uniform", "data=chatterbot", "tracking=none", "evals=[perplexity]"]) == 0
-    capsys.readouterr()
-    assert status_of(["mirror", "@latest", "tracking.project=mine"]) == 0
-    [path] = tmp_path.glob("results/default/*/run.json")
-    record = json.loads(path.read_text())
-    assert record["wandb"]["run_id"]
-    [folder] = tmp_path.glob(f"results/wandb/offline-run-*-{record['wandb']['run_id']}")
-    assert capsys.readouterr().out == f"{record['run_id']}: written. To send it: wandb sync {folder}\n"
-    check_run(path.parent)
-    wrong = (
-        (["tracking.mode=online"], "name at least one run"),
-        (["@latest", "seed=1"], "seed=1 is not a setting of the mirror. Allowed: tracking.mode, "),
-        (["@latest", "project=mine"], "Did you mean tracking.project=mine?"),
-    )
-    for words, said in wrong:
-        assert status_of(["mirror", *words]) == 2
-        assert said in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("name", "shown"),
     [("[red]r", "[red]r"), ("r\x1b[2J", "r\\x1b[2J"), ("r\u202eu", "r\\u202eu"), ("r\rs", "r\\x0ds")],
@@ -133,8 +110,8 @@ def test_names_from_another_s_results_folder_are_shown_as_they_are_and_control_n
     (run / "run.json").write_text("[1, 2]")
     assert status_of(["list", "runs", "--results", str(tmp_path)]) == 0
     listed = capsys.readouterr().out
-    [line] = [line for line in listed.splitlines() if "damaged" in line]
-    assert line.split()[:2] == [f"experiment/{shown}", "damaged"]
+    [line] = [line for line in listed.splitlines() if "unreadable" in line]
+    assert line.split()[:2] == [f"experiment/{shown}", "unreadable"]
     assert not {"\x1b", "\r", "\u202e"} & set(listed)
 
 

@@ -68,7 +68,7 @@ def test_a_sweep_says_where_it_is_and_ends_with_a_row_a_run(
     assert status_of(["run", "-m", "model=uniform,unigram", *overrides]) == 0
     printed = capsys.readouterr()
     assert "run 1 of 2\n" in printed.err
-    assert re.search(r"run 2 of 2, about \d+ s left\n", printed.err)
+    assert re.search(r"run 2 of 2(, about [1-9]\d* s left)?\n", printed.err)
     assert "differs in" not in printed.out
     rows = [line.split() for line in printed.out.splitlines() if line.strip().startswith("uni")]
     records = {json.loads(path.read_text())["run_id"]: path for path in tmp_path.glob("default/*/run.json")}
@@ -124,14 +124,13 @@ def test_an_impossible_run_of_a_sweep_is_named_and_the_others_go_on(
     assert status_of(["run", "-m", sizes, "budget.tokens=2000", "training.batch_tokens=512", *overrides]) == 2
     printed = capsys.readouterr()
     assert "budget.num_params=10 is too small" in printed.err
-    assert "(in budget.num_params=10 " in printed.err
     assert printed.out.endswith("2 runs: 1 complete, 1 not finished\n")
 
 
 # Runs that can't be, and what is said of them.
 REFUSED = {
-    ("run", "model.order=0"): "order is 0, but it must be 1 to 20",
-    ("run", "model=lstm", "model.d_model=0"): "d_model is 0, but it must be 1 or more",
+    ("run", "model.order=0"): "order=0 is not allowed for model=ngram: it must be 1 to 20",
+    ("run", "model=lstm", "model.d_model=0"): "d_model=0 is not allowed for model=lstm: it must be 1 or more",
     ("run", "model=hf", "model.path=absent"): "no such folder",
     ("run", "data=text"): "data=text needs files: set data.paths",
     ("run", "data=text", "data.paths=absent"): "data=text found nothing to read at 'absent'",

@@ -28,4 +28,10 @@ def test_a_sweep_that_can_not_be_is_refused_before_torch_is_loaded(tmp_path: Pat
 
 def test_a_single_run_takes_no_settings_of_sweeps(tmp_path: Path) -> None:
     done = bakeoff(tmp_path, "run", "model=ngram", "sweep.workers=2", status=2)
-    assert "sweep.workers is not an option" in done.stderr
+    assert "`bakeoff run -m ... sweep.workers=2` or `bakeoff compare ... sweep.workers=2`" in done.stderr
+    done = bakeoff(tmp_path, "run", "model=ngram", "launcher=slurm", status=2)
+    assert "launcher is a setting of a whole sweep, not of a run. Leave it out here." in done.stderr
+    for words in (["run"], ["run", "-m"], ["compare"]):
+        done = bakeoff(tmp_path, *words, "tune.trials=5", status=2)
+        assert "tune.trials is a setting of a search, not of a run" in done.stderr
+        assert "`bakeoff tune ... tune.trials=5`" in done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.common.durations import duration
+from harness.common.durations import duration, time_left
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,10 @@ from harness.common.durations import duration
 )
 def test_a_duration_is_in_the_largest_unit_that_fits_twice(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, ""), (0.9, ""), (1, ", about 1 s left"), (150, ", about 2 min left")]
+)
+def test_the_time_left_is_said_where_there_is_some(seconds: float, said: str) -> None:
+    assert time_left(seconds) == said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.common.escapes import unescaped
+from harness.common.escapes import escaped, unescaped
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,9 @@ from harness.common.escapes import unescaped
 )
 def test_escapes_are_characters_and_other_backslashes_stay(typed: str, meant: str) -> None:
     assert unescaped(typed) == meant
+
+
+@pytest.mark.parametrize("text", ["", "a\nb\t", "\\n", "\\\\x41", "é\u2028\r"])
+def test_an_escaped_text_is_on_one_line_and_comes_back(text: str) -> None:
+    assert unescaped(escaped(text)) == text
+    assert "\n" not in escaped(text)

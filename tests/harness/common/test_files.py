@@ -12,6 +12,7 @@ from harness.common.errors import UserError
 from harness.common.files import (
     append_bytes,
     expanded,
+    from_here,
     move_into_place,
     probe_folder,
     remove_leftovers,
@@ -32,6 +33,17 @@ def test_what_is_written_is_read_and_folders_are_made(tmp_path: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8")) == ["caf\udce9.txt"]
     write_bytes(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [("results", "results"), ("HERE/a/b", "a/b"), ("HERE", "."), ("../results", "../results"), ("/else", "/else")],
+)
+def test_a_path_is_seen_from_the_current_folder_where_it_is_below(
+    path: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert from_here(Path(path.replace("HERE", str(tmp_path)))) == Path(seen)
 
 
 def test_a_tilde_is_a_home_folder_and_that_of_a_stranger_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

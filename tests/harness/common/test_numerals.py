@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.common.numerals import interval, quantity, with_unit
+from harness.common.numerals import interval, probability, quantity, with_unit
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,10 @@ def test_an_interval_is_written_as_its_value_is() -> None:
     assert interval(4.017e8, 1.177e10, "per word") == "[402M, 11.8G]"
     assert interval(0.0, 0.0667, "share") == "[0.0, 6.7]"
     assert interval(None, None, "share") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1.0000"), (0.03125, "0.0312"), (1e-4, "0.0001"), (3.2e-7, "3e-07"), (0.0, "0")]
+)
+def test_probabilities_have_four_decimals_and_small_ones_their_size(value: float, text: str) -> None:
+    assert probability(value) == text

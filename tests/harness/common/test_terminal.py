@@ -89,12 +89,37 @@ def test_on_a_narrow_terminal_ids_stay_whole_and_nothing_is_lost(
     assert "2.066" in printed
 
 
-def test_in_a_pipe_each_row_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_a_table_is_no_wider_than_120_columns_unless_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ("a" * 60, "some words " * 30, "3.5")
     monkeypatch.delenv("COLUMNS", raising=False)
-    say_table(("name", "text"), [("a" * 60, "b" * 300)])
-    rows = capsys.readouterr().out.splitlines()
-    assert any("a" * 60 in row and "b" * 300 in row for row in rows)
-    assert max(map(len, rows)) < 400
+    say_table(("name", "text", "value"), [row])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == 120
+    assert " ".join(lines).count("some") == 30
+    monkeypatch.setenv("COLUMNS", "1000")
+    say_table(("name", "text", "value"), [row])
+    assert any(" ".join(row).split() == line.split() for line in capsys.readouterr().out.splitlines())
+
+
+def test_where_a_table_is_too_wide_dispensable_columns_are_left_out_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, row = ("name", "seeds", "size", "value"), ("a" * 10, "b" * 20, "c" * 20, "d" * 10)
+
+    def printed(columns: int) -> list[list[str]]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        say_table(names, [row], dispensable=("size", "seeds"), elsewhere="summary.csv has them")
+        return [line.split() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
+
+    assert printed(80) == [list(names), list(row)]
+    left_out = "left out, for want of room: {} (summary.csv has them; or set COLUMNS=200)"
+    without_one, without_both = left_out.format("size"), left_out.format("size, seeds")
+    assert printed(60) == [["name", "seeds", "value"], [row[0], row[1], row[3]], without_one.split()]
+    assert printed(40) == [["name", "value"], [row[0], row[3]], without_both.split()]
+    words = [word for line in printed(20) for word in line]
+    assert words == [word for name, text in zip(names, row, strict=True) for word in (f"{name}:", text)]  # all as lines
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])

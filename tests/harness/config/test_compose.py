@@ -120,7 +120,7 @@ class Sized(TokenizerSettings):
             "Error merging override",
             "model.cutoffs={a:1} can't be set: model.cutoffs is a list",
         ),
-        (["model=[a"], "no viable alternative at input '[a'", "model=[a is not known. Allowed: bigram"),
+        (["model=[a"], "no viable alternative at input '[a'", "model=[a has no ] at its end."),
     ],
 )
 def test_each_message_of_hydra_is_the_one_that_is_looked_for_and_becomes_ours(

@@ -10,8 +10,10 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import GROUPS, conf_dir, known_targets, option, options, relocated, top_level
+from harness.config.options import GROUPS, comments, conf_dir, known_targets, option, options, relocated, top_level
+from harness.plugin_kit.new import start
 from harness.runs.sweep import expand
+from tests.harness.config.plugin_files import forget_files
 
 
 def test_no_two_classes_that_options_of_a_group_name_share_a_name() -> None:
@@ -113,6 +115,37 @@ def test_a_file_that_is_no_option_is_refused_by_its_name(
     assert "own.yaml" in str(refused.value)
 
 
+@pytest.mark.parametrize("group", ["format", "decoding", "data", "model", "tokenizer", "training", "budget", "evals"])
+def test_a_file_without_a_target_is_told_which_line_to_add(
+    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in options(group):
+        content = dict(option(group, name).content)
+        line = f"_target_: {content.pop('_target_')}"
+        if not content:
+            continue  # an empty file is refused by another name
+        Path("own.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises(UserError, match=r"own\.yaml has no line _target_, .* at its top level:") as refused:
+            compose([f"{group}=[./own.yaml]" if group == "evals" else f"{group}=./own.yaml"])
+        assert line in str(refused.value).splitlines()[1:]
+
+
+def test_the_line_to_add_names_the_class_in_the_python_file_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    forget_files(monkeypatch)
+    code, beside, *_ = start("model", "mine", Path())
+    lines = beside.read_text().splitlines()
+    beside.write_text("\n".join(line for line in lines if line != "_target_: mine.MineConfig"))
+    with pytest.raises(UserError, match=r"mine\.yaml has no line _target_") as refused:
+        compose([f"model=./{code}"])
+    assert str(refused.value).splitlines()[1:] == ["_target_: mine.MineConfig"]
+    beside.write_text("\n".join(lines))
+    assert compose([f"model=./{code}"])["names"]["model"] == "mine"
+
+
 def test_a_pipe_is_no_option_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "own.yaml")
     with pytest.raises(UserError, match=r"own\.yaml can't be read: it is a named pipe"):
@@ -149,3 +182,12 @@ def test_an_empty_experiment_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("")
     with pytest.raises(UserError, match=r"mine\.yaml holds no keys"):
         compose([f"experiment={tmp_path}/mine.yaml"])
+
+
+def test_what_is_said_of_each_key_is_found_by_its_dotted_name() -> None:
+    said = comments("decoding", "top_p")
+    assert said["transforms.top_p.p"] == "Above 0, up to 1; 1 keeps all."
+    assert said["at_context_limit"].startswith("When a model's window is full")
+    assert comments("decoding", "beam")["search.early_stopping"].endswith("once none can become better.")
+    with pytest.raises(UserError, match="top_p"):
+        comments("decoding", "topp")

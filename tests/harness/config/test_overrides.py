@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ from harness.runs.sweep import expand
 )
 def test_any_path_that_a_shell_can_pass_is_a_value(path: str) -> None:
     assert compose(["data=text", f"data.paths={path}"])["data"]["paths"] == path
+
+
+@pytest.mark.parametrize("text", ["[", "[[", "(", "{", "<[", "a[b", "'tis", "[it's]"])
+def test_a_text_may_begin_with_a_bracket(text: str) -> None:
+    assert len(readable([f"format.before_name={text}"])) == 1
+
+
+def test_a_text_that_looks_like_a_list_without_its_end_is_told_its_quotes() -> None:
+    with pytest.raises(UserError, match="has no ] at its end") as refused:
+        readable(["format.before_name=[Human"])
+    [_, line] = str(refused.value).removesuffix(".").split(" For a text that begins so: ")
+    assert compose(shlex.split(line))["format"]["before_name"] == "[Human"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +86,20 @@ def test_a_sweep_s_commas_separate_paths() -> None:
         (["seed"], r"'seed' is not group=option or key=value. Did you mean seed=...\?"),
         (["model", "lstm"], r"'model' is not group=option or key=value. Did you mean model=lstm\?"),
         (["seed=1", "modle", "lstm"], r"'modle' is not group=option or key=value. Did you mean model=lstm\?"),
+        (["families"], r"'families' is not group=option or key=value. Did you mean experiment=families\?$"),
         (["seed", "3"], r"Did you mean seed=3\?"),
         (["decoding"], r"Did you mean experiment=decoding or decoding=...\?"),
         (["=lstm"], r"'=lstm' has no name before the '='. Did you mean model=lstm\? Write it as model=lstm or seed=1"),
         (["+=3"], r"'\+=3' has no name before the '='"),
         (["mod el=lstm"], r"'mod el=lstm': 'mod el' can't be the name of a group or setting. Write it as"),
-        (["model='bigram"], r"model='bigram is not known. Did you mean 'bigram'\?"),
+        (["model='bigram"], r"model='bigram has no ' at its end"),
+        (
+            ["evals=[perplexity"],
+            r"evals=\[perplexity has no \] at its end. Write 'evals=\[perplexity\]', with",
+        ),
+        (["seed=1", "data.paths=[a.txt,'b c"], r"data.paths=\[a.txt,'b c has no '\] at its end"),
+        (["seed=range(1,3"], r"seed=range\(1,3 has no \) at its end. Write 'seed=range\(1,3\)'"),
+        (["evals=[perplexity,", "compression"], r"split .* As one word: 'evals=\[perplexity,compression\]'\."),
         (["evals=[/a/good.txt]"], r"evals=/a/good.txt is not known. Allowed: .* or a file of yours"),
         (
             ["seed=1", "evals=[perplexity,", "compression,", "showcase]"],
@@ -95,6 +116,12 @@ def test_a_sweep_s_commas_separate_paths() -> None:
 def test_a_slip_is_named_with_what_was_meant(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose(overrides)
+
+
+def test_an_experiment_s_file_alone_is_one_suggestion(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: 1")
+    with pytest.raises(UserError, match=rf"Did you mean experiment={tmp_path}/mine\.yaml\?$"):
+        compose(["experiment=families", f"{tmp_path}/mine.yaml"])
 
 
 @pytest.mark.parametrize("override", ["seed=0,", "seed=,0", "seed=0,,", "data.paths=a (1).txt,"])

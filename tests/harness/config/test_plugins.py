@@ -18,6 +18,7 @@ from harness.config.options import option
 from harness.config.settings import build
 from harness.runs.settings import typed
 from models.language_model import ModelConfig
+from tests.commands import refused_without_torch
 from tests.harness.config.plugin_files import forget_files
 from tests.harness.runs.plugin_runs import TOKENIZER
 
@@ -277,14 +278,16 @@ def test_two_evals_of_one_name_are_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["def broken(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import no_such_module\n"])
-def test_an_eval_that_fails_to_import_is_kept_as_broken_and_a_model_is_refused(text: str) -> None:
+def test_a_file_that_fails_to_import_is_refused(text: str) -> None:
     write("broken.py", text)
-    settings = typed(compose(["evals=[perplexity,broken.py]"]))
-    assert list(settings.evals) == ["perplexity"]
-    assert str(Path("broken.py").absolute()) in str(settings.broken_evals["broken"])
-    assert "Traceback" in settings.broken_evals["broken"].details
-    with pytest.raises(PluginError, match=r"broken\.py can't be imported"):
-        compose(["model=./broken.py"])
+    for pick in ("evals=[perplexity,broken.py]", "model=./broken.py"):
+        with pytest.raises(PluginError, match=rf"{Path.cwd()}/broken\.py can't be imported") as refused:
+            compose([pick])
+        assert "Traceback" in refused.value.details
+    sweep = ["run", "-m", "model=unigram,bigram", "evals=[perplexity,broken.py]"]
+    said = refused_without_torch([["run", *sweep[3:]], sweep], Path.cwd())
+    assert all("broken.py can't be imported" in line for line in said)
+    assert len(said) == 2
 
 
 def test_a_saved_run_s_files_are_imported_only_when_the_user_names_them(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,30 @@ def test_those_that_have_it_are_all_named_with_what_is_picked_and_how_a_sweep_sa
 
 def test_a_place_without_options_says_so() -> None:
     assert told("decoding.transforms.p=1").endswith("Allowed: none.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("decoding: {transforms: {temprature: 0.5}}", "no 'temprature' of decoding.transforms. Allowed: none."),
+        ("temperature: 0.5", "Write decoding=temperature decoding.transforms.temperature.temperature=0.5"),
+        ("model: {ordr: 3}", "Did you mean 'order'?"),
+        ("modle: {order: 3}", "Did you mean 'model'?"),
+        ("hydra: {sweeper: {params: {model: 'ngram', model.ngram.ordr: '2,3'}}}", "Did you mean 'order'?"),
+        ("hydra: {sweeper: {params: {model.ordr: '2,3'}}}", "Did you mean 'order'?"),
+    ],
+)
+def test_the_experiment_with_the_wrong_key_is_named_and_its_own_key_not_suggested(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as refused:
+        compose(expand([f"experiment={path}"])[0])
+    assert said in str(refused.value)
+    assert "Did you mean ." not in str(refused.value)
+    assert str(refused.value).endswith(f" It is set in {path}.")
+    assert "mine.yaml" not in told(f"experiment={path}", "bugdet.tokens=1")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,10 @@ def chromium() -> str:
     return path
 
 
+_SERVERS: dict[str, int] = {}
+"""By address, the process."""
+
+
 @contextmanager
 def served(results: Path) -> Iterator[str]:
     """Serve a results folder as a user does; gives its address."""
@@ -38,9 +43,18 @@ def served(results: Path) -> Iterator[str]:
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            yield server.stdout.readline().split()[0].rstrip("/")
+            address = server.stdout.readline().split()[0].rstrip("/")
+            _SERVERS[address] = server.pid
+            yield address
         finally:
             server.terminate()
+
+
+def kill_processes_of(address: str) -> None:
+    """Kill what a server started, as the system does where memory runs out."""
+    for task in Path(f"/proc/{_SERVERS[address]}/task").glob("*/children"):
+        for child in task.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
 
 
 @contextmanager

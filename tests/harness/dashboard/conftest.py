@@ -61,3 +61,36 @@ def own_results(results: Path, tmp_path: Path) -> Path:
     """A copy of one experiment, to be changed."""
     shutil.copytree(results / "pair", tmp_path / "results" / "pair")
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with real runs of small models, one a family. Nobody may change it."""
+    from harness.runs import make_run
+
+    folder = tmp_path_factory.mktemp("fits") / "results"
+    small = ("data=chatterbot", "tracking=none", "evals=[]", "budget.tokens=3000", "training.num_validations=1")
+    for model in (
+        ["transformer", "num_layers=2", "num_heads=2", "d_model=16", "context_length=32"],
+        ["gru", "num_layers=2", "d_model=16"],
+        ["ngram", "order=4", "keep_counts=true"],
+        ["mixture"],
+        ["uniform"],
+    ):
+        options = [f"model.{option}" for option in model[1:]]
+        make_run(f"model={model[0]}", *options, *small, f"results_dir={folder}", "experiment_name=small")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_of(fits: Path) -> dict[str, str]:
+    """The id of the run of each family, 'small/gru-greedy-s0-...'."""
+    return {folder.name.partition("-")[0]: f"small/{folder.name}" for folder in (fits / "small").glob("*-s0-*")}
+
+
+@pytest.fixture(scope="session")
+def playing(fits: Path, run_of: dict[str, str]) -> Iterator[Reader]:
+    """Reads pages of real fits, which stay loaded."""
+    with TestClient(app(fits), base_url="http://127.0.0.1:8765") as opened:
+        opened.app.state.site.index.refresh(at_once=True)  # type: ignore[attr-defined]
+        yield Reader(opened)

@@ -13,11 +13,11 @@ import pytest
 
 from harness.dashboard.pages import VIEWS
 from harness.dashboard.site import Site
-from tests.harness.dashboard.browser import launcher, ready, served, until, watched
+from tests.harness.dashboard.browser import kill_processes_of, launcher, ready, served, until, watched
 
 pytestmark = pytest.mark.browser
 ADDRESSES = [
-    *(f"{view}?experiment=families" for view in VIEWS if view != "/compare"),
+    *(f"{view}?experiment=families" for view in VIEWS if view not in ("/compare", "/inside", "/playground")),
     "/compare?experiment=families&base=ngram&slices=gru",
     "/samples?experiment=families&eval=arithmetic&sample=p0",
     "/samples?experiment=families&eval=perplexity",
@@ -58,7 +58,7 @@ def journey(page: Any, address: str) -> None:
     page.select_option("#base", "ngram")
     until(page, "new URL(location).searchParams.get('base') == 'ngram'")
     ready(page)
-    page.check("input[name=pin][value=gru]")
+    page.click("input[type=checkbox][name=pin][value=gru]")
     until(page, "document.querySelectorAll('#differences tbody tr').length == 1")
     shared, shown = page.url, page.inner_text("#main")
     page.reload()
@@ -93,8 +93,35 @@ def test_the_same_under_a_plain_locale(launch: Callable[[Mapping[str, str]], Any
     plain.close()
 
 
+@pytest.fixture(scope="module")
+def playing_address(fits: Path, browser: Any) -> Iterator[str]:
+    """Of real fits."""
+    with served(fits) as found:
+        yield found
+
+
 @pytest.mark.parametrize("view", ADDRESSES)
 def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(browser: Any, address: str, view: str) -> None:
+    check_access(browser, address, view)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "/inside?a={transformer}&b={ngram}&text=Hello, how are you?",
+        "/inside?a={gru}&b={uniform}",
+        "/playground?a={gru}&b={ngram}&decoding_a=beam&decoding_b=constrained",
+        "/playground?mode=chat&a={gru}&decoding_a=top_p",
+    ],
+)
+def test_no_page_of_a_fit_has_an_accessibility_fault(
+    browser: Any, playing_address: str, run_of: dict[str, str], view: str
+) -> None:
+    check_access(browser, playing_address, view.format(**run_of))
+
+
+def check_access(browser: Any, address: str, view: str) -> None:
+    """Light and dark, wide and narrow."""
     pytest.importorskip("axe_playwright_python", reason="axe-core comes with pip install axe-playwright-python")
     axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     context = browser.new_context()
@@ -119,7 +146,7 @@ def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(browser: Any, addr
     assert not elsewhere
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
+@pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("/inside", "/playground")])
 def test_without_script_there_are_tables_charts_and_forms(browser: Any, address: str, view: str) -> None:
     with watched(browser, address, java_script_enabled=False) as page:
         page.goto(f"{address}{view}?experiment=families")
@@ -182,3 +209,132 @@ def test_a_run_that_finishes_is_said(browser: Any, own_results: Path) -> None:
         until(page, "document.getElementById('said').textContent.includes('gru-greedy-s7 is new')")
         page.click("#said a")
         until(page, "document.getElementById('runs').textContent.includes('gru-greedy-s7')")
+
+
+def test_a_text_is_typed_and_looked_into(browser: Any, playing_address: str, run_of: dict[str, str]) -> None:
+    with watched(browser, playing_address) as page:
+        page.goto(f"{playing_address}/inside?a={run_of['transformer']}&b={run_of['ngram']}")
+        ready(page)
+        page.fill("#text", "Hi <b>you</b>\u202e")
+        page.click("form.bar button")
+        until(page, "new URL(location).searchParams.get('text')?.startsWith('Hi <b>')")
+        ready(page)
+        assert page.locator("#tokens-a tbody tr").count() > 0
+        assert page.locator("main b:text-is('you')").count() == 0
+        page.click("#at-a-1")
+        until(page, "new URL(location).searchParams.get('at_a') == '1'")
+        ready(page)
+        assert "Token 2," in page.inner_text("section[aria-labelledby=h-a]")
+        page.click("#head-a-2-1")
+        until(page, "document.querySelector('#head-a-2-1').getAttribute('aria-current')")
+        shared, shown = page.url, page.inner_text("#main")
+        page.reload()
+        ready(page)
+        assert (page.url, page.inner_text("#main")) == (shared, shown)
+        page.go_back()
+        until(page, "!document.querySelector('#head-a-2-1').getAttribute('aria-current')")
+
+
+def test_what_is_typed_while_a_page_loads_itself_again_stays(browser: Any, fits: Path, run_of: dict[str, str]) -> None:
+    with served(fits) as address, watched(browser, address) as page:
+        page.goto(f"{address}/inside?a={run_of['gru']}")
+        assert page.locator(".waiting").count() == 1  # the fit is still being loaded
+        page.fill("#text", "typed")
+        ready(page)
+        assert page.input_value("#text") == "typed"
+
+
+def test_a_page_of_a_fit_needs_no_script_to_look_inside(
+    browser: Any, playing_address: str, run_of: dict[str, str]
+) -> None:
+    with watched(browser, playing_address, java_script_enabled=False) as page:
+        page.goto(f"{playing_address}/inside?a={run_of['gru']}")
+        page.fill("#text", "Hello")
+        page.click("form.bar button")
+        page.wait_for_selector("#candidates-a")
+        assert page.locator("svg.chart").count() > 1
+        page.goto(f"{playing_address}/playground?a={run_of['gru']}")
+        assert "needs this page's script" in page.inner_text("noscript")
+
+
+IS_DONE = "document.getElementById('stop-writing').disabled"
+
+
+def test_two_fits_complete_a_prompt(browser: Any, playing_address: str, run_of: dict[str, str]) -> None:
+    with watched(browser, playing_address) as page:
+        page.goto(f"{playing_address}/playground?a={run_of['gru']}&b={run_of['ngram']}")
+        page.select_option("#decoding_a", "top_p")
+        page.wait_for_selector("#set_a_2 + input[type=range]")
+        page.fill("#set_a_2", "0.5")
+        assert page.input_value("#set_a_2 + input[type=range]") == "0.5"
+        page.fill("#prompt", "<img src=x onerror=alert(1)>\u202e")
+        page.fill("#new_tokens", "30")
+        page.click("#go")
+        until(page, "[...document.querySelectorAll('.says')].every((said) => said.textContent.includes('tokens in'))")
+        until(page, IS_DONE)
+        assert parse_qs(urlsplit(page.url).query)["set_a.transforms.top_p.p"] == ["0.5"]
+        assert page.locator("main img").count() == 0
+        assert page.locator(".out .mark").count() >= 2
+        first = page.locator(".out").all_inner_texts()
+        page.reload()
+        page.click("#go")
+        until(page, "[...document.querySelectorAll('.says')].every((said) => said.textContent.includes('tokens in'))")
+        assert page.locator(".out").all_inner_texts() == first  # the same prompt, seed and settings
+        page.click("summary:has-text('Its tokens') >> nth=0")
+        assert page.locator(".tokens .tok").count() > 0
+
+
+LONG = "decoding_a=best_of_n&set_a.search.num_samples=64&new_tokens=1000"
+HAS_BEGUN = "document.querySelector('.out').textContent.startsWith('ROMEO')"
+
+
+def test_writing_stops_by_a_button_and_when_the_page_goes(
+    browser: Any, playing_address: str, run_of: dict[str, str]
+) -> None:
+    with watched(browser, playing_address) as page:
+        page.goto(f"{playing_address}/playground?a={run_of['transformer']}&{LONG}")
+        page.click("#go")
+        until(page, HAS_BEGUN)
+        page.click("#stop-writing")
+        until(page, "document.querySelector('.says').textContent == 'Stopped.'")
+        page.click("#go")
+        until(page, HAS_BEGUN)
+        page.goto(f"{playing_address}/playground?a={run_of['transformer']}&new_tokens=5")
+        page.click("#go")  # at once: nothing that nobody waits for is still being written
+        until(page, "document.querySelector('.says').textContent.includes('5 tokens in')")
+
+
+def test_a_process_that_is_killed_is_told_of(browser: Any, playing_address: str, run_of: dict[str, str]) -> None:
+    with watched(browser, playing_address) as page:
+        page.goto(f"{playing_address}/playground?a={run_of['transformer']}&{LONG}")
+        page.click("#go")
+        until(page, HAS_BEGUN)
+        kill_processes_of(playing_address)
+        until(page, "document.querySelector('.says.warn')?.textContent.includes('was killed')")
+        page.select_option("#decoding_a", "own")
+        until(page, "!document.querySelector('#set_a_1')")
+        page.fill("#new_tokens", "5")
+        page.click("#go")
+        until(page, "document.querySelector('.says').textContent.includes('5 tokens in')")
+
+
+def test_a_conversation(browser: Any, playing_address: str, run_of: dict[str, str]) -> None:
+    with watched(browser, playing_address) as page:
+        page.goto(f"{playing_address}/playground?mode=chat&a={run_of['gru']}&b={run_of['ngram']}&new_tokens=20")
+        for number, line in enumerate(("Hello <b>there</b>\u202e", "Why?"), 1):
+            page.fill("#say", line)
+            page.press("#say", "Enter")
+            until(page, f"document.querySelectorAll('.chat li').length == {4 * number}")
+            until(page, IS_DONE)
+        assert page.locator(".chat b").count() == 0
+        assert page.locator(".chat .right .mark").count() == 2
+        page.select_option("#decoding_a", "greedy")
+        until(page, "new URL(location).searchParams.get('decoding_a') == 'greedy'")
+        assert page.locator(".chat li").count() == 8  # another strategy, the same conversation
+        page.click("#start-over")
+        assert page.locator(".chat li").count() == 0
+        page.fill("#person", "Bob")
+        page.fill("#say", "Hi")
+        page.click("#go")
+        until(page, "document.querySelector('.says.warn')?.textContent.includes('Bob')")
+        assert page.input_value("#say") == "Hi"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.dashboard.choices import Choices
-from harness.dashboard.filters import grouped, headline_of, kept, value_of, varying
-from harness.dashboard.index import Entry, Index
+from harness.dashboard.filters import grouped, headline_of, kept, varying
+from harness.runs.index import Entry, Index
 
 
 @pytest.fixture(scope="module")
@@ -59,5 +59,5 @@ def test_groups_describe_their_runs(entries: list[Entry]) -> None:
 
 
 def test_a_value_is_text(entries: list[Entry]) -> None:
-    assert value_of(next(e for e in entries if e.family == "gru"), "model.num_layers") == "1"
-    assert value_of(entries[0], "no.such") == ""
+    assert next(e for e in entries if e.family == "gru").value("model.num_layers") == "1"
+    assert entries[0].value("no.such") == ""

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from harness.dashboard import live
-from harness.dashboard.index import Index
+from harness.runs.index import Index
 
 
 def test_what_runs_is_shown_with_its_last_line(own_results: Path) -> None:

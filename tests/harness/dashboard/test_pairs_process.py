@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.dashboard.index import Index
 from harness.dashboard.pairs_process import keep_pairs
 from harness.dashboard.scope import Numbers
+from harness.runs.index import Index
 
 
 def test_a_damaged_run_does_not_stop_it(own_results: Path) -> None:

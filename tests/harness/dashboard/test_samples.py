@@ -4,11 +4,12 @@ import json
 import math
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 from starlette.testclient import TestClient
 
-from harness.dashboard.samples import value_text
+from harness.dashboard.samples import LOOKED_INTO, value_text
 from harness.dashboard.server import app
 from tests.harness.dashboard.reading import Reader
 
@@ -87,6 +88,14 @@ def test_runs_without_samples_say_so(client: Reader) -> None:
     page = client.get("/samples?experiment=families&a=families/0123abcd-unfinished")
     assert page.status == 404
     assert "unfinished" in page.text
+
+
+def test_an_answer_leads_to_what_its_model_expects_at_each_token(client: Reader) -> None:
+    page = client.get(f"{PAIR}&sample=p0")
+    assert "not of each token" in page.text
+    texts = [parse_qs(urlsplit(link).query) for link in page.links if link.startswith("/inside?a=")]
+    assert len(texts) == page.text.count("look inside</a>") > 2
+    assert all(len(text["text"][0]) <= LOOKED_INTO and "/" in text["a"][0] for text in texts)
 
 
 def test_values_in_words() -> None:

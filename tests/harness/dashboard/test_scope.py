@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from harness.common.errors import UserError
-from harness.dashboard.index import Index
 from harness.dashboard.pairs_process import keep_pairs
 from harness.dashboard.scope import PAIRS, Numbers, frame_of, rows_of_frame
 from harness.report.pairs import compare_pairs
+from harness.runs.index import Index
 
 
 def numbers_of(results: Path) -> Numbers:

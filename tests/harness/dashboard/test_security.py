@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -12,6 +14,8 @@ VIEWS = [
     "/compare",
     "/samples",
     "/turns",
+    "/inside",
+    "/playground",
     "/run?run=x",
     "/changes?since=0",
     "/static/dashboard.js",
@@ -90,3 +94,47 @@ def test_a_run_is_looked_up_and_never_a_path(client: Reader, run: str) -> None:
     answer = client.client.get("/run", params={"run": run})
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
+
+
+OWN = {"origin": "http://127.0.0.1:8765", "content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:1"}, 403),
+        ({"origin": "http://127.0.0.1:8765", "host": "evil.example"}, 403),
+        ({"origin": "http://evil.example", "host": "evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:8765", "content-type": "text/plain"}, 400),
+    ],
+)
+def test_what_a_model_writes_is_asked_for_by_the_servers_own_page_alone(
+    client: Reader, headers: dict[str, str], status: int
+) -> None:
+    assert client.client.post("/write", content="{}", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_writing_is_asked_for_with_post_alone(client: Reader, method: str) -> None:
+    assert client.client.request(method, "/write", headers=OWN).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a=../../etc/passwd",
+        "a=/etc/passwd",
+        "a=families",
+        "a=x%00",
+        "decoding_a=speculative&set_a.search.draft=/etc/passwd",
+        "decoding_a=speculative&set_a.search.draft=../families/gru-greedy-s0",
+    ],
+)
+def test_no_request_to_write_takes_a_path(client: Reader, query: str) -> None:
+    body = json.dumps({"side": "a", "query": query})
+    answer = client.client.post("/write", content=body, headers=OWN)
+    assert answer.status_code == 400
+    assert "there is no run" in answer.text

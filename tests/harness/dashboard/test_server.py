@@ -113,9 +113,27 @@ def test_the_server_loads_no_torch_wandb_or_hydra(results: Path) -> None:
         "from harness.dashboard.server import app\n"
         "assert 'pandas' not in sys.modules\n"
         f"with TestClient(app(Path({str(results)!r})), base_url='http://localhost') as client:\n"
-        "    for view in ('/', '/curves', '/compare', '/samples', '/turns'):\n"
+        "    for view in ('/', '/curves', '/compare', '/samples', '/turns', '/inside', '/playground'):\n"
         "        assert client.get(view).status_code == 200\n"
         "print({'torch', 'wandb', 'hydra', 'omegaconf', 'matplotlib', 'sklearn', 'numba'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_server_loads_no_torch_where_a_model_writes_and_is_looked_into(fits: Path, run_of: dict[str, str]) -> None:
+    code = (
+        "import json, sys, time\nfrom pathlib import Path\nfrom starlette.testclient import TestClient\n"
+        "from harness.dashboard.server import app\n"
+        f"with TestClient(app(Path({str(fits)!r})), base_url='http://localhost') as client:\n"
+        f"    run = {run_of['transformer']!r}\n"
+        "    while 'data-waits' in (page := client.get(f'/inside?a={run}').text)[:3000]:\n"
+        "        time.sleep(0.1)\n"
+        "    assert 'Layer 1, head 1' in page\n"
+        "    body = json.dumps({'side': 'a', 'query': f'a={run}&new_tokens=5'})\n"
+        "    headers = {'origin': 'http://localhost', 'content-type': 'application/json'}\n"
+        "    assert 'done' in client.post('/write', content=body, headers=headers).text\n"
+        "print({'torch', 'wandb', 'hydra', 'omegaconf', 'sklearn', 'numba'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.config.tokenizer_file import save_tokenizer
 from harness.dashboard.site import Site
-from harness.dashboard.tokens import token_texts
+from harness.dashboard.tokens import token_texts, tokenizer_of, tokens_of
 from harness.text.tokenizers.char import CharTokenizer, CharTokenizerSettings
 
 
@@ -44,3 +44,14 @@ def test_foreign_code_is_not_run(own_results: Path) -> None:
 
 def test_without_the_fit_there_are_none(site: Site) -> None:
     assert token_texts(site, site.run("pair/gru-greedy-s0"), "abc") is None
+
+
+def test_ids_and_bytes_are_the_tokenizers_own(own_results: Path) -> None:
+    tokenizer = CharTokenizer([ord(c) for c in "abé"])
+    save_tokenizer(tokenizer, CharTokenizerSettings(), own_results / "fits" / "f-gru-0")
+    site = opened(own_results)
+    read = tokenizer_of(site, site.run("pair/gru-greedy-s0"))
+    tokens = tokens_of(read, "abé?")
+    assert [token.id for token in tokens] == tokenizer.encode("abé?").tolist()
+    assert [token.hexadecimal for token in tokens] == ["61", "62", "c3 a9", "", ""]
+    assert [token.text for token in tokens][-2:] == ["<0x3>", "<0xF>"]

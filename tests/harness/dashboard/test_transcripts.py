@@ -3,8 +3,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from harness.dashboard.index import Entry
 from harness.dashboard.transcripts import dialogue, format_of
+from harness.runs.index import Entry
 
 ENTRY = Entry("e", "r", (1, 1), "complete")
 
@@ -39,7 +39,7 @@ def test_the_format_is_the_runs() -> None:
         "data.config.format.speakers.Human": "user",
         "data.config.format.speakers.Assistant": "assistant",
     }
-    entry = dataclasses.replace(ENTRY, settings=json.dumps(settings))
+    entry = dataclasses.replace(ENTRY, parts=json.dumps(settings))
     prompt = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
     found = dialogue(entry, prompt, "Hello.", {"handed_back": True})
     assert found is not None
@@ -47,5 +47,5 @@ def test_the_format_is_the_runs() -> None:
 
 
 def test_a_format_that_cannot_be_is_the_usual_one() -> None:
-    entry = dataclasses.replace(ENTRY, settings=json.dumps({"data.config.format.name": 7}))
+    entry = dataclasses.replace(ENTRY, parts=json.dumps({"data.config.format.name": 7}))
     assert format_of(entry).label("Human") == "Human:"

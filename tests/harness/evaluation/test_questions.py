@@ -60,7 +60,9 @@ def test_whatever_goes_wrong_says_in_which_sample() -> None:
     assert caught.value.__notes__ == ["in score of counting, sample 'b'"]
     with pytest.raises(ValueError, match="another sample's") as refused:
         questions(replace(eval, ids=("a", "a")), MATERIAL, 0)
-    assert refused.value.__notes__ == ["in samples of counting"]
+    [note] = refused.value.__notes__  # what samples gave was refused by us, so it says where samples are made
+    method = Counting.samples.__code__
+    assert note == f"in samples of counting ({method.co_filename}:{method.co_firstlineno})"
 
 
 def test_as_many_answers_as_samples_are_asked_for() -> None:

@@ -78,11 +78,11 @@ WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], No
     ),
     "a chooser that draws and doesn't say so": (
         {DRAWS: "    draws = False"},
-        decoding.it_says_whether_chance_has_a_say,
+        decoding.it_says_whether_it_draws,
     ),
     "a search that draws and doesn't say so": (
         {COMPLETE: f"{COMPLETE}\n\n    def draws(self, chooser):\n        return False"},
-        decoding.it_says_whether_chance_has_a_say,
+        decoding.it_says_whether_it_draws,
     ),
     "long stop texts are ignored": (
         {COMPLETE: COMPLETE.replace("prompts", SHORT_STOPS)},
@@ -103,7 +103,7 @@ WRONG_STRATEGIES: dict[str, tuple[dict[str, str], Callable[[StrategyOnTrial], No
     ),
     "wrong odds": (
         {DRAWS: f"{ODDS}torch.softmax(2 * logprobs, -1)"},
-        decoding.the_chooser_s_odds_are_those_of_its_picks,
+        decoding.the_chooser_picks_tokens_as_often_as_its_odds_say,
     ),
     "own numbers": (
         {DRAWS: f"{CALL}torch.multinomial(logprobs.exp(), 1)[:, 0]"},

@@ -95,7 +95,7 @@ MISTAKES: dict[str, tuple[dict[str, str], Callable[[EvalOnTrial], None]]] = {
     ),
     "no say for decoding": (
         {"    measures =": "    uses_decoding = False\n    measures ="},
-        evals.it_says_whether_decoding_has_a_say,
+        evals.it_says_whether_it_depends_on_decoding,
     ),
     "right is wrong": ({RIGHT: "text.upper() == sample.target"}, evals.a_model_that_knows_gets_full_marks),
     "silence is right": ({RIGHT: 'text in (sample.target, "")'}, evals.a_model_that_says_nothing_gets_the_floor),
@@ -225,6 +225,26 @@ def test_an_eval_that_is_right_passes(kind: str, echo: Path) -> None:
     checks = [check for check in evals.CHECKS if check is not evals.its_samples_are_the_same_in_another_process]
     made = outcomes(checks, EvalOnTrial(str(echo), ()))
     assert [str(outcome) for outcome in made if outcome.verdict == "FAIL"] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        (
+            'Sample(word, f"{word}:", target=f" {word}")',
+            "(word, word)",
+            "def samples(self, material):",
+        ),  # refused by us
+        ("return [Complete(sample.prompt,", "return [Complete(sample.promt,", "Complete(sample.promt"),  # raises itself
+    ],
+)
+def test_an_error_is_told_once_with_the_line_of_the_user_s_file(echo: Path, right: str, wrong: str, line: str) -> None:
+    text = changed(EVAL, {right: wrong})
+    echo.write_text(text)
+    number = 1 + next(number for number, of_file in enumerate(text.splitlines()) if line in of_file)
+    _, first, *others = check_eval(str(echo))
+    assert first.reason.endswith(f"({echo}:{number})")
+    assert {other.reason for other in others} == {"the same error as above"}
 
 
 def test_an_eval_without_targets_is_not_asked_for_full_marks(echo: Path) -> None:

@@ -65,6 +65,19 @@ def test_an_exception_is_told_with_its_note_and_its_line() -> None:
     assert f"{__file__}:{it_breaks.__code__.co_firstlineno + 3}" in broken.reason
 
 
+def test_the_same_exception_is_told_once() -> None:
+    def it_breaks_too(of: list[str]) -> None:
+        it_breaks(of)
+
+    def it_breaks_otherwise(of: list[str]) -> None:
+        raise KeyError("a")
+
+    [_, first, again, other] = outcomes([it_holds, it_breaks, it_breaks_too, it_breaks_otherwise], [])
+    assert "by zero" in first.reason
+    assert (again.verdict, again.reason) == ("FAIL", "the same error as above")
+    assert other.reason.startswith("KeyError: 'a' (")
+
+
 @pytest.mark.parametrize(("first", "number"), [(it_is_false, 1), (it_is_skipped, 2), (it_holds, 2)])
 def test_where_the_first_check_fails_the_others_are_not_made(first, number: int) -> None:  # type: ignore[no-untyped-def]
     assert len(list(outcomes([first, it_holds], []))) == number

@@ -129,9 +129,14 @@ def changed(config: dict[str, Any], leaf: str) -> dict[str, Any]:
 
 
 def write(config: dict[str, Any], results: Path, value: float, finished_at: str) -> None:
-    """A run of the configuration as `run` records it, but that nothing is trained: its one metric is made up."""
+    """A run of the configuration as `run` records it, but that nothing is trained: its metrics are made up."""
     settings = typed({**config, "results_dir": str(results)})
-    findings = Findings(metrics=[Metric("arithmetic", 1, "exact_match", "all", value, "share", True, 10, 10)])
+    findings = Findings(
+        metrics=[
+            Metric(name, 1, "exact_match", "all", value if name == "arithmetic" else None, "share", True, 10, 10)
+            for name in config["evals"]
+        ]
+    )
     write_sealed(results / "fits" / "a-fit" / FIT_FILE, {"fit_id": "a-fit", "recipe": "another"})
     planned = plan(settings, Loaded())
     record = runs._record(planned, None, findings, finished_at)

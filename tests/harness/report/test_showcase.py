@@ -64,6 +64,25 @@ def test_long_texts_are_cut_behind_a_click_and_huge_ones_and_empty_ones_have_a_n
     assert len(read(text)) == num_shown + num_hidden
 
 
+def test_texts_stand_below_their_own_prompt_also_where_runs_have_other_prompts(
+    small: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    path = small / "rnn-greedy-s0" / "samples.parquet"
+    table = pd.read_parquet(path)
+    chosen = (table["eval"] == "showcase") & (table["sample_id"] == "play")
+    table.loc[chosen, ["prompt", "answer"]] = ["LEAR:", "Howl, howl, howl!"]
+    table.to_parquet(path)
+    told = prompts(compare(small))
+    [lear] = [prompt for prompt in told if prompt.title == "After “LEAR:”"]
+    [hamlet] = [prompt for prompt in told if "HAMLET" in prompt.title]
+    [(system, texts)] = lear.rows
+    written_now = dict(texts)["greedy"]
+    assert system == "rnn"
+    assert written_now is not None
+    assert read(written_now) == "Howl, howl, howl!"
+    assert dict(dict(hamlet.rows)["rnn"])["greedy"] is None
+
+
 def test_the_first_questions_of_an_eval_have_everybody_s_answer_and_its_score(
     small: Path, compare: Callable[[Path], Comparison]
 ) -> None:

@@ -140,10 +140,10 @@ def test_numbers_that_always_change_together_are_one_option(sweep: Sweep) -> Non
     comparison = sweep(
         {"data.config.max_digits": (1, 2, 3)},
         also=lambda own: {
-            f"evals.{name}.max_digits": own["data.config.max_digits"] for name in ("arithmetic", "other")
+            f"evals.{name}.max_digits": own["data.config.max_digits"] for name in ("arithmetic", "perplexity")
         },
     )
-    together = ("evals.arithmetic.max_digits", "evals.other.max_digits")
+    together = ("evals.arithmetic.max_digits", "evals.perplexity.max_digits")
     assert swept(comparison) == [Option("data.config.max_digits", (1.0, 2.0, 3.0), together)]
 
 

@@ -33,7 +33,7 @@ def test_the_table_has_each_family_s_best_and_cost(tmp_path: Path) -> None:
         "trials": "3",
         "without a value": "1",
         "best bits per byte": "2.200",
-        "expected of one trial": "2.400",
+        "mean over trials": "2.400",
         "parameters": "300",
         "seconds": "6",
         "FLOPs": "2M",

@@ -18,7 +18,6 @@ from tests.harness.evaluation.counting import Counting
 from tests.harness.runs.plugin_runs import EVAL, RUN, record_of, runs_in
 
 BROKEN = {
-    "syntax": EVAL.replace("return Score(", "return Score(("),
     "third": EVAL.replace(
         "        text = ", '        if sample.id == "prompt-2":\n            {}["absent"]\n        text = '
     ),
@@ -35,7 +34,6 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
         (tmp_path / f"{name}.py").write_text(text.replace("NAME", name))
     (tmp_path / "capitals.py").write_text(EVAL.replace("NAME", "capitals"))
     names = [
-        "syntax.py",
         "perplexity",
         "third.py",
         "not_a_number.py",
@@ -55,7 +53,6 @@ def test_broken_evals_are_named_with_their_tracebacks_and_the_others_stand(
     errors = {one["where"]: one for one in stored["errors"]}
     assert set(errors) == {f"eval {name}" for name in BROKEN}
     said = {
-        "syntax": ("SyntaxError", "syntax.py"),
         "third": ("KeyError", "'absent'", "sample 'prompt-2'"),
         "not_a_number": ("'capitals' is nan", "give None", "sample 'prompt-3'"),
         "says_odd_things": ("ValueError: \\ud800",),

@@ -8,7 +8,6 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.runs import RunRecord, curves_frame, metrics_frame, runs_frame, samples_frame
-from harness.runs.frames import flat
 
 
 def test_settings_and_measures_are_columns(results: Path, record: RunRecord) -> None:
@@ -38,11 +37,6 @@ def test_metrics_and_curves_say_which_run_they_are_of(results: Path, record: Run
     curves = curves_frame(results)
     assert set(curves["run_id"]) == set(runs_frame(results)["run_id"])
     assert curves["validation_bits_per_byte"].notna().any()
-
-
-def test_nested_settings_have_dotted_names_and_empty_ones_none() -> None:
-    nested = {"model": {"order": 3, "members": {"first": {"order": 2}}}, "evals": {}, "seed": 0, "list": [1]}
-    assert flat(nested) == {"model.order": 3, "model.members.first.order": 2, "seed": 0, "list": [1]}
 
 
 def test_an_experiment_s_folder_and_a_run_s_are_read_as_a_results_folder(results: Path, record: RunRecord) -> None:

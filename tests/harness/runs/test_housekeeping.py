@@ -11,7 +11,9 @@ from harness.common.claims import Claim
 from harness.common.errors import UserError
 from harness.common.results_folder import CLAIM_FILE, ResultsFolder
 from harness.runs.housekeeping import removable, remove, usage
+from harness.runs.tuning.trials import TUNING_FOLDER, keep
 from tests.commands import bakeoff
+from tests.harness.runs.tuning.searches import trial
 
 SWEEP = ("run", "-m", "data=chatterbot", "tracking=none", "evals=[arithmetic]", "evals.arithmetic.num_samples=2")
 
@@ -45,6 +47,15 @@ def test_a_fit_goes_with_the_last_of_its_runs(results: ResultsFolder) -> None:
     assert len(list((results.path / "scores").iterdir())) == 4
 
 
+def test_a_fit_that_a_trial_needs_stays(results: ResultsFolder) -> None:
+    fits = sorted(path.name for path in (results.path / "fits").iterdir())
+    keep(results.experiment("tuning") / TUNING_FOLDER, trial("bigram", 1, 2.0, fit_id=fits[0]))
+    default, tuning = (results.experiment(name) for name in ("default", "tuning"))
+    assert [item.path.name for item in removable(results.runs(), results) if item.kind == "fit"] == fits[1:]
+    assert [item.path.name for item in removable([], results, [default]) if item.kind == "fit"] == fits[1:]
+    assert [item.path.name for item in removable([], results, [default, tuning]) if item.kind == "fit"] == fits
+
+
 def test_what_is_left_is_whole(results: ResultsFolder) -> None:
     removed = [run for run in results.runs() if "unigram" in run.name]
     remove(removable(removed, results))
@@ -64,13 +75,13 @@ def test_a_run_that_is_being_done_stays(results: ResultsFolder) -> None:
 
 def test_what_is_on_the_disk_is_counted_once(results: ResultsFolder) -> None:
     rows = usage(results.path)
-    assert {name: parts for name, parts, _ in rows} == {
-        "default": 4,
-        "fits": 2,
-        "answers": 2,
-        "scores": 8,
-        "splits": 1,
-        "sweeps": 1,
+    assert {name: content for name, content, _ in rows} == {
+        "default": "4 runs",
+        "fits": "2 fits",
+        "answers": "2 fits",
+        "scores": "8 files",
+        "splits": "1 split",
+        "sweeps": "1 sweep",
     }
     everything = sum(path.stat().st_size for path in results.path.rglob("*") if path.is_file())
     assert sum(num_bytes for _, _, num_bytes in rows) == everything

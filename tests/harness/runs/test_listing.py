@@ -34,6 +34,25 @@ def test_runs_are_listed_by_time_with_what_differs_and_what_they_found(record: R
     assert runs[0].changed_at - runs[1].changed_at == 86400
 
 
+def test_runs_are_chosen_by_what_they_are(record: RunRecord, tmp_path: Path) -> None:
+    for name, order, seed in (("a", 3, 0), ("b", 3, 1), ("c", 5, 0)):
+        (tmp_path / "first" / name).mkdir(parents=True)
+        changed = replace(
+            record, run_id=name, seed=seed, model={**record.model, "order": order, "threshold": 0.001, "tied": True}
+        )
+        changed.write(tmp_path / "first" / name)
+
+    def names(*filters: str) -> str:
+        return "".join(sorted(run.folder.name for run in listed(tmp_path, filters)))
+
+    assert names("model.order=3") == "ab"
+    assert names("model.order=3.0,5", "seed=0") == "ac"
+    assert names("model.threshold=1e-3", "model.tied=True", "experiment=nothing") == ""
+    assert names("status=complete", f"family={record.family}") == "abc"
+    with pytest.raises(UserError, match=r"no run has 'model.ordr'.*Did you mean 'model.order'\?"):
+        names("model.ordr=3")
+
+
 def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_path: Path) -> None:
     for name, file, content in (("begun", "config.yaml", ""), ("damaged", "run.json", "[1, 2]")):
         (tmp_path / "first" / name).mkdir(parents=True)
@@ -43,7 +62,7 @@ def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_p
     (tmp_path / "first" / "done").mkdir()
     replace(record, status="partial", finished_at="2025-11-22", metrics=[]).write(tmp_path / "first" / "done")
     assert [(run.folder.name, run.status, run.headline) for run in listed(tmp_path)] == [
-        ("damaged", "damaged", ""),
+        ("damaged", "unreadable", ""),
         ("done", "partial", ""),
         ("begun", "unfinished", ""),
     ]

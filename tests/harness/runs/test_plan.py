@@ -10,7 +10,6 @@ import pytest
 
 from evals.arithmetic import Arithmetic
 from evals.perplexity import Perplexity
-from harness.common.errors import PluginError
 from harness.common.results_folder import ResultsFolder
 from harness.runs.plan import EvalPlan
 from harness.runs.tracking import Tracking
@@ -20,15 +19,13 @@ PLAN = EvalPlan(
     fit_id="f" * 12,
     decoding_id="d" * 12,
     evals={"arithmetic": Arithmetic(), "perplexity": Perplexity()},
-    broken_evals={},
     corpus=Corpus("nothing", (), (), ()),
     seed=3,
     tracking=Tracking(),
-    config={"names": {"model": "lstm", "decoding": "top_p"}, "evals": {"broken": {"words": 3}}},
+    config={"names": {"model": "lstm", "decoding": "top_p"}},
     results=ResultsFolder(Path("results")),
     experiment="families",
 )
-BROKEN = {"broken": PluginError("broken.py can't be imported", ValueError("not today"))}
 
 
 def test_a_run_is_called_by_its_model_decoding_and_seed_and_lies_in_its_experiment() -> None:
@@ -43,7 +40,6 @@ def test_a_run_is_called_by_its_model_decoding_and_seed_and_lies_in_its_experime
         {"decoding_id": "e" * 12},
         {"evals": {"perplexity": Perplexity()}},
         {"evals": {"arithmetic": Arithmetic(num_samples=7), "perplexity": Perplexity()}},
-        {"broken_evals": BROKEN},
     ],
 )
 def test_another_fit_decoding_or_eval_is_another_run(change: dict[str, Any]) -> None:
@@ -66,9 +62,8 @@ def test_scores_that_no_decoding_changes_are_shared_by_all_strategies() -> None:
     assert other_fit.scores_path(Perplexity()) != PLAN.scores_path(Perplexity())
 
 
-def test_an_eval_s_options_have_its_version_and_a_broken_one_s_are_those_that_were_picked() -> None:
-    options = dataclasses.replace(PLAN, broken_evals=BROKEN).eval_options
-    assert set(options) == {"arithmetic", "perplexity", "broken"}
+def test_an_eval_s_options_have_its_version() -> None:
+    options = PLAN.eval_options
+    assert set(options) == {"arithmetic", "perplexity"}
     assert options["arithmetic"]["version"] == Arithmetic.version
     assert options["arithmetic"]["num_samples"] == Arithmetic().num_samples
-    assert options["broken"] == {"words": 3}

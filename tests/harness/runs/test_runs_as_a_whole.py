@@ -74,7 +74,7 @@ def test_a_fit_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: 
     assert findings(tmp_path) == findings(uninterrupted)
 
 
-@pytest.mark.parametrize("left", ["answers/*/*.jsonl", "scores/*.parquet"])
+@pytest.mark.parametrize("left", ["answers/*/*.txt", "scores/*.parquet"])
 def test_an_eval_that_was_killed_is_finished_without_fitting_again(
     tmp_path: Path, uninterrupted: Path, left: str
 ) -> None:

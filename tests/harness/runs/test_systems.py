@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from harness.runs import RunRecord
@@ -64,11 +65,60 @@ def test_what_tells_runs_of_an_experiment_apart_is_said_of_all_that_it_concerns(
     ]
 
 
-def test_an_eval_s_options_concern_the_runs_that_ask_it(record: RunRecord) -> None:
-    with_sums = [dataclasses.replace(record, evals={"sums": {"digits": digits}}) for digits in (1, 2)]
-    silent = dataclasses.replace(record, evals={})
-    systems, _ = settings_of([*with_sums, silent], whole=False)
-    assert differences(systems, "model.name") == [["digits=1"], ["digits=2"], []]
+def asked(record: RunRecord, evals: dict[str, Any], num_samples: int = 5) -> RunRecord:
+    """The record with these evals only, each with one metric."""
+    [first, *_] = record.metrics
+    metrics = [dataclasses.replace(first, eval=name, n=num_samples, n_total=num_samples) for name in evals]
+    return dataclasses.replace(record, evals=evals, metrics=metrics)
+
+
+def test_an_eval_s_options_concern_the_runs_in_which_it_measured_something(record: RunRecord) -> None:
+    with_sums = [asked(record, {"sums": {"digits": digits}}) for digits in (1, 2)]
+    silent = asked(record, {})
+    without_samples = asked(record, {"sums": {"digits": 3}}, num_samples=0)
+    for_reading = dataclasses.replace(silent, evals={"showcase": {"prompts": ["a"]}})
+    systems, _ = settings_of([*with_sums, silent, without_samples, for_reading], whole=False)
+    assert labels(systems, "model.name") == ["bigram, digits=1", "bigram, digits=2", "bigram", "bigram", "bigram"]
+
+
+_PLAY = {"name": "mine", "before": "", "after": ":", "between": "|", "speakers": {"Human": "Human", "System": "S"}}
+_CHATML = {"name": "mine", "before": "<|", "after": "|>", "between": "", "speakers": {"Human": "user", "System": "S"}}
+
+
+def test_two_formats_of_one_name_are_told_apart_by_a_short_hash(record: RunRecord) -> None:
+    def named(*formats: dict[str, Any]) -> list[str]:
+        sources = [{"config": {name: {"format": form} for name in ("chat", "sums")}} for form in formats]
+        runs = [
+            changed(record, data=data, tokenizer={"config": {"format": form}})
+            for data, form in zip(sources, formats, strict=True)
+        ]
+        return labels(settings_of(runs, whole=False)[0], "model.name")
+
+    first, second, third, again = named(_PLAY, _CHATML, {**_PLAY, "name": "play"}, _PLAY)
+    assert first == again != second
+    for name in (first, second):
+        assert re.fullmatch("bigram, format=mine-[0-9a-f]{6}", name)
+    assert third == "bigram, format=play"
+    assert named(_PLAY, _CHATML)[0] == first  # whatever else is there
+    assert named(_PLAY, {**_PLAY, "after": ">"}) == ["bigram, after=:", "bigram, after=>"]  # few differences are named
+
+
+def test_long_values_are_shortened_to_what_differs(record: RunRecord) -> None:
+    def named(*values: Any) -> list[str]:
+        runs = [changed(record, data={"config": {"paths": value}}) for value in values]
+        return labels(settings_of(runs, whole=False)[0], "model.name")
+
+    folder = "/home/somebody/texts/of/long/ago"
+    assert named([f"{folder}/plays.txt"], [f"{folder}/novels.txt"]) == [
+        "bigram, paths=…plays.txt']",
+        "bigram, paths=…novels.txt']",
+    ]
+    texts = ("All the world's a stage, and all the men", "A rose by any other name would smell as sweet", "brief")
+    assert named(*texts) == [  # the hashes are those of sha256sum
+        "bigram, paths=All the worl…04c976",
+        "bigram, paths=A rose by an…b04393",
+        "bigram, paths=brief",
+    ]
 
 
 def file_class(stem: str, digit: str, name: str) -> dict[str, Any]:
@@ -98,20 +148,31 @@ def test_a_plugin_whose_text_changed_is_another_system_named_without_its_hash(re
     of_package = [{"_target_": "theirs.Vowels", "source_sha256": digit * 64} for digit in "ab"]
     for options in (of_file, of_package):
         runs = [
-            dataclasses.replace(record, evals={"vowels": vowels}, finished_at=when)
+            dataclasses.replace(asked(record, {"vowels": vowels}), finished_at=when)
             for vowels, when in zip(options, ("2025-01-01", "2025-01-02"), strict=True)
         ]
         assert labels(settings_of(runs, whole=False)[0], "model.name") == [
             "bigram, vowels=edit 1",
             "bigram, vowels=edit 2",
         ]
-        unasked = dataclasses.replace(record, evals={})
+        unasked = asked(record, {})
         assert differences(settings_of([*runs, unasked], whole=False)[0], "model.name")[2] == []
 
     both = {"transforms": {"mine": file_class("mine", "a", "Mine")}, "chooser": file_class("mine", "a", "Choice")}
     edited = {"transforms": {"mine": file_class("mine", "b", "Mine")}, "chooser": file_class("mine", "b", "Choice")}
     runs = [dataclasses.replace(record, decoding={"name": "mine", **parts}) for parts in (both, edited)]
     assert labels(settings_of(runs, whole=False)[1], "decoding.name") == ["mine=edit 1", "mine=edit 2"]
+
+
+def test_edits_are_counted_within_an_experiment_as_in_its_report(record: RunRecord) -> None:
+    def run(experiment: str, text: str, finished_at: str) -> RunRecord:
+        model = {"name": "mine", **file_class("mine", text, "Mine")}
+        return dataclasses.replace(record, experiment=experiment, model=model, finished_at=finished_at)
+
+    first = [run("first", "a", "2025-01-01"), run("first", "b", "2025-01-02")]
+    second = [run("second", "b", "2025-01-03"), run("second", "a", "2025-01-04")]
+    assert differences_in_experiments([*second, *first]) == [("mine=edit 1",), ("mine=edit 2",)] * 2
+    assert labels(settings_of(second, whole=False)[0], "model.name") == ["mine=edit 1", "mine=edit 2"]
 
 
 def test_experiments_are_distinguished_in_one_report_only_where_nothing_else_differs(record: RunRecord) -> None:

@@ -99,7 +99,7 @@ def test_a_source_of_a_mixture_may_have_a_format_of_its_own() -> None:
     [
         (["format=chatm"], "format=chatm is not known. Did you mean 'chatml'"),
         (["format.betwen=x"], "format.betwen is not an option.*Did you mean 'between'"),
-        (["format.between=':'"], "^format: between=':' must not be empty, and must share no character"),
+        (["format.between=':'"], "^format.between=':' must not be empty, and must share no character"),
         (["format=play", "tokenizer.speaker_tokens=true"], "speaker_tokens=true needs labels.*anyone may speak"),
         (["format.labels_in_text=drop"], "must be one of escape, refuse"),
         (

@@ -7,11 +7,13 @@ import dataclasses
 import pytest
 
 from harness.common.errors import UserError
-from harness.training.budget import Budget, count_params, missed_by, solve_width
+from harness.text.tokenizers.char import CharTokenizerSettings
+from harness.training.budget import Budget, check_num_params, count_params, missed_by, solve_width
 from models.language_model import LanguageModel
 from models.settings.lstm import LSTMConfig
 from models.settings.ngram import NGramConfig
 from models.settings.transformer import TransformerConfig
+from models.settings.unigram import UnigramConfig
 
 
 @pytest.mark.parametrize("config", [LSTMConfig(), TransformerConfig()], ids=["lstm", "transformer"])
@@ -65,3 +67,14 @@ def test_a_family_without_a_width_stays_as_it_is() -> None:
 def test_an_impossible_budget_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="budget"):
         Budget(**wrong)
+
+
+def test_a_size_below_that_of_any_vocabulary_is_refused_where_size_counts() -> None:
+    least = CharTokenizerSettings().least_vocab_size
+    check_num_params(NGramConfig(), Budget(tokens=1, num_params=least), CharTokenizerSettings())
+    check_num_params(UnigramConfig(), Budget(tokens=1, num_params=1), CharTokenizerSettings())  # it has only one size
+    for config in (NGramConfig(), LSTMConfig()):
+        with pytest.raises(
+            UserError, match=rf"num_params={least - 1} is too small for model={config.family}: .* {least} tokens"
+        ):
+            check_num_params(config, Budget(tokens=1, num_params=least - 1), CharTokenizerSettings())

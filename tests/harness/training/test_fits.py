@@ -24,7 +24,7 @@ from harness.completion.sequence import Prompt
 from harness.config.compose import compose
 from harness.runs.settings import typed
 from harness.text.data.corpus import Corpus
-from harness.training.fits import Fit, FitSettings, fit_id, load_fit, pick_device
+from harness.training.fits import Fit, FitSettings, check_device, fit_id, load_fit, pick_device
 from harness.training.fitting import obtain
 from harness.training.workshop import Workshop, load_corpus
 from models.combined import CombinedModel
@@ -251,7 +251,7 @@ def test_without_transformers_the_command_ends_with_status_2_and_says_what_to_in
 
 @pytest.mark.parametrize("picked", [["model=hf"], ["tokenizer=hf"]])
 def test_without_a_path_the_option_is_refused_at_once(picked: list[str]) -> None:
-    with pytest.raises(UserError, match="path is"):
+    with pytest.raises(UserError, match=r"path(='' is not allowed| is empty)"):
         typed(compose([*COMMON, *picked]))
 
 
@@ -288,6 +288,18 @@ def test_opening_a_fit_draws_nothing(corpus, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     load_fit(fit.folder, CPU)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
+def test_a_device_without_a_driver_is_refused_and_one_that_torch_finds_is_not(name: str) -> None:
+    kind = name.partition(":")[0]
+    if {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]:
+        check_device(name)
+    elif kind == "mps" or not Path("/proc/driver/nvidia").exists():
+        with pytest.raises(UserError, match=f"device={name} was asked for, but this machine has no driver for it"):
+            check_device(name)
+    check_device("cpu")
+    check_device("auto")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU here")

@@ -29,6 +29,19 @@ def test_the_time_left_is_that_of_runs_that_make_a_fit_and_of_those_that_do_not(
     assert state.time_left(1) == ", about 10 s left"  # 5 + 5 s
 
 
+def test_no_time_is_left_at_the_end_and_none_is_said_after_a_stop() -> None:
+    state = progress("a", "b", "c")
+    for number in (1, 2):
+        state.add(ended(number, 10, made_fit=True))
+    assert state.time_left(1) == ", about 10 s left"
+    state.add(ended(3, 10, made_fit=True))
+    assert state.time_left(1) == ""
+    stopped = progress("a", "b", "c")
+    stopped.add(ended(1, 10, made_fit=True))
+    stopped.add(ended(2, 10, made_fit=True, outcome=STOPPED))
+    assert stopped.time_left(1) == ""
+
+
 def test_the_time_left_where_all_fits_are_there_already() -> None:
     state = progress("a", "b", "c", "d")
     state.add(ended(1, 4, made_fit=False))

@@ -86,7 +86,7 @@ def test_a_worker_imports_no_plugin_file_that_the_user_did_not_name(tmp_path: Pa
     ("words", "said"),
     [
         (["nothing"], "'nothing' is the beginning of no sweep in results. There is: default-"),
-        (["default", "--retries", "-1"], "--retries=-1 is not allowed: it must be 0 or more"),
+        (["default", "--retries", "-1"], "'-1' is not allowed: it must be a whole number, 0 or more"),
         (["default", "--results", "empty"], "There is: none: `bakeoff run -m ...` makes one"),
     ],
 )

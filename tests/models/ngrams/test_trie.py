@@ -71,3 +71,8 @@ def test_the_requested_nodes_are_kept(seed: int) -> None:
     assert grams_of(smaller) == [gram for gram, is_kept in zip(grams, kept, strict=True) if is_kept]
     assert nodes.tolist() == np.flatnonzero(kept).tolist()
     assert smaller.num_contexts == len({gram[:-1] for gram in grams_of(smaller) if len(gram) > 1})
+
+
+def test_a_nodes_length_is_that_of_its_ngram() -> None:
+    trie = fit(stream_of(random_documents(0, 20, 9, 4), 4), 5, 4, order=4).backoff_model.trie
+    assert [trie.length(node) for node in range(trie.num_nodes)] == [len(gram) for gram in grams_of(trie)]

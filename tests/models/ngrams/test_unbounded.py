@@ -89,3 +89,19 @@ def test_impossible_requests_are_refused() -> None:
     model.count(torch.tensor(STREAM))
     with pytest.raises(Impossible, match="stores its whole text"):
         model.finish(HELD_OUT, num_params=50)
+
+
+def test_counts_of_long_contexts_are_those_of_the_text() -> None:
+    model = fit()
+    text, checked = QUOTES[0][:40], 0
+    for position, parts in enumerate(model.inner(torch.tensor(text)).evidence):
+        for part in parts:
+            if part.count is None:
+                continue  # of the n-gram model below, which kept no counts
+            checked += 1
+            size = len(part.context)
+            after = [
+                STREAM[at + size] for at in range(len(STREAM) - size) if tuple(STREAM[at : at + size]) == part.context
+            ]
+            assert (part.count, part.total) == (after.count(text[position]), len(after))
+    assert checked > 10

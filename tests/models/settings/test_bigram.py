@@ -8,5 +8,5 @@ from models.settings.bigram import BigramConfig
 
 
 def test_a_concentration_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="concentration is 0, but it must be above 0"):
+    with pytest.raises(ValueError, match="concentration=0 is not allowed for model=bigram: it must be above 0"):
         BigramConfig(concentration=0)

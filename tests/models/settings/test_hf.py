@@ -23,7 +23,7 @@ def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_folder_that_is_none_is_refused_when_it_is_named(tmp_path: Path) -> None:
     folder = shutil.copytree(peer("gpt2", VOCAB_SIZE, START), tmp_path / "model")
-    with pytest.raises(ValueError, match=r"path is ''.*config\.json"):
+    with pytest.raises(ValueError, match=r"path='' is not allowed for model=hf: it must be a folder with config\.json"):
         HFConfig()
     with pytest.raises(ValueError, match=r"nowhere is not a folder.*no such folder"):
         HFConfig(str(tmp_path / "nowhere"))

@@ -16,5 +16,5 @@ def test_they_build_a_model_of_the_width_that_was_picked() -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("num_heads", 0), ("key_ratio", 0.0), ("d_model", 30)])
 def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=linear_attention: {option} is {value}, but it must be"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=linear_attention: it must be"):
         LinearAttentionConfig(**{option: value})

@@ -16,5 +16,5 @@ def test_they_build_a_model_of_the_width_that_was_picked() -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("context_length", 0), ("d_embedding", 0), ("d_model", 0)])
 def test_an_impossible_option_is_refused(option: str, value: int) -> None:
-    with pytest.raises(ValueError, match=f"model=mlp: {option} is {value}, but it must be 1 or more"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=mlp: it must be 1 or more"):
         MLPConfig(**{option: value})

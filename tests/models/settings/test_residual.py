@@ -21,5 +21,5 @@ from models.settings.mingru import MinGRUConfig
     ],
 )
 def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=mingru: {option} is {value}, but it must be"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=mingru: it must be"):
         replace(MinGRUConfig(), **{option: value})

@@ -16,5 +16,5 @@ def test_they_build_a_model_of_the_width_that_was_picked() -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("expansion", 0), ("num_heads", 0), ("state_size", 0), ("d_model", 3)])
 def test_an_impossible_option_is_refused(option: str, value: int) -> None:
-    with pytest.raises(ValueError, match=f"model=ssm: {option} is {value}, but it must be"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=ssm: it must be"):
         SSMConfig(**{option: value})

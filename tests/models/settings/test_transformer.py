@@ -25,5 +25,5 @@ from models.settings.transformer import TransformerConfig
     ],
 )
 def test_an_impossible_option_is_refused(option: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"model=transformer: {option} is {value}, but it must be"):
+    with pytest.raises(ValueError, match=f"{option}={value} is not allowed for model=transformer: it must be"):
         replace(TransformerConfig(), **{option: value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,16 @@ def test_a_text_is_completed_up_to_its_end_or_a_length(
     monkeypatch.setattr("sys.argv", ["run.py", *words, "--weights", str(tmp_path / "w")])
     complete(Counting, Bytes)
     assert capsys.readouterr().out == said
+
+
+def test_every_option_is_described(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "--help"])
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit):
+        complete(Counting, Bytes)
+    described = re.findall(r"^  (--[a-z-]+) [A-Z]+ +(\w.*)", capsys.readouterr().out, re.MULTILINE)
+    assert [name for name, _ in described] == ["--max-new-tokens", "--temperature", "--top-p", "--seed", "--weights"]
+    assert not [about for _, about in described if about.startswith("default")]
 
 
 @pytest.mark.parametrize(

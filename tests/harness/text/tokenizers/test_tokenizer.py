@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from harness.common.errors import UserError
 from harness.text.data.corpus import Document
 from harness.text.tokenizers.bpe import BpeTokenizerSettings
-from harness.text.tokenizers.byte import ByteTokenizer
-from harness.text.tokenizers.tokenizer import Ids, Tokenizer, encode_continuation, encode_whole
+from harness.text.tokenizers.byte import ByteTokenizer, ByteTokenizerSettings
+from harness.text.tokenizers.char import CharTokenizer, CharTokenizerSettings
+from harness.text.tokenizers.tokenizer import Ids, Tokenizer, TokenizerSettings, encode_continuation, encode_whole
 from tests.harness.text.strategies import any_text, tricky_text
 from tests.harness.text.tokenizers.examples import SETTINGS, TOKENIZERS, TRAINING, every_tokenizer
 
@@ -158,3 +159,22 @@ def test_a_continuation_is_split_off_the_whole_text() -> None:
     assert ids.tolist() == list(b"Human: hi")
     assert tokenizer.encode("Human: hi")[0] == tokenizer.label_tokens["Human:"]
     assert prompt_ids.tolist() == list(b"I say ")
+
+
+@pytest.mark.parametrize("kind", [CharTokenizerSettings, ByteTokenizerSettings, BpeTokenizerSettings])
+@pytest.mark.parametrize("labels", [False, True])
+def test_without_any_text_the_vocabulary_is_the_least(kind: type[TokenizerSettings], labels: bool) -> None:
+    settings = kind(speaker_tokens=labels)  # type: ignore[call-arg]
+    assert settings.train([]).vocab_size == settings.least_vocab_size
+    closed = CharTokenizerSettings(fallback=False)
+    assert closed.train([Document("x", "ab", "s", "c")]).vocab_size == closed.least_vocab_size + 2
+
+
+@every_tokenizer
+@given(text=tricky_text)
+def test_the_bytes_of_a_texts_tokens_are_its_bytes(tokenizer: Tokenizer, text: str) -> None:
+    data = [tokenizer.token_bytes(int(token)) for token in tokenizer.encode(text)]
+    if isinstance(tokenizer, CharTokenizer) and b"" in data:
+        return  # half a byte a token
+    assert b"".join(data) == text.encode("utf-8", "surrogatepass")
+    assert tokenizer.token_bytes(tokenizer.start_token) == b""

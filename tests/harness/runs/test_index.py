@@ -1,3 +1,5 @@
+"""The index has every run as what it is, reads only what changed, and can be lost."""
+
 from __future__ import annotations
 
 import json
@@ -8,8 +10,32 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import UserError
-from harness.dashboard.index import UNFINISHED, UNREADABLE, Index
+from harness.runs.index import UNFINISHED, UNREADABLE, Index
 from harness.runs.record import RunRecord
+from tests.harness.report.fake_results import MODELS, write_fake_results
+from tests.harness.report.records import edit
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two experiments, with a failed run and an unfinished one in the first, and two records that can't be read.
+    Nobody may change it."""
+    folder = tmp_path_factory.mktemp("index") / "results"
+    small = {"num_documents": 5, "num_problems": 5}
+    write_fake_results(folder, 1, "families", MODELS[3:6], **small)
+    write_fake_results(folder, 1, "pair", MODELS[5:7], mishaps=False, **small)
+    shutil.copytree(folder / "pair" / "gru-greedy-s0", folder / "broken" / "older")
+    edit(folder / "broken" / "older", lambda record: record.update(schema_version=1))
+    (folder / "broken" / "cut").mkdir()
+    (folder / "broken" / "cut" / "run.json").write_text('{"run_id": "cut", <script>')
+    return folder
+
+
+@pytest.fixture
+def own_results(results: Path, tmp_path: Path) -> Path:
+    """One of the experiments, to be changed."""
+    shutil.copytree(results / "pair", tmp_path / "results" / "pair")
+    return tmp_path / "results"
 
 
 def opened(results: Path) -> Index:
@@ -28,7 +54,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_every_run_is_there_as_what_it_is(results: Path) -> None:
     index = opened(results)
     found = {entry.id: entry.status for entry in index.entries()}
-    assert len(found) == sum(len(list((results / name).iterdir())) for name in ("families", "pair", "single", "broken"))
+    assert len(found) == sum(len(list((results / name).iterdir())) for name in ("families", "pair", "broken"))
     assert found["families/ngram-greedy-s0"] == "complete"
     assert found["families/rnn-top_p-s0"] == "failed"
     assert found["families/0123abcd-unfinished"] == UNFINISHED
@@ -80,11 +106,11 @@ def test_records_are_not_touched(own_results: Path) -> None:
     opened(own_results).close()
     after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before}
     assert after == before
-    assert {path.name for path in own_results.iterdir()} == {"pair", ".dashboard"}
+    assert {path.name for path in own_results.iterdir()} == {"pair", ".index.json"}
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"version": 1, "settings": [], "runs": [[1]]}', b'{"version": 0}', b"\xff"]
+    "content", [b"", b"{", b"[]", b'{"version": 1, "parts": [], "runs": [[1]]}', b'{"version": 0}', b"\xff"]
 )
 def test_a_damaged_or_older_index_is_made_again(own_results: Path, content: bytes) -> None:
     first = opened(own_results)
@@ -94,7 +120,7 @@ def test_a_damaged_or_older_index_is_made_again(own_results: Path, content: byte
 
 
 def test_where_nothing_can_be_kept_everything_is_read(own_results: Path) -> None:
-    (own_results / ".dashboard").write_text("in the way")
+    (own_results / ".index.json").mkdir()
     index = opened(own_results)
     index.close()
     assert len(index.entries()) == 8

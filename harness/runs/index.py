@@ -6,29 +6,33 @@ time to read the records again. Records are never changed.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.common.dotted import flat
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RESERVED, RUN_FILE, SAMPLES_FILE
-from harness.dashboard.kept import FOLDER
 
 log = logging.getLogger("bakeoff")
 
+INDEX_FILE = ".index.json"
 _VERSION = 1
 _SECONDS_BETWEEN_SCANS = 1.0
 _SECONDS_BETWEEN_WRITES = 10.0
 _MOST_SECONDS_TO_SCAN = 2.0
-_PARTS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals")
+_PARTS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals", "recipes")
 UNFINISHED, UNREADABLE = "unfinished", "unreadable"
+OWN_KEYS = ("status", "family", "model", "decoding", "seed", "experiment")
+"""What runs can be chosen by, beside their settings."""
 
 Stamp = tuple[int, ...]
 """The times and sizes of a run's files: another stamp is another content."""
@@ -44,6 +48,29 @@ class Headline:
     value: float | None
     ci_low: float | None
     ci_high: float | None
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What a run was, as its record has it: what `harness.runs.systems` tells runs apart by."""
+
+    experiment: str
+    run_id: str
+    finished_at: str
+    family: str
+    seed: int
+    fit_id: str
+    decoding_id: str
+    measured: frozenset[str]
+    recipes: dict[str, str]
+    model: dict[str, Any]
+    tokenizer: dict[str, Any]
+    data: dict[str, Any]
+    training: dict[str, Any]
+    post: dict[str, Any]
+    budget: dict[str, Any]
+    decoding: dict[str, Any]
+    evals: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,8 +96,12 @@ class Entry:
     fingerprint: str = ""
     """Of the data."""
     headlines: tuple[Headline, ...] = ()
-    settings: str = "{}"
-    """Everything configured by dotted names, as JSON; shared by runs that differ in their seed."""
+    fit_id: str = ""
+    decoding_id: str = ""
+    measured: tuple[str, ...] = ()
+    """The evals that measured something."""
+    parts: str = "{}"
+    """Everything configured and the recipes, as JSON; shared by runs that differ in their seed."""
     changed: int = 0
     """The cursor at which it last changed."""
 
@@ -81,6 +112,28 @@ class Entry:
     @property
     def has_record(self) -> bool:
         return self.status not in (UNFINISHED, UNREADABLE)
+
+    @property
+    def settings(self) -> str:
+        """Everything configured by dotted names, but for classes and hashes, as JSON."""
+        return _settings(self.parts)
+
+    def value(self, key: str) -> str:
+        """What the run has under a name as text: one of OWN_KEYS, or a setting's dotted name; '' where it has none."""
+        value = getattr(self, key) if key in OWN_KEYS else _parsed(self.settings).get(key, "")
+        return "" if value is None and key in OWN_KEYS else value if isinstance(value, str) else json.dumps(value)
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The dotted names of its settings."""
+        return tuple(_parsed(self.settings))
+
+    @property
+    def configured(self) -> Configured:
+        """What the run was. It must have a record."""
+        assert self.seed is not None
+        own = (self.experiment, self.run_id, self.finished_at, self.family, self.seed, self.fit_id, self.decoding_id)
+        return Configured(*own, frozenset(self.measured), **_loaded(self.parts))
 
     @property
     def changed_at(self) -> float:
@@ -116,7 +169,7 @@ class Index:
 
     @property
     def path(self) -> Path:
-        return self.results / FOLDER / "index.json"
+        return self.results / INDEX_FILE
 
     def entries(self) -> list[Entry]:
         """All runs, the latest first."""
@@ -191,22 +244,20 @@ class Index:
 
     def write(self) -> None:
         """Keep the entries. Where the folder can't be written to, everything works but the next start is slower."""
-        settings: dict[str, int] = {}
+        parts: dict[str, int] = {}
         rows = []
         for entry in list(self._entries.values()):
             if entry.status != UNFINISHED:
-                fields = vars(entry) | {"settings": settings.setdefault(entry.settings, len(settings))}
+                fields = vars(entry) | {"parts": parts.setdefault(entry.parts, len(parts))}
                 fields["headlines"] = [list(vars(headline).values()) for headline in entry.headlines]
                 del fields["changed"]
                 rows.append(list(fields.values()))
-        content = {"version": _VERSION, "settings": list(settings), "runs": rows}
+        content = {"version": _VERSION, "parts": list(parts), "runs": rows}
         self._written_at, self._is_written = time.monotonic(), True
         try:
             write_bytes(self.path, json.dumps(content, separators=(",", ":")).encode())
         except OSError as error:
-            log.info(
-                "the dashboard's index can't be kept in %s (%s): the next start reads all records", self.path, error
-            )
+            log.info("the index of runs can't be kept in %s (%s): the next start reads all records", self.path, error)
 
     def close(self) -> None:
         """Write what was not written yet."""
@@ -222,8 +273,8 @@ class Index:
             names = [name for name in Entry.__dataclass_fields__ if name != "changed"]
             for row in content["runs"]:
                 fields: dict[str, Any] = dict(zip(names, row, strict=True))
-                fields["stamp"] = tuple(fields["stamp"])
-                fields["settings"] = content["settings"][fields["settings"]]
+                fields["stamp"], fields["measured"] = tuple(fields["stamp"]), tuple(fields["measured"])
+                fields["parts"] = content["parts"][fields["parts"]]
                 fields["headlines"] = tuple(Headline(*headline) for headline in fields["headlines"])
                 entry = Entry(**fields)
                 self._entries[entry.id] = entry
@@ -292,14 +343,28 @@ def _entry(results: Path, run: str, stamp: Stamp, cursor: int) -> Entry:
         record.spent.get("seconds"),
         str(record.data.get("fingerprint")),
         tuple(Headline(m.eval, m.metric, m.unit, m.value, m.ci_low, m.ci_high) for m in record.headlines()),
-        json.dumps(_settings(record), sort_keys=True, default=str),
+        record.fit_id,
+        record.decoding_id,
+        tuple(sorted(record.measured)),
+        json.dumps({part: getattr(record, part) for part in _PARTS}, sort_keys=True, default=str),
         cursor,
     )
 
 
-def _settings(record: Any) -> Mapping[str, Any]:
-    """Everything configured, by dotted names, but for classes and hashes."""
-    from harness.runs.frames import flat
+@functools.lru_cache(maxsize=65_536)
+def _parsed(settings: str) -> Mapping[str, Any]:
+    parsed: Mapping[str, Any] = json.loads(settings)
+    return parsed
 
-    configured = flat({part: getattr(record, part) for part in _PARTS})
-    return {key: value for key, value in configured.items() if not key.endswith(("_target_", "fingerprint"))}
+
+@functools.lru_cache(maxsize=65_536)
+def _loaded(parts: str) -> Mapping[str, Any]:
+    loaded: Mapping[str, Any] = json.loads(parts)
+    return loaded
+
+
+@functools.lru_cache(maxsize=65_536)
+def _settings(parts: str) -> str:
+    configured = flat({part: value for part, value in _loaded(parts).items() if part != "recipes"})
+    shown = {key: value for key, value in configured.items() if not key.endswith(("_target_", "fingerprint"))}
+    return json.dumps(shown, sort_keys=True)

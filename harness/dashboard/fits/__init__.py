@@ -1,0 +1,1 @@
+"""What runs in the processes that hold fits: torch is imported here, and never by the server."""
