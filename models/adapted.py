@@ -9,7 +9,7 @@ context up, each level mixes in what was counted after the last k tokens h_k:
 So what is often counted after a context decides, and what never was leaves the base as it is: each level is the
 posterior mean under a Dirichlet prior around the level below it (MacKay and Peto 1995), and with one level this is MAP
 adaptation (Bacchiani, Riley, Roark and Sproat 2006). Held-out text chooses the concentrations kappa_k; with an infinite
-one a level is left out. Like an n-gram's, contexts never reach past a document's start.
+one a level is left out.
 
 Shape legend: B rows, T tokens, N places in texts, K levels, V vocabulary size, X contexts of a level, n its pairs.
 """
@@ -19,23 +19,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.above import NOTHING, AboveModel
 from models.checks import check_stored, check_tokens, stored_array
-from models.language_model import Cost, LanguageModel, State
+from models.language_model import Cost, LanguageModel
 from models.settings.adapted import AdaptedConfig
 from models.sparse_rows import Floats, Ints, SparseRows
 
 CONCENTRATIONS = (*(2.0**power for power in range(-6, 15)), math.inf)
 """The values of kappa that are tried."""
 _SWEEPS = 3
-_BITS = 63
-_NOTHING = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,52 +77,18 @@ class Level:
         return counts, totals
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptedState(State):
-    """logprobs (B, V), the base's state, and the last tokens of each row (B, K - 1), -1 before a document's start."""
-
-    logprobs: Tensor
-    base: State
-    recent: Tensor
-
-    def select(self, rows: Tensor | Sequence[int]) -> Self:
-        index = torch.as_tensor(rows, dtype=torch.int64)
-        return type(self)(self.logprobs[index], self.base.select(index), self.recent[index])
-
-
-class Adapted(LanguageModel):
+class Adapted(AboveModel):
     """A base with counts above it. `count`, then `choose`; or load."""
 
     config: AdaptedConfig
 
     def __init__(self, config: AdaptedConfig, base: LanguageModel) -> None:
-        self.config, self.base = config, base
-        self.vocab_size, self.start_token = base.vocab_size, base.start_token
-        own = base.context_length
-        self.most_context = min(
-            config.adaptation.most_context if own is None else min(own, config.adaptation.most_context),
-            int(_BITS // math.log2(max(2, self.vocab_size))),
-        )
-        """K - 1: of the base's context, what fits into a number of 63 bits."""
+        self.config = config
+        self.stand_on(base, config.adaptation.most_context)
         nothing = np.zeros(0, np.int64)
         empty = Level.of(nothing, nothing, np.zeros(0), self.vocab_size)
         self.levels = [empty] * (self.most_context + 1)
         self.concentrations: Floats = np.full(self.most_context + 1, math.inf)
-
-    @property
-    def why_no_distribution(self) -> str | None:
-        return self.base.why_no_distribution
-
-    @property
-    def context_length(self) -> int | None:
-        return self.base.context_length
-
-    @property
-    def window_length(self) -> int | None:
-        return self.base.window_length
-
-    def num_context_tokens(self, num_tokens: int) -> Tensor:
-        return self.base.num_context_tokens(num_tokens)
 
     def count(self, documents: Sequence[NDArray[Any]], weights: Sequence[Floats]) -> None:
         """Count the events of documents, in place of what was counted before. documents: (N,) token ids each, without
@@ -133,7 +98,7 @@ class Adapted(LanguageModel):
         of_events = np.concatenate([np.zeros(0), *weights])
         levels = []
         for contexts in self._contexts_of_all(documents):
-            counted = (of_events > 0) & (contexts != _NOTHING)
+            counted = (of_events > 0) & (contexts != NOTHING)
             levels.append(Level.of(contexts[counted], tokens[counted], of_events[counted], self.vocab_size))
         self.levels = levels
 
@@ -172,30 +137,14 @@ class Adapted(LanguageModel):
 
     def _contexts_of_all(self, documents: Sequence[NDArray[Any]]) -> Iterator[Ints]:
         """For each level, the context of every token of all documents, one after another."""
-        by_document = [self._contexts(self._opened(document))[:, :-1] for document in documents]
+        by_document = [self.contexts(self._opened(document))[:, :-1] for document in documents]
         for number in range(self.most_context + 1):
             yield np.concatenate([np.zeros(0, np.int64), *(contexts[number] for contexts in by_document)])
 
     def _opened(self, document: NDArray[Any]) -> Ints:
         return np.concatenate([[self.start_token], document]).astype(np.int64)
 
-    def _contexts(self, tokens: Ints) -> Ints:
-        """(K, ..., T): for each level, the context that ends with each token, as a number; -1 where fewer tokens have
-        been read since the document's start. tokens: (..., T), -1 where there is none."""
-        contexts = np.full((self.most_context + 1, *tokens.shape), _NOTHING)
-        contexts[0] = 0
-        reaches = np.ones(tokens.shape, bool)  # the context of this length lies within the document
-        for size in range(1, self.most_context + 1):
-            earlier = np.full(tokens.shape, _NOTHING)
-            earlier[..., size - 1 :] = tokens[..., : tokens.shape[-1] - size + 1]
-            reaches = reaches & (earlier != _NOTHING)
-            shorter = contexts[size - 1]
-            contexts[size] = np.where(reaches, shorter + earlier * self.vocab_size ** (size - 1), _NOTHING)
-            reaches = reaches & (earlier != self.start_token)  # a longer one would begin before the document
-        return contexts
-
-    def _adapt(self, logprobs: Tensor, contexts: Ints) -> Tensor:
-        """(N, V): the base's distributions, changed by the counts. contexts: (K, N)."""
+    def change(self, logprobs: Tensor, contexts: Ints) -> Tensor:
         mixed = logprobs.cpu().double().exp().numpy()
         for level, concentration, ends in zip(self.levels, self.concentrations, contexts, strict=True):
             rows = level.rows(ends) if math.isfinite(concentration) else np.full(len(ends), -1)
@@ -209,41 +158,10 @@ class Adapted(LanguageModel):
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(mixed).astype(np.float32))
 
-    def start(self, num_rows: int = 1) -> AdaptedState:
-        base = self.base.start(num_rows)
-        recent = np.full((num_rows, self.most_context), _NOTHING)
-        if self.most_context:
-            recent[:, -1] = self.start_token
-        ends = self._contexts(self._with_one(recent))[..., -1]
-        return AdaptedState(self._adapt(base.logprobs, ends), base, torch.from_numpy(recent))
-
-    @staticmethod
-    def _with_one(recent: Ints) -> Ints:
-        """Rows of one token at least, so that a model without context has a place to predict from."""
-        return recent if recent.shape[1] else np.full((len(recent), 1), _NOTHING)
-
-    def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        assert isinstance(state, AdaptedState)
-        num_rows, num_tokens = tokens.shape
-        after, base = self.base.read(state.base, tokens, lengths)
-        before = state.recent.numpy()
-        text = np.concatenate([before, tokens.cpu().numpy()], axis=1)
-        contexts = self._contexts(text)[..., before.shape[1] :]
-        adapted = self._adapt(after.reshape(-1, self.vocab_size), contexts.reshape(len(self.levels), -1))
-        if lengths is None:
-            lengths = torch.full((num_rows,), num_tokens)
-        ends = lengths.cpu().numpy()
-        recent = text[np.arange(num_rows)[:, None], ends[:, None] + np.arange(before.shape[1])]
-        last = self._contexts(self._with_one(recent))[..., -1]
-        logprobs = torch.where((lengths.cpu() > 0)[:, None], self._adapt(base.logprobs, last), state.logprobs)
-        return adapted.view(num_rows, num_tokens, self.vocab_size), AdaptedState(
-            logprobs, base, torch.from_numpy(recent)
-        )
-
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         mixed = np.exp(self.base.token_logprobs(tokens, lengths).cpu().double().numpy()).ravel()
         opened = np.concatenate([np.full((len(tokens), 1), self.start_token), tokens.cpu().numpy()], axis=1)
-        contexts = self._contexts(opened)[..., :-1].reshape(len(self.levels), -1)
+        contexts = self.contexts(opened)[..., :-1].reshape(len(self.levels), -1)
         targets = tokens.cpu().numpy().ravel()
         for level, concentration, ends in zip(self.levels, self.concentrations, contexts, strict=True):
             if math.isfinite(concentration):
@@ -273,11 +191,11 @@ class Adapted(LanguageModel):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        return {f"base/{name}": value for name, value in self.base.tensors().items()} | self._own_tensors()
+        return self.base_tensors() | self._own_tensors()
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Raises BadWeights (models/checks.py) where the arrays are no counts over this vocabulary."""
-        own = {name: value for name, value in tensors.items() if not name.startswith("base/")}
+        own = self.load_base_tensors(tensors)
         num_levels = self.most_context + 1
         concentrations = stored_array(own, "concentrations", torch.float64, (num_levels,)).numpy()
         check_stored("concentrations", bool((concentrations > 0).all()), "concentrations must be above 0")
@@ -293,9 +211,6 @@ class Adapted(LanguageModel):
             check_stored(f"counts.{number}", bool((counts > 0).all()), "counts must be above 0")
             totals = np.bincount(rows, counts, len(contexts)).astype(np.float64)
             levels.append(Level(contexts, totals, SparseRows(keys, len(contexts), self.vocab_size), counts))
-        self.base.load_tensors(
-            {name.removeprefix("base/"): value for name, value in tensors.items() if name.startswith("base/")}
-        )
         self.levels, self.concentrations = levels, concentrations
 
 

@@ -41,7 +41,7 @@ OWN = "bakeoff"
 MISSING = "???"
 """The value of an option that has no default."""
 YAML = ".yaml"
-_SAVED = frozenset({"models.settings.adapted.AdaptedConfig"})
+_SAVED = frozenset({"models.settings.adapted.AdaptedConfig", "models.settings.tilted.TiltedConfig"})
 """Classes of ours that saved fits name, and no option: what post-training makes."""
 _OF_FILES = {
     "model": "a model",

@@ -85,9 +85,11 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     check_num_params(model, budget, tokenizer)
     check_step(model, training, budget)
+    changed = model
     for name, stage in post.items():
-        if (why := stage.why_not(model, name)) is not None:
+        if (why := stage.why_not(changed, name)) is not None:
             raise UserError(f"post=[{', '.join(post)}]: {name} can't be done. {why}, or leave {name} out.")
+        changed = stage.changed(changed)
     return RunSettings(
         model=model,
         tokenizer=tokenizer,

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.spent import Spent
 from models.checks import Impossible
 from models.language_model import LanguageModel, NeuralModelConfig
@@ -66,6 +68,17 @@ class Validation:
         """What a model costs that gives every token the same probability."""
         num_tokens = sum(map(len, self.documents)) if self.masks is None else sum(mask.sum() for mask in self.masks)
         return num_tokens * math.log2(vocab_size) / self.num_bytes
+
+
+def validation_text(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
+    """The first validation documents, up to about this many bytes."""
+    documents, num_bytes = [], 0
+    for document in corpus.validation:
+        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
+        num_bytes += document.num_bytes
+        if num_bytes >= max_bytes:
+            break
+    return Validation(documents, num_bytes)
 
 
 def notes_on_end(model: LanguageModel, validation: Validation, curve: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -29,7 +29,7 @@ from harness.text.tokenizers.coverage import check_alphabet, notes_on_unseen
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
-from harness.training.curve import Validation, notes_on_end
+from harness.training.curve import Validation, notes_on_end, validation_text
 from harness.training.fit_folder import fit_digest, fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
 from harness.training.post.stage import Bench
@@ -77,7 +77,7 @@ def help_fitting(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> N
         own, folder = wanted[name], workshop.results.fit(name)
         earlier = _earlier(own, workshop)
         tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(own.tokenizer, corpus)
-        validation = _validation(corpus, tokenizer, own.training.validation_bytes)
+        validation = validation_text(corpus, tokenizer, own.training.validation_bytes)
         _train(own, earlier, corpus, tokenizer, validation, folder, workshop)
 
 
@@ -170,7 +170,7 @@ def _from_text(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Wo
     earlier = _earlier(settings, workshop)
     tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(settings.tokenizer, corpus)
     check_alphabet(tokenizer, corpus)
-    validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
+    validation = validation_text(corpus, tokenizer, settings.training.validation_bytes)
     if isinstance(settings.model, CombinedConfig):
         model, spent, curve = _combine(settings, settings.model, corpus, validation, workshop)
     elif settings.model.is_fitted:
@@ -193,6 +193,11 @@ def _from_text(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Wo
 def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> _Fitted:
     """The model of the fit before, changed by the last stage. Of several processes one does it."""
     (name, stage), before = list(settings.post.items())[-1], obtain(settings.before, corpus, workshop)
+    if (why := before.model.why_no_distribution) is not None:
+        raise UserError(
+            f"{name} can't be done with this model: its {why}. Post-training needs probabilities. Pick another "
+            f"smoothing, or leave {name} out of post=."
+        )
     log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
     bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info)
     made = stage.make(before.model, bench)
@@ -296,13 +301,3 @@ def _combine(
 
 def _spent_text(spent: Spent) -> str:
     return f"{spent.seconds:.1f} s of training: {spent.tokens:,} tokens"
-
-
-def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
-    documents, num_bytes = [], 0
-    for document in corpus.validation:
-        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
-        num_bytes += document.num_bytes
-        if num_bytes >= max_bytes:
-            break
-    return Validation(documents, num_bytes)

@@ -331,6 +331,7 @@ class GradientFit:
                 "carry": {str(index): value for index, value in enumerate(self.carry or ())},
                 "average": {} if self.average is None else self.average.tensors,
                 "optimizer": self.optimizer.state(),
+                "stage": self.stage.tensors(),
                 "loss": {"sum": self.loss_mean.sum},
             },
             {
@@ -357,6 +358,7 @@ class GradientFit:
         if self.average is not None:
             self.average.tensors = {name: value.to(self.model.device) for name, value in parts["average"].items()}
         self.optimizer.load_state(parts["optimizer"])
+        self.stage.load_tensors(parts["stage"])
         return True
 
 

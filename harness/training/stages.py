@@ -61,8 +61,8 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 
 class TrainingStage(ABC, Generic[BatchT]):
-    """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry, so a
-    fit that continues from a checkpoint reads the same batches as one that was never stopped.
+    """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry and its
+    tensors, so a fit that continues from a checkpoint reads the same batches as one that was never stopped.
     """
 
     rate_share: float = 1.0
@@ -120,6 +120,13 @@ class TrainingStage(ABC, Generic[BatchT]):
     def more_spent(self, batch: BatchT) -> Spent:
         """What a step costs beside tokens, seconds, FLOPs and itself, such as replies that were written."""
         return Spent()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the stage itself keeps from one step to the next, by name, for a checkpoint. Here: nothing."""
+        return {}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from what `tensors` gave."""
 
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:

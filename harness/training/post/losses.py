@@ -38,9 +38,9 @@ def aggregated(values: Tensor, mask: Tensor, how: Aggregation, most_tokens: int 
 def weighted_likelihood(logprobs: Tensor, weights: Tensor) -> Tensor:
     """Minus the weighted mean of tokens' log-probabilities: cross-entropy in nats where all weights are 0 or 1.
 
-    logprobs, weights: (B, T); weights >= 0, above 0 somewhere.
+    logprobs, weights: (B, T); weights >= 0. Where all are 0, the mean is.
     """
-    return -(weights * logprobs).sum() / weights.sum()
+    return -(weights * logprobs).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
 def reinforce(logprobs: Tensor, advantages: Tensor, mask: Tensor, how: Aggregation, most_tokens: int) -> Tensor:
@@ -112,13 +112,15 @@ def ipo(
     beta: float,
     chosen_lengths: Tensor | None = None,
     rejected_lengths: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """(Delta_chosen - Delta_rejected - 1 / (2 beta))^2 (Azar et al. 2023, arXiv 2310.12036, eq. 17).
 
     Ratios: (B,), of whole replies. Lengths: (B,); each ratio is divided by its reply's length, as in TRL; None: it
-    isn't, as in the paper.
+    isn't, as in the paper. weights: (B,), which sum to 1; None: equal ones.
     """
     if chosen_lengths is not None and rejected_lengths is not None:
         chosen_log_ratios = chosen_log_ratios / chosen_lengths
         rejected_log_ratios = rejected_log_ratios / rejected_lengths
-    return (chosen_log_ratios - rejected_log_ratios - 1 / (2 * beta)).square().mean()
+    losses = (chosen_log_ratios - rejected_log_ratios - 1 / (2 * beta)).square()
+    return losses.mean() if weights is None else (weights * losses).sum()

@@ -81,10 +81,15 @@ def rows_of(asked: Sequence[Asked], replies: Sequence[Reply], start_token: int, 
     )
 
 
-def target_logprobs(model: NeuralModel, rows: Batch) -> Tensor:
-    """(B, P + T): the log-probability of each target, by one pass forward."""
+def distributions(model: NeuralModel, rows: Batch) -> Tensor:
+    """(B, P + T, V): what is expected at each target, by one pass forward."""
     logits, _ = model(rows.inputs)
     logprobs: Tensor = logits.float().log_softmax(-1)
+    return logprobs
+
+
+def target_logprobs(logprobs: Tensor, rows: Batch) -> Tensor:
+    """(B, P + T): the log-probability of each target, of distributions (B, P + T, V)."""
     return logprobs.gather(2, rows.targets[:, :, None])[:, :, 0]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.common.options import check_option
-from harness.training.post.families import why_not_weighted
+from harness.training.post.families import counted_above, why_not_weighted
 from harness.training.post.stage import Bench, Made, PostStage, StageBudget, done_by
 from models.settings.adapted import Adaptation
 
@@ -38,7 +38,10 @@ class SupervisedFineTuning(PostStage):
         check_option(self, "learning_rate_share", self.learning_rate_share > 0, "above 0")
 
     def why_not(self, model: ModelConfig, name: str) -> str | None:
-        return why_not_weighted(model)
+        return why_not_weighted(model, name)
+
+    def changed(self, model: ModelConfig) -> ModelConfig:
+        return counted_above(model, self.adaptation)
 
     def make(self, model: LanguageModel, bench: Bench) -> Made:
         return done_by("harness.training.post.answers.learn_answers", self, model, bench)

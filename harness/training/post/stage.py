@@ -95,6 +95,10 @@ class PostStage(ABC):
         the stage, as it was picked."""
         return None
 
+    def changed(self, model: ModelConfig) -> ModelConfig:
+        """The options of the model that the stage makes of a model of these options, where it makes another one."""
+        return model
+
     @abstractmethod
     def make(self, model: LanguageModel, bench: Bench) -> Made:
         """Post-train a model, which may be changed in place. UserError where it can't be done with this text."""
