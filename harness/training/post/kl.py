@@ -38,5 +38,6 @@ def k3(logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
 
 
 def exact(distributions: Tensor, reference_distributions: Tensor) -> Tensor:
-    """(...): the KL of each distribution. Both are log-probabilities (..., V)."""
-    return (distributions.exp() * (distributions - reference_distributions)).sum(-1)
+    """(...): the KL of each distribution. Both are log-probabilities (..., V); what the first excludes adds nothing."""
+    excluded = distributions.isneginf()
+    return (distributions.exp() * (distributions - reference_distributions)).masked_fill(excluded, 0.0).sum(-1)

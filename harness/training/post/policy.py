@@ -81,8 +81,11 @@ class PolicyTraining(RepliesTraining[PolicyGradient]):
         assert batch.logprobs is not None
         logprobs = target_logprobs(distributions(model, batch), batch)
         clip, how, most = self.stage.clip, self.stage.aggregate, self.stage.max_new_tokens
+        if self.epochs == 1:  # the gradient is the same, since no probability has changed
+            return losses.reinforce(logprobs, batch.weights, batch.mask, how, most), None
+        old = batch.logprobs
         return losses.clipped_policy(
-            logprobs, batch.logprobs, batch.weights, batch.mask, (clip, clip), "token", how, most
+            logprobs, old, batch.weights, batch.mask, (clip, clip), "token", how, most
         ), None
 
     def share(self, part: Rollouts, whole: Rollouts) -> float:

@@ -11,7 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -109,14 +109,16 @@ class RepliesTraining(TrainingStage[Rollouts], Generic[StageT]):
         judged = Judged(asked, rows, rows.mask, logprobs, reference_logprobs, rewards.to(model.device))
         weights, measures = self.weigh(model, judged, step)
         moved = kl.exact(own, before).masked_fill(~rows.mask, 0.0).sum(1)
-        measures = measures_of(raw, replies, moved) | {"equal_groups": self._equal_groups(rewards)} | dict(measures)
+        measures = measures_of(raw, replies, moved) | self._equal_groups(rewards) | dict(measures)
         given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens)
         return Rollouts(*given, (weights * rows.mask).float(), logprobs, measures)
 
-    def _equal_groups(self, rewards: Tensor) -> float:
-        """The share of groups in which all got the same reward. rewards: (B,)."""
+    def _equal_groups(self, rewards: Tensor) -> dict[str, float]:
+        """The share of groups in which all got the same reward, where there are groups. rewards: (B,)."""
+        if self.stage.replies_per_prompt == 1:
+            return {}
         grouped = rewards.view(-1, self.stage.replies_per_prompt)
-        return float(((grouped - grouped[:, :1]).abs() < 1e-9).all(1).float().mean())
+        return {"equal_groups": float(((grouped - grouped[:, :1]).abs() < 1e-9).all(1).float().mean())}
 
     def share(self, part: Rollouts, whole: Rollouts) -> float:
         return len(part.inputs) / len(whole.inputs)
@@ -157,7 +159,7 @@ def learn_from_replies(
     stage: WritingStage,
     model: NeuralModel,
     bench: Bench,
-    training_stage: Callable[[NeuralModel, Writer], TrainingStage[Rollouts]],
+    training_stage: Callable[[NeuralModel, Writer], TrainingStage[Any]],
 ) -> Made:
     """The model after a stage: that of the last step. training_stage: made of the reference and the writer."""
     reference = copy.deepcopy(model).eval().requires_grad_(False)

@@ -1,7 +1,7 @@
 """How families that count learn weighted replies: they count them, each token as often as its reply weighs.
 
 In each round the model that the round before made writes replies. All replies of all rounds are counted above the model
-before the stage (models/adapted.py), and those to every eighth prompt choose how much the counts say. So each round
+before the stage (models/adapted.py), but those to every eighth prompt, which choose how much the counts say. So each round
 begins anew with more evidence, where families with gradients go on from where they were.
 """
 
@@ -50,7 +50,7 @@ class ReplyCounting:
         weights = reply_weights(self.stage.weighting, self.stage.beta, prompts, rewards, log_ratios)
         size = self.stage.replies_per_prompt
         for number, (prompt, reply, weight) in enumerate(zip(asked, replies, weights.tolist(), strict=True)):
-            documents, of_tokens = self._held_out if number // size % _HELD_OUT_EVERY == 0 else self._counted
+            documents, of_tokens = self._held_out if number // size % _HELD_OUT_EVERY == 1 else self._counted
             written = np.array(reply.completion.tokens, np.int64)
             documents.append(np.concatenate([prompt.tokens, written]))
             of_tokens.append(np.concatenate([np.zeros(len(prompt.tokens)), np.full(len(written), weight)]))

@@ -32,7 +32,7 @@ def write(
 ) -> list[Reply]:
     """A reply to each prompt, in order; each has a seed of its own."""
     prompts = [
-        Prompt(prompt.text, max_new_tokens, (prompt.stop,), seed) for prompt, seed in zip(asked, seeds, strict=True)
+        Prompt(prompt.text, max_new_tokens, prompt.stop, seed) for prompt, seed in zip(asked, seeds, strict=True)
     ]
     completions = Engine(model, tokenizer, FROM_THE_MODEL).complete(prompts)
     return [

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from harness.training.post.prompts import Asked
-from harness.training.post.rollouts import differs_most, is_cut, rows_of, target_logprobs, write
+from harness.training.post.rollouts import differs_most, distributions, is_cut, rows_of, target_logprobs, write
 from models.neural_model import NeuralModel
 from models.settings.gru import GRUConfig
 from tests.toys import LetterTokenizer
@@ -41,7 +41,7 @@ def test_a_token_is_as_probable_in_training_as_when_it_was_written() -> None:
     replies = write(policy, TOKENIZER, asked, 8, [0, 1, 2, 3])
     rows = rows_of(asked, replies, TOKENIZER.start_token, torch.device("cpu"))
     with torch.no_grad():
-        logprobs = target_logprobs(policy, rows)
+        logprobs = target_logprobs(distributions(policy, rows), rows)
         assert differs_most(rows, logprobs, replies) < 1e-5
         assert differs_most(rows, logprobs + 0.5, replies) > 0.4
     assert differs_most(rows, logprobs * np.nan, replies) == np.inf
