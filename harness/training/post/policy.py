@@ -84,9 +84,7 @@ class PolicyTraining(RepliesTraining[PolicyGradient]):
         if self.epochs == 1:  # the gradient is the same, since no probability has changed
             return losses.reinforce(logprobs, batch.weights, batch.mask, how, most), None
         old = batch.logprobs
-        return losses.clipped_policy(
-            logprobs, old, batch.weights, batch.mask, (clip, clip), "token", how, most
-        ), None
+        return losses.clipped_policy(logprobs, old, batch.weights, batch.mask, (clip, clip), "token", how, most), None
 
     def share(self, part: Rollouts, whole: Rollouts) -> float:
         if self.stage.aggregate == "token_mean":
@@ -104,6 +102,4 @@ class PolicyTraining(RepliesTraining[PolicyGradient]):
 def improve_policy(stage: PolicyGradient, model: LanguageModel, bench: Bench) -> Made:
     """The model after the stage: that of the last step."""
     assert isinstance(model, NeuralModel)
-    return learn_from_replies(
-        stage, model, bench, lambda reference, writer: PolicyTraining(stage, reference, writer)
-    )
+    return learn_from_replies(stage, model, bench, lambda reference, writer: PolicyTraining(stage, reference, writer))

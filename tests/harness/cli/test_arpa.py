@@ -105,7 +105,9 @@ def test_a_file_that_is_not_arpa_is_refused(tmp_path: Path, content: str) -> Non
 
 def test_only_ngrams_with_an_order_are_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
     for config, family in ((NGramConfig(order="inf"), "ngram"), (LSTMConfig(), "lstm")):
-        with pytest.raises(UserError, match=f"this fit of model={family} can't be .*: only n-gram models with an order can"):
+        with pytest.raises(
+            UserError, match=f"this fit of model={family} can't be .*: only n-gram models with an order can"
+        ):
             arpa.check_export(config)
     with pytest.raises(UserError, match="only n-gram models with an order"):
         arpa.export(fitted(tokenizer, NGramConfig(order="inf")), tmp_path / "m.arpa")

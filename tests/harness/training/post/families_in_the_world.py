@@ -29,7 +29,7 @@ from tests.harness.training.post.made import corpus
 from tests.toys import LetterTokenizer
 
 WORLD = world()
-BETA = 0.8
+BETA = 1.4
 TEXTS = {"".join("abc"[token] for token in reply if token != END): number for number, reply in enumerate(REPLIES)}
 SHARED: dict[str, Any] = {
     "budget": StageBudget(episodes=25_600), "max_new_tokens": LONGEST, "beta": BETA, "cut_reward": None,
@@ -80,7 +80,7 @@ def family(name: str) -> LanguageModel:
         return Tilted(config, base)
     configs = {
         "gru": GRUConfig(d_model=32, learning_rate=0.01),
-        "transformer": TransformerConfig(context_length=8, d_model=32, num_heads=2, learning_rate=0.01),
+        "transformer": TransformerConfig(context_length=8, d_model=32, num_heads=2, num_layers=2, learning_rate=0.003),
     }
     return configs[name].build(END + 1, END).on(torch.device("cpu"))
 

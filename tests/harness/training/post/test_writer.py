@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
+from harness.common.errors import UserError
+from harness.completion.reward import Reply, Reward
 from harness.training.post.policy_gradient import PolicyGradient
-from harness.training.post.prompts import Asked
 from harness.training.post.rollouts import is_cut
 from harness.training.post.stage import Bench
 from harness.training.post.writer import Writer
 from harness.training.settings import Training
 from models.settings.gru import GRUConfig
 from rewards.length import Length
+from tests.harness.training.post.families_in_the_world import Nothing
 from tests.harness.training.post.made import corpus
 from tests.toys import LetterTokenizer
-
-
-class Nothing:
-    """The empty prompt."""
-
-    def take(self, first: int, count: int) -> list[Asked]:
-        return [Asked("", np.zeros(0, np.int64))] * count
 
 
 def test_under_the_reference_the_mean_is_0_and_the_deviation_1(tmp_path: Path) -> None:
@@ -44,3 +41,39 @@ def test_under_the_reference_the_mean_is_0_and_the_deviation_1(tmp_path: Path) -
         assert value == pytest.approx(expected, abs=1e-5)
     assert writer.spent.episodes == 256
     assert writer.spent.written_tokens == sum(len(reply.completion.tokens) for reply in replies)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silent(Reward):
+    """It can't say anything."""
+
+    name: ClassVar[str] = "silent"
+    version: ClassVar[int] = 1
+
+    def score(self, reply: Reply) -> None:
+        return None
+
+
+def test_a_reward_that_can_t_say_anything_is_refused(tmp_path: Path) -> None:
+    model = GRUConfig(d_model=8).build(4, 3).on(torch.device("cpu"))
+    stage = PolicyGradient(rewards={"silent": Silent()}, max_new_tokens=8, cut_reward=None)
+    bench = Bench("rloo", LetterTokenizer(3), corpus(), Training(), 0, tmp_path, print)
+    with pytest.raises(UserError, match=r"rewards=\[silent\] can't say anything of replies to conversations"):
+        Writer(stage, bench, model, Nothing())  # type: ignore[arg-type]
+
+
+def test_what_a_stage_came_to_is_known_from_replies_before_and_after(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    models = [GRUConfig(d_model=8).build(4, 3).on(torch.device("cpu")) for _ in range(2)]
+    stage = PolicyGradient(rewards={"length": Length()}, max_new_tokens=8)
+    bench = Bench("rloo", LetterTokenizer(3), corpus(), Training(), 0, tmp_path, print)
+    writer = Writer(stage, bench, models[0], Nothing())  # type: ignore[arg-type]
+    facts, spent = writer.outcome(models[1])
+    replies = writer.write(models[1], Nothing().take(0, 64), "outcome")
+    assert facts["reward_before"] == writer.mean
+    assert facts["reward_after"] == pytest.approx(np.mean([len(reply.completion.text) for reply in replies]))
+    tokens = [torch.tensor([reply.completion.tokens]) for reply in replies]
+    one, other = (np.mean([float(model.token_logprobs(each).sum()) for each in tokens]) for model in models)
+    assert facts["kl_nats_after"] == pytest.approx(other - one, abs=1e-4)
+    assert spent.episodes == 256
+    assert spent.flops == models[1].cost().flops_per_token * spent.read_tokens
