@@ -6,8 +6,8 @@ h_k, k = 0, 1, ..., and each w:
     p(w | h) is proportional to p_base(w | h) exp(sum over k of theta_k[h_k, w])
 
 This is minimum-discrimination-information adaptation with n-gram features (Della Pietra et al. 1992; Rosenfeld 1996).
-All of theta is 0 at first, so nothing changes. What the base excludes stays excluded. A table holds theta_k; where there
-are more contexts than it has rows, some share a row (feature hashing: Weinberger et al. 2009).
+All of theta is 0 at first, so nothing changes. What the base excludes stays excluded. A table holds theta_k; where
+there are more contexts than it has rows, some share a row (feature hashing: Weinberger et al. 2009).
 
 Shape legend: B rows, T tokens, N places in texts, K contexts of a place, V vocabulary size.
 """

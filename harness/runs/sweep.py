@@ -241,8 +241,10 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 def _owner(key: str, files: Mapping[str, str]) -> tuple[str, str]:
     """The pick whose runs a setting applies to, and the key that sets it there: ('model=ngram', 'model.order') for
-    model.ngram.order, ('model=ngram', 'post') for model.ngram.post. ('', the key) where it applies to all runs. files: as
-    `_files` gives them."""
+    model.ngram.order, ('model=ngram', 'post') for model.ngram.post. ('', the key) where it applies to all runs.
+
+    files: as `_files` gives them.
+    """
     group, _, rest = key.partition(".")
     name, dot, inner = rest.partition(".")
     if not dot or group not in GROUPS or group in LISTS:

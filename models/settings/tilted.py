@@ -27,8 +27,8 @@ class Correction:
 
 @dataclass(frozen=True, kw_only=True)
 class TiltedConfig(NeuralModelConfig):
-    """A model of any family, and a correction above it that learns by gradients. A stage of post-training makes it; it is
-    no choice of model=."""
+    """A model of any family, and a correction above it that learns by gradients. A stage of post-training makes it; it
+    is no choice of model=."""
 
     family: ClassVar[str] = "tilted"
 

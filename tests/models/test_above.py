@@ -19,5 +19,5 @@ def test_contexts_are_numbers_of_the_last_tokens_and_never_reach_past_the_start(
     assert model.contexts(tokens).tolist() == [
         [[0, 0, 0, 0], [0, 0, 0, 0]],
         [[NOTHING, 4, 1, 2], [3, 4, 0, 1]],
-        [[NOTHING, NOTHING, 1 + 5 * 4, 2 + 5 * 1], [NOTHING, 4 + 5 * 3, 0 + 5 * 4, 1 + 5 * 0]],
+        [[NOTHING, NOTHING, 1 + 5 * 4, 2 + 5 * 1], [NOTHING, NOTHING, 0 + 5 * 4, 1 + 5 * 0]],
     ]

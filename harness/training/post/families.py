@@ -23,8 +23,8 @@ def why_not_gradients(model: ModelConfig, stage: str) -> str | None:
         return why
     if not isinstance(model, NeuralModelConfig):
         return (
-            f"model={model.family} has no gradients, and {stage} makes some replies less likely, which no count can. Put "
-            f"tilted before it, which adds a correction that has, as post=[tilted,{stage}]; or pick a family with "
+            f"model={model.family} has no gradients, and {stage} makes some replies less likely, which no count can. "
+            f"Put tilted before it, which adds a correction that has, as post=[tilted,{stage}]; or pick a family with "
             "gradients, as model=lstm"
         )
     return None

@@ -58,7 +58,7 @@ class PairTraining(TrainingStage[PairRows]):
         reference_logprobs = (logprobs * rows.mask).sum(1).view(-1, 2)
         rewards = writer.judge(replies)[1].view(-1, 2).to(model.device)
         better = (rewards[:, 0] - rewards[:, 1]).sigmoid().nan_to_num(0.5)
-        inputs, targets, mask = (part.view(len(prompts), -1) for part in (rows.inputs, rows.targets, rows.mask))
+        inputs, targets, mask = (part.reshape(len(prompts), -1) for part in (rows.inputs, rows.targets, rows.mask))
         given = (inputs, targets, rows.num_targets, mask, rows.num_prompt_tokens)
         pairs = PairRows(*given, reference_logprobs, better)
         return PairRows(*given, reference_logprobs, better, _measures(_log_ratios(model, pairs), better))

@@ -1,8 +1,8 @@
 """How families that count learn weighted replies: they count them, each token as often as its reply weighs.
 
 In each round the model that the round before made writes replies. All replies of all rounds are counted above the model
-before the stage (models/adapted.py), but those to every eighth prompt, which choose how much the counts say. So each round
-begins anew with more evidence, where families with gradients go on from where they were.
+before the stage (models/adapted.py), but those to every eighth prompt, which choose how much the counts say. So each
+round begins anew with more evidence, where families with gradients go on from where they were.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ReplyCounting:
         log_ratios = self._log_ratios(asked, replies)
         raw, rewards = self.writer.judge(replies)
         prompts = [prompt.text for prompt in asked]
-        weights = reply_weights(self.stage.weighting, self.stage.beta, prompts, rewards, log_ratios)
+        weights = reply_weights(self.stage, prompts, rewards, log_ratios)
         size = self.stage.replies_per_prompt
         for number, (prompt, reply, weight) in enumerate(zip(asked, replies, weights.tolist(), strict=True)):
             documents, of_tokens = self._held_out if number // size % _HELD_OUT_EVERY == 1 else self._counted

@@ -10,27 +10,28 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.training.post.weighted_likelihood import Weighting
+from harness.training.post.weighted_likelihood import WeightedLikelihood
 
 
 def reply_weights(
-    weighting: Weighting, beta: float, prompts: Sequence[str], rewards: Tensor, log_ratios: Tensor
+    stage: WeightedLikelihood, prompts: Sequence[str], rewards: Tensor, log_ratios: Tensor
 ) -> Tensor:
-    """(B,) of replies: 0 or more, on average 1 for each prompt but for replies without a reward, which get 0.
+    """(B,) of replies: 0 or more, on average 1 in each group but for replies without a reward, which get 0.
 
-    rewards: (B,), NaN where there is none. log_ratios: (B,), log p_reference / p_writer of each reply.
+    prompts: of each reply, one group after another. rewards: (B,), NaN where there is none. log_ratios: (B,), log
+    p_reference / p_writer of each reply. Of the best there is one in each group. Exponentials are divided by their mean
+    over all replies to the same text, since that is the more exact the more they are.
     """
+    is_best = stage.weighting == "best"
     weights = torch.zeros(len(prompts), dtype=torch.float64)
-    known = ~rewards.isnan()
-    values = rewards.double() if weighting == "best" else rewards.double() / beta + log_ratios.double()
-    numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}
-    of_prompt = torch.tensor([numbers[prompt] for prompt in prompts])
-    for number in range(len(numbers)):
-        rows = torch.nonzero(known & (of_prompt == number))[:, 0]
-        if len(rows):
-            best = (values[rows] == values[rows].max()).double()
-            shares = best / best.sum() if weighting == "best" else values[rows].softmax(0)
-            weights[rows] = shares * len(rows)
+    values = rewards.double() if is_best else rewards.double() / stage.beta + log_ratios.double()
+    groups: dict[object, list[int]] = {}
+    for row in torch.nonzero(~rewards.isnan())[:, 0].tolist():
+        groups.setdefault(row // stage.replies_per_prompt if is_best else prompts[row], []).append(row)
+    for rows in groups.values():
+        best = (values[rows] == values[rows].max()).double()
+        shares = best / best.sum() if is_best else values[rows].softmax(0)
+        weights[rows] = shares * len(rows)
     return weights
 
 

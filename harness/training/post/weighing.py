@@ -36,7 +36,7 @@ class WeightedTraining(RepliesTraining[WeightedLikelihood]):
     def weigh(self, model: NeuralModel, judged: Judged, step: int) -> tuple[Tensor, Mapping[str, float]]:
         prompts = [asked.text for asked in judged.asked]
         log_ratios = -judged.moved.sum(1)
-        weights = reply_weights(self.stage.weighting, self.stage.beta, prompts, judged.rewards.cpu(), log_ratios.cpu())
+        weights = reply_weights(self.stage, prompts, judged.rewards.cpu(), log_ratios.cpu())
         return weights[:, None].to(judged.mask.device), {"effective_replies": effective(weights)}
 
     def loss(self, model: NeuralModel, batch: Rollouts, carry: Carry | None) -> tuple[Tensor, Carry | None]:

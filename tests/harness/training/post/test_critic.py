@@ -15,16 +15,16 @@ def test_it_comes_to_expect_what_is_linear_in_the_features() -> None:
     features, mask = torch.randn(64, 5, 3), torch.rand(64, 5) < 0.8
     returns = features @ torch.tensor([1.0, -2.0, 0.5]) + 0.7
     critic.begin(float(returns.mean()))
-    assert float(critic.expected(features).std()) == 0
+    torch.testing.assert_close(critic.expected(features), returns.mean().expand(64, 5))
     critic.learn(features, returns.masked_fill(~mask, 100.0), mask, 400)
     torch.testing.assert_close(critic.expected(features), returns, rtol=0, atol=0.01)
 
 
 def test_one_step_moves_an_expectation_no_further_than_the_clip() -> None:
-    critic = Critic(CriticOptions(learning_rate=0.1, clip=0.2), 1, torch.device("cpu"))
+    critic = Critic(CriticOptions(learning_rate=1e-3, clip=0.2), 1, torch.device("cpu"))
     features, mask = torch.zeros(4, 1, 1), torch.ones(4, 1).bool()
-    critic.learn(features, torch.full((4, 1), 50.0), mask, 100)
-    assert float(critic.bias) == pytest.approx(0.3, abs=0.11)  # the step that crosses the clip is the last
+    critic.learn(features, torch.full((4, 1), 50.0), mask, 1000)
+    assert float(critic.bias) == pytest.approx(0.2, abs=0.02)  # what moved it on fades after it is there
 
 
 def test_a_saved_critic_goes_on_as_it_would_have() -> None:

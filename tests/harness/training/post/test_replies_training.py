@@ -25,5 +25,5 @@ def test_the_measures_of_a_step() -> None:
 def test_a_model_that_writes_otherwise_than_it_is_trained_is_refused() -> None:
     model = GRUConfig(d_model=8).build(4, 3)
     refuse_difference(model, 1e-4)
-    with pytest.raises(RuntimeError, match="model=gru gives a reply's token another log-probability.*0.5 nats"):
+    with pytest.raises(RuntimeError, match=r"model=gru gives a reply's token another log-probability.*0.5 nats"):
         refuse_difference(model, 0.5)

@@ -1,4 +1,4 @@
-"""Weighted likelihood on families that count: the known optimum of an enumerable world, costs, and what can't change."""
+"""Weighted likelihood on families that count: the known optimum of an enumerable world, costs, and what never changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.training.post.weighted_likelihood import WeightedLikelihood
+from harness.training.post.stage import StageBudget
 from models.adapted import Adapted
 from tests.harness.training.post.families_in_the_world import REWARDS, SHARED, distances, family
 from tests.harness.training.post.made import made
@@ -17,7 +18,8 @@ from tests.harness.training.post.made import made
 
 @pytest.mark.parametrize("rounds", [1, 5])
 def test_counts_reach_the_known_optimum(rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = WeightedLikelihood(rewards=REWARDS, **SHARED, prompts_per_step=64, replies_per_prompt=16, rounds=rounds)
+    options: dict[str, Any] = {**SHARED, "budget": StageBudget(episodes=40_960), "prompts_per_step": 64}
+    stage = WeightedLikelihood(rewards=REWARDS, **options, replies_per_prompt=16, rounds=rounds)
     before, after = distances(stage, family("ngram"), tmp_path, monkeypatch)
     assert before > 0.15
     assert after < 0.03
@@ -32,7 +34,7 @@ def test_rounds_of_the_best_reply_move_on_past_the_optimum(tmp_path: Path, monke
     assert after[1] > after[0] > 0.05
 
 
-STAGE = ["rewards=[length]", "post=[reward_weighted]", "post.reward_weighted.budget.episodes=256"]
+STAGE = ["rewards=[length]", "post=[reward_weighted]", "post.reward_weighted.budget.episodes=1024", "rewards.length.weight=-1"]
 STAGE += [f"post.reward_weighted.{key}" for key in ("prompts_per_step=4", "replies_per_prompt=4", "rounds=2")]
 STAGE += [f"post.reward_weighted.{key}" for key in ("max_new_tokens=24", "cut_reward=null")]
 
@@ -42,7 +44,7 @@ def test_the_reward_rises_and_the_cost_is_in_the_facts(family: list[str], tmp_pa
     before, after = made(tmp_path, *family), made(tmp_path, *family, *STAGE)
     assert isinstance(after.model, Adapted)
     [stage] = after.facts["stages"]
-    assert stage["spent"]["episodes"] == 256 + 2 * 256
+    assert stage["spent"]["episodes"] == 1024 + 2 * 256
     assert stage["spent"]["read_tokens"] > stage["spent"]["written_tokens"] > 0
     assert stage["reward_after"] > stage["reward_before"]
     assert 0 < stage["kl_nats_after"] < 100
