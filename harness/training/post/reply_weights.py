@@ -13,9 +13,7 @@ from torch import Tensor
 from harness.training.post.weighted_likelihood import WeightedLikelihood
 
 
-def reply_weights(
-    stage: WeightedLikelihood, prompts: Sequence[str], rewards: Tensor, log_ratios: Tensor
-) -> Tensor:
+def reply_weights(stage: WeightedLikelihood, prompts: Sequence[str], rewards: Tensor, log_ratios: Tensor) -> Tensor:
     """(B,) of replies: 0 or more, on average 1 in each group but for replies without a reward, which get 0.
 
     prompts: of each reply, one group after another. rewards: (B,), NaN where there is none. log_ratios: (B,), log

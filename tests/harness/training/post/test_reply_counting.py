@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.training.post.weighted_likelihood import WeightedLikelihood
 from harness.training.post.stage import StageBudget
+from harness.training.post.weighted_likelihood import WeightedLikelihood
 from models.adapted import Adapted
 from tests.harness.training.post.families_in_the_world import REWARDS, SHARED, distances, family
 from tests.harness.training.post.made import made
@@ -34,8 +34,13 @@ def test_rounds_of_the_best_reply_move_on_past_the_optimum(tmp_path: Path, monke
     assert after[1] > after[0] > 0.05
 
 
-STAGE = ["rewards=[length]", "post=[reward_weighted]", "post.reward_weighted.budget.episodes=1024", "rewards.length.weight=-1"]
-STAGE += [f"post.reward_weighted.{key}" for key in ("prompts_per_step=4", "replies_per_prompt=4", "rounds=2")]
+STAGE = [
+    "rewards=[length]",
+    "post=[reward_weighted]",
+    "post.reward_weighted.budget.episodes=2048",
+    "rewards.length.weight=-1",
+]
+STAGE += [f"post.reward_weighted.{key}" for key in ("prompts_per_step=16", "replies_per_prompt=8", "rounds=2")]
 STAGE += [f"post.reward_weighted.{key}" for key in ("max_new_tokens=24", "cut_reward=null")]
 
 
@@ -44,7 +49,7 @@ def test_the_reward_rises_and_the_cost_is_in_the_facts(family: list[str], tmp_pa
     before, after = made(tmp_path, *family), made(tmp_path, *family, *STAGE)
     assert isinstance(after.model, Adapted)
     [stage] = after.facts["stages"]
-    assert stage["spent"]["episodes"] == 1024 + 2 * 256
+    assert stage["spent"]["episodes"] == 2048 + 2 * 512
     assert stage["spent"]["read_tokens"] > stage["spent"]["written_tokens"] > 0
     assert stage["reward_after"] > stage["reward_before"]
     assert 0 < stage["kl_nats_after"] < 100

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.training.post.reply_weights import effective, reply_weights
-from harness.training.post.weighted_likelihood import Weighting, WeightedLikelihood
+from harness.training.post.weighted_likelihood import WeightedLikelihood, Weighting
 from rewards.length import Length
 
 PROMPTS = ["a", "a", "b", "b", "a", "a"]
@@ -17,9 +17,7 @@ REWARDS = torch.tensor([1.0, 3.0, 2.0, math.nan, 4.0, 4.0])
 
 
 def weights(weighting: Weighting, beta: float, rewards: Tensor, log_ratios: Tensor) -> Tensor:
-    stage = WeightedLikelihood(
-        rewards={"length": Length()}, weighting=weighting, beta=beta, replies_per_prompt=2
-    )
+    stage = WeightedLikelihood(rewards={"length": Length()}, weighting=weighting, beta=beta, replies_per_prompt=2)
     return reply_weights(stage, PROMPTS, rewards, log_ratios)
 
 

@@ -16,7 +16,7 @@ from tests.harness.training.post.made import SMALL_GRU, made
 @pytest.mark.parametrize("name", ["gru", "tilted"])
 def test_rounds_reach_the_known_optimum(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = WeightedLikelihood(
-        rewards=REWARDS, **SHARED, prompts_per_step=8, replies_per_prompt=16, learning_rate_share=1.0
+        rewards=REWARDS, **SHARED, prompts_per_step=4, replies_per_prompt=16, learning_rate_share=1.0
     )
     before, after = distances(stage, family(name), tmp_path, monkeypatch)
     assert before > 0.15
