@@ -1,4 +1,4 @@
-"""What stages share that learn at each step from new replies: the replies, as rows of training, and what they are worth.
+"""What stages share that learn at each step from new replies: these as rows of training, and what they are worth.
 
 Shape legend: B replies, G prompts with K replies each, T tokens of a row (prompt and reply), V vocabulary size.
 """
