@@ -6,7 +6,7 @@ Shape legend: N pairs, 2 N replies, T tokens of a row (prompt and reply).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.training.post import losses
 from harness.training.post.pairs import Pairs
 from harness.training.post.replies_training import learn_from_replies, refuse_difference
-from harness.training.post.rollouts import Rows, differs_most, distributions, rows_of, target_logprobs
+from harness.training.post.rollouts import Rows, differs_most, distributions, over_parts, rows_of, target_logprobs
 from harness.training.post.stage import Bench, Made
 from harness.training.post.writer import Writer
 from harness.training.spent import Spent
@@ -26,12 +26,13 @@ from models.neural_model import NeuralModel
 
 @dataclass(frozen=True)
 class PairRows(Rows):
-    """Pairs as a batch of training: a row holds the two replies of a pair, one after the other, (N, 2 T)."""
+    """Pairs as a batch of training: the two replies of a pair are rows one after the other, (2 N, T)."""
 
     reference_logprobs: Tensor | None = None
-    """(N, 2): of both replies, under the reference."""
+    """(2 N,): of each reply, under the reference."""
     better: Tensor | None = None
-    """(N,): which share of judges finds the first reply better; 1/2 where one of them has no reward."""
+    """(2 N,): which share of judges finds a reply better than the other of its pair; 1/2 where one of them has no
+    reward."""
     measures: Mapping[str, float] | None = None
     """For the curve."""
 
@@ -48,28 +49,26 @@ class PairTraining(TrainingStage[PairRows]):
 
     @torch.no_grad()
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> PairRows:
-        stage, writer = self.stage, self.writer
-        prompts = writer.prompts.take(step * stage.prompts_per_step, stage.prompts_per_step)
+        writer = self.writer
+        prompts = writer.prompts_of(step)
         asked, replies = writer.each(prompts), writer.write(self.reference, prompts, step)
-        rows = rows_of(asked, replies, model.start_token, model.device)
+        rows = rows_of(asked, replies, model.start_token, model.device, group_size=2)
         assert rows.mask is not None
-        logprobs = target_logprobs(distributions(self.reference, rows), rows)
+        logprobs = over_parts(rows, lambda part: target_logprobs(distributions(self.reference, part), part))
         refuse_difference(self.reference, differs_most(rows, logprobs, replies))
-        reference_logprobs = (logprobs * rows.mask).sum(1).view(-1, 2)
         rewards = writer.judge(replies)[1].view(-1, 2).to(model.device)
-        better = (rewards[:, 0] - rewards[:, 1]).sigmoid().nan_to_num(0.5)
-        inputs, targets, mask = (part.reshape(len(prompts), -1) for part in (rows.inputs, rows.targets, rows.mask))
-        given = (inputs, targets, rows.num_targets, mask, rows.num_prompt_tokens)
-        pairs = PairRows(*given, reference_logprobs, better)
-        return PairRows(*given, reference_logprobs, better, _measures(_log_ratios(model, pairs), better))
+        better = (rewards - rewards.flip(1)).sigmoid().nan_to_num(0.5).flatten()
+        given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens, rows.group_size)
+        pairs = PairRows(*given, (logprobs * rows.mask).sum(1), better)
+        log_ratios = torch.cat([_log_ratios(model, part) for _, part in pairs.parts(None)])
+        return replace(pairs, measures=_measures(log_ratios.view(-1, 2), better.view(-1, 2)))
 
     def loss(self, model: NeuralModel, batch: PairRows, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         assert batch.better is not None
-        first, second = _log_ratios(model, batch).unbind(1)
-        both = torch.cat([first, second]), torch.cat([second, first])
-        weights = torch.cat([batch.better, 1 - batch.better]) / len(batch.better)
+        ratios = _log_ratios(model, batch)
+        others = ratios.view(-1, 2).flip(1).flatten()
         of = losses.dpo if self.stage.loss == "dpo" else losses.ipo
-        return of(*both, self.stage.beta, weights=weights), None
+        return of(ratios, others, self.stage.beta, weights=batch.better / batch.better.sum()), None
 
     def share(self, part: PairRows, whole: PairRows) -> float:
         return len(part.inputs) / len(whole.inputs)
@@ -80,33 +79,32 @@ class PairTraining(TrainingStage[PairRows]):
     def flops(self, batch: PairRows, forward_flops: int, train_flops: int) -> float:
         """Three passes forward over prompts and replies: writing, and the log-probabilities of the reference and of the
         model; and one forward and backward over the padded rows."""
-        return 3 * forward_flops * batch.num_read + train_flops * batch.inputs.numel()
+        return 3 * forward_flops * batch.num_read + train_flops * batch.num_computed
 
     def more_spent(self, batch: PairRows) -> Spent:
         return Spent(
-            episodes=2 * len(batch.inputs),
+            episodes=len(batch.inputs),
             written_tokens=batch.num_targets,
             read_tokens=batch.num_read,
-            ratings=len(batch.inputs),
+            ratings=len(batch.inputs) // 2,
         )
 
 
 def _log_ratios(model: NeuralModel, pairs: PairRows) -> Tensor:
-    """(N, 2): log p / p_reference of both replies."""
+    """(2 N,): log p / p_reference of each reply."""
     assert pairs.mask is not None
     assert pairs.reference_logprobs is not None
-    num_pairs = len(pairs.inputs)
-    inputs, targets, mask = (part.view(2 * num_pairs, -1) for part in (pairs.inputs, pairs.targets, pairs.mask))
-    rows = Rows(inputs, targets, pairs.num_targets, mask)
-    logprobs = (target_logprobs(distributions(model, rows), rows) * mask).sum(1)
-    return logprobs.view(num_pairs, 2) - pairs.reference_logprobs
+    return (target_logprobs(distributions(model, pairs), pairs) * pairs.mask).sum(1) - pairs.reference_logprobs
 
 
 def _measures(log_ratios: Tensor, better: Tensor) -> dict[str, float]:
     """What the model says of pairs before it learns them: the mean log p / p_reference of the replies that more judges
-    find better, and of the others; and the share of pairs in which the first is greater. Even pairs don't count."""
-    is_uneven = better != 0.5
-    turned = torch.where((better > 0.5)[:, None], log_ratios, log_ratios.flip(1))[is_uneven]
+    find better, and of the others; and the share of pairs in which the first is greater. Even pairs don't count.
+
+    log_ratios, better: (N, 2).
+    """
+    first = better[:, :1]
+    turned = torch.where(first > 0.5, log_ratios, log_ratios.flip(1))[first[:, 0] != 0.5]
     won = (turned[:, 0] > turned[:, 1]).float() + 0.5 * (turned[:, 0] == turned[:, 1]).float()
     return {
         "better_log_ratio": float(turned[:, 0].mean()),

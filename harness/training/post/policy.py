@@ -14,7 +14,7 @@ from harness.training.post import advantages, losses
 from harness.training.post.critic import Critic
 from harness.training.post.policy_gradient import PolicyGradient
 from harness.training.post.replies_training import Judged, RepliesTraining, Rollouts, learn_from_replies
-from harness.training.post.rollouts import distributions, target_logprobs
+from harness.training.post.rollouts import distributions, over_parts, target_logprobs
 from harness.training.post.stage import Bench, Made
 from harness.training.post.writer import Writer
 from models.carried import Carry
@@ -38,7 +38,8 @@ class PolicyTraining(RepliesTraining[PolicyGradient]):
         missing = judged.rewards.isnan()[:, None]
         if self.critic is not None:
             known = judged.mask & ~missing
-            weights, measures = self._by_critic(self.critic, model.features(judged.rows.inputs), judged, known, step)
+            features = over_parts(judged.rows, lambda part: model.features(part.inputs))
+            weights, measures = self._by_critic(self.critic, features, judged, known, step)
         else:
             whole = judged.rewards - self.stage.beta * judged.moved.sum(1)
             grouped = self._advantages(whole.view(-1, self.stage.replies_per_prompt))

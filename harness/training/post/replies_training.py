@@ -22,7 +22,15 @@ from harness.training.gradients import GradientFit
 from harness.training.post import kl
 from harness.training.post.answers import conversations
 from harness.training.post.prompts import Asked
-from harness.training.post.rollouts import Rows, differs_most, distributions, is_cut, rows_of, target_logprobs
+from harness.training.post.rollouts import (
+    Rows,
+    differs_most,
+    distributions,
+    is_cut,
+    over_parts,
+    rows_of,
+    target_logprobs,
+)
 from harness.training.post.stage import Bench, Made
 from harness.training.post.writer import Writer, prompts_for
 from harness.training.post.writing_stage import WritingStage
@@ -94,22 +102,19 @@ class RepliesTraining(TrainingStage[Rollouts], Generic[StageT]):
 
     @torch.no_grad()
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> Rollouts:
-        stage, writer, author = self.stage, self.writer, self.author(model, step)
-        prompts = writer.prompts.take(step * stage.prompts_per_step, stage.prompts_per_step)
+        writer, author = self.writer, self.author(model, step)
+        prompts = writer.prompts_of(step)
         asked, replies = writer.each(prompts), writer.write(author, prompts, step)
         rows = rows_of(asked, replies, model.start_token, model.device)
         assert rows.mask is not None
-        own, before = distributions(author, rows), distributions(self.reference, rows)
-        logprobs, reference_logprobs = (
-            target_logprobs(each, rows).masked_fill(~rows.mask, 0.0) for each in (own, before)
-        )
+        scored = over_parts(rows, lambda part: _compared(author, self.reference, part))
+        logprobs, reference_logprobs, moved = scored.masked_fill(~rows.mask[..., None], 0.0).unbind(-1)
         refuse_difference(author, differs_most(rows, logprobs, replies))
         raw, rewards = writer.judge(replies)
         judged = Judged(asked, rows, rows.mask, logprobs, reference_logprobs, rewards.to(model.device))
         weights, measures = self.weigh(model, judged, step)
-        moved = kl.exact(own, before).masked_fill(~rows.mask, 0.0).sum(1)
-        measures = measures_of(raw, replies, moved) | self._equal_groups(rewards) | dict(measures)
-        given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens)
+        measures = measures_of(raw, replies, moved.sum(1)) | self._equal_groups(rewards) | dict(measures)
+        given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens, rows.group_size)
         return Rollouts(*given, (weights * rows.mask).float(), logprobs, measures)
 
     def _equal_groups(self, rewards: Tensor) -> dict[str, float]:
@@ -127,10 +132,17 @@ class RepliesTraining(TrainingStage[Rollouts], Generic[StageT]):
 
     def flops(self, batch: Rollouts, forward_flops: int, train_flops: int) -> float:
         """The passes forward over prompts and replies; and passes forward and backward over the padded rows."""
-        return self.num_forward * forward_flops * batch.num_read + self.epochs * train_flops * batch.inputs.numel()
+        return self.num_forward * forward_flops * batch.num_read + self.epochs * train_flops * batch.num_computed
 
     def more_spent(self, batch: Rollouts) -> Spent:
         return Spent(episodes=len(batch.inputs), written_tokens=batch.num_targets, read_tokens=batch.num_read)
+
+
+def _compared(model: NeuralModel, reference: NeuralModel, rows: Rows) -> Tensor:
+    """(b, t, 3): of each target, the log-probability under the model and under the reference, and the KL of the
+    distributions."""
+    own, before = distributions(model, rows), distributions(reference, rows)
+    return torch.stack([target_logprobs(own, rows), target_logprobs(before, rows), kl.exact(own, before)], dim=-1)
 
 
 def refuse_difference(model: LanguageModel, difference: float) -> None:

@@ -68,8 +68,7 @@ class ReplyCounting:
         asked: list[Asked] = []
         replies: list[Reply] = []
         for _ in range(self.stage.steps_per_round):
-            first = self.spent.steps * self.stage.prompts_per_step
-            prompts = self.writer.prompts.take(first, self.stage.prompts_per_step)
+            prompts = self.writer.prompts_of(self.spent.steps)
             own, written = self.writer.each(prompts), self.writer.write(self.model, prompts, self.spent.steps)
             self.spent += self.writer.cost(self.model, prompts, written)
             self.spent.steps += 1

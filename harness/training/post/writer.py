@@ -48,6 +48,11 @@ class Writer:
         seeds = [seed_of("reply", self.bench.name, self.bench.seed, *step, number) for number in range(len(each))]
         return write(model, self.bench.tokenizer, each, self.stage.max_new_tokens, seeds)
 
+    def prompts_of(self, step: int) -> list[Asked]:
+        """The prompts of a step, the shortest first."""
+        count = self.stage.prompts_per_step
+        return sorted(self.prompts.take(step * count, count), key=lambda asked: len(asked.tokens))
+
     def each(self, asked: Sequence[Asked]) -> list[Asked]:
         """The prompt of each reply."""
         return [prompt for prompt in asked for _ in range(self.stage.replies_per_prompt)]

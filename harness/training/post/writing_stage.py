@@ -19,7 +19,7 @@ class WritingStage(PostStage):
     """What makes a reply better, by name: those of rewards=."""
     prompts: PromptKind = "conversations"
     """What is asked, from the training text: the assistant's turns in conversations, or sums (12+7=)."""
-    max_history_turns: int = 6
+    max_history_turns: int = 2
     """The prompt has at most this many turns before the reply."""
     max_new_tokens: int = 128
     """Tokens of a reply before it is cut."""

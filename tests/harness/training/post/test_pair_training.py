@@ -70,7 +70,7 @@ def test_parts_of_a_step_add_up_to_the_whole(tmp_path: Path) -> None:
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     whole, _ = loop.loss(model, batch, None)
-    parts = [part for _, part in batch.parts(2 * batch.inputs.shape[1])]
-    assert len(parts) == 3
+    parts = [part for _, part in batch.parts(4 * batch.inputs.shape[1])]
+    assert [len(part.inputs) for part in parts] == [4, 4, 2]
     total = sum(loop.loss(model, part, None)[0] * loop.share(part, batch) for part in parts)
     torch.testing.assert_close(total, whole)
