@@ -56,6 +56,12 @@ def test_the_reward_rises_and_the_cost_is_in_the_facts(family: list[str], tmp_pa
     assert math.isfinite(curve["validation_bits_per_byte"].iloc[-1])
 
 
+def test_a_stage_that_is_done_again_makes_the_same_counts(tmp_path: Path) -> None:
+    short = ["post.reward_weighted.budget.episodes=256", "model=bigram"]
+    one, other = (made(tmp_path / name, *STAGE, *short).model.tensors() for name in ("one", "other"))
+    assert [name for name, value in one.items() if not torch.equal(value, other[name])] == []
+
+
 def test_what_learns_nothing_is_left_as_it_is(tmp_path: Path) -> None:
     before, after = made(tmp_path, "model=uniform"), made(tmp_path, "model=uniform", *STAGE)
     tokens = torch.arange(20)[None]
