@@ -23,6 +23,7 @@ from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Reque
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
+from harness.text.turn_text import left_open
 
 QUESTIONS = (
     ("What does every line of yours begin with?", "Each line of yours begins with a label, like this:"),
@@ -109,7 +110,7 @@ class FormatQuestions(Eval):
 def unfinished(turn: str) -> bool:
     """Whether a turn is obviously unfinished: it ends after a colon or a comma, or within quotation marks, brackets or
     code that it opened."""
-    return turn.rstrip().endswith((":", ",")) or turns.left_open(turn)
+    return turn.rstrip().endswith((":", ",")) or left_open(turn)
 
 
 def label_token(form: TranscriptFormat, tokenizer: Tokenizer) -> int | None:

@@ -47,6 +47,7 @@ from harness.evaluation.rows import measured, slices_of
 from harness.statistics.derived import without_interval
 from harness.statistics.intervals import median
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.turn_text import is_empty, left_open, own_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,16 +158,16 @@ class TurnTaking(Eval):
     def score(self, sample: Sample, answers: Sequence[Answer], material: Material) -> Score:
         stopped, free = (answer for answer in answers if isinstance(answer, Completion))
         form, encode = material.corpus.chat_format, material.tokenizer.encode
-        handed_back = stopped.stop_text == form.stop_text(HUMAN) and not turns.left_open(stopped.text)
-        turn = turns.own_turn(form, stopped.text)
+        handed_back = stopped.stop_text == form.stop_text(HUMAN) and not left_open(stopped.text)
+        turn = own_turn(form, stopped.text)
         *history, _ = form.parse(sample.prompt).turns
-        is_turn = handed_back and not turns.is_empty(turn)
+        is_turn = handed_back and not is_empty(turn)
         words = turns.corpus_words(material.corpus)
         values = {
             "handed_back": handed_back,
             "ended_by_end_token": stopped.finish_reason == "stop" and stopped.stop_text is None,
             "within_reason": self._within_reason(turn, material) if handed_back else None,
-            "empty_turn": turns.is_empty(turn),
+            "empty_turn": is_empty(turn),
             "echoed": turns.echoed(turn, history),
             "ended_in_mid_word": turns.ended_in_mid_word(turn, words) if is_turn else None,
             "turn_tokens": len(encode(turn)) if is_turn else None,
@@ -182,7 +183,7 @@ class TurnTaking(Eval):
         if not samples:
             return scores
         form = material.corpus.chat_format
-        replies = [turns.folded(turns.own_turn(form, score.answer)) for score in scores]
+        replies = [turns.folded(own_turn(form, score.answer)) for score in scores]
         real = [turns.folded(sample.target) for sample in samples]
         prompts = [sample.prompt for sample in samples]
         overused = turns.overused(
@@ -195,7 +196,7 @@ class TurnTaking(Eval):
             values = dict(score.values)
             fits = values["handed_back"] and values["within_reason"]
             fits = fits and not values["empty_turn"] and not values["echoed"]
-            real_fits = values["real_within_reason"] and not turns.is_empty(sample.target)
+            real_fits = values["real_within_reason"] and not is_empty(sample.target)
             more = {
                 "took_its_turn": bool(fits) and reply not in overused,
                 "same_reply": reply == most,

@@ -85,6 +85,9 @@ class CarriedModel(NeuralModel):
         hidden, after = self.run(tokens, before, self.training)
         return self.logits(hidden), tuple(part.detach() for part in after)
 
+    def features(self, tokens: Tensor) -> Tensor:
+        return self.run(tokens, self.blank_carry(len(tokens)), training=False)[0]
+
     def _expect(self, hidden: Tensor) -> Tensor:
         return torch.log_softmax(self.logits(hidden), dim=-1, dtype=torch.float32)
 

@@ -107,6 +107,11 @@ class ModelConfig(ABC):
         return self.width_field is not None or self.prunes
 
     @property
+    def trained_from(self) -> ModelConfig:
+        """The options of the model that was picked, where post-training has made another one of it; else these."""
+        return self
+
+    @property
     def is_backoff(self) -> bool:
         """Whether the model is an n-gram model with an order, which an ARPA file can hold."""
         return False
@@ -285,6 +290,8 @@ class CountingModel(LanguageModel):
 
     scratch_folder: Path | None = None
     """Where counting may keep temporary files; None: the system's folder for them."""
+    learns: ClassVar[bool] = True
+    """Whether counting changes it at all; where it doesn't, post-training doesn't either."""
 
     @abstractmethod
     def count(self, tokens: Tensor) -> None:

@@ -97,3 +97,11 @@ class NeuralModel(TorchModel):
         from (a recurrent family's state, detached: a tuple of tensors with B in dimension 1, zeros where a row has read
         nothing); None where a family has none.
         """
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """Numbers (B, T, F) for each place of (B, T) tokens, from which a critic reads how well a text goes on.
+
+        Here: the logits. A family with hidden values gives the last of them, without dropout.
+        """
+        logits: Tensor = self(tokens)[0]
+        return logits

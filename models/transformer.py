@@ -195,6 +195,9 @@ class Transformer(WindowedModel, NeuralModel):
         dropout = self.config.dropout if self.training else 0.0
         return self.logits(self._run(tokens, None, self._whole(tokens.shape[1], dropout))), None
 
+    def features(self, tokens: Tensor) -> Tensor:
+        return self._run(tokens, None, self._whole(tokens.shape[1], 0.0))
+
     def _whole(self, num_tokens: int, dropout: float) -> _Reading:
         """A pass over windows from their first token."""
         cos, sin = self._rotations(torch.arange(num_tokens, device=self.device))

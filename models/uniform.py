@@ -16,6 +16,8 @@ from models.settings.uniform import UniformConfig
 class Uniform(MemorylessModel):
     """log 1/V for every token; nothing is learnt, so counting changes nothing."""
 
+    learns = False
+
     def __init__(self, config: UniformConfig, vocab_size: int, start_token: int) -> None:
         super().__init__(config, vocab_size, start_token)
         self.token_logprob = torch.full((vocab_size,), -math.log(vocab_size))

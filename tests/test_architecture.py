@@ -16,7 +16,7 @@ import pytest
 from harness.config.options import known_targets
 from tests.conftest import ROOT
 
-PACKAGES = ("harness", "models", "evals")
+PACKAGES = ("harness", "models", "evals", "rewards")
 HEAVY = {"torch", "pandas", "wandb", "matplotlib", "sklearn", "scipy", "transformers", "lm_eval", "numba"}
 
 

@@ -49,6 +49,9 @@ NOT_RUN = {
 
 NUM_TOKENS = 1500
 SMALL_EVALS = {"num_samples": 2, "max_documents": 2, "max_new_tokens": 4}
+SMALL_STAGES = {"prompts_per_step": 4, "max_new_tokens": 4, "cut_reward": None, "prompts": "conversations"}
+SMALL_STAGES |= {"rewards": {"length": compose(["rewards=[length]"])["rewards"]["length"]}}
+"""What has hardly begun to learn gets the same of other rewards, and never ends a reply in time."""
 TEXT = "It was the best of times, it was the worst of times. It was the age of wisdom.\n"
 ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-0.5\tthe\n\n\\end\\\n"
 SHOWN_FILES = {"shouting.py": "docs/plugins.md"}
@@ -86,6 +89,10 @@ def small(config: Mapping[str, Any]) -> dict[str, Any]:
     config["budget"] |= {"tokens": NUM_TOKENS, "seconds": None, "flops": None}
     config["training"] |= {"validation_bytes": 500, "batch_tokens": min(512, config["training"]["batch_tokens"])}
     config["tracking"] = compose(["tracking=none"])["tracking"]  # a mirror is a process of its own; tested elsewhere
+    for options in config["post"].values():
+        options |= {name: value for name, value in SMALL_STAGES.items() if name in options}
+        if "budget" in options:
+            options["budget"] |= {"tokens": 200} if options["budget"]["episodes"] is None else {"episodes": 8}
     for options in config["evals"].values():
         options |= {name: value for name, value in SMALL_EVALS.items() if name in options}
     return config

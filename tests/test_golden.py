@@ -17,8 +17,9 @@ import torch
 from harness.config.compose import compose
 from harness.config.settings import build
 from harness.training.budget import Budget
-from harness.training.curve import Spent, Validation
+from harness.training.curve import Validation
 from harness.training.settings import Training
+from harness.training.spent import Spent
 from harness.training.training import fit, tune
 from models.language_model import LanguageModel, ModelConfig
 from models.settings.combined import CombinedConfig

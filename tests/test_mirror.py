@@ -1,9 +1,9 @@
 """Tests mirror the source, so that a module's tests are easy to find.
 
-A module of harness/, models/ or evals/ is tested in tests/<its path>/test_<its name>.py. Excepted are `__init__.py` and
-modules that define no function: constants and plain records have nothing to run. The other way round, a test file is
-named after a module beside it in the source, or tests a whole folder: test_<folder>_as_a_whole.py in the folder's tests
-or beside them. A proof over many modules is named after what it proves.
+A module of harness/, models/, evals/ or rewards/ is tested in tests/<its path>/test_<its name>.py. Excepted are
+`__init__.py` and modules that define no function: constants and plain records have nothing to run. The other way
+round, a test file is named after a module beside it in the source, or tests a whole folder: test_<folder>_as_a_whole.py
+in the folder's tests or beside them. A proof over many modules is named after what it proves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("harness", "models", "evals")
+PACKAGES = ("harness", "models", "evals", "rewards")
 WHOLE = "_as_a_whole"
 PROOFS = (Path("harness/statistics/test_coverage.py"), Path("evals/test_floors.py"))
 

@@ -12,7 +12,7 @@ from harness.cli.command import Command, add_overrides, one_of
 from harness.common.terminal import announce_loading, say, warn
 from harness.plugin_kit.outcome import Outcome
 
-KINDS = ("eval", "model", "decoding", "data", "tokenizer")
+KINDS = ("eval", "model", "decoding", "data", "tokenizer", "reward")
 
 
 def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outcome]:
@@ -36,6 +36,10 @@ def outcomes_of(kind: str, name: str, overrides: Sequence[str]) -> Iterator[Outc
         from harness.plugin_kit.check_tokenizer import check_tokenizer
 
         return check_tokenizer(name, overrides)
+    if kind == "reward":
+        from harness.plugin_kit.check_reward import check_reward
+
+        return check_reward(name, overrides)
     from harness.plugin_kit.check_decoding import check_decoding
 
     return check_decoding(name, overrides)
@@ -63,7 +67,8 @@ def new(arguments: Namespace) -> int:
     for path in paths:
         say(f"written: {path}")
     group, file = GROUPS[arguments.kind], f"{'' if paths[0].is_absolute() else './'}{paths[0]}"
-    pick = f"{group}=[perplexity,{quoted(file)}]" if group == "evals" else f"{group}={quoted(file)}"
+    others = {"evals": "perplexity,", "rewards": "hands_back_in_time,"}
+    pick = f"{group}=[{others[group]}{quoted(file)}]" if group in others else f"{group}={quoted(file)}"
     say(f'next: bakeoff check {arguments.kind} "{file}"')
     say(f'      bakeoff run "{pick}"')
     if importlib.util.find_spec("pytest") is not None:
@@ -105,13 +110,13 @@ def check(arguments: Namespace) -> int:
 COMMANDS = (
     Command(
         "new",
-        "write files to start a new eval, model, decoding strategy, data set or tokenizer from: code, options and test",
+        "write files to start an eval, model, decoding strategy, data set, tokenizer or reward: code, options, test",
         _new_arguments,
         new,
     ),
     Command(
         "check",
-        "test an eval, a model, a decoding strategy, a data set or a tokenizer against the rules for its kind",
+        "test an eval, model, decoding strategy, data set, tokenizer or reward against the rules for its kind",
         _check_arguments,
         check,
     ),

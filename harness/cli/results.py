@@ -11,7 +11,18 @@ from harness.common.durations import duration
 from harness.common.errors import UserError
 from harness.common.terminal import announce_loading, say, say_table
 
-_LISTABLE = ("models", "tokenizers", "data", "formats", "decodings", "evals", "experiments", "runs")
+_GROUPS = {
+    "models": "model",
+    "tokenizers": "tokenizer",
+    "data": "data",
+    "formats": "format",
+    "stages": "post",
+    "rewards": "rewards",
+    "decodings": "decoding",
+    "evals": "evals",
+    "experiments": "experiment",
+}
+_LISTABLE = (*_GROUPS, "runs")
 
 
 def _report_arguments(parser: ArgumentParser) -> None:
@@ -97,7 +108,7 @@ def list_(arguments: Namespace) -> int:
     else:
         from harness.config.options import option, options
 
-        group = {"data": "data", "evals": "evals"}.get(arguments.what, arguments.what.removesuffix("s"))
+        group = _GROUPS[arguments.what]
         shown = [(name, option(group, name)) for name in options(group)]
         say_table((f"{group}=", "what it is", "from"), [(name, choice.about, choice.source) for name, choice in shown])
     return 0

@@ -40,7 +40,7 @@ _RECORDED = (
 
 def check_packages() -> None:
     """UserError where Python would import another package in place of one of ours with the same name."""
-    for name in ("models", "evals"):
+    for name in ("models", "evals", "rewards"):
         spec = importlib.util.find_spec(name)
         folder = Path(spec.origin).resolve().parent if spec and spec.origin else None
         if folder is None and spec and spec.submodule_search_locations:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from harness.completion.engine import Search as Search
     from harness.completion.engine import Step as Step
     from harness.completion.engine import write_one_by_one as write_one_by_one
+    from harness.completion.reward import Reply as Reply
+    from harness.completion.reward import Reward as Reward
     from harness.completion.sequence import Completion as Completion
     from harness.completion.sequence import Prompt as Prompt
     from harness.completion.sequence import Writing as Writing
@@ -41,6 +43,7 @@ __all__, __getattr__ = face(
             "Step",
             "write_one_by_one",
         ],
+        "harness.completion.reward": ["Reply", "Reward"],
         "harness.completion.sequence": ["Completion", "Prompt", "Writing"],
     },
 )

@@ -20,6 +20,7 @@ from harness.common.reading import read_bytes
 from harness.config import plugins
 from harness.config.options import (
     GROUPS,
+    LISTS,
     check_target,
     files_of,
     foreign_targets,
@@ -70,7 +71,8 @@ def compose(overrides: Iterable[str]) -> dict[str, Any]:
         if pick.place == pick.group:
             names.setdefault(pick.group, []).append(picked.short_name)
     for node in (full, allowed):
-        node.setdefault("evals", {})  # none at all may be picked
+        for group in LISTS:
+            node.setdefault(group, {})  # none at all may be picked
     _check_keys(full, allowed, "", picks)
     for pick in picks:
         if pick.group != "experiment":
@@ -214,7 +216,7 @@ def explain(message: str, overrides: list[str]) -> str:
             return f"{request}{' '.join(first.split())}"
         if "@" in wrong[1]:
             nested = sorted(
-                f"{pick.group}@{pick.place}" for pick in picks if "." in pick.place and pick.group != "evals"
+                f"{pick.group}@{pick.place}" for pick in picks if "." in pick.place and pick.group not in LISTS
             )
             return (
                 f"{wrong[1]} is not there to be replaced.{closest(wrong[1], nested)} There is: "
@@ -333,7 +335,7 @@ def _at(full: Mapping[str, Any], key: str) -> Any:
 
 
 def _allowed(group: str) -> str:
-    none = {"tracking": " For no tracking: tracking=none.", "evals": " For no evals: evals=[]."}
+    none = {"tracking": " For no tracking: tracking=none."} | {of: f" For none: {of}=[]." for of in LISTS}
     return f"Allowed: {', '.join(f'{group}={name}' for name in options(group))}.{none.get(group, '')}"
 
 
@@ -381,7 +383,7 @@ def _check_whole(full: Mapping[str, Any]) -> None:
         if key not in full:
             raise UserError(f"{key} is missing. Set it, as {key}={default}.")
     for group in _PICKED:
-        if not isinstance(full[group], Mapping) or not (TARGET in full[group] or group == "evals"):
+        if not isinstance(full[group], Mapping) or not (TARGET in full[group] or group in LISTS):
             raise UserError(f"{group}={full[group]!r} is no option. {_allowed(group)}")
 
 

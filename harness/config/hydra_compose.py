@@ -29,7 +29,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.options import GROUPS, YAML, conf_dir, is_file, option
+from harness.config.options import GROUPS, LISTS, YAML, conf_dir, is_file, option
 from harness.config.plugins import SUFFIX, packages
 
 if typing.TYPE_CHECKING:
@@ -169,15 +169,15 @@ class _PluginFolders(SearchPathPlugin):
     """The folders that Hydra searches for options after our conf/."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        # first, so that an installed eval needs no line '# @package evals.NAME'
+        # first, so that an installed eval or reward needs no line '# @package evals.NAME'
         search_path.append("files", f"{_PluginFiles.scheme()}://")
         for package in packages():
             search_path.append(package.name, f"file://{package.conf}")
 
 
 class _PluginFiles(ConfigSource):
-    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py', and the evals of
-    installed packages."""
+    """The options of files that the user names, which Hydra requests as 'evals/../my_eval.py', and what installed
+    packages bring for groups of LISTS."""
 
     @staticmethod
     def scheme() -> str:
@@ -191,10 +191,8 @@ class _PluginFiles(ConfigSource):
 
     def is_config(self, config_path: str) -> bool:
         group, _, name = config_path.partition("/")
-        is_installed_eval = group == "evals" and any(
-            (each.conf / f"{config_path}.yaml").is_file() for each in packages()
-        )
-        return is_file(name) or is_installed_eval
+        is_installed = group in LISTS and any((each.conf / f"{config_path}.yaml").is_file() for each in packages())
+        return is_file(name) or is_installed
 
     def available(self) -> bool:
         return True

@@ -29,17 +29,25 @@ from harness.config.identity import plain
 from harness.config.settings import TARGET, targets
 from harness.config.yaml_text import plain_values
 
-GROUPS = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "evals", "tracking", "experiment")
+GROUPS = (
+    "model", "tokenizer", "data", "format", "training", "budget", "post", "rewards", "decoding", "evals", "tracking",
+    "experiment",
+)  # fmt: skip
 """The folders of conf/ that a user picks from."""
+LISTS = ("post", "rewards", "evals")
+"""The groups of which several options are picked, or none, each with its settings under its own name."""
 OWN = "bakeoff"
 """The source of bakeoff's own options."""
 MISSING = "???"
 """The value of an option that has no default."""
 YAML = ".yaml"
+_SAVED = frozenset({"models.settings.adapted.AdaptedConfig", "models.settings.tilted.TiltedConfig"})
+"""Classes of ours that saved fits name, and no option: what post-training makes."""
 _OF_FILES = {
     "model": "a model",
     "tokenizer": "a tokenizer",
     "data": "a data set",
+    "rewards": "a reward",
     "decoding": "a decoding strategy",
     "evals": "an eval",
 }
@@ -62,14 +70,15 @@ class Option:
 
     @property
     def short_name(self) -> str:
-        """The name to file results under, and the key of an eval: 'my_model' for './my_model.py'."""
+        """The name to file results under, and the key in a group of LISTS: 'my_model' for './my_model.py'."""
         return Path(self.name).stem if is_file(self.name) else self.name
 
     @property
     def package(self) -> str:
         """The part of the configuration that it fills when it is picked."""
-        packages = {"evals": f"evals.{self.short_name}", "experiment": "_global_"}
-        return packages.get(self.group, self.group)
+        if self.group in LISTS:
+            return f"{self.group}.{self.short_name}"
+        return "_global_" if self.group == "experiment" else self.group
 
 
 @functools.cache
@@ -218,7 +227,7 @@ def relocated(node: Any) -> Any:
 def _source_of(module: str) -> str | None:
     """The source whose package a module is in; None where no installed source has that package."""
     top = module.partition(".")[0]
-    if top in ("harness", "models", "evals"):
+    if top in plugins.OWN_PACKAGES:
         return OWN
     return next((package.name for package in plugins.packages() if package.module.partition(".")[0] == top), None)
 
@@ -227,7 +236,7 @@ def foreign_targets(node: Any) -> list[str]:
     """The targets in plain values that are in neither an installed option nor a file that the user named. They must not
     be imported only because a saved file names them."""
     loaded = tuple(f"{plugin.module}." for plugin in plugins.loaded_files())
-    known = known_targets()
+    known = known_targets().keys() | _SAVED
     return sorted({target for target in targets(node) if target not in known and not target.startswith(loaded)})
 
 
@@ -377,6 +386,10 @@ def _kinds(group: str) -> tuple[type, ...]:
         from harness.text.data.corpus import DataSource
 
         return (DataSource,)
+    if group == "rewards":
+        from harness.completion.reward import Reward
+
+        return (Reward,)
     if group == "decoding":
         from harness.completion.decoding.transform import Chooser, Transform
         from harness.completion.engine import Search

@@ -40,7 +40,7 @@ SUFFIX = ".py"
 READS = "READS"
 """The name under which a module declares the files that it reads."""
 _FILES = "bakeoff_file"
-OWN_PACKAGES = ("harness", "models", "evals")
+OWN_PACKAGES = ("harness", "models", "evals", "rewards")
 _HASH_LENGTH = 12
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.config.options import GROUPS, Option, is_file, option, options
+from harness.config.options import GROUPS, LISTS, Option, is_file, option, options
 from harness.config.settings import TARGET
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def nearby(key: str, value: str, picks: Sequence[Pick]) -> str:
     """
     around = [pick for pick in picks if pick.place and key.startswith(f"{pick.place}.")]
     if not around:
-        return _of_an_eval(key, value, picks)
+        return _of_a_list(key, value, picks)
     place = max((pick.place for pick in around), key=len)
     within = [pick for pick in picks if f"{pick.place}.".startswith(f"{place}.")]
     return _of_picks(sorted(within, key=_depth), key) or _of_others(
@@ -97,14 +97,15 @@ def _with(picked: Sequence[Option], other: Option) -> str:
     return f"'{other.group}=[{','.join(each.name for each in (*picked, other))}]'"
 
 
-def _of_an_eval(key: str, value: str, picks: Sequence[Pick]) -> str:
-    """What to write for an option of an eval that wasn't picked."""
+def _of_a_list(key: str, value: str, picks: Sequence[Pick]) -> str:
+    """What to write for an option of an eval, a reward or a stage that wasn't picked."""
     group, _, rest = key.partition(".")
     name = rest.partition(".")[0]
-    if group != "evals" or name not in options("evals"):
+    if group not in LISTS or name not in options(group):
         return ""
-    picked = [pick.name for pick in picks if pick.group == "evals"]
-    return f" The eval {name} isn't picked. Write 'evals=[{','.join([*picked, name])}]' {key}={value}."
+    picked = [pick.name for pick in picks if pick.group == group]
+    what = {"evals": "eval", "rewards": "reward", "post": "stage"}[group]
+    return f" The {what} {name} isn't picked. Write '{group}=[{','.join([*picked, name])}]' {key}={value}."
 
 
 def _paths(node: Mapping[str, Any]) -> Iterator[Path]:

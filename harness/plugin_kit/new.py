@@ -13,7 +13,14 @@ from harness.common.files import write_bytes
 from harness.config.options import options
 from harness.config.plugins import SUFFIX
 
-GROUPS = {"eval": "evals", "model": "model", "decoding": "decoding", "data": "data", "tokenizer": "tokenizer"}
+GROUPS = {
+    "eval": "evals",
+    "model": "model",
+    "decoding": "decoding",
+    "data": "data",
+    "tokenizer": "tokenizer",
+    "reward": "rewards",
+}
 """The kinds of plugin, and the group that picks each."""
 TEMPLATES = {"model": ("counting", "neural"), "decoding": ("transform", "chooser")}
 """The templates of kinds that have several; the first is the default."""

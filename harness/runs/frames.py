@@ -18,7 +18,7 @@ from harness.common.results_folder import CURVE_FILE, SAMPLES_FILE, is_finished,
 from harness.evaluation.rows import parsed
 from harness.runs.record import RunRecord
 
-_SETTINGS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals")
+_SETTINGS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals")
 
 
 def runs_frame(results: str | Path = "results") -> pd.DataFrame:

@@ -29,7 +29,7 @@ _VERSION = 1
 _SECONDS_BETWEEN_SCANS = 1.0
 _SECONDS_BETWEEN_WRITES = 10.0
 _MOST_SECONDS_TO_SCAN = 2.0
-_PARTS = ("model", "tokenizer", "data", "training", "budget", "decoding", "evals", "recipes")
+_PARTS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals", "recipes")
 UNFINISHED, UNREADABLE = "unfinished", "unreadable"
 OWN_KEYS = ("status", "family", "model", "decoding", "seed", "experiment")
 """What runs can be chosen by, beside their settings."""
@@ -67,6 +67,7 @@ class Configured:
     tokenizer: dict[str, Any]
     data: dict[str, Any]
     training: dict[str, Any]
+    post: dict[str, Any]
     budget: dict[str, Any]
     decoding: dict[str, Any]
     evals: dict[str, Any]

@@ -52,7 +52,7 @@ class EvalPlan:
         evals = identity(dict(self.evals))
         content = content_hash({"fit": self.fit_id, "decoding": self.decoding_id, "evals": evals})
         names = self.config["names"]
-        return run_id(names["model"], names["decoding"], self.seed, content)
+        return run_id("+".join([names["model"], *self.config["post"]]), names["decoding"], self.seed, content)
 
     @property
     def eval_options(self) -> dict[str, Any]:
@@ -127,7 +127,14 @@ def _plan_evals(settings: RunSettings, prepared: Prepared) -> tuple[EvalPlan, Fi
     """The plan of the evals, and the settings of the fit that they are asked of. settings: with ids of fits."""
     results = ResultsFolder(settings.results_dir)
     corpus = prepared.corpus(settings.data)
-    fit_settings = FitSettings(settings.model, settings.tokenizer, settings.training, settings.budget, settings.seed)
+    fit_settings = FitSettings(
+        settings.model,
+        settings.tokenizer,
+        settings.training,
+        settings.budget,
+        settings.seed,
+        settings.post,
+    )
     fit = fit_id(fit_settings, corpus)
     results.check(fit)
     check_split(results, settings.data, corpus)

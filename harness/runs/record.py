@@ -104,7 +104,8 @@ class RunRecord:
     """The fit's limits: tokens, seconds, flops, num_params (None: no limit); and by what share of each the fit spent
     more, or (below 0) less: 'tokens_missed_by' and so on."""
     spent: dict[str, Any]
-    """tokens, flops, seconds, steps of the fit."""
+    """tokens, flops, seconds, steps of the fit; episodes, written_tokens, read_tokens, ratings of its stages of
+    post-training. With stages, each is the sum over the whole line of fits."""
     cost: dict[str, Any]
     """num_params, model_bytes, flops_per_token, state_bytes_at_context."""
     metrics: list[Metric]
@@ -132,6 +133,10 @@ class RunRecord:
     same fit with seed 0. It is equal for all seeds of one fit."""
     rescored_from: str | None = None
     """The run whose answers were scored again to make this one."""
+    post: dict[str, Any] = field(default_factory=lambda: {"name": "none"})
+    """'name' (the stages of post-training in order, as 'sft+rloo'; 'none') and by stage every option's value."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """For each stage of post-training: its name, the id of its fit, what it alone spent, and what else it says."""
     num_processes: int = 1
     """How many processes shared the fit (torchrun)."""
     fit_digest: str | None = None

@@ -33,11 +33,11 @@ from harness.runs.record import MISSED_BY, RunRecord
 from harness.runs.same_split import keep_split
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
-from harness.training.curve import Spent
 from harness.training.fits import Fit
 from harness.training.fitting import help_fitting, obtain
 from harness.training.processes import Processes, connected
 from harness.training.references import ReferenceModels
+from harness.training.spent import Spent
 from models.language_model import Cost
 
 log = logging.getLogger("bakeoff")
@@ -121,7 +121,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         started_at=started_at,
         finished_at=now(),
         family=settings.model.family,
-        model={"name": names["model"], **plain(settings.model if fit is None else fit.model.config)},
+        model={"name": names["model"], **plain(settings.model if fit is None else fit.model.config.trained_from)},
         tokenizer={
             "name": names["tokenizer"],
             "config": plain(settings.tokenizer),
@@ -137,6 +137,8 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         },
         decoding={"name": names["decoding"], **plain(settings.decoding)},
         training=plain(settings.training),
+        post={"name": "+".join(settings.post) or "none", **plain(settings.post)},
+        stages=list(facts.get("stages", ())),
         evals=plan.eval_options,
         seed=settings.seed,
         deterministic=settings.model.is_deterministic,

@@ -18,11 +18,13 @@ from harness.config.settings import build, checked
 
 if TYPE_CHECKING:
     from harness.completion.engine import DecodingStrategy
+    from harness.completion.reward import Reward
     from harness.evaluation.eval import Eval
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
     from harness.training.budget import Budget
+    from harness.training.post.stage import PostStage
     from harness.training.settings import Training
     from models.language_model import ModelConfig
 
@@ -36,6 +38,10 @@ class RunSettings:
     data: DataSource
     training: Training
     budget: Budget
+    post: Mapping[str, PostStage]
+    """The stages of post-training, by name, in order."""
+    rewards: Mapping[str, Reward]
+    """What makes a reply better, by name, for the parts of a run that ask for it."""
     decoding: DecodingStrategy
     evals: Mapping[str, Eval]
     tracking: Tracking
@@ -72,17 +78,26 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     tracking = build(config["tracking"], Tracking, "tracking")
     data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
     tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    post = built_stages(config)
+    rewards = built_rewards(config)
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
     evals = built_evals(config)
     model = build(config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
     check_num_params(model, budget, tokenizer)
     check_step(model, training, budget)
+    changed = model
+    for name, stage in post.items():
+        if (why := stage.why_not(changed, name)) is not None:
+            raise UserError(f"post=[{', '.join(post)}]: {name} can't be done. {why}, or leave {name} out.")
+        changed = stage.changed(changed)
     return RunSettings(
         model=model,
         tokenizer=tokenizer,
         data=data,
         training=training,
         budget=budget,
+        post=post,
+        rewards=rewards,
         decoding=decoding,
         evals=evals,
         tracking=tracking,
@@ -121,7 +136,7 @@ def check_top_level(config: Mapping[str, Any]) -> None:
         kind = "a link to nothing" if nearest.is_symlink() and not nearest.exists() else "a file"
         raise UserError(f"results_dir={results_dir} can't be a folder: {nearest} is {kind}. Name another folder.")
     model, decoding = config["names"]["model"], config["names"]["decoding"]
-    run = run_id(model, decoding, seed, "0" * _NUM_HASH_DIGITS)
+    run = run_id("+".join([model, *config["post"]]), decoding, seed, "0" * _NUM_HASH_DIGITS)
     # of a path in a folder that isn't there, the system doesn't say that a name is too long
     _refuse_too_long(nearest / experiment_name, whole)
     _refuse_too_long(nearest / run, f"model={model} and decoding={decoding} make the name of a run, {run},")
@@ -153,6 +168,32 @@ _NUM_HASH_DIGITS = 8
 def run_id(model: str, decoding: str, seed: int, content_hash: str) -> str:
     """The id of a run, model-decoding-seed-hash, with the first digits of the hash."""
     return f"{model}-{decoding}-s{seed}-{content_hash[:_NUM_HASH_DIGITS]}"
+
+
+def built_stages(config: Mapping[str, Any]) -> dict[str, PostStage]:
+    """The stages of post-training of a composed configuration, by name, in order."""
+    from harness.training.post.stage import PostStage
+
+    return {
+        name: build(node, PostStage, f"post.{name}")  # type: ignore[type-abstract]
+        for name, node in config["post"].items()
+    }
+
+
+def built_rewards(config: Mapping[str, Any]) -> dict[str, Reward]:
+    """The rewards of a composed configuration, by name."""
+    from harness.completion.reward import Reward
+
+    rewards: dict[str, Reward] = {}
+    for name, node in config["rewards"].items():
+        reward = build(node, Reward, f"rewards.{name}")  # type: ignore[type-abstract]
+        if not isinstance(getattr(reward, "name", None), str) or not isinstance(getattr(reward, "version", None), int):
+            raise UserError(
+                f"rewards.{name}: {type(reward).__name__} must say its name (text) and its version (a whole number) as "
+                'class attributes: name, version = "my_reward", 1'
+            )
+        rewards[name] = reward
+    return rewards
 
 
 def built_evals(config: Mapping[str, Any]) -> dict[str, Eval]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.errors import UserError, closest
 from harness.config.compose import compose, explain
-from harness.config.options import GROUPS, YAML, check_target, is_file, option, options
+from harness.config.options import GROUPS, LISTS, YAML, check_target, is_file, option, options
 from harness.config.overrides import readable
 from harness.config.plugins import SUFFIX
 from harness.config.settings import build
@@ -126,7 +126,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
     A comma list makes a sweep (model=ngram,lstm seed=0,1). An experiment may add lists under `hydra.sweeper.params`,
     and pick another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with
-    model=ngram.
+    model=ngram, and model.ngram.post=[sft] picks post=[sft] for them.
     """
     overrides = readable(overrides, sweeps=True)
     composed = []
@@ -241,13 +241,18 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 def _owner(key: str, files: Mapping[str, str]) -> tuple[str, str]:
     """The pick whose runs a setting applies to, and the key that sets it there: ('model=ngram', 'model.order') for
-    model.ngram.order. ('', the key) where it applies to all runs. files: as `_files` gives them."""
+    model.ngram.order, ('model=ngram', 'post') for model.ngram.post. ('', the key) where it applies to all runs.
+
+    files: as `_files` gives them.
+    """
     group, _, rest = key.partition(".")
     name, dot, inner = rest.partition(".")
-    if not dot or group not in GROUPS or group == "evals":
+    if not dot or group not in GROUPS or group in LISTS:
         return "", key
     pick = files.get(f"{group}.{name}") or (f"{group}={name}" if name in options(group) else "")
-    return pick, f"{group}.{inner}" if pick else key
+    if not pick:
+        return "", key
+    return pick, inner if group_of(inner) in LISTS else f"{group}.{inner}"
 
 
 def _files(parsed: Sequence[Override]) -> dict[str, str]:

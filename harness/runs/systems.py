@@ -110,6 +110,7 @@ def _system_settings(record: Recorded) -> dict[str, Any]:
         "tokenizer": record.tokenizer,
         "data": record.data,
         "training": record.training,
+        "post": record.post,
         "budget": record.budget,
         "evals": {name: options for name, options in record.evals.items() if name in record.measured},
     }
@@ -141,7 +142,7 @@ def _plugins_apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     sources: dict[str, str] = {}
     for key, value in settings.items():
         parts = key.split(".")
-        place = parts[: 2 if parts[0] in ("data", "tokenizer", "evals") else 1]
+        place = parts[: 2 if parts[0] in ("data", "tokenizer", "post", "evals") else 1]
         if parts[-1] == TARGET and is_of_a_file(str(value)):
             module, _, named[key] = str(value).rpartition(".")
             sources[".".join([*place, "edit", stem_of(value)])] = module

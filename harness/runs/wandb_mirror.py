@@ -44,6 +44,7 @@ def _mirror_run(message: dict[str, Any]) -> dict[str, Any]:
         "data",
         "decoding",
         "training",
+        "post",
         "evals",
         "seed",
         "budget",

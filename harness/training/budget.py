@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
+from harness.training.spent import Spent
 
 if TYPE_CHECKING:
     from harness.text.tokenizers.tokenizer import TokenizerSettings
@@ -41,10 +42,10 @@ class Budget:
         if self.tokens is None and self.seconds is None and self.flops is None:
             raise ValueError("no budget: set at least one of budget.tokens, budget.seconds and budget.flops")
 
-    def fraction_spent(self, tokens: int, seconds: float, flops: float) -> float:
+    def fraction_spent(self, spent: Spent) -> float:
         """The share of the budget that is used, by the limit that comes first: 1 or more when it is used up."""
-        spent = ((tokens, self.tokens), (seconds, self.seconds), (flops, self.flops))
-        return max(used / limit for used, limit in spent if limit is not None)
+        pairs = ((spent.tokens, self.tokens), (spent.seconds, self.seconds), (spent.flops, self.flops))
+        return max(used / limit for used, limit in pairs if limit is not None)
 
 
 def check_num_params(config: ModelConfig, budget: Budget, tokenizer: TokenizerSettings) -> None:

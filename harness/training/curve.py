@@ -13,6 +13,9 @@ from torch import Tensor
 
 from harness.scoring.answers import BITS_PER_NAT
 from harness.scoring.likelihood import document_logprobs, likelihood, nats
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer
+from harness.training.spent import Spent
 from models.checks import Impossible
 from models.language_model import LanguageModel, NeuralModelConfig
 
@@ -22,37 +25,25 @@ _CHECKED_TOKENS = 64
 _LARGEST_EXCESS = 1e-3
 
 
-@dataclass
-class Spent:
-    """What a fit has cost so far."""
-
-    tokens: int = 0
-    seconds: float = 0.0
-    flops: float = 0.0
-    steps: int = 0
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.tokens + other.tokens,
-            self.seconds + other.seconds,
-            self.flops + other.flops,
-            self.steps + other.steps,
-        )
-
-
 @dataclass(frozen=True)
 class Validation:
     """The text that checkpoints are chosen by, as tokens."""
 
     documents: Sequence[np.ndarray]
     num_bytes: int
+    """Of the tokens that are scored."""
+    masks: Sequence[np.ndarray] | None = None
+    """For each document which of its tokens are scored, (N,) bool each; None: all of all."""
 
     def as_tensors(self) -> list[Tensor]:
         return [torch.from_numpy(document) for document in self.documents]
 
     def bits_per_byte(self, model: LanguageModel) -> float:
         """NaN where the model's scores aren't probabilities, or one of them is zero."""
-        total = sum(nats(logprobs) for logprobs in document_logprobs(model, self.documents))
+        scored = document_logprobs(model, self.documents)
+        if self.masks is not None:
+            scored = [logprobs[mask] for logprobs, mask in zip(scored, self.masks, strict=True)]
+        total = sum(map(nats, scored))
         total_nats = likelihood(model, total, 0).nats
         return math.nan if total_nats is None else total_nats * BITS_PER_NAT / self.num_bytes
 
@@ -75,7 +66,19 @@ class Validation:
 
     def uniform_bits_per_byte(self, vocab_size: int) -> float:
         """What a model costs that gives every token the same probability."""
-        return sum(map(len, self.documents)) * math.log2(vocab_size) / self.num_bytes
+        num_tokens = sum(map(len, self.documents)) if self.masks is None else sum(mask.sum() for mask in self.masks)
+        return num_tokens * math.log2(vocab_size) / self.num_bytes
+
+
+def validation_text(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
+    """The first validation documents, up to about this many bytes."""
+    documents, num_bytes = [], 0
+    for document in corpus.validation:
+        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
+        num_bytes += document.num_bytes
+        if num_bytes >= max_bytes:
+            break
+    return Validation(documents, num_bytes)
 
 
 def notes_on_end(model: LanguageModel, validation: Validation, curve: Sequence[Mapping[str, Any]]) -> list[str]:

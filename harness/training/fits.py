@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from harness.text.data.corpus import Corpus
 from harness.text.tokenizers.tokenizer import Tokenizer, TokenizerSettings
 from harness.training.budget import Budget
 from harness.training.fit_folder import fit_facts
+from harness.training.post.stage import PostStage
 from harness.training.settings import Training
 from models.checks import BadWeights, Impossible
 from models.language_model import WEIGHTS_FILE, LanguageModel, ModelConfig
@@ -57,6 +58,13 @@ class FitSettings:
     training: Training
     budget: Budget
     seed: int
+    post: Mapping[str, PostStage] = field(default_factory=dict)
+    """The stages of post-training, by name and in order; the fit is that of the last."""
+
+    @property
+    def before(self) -> FitSettings:
+        """The settings of the fit that the last stage of post-training begins with."""
+        return dataclasses.replace(self, post=dict(list(self.post.items())[:-1]))
 
 
 @dataclass(frozen=True)
@@ -68,14 +76,18 @@ class Fit:
     model: LanguageModel
     tokenizer: Tokenizer
     facts: Mapping[str, Any]
-    """What fit.json holds: recipe, spent, cost, notes, peak_memory_bytes, and by what share each limit was missed."""
+    """What fit.json holds: recipe, spent, cost, notes, peak_memory_bytes, by what share each limit was missed, and
+    `stages`: what each stage of post-training was and cost."""
 
     def curve(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / CURVE_FILE)
 
 
 def fit_id(settings: FitSettings, corpus: Corpus) -> str:
-    """The content hash that names a fit."""
+    """The content hash that names a fit; after a stage of post-training, a hash of the stage and of the fit before."""
+    if settings.post:
+        before, stage = fit_id(settings.before, corpus), list(settings.post.values())[-1]
+        return content_hash({"format": FORMAT_VERSION, "before": before, "stage": identity(stage)})
     return content_hash({"format": FORMAT_VERSION, "settings": identity(settings), "corpus": corpus.fingerprint})
 
 

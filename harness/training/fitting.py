@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -29,9 +28,11 @@ from harness.text.tokenizers.coverage import check_alphabet, notes_on_unseen
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
-from harness.training.curve import Spent, Validation, notes_on_end
-from harness.training.fit_folder import fit_facts
+from harness.training.curve import Validation, notes_on_end, validation_text
+from harness.training.fit_folder import fit_digest, fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
+from harness.training.post.stage import Bench
+from harness.training.spent import Spent
 from harness.training.step_size import check_size
 from harness.training.training import fit, take, tune
 from harness.training.workshop import Workshop
@@ -75,12 +76,13 @@ def help_fitting(settings: FitSettings, corpus: Corpus, workshop: Workshop) -> N
         own, folder = wanted[name], workshop.results.fit(name)
         earlier = _earlier(own, workshop)
         tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(own.tokenizer, corpus)
-        validation = _validation(corpus, tokenizer, own.training.validation_bytes)
+        validation = validation_text(corpus, tokenizer, own.training.validation_bytes)
         _train(own, earlier, corpus, tokenizer, validation, folder, workshop)
 
 
 def _with_members(settings: FitSettings) -> Iterator[FitSettings]:
-    """The settings, and those of a combination's members."""
+    """The settings of what processes share: without post-training, and those of a combination's members."""
+    settings = dataclasses.replace(settings, post={})
     yield settings
     if isinstance(settings.model, CombinedConfig):
         for member in settings.model.members.values():
@@ -100,28 +102,37 @@ def _is_complete(folder: Path, warn: bool = False) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """A fit before it is written."""
+
+    model: LanguageModel
+    spent: Spent
+    curve: Sequence[Mapping[str, Any]]
+    validation: Validation
+    tokenizer: Tokenizer
+    recipe: str
+    tokenizer_from: Path | None = None
+    """The folder of the fit whose tokenizer it has; None: its own."""
+    notes: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What fit.json says more."""
+
+
 def _make(settings: FitSettings, corpus: Corpus, folder: Path, claim: Claim, workshop: Workshop) -> None:
     """Fit, and write the fit's folder; fit.json comes last."""
     environment.start_measuring_memory()
-    earlier = _earlier(settings, workshop)
-    tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(settings.tokenizer, corpus)
-    check_alphabet(tokenizer, corpus)
-    validation = _validation(corpus, tokenizer, settings.training.validation_bytes)
     try:
-        if isinstance(settings.model, CombinedConfig):
-            model, spent, curve = _combine(settings, settings.model, corpus, validation, workshop)
-        elif settings.model.is_fitted:
-            model, spent, curve = _take(settings, tokenizer, validation, workshop.device)
-        else:
-            model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop)
-        validation.check_distributions(model)
+        fitted = (_post_trained if settings.post else _from_text)(settings, corpus, folder, workshop)
+        fitted.validation.check_distributions(fitted.model)
     except Impossible as error:
         raise UserError(str(error)) from None
     claim.check()
-    if earlier is None:
-        save_tokenizer(tokenizer, settings.tokenizer, folder)
+    model = fitted.model
+    if fitted.tokenizer_from is None:
+        save_tokenizer(fitted.tokenizer, settings.tokenizer, folder)
     else:  # the settings here may name another tokenizer than the earlier fit has
-        write_bytes(folder / TOKENIZER_FILE, (earlier.folder / TOKENIZER_FILE).read_bytes())
+        write_bytes(folder / TOKENIZER_FILE, (fitted.tokenizer_from / TOKENIZER_FILE).read_bytes())
     described = {
         "family": model.config.family,
         "config": plain(model.config),
@@ -135,22 +146,79 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, claim: Claim, wor
     model.save(unfinished)
     move_into_place(unfinished / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     shutil.rmtree(unfinished)
-    write_bytes(folder / CURVE_FILE, pd.DataFrame(curve).to_parquet())
+    write_bytes(folder / CURVE_FILE, pd.DataFrame(fitted.curve).to_parquet())
     facts = {
         "fit_id": folder.name,
-        "recipe": recipe(settings, corpus, earlier),
+        "recipe": fitted.recipe,
         "seed": settings.seed,
-        "spent": asdict(spent),
+        "spent": asdict(fitted.spent),
         "cost": asdict(model.cost()),
-        **missed_by(model.config, settings.budget, asdict(spent), model.cost().num_params),
         "device": str(workshop.device),
-        "notes": [*notes_on_end(model, validation, curve), *notes_on_unseen(tokenizer, corpus)],
+        "notes": [*notes_on_end(model, fitted.validation, fitted.curve), *fitted.notes],
         "num_threads": torch.get_num_threads(),
-        "num_processes": workshop.processes.size if isinstance(model, NeuralModel) else 1,
+        "num_processes": workshop.processes.size if isinstance(model, NeuralModel) and not settings.post else 1,
         "peak_memory_bytes": environment.peak_memory_bytes(),
+        **fitted.facts,
     }
     write_sealed(folder / FIT_FILE, facts, (TOKENIZER_FILE, MODEL_FILE, WEIGHTS_FILE, CURVE_FILE))
     (folder / TRAIN_STATE_FILE).unlink(missing_ok=True)
+
+
+def _from_text(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> _Fitted:
+    """A model fitted to the training text."""
+    earlier = _earlier(settings, workshop)
+    tokenizer = earlier.tokenizer if earlier is not None else workshop.prepared.tokenizer(settings.tokenizer, corpus)
+    check_alphabet(tokenizer, corpus)
+    validation = validation_text(corpus, tokenizer, settings.training.validation_bytes)
+    if isinstance(settings.model, CombinedConfig):
+        model, spent, curve = _combine(settings, settings.model, corpus, validation, workshop)
+    elif settings.model.is_fitted:
+        model, spent, curve = _take(settings, tokenizer, validation, workshop.device)
+    else:
+        model, spent, curve = _train(settings, earlier, corpus, tokenizer, validation, folder, workshop)
+    return _Fitted(
+        model,
+        spent,
+        curve,
+        validation,
+        tokenizer,
+        recipe(settings, corpus, earlier),
+        tokenizer_from=None if earlier is None else earlier.folder,
+        notes=notes_on_unseen(tokenizer, corpus),
+        facts=missed_by(model.config, settings.budget, asdict(spent), model.cost().num_params),
+    )
+
+
+def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop: Workshop) -> _Fitted:
+    """The model of the fit before, changed by the last stage. Of several processes one does it."""
+    (name, stage), before = list(settings.post.items())[-1], obtain(settings.before, corpus, workshop)
+    if (why := before.model.why_no_distribution) is not None:
+        raise UserError(
+            f"{name} can't be done with this model: its {why}. Post-training needs probabilities. Pick another "
+            f"smoothing, or leave {name} out of post=."
+        )
+    log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
+    bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info)
+    made = stage.make(before.model, bench)
+    log.info("done with %s in %s", name, _spent_text(made.spent))
+    own = {"stage": name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}
+    facts = {
+        **{key: value for key, value in before.facts.items() if key.endswith("_missed_by")},
+        "before": {"fit_id": before.id, "digest": fit_digest(before.folder)},
+        "stages": [*before.facts.get("stages", ()), own],
+    }
+    earlier = _earlier(settings, workshop)
+    return _Fitted(
+        made.model,
+        Spent(**before.facts["spent"]) + made.spent,
+        made.curve,
+        made.validation,
+        before.tokenizer,
+        recipe(settings, corpus, earlier),
+        tokenizer_from=before.folder,
+        notes=before.facts["notes"],
+        facts=facts,
+    )
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:
@@ -232,13 +300,3 @@ def _combine(
 
 def _spent_text(spent: Spent) -> str:
     return f"{spent.seconds:.1f} s of training: {spent.tokens:,} tokens"
-
-
-def _validation(corpus: Corpus, tokenizer: Tokenizer, max_bytes: int) -> Validation:
-    documents, num_bytes = [], 0
-    for document in corpus.validation:
-        documents.append(np.asarray(tokenizer.encode(document.text), dtype=np.int64))
-        num_bytes += document.num_bytes
-        if num_bytes >= max_bytes:
-            break
-    return Validation(documents, num_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,11 +23,13 @@ from harness.common.stop_signals import held_back
 from harness.training.averaging import AveragedWeights
 from harness.training.budget import Budget
 from harness.training.checkpoint import TRAIN_STATE_FILE, Checkpoint
-from harness.training.curve import Spent, Validation, curve_row
+from harness.training.curve import Validation, curve_row
 from harness.training.optimizers import Optimizer
+from harness.training.post.stage import StageBudget
 from harness.training.processes import ALONE, Processes
 from harness.training.schedule import Schedule
 from harness.training.settings import Training
+from harness.training.spent import Spent
 from harness.training.stages import TrainingStage
 from harness.training.step_size import is_out_of_memory
 from models.carried import Carry
@@ -86,7 +88,7 @@ class GradientFit:
         stage: TrainingStage[Any],
         validation: Validation,
         training: Training,
-        budget: Budget,
+        budget: Budget | StageBudget,
         seed: int,
         folder: Path,
         processes: Processes = ALONE,
@@ -96,7 +98,7 @@ class GradientFit:
         self.training, self.budget, self.seed = training, budget, seed
         self.forward_flops, self.train_flops = model.cost().flops_per_token, model.train_flops_per_token()
         self.schedule = Schedule(
-            model.config.learning_rate,
+            model.config.learning_rate * stage.rate_share,
             training.warmup_fraction,
             training.final_learning_rate_fraction,
             training.schedule,
@@ -114,6 +116,8 @@ class GradientFit:
         self.loss_mean = LossMean(model.device)
         self.curve: list[dict[str, Any]] = []
         self.best = BestWeights()
+        self.measured: Mapping[str, float] = {}
+        """What the stage says of the last step, for the curve."""
 
     def run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         """Spend the budget; the model ends with its best weights. Returns what was spent, and the rows of the curve."""
@@ -151,28 +155,33 @@ class GradientFit:
                     signals.stop(self._save)
         if self.best.tensors:
             self.model.load_tensors(self.best.tensors)
-        else:
+        elif self.stage.keeps_best:
             say("no validation gave a number, so none of the weights are the best: those of the last step are kept")
         return self.spent, self.curve
 
     @property
     def fraction(self) -> float:
         """How much of the budget is spent."""
-        return self.budget.fraction_spent(self.spent.tokens, self.spent.seconds, self.spent.flops)
+        return self.budget.fraction_spent(self.spent)
 
     def _step(self) -> None:
         started = time.perf_counter()
         before = self.fraction
         rate = self.schedule.learning_rate(before)
         batch = self._batch()
-        self.optimizer.clear_gradients()
-        loss = self._backward(batch)
-        if not math.isfinite(loss):
-            raise Diverged(self._how_it_diverged(float(loss), rate))
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
-        self.optimizer.step(rate)
+        first_loss: Tensor | None = None
+        for _ in range(self.stage.epochs):
+            self.optimizer.clear_gradients()
+            loss = self._backward(batch)
+            first_loss = loss if first_loss is None else first_loss
+            if not math.isfinite(loss):
+                raise Diverged(self._how_it_diverged(float(loss), rate))
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+            self.optimizer.step(rate)
         self.model.eval()
-        self.loss_mean.add(loss)
+        self.measured = self.stage.measured(batch)
+        self.loss_mean.add(cast(Tensor, first_loss))
+        self.spent += self.stage.more_spent(batch)
         self.spent.steps += 1
         self.spent.tokens += batch.num_targets
         self.spent.flops += self.stage.flops(batch, self.forward_flops, self.train_flops)
@@ -193,7 +202,7 @@ class GradientFit:
 
     def _backward(self, batch: Any) -> Tensor:
         """Add the gradients of a step's loss, part by part; the loss. The carry is that of the next step then."""
-        self.model.train()
+        self.model.train(self.stage.drops_out)
         before, after = self.stage.carried_on(self.carry), []
         if not self.processes.is_first:  # what concerns all rows is drawn; from here on each process draws for its own
             torch.manual_seed(seed_of("step", self.seed, self.spent.steps, "process", self.processes.rank))
@@ -210,8 +219,8 @@ class GradientFit:
             with self.processes.adding_up(self.shared, is_last=rows.stop == own.stop):
                 with precision:
                     loss, carry = self.stage.loss(forward, part, carry)
-                loss = loss * (part.num_targets / batch.num_targets)
-                (loss * size).backward()  # processes take the mean of their gradients
+                loss = loss * self.stage.share(part, batch)
+                (loss * size).backward()  # type: ignore[no-untyped-call]  # processes take the mean of their gradients
             total += loss.detach()
             after.append(carry)
         carried = [carry for carry in after if carry is not None]
@@ -236,8 +245,8 @@ class GradientFit:
     def _how_it_diverged(self, loss: float, rate: float) -> str:
         return (
             f"the training loss became {loss} at step {self.spent.steps + 1:,}, with a learning rate of {rate:.3g}. "
-            f"No weight was changed by that step.{self._kept()} Lower model.learning_rate (now "
-            f"{self.model.config.learning_rate:g}) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
+            f"No weight was changed by that step.{self._kept()} Lower {self.stage.rate_option} (the learning rate is "
+            f"{self.schedule.peak:g} at its peak) or training.max_grad_norm (now {self.training.max_grad_norm:g})."
         )
 
     def _kept(self) -> str:
@@ -274,11 +283,12 @@ class GradientFit:
 
     def _log(self, validate: bool) -> None:
         rate = self.schedule.learning_rate(self.fraction)
-        row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate)
+        row = curve_row(self.spent, train_loss_nats=self.loss_mean.take(), learning_rate=rate, **self.measured)
         if validate and self.processes.is_first:
             with nullcontext() if self.average is None else self.average.in_place():
                 bits = row["validation_bits_per_byte"] = self.validation.bits_per_byte(self.model)
-                self.best.offer(bits, self.model)
+                if self.stage.keeps_best:
+                    self.best.offer(bits, self.model)
         self.curve.append(row)
 
     def _status(self) -> str:
@@ -321,6 +331,7 @@ class GradientFit:
                 "carry": {str(index): value for index, value in enumerate(self.carry or ())},
                 "average": {} if self.average is None else self.average.tensors,
                 "optimizer": self.optimizer.state(),
+                "stage": self.stage.tensors(),
                 "loss": {"sum": self.loss_mean.sum},
             },
             {
@@ -347,6 +358,7 @@ class GradientFit:
         if self.average is not None:
             self.average.tensors = {name: value.to(self.model.device) for name, value in parts["average"].items()}
         self.optimizer.load_state(parts["optimizer"])
+        self.stage.load_tensors(parts["stage"])
         return True
 
 

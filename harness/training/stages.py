@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Generic, Self, TypeVar
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.training.spent import Spent
 from models.carried import Carry
 from models.neural_model import NeuralModel
 
@@ -37,7 +38,7 @@ class Batch:
     targets: Tensor
     """(B, T) int64: the token after each of the inputs."""
     num_targets: int
-    """How many of the targets are learnt, 1 or more: these are the tokens that a budget counts."""
+    """How many of the targets are learnt: these are the tokens that a budget counts."""
     mask: Tensor | None = None
     """(B, T) bool: which targets are learnt; None: all."""
 
@@ -60,9 +61,24 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 
 class TrainingStage(ABC, Generic[BatchT]):
-    """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry, so a
-    fit that continues from a checkpoint reads the same batches as one that was never stopped.
+    """What the training loop calls at each step. From one step to the next a stage keeps nothing but the carry and its
+    tensors, so a fit that continues from a checkpoint reads the same batches as one that was never stopped.
     """
+
+    rate_share: float = 1.0
+    """The peak of the learning rate, as a share of the model's."""
+    rate_option: str = "model.learning_rate"
+    """The option that lowers it."""
+    epochs: int = 1
+    """How often the weights are changed by one batch, one after another."""
+    keeps_best: bool = True
+    """Whether the weights that were best on validation text are kept, and not the last ones."""
+    drops_out: bool = True
+    """Whether dropout is on."""
+
+    def takes_share(self, share: float, name: str) -> None:
+        """Learn at a share of the model's rate. name: of the stage in post=."""
+        self.rate_share, self.rate_option = share, f"post.{name}.learning_rate_share"
 
     @abstractmethod
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> BatchT:
@@ -93,11 +109,33 @@ class TrainingStage(ABC, Generic[BatchT]):
         """
         return train_flops * batch.inputs.numel()
 
+    def share(self, part: BatchT, whole: BatchT) -> float:
+        """The weight of a part's mean loss in that of the whole batch. Here: its share of the targets."""
+        return part.num_targets / max(1, whole.num_targets)
+
+    def measured(self, batch: BatchT) -> Mapping[str, float]:
+        """What else a row of the curve says of a step. Always the same names."""
+        return {}
+
+    def more_spent(self, batch: BatchT) -> Spent:
+        """What a step costs beside tokens, seconds, FLOPs and itself, such as replies that were written."""
+        return Spent()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the stage itself keeps from one step to the next, by name, for a checkpoint. Here: nothing."""
+        return {}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from what `tensors` gave."""
+
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
     """The mean over the targets that are learnt, in nats. logits: (B, T, V)."""
-    targets = batch.targets if batch.mask is None else batch.targets.masked_fill(~batch.mask, _IGNORED)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED)
+    if batch.mask is None:
+        return F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten())
+    targets = batch.targets.masked_fill(~batch.mask, _IGNORED)
+    total = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED, reduction="sum")
+    return total / max(1, batch.num_targets)  # a part of a step may have none to learn
 
 
 class Pretraining(TrainingStage[Batch]):

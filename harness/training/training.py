@@ -20,10 +20,11 @@ import torch
 from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.training.budget import Budget
-from harness.training.curve import Spent, Validation, curve_row
+from harness.training.curve import Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.processes import ALONE, Processes
 from harness.training.settings import Training
+from harness.training.spent import Spent
 from harness.training.stages import Pretraining
 from harness.training.step_size import check_memory, check_rows
 from models.checks import Impossible
@@ -105,7 +106,7 @@ def _fit_by_counting(
     model.scratch_folder = folder
     total = min(len(stream), budget.tokens or len(stream))
     with Progress("counting", total, "tokens") as progress:
-        while spent.tokens < total and budget.fraction_spent(spent.tokens, spent.seconds, spent.flops) < 1:
+        while spent.tokens < total and budget.fraction_spent(spent) < 1:
             started = time.perf_counter()
             piece = stream[spent.tokens : min(total, spent.tokens + _TOKENS_COUNTED_AT_ONCE)]
             model.count(torch.from_numpy(piece.astype(np.int64)))

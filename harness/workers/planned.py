@@ -26,7 +26,7 @@ from harness.common.sealed import Damaged, digest, read_object
 from harness.config.compose import compose
 from harness.config.identity import content_hash, identity
 from harness.config.options import conf_dir
-from harness.config.plugins import loaded_files, packages
+from harness.config.plugins import OWN_PACKAGES, loaded_files, packages
 from harness.runs.complete import complete_record
 from harness.runs.plan import names_fits, plan_evals
 from harness.runs.settings import typed
@@ -223,7 +223,7 @@ def _key(overrides: Sequence[str]) -> str:
     for folder in (conf_dir(), *(package.conf for package in packages())):
         files += sorted(folder.rglob("*.yaml"))
     contents = {str(path): digest(path) for path in files if path.is_file()}
-    code = [Path(__file__).resolve().parents[2] / name for name in ("harness", "models", "evals")]
+    code = [Path(__file__).resolve().parents[2] / name for name in OWN_PACKAGES]
     code += [package.folder for package in packages()]
     states = {path: path.stat() for folder in code for path in folder.rglob("*.py")}
     modules = {str(path): [state.st_size, state.st_mtime_ns] for path, state in states.items()}

@@ -7,14 +7,16 @@ has the prompt's own seed, so one sample equals the plain strategy. Prompts are 
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.common.options import check_least, check_most
 from harness.completion.engine import Engine, OneByOne, Search
+from harness.completion.reward import Reply, Reward, weighted_sum
 from harness.completion.sequence import Completion, Prompt
 from harness.text.numbers import first_number, majority
 
@@ -31,8 +33,8 @@ class _ChoiceOfSamples(Search, ABC):
         check_most(self, num_samples=10_000)
 
     @abstractmethod
-    def choose(self, samples: Sequence[Completion]) -> int:
-        """The index of the sample that is the completion; of equally good ones the first."""
+    def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
+        """The index of the sample that is the prompt's completion; of equally good ones the first."""
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         sample_prompts = [
@@ -49,7 +51,7 @@ class _ChoiceOfSamples(Search, ABC):
 
         samples = OneByOne().complete(engine, sample_prompts, count)
         groups = [samples[begin : begin + self.num_samples] for begin in range(0, len(samples), self.num_samples)]
-        return [group[self.choose(group)] for group in groups]
+        return [group[self.choose(prompt, group)] for prompt, group in zip(prompts, groups, strict=True)]
 
 
 def _seed_of_sample(seed: int, number: int) -> int:
@@ -66,7 +68,7 @@ class BestOfN(_ChoiceOfSamples):
     """likelihood: the model's own log-probability of the sample; per token: divided by its length; or by length
     alone."""
 
-    def choose(self, samples: Sequence[Completion]) -> int:
+    def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
         return _best([self._score(sample) for sample in samples])
 
     def _score(self, sample: Completion) -> float:
@@ -77,6 +79,27 @@ class BestOfN(_ChoiceOfSamples):
 
 
 @dataclass(frozen=True)
+class BestByReward(_ChoiceOfSamples):
+    """The sample with the greatest reward: the sum of several, each times its weight (Stiennon et al. 2020)."""
+
+    rewards: dict[str, Reward] = field(default_factory=dict)
+    """What makes a sample better, by name: those of rewards=."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if all(reward.needs_target for reward in self.rewards.values()):
+            raise ValueError(
+                f"rewards=[{', '.join(self.rewards)}] can't tell which sample is best, because the right answer isn't "
+                "known here. Pick a reward that looks at the reply alone, as rewards=[hands_back_in_time]"
+            )
+
+    def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
+        """A sample of which no reward can say anything is worse than all others."""
+        totals = weighted_sum(self.rewards, [Reply(prompt, sample) for sample in samples])
+        return _best([-math.inf if total is None else total for total in totals])
+
+
+@dataclass(frozen=True)
 class MajorityVote(_ChoiceOfSamples):
     """The first sample with the answer that most samples give (Wang et al. 2022, self-consistency)."""
 
@@ -84,7 +107,7 @@ class MajorityVote(_ChoiceOfSamples):
     """What counts as a sample's answer: the first number in it that is no part of a problem (a sample without one has
     no vote), or its text without the space around it."""
 
-    def choose(self, samples: Sequence[Completion]) -> int:
+    def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
         answers = [first_number(sample.text) if self.answer == "number" else sample.text.strip() for sample in samples]
         return majority(answers) or 0
 
@@ -99,7 +122,7 @@ class MinimumBayesRisk(_ChoiceOfSamples):
     """How good one text is where another is right: the overlap of their character n-grams (Popović 2015), or whether
     they are equal."""
 
-    def choose(self, samples: Sequence[Completion]) -> int:
+    def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
         texts = [sample.text for sample in samples]
         utility = chrf if self.utility == "chrf" else _equal
         return _best([sum(utility(candidate, reference) for reference in texts) for candidate in texts])

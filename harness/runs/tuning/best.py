@@ -11,6 +11,7 @@ import yaml
 from harness.common.files import write_bytes
 from harness.common.numerals import number
 from harness.common.plurals import many
+from harness.config.options import LISTS
 from harness.config.overrides import readable
 from harness.runs.tuning.trials import Tuned
 
@@ -49,9 +50,9 @@ def _named(picks: Sequence[Any]) -> dict[str, str | list[str]]:
     by_key: dict[str, list[str]] = {}
     for pick in picks:
         if pick.group != "experiment":
-            is_nested = pick.group != "evals" and pick.place != pick.group
+            is_nested = pick.group not in LISTS and pick.place != pick.group
             by_key.setdefault(f"{pick.group}@{pick.place}" if is_nested else pick.group, []).append(pick.name)
-    return {key: names[0] if len(names) == 1 and key != "evals" else names for key, names in by_key.items()}
+    return {key: names[0] if len(names) == 1 and key not in LISTS else names for key, names in by_key.items()}
 
 
 def _text(names: str | list[str]) -> str:

@@ -10,7 +10,7 @@ import yaml
 from harness.common.errors import UserError
 from harness.config.compose import compose, from_saved
 from harness.config.hydra_compose import REFUSALS, composed
-from harness.config.options import GROUPS, options
+from harness.config.options import GROUPS, LISTS, options
 from harness.runs.settings import typed
 from tests.harness.config.plugin_files import forget_files
 
@@ -24,10 +24,10 @@ EVERY_OPTION = [option for group in GROUPS for name in options(group) if (option
 @pytest.mark.parametrize("override", EVERY_OPTION)
 def test_every_option_of_every_group_composes_and_builds(override: str) -> None:
     group, name = override.split("=")
-    composed = compose([f"{group}=[{name}]" if group == "evals" else override])
+    composed = compose([f"{group}=[{name}]" if group in LISTS else override])
     made = typed(composed)
-    if group == "evals":
-        assert list(made.evals) == [name]
+    if group in LISTS:
+        assert list(getattr(made, group)) == [name]
     elif group == "experiment":
         assert made.experiment_name == name
     else:

@@ -24,6 +24,14 @@ def test_a_family_s_own_options_are_set_in_its_runs_alone() -> None:
     ]
 
 
+def test_a_family_has_stages_of_its_own() -> None:
+    assert expand(["model=ngram,lstm", "model.ngram.post=[],[sft]", "model.lstm.post=[sft,rloo]"]) == [
+        ["model=ngram", "post=[]"],
+        ["model=ngram", "post=[sft]"],
+        ["model=lstm", "post=[sft,rloo]"],
+    ]
+
+
 def test_options_of_one_s_own_families_and_strategies_reach_the_settings() -> None:
     swept = ["model=uniform,ngram", "model.ngram.order=2", "decoding=greedy,top_p"]
     jobs = sweep([*swept, "decoding.top_p.transforms.top_p.p=0.25"]).jobs

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from harness.plugin_kit.chain import TableModel
-from harness.training.curve import Spent, Validation, curve_row, notes_on_end
+from harness.training.curve import Validation, curve_row, notes_on_end
+from harness.training.spent import Spent
 from models.checks import Impossible
 
 

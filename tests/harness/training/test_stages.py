@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from harness.training.budget import Budget
-from harness.training.curve import Spent, Validation
+from harness.training.curve import Validation
 from harness.training.gradients import GradientFit
 from harness.training.settings import Training
+from harness.training.spent import Spent
 from harness.training.stages import Batch, Pretraining, TrainingStage
 from models.carried import Carry
 from models.language_model import NeuralModelConfig

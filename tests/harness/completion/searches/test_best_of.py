@@ -12,10 +12,15 @@ from sacrebleu.metrics import CHRF
 
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine, Search
-from harness.completion.searches.best_of import BestOfN, MajorityVote, MinimumBayesRisk, chrf
+from harness.completion.reward import Reward
+from harness.completion.searches.best_of import BestByReward, BestOfN, MajorityVote, MinimumBayesRisk, chrf
 from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel
+from rewards.length import Length
+from rewards.right_answer import RightAnswer
 from tests.toys import LetterTokenizer
+
+ASKED = Prompt("", 5)
 
 
 def said(text: str, *logprobs: float) -> Completion:
@@ -46,12 +51,24 @@ def test_only_the_empty_text_is_like_the_empty_text() -> None:
 )
 def test_best_of_n_takes_what_its_scorer_likes_best(scorer: str, best: int) -> None:
     samples = [said("long", -1.0, -1.0, -1.0, -1.0, -1.0), said("short", -0.9), said("sure", -0.5, -0.5)]
-    assert BestOfN(scorer=scorer).choose(samples) == best  # type: ignore[arg-type]
+    assert BestOfN(scorer=scorer).choose(ASKED, samples) == best  # type: ignore[arg-type]
+
+
+def test_the_reward_decides_with_its_weight() -> None:
+    samples = [said("long"), said("the longest"), said("short")]
+    assert BestByReward(rewards={"length": Length()}).choose(ASKED, samples) == 1
+    assert BestByReward(rewards={"length": Length(weight=-1.0)}).choose(ASKED, samples) == 0
+
+
+@pytest.mark.parametrize("rewards", [{}, {"right_answer": RightAnswer()}])
+def test_rewards_that_need_the_right_answer_can_t_choose(rewards: dict[str, Reward]) -> None:
+    with pytest.raises(ValueError, match=r"can't tell which sample is best.*rewards=\[hands_back_in_time\]"):
+        BestByReward(rewards=rewards)
 
 
 def test_of_equals_the_first_is_taken() -> None:
     for search in (BestOfN(), MajorityVote(), MinimumBayesRisk()):
-        assert search.choose([said("1", -0.5), said("1", -0.5)]) == 0
+        assert search.choose(ASKED, [said("1", -0.5), said("1", -0.5)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -65,18 +82,18 @@ def test_of_equals_the_first_is_taken() -> None:
     ],
 )
 def test_the_majority_s_number_wins(answers: Sequence[str], first_of_the_majority: int) -> None:
-    assert MajorityVote().choose([said(answer, -1.0) for answer in answers]) == first_of_the_majority
+    assert MajorityVote().choose(ASKED, [said(answer, -1.0) for answer in answers]) == first_of_the_majority
 
 
 def test_texts_can_vote_too() -> None:
-    assert MajorityVote(answer="text").choose([said("no"), said(" yes\n"), said("yes")]) == 1
+    assert MajorityVote(answer="text").choose(ASKED, [said("no"), said(" yes\n"), said("yes")]) == 1
 
 
 def test_minimum_bayes_risk_takes_what_is_most_like_the_others() -> None:
     samples = [said("something else entirely"), said("the cat sat"), said("the cat sits"), said("the cats sat")]
     utilities = [sum(chrf(sample.text, other.text) for other in samples) for sample in samples]
-    assert MinimumBayesRisk().choose(samples) == max(range(4), key=utilities.__getitem__) != 0
-    assert MinimumBayesRisk(utility="exact").choose([said("a"), said("b"), said("b")]) == 1
+    assert MinimumBayesRisk().choose(ASKED, samples) == max(range(4), key=utilities.__getitem__) != 0
+    assert MinimumBayesRisk(utility="exact").choose(ASKED, [said("a"), said("b"), said("b")]) == 1
 
 
 @pytest.mark.parametrize("search", [BestOfN(1), MajorityVote(1), MinimumBayesRisk(1)])

@@ -1,0 +1,24 @@
+"""The options of pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.completion.reward import Reward
+from harness.training.post.pairs import Pairs
+from models.settings.ngram import NGramConfig
+from rewards.length import Length
+
+REWARDS: dict[str, Reward] = {"length": Length()}
+
+
+@pytest.mark.parametrize(("options", "allowed"), [({"beta": 0}, "above 0"), ({"replies_per_prompt": 3}, "2: a pair")])
+def test_wrong_options_are_refused(options: dict[str, Any], allowed: str) -> None:
+    with pytest.raises(ValueError, match=allowed):
+        Pairs(rewards=REWARDS, **options)
+
+
+def test_families_that_count_can_t_make_a_reply_less_likely() -> None:
+    assert "post=[tilted,dpo]" in str(Pairs(rewards=REWARDS).why_not(NGramConfig(), "dpo"))
