@@ -31,6 +31,8 @@ from tests.harness.lm_eval.tasks import SUMS, write_tasks
 from tests.peers import write_gpt2, write_tokenizer
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+LONG_PAGES = ("docs/families.md", "docs/lm-eval.md", "docs/plugins.md", "docs/posttraining.md", "docs/running.md")
+"""Pages whose commands take long: a campaign runs them."""
 NOT_RUN = {
     "python3 install.py": "it is the set-up",
     "source .venv/bin/activate": "it is the set-up",
@@ -148,7 +150,10 @@ def main_job(cache: Path, smaller: None, tmp_path_factory: pytest.TempPathFactor
     return folder
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.campaign] if page in LONG_PAGES else []) for page in PAGES if blocks(page)],
+)
 def test_the_commands_of_a_page_run_as_they_stand(
     page: str, main_job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def test_settings_are_chosen_without_the_validation_text(data: Path) -> None:
     assert len(choosing.scored) == 1_800
 
 
+@pytest.mark.campaign
 def test_the_command_writes_a_table_and_goes_on_where_it_ended(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,11 +100,21 @@ def playing_address(fits: Path, browser: Any) -> Iterator[str]:
         yield found
 
 
+LOOKS = [
+    pytest.param((("light", 1400), ("dark", 390)), id="light wide, dark narrow"),
+    pytest.param((("dark", 1400), ("light", 390)), id="dark wide, light narrow", marks=pytest.mark.campaign),
+]
+
+
+@pytest.mark.parametrize("looks", LOOKS)
 @pytest.mark.parametrize("view", ADDRESSES)
-def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(browser: Any, address: str, view: str) -> None:
-    check_access(browser, address, view)
+def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(
+    browser: Any, address: str, view: str, looks: Sequence[tuple[str, int]]
+) -> None:
+    check_access(browser, address, view, looks)
 
 
+@pytest.mark.parametrize("looks", LOOKS)
 @pytest.mark.parametrize(
     "view",
     [
@@ -115,13 +125,12 @@ def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(browser: Any, addr
     ],
 )
 def test_no_page_of_a_fit_has_an_accessibility_fault(
-    browser: Any, playing_address: str, run_of: dict[str, str], view: str
+    browser: Any, playing_address: str, run_of: dict[str, str], view: str, looks: Sequence[tuple[str, int]]
 ) -> None:
-    check_access(browser, playing_address, view.format(**run_of))
+    check_access(browser, playing_address, view.format(**run_of), looks)
 
 
-def check_access(browser: Any, address: str, view: str) -> None:
-    """Light and dark, wide and narrow."""
+def check_access(browser: Any, address: str, view: str, looks: Sequence[tuple[str, int]]) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe-core comes with pip install axe-playwright-python")
     axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     context = browser.new_context()
@@ -131,7 +140,7 @@ def check_access(browser: Any, address: str, view: str) -> None:
     page.goto(f"{address}{view}")
     ready(page)
     page.evaluate(axe)
-    for scheme, width in (("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)):
+    for scheme, width in looks:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -61,9 +61,15 @@ def plain(engine: Engine) -> Engine:
 
 
 @pytest.mark.parametrize(
-    "transforms", [{}, {"temperature": Temperature(0.6), "top_k": TopK(2)}, {"count_penalty": CountPenalty(0.7, 0.4)}]
+    ("num_draft_tokens", "transforms"),
+    [
+        (1, {}),
+        (2, {}),
+        (5, {}),
+        (2, {"temperature": Temperature(0.6), "top_k": TopK(2)}),
+        (5, {"count_penalty": CountPenalty(0.7, 0.4)}),
+    ],
 )
-@pytest.mark.parametrize("num_draft_tokens", [1, 2, 5])
 def test_sequences_have_exactly_the_probabilities_of_plain_sampling(
     num_draft_tokens: int, transforms: dict[str, Transform]
 ) -> None:

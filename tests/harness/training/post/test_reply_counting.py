@@ -16,7 +16,7 @@ from tests.harness.training.post.families_in_the_world import REWARDS, SHARED, d
 from tests.harness.training.post.made import made
 
 
-@pytest.mark.parametrize("rounds", [1, 5])
+@pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.campaign)])
 def test_counts_reach_the_known_optimum(rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {**SHARED, "budget": StageBudget(episodes=40_960), "prompts_per_step": 64}
     stage = WeightedLikelihood(rewards=REWARDS, **options, replies_per_prompt=16, rounds=rounds)
@@ -25,6 +25,7 @@ def test_counts_reach_the_known_optimum(rounds: int, tmp_path: Path, monkeypatch
     assert after < 0.03
 
 
+@pytest.mark.campaign
 def test_rounds_of_the_best_reply_move_on_past_the_optimum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     after = []
     for rounds in (1, 5):

@@ -13,7 +13,7 @@ from tests.harness.training.post.families_in_the_world import REWARDS, SHARED, d
 from tests.harness.training.post.made import SMALL_GRU, made
 
 
-@pytest.mark.parametrize("name", ["gru", "tilted"])
+@pytest.mark.parametrize("name", [pytest.param("gru", marks=pytest.mark.campaign), "tilted"])
 def test_rounds_reach_the_known_optimum(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = WeightedLikelihood(
         rewards=REWARDS, **SHARED, prompts_per_step=4, replies_per_prompt=16, learning_rate_share=1.0
