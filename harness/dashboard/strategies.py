@@ -59,8 +59,8 @@ class Setting:
 
 
 def names() -> list[str]:
-    """The strategies that can be picked."""
-    return options("decoding")
+    """The strategies that can be picked: those that need nothing else of a run, as its rewards."""
+    return [name for name in options("decoding") if "${" not in json.dumps(option("decoding", name).content)]
 
 
 def settings(name: str, values: Mapping[str, str]) -> list[Setting]:

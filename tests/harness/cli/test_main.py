@@ -91,7 +91,10 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["complete", "r", "the", "king", "is"], "is written in quotes: 'the king is'."),
         (["new", "eval", "my", "eval"], "eval is not known here. bakeoff new takes KIND NAME. A name or text with "),
         (["list"], "WHAT is missing: models, tokenizers, data, formats, "),
-        (["check"], "KIND is missing: eval, model, decoding, data, tokenizer. NAME is missing: an option's name, "),
+        (
+            ["check"],
+            "KIND is missing: eval, model, decoding, data, tokenizer, reward. NAME is missing: an option's name, ",
+        ),
         (
             ["check", "eval"],
             "error: NAME is missing: an option's name, or a Python file. Write bakeoff check KIND NAME.\n",

@@ -22,7 +22,7 @@ PLAN = EvalPlan(
     corpus=Corpus("nothing", (), (), ()),
     seed=3,
     tracking=Tracking(),
-    config={"names": {"model": "lstm", "decoding": "top_p"}},
+    config={"names": {"model": "lstm", "decoding": "top_p"}, "post": {}},
     results=ResultsFolder(Path("results")),
     experiment="families",
 )

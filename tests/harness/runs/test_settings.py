@@ -211,6 +211,9 @@ def spelled_out(group: str, name: str) -> dict[str, Any]:
         content["paths"] = ["some.txt"]
     if content.get("format") == "${format}":
         content["format"] = spelled_out("format", "human_assistant")
+    for part in (content, content.get("search", {})):
+        if part.get("rewards") == "${rewards}":
+            part["rewards"] = {"length": spelled_out("rewards", "length")}
     return content
 
 

@@ -84,7 +84,7 @@ def test_a_fit_of_it_is_nothing_but_a_hash_and_scores_and_writes_as_transformers
     corpus, peer: Path, tmp_path: Path
 ) -> None:
     fit = fit_of(corpus, tmp_path, *overrides(peer))
-    assert fit.facts["spent"] == {"tokens": 0, "seconds": 0.0, "flops": 0.0, "steps": 0}
+    assert set(fit.facts["spent"].values()) == {0}
     assert fit.facts["cost"]["model_bytes"] == (peer / "model.safetensors").stat().st_size
     assert (fit.folder / "weights.safetensors").stat().st_size < 1000
     [row] = fit.curve().to_dict("records")
