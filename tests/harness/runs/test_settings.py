@@ -211,6 +211,8 @@ def spelled_out(group: str, name: str) -> dict[str, Any]:
         content["paths"] = ["some.txt"]
     if content.get("format") == "${format}":
         content["format"] = spelled_out("format", "human_assistant")
+    if content.get("rewards") == "${rewards}":
+        content["rewards"] = {"length": spelled_out("rewards", "length")}
     return content
 
 
