@@ -22,14 +22,14 @@ PLAN = EvalPlan(
     corpus=Corpus("nothing", (), (), ()),
     seed=3,
     tracking=Tracking(),
-    config={"names": {"model": "lstm", "decoding": "top_p"}, "post": {}},
+    config={"names": {"model": "lstm", "decoding": "top_p"}, "post": {"sft": {}}},
     results=ResultsFolder(Path("results")),
     experiment="families",
 )
 
 
 def test_a_run_is_called_by_its_model_decoding_and_seed_and_lies_in_its_experiment() -> None:
-    assert PLAN.run_id.startswith("lstm-top_p-s3-")
+    assert PLAN.run_id.startswith("lstm+sft-top_p-s3-")
     assert PLAN.folder == Path("results/families") / PLAN.run_id
 
 

@@ -180,7 +180,7 @@ def test_a_wrong_value_is_named(override: str, said: str) -> None:
         typed(compose(override.split()))
 
 
-MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty", "weight"}
+MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty", "weight", "cut_reward"}
 
 
 def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
