@@ -31,7 +31,14 @@ from tests.harness.lm_eval.tasks import SUMS, write_tasks
 from tests.peers import write_gpt2, write_tokenizer
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
-LONG_PAGES = ("docs/families.md", "docs/lm-eval.md", "docs/plugins.md", "docs/posttraining.md", "docs/running.md")
+LONG_PAGES = (
+    "docs/families.md",
+    "docs/lm-eval.md",
+    "docs/plugins.md",
+    "docs/posttraining.md",
+    "docs/running.md",
+    "docs/tuning.md",
+)
 """Pages whose commands take long: a campaign runs them."""
 NOT_RUN = {
     "python3 install.py": "it is the set-up",

@@ -82,9 +82,9 @@ TOKENIZERS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "conf" / "tokenizer").glob("*.yaml"))
 }
-VOCABULARIES = ["markov", "char", "bpe+speaker_tokens"]
-"""A model sees an id's number and no more. So these are all that differ for it: few ids and many; the start token last,
-first and among the others."""
+VOCABULARIES = ["markov", "bpe+speaker_tokens"]
+"""A model sees an id's number and no more. So these differ for it: few ids and many; the start token last and among the
+others."""
 OTHER_VOCABULARIES = [
     name
     for kind, options in TOKENIZERS.items()

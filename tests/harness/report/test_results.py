@@ -158,7 +158,9 @@ def rows(results: Path) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize(("model", "tokenizer"), [("ngram", "char"), ("transformer", "bpe")])
+@pytest.mark.parametrize(
+    ("model", "tokenizer"), [("ngram", "char"), pytest.param("transformer", "bpe", marks=pytest.mark.campaign)]
+)
 def test_every_setting_gives_a_row_of_its_own(
     model: str, tokenizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

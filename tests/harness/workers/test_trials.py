@@ -78,6 +78,7 @@ def test_two_workers_make_each_trial_once_and_the_same_trials_as_one(serial: Pat
     assert len(list((tmp_path / "results" / "tuning" / "tuning" / "workers").glob("*.log"))) == 2
 
 
+@pytest.mark.campaign
 def test_the_same_command_twice_at_once_shares_the_trials(serial: Path, tmp_path: Path, cache: Path) -> None:
     words = command(*SEARCH, "sweep.workers=1")
     both = [

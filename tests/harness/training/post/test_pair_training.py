@@ -21,7 +21,8 @@ from tests.harness.training.post.made import SMALL_GRU, corpus, made
 from tests.toys import LetterTokenizer
 
 
-@pytest.mark.parametrize("name", [pytest.param("gru", marks=pytest.mark.campaign), "tilted"])
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", ["gru", "tilted"])
 def test_dpo_comes_near_the_known_optimum(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {**SHARED, "budget": StageBudget(episodes=40_000), "prompts_per_step": 64}
     stage = Pairs(rewards=REWARDS, **options, learning_rate_share=1.0)
