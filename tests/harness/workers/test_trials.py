@@ -92,6 +92,7 @@ def test_the_same_command_twice_at_once_shares_the_trials(serial: Path, tmp_path
     assert len(lines(tmp_path)) == len(lines(serial))
 
 
+@pytest.mark.campaign
 def test_a_trial_that_ends_its_worker_has_no_value_and_is_made_again_by_the_next_command(
     tmp_path: Path, cache: Path
 ) -> None:
