@@ -82,16 +82,14 @@ TOKENIZERS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "conf" / "tokenizer").glob("*.yaml"))
 }
-VOCABULARIES = ["bpe+speaker_tokens"]
-"""A model sees an id's number and no more. This one has many ids, and the start token among the others."""
+VOCABULARIES = ["markov", "bpe+speaker_tokens"]
+"""A model sees an id's number and no more. So these differ for it: few ids and many; the start token last and among the
+others."""
 OTHER_VOCABULARIES = [
-    "markov",
-    *(
-        name
-        for kind, options in TOKENIZERS.items()
-        for name in (kind, *([f"{kind}+speaker_tokens"] if "speaker_tokens" in options else []))
-        if name not in VOCABULARIES
-    ),
+    name
+    for kind, options in TOKENIZERS.items()
+    for name in (kind, *([f"{kind}+speaker_tokens"] if "speaker_tokens" in options else []))
+    if name not in VOCABULARIES
 ]
 
 

@@ -1,4 +1,4 @@
-"""The contract of models/language_model.py, tested for every family in conf/model/ over every kind of vocabulary.
+"""The contract of models/language_model.py, tested for every family in conf/model/ over two vocabularies.
 
 A campaign goes through the vocabulary of every tokenizer.
 """

@@ -117,8 +117,6 @@ class Tuner:
         while wanted := self._wanted():
             for asked in wanted:
                 if (trial := self._known(asked) or self._made(asked)) is not None:
-                    if trial.reason is not None:
-                        log.warning("%s: trial %d has no value: %s", trial.family, trial.number, trial.reason)
                     self._take(asked, trial)
                     break
             else:
@@ -244,7 +242,7 @@ class Tuner:
             log.info("%s: trial %d again with seed %d%s", asked.family.name, asked.number, asked.seed, left)
 
     def _keep(self, trial: Trial) -> None:
-        """Add a trial to the lines of the folder, unless it is there."""
+        """Add a trial to the lines of the folder, unless it is there; of one without a value the reason is said."""
         make_folder(self._folder_of_claims)
         lines = Claim(self._folder_of_claims / "lines")  # network file systems don't append in one piece
         lines.wait()
@@ -252,6 +250,8 @@ class Tuner:
             self._read_kept()
             if trial not in self._kept:
                 keep(self.folder, trial)
+                if trial.reason is not None:
+                    log.warning("%s: trial %d has no value: %s", trial.family, trial.number, trial.reason)
         finally:
             lines.release()
 

@@ -57,7 +57,7 @@ OF_ROWS = {"looking back", "remembering", "minimum Bayes risk"}
 
 @pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in OF_ROWS])
 def test_a_completion_is_the_same_in_any_company(model: LanguageModel, name: str) -> None:
-    check_company(model, name, prompts(6))
+    check_company(model, name, prompts(12))
 
 
 @pytest.mark.parametrize("name", sorted(OF_ROWS))

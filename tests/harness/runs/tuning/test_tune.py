@@ -121,6 +121,29 @@ def test_only_trials_that_learn_from_others_wait_for_them(
     assert search.num_left == (5 if searcher == "grid" else 6)
 
 
+def test_a_trial_whose_process_ended_without_a_word_has_no_value_until_the_search_begins_anew(
+    tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ("model=bigram", "tune.trials=1")
+    whole = tuner(tmp_path / "whole", *words)
+    whole.run()
+    [made] = whole.tuned[0].trials
+    search = tuner(tmp_path / "killed", *words)
+    begun = search.folder / "claims" / f"fit-{made.fit_id}.begun"
+    begun.parent.mkdir(parents=True)
+    begun.write_text("another-machine-1")  # and nobody has the claim
+    assert search.is_doing("another-machine-1")
+    search.run()
+    [killed] = search.tuned[0].trials
+    assert (killed.status, killed.validation_bits_per_byte) == ("killed", None)
+    assert "trial 1 has no value: its process ended without a word" in caplog.text
+    assert not search.is_doing("another-machine-1")
+    again = tuner(tmp_path / "killed", *words)
+    again.begin()
+    again.run()
+    assert results_of(again) == results_of(whole)
+
+
 def test_more_trials_add_to_those_that_were_made(tmp_path: Path, cache: Path) -> None:
     short = tuner(tmp_path, "model=bigram", "tune.trials=1")
     short.run()
