@@ -34,7 +34,7 @@ def serve(results: Path, host: str, port: int, opens_browser: bool) -> None:
 
     from harness.dashboard.server import app
 
-    made = app(results, host)
+    application = app(results, host)
     listener = _listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
@@ -42,7 +42,7 @@ def serve(results: Path, host: str, port: int, opens_browser: bool) -> None:
     if opens_browser:
         threading.Timer(0.3, webbrowser.open, (address,)).start()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False, ws="none")
+    config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, ws="none")
     with contextlib.suppress(KeyboardInterrupt):  # the usual end
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -52,13 +52,13 @@ class Asked:
     def unlike(self, other: Asked) -> str:
         """What differs from another one, in words; '' where nothing does."""
         parts = []
-        for name, mine, others in (
+        for name, own, others in (
             ("data (fingerprint", [each[:12] for each in self.data], [each[:12] for each in other.data]),
             ("version of the eval (version", self.versions, other.versions),
             ("samples (set", [each[:8] for each in self.samples], [each[:8] for each in other.samples]),
         ):
-            if list(mine) != list(others):
-                texts = [" and ".join(map(str, side)) or "none" for side in (mine, others)]
+            if list(own) != list(others):
+                texts = [" and ".join(map(str, side)) or "none" for side in (own, others)]
                 parts.append(f"another {name} {texts[0]} against {texts[1]})")
         return "; ".join(parts)
 
@@ -71,10 +71,10 @@ class Board:
     """The worst system first."""
     measures: tuple[MeasureKey, ...]
     headlines: tuple[int, ...]
-    """Their places among the measures."""
+    """Their indexes among the measures."""
     decodings: tuple[str, ...]
     cells: Mapping[tuple[str, str, int], Cell]
-    """By system, decoding strategy and the measure's place."""
+    """By system, decoding strategy and the measure's index."""
     descriptions: tuple[str, ...]
     """What each measure is, '' where no record says it."""
     asked: Mapping[tuple[str, str, int], Asked]
@@ -91,13 +91,13 @@ class Board:
         measures = comparison.measures
         headlines = tuple(measures.index(measure) for measure in comparison.headlines)
         cells = {
-            (system, decoding, place): cell
-            for place, measure in enumerate(measures)
+            (system, decoding, index): cell
+            for index, measure in enumerate(measures)
             for decoding in comparison.decodings_of(measure)
             for system in comparison.systems
             if (cell := comparison.cell(system, decoding, measure)) is not None
         }
-        replaced = [(f"{one.folder.parent.name}/{one.folder.name}", one.why) for one in comparison.results.left_out]
+        replaced = [(f"{run.folder.parent.name}/{run.folder.name}", run.why) for run in comparison.results.left_out]
         return cls(
             tuple(_lines(comparison)),
             measures,
@@ -106,11 +106,11 @@ class Board:
             cells,
             tuple(comparison.description(measure) for measure in measures),
             {
-                (system, decoding, place): _asked(comparison, system, decoding, measures[place])
-                for system, decoding, place in cells
-                if place in headlines
+                (system, decoding, index): _asked(comparison, system, decoding, measures[index])
+                for system, decoding, index in cells
+                if index in headlines
             },
-            {place: comparison.best_decoding(measures[place]) for place in headlines},
+            {index: comparison.best_decoding(measures[index]) for index in headlines},
             tuple(cautions(comparison)),
             (*replaced, *left_out),
         )
@@ -127,24 +127,24 @@ class Board:
 
     @cached_property
     def ladder(self) -> int | None:
-        """The place of bits per byte."""
-        return next((place for place in self.headlines if self.measures[place].metric == LADDER_METRIC), None)
+        """The index of bits per byte."""
+        return next((index for index in self.headlines if self.measures[index].metric == LADDER_METRIC), None)
 
-    def place(self, eval_name: str, metric: str) -> int | None:
-        """The place of a measure."""
+    def index_of(self, eval_name: str, metric: str) -> int | None:
+        """The index of a measure; None where there is none."""
         names = [(measure.eval, measure.metric) for measure in self.measures]
         return names.index((eval_name, metric)) if (eval_name, metric) in names else None
 
-    def decodings_of(self, place: int) -> tuple[str, ...]:
+    def decodings_of(self, index: int) -> tuple[str, ...]:
         """Those under which a measure is worth telling apart."""
-        return self.decodings if self.measures[place].uses_decoding else (ANY_DECODING,)
+        return self.decodings if self.measures[index].uses_decoding else (ANY_DECODING,)
 
-    def decoding_for(self, place: int, wanted: str | None) -> str:
+    def decoding_for(self, index: int, wanted: str | None) -> str:
         """The strategy under which a measure is shown: the wanted one where there is such, else the best."""
-        possible = self.decodings_of(place)
+        possible = self.decodings_of(index)
         if wanted in possible:
             return str(wanted)
-        return self.best_decodings.get(place, possible[0])
+        return self.best_decodings.get(index, possible[0])
 
     def line(self, system: str, decoding: str) -> Line:
         """A system's line under a strategy; under any, or one that it has not, its first."""
@@ -159,8 +159,8 @@ class Board:
             "headlines": self.headlines,
             "decodings": self.decodings,
             "cells": [
-                [system, decoding, place, asdict(c.estimate), c.seeds, c.per_seed, c.chance, c.target]
-                for (system, decoding, place), c in self.cells.items()
+                [system, decoding, index, asdict(c.estimate), c.seeds, c.per_seed, c.chance, c.target]
+                for (system, decoding, index), c in self.cells.items()
             ],
             "descriptions": self.descriptions,
             "asked": [[*key, asdict(asked)] for key, asked in self.asked.items()],
@@ -174,10 +174,10 @@ class Board:
         """From `plain`."""
         measures = tuple(_measure(fields) for fields in plain["measures"])
         cells = {
-            (system, decoding, place): Cell(
-                measures[place], Estimate(**estimate), tuple(seeds), tuple(per_seed), chance, target
+            (system, decoding, index): Cell(
+                measures[index], Estimate(**estimate), tuple(seeds), tuple(per_seed), chance, target
             )
-            for system, decoding, place, estimate, seeds, per_seed, chance, target in plain["cells"]
+            for system, decoding, index, estimate, seeds, per_seed, chance, target in plain["cells"]
         }
         return cls(
             tuple(Line(**{**fields, "runs": tuple(fields["runs"])}) for fields in plain["lines"]),
@@ -187,8 +187,8 @@ class Board:
             cells,
             tuple(plain["descriptions"]),
             {
-                (system, decoding, place): Asked(**{name: tuple(values) for name, values in fields.items()})
-                for system, decoding, place, fields in plain["asked"]
+                (system, decoding, index): Asked(**{name: tuple(values) for name, values in fields.items()})
+                for system, decoding, index, fields in plain["asked"]
             },
             dict(plain["best_decodings"]),
             tuple(plain["cautions"]),

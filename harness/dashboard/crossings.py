@@ -39,7 +39,7 @@ class Crossing:
 
 
 def mean_curve(seeds: Sequence[Curve]) -> Mean:
-    """The mean of several seeds' curves: at all of their places that lie in all of them, between places along straight
+    """The mean of several seeds' curves: at all x that lie in all of them, between their points along straight
     lines."""
     x = _common(seeds)
     values = np.stack([np.interp(x, *seed) for seed in seeds])
@@ -47,15 +47,15 @@ def mean_curve(seeds: Sequence[Curve]) -> Mean:
 
 
 def _common(curves: Sequence[Curve]) -> Floats:
-    """All places that lie in every curve."""
+    """All x that lie in every curve."""
     first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
-    places = np.unique(np.concatenate([x for x, _ in curves]))
-    inside: Floats = places[(places >= first) & (places <= last)]
+    x = np.unique(np.concatenate([curve_x for curve_x, _ in curves]))
+    inside: Floats = x[(x >= first) & (x <= last)]
     return inside
 
 
 def last_crossing(first: Curve, second: Curve) -> float | None:
-    """The last place where the first curve comes to lie below the second; None where there is none."""
+    """The last x where the first curve comes to lie below the second; None where there is none."""
     x = _common([first, second])
     if len(x) < 2:
         return None
@@ -63,9 +63,9 @@ def last_crossing(first: Curve, second: Curve) -> float | None:
     falls = np.flatnonzero((apart[:-1] > 0) & (apart[1:] <= 0))
     if not len(falls) or apart[-1] > 0:
         return None
-    place = falls[-1]
-    share = apart[place] / (apart[place] - apart[place + 1])
-    return float(x[place] + share * (x[place + 1] - x[place]))
+    at = falls[-1]
+    share = apart[at] / (apart[at] - apart[at + 1])
+    return float(x[at] + share * (x[at + 1] - x[at]))
 
 
 def crossing(first: Sequence[Curve], second: Sequence[Curve]) -> Crossing | None:
@@ -76,6 +76,6 @@ def crossing(first: Sequence[Curve], second: Sequence[Curve]) -> Crossing | None
     at = last_crossing((means[0].x, means[0].y), (means[1].x, means[1].y))
     if at is None:
         return None
-    places = [last_crossing(one, other) for one, other in itertools.product(first, second)]
-    known = [place for place in places if place is not None]
-    return Crossing(at, min(known, default=at), max(known, default=at), len(known), len(places))
+    crossings = [last_crossing(lower, upper) for lower, upper in itertools.product(first, second)]
+    known = [at for at in crossings if at is not None]
+    return Crossing(at, min(known, default=at), max(known, default=at), len(known), len(crossings))

@@ -35,7 +35,7 @@ def view(site: Site, choices: Choices) -> Page:
     """The page. UserError where an experiment of the address is gone."""
     experiments = site.index.experiments()
     page = Page("/", "overview.html")
-    chosen = choices.every("experiment")
+    chosen = choices.values("experiment")
     every = [entry for name in chosen for entry in experiments.get(name, [])] if chosen else site.index.entries()
     runs = _sorted(filters.kept(every, choices), choices)
     settings = filters.varying(every)
@@ -117,21 +117,21 @@ def _columns(board: Board) -> list[dict[str, Any]]:
     """The heads of the headline table."""
     return [
         {
-            "name": heading(board.measures[place].metric, board.measures[place].unit),
-            "eval": board.measures[place].eval,
-            "metric": board.measures[place].metric,
-            "better": direction(board.measures[place]),
-            "about": board.descriptions[place],
+            "name": heading(board.measures[index].metric, board.measures[index].unit),
+            "eval": board.measures[index].eval,
+            "metric": board.measures[index].metric,
+            "better": direction(board.measures[index]),
+            "about": board.descriptions[index],
         }
-        for place in board.headlines
+        for index in board.headlines
     ]
 
 
 def _line(board: Board, line: Any) -> dict[str, Any]:
     cells = []
-    for place in board.headlines:
-        decoding = line.decoding if board.measures[place].uses_decoding else ANY_DECODING
-        cell = board.cells.get((line.system, decoding, place))
+    for index in board.headlines:
+        decoding = line.decoding if board.measures[index].uses_decoding else ANY_DECODING
+        cell = board.cells.get((line.system, decoding, index))
         value, _, ends = estimate_text(cell).partition(" ")
         reason = "not measured" if cell is None else cell.estimate.reason or ""
         cells.append({"value": value, "interval": ends, "reason": reason, "n": "" if cell is None else _counts(cell)})
@@ -155,8 +155,8 @@ def summary_table(board: Board) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for (system, decoding, place), cell in board.cells.items():
-        measure, estimate = board.measures[place], cell.estimate
+    for (system, decoding, index), cell in board.cells.items():
+        measure, estimate = board.measures[index], cell.estimate
         row: dict[str, Any] = {"family": board.families[system], "model": system, "decoding": decoding}
         row |= {"eval": measure.eval, "metric": measure.metric, "unit": measure.unit, "value": estimate.value}
         row |= {"ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n, "n_total": estimate.n_total}

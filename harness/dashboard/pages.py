@@ -60,16 +60,16 @@ def environment() -> jinja2.Environment:
     from harness.report.untrusted import pieces, visible
     from harness.report.wording import words
 
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.dashboard"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named, key=key)
-    made.filters["blank_parts"] = _blank_parts
-    return made
+    templates.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named, key=key)
+    templates.filters["blank_parts"] = _blank_parts
+    return templates
 
 
 def _blank_parts(text: str) -> list[tuple[str, str]]:
@@ -102,7 +102,7 @@ def rendered(page: Page, choices: Choices, shared: Mapping[str, Any]) -> str:
 def download(page: Page, choices: Choices) -> tuple[bytes, str, str]:
     """(content, its type, the file's name) of what an address with file=NAME.ENDING asks for. UserError where there is
     no such file."""
-    wanted = choices.one("file")
+    wanted = choices.value("file")
     name, _, ending = wanted.rpartition(".")
     files = [f"{table}.{kind}" for table in page.tables for kind in ("csv", "parquet")]
     files += [f"{drawing}.{kind}" for drawing in page.drawings for kind in ("svg", "png")]

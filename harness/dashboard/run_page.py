@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def view(site: Site, choices: Choices) -> Page:
     """The page of the run whose id is in the address. UserError where there is none."""
-    entry = site.run(choices.one("run"))
+    entry = site.run(choices.value("run"))
     page = Page("/run", "run.html", {"entry": entry, "facts": [], "metrics": [], "notes": [], "error": ""})
     page.context |= {"failures": tracebacks(site, entry), "settings": sorted(json.loads(entry.settings).items())}
     if entry.has_record:

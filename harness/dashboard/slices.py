@@ -60,9 +60,9 @@ def slice_rows(site: Site, scope: Scope, board: Board, baseline: str, system: st
         comparison, _ = site.numbers.comparison(scope)
         rows = [
             row
-            for place in board.headlines
-            if board.measures[place].is_judged and board.measures[place].nearest_to is None
-            for row in _of_measure(comparison, board, place, baseline, system)
+            for index in board.headlines
+            if board.measures[index].is_judged and board.measures[index].nearest_to is None
+            for row in _of_measure(comparison, board, index, baseline, system)
         ]
         kept = site.numbers.kept.put("slices", key, [vars(row) for row in rows])
     rows = [SliceRow(**fields) for fields in kept]
@@ -77,8 +77,8 @@ def _short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
-def _of_measure(comparison: Comparison, board: Board, place: int, baseline: str, system: str) -> list[SliceRow]:
-    measure, decoding = board.measures[place], board.decoding_for(place, None)
+def _of_measure(comparison: Comparison, board: Board, index: int, baseline: str, system: str) -> list[SliceRow]:
+    measure, decoding = board.measures[index], board.decoding_for(index, None)
     rows = []
     for name, values in comparison.slices(measure).items():
         for value in values:
@@ -118,14 +118,14 @@ def _tested(first: LinedUp | None, second: LinedUp | None) -> dict[str, Any]:
         first.strata,
         (first.seeds_vary, second.seeds_vary),
     )
-    found = tested.difference
+    difference = tested.difference
     return values | {
-        "difference": found.value,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
+        "difference": difference.value,
+        "ci_low": difference.ci_low,
+        "ci_high": difference.ci_high,
         "p": tested.p_value,
-        "n": found.n,
-        "reason": found.reason or "",
+        "n": difference.n,
+        "reason": difference.reason or "",
     }
 
 

@@ -19,7 +19,7 @@ from harness.report.untrusted import visible
 WIDTH = 480
 """Of a chart: at this width 13 pixels of text can be read on a phone too."""
 FONT_SIZE = 13
-_COLOURS = {f"c{place}": colour for place, colour in enumerate(PALETTE)}
+_COLOURS = {f"c{index}": colour for index, colour in enumerate(PALETTE)}
 _COLOURS |= {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER}
 _DOTS_PER_PIXEL = 2
 
@@ -214,10 +214,10 @@ def _element(mark: Mark) -> str:
 
 def _outline(marker: str, x: float, y: float) -> str:
     inner, outer, third = _R * 0.85, _R * 1.25, _R * 0.4
-    places = {"x": x, "y": y, "l": x - inner, "r": x + inner, "t": y - inner, "b": y + inner}
-    places |= {"L": x - outer, "R": x + outer, "T": y - outer, "B": y + outer}
-    places |= {"a": x - third, "c": x + third, "d": y - third, "e": y + third}
-    return _SHAPES[marker].format(**{name: f"{value:.1f}" for name, value in places.items()})
+    coordinates = {"x": x, "y": y, "l": x - inner, "r": x + inner, "t": y - inner, "b": y + inner}
+    coordinates |= {"L": x - outer, "R": x + outer, "T": y - outer, "B": y + outer}
+    coordinates |= {"a": x - third, "c": x + third, "d": y - third, "e": y + third}
+    return _SHAPES[marker].format(**{name: f"{value:.1f}" for name, value in coordinates.items()})
 
 
 def _path(points: Sequence[Point]) -> str:

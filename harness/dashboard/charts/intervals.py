@@ -51,16 +51,16 @@ def interval_chart(
     values += [end for end in (zero, *ends) if end is not None and (end > 0 or not is_log)]
     axis = Axis.around(values, _LEFT, WIDTH - _RIGHT, is_log, in_words)
     drawing.data = {"x": f"{axis.low!r},{axis.high!r},{int(is_log)}", "brush": "x"}
-    for place, text in axis.ticks(6):
-        drawing.line([(place, 4), (place, bottom)], "rule", "thin")
-        drawing.words((place, bottom + 17), text, "middle", "muted")
+    for x, text in axis.ticks(6):
+        drawing.line([(x, 4), (x, bottom)], "rule", "thin")
+        drawing.words((x, bottom + 17), text, "middle", "muted")
     if zero is not None and axis.shows(zero):
         drawing.line([(axis.at(zero), 4), (axis.at(zero), bottom)], "ink", "thin")
     drawing.words(((_LEFT + WIDTH - _RIGHT) / 2, bottom + 36), label, "middle", "muted")
     for number, row in enumerate(rows):
         y = 4 + _ROW * (number + 0.5)
         drawing.words((_LEFT - 10, y + 4.5), shortened(row.name), "end")
-        said = f"{row.name}: {row.text}"
+        tooltip = f"{row.name}: {row.text}"
         if not axis.shows(row.value):
             is_left = row.value < axis.low
             drawing.words(
@@ -72,9 +72,9 @@ def interval_chart(
             continue
         if row.ends is not None:
             low, high = (min(max(end, axis.low), axis.high) for end in row.ends)
-            drawing.line([(axis.at(low), y), (axis.at(high), y)], row.look.colour, "strong faint", said)
+            drawing.line([(axis.at(low), y), (axis.at(high), y)], row.look.colour, "strong faint", tooltip)
         for value in [v for v in row.per_seed if axis.shows(v)] if len(row.per_seed) > 1 else ():
             drawing.dot((axis.at(value), y + 8), row.look.colour, "|", "", f"{row.name}, one seed: {in_words(value)}")
         look = "" if row.is_filled else "hollow"
-        drawing.dot((axis.at(row.value), y), row.look.colour, row.look.marker, look, said, row.link)
+        drawing.dot((axis.at(row.value), y), row.look.colour, row.look.marker, look, tooltip, row.link)
     return drawing

@@ -55,12 +55,12 @@ def empty(plane: Plane, xs: Sequence[float], ys: Sequence[float], about: str, na
     else:
         across = Axis.around(xs, _LEFT, WIDTH - _RIGHT, plane.x_is_log)
         up = Axis.around(ys, bottom, _TOP, plane.y_is_log, plane.in_words)
-    for place, text in across.ticks(6):
-        drawing.line([(place, _TOP), (place, bottom)], "rule", "thin")
-        drawing.words((place, bottom + 17), text, "middle", "muted")
-    for place, text in up.ticks():
-        drawing.line([(_LEFT, place), (WIDTH - _RIGHT, place)], "rule", "thin")
-        drawing.words((_LEFT - 7, place + 4), text, "end", "muted")
+    for x, text in across.ticks(6):
+        drawing.line([(x, _TOP), (x, bottom)], "rule", "thin")
+        drawing.words((x, bottom + 17), text, "middle", "muted")
+    for y, text in up.ticks():
+        drawing.line([(_LEFT, y), (WIDTH - _RIGHT, y)], "rule", "thin")
+        drawing.words((_LEFT - 7, y + 4), text, "end", "muted")
     drawing.words(((_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 8), plane.x_label, "middle", "muted")
     drawing.words((4, 13), plane.y_label, "", "muted")
     drawing.data = {"x": _ends(across), "y": _ends(up)}
@@ -97,12 +97,12 @@ def scatter(
         _bins(drawing, across, up, dots)
         return drawing
     for dot in dots:
-        place = across.at(dot.x), up.at(dot.y)
+        x, y = across.at(dot.x), up.at(dot.y)
         if dot.ends is not None:
             drawing.line(
-                [(place[0], up.at(dot.ends[0])), (place[0], up.at(dot.ends[1]))], dot.look.colour, "strong faint"
+                [(x, up.at(dot.ends[0])), (x, up.at(dot.ends[1]))], dot.look.colour, "strong faint"
             )
-        drawing.dot(place, dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
+        drawing.dot((x, y), dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
     _names(drawing, across, up, dots)
     return drawing
 

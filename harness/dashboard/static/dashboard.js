@@ -163,8 +163,8 @@ document.addEventListener("pointerup", () => {
   const address = new URL(location.href);
   const set = (axis, one, other, start, end) => {
     const [low, high, isLog] = chart.dataset[axis].split(",").map(Number);
-    const value = (place) => {
-      const share = (place - start) / (end - start);
+    const value = (pixel) => {
+      const share = (pixel - start) / (end - start);
       return isLog ? low * (high / low) ** share : low + share * (high - low);
     };
     const ends = [value(one), value(other)].sort((a, b) => a - b).map((end) => Number(end.toPrecision(4)));

@@ -33,11 +33,11 @@ def test_two_lines_cross_where_they_are_equal() -> None:
 
 def test_the_range_is_over_all_pairs_of_seeds() -> None:
     # 5 - 2x and 5.4 - 2x against 3.5 - x and 2.1 - x: at 1.5, 2.9, 1.9 and 3.3, which is beyond the end; means at 2.4
-    found = crossing([line(-2, 5), line(-2, 5.4)], [line(-1, 3.5), line(-1, 2.1)])
-    assert found is not None
-    assert (found.low, found.at, found.high) == pytest.approx((1.5, 2.4, 2.9))
-    assert (found.num_crossed, found.num_pairs) == (3, 4)
-    found = crossing([line(-2, 5), line(-2, 5.5)], [line(-1, 3.5)])
-    assert found is not None
-    assert (found.low, found.at, found.high) == pytest.approx((1.5, 1.75, 2.0))
-    assert (found.num_crossed, found.num_pairs) == (2, 2)
+    crossed = crossing([line(-2, 5), line(-2, 5.4)], [line(-1, 3.5), line(-1, 2.1)])
+    assert crossed is not None
+    assert (crossed.low, crossed.at, crossed.high) == pytest.approx((1.5, 2.4, 2.9))
+    assert (crossed.num_crossed, crossed.num_pairs) == (3, 4)
+    crossed = crossing([line(-2, 5), line(-2, 5.5)], [line(-1, 3.5)])
+    assert crossed is not None
+    assert (crossed.low, crossed.at, crossed.high) == pytest.approx((1.5, 1.75, 2.0))
+    assert (crossed.num_crossed, crossed.num_pairs) == (2, 2)

@@ -27,21 +27,21 @@ ADDRESSES = [
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[[Mapping[str, str]], Any]]:
-    with launcher() as found:
-        yield found
+    with launcher() as launch_browser:
+        yield launch_browser
 
 
 @pytest.fixture(scope="module")
 def browser(launch: Callable[[Mapping[str, str]], Any]) -> Iterator[Any]:
-    found = launch({})
-    yield found
-    found.close()
+    opened = launch({})
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
 def address(site: Site, browser: Any) -> Iterator[str]:
-    with served(site.index.results) as found:
-        yield found
+    with served(site.index.results) as served_at:
+        yield served_at
 
 
 def journey(page: Any, address: str) -> None:
@@ -96,8 +96,8 @@ def test_the_same_under_a_plain_locale(launch: Callable[[Mapping[str, str]], Any
 @pytest.fixture(scope="module")
 def playing_address(fits: Path, browser: Any) -> Iterator[str]:
     """Of real fits."""
-    with served(fits) as found:
-        yield found
+    with served(fits) as served_at:
+        yield served_at
 
 
 LOOKS = [
@@ -143,10 +143,10 @@ def check_access(browser: Any, address: str, view: str, looks: Sequence[tuple[st
     for scheme, width in looks:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        checked = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         serious = [
             (each["id"], [node["html"][:150] for node in each["nodes"][:3]])
-            for each in found["violations"]
+            for each in checked["violations"]
             if each["impact"] in ("serious", "critical")
         ]
         assert not serious, f"{scheme} {width}"

@@ -30,8 +30,8 @@ def test_forecasts_are_found_by_their_names(results: Path, tmp_path: Path) -> No
     shutil.copytree(results / "pair", tmp_path / "pair")
     made.add(tmp_path / "pair")
     [loaded] = load(tmp_path / "pair")
-    [found] = forecasts(Comparison(loaded))
-    assert (found["eval"], found["event"]) == ("turn_taking", "rain")
-    assert set(found["calibration"]) == {"gru", "lstm"}
-    assert found["calibration"]["gru"] == [pytest.approx([0.9, found["calibration"]["gru"][0][1]])]
-    assert found["positions"] == {"gru": [], "lstm": []}  # their ids name no place
+    [forecast] = forecasts(Comparison(loaded))
+    assert (forecast["eval"], forecast["event"]) == ("turn_taking", "rain")
+    assert set(forecast["calibration"]) == {"gru", "lstm"}
+    assert forecast["calibration"]["gru"] == [pytest.approx([0.9, forecast["calibration"]["gru"][0][1]])]
+    assert forecast["positions"] == {"gru": [], "lstm": []}  # their ids name no place
