@@ -19,12 +19,14 @@ from harness.dashboard.board import Board
 from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
-from harness.dashboard.crossings import Curve, crossing, mean_curve
+from harness.dashboard.crossings import Crossings, crossings
 from harness.dashboard.looks import Look
+from harness.dashboard.mean_curve import Curve, mean_curve
 from harness.dashboard.pages import Page
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.report.comparison import ANY_DECODING
+from harness.report.crossings import LEARNING, along_curves, along_option, is_budget
 from harness.report.results import damaged_by
 from harness.report.wording import estimate_text, words
 from harness.runs.index import Entry
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 SPENT = {"tokens": "training tokens", "seconds": "training seconds", "flops": "training FLOPs"}
 MEASURED = {"validation_bits_per_byte": "validation bits per byte", "train_loss_nats": "training loss, nats a token"}
+COMPARABLE = "validation_bits_per_byte"
+"""Whatever the tokenizer."""
 _COLUMNS = [*SPENT, *MEASURED]
 _MOST_CURVES = 400
 _curves: OrderedDict[tuple[object, ...], dict[str, Any]] = OrderedDict()
@@ -67,10 +71,10 @@ def view(site: Site, choices: Choices) -> Page:
         "systems": board.systems,
         "pinned": choices.values("pin"),
         "legend": [],
-        "crossings": [],
+        "crossings": Crossings(),
     }
     if x in SPENT:
-        _add_spent(page, site, board, choices, systems)
+        _add_spent(page, site, scope, board, choices, systems)
     elif x == "parameters":
         _add_parameters(page, site, board, systems)
     else:
@@ -130,7 +134,9 @@ def _curve(columns: Mapping[str, Any], x: str, y: str, is_log: bool) -> Curve | 
     return x_values, up[known][first]
 
 
-def _add_spent(page: Page, site: Site, board: Board, choices: Choices, systems: Sequence[str]) -> None:
+def _add_spent(
+    page: Page, site: Site, scope: Scope, board: Board, choices: Choices, systems: Sequence[str]
+) -> None:
     x, y, is_log = page.context["x"], page.context["y"], page.context["scale"] == "log"
     series, table, by_system = [], [], {}
     for system, seeds in curves_of(site, board, systems).items():
@@ -167,7 +173,8 @@ def _add_spent(page: Page, site: Site, board: Board, choices: Choices, systems: 
         }
         for line in series
     ]
-    page.context["crossings"] = _crossings(by_system, choices.value("base"), x)
+    if y == COMPARABLE:
+        page.context["crossings"] = crossings(site, scope, LEARNING[x], systems, lambda them: along_curves(them, x))
     page.tables["curves"] = lambda: _table(table, x, y)
 
 
@@ -188,29 +195,6 @@ def _from(line: Series, least: float) -> Series:
     if len(line.points) == 1 and line.points[0][0] <= 0:
         return Series(line.name, line.look, ((least, line.points[0][1]),), line.text)
     return line
-
-
-def _crossings(curves: Mapping[str, Sequence[Curve]], baseline: str, x: str) -> list[dict[str, Any]]:
-    """Where each system falls below another for good: beside the baseline, else beside the one that ends lowest."""
-    ends = {system: float(np.mean([y[-1] for _, y in seeds])) for system, seeds in curves.items()}
-    trained = [system for system, seeds in curves.items() if all(len(y) > 1 for _, y in seeds)]
-    if len(trained) < 2:
-        return []
-    reference = baseline if baseline in trained else min(trained, key=lambda system: ends[system])
-    rows = []
-    for system in trained:
-        lower, upper = sorted((system, reference), key=lambda name: ends[name])
-        if system != reference and (crossed := crossing(curves[lower], curves[upper])) is not None:
-            rows.append(
-                {
-                    "lower": lower,
-                    "upper": upper,
-                    "at": quantity(crossed.at),
-                    "range": f"{quantity(crossed.low)} to {quantity(crossed.high)}",
-                    "pairs": f"{crossed.num_crossed} of {crossed.num_pairs}",
-                }
-            )
-    return rows
 
 
 def _table(rows: Sequence[tuple[str, int, float, float]], x: str, y: str) -> pd.DataFrame:
@@ -286,3 +270,10 @@ def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str,
         )
         about = f"{words(name)} along {option.axis}. " + "; ".join(f"{line.name} {line.text}" for line in series)
         page.drawings["curves"] = line_chart(series, plane, about, "curves")
+    if is_budget(option) and measure.is_judged:
+        used = decoding if measure.uses_decoding else ANY_DECODING
+        axis = f"{option.axis} {measure.name} {used}"
+        drawn = [line.name for line in series]
+        page.context["crossings"] = crossings(
+            site, scope, axis, drawn, lambda them: along_option(them, option, measure, used)
+        )

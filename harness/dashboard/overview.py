@@ -43,11 +43,13 @@ def view(site: Site, choices: Choices) -> Page:
     measures, groups = filters.grouped(runs, group) if group else ([], [])
     page.context |= {
         "experiments": [_experiment(name, entries) for name, entries in experiments.items()],
+        "statuses": _statuses(site.index.entries()),
         "board": None,
         "settings": settings,
         "group": group,
         "group_measures": measures,
         "groups": groups,
+        "has_failed_groups": any(group.num_failed for group in groups),
         "runs": [_run_row(entry) for entry in _page_of(runs, choices)],
         "num_runs": len(runs),
         "num_all": len(every),
@@ -181,15 +183,20 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _experiment(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    counts = Counter(entry.status for entry in entries)
     families = sorted({entry.family for entry in entries if entry.family})
     return {
         "name": name,
         "num_runs": len(entries),
-        "counts": {status: counts[status] for status in ("complete", "partial", "failed", UNFINISHED, UNREADABLE)},
+        "counts": Counter(entry.status for entry in entries),
         "families": families,
         "finished_at": max((entry.finished_at for entry in entries), default="")[:16].replace("T", " "),
     }
+
+
+def _statuses(entries: Sequence[Entry]) -> list[str]:
+    """Those that some run has: a column each."""
+    known = {entry.status for entry in entries}
+    return [status for status in ("complete", "partial", "failed", UNFINISHED, UNREADABLE) if status in known]
 
 
 def _sorted(runs: list[Entry], choices: Choices) -> list[Entry]:

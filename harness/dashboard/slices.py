@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.common.numerals import interval, number
 from harness.dashboard.board import Board
+from harness.dashboard.kept import short_hash
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.report.comparison import Comparison, LinedUp
@@ -54,7 +55,7 @@ class SliceRow:
 
 def slice_rows(site: Site, scope: Scope, board: Board, baseline: str, system: str) -> list[SliceRow]:
     """Every slice of every headline: the system's value minus the baseline's over the same samples."""
-    key = f"{scope.key}-{_short(baseline)}-{_short(system)}"
+    key = f"{scope.key}-{short_hash(baseline)}-{short_hash(system)}"
     kept = site.numbers.kept.get("slices", key)
     if kept is None:
         comparison, _ = site.numbers.comparison(scope)
@@ -69,12 +70,6 @@ def slice_rows(site: Site, scope: Scope, board: Board, baseline: str, system: st
     corrected = holm([row.p for row in rows])
     named = [SliceRow(**(vars(row) | {"p": p})) for row, p in zip(rows, corrected, strict=True)]
     return sorted(named, key=lambda row: (2.0 if row.p is None else row.p, -abs(row.difference or 0.0)))
-
-
-def _short(name: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def _of_measure(comparison: Comparison, board: Board, index: int, baseline: str, system: str) -> list[SliceRow]:
