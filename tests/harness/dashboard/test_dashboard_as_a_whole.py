@@ -200,6 +200,28 @@ def test_a_part_of_a_chart_is_chosen_with_the_mouse(browser: Any, address: str) 
         until(page, "!new URL(location).searchParams.get('x_from')")
 
 
+def test_a_part_of_a_chart_is_chosen_with_a_finger_and_with_the_keyboard(browser: Any, address: str) -> None:
+    with watched(browser, address, has_touch=True) as page:
+        page.goto(f"{address}/samples?experiment=families&eval=perplexity")
+        ready(page)
+        page.locator("svg.chart").scroll_into_view_if_needed()
+        box = page.locator("svg.chart").bounding_box()
+        fingers = page.context.new_cdp_session(page)
+        for kind, share in (("touchStart", 0.3), ("touchMove", 0.4), ("touchMove", 0.7), ("touchEnd", None)):
+            places = [] if share is None else [{"x": box["x"] + box["width"] * share, "y": box["y"] + box["height"] * 0.3 + 90 * (share - 0.3)}]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        until(page, "new URL(location).searchParams.get('x_from')")
+        ready(page)
+        page.goto(f"{address}/?experiment=families")
+        ready(page)
+        page.focus("svg.chart[data-brush]")
+        for key in ("ArrowLeft", "Enter", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"):
+            page.keyboard.press(key)
+        until(page, "new URL(location).searchParams.get('x_from')")
+        chosen = parse_qs(urlsplit(page.url).query)
+        assert float(chosen["x_from"][0]) < float(chosen["x_to"][0])
+
+
 def test_what_is_under_the_mouse_is_said(browser: Any, address: str) -> None:
     with watched(browser, address) as page:
         page.goto(f"{address}/?experiment=families")
