@@ -6,7 +6,7 @@ They come from `harness.report.comparison`, as those of `bakeoff report` do; not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,28 +14,9 @@ from typing import Any
 from harness.evaluation.metric import LADDER_METRIC, Baseline
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.summary import rows_of
+from harness.report.result_lines import Column, ResultLine, TableCell, result_lines, table_cell, usual_counts
+from harness.report.wording import direction, heading, words
 from harness.statistics.estimate import Estimate
-
-
-@dataclass(frozen=True)
-class Line:
-    """A system under one decoding strategy."""
-
-    system: str
-    family: str
-    decoding: str
-    runs: tuple[str, ...]
-    """Their ids, 'experiment/run_id'."""
-    num_seeds: int
-    """That have a fit."""
-    num_failed: int
-    num_params: float | None
-    """Means over seeds, as are the others."""
-    seconds: float | None
-    flops: float | None
-    tokens: float | None
-    flops_per_token: float | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +48,7 @@ class Asked:
 class Board:
     """What a report says, without its tests."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     """The worst system first."""
     measures: tuple[MeasureKey, ...]
     headlines: tuple[int, ...]
@@ -99,7 +80,7 @@ class Board:
         }
         replaced = [(f"{run.folder.parent.name}/{run.folder.name}", run.why) for run in comparison.results.left_out]
         return cls(
-            tuple(_lines(comparison)),
+            tuple(result_lines(comparison)),
             measures,
             headlines,
             comparison.decodings,
@@ -146,7 +127,27 @@ class Board:
             return str(wanted)
         return self.best_decodings.get(index, possible[0])
 
-    def line(self, system: str, decoding: str) -> Line:
+    @cached_property
+    def usual_counts(self) -> tuple[str, ...]:
+        """Of each measure."""
+        cells: list[list[Cell]] = [[] for _ in self.measures]
+        for (_, _, index), cell in self.cells.items():
+            cells[index].append(cell)
+        return tuple(map(usual_counts, cells))
+
+    def table_cell(self, line: ResultLine, index: int) -> TableCell:
+        """What a line has of a measure."""
+        decoding = line.decoding if self.measures[index].uses_decoding else ANY_DECODING
+        return table_cell(self.cells.get((line.system, decoding, index)), self.usual_counts[index])
+
+    def column(self, index: int, link: str = "") -> Column:
+        """The head over the cells of a measure. link: where it leads."""
+        measure = self.measures[index]
+        told = ", ".join(filter(None, (words(measure.eval), direction(measure))))
+        name = heading(measure.metric, measure.unit)
+        return Column(name, told, self.usual_counts[index], link=link, about=self.descriptions[index])
+
+    def line(self, system: str, decoding: str) -> ResultLine:
         """A system's line under a strategy; under any, or one that it has not, its first."""
         of_system = [line for line in self.lines if line.system == system]
         return next((line for line in of_system if line.decoding == decoding), of_system[0])
@@ -180,7 +181,7 @@ class Board:
             for system, decoding, index, estimate, seeds, per_seed, chance, target in plain["cells"]
         }
         return cls(
-            tuple(Line(**{**fields, "runs": tuple(fields["runs"])}) for fields in plain["lines"]),
+            tuple(_line(fields) for fields in plain["lines"]),
             measures,
             tuple(plain["headlines"]),
             tuple(plain["decodings"]),
@@ -194,6 +195,11 @@ class Board:
             tuple(plain["cautions"]),
             tuple((run, why) for run, why in plain["left_out"]),
         )
+
+
+def _line(fields: Mapping[str, Any]) -> ResultLine:
+    lists = {name: tuple(fields[name]) for name in ("runs", "experiments")}
+    return ResultLine(**{**fields, **lists})
 
 
 def _measure(fields: Mapping[str, Any]) -> MeasureKey:
@@ -212,27 +218,3 @@ def _asked(comparison: Comparison, system: str, decoding: str, measure: MeasureK
             samples.add(hashlib.sha256(ids.encode("utf-8", "replace")).hexdigest())
     return Asked(tuple(sorted(data)), tuple(sorted(versions)), tuple(sorted(samples)))
 
-
-def _lines(comparison: Comparison) -> Iterable[Line]:
-    for system, decoding, runs in rows_of(comparison):
-        finished = [run for run in runs if run.record.status != "failed"]
-        costs = {name: [run.record.cost.get(name) for run in runs] for name in ("num_params", "flops_per_token")}
-        spent = {name: [run.record.spent.get(name) for run in runs] for name in ("seconds", "flops", "tokens")}
-        yield Line(
-            system,
-            runs[0].record.family,
-            decoding,
-            tuple(f"{run.folder.parent.name}/{run.folder.name}" for run in runs),
-            len({run.record.seed for run in finished}),
-            len(runs) - len(finished),
-            _mean(costs["num_params"]),
-            _mean(spent["seconds"]),
-            _mean(spent["flops"]),
-            _mean(spent["tokens"]),
-            _mean(costs["flops_per_token"]),
-        )
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known else None

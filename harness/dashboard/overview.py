@@ -18,7 +18,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
 from harness.report.comparison import ANY_DECODING
-from harness.report.wording import direction, estimate_text, heading, words
+from harness.report.wording import estimate_text, words
 from harness.runs.index import UNFINISHED, UNREADABLE, Entry
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
         return
     shown = {entry.id for entry in filters.kept(scope.entries, choices)}
     lines = [line for line in board.lines if shown & set(line.runs)]
-    page.context |= {"board": board, "headlines": _columns(board), "lines": [_line(board, line) for line in lines]}
+    page.context |= {
+        "board": board,
+        "headlines": [board.column(index, _compare_address(board, index, choices)) for index in board.headlines],
+        "lines": [(line, [board.table_cell(line, index) for index in board.headlines]) for line in lines],
+    }
     page.context["looks"] = site.looks()
     if board.ladder is not None and (
         drawing := ladder(
@@ -115,41 +119,9 @@ def ladder(
     return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}", ends=part)
 
 
-def _columns(board: Board) -> list[dict[str, Any]]:
-    """The heads of the headline table."""
-    return [
-        {
-            "name": heading(board.measures[index].metric, board.measures[index].unit),
-            "eval": board.measures[index].eval,
-            "metric": board.measures[index].metric,
-            "better": direction(board.measures[index]),
-            "about": board.descriptions[index],
-        }
-        for index in board.headlines
-    ]
-
-
-def _line(board: Board, line: Any) -> dict[str, Any]:
-    cells = []
-    for index in board.headlines:
-        decoding = line.decoding if board.measures[index].uses_decoding else ANY_DECODING
-        cell = board.cells.get((line.system, decoding, index))
-        value, _, ends = estimate_text(cell).partition(" ")
-        reason = "not measured" if cell is None else cell.estimate.reason or ""
-        cells.append({"value": value, "interval": ends, "reason": reason, "n": "" if cell is None else _counts(cell)})
-    return {
-        "system": line.system,
-        "family": line.family,
-        "decoding": line.decoding,
-        "seeds": str(line.num_seeds) + (f" ({line.num_failed} failed)" if line.num_failed else ""),
-        "parameters": quantity(line.num_params),
-        "seconds": quantity(line.seconds),
-        "cells": cells,
-    }
-
-
-def _counts(cell: Any) -> str:
-    return f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
+def _compare_address(board: Board, index: int, choices: Choices) -> str:
+    measure = board.measures[index]
+    return choices.changed(eval=measure.eval, metric=measure.metric).address("/compare")
 
 
 def summary_table(board: Board) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from harness.common.errors import UserError, closest
+from harness.common.numerals import quantity
 from harness.common.plurals import many
 from harness.dashboard.choices import KEPT_BETWEEN_VIEWS, Choices
 
@@ -60,14 +61,16 @@ def environment() -> jinja2.Environment:
     from harness.report.untrusted import pieces, visible
     from harness.report.wording import words
 
+    loaders = [jinja2.PackageLoader(package) for package in ("harness.dashboard", "harness.report")]
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.dashboard"),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named, key=key)
+    templates.globals.update(words=words, visible=visible, pieces=pieces, many=many, quantity=quantity)
+    templates.globals.update(views=VIEWS, named=_named, key=key)
     templates.filters["blank_parts"] = _blank_parts
     return templates
 

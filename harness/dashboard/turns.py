@@ -23,7 +23,7 @@ from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.dashboard.transcripts import dialogue
 from harness.evaluation.rows import parsed
-from harness.report.wording import direction, estimate_text, heading, words
+from harness.report.wording import estimate_text, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def view(site: Site, choices: Choices) -> Page:
 
 def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: Sequence[str]) -> list[dict[str, Any]]:
     """Draw the calibration and the probability by position of each forecast."""
-    from harness.dashboard.forecasts import forecasts
+    from harness.report.forecasts import forecasts
 
     kept = site.numbers.kept.get("forecasts", scope.key)
     if kept is None:
@@ -136,14 +136,8 @@ def forecasts_table(kept: Sequence[dict[str, Any]]) -> pd.DataFrame:
 def _add_measures(page: Page, site: Site, board: Board, eval_name: str, lines: Sequence[Any], choices: Choices) -> None:
     """A table of all of the eval's measures, and the share that handed back as a chart."""
     indexes = [index for index, measure in enumerate(board.measures) if measure.eval == eval_name and measure.baseline is None]
-    page.context["measures"] = [
-        (heading(board.measures[index].metric, board.measures[index].unit), direction(board.measures[index]), board.descriptions[index])
-        for index in indexes
-    ]
-    page.context["lines"] = [
-        (line, [estimate_text(board.cells.get((line.system, line.decoding, index))) for index in indexes])
-        for line in lines
-    ]
+    page.context["measures"] = [board.column(index) for index in indexes]
+    page.context["lines"] = [(line, [board.table_cell(line, index) for index in indexes]) for line in lines]
     page.tables["measures"] = lambda: _measures_table(board, indexes, lines)
     page.context["charts"] = []
     for metric in (HANDED_BACK, RUNAWAY):

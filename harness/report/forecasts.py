@@ -1,6 +1,7 @@
-"""How well models know where a turn ends: calibration, and the probability by position.
+"""How well models know what comes: calibration, and the probability by position.
 
-A forecast is a measure NAME, 1 where it happened and 0 where not, beside NAME_probability, as in the report's plots.
+A forecast is a measure NAME, 1 where it happened and 0 where not, beside NAME_probability: the forecast. All seeds of a
+system are taken together; of runs over one fit, one.
 """
 
 from __future__ import annotations
