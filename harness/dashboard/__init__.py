@@ -9,7 +9,7 @@ a content security policy without eval and inline styles:
     Bokeh 3.9       1,390 kB of script, 0.9 to 1.2 s; draws, but 315 inline styles are refused, so it looks wrong
     Vega-Lite       898 kB in vl-convert's bundle, 0.4 to 0.5 s; refused without its expression interpreter, which the
                     bundle draws with only in its slower mode (`ast`), and its inline styles are refused too
-    drawn here      15 kB of script for all views; 0.03 s on the server; nothing is refused
+    drawn here      18 kB of script for all views; 0.03 s on the server; nothing is refused
 
 Neither library's chart can be reached by keyboard, and neither draws without script. vl-convert is 84 MB, Bokeh 32 MB.
 """

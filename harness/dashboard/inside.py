@@ -121,7 +121,7 @@ def _ask(page: Page, site: Site, choices: Choices, side: Side, request: Mapping[
     _add_attention(page, choices, side)
     if side.seen["units"]:
         shown = side.seen["units"]
-        about = f"{len(shown['values'][0])} hidden units of {shown['layer']} over {num_tokens + 1} positions of the text."
+        about = f"{len(shown['values'][0])} hidden units of {shown['layer']} over {num_tokens + 1} positions."
         page.drawings[f"units_{side.name}"] = units(shown["values"], about, f"units_{side.name}")
     if side.seen["embeddings"]:
         page.drawings[f"embeddings_{side.name}"] = _plane(side)
@@ -135,7 +135,7 @@ def _add_attention(page: Page, choices: Choices, side: Side) -> None:
     layer, _, number = choices.value(f"head_{side.name}").partition(".")
     wanted = [int(part) - 1 if part.isascii() and part.isdigit() else 0 for part in (layer, number)]
     side.head = (min(max(0, wanted[0]), len(layers) - 1), min(max(0, wanted[1]), len(layers[0]) - 1))
-    about = f"Layer {side.head[0] + 1}, head {side.head[1] + 1}: how much each position takes from the positions before it."
+    about = f"Layer {side.head[0] + 1}, head {side.head[1] + 1}: how much each position takes from those before it."
     name = f"attention_{side.name}"
     page.drawings[name] = head(layers[side.head[0]][side.head[1]], side.names, about, name, side.at)
     page.context["heads"][side.name] = [

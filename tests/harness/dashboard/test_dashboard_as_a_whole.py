@@ -208,8 +208,11 @@ def test_a_part_of_a_chart_is_chosen_with_a_finger_and_with_the_keyboard(browser
         box = page.locator("svg.chart").bounding_box()
         fingers = page.context.new_cdp_session(page)
         for kind, share in (("touchStart", 0.3), ("touchMove", 0.4), ("touchMove", 0.7), ("touchEnd", None)):
-            places = [] if share is None else [{"x": box["x"] + box["width"] * share, "y": box["y"] + box["height"] * 0.3 + 90 * (share - 0.3)}]
-            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+            points = []
+            if share is not None:  # a finger that begins sideways: downwards it would scroll the page
+                down = 0.3 + 0.3 * (share > 0.5)
+                points = [{"x": box["x"] + box["width"] * share, "y": box["y"] + box["height"] * down}]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         until(page, "new URL(location).searchParams.get('x_from')")
         ready(page)
         page.goto(f"{address}/?experiment=families")
