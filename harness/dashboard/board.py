@@ -217,4 +217,3 @@ def _asked(comparison: Comparison, system: str, decoding: str, measure: MeasureK
             ids = "\n".join(sorted(table.asked_for(measure.metric).ids))
             samples.add(hashlib.sha256(ids.encode("utf-8", "replace")).hexdigest())
     return Asked(tuple(sorted(data)), tuple(sorted(versions)), tuple(sorted(samples)))
-

@@ -134,9 +134,7 @@ def _curve(columns: Mapping[str, Any], x: str, y: str, is_log: bool) -> Curve | 
     return x_values, up[known][first]
 
 
-def _add_spent(
-    page: Page, site: Site, scope: Scope, board: Board, choices: Choices, systems: Sequence[str]
-) -> None:
+def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choices, systems: Sequence[str]) -> None:
     x, y, is_log = page.context["x"], page.context["y"], page.context["scale"] == "log"
     series, table, by_system = [], [], {}
     for system, seeds in curves_of(site, board, systems).items():

@@ -98,7 +98,9 @@ def grouped(entries: Sequence[Entry], key: str) -> tuple[list[tuple[str, str]], 
 
 
 def _result(entries: Sequence[Entry], measure: tuple[str, str]) -> str:
-    headlines = [h for entry in entries for h in entry.headlines if (h.eval, h.metric) == measure and h.value is not None]
+    headlines = [
+        h for entry in entries for h in entry.headlines if (h.eval, h.metric) == measure and h.value is not None
+    ]
     values = [headline.value for headline in headlines if headline.value is not None]
     if not values:
         return "–"

@@ -78,7 +78,7 @@ def content_key(parts: Iterable[object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-@functoolsdef short_hash(name: str) -> str:
+def short_hash(name: str) -> str:
     """A name as part of a key."""
     return hashlib.sha256(name.encode()).hexdigest()[:8]
 

@@ -129,7 +129,9 @@ def _default_eval(board: Board, evals: Sequence[str]) -> str:
     return next((name for name in shares if name in evals), next(iter(evals), ""))
 
 
-def _add_pair(page: Page, site: Site, choices: Choices, board: Board, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:
+def _add_pair(
+    page: Page, site: Site, choices: Choices, board: Board, rows_a: pd.DataFrame, rows_b: pd.DataFrame
+) -> None:
     eval_name = page.context["eval"]
     measures = measures_in(rows_a)
     headline = next((m.metric for m in board.measures if m.eval == eval_name and m.metric in measures), None)

@@ -93,9 +93,7 @@ def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: 
             plane = Plane(
                 "characters into the turn", f"probability of a {event}, %", in_words=lambda value: f"{value:g}"
             )
-            about = (
-                f"Mean probability of a {event} by position in the turn; dashed: how often it happened."
-            )
+            about = f"Mean probability of a {event} by position in the turn; dashed: how often it happened."
             page.drawings[shown_forecast["hazard"]] = line_chart(positions, plane, about, shown_forecast["hazard"])
         shown_forecast["rows"] = [
             (system, board.families[system], [f"{100 * given:.3g} → {100 * share:.3g}" for given, share in curve])
@@ -135,7 +133,9 @@ def forecasts_table(kept: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def _add_measures(page: Page, site: Site, board: Board, eval_name: str, lines: Sequence[Any], choices: Choices) -> None:
     """A table of all of the eval's measures, and the share that handed back as a chart."""
-    indexes = [index for index, measure in enumerate(board.measures) if measure.eval == eval_name and measure.baseline is None]
+    indexes = [
+        index for index, measure in enumerate(board.measures) if measure.eval == eval_name and measure.baseline is None
+    ]
     page.context["measures"] = [board.column(index) for index in indexes]
     page.context["lines"] = [(line, [board.table_cell(line, index) for index in indexes]) for line in lines]
     page.tables["measures"] = lambda: _measures_table(board, indexes, lines)

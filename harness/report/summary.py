@@ -203,4 +203,3 @@ def intervals_cover(comparison: Comparison) -> str:
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     alone = " (test samples only where there is one seed)" if counts[0] == 1 else ""
     return f"cover training seeds ({span} a model) and test samples{alone}"
-

@@ -99,9 +99,7 @@ def scatter(
     for dot in dots:
         x, y = across.at(dot.x), up.at(dot.y)
         if dot.ends is not None:
-            drawing.line(
-                [(x, up.at(dot.ends[0])), (x, up.at(dot.ends[1]))], dot.look.colour, "strong faint"
-            )
+            drawing.line([(x, up.at(dot.ends[0])), (x, up.at(dot.ends[1]))], dot.look.colour, "strong faint")
         drawing.dot((x, y), dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
     _names(drawing, across, up, dots)
     return drawing

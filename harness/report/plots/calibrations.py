@@ -60,10 +60,7 @@ def _calibration(comparison: Comparison, forecast: dict[str, Any]) -> Plot | Non
         "probabilities are drawn wider apart."
     )
     numbers_text = "; ".join(
-        f"{system}: "
-        + ", ".join(
-            f"{100 * mean:.3g} % given, {100 * share:.3g} % happened" for mean, share in curve
-        )
+        f"{system}: " + ", ".join(f"{100 * mean:.3g} % given, {100 * share:.3g} % happened" for mean, share in curve)
         for system, curve in curves.items()
     )
     return drawn(figure, f"{eval_name}_{name}_calibration", "evals", title, caption, f"{title}. {numbers_text}.")

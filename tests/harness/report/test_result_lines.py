@@ -15,7 +15,7 @@ Compare = Callable[[Path], Comparison]
 def test_a_line_is_a_mean_over_its_runs_and_counts_those_that_failed(three_seeds: Path, compare: Compare) -> None:
     comparison = compare(three_seeds)
     lines = {(line.system, line.decoding): line for line in result_lines(comparison)}
-    assert [line.system for line in result_lines(comparison)][0] == comparison.systems[0]
+    assert next(line.system for line in result_lines(comparison)) == comparison.systems[0]
     line = lines["rnn", "greedy"]
     records = [run.record for run in comparison.results.runs if (run.system, run.decoding) == ("rnn", "greedy")]
     assert line.seconds == pytest.approx(sum(record.spent["seconds"] for record in records) / 3)
