@@ -30,7 +30,7 @@ class Difference:
     p: float | None
     """Corrected over all pairs and measures of the report."""
     better: str | None
-    """Who is better, where that is sure."""
+    """Who is better, where that is sure; None elsewhere."""
     about: str
     n: str
     why_not: str = ""
@@ -76,7 +76,7 @@ class Differences:
         # the rows of a table with every pair are many: the baseline's are found at once
         for column, other, turn in (("model_a", "model_b", -1), ("model_b", "model_a", 1)):
             for row in pairs[pairs[column] == baseline].to_dict("records"):
-                named = {str(name): value for name, value in row.items()}
+                named = {str(name): None if value != value else value for name, value in row.items()}  # NaN: missing
                 self._rows[row["eval"], row["metric"], row["decoding"], row[other]] = (named, turn)
 
     def of(self, index: int, decoding: str, system: str) -> Difference | None:
@@ -122,5 +122,4 @@ class Differences:
 
 
 def _known(value: Any) -> float | None:
-    """A number of a table; None where it is missing."""
-    return None if value is None or value != value else float(value)
+    return None if value is None else float(value)

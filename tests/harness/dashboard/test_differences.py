@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from harness.dashboard.board import Asked
 from harness.dashboard.choices import Choices
 from harness.dashboard.differences import Differences
+from harness.dashboard.scope import frame_of, rows_of_frame
 from harness.dashboard.site import Site
 
 
@@ -52,3 +55,16 @@ def test_what_was_not_asked_the_same_is_refused_and_named(parts) -> None:  # typ
     assert difference.verdict == "not comparable"
     assert "version 7 against 1" in difference.why_not
     assert Differences(board, pairs, "ngram").of(board.ladder, "any", "none") is None
+
+
+def test_nobody_is_called_better_or_worse_where_the_report_does_not(parts) -> None:  # type: ignore[no-untyped-def]
+    board, pairs = parts
+    kept = frame_of(json.loads(json.dumps(rows_of_frame(pairs))))
+    undecided = kept[kept["better"].isna() & kept["difference"].notna()]
+    assert len(undecided) > 3
+    for pair in undecided.to_dict("records"):
+        index = board.index_of(pair["eval"], pair["metric"])
+        if index in board.headlines:
+            difference = Differences(board, kept, pair["model_b"]).of(index, pair["decoding"], pair["model_a"])
+            assert difference.verdict not in ("better", "worse")
+            assert "nan" not in difference.verdict
