@@ -81,6 +81,7 @@ def whole_pages(browser: Any, address: str, views: dict[str, str], folder: Path)
             page.emulate_media(color_scheme=scheme)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": _HEIGHT})
+                page.wait_for_timeout(200)  # a table's first column was seen blank right after the size had changed
                 path = folder / f"{name}-{scheme}-{width}.png"
                 page.screenshot(path=path, full_page=True, timeout=_PATIENCE_MS)
                 print(path, flush=True)

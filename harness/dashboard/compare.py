@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError, closest
-from harness.common.numerals import number, quantity, sign
+from harness.common.numerals import quantity, sign
 from harness.dashboard import filters
 from harness.dashboard.board import Board
 from harness.dashboard.charts.intervals import Row, interval_chart
 from harness.dashboard.charts.parallel import Strand, parallel
 from harness.dashboard.charts.points import Dot, Plane, pareto, scatter
+from harness.dashboard.charts.scales import tick_text
 from harness.dashboard.choices import Choices
 from harness.dashboard.differences import Difference, Differences
 from harness.dashboard.looks import Look
@@ -168,7 +169,7 @@ def _add_differences(
         unit = f"{words(measure.metric)}: difference from {differences.baseline}"
         about = f"{unit}. " + "; ".join(f"{row.name} {row.text}" for row in drawn)
         page.drawings["forest"] = interval_chart(
-            drawn, unit, about, "forest", zero=0.0, in_words=lambda value: f"{number(value, measure.unit)}", ends=ends
+            drawn, unit, about, "forest", zero=0.0, in_words=tick_text(measure.unit), ends=ends
         )
 
 
@@ -220,7 +221,7 @@ def _settings(site: Site, board: Board, systems: Sequence[str]) -> list[dict[str
                 entry = site.index.get(run)
                 for key, value in json.loads(entry.settings).items() if entry else ():
                     if not key.startswith("decoding."):
-                        values.setdefault(key, set()).add(value if isinstance(value, str) else json.dumps(value))
+                        values.setdefault(key, set()).add(_setting_text(value))
     keys = sorted(
         {key for values in of_system.values() for key in values}, key=lambda key: (key.split(".")[0] != "model", key)
     )
@@ -230,6 +231,13 @@ def _settings(site: Site, board: Board, systems: Sequence[str]) -> list[dict[str
         texts = ["–" if not v else next(iter(v)) if len(v) == 1 else "(several)" for v in values_of_each]
         rows.append({"key": key, "values": texts, "differs": len(set(texts)) > 1})
     return rows
+
+
+def _setting_text(value: Any) -> str:
+    """As JSON, of a number six digits."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _settings_table(rows: Sequence[dict[str, Any]], systems: Sequence[str]) -> pd.DataFrame:
@@ -309,7 +317,7 @@ def _add_cost(
         words(measure.metric),
         x_is_log=max(dot.x for dot in dots) > 0,
         y_is_log=measure.unit.startswith("bits"),
-        in_words=lambda value: number(value, measure.unit),
+        in_words=tick_text(measure.unit),
     )
     lower = measure.higher_is_better is False
     front = [] if measure.higher_is_better is None else pareto([(dot.x, dot.y) for dot in dots], lower)

@@ -160,6 +160,7 @@ def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choi
     plane = Plane(f"{SPENT[x]}{log}", f"{MEASURED[y]}", is_log, is_log, lambda value: f"{value:.3g}")
     about = f"{MEASURED[y]} against {SPENT[x]}. " + "; ".join(f"{line.name} {line.text}" for line in series)
     page.drawings["curves"] = line_chart(series, plane, about, "curves", ends[0], ends[1])
+    page.context["title"] = f"{MEASURED[y]} against {SPENT[x]}"
     page.context["legend"] = [
         {
             "system": line.name,
@@ -214,9 +215,16 @@ def _add_parameters(page: Page, site: Site, board: Board, systems: Sequence[str]
             tooltip = f"{system}: {quantity(params)} parameters, {estimate_text(cell)}"
             dots.append(Dot(params, cell.estimate.value, look, tooltip, ends=ends, name=system))
     if len(dots) > 1:
-        plane = Plane("parameters, logarithmic", "test bits per byte", True, True, lambda value: f"{value:.3g}")
+        plane = Plane(
+            "parameters, logarithmic (0 at the left edge)",
+            "test bits per byte",
+            True,
+            True,
+            lambda value: f"{value:.3g}",
+        )
         about = "Test bits per byte against parameters. " + "; ".join(dot.text for dot in dots)
         page.drawings["curves"] = scatter(dots, plane, about, "curves")
+        page.context["title"] = "test bits per byte against parameters"
 
 
 def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str, systems: Sequence[str]) -> None:
@@ -268,6 +276,7 @@ def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str,
         )
         about = f"{words(name)} along {option.axis}. " + "; ".join(f"{line.name} {line.text}" for line in series)
         page.drawings["curves"] = line_chart(series, plane, about, "curves")
+        page.context["title"] = f"{words(name)} along {option.axis}"
     if is_budget(option) and measure.is_judged:
         used = decoding if measure.uses_decoding else ANY_DECODING
         axis = f"{option.axis} {measure.name} {used}"

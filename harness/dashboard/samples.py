@@ -35,6 +35,7 @@ LOOKED_INTO = 300
 """Characters of a prompt and its answer that the view Inside is asked about."""
 SHOWN, MOST = 600, 20_000
 """Characters of a text: in a list, and of one sample before 'show all'."""
+_SHOWN_LINES = 8
 _KINDS = {"both": "both right", "a": "A right, B wrong", "b": "B right, A wrong", "none": "none right"}
 _YES_OR_NO = {"both": "both yes", "a": "A yes, B no", "b": "B yes, A no", "none": "both no"}
 """Of what is not better where it is so."""
@@ -246,12 +247,14 @@ def _text(value: object) -> str:
 
 def _head(value: object) -> str:
     text = _text(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+    shown = "\n".join(text[:SHOWN].split("\n")[:_SHOWN_LINES])
+    return text if shown == text else f"{shown} …"
 
 
 def _tail(value: object) -> str:
     text = _text(value)
-    return text if len(text) <= SHOWN // 2 else f"… {text[-SHOWN // 2 :]}"
+    shown = "\n".join(text[-SHOWN // 2 :].split("\n")[-_SHOWN_LINES:])
+    return text if shown == text else f"… {shown}"
 
 
 def samples_table(both: Pair, rows: Sequence[int], metric: str) -> pd.DataFrame:

@@ -74,6 +74,7 @@ def _warm_up(site: Site) -> None:
 def _show(site: Site, view: str, request: Request) -> Response:
     """A view as a page, or a file of it."""
     site.index.refresh()
+    shared = _shared(site)  # before the view, which may miss what is read meanwhile: then the page loads itself again
     choices = Choices()
     try:
         choices = Choices.of(request.query_params.multi_items())
@@ -83,13 +84,13 @@ def _show(site: Site, view: str, request: Request) -> Response:
             content, media_type, name = download(page, choices)
             headers = {"content-disposition": f'attachment; filename="{name}"'}
             return Response(content, media_type=media_type, headers=headers)
-        return HTMLResponse(rendered(page, choices, _shared(site)), page.status)
+        return HTMLResponse(rendered(page, choices, shared), page.status)
     except UserError as error:
         page = _error_page(view, str(error), 404)
     except Exception:
         log.exception("the dashboard's page %s failed", view)
         page = _error_page(view, "this page could not be made: the terminal of `bakeoff dashboard` says why.", 500)
-    return HTMLResponse(rendered(page, choices, _shared(site)), page.status)
+    return HTMLResponse(rendered(page, choices, shared), page.status)
 
 
 async def _write(site: Site, request: Request) -> Response:

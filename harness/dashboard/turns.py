@@ -14,6 +14,7 @@ from harness.dashboard.board import Board
 from harness.dashboard.charts.intervals import Row, interval_chart
 from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Plane
+from harness.dashboard.charts.scales import tick_text
 from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
@@ -146,9 +147,7 @@ def _add_measures(page: Page, site: Site, board: Board, eval_name: str, lines: S
         if rows:
             name = words(metric)
             about = f"{name}: " + "; ".join(f"{row.name} {row.text}" for row in rows)
-            page.drawings[metric] = interval_chart(
-                rows, f"{name}, %", about, metric, in_words=lambda value: f"{100 * value:g}"
-            )
+            page.drawings[metric] = interval_chart(rows, f"{name}, %", about, metric, in_words=tick_text("share"))
             page.context["charts"].append((metric, name, board.descriptions[index or 0]))
 
 

@@ -31,15 +31,14 @@ def parallel(names: Sequence[str], strands: Sequence[Strand], about: str) -> Dra
     drawing = Drawing(width, _HEIGHT, about, "parallel")
     step = (width - 2 * _LEFT) / max(1, len(names) - 1)
     heights: list[dict[str, float]] = []
+    all_ticks: list[tuple[float, float, str]] = []
     for number, name in enumerate(names):
         x = _LEFT + step * number
         values = [strand.values[number] for strand in strands if strand.values[number] is not None]
         ticks, heights_of_axis = _axis([value for value in values if value is not None])
         drawing.line([(x, _TOP), (x, _BOTTOM)], "muted", "thin")
         drawing.words((x, 20), shortened(name, 22), "middle")
-        for y, text in ticks:
-            drawing.line([(x - 4, y), (x, y)], "muted", "thin")
-            drawing.words((x - 7, y + 4), shortened(text, 14), "end", "muted")
+        all_ticks += [(x, y, text) for y, text in ticks]
         heights.append(heights_of_axis)
     for strand in strands:
         points = [
@@ -54,6 +53,9 @@ def parallel(names: Sequence[str], strands: Sequence[Strand], about: str) -> Dra
             drawing.line(points, strand.look.colour, "", tooltip)
         for point in points:
             drawing.dot(point, strand.look.colour, strand.look.marker, "", tooltip)
+    for x, y, text in all_ticks:  # over the lines, so that they can be read
+        drawing.line([(x - 4, y), (x, y)], "muted", "thin")
+        drawing.words((x - 7, y + 4), shortened(text, 14), "end", "muted")
     return drawing
 
 
