@@ -167,7 +167,8 @@ def key(colour: str, marker: str) -> Markup:
 
 
 _FILE_STYLE = (
-    "text{font:13px sans-serif;fill:currentColor;paint-order:stroke;stroke:#fffffe;stroke-width:3px}.line{fill:none;stroke:currentColor;stroke-width:1.6}"
+    "text{font:13px sans-serif;fill:currentColor;paint-order:stroke;stroke:#fffffe;stroke-width:3px}"
+    ".line{fill:none;stroke:currentColor;stroke-width:1.6}"
     ".area{fill:currentColor;opacity:.15}.dot,.rect{fill:currentColor;stroke:currentColor}.rect{stroke:none}"
     ".hollow{fill:#fffffe}.thin{stroke-width:.7}.strong{stroke-width:3.2}.dashed{stroke-dasharray:4 3}"
     ".faint{opacity:.35}.end{text-anchor:end}.middle{text-anchor:middle}.cells{fill:currentColor}"

@@ -34,7 +34,7 @@ def test_calibration_is_drawn_where_there_are_forecasts(results: Path, tmp_path:
     made.add(tmp_path / "results" / "pair")
     with TestClient(app(tmp_path / "results"), base_url="http://localhost") as opened:
         page = Reader(opened).get("/turns")
-        assert "Does it know where a rain is?" in page.text
+        assert "Does it see a rain coming?" in page.text
         assert "file=calibration.svg" in page.text
         assert opened.get("/turns?file=forecasts.csv").text.count("rain") == 2
 
