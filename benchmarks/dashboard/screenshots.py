@@ -25,11 +25,12 @@ SCHEMES, WIDTHS = ("light", "dark"), (1400, 390)
 TEXT = "HAMLET:\nTo be, or not to be, that is the question"
 DOCS = {
     "ladder": ("overview", "section[aria-labelledby=h-ladder] figure"),
-    "compare": ("compare", "section[aria-labelledby=h-forest] figure"),
+    "compare": ("compare-pinned", "section[aria-labelledby=h-forest] figure"),
     "inside": ("inside", "section[aria-labelledby=h-a]"),
 }
 """By name: the view, and the part of it that is shown."""
-_HEIGHT, _WIDTH_IN_DOCS, _MOST_HEIGHT_IN_DOCS = 900, 640, 900
+_PINNED = ("ngram", "mlp", "lstm", "linear_attention", "transformer", "gru", "rnn", "mingru")
+_HEIGHT, _WIDTH_IN_DOCS, _MOST_HEIGHT_IN_DOCS, _MARGIN_IN_DOCS = 900, 640, 590, 10
 _PATIENCE_MS = 60_000
 
 
@@ -51,6 +52,7 @@ def addresses(results: Path, experiment: str) -> dict[str, str]:
         "curves-seconds": f"/curves{of}&x=seconds&scale=linear",
         "curves-parameters": f"/curves{of}&x=parameters",
         "compare": f"/compare{of}",
+        "compare-pinned": f"/compare{of}" + "".join(f"&pin={name}" for name in _PINNED if name in runs),
         "compare-slices": f"/compare{of}&base=ngram&pin=transformer&slices=transformer",
         "samples": f"/samples{of}&eval=arithmetic",
         "samples-scatter": f"/samples{of}&eval=perplexity",
@@ -95,7 +97,12 @@ def pictures_of_docs(browser: Any, address: str, views: dict[str, str], folder: 
     for name, (view, selector) in DOCS.items():
         opened(page, address + views[view])
         box = page.locator(selector).bounding_box()
-        clip = {**box, "height": min(box["height"], _MOST_HEIGHT_IN_DOCS)}
+        clip = {
+            "x": box["x"] - _MARGIN_IN_DOCS,
+            "y": box["y"] - _MARGIN_IN_DOCS,
+            "width": box["width"] + 2 * _MARGIN_IN_DOCS,
+            "height": min(box["height"], _MOST_HEIGHT_IN_DOCS) + 2 * _MARGIN_IN_DOCS,
+        }
         path = folder / f"{name}.png"
         page.screenshot(path=path, full_page=True, clip=clip, timeout=_PATIENCE_MS)
         print(path, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
