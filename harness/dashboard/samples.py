@@ -13,7 +13,7 @@ from harness.common.errors import UserError
 from harness.common.numerals import number, sign
 from harness.common.results_folder import SAMPLES_FILE
 from harness.dashboard.board import Board
-from harness.dashboard.charts.points import Dot, Plane, scatter
+from harness.dashboard.charts.points import Dot, Ends, Plane, scatter
 from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
@@ -157,7 +157,7 @@ def _add_pair(
     if not both.is_yes_or_no:
         ends = [(choices.number(f"{axis}_from"), choices.number(f"{axis}_to")) for axis in ("x", "y")]
         inside &= both.within(ends)
-        _add_scatter(page, both, choices, words(metric))
+        _add_scatter(page, both, choices, words(metric), ends)
     wanted = choices.value("find").lower()
     if wanted:
         texts = [
@@ -182,7 +182,7 @@ def _add_pair(
     page.tables["samples"] = lambda: samples_table(both, chosen, metric)
 
 
-def _add_scatter(page: Page, both: Pair, choices: Choices, name: str) -> None:
+def _add_scatter(page: Page, both: Pair, choices: Choices, name: str, ends: Sequence[Ends]) -> None:
     known = np.flatnonzero(~np.isnan(both.a) & ~np.isnan(both.b))
     if len(known) < 2:
         return
@@ -200,7 +200,8 @@ def _add_scatter(page: Page, both: Pair, choices: Choices, name: str) -> None:
     ]
     plane = Plane(f"A: {name}", f"B: {name}", is_log, is_log, lambda value: f"{value:.3g}")
     about = f"Each point is a sample: {name} of A against that of B, {len(known)} samples. The list below has the same."
-    page.drawings["scatter"] = scatter(dots, plane, about, "scatter", diagonal=True, brush="xy")
+    part = (ends[0], ends[1]) if any(end is not None for pair_of_ends in ends for end in pair_of_ends) else None
+    page.drawings["scatter"] = scatter(dots, plane, about, "scatter", diagonal=True, brush="xy", part=part)
 
 
 def _ordered(rows: Any, both: Pair, order: str) -> list[int]:

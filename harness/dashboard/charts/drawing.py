@@ -100,6 +100,8 @@ class Drawing:
 
     def _svg(self, head: str, attributes: str = "") -> str:
         data = "".join(f' data-{name}="{_safe(value)}"' for name, value in self.data.items())
+        if "brush" in self.data:
+            data += f' id="chart-{_safe(self.name)}"'  # by which it keeps the focus
         if self.frame is not None:
             data += f' data-frame="{",".join(f"{edge:g}" for edge in self.frame)}"'
         body = "".join(map(_element, self.marks))

@@ -15,6 +15,7 @@ _HEIGHT = 356
 _LEFT, _RIGHT, _TOP, _FOOT = 56, 14, 26, 44
 MOST_POINTS = 3000
 _NUM_BINS = 40
+Ends = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,10 @@ def scatter(
     front: Sequence[tuple[float, float]] = (),
     diagonal: bool = False,
     brush: str = "",
+    part: tuple[Ends, Ends] | None = None,
 ) -> Drawing:
     """Points; beyond a few thousand squares that say how many lie there. front: a line through the best points.
-    brush: 'x' or 'xy', what the mouse chooses."""
+    brush: 'x' or 'xy', what the mouse chooses. part: the ends along x and along y of what was chosen."""
     ends = [end for dot in dots for end in dot.ends or ()]
     xs, ys = [dot.x for dot in dots], [*(dot.y for dot in dots), *ends]
     both = [*xs, *ys] if diagonal else []
@@ -93,6 +95,8 @@ def scatter(
         drawing.line([(across.at(low), up.at(low)), (across.at(high), up.at(high))], "muted", "thin dashed")
     if len(front) > 1:
         drawing.line([(across.at(x), up.at(y)) for x, y in front], "muted", "dashed")
+    if part is not None:
+        _rectangle(drawing, across, up, part)
     if len(dots) > MOST_POINTS:
         _bins(drawing, across, up, dots)
         return drawing
@@ -103,6 +107,17 @@ def scatter(
         drawing.dot((x, y), dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
     _names(drawing, across, up, dots)
     return drawing
+
+
+def _rectangle(drawing: Drawing, across: Axis, up: Axis, part: tuple[Ends, Ends]) -> None:
+    (left, right), (bottom, top) = (
+        [
+            axis.at(min(max(default if end is None else end, axis.low), axis.high))
+            for end, default in zip(ends, (axis.low, axis.high), strict=True)
+        ]
+        for axis, ends in ((across, part[0]), (up, part[1]))
+    )
+    drawing.line([(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)], "ink", "thin")
 
 
 def _names(drawing: Drawing, across: Axis, up: Axis, dots: Sequence[Dot]) -> None:

@@ -31,6 +31,7 @@ async function go(address, push = true, isReload = false) {
   document.getElementById("main").replaceWith(page.getElementById("main"));
   document.body.dataset.cursor = page.body.dataset.cursor;
   document.body.classList.remove("busy");
+  beginCharts();
   const again = isSameView && focused ? document.getElementById(focused) : null;
   if (again) {
     again.focus({ preventScroll: true });
@@ -65,7 +66,6 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => go(location.href, false));
 
 function begin(waits) {
-  beginCharts();
   beginWriting();
   if (waits) reload = setTimeout(() => go(location.href, false, true), 1500);
   const bar = document.querySelector(".folder");
@@ -135,10 +135,7 @@ const between = (value, low, high) => Math.min(Math.max(value, low), high);
 let brush = null; // the rectangle that is being drawn
 
 function beginCharts() {
-  document.querySelectorAll("svg.chart[data-brush]").forEach((chart, number) => {
-    chart.tabIndex = 0;
-    chart.id ||= `chart${number + 1}`; // so that it keeps the focus
-  });
+  for (const chart of document.querySelectorAll("svg.chart[data-brush]")) chart.tabIndex = 0;
 }
 
 function frameOf(chart) {
@@ -374,6 +371,7 @@ async function writeSide(side, query, say, mine) {
   } catch (error) {
     says.classList.toggle("warn", !mine.signal.aborted);
     says.textContent = mine.signal.aborted ? "Stopped." : error.message;
+    says.scrollIntoView({ block: "nearest" });
   }
   if (!isChat) return;
   if (exchange.written || !says.classList.contains("warn")) talks.set(talkKey(side), [...talk, exchange]);
@@ -422,4 +420,5 @@ document.addEventListener("keydown", (event) => {
     event.target.form.requestSubmit();
   }
 });
+beginCharts();
 begin(document.body.dataset.waits);

@@ -223,6 +223,7 @@ def test_a_part_of_a_chart_is_chosen_with_a_finger_and_with_the_keyboard(browser
         until(page, "new URL(location).searchParams.get('x_from')")
         chosen = parse_qs(urlsplit(page.url).query)
         assert float(chosen["x_from"][0]) < float(chosen["x_to"][0])
+        until(page, "document.activeElement.id == 'chart-ladder'")  # to go on from there
 
 
 def test_what_is_under_the_mouse_is_said(browser: Any, address: str) -> None:
