@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from synthetic import write_synthetic
 
-_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 _READY = "!document.querySelector('.waiting') && !document.body.classList.contains('busy') && !!document.querySelector("
 _PATIENCE = 600.0
 
@@ -79,10 +79,17 @@ def seconds_until(page: Any, selector: str, do: Callable[[], object]) -> float:
     """Seconds of an action until a selector is there and nothing is waited for."""
     began = time.perf_counter()
     do()
+    wait_until_ready(page, selector)
+    return time.perf_counter() - began
+
+
+def wait_until_ready(page: Any, selector: str) -> None:
+    """Wait until a selector is there and nothing is waited for."""
+    began = time.perf_counter()
     while not page.evaluate(f"{_READY}{json.dumps(selector)})"):
         if time.perf_counter() - began > _PATIENCE:
             raise TimeoutError(selector)
-    return time.perf_counter() - began
+        page.wait_for_timeout(5)  # asking without a pause would take the time that is measured
 
 
 def in_browser(address: str, num_loads: int) -> dict[str, float]:
@@ -91,7 +98,7 @@ def in_browser(address: str, num_loads: int) -> dict[str, float]:
 
     found: dict[str, list[float]] = {}
     with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=_ARGUMENTS)
+        browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
         for _ in range(num_loads):
             context = browser.new_context(viewport={"width": 1400, "height": 900})
             page = context.new_page()

@@ -6,7 +6,7 @@ They come from `harness.report.comparison`, as those of `bakeoff report` do; not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,28 +14,9 @@ from typing import Any
 from harness.evaluation.metric import LADDER_METRIC, Baseline
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
-from harness.report.summary import rows_of
+from harness.report.result_lines import Column, ResultLine, TableCell, result_lines, table_cell, usual_counts
+from harness.report.wording import direction, heading, words
 from harness.statistics.estimate import Estimate
-
-
-@dataclass(frozen=True)
-class Line:
-    """A system under one decoding strategy."""
-
-    system: str
-    family: str
-    decoding: str
-    runs: tuple[str, ...]
-    """Their ids, 'experiment/run_id'."""
-    num_seeds: int
-    """That have a fit."""
-    num_failed: int
-    num_params: float | None
-    """Means over seeds, as are the others."""
-    seconds: float | None
-    flops: float | None
-    tokens: float | None
-    flops_per_token: float | None
 
 
 @dataclass(frozen=True)
@@ -52,13 +33,13 @@ class Asked:
     def unlike(self, other: Asked) -> str:
         """What differs from another one, in words; '' where nothing does."""
         parts = []
-        for name, mine, others in (
+        for name, own, others in (
             ("data (fingerprint", [each[:12] for each in self.data], [each[:12] for each in other.data]),
             ("version of the eval (version", self.versions, other.versions),
             ("samples (set", [each[:8] for each in self.samples], [each[:8] for each in other.samples]),
         ):
-            if list(mine) != list(others):
-                texts = [" and ".join(map(str, side)) or "none" for side in (mine, others)]
+            if list(own) != list(others):
+                texts = [" and ".join(map(str, side)) or "none" for side in (own, others)]
                 parts.append(f"another {name} {texts[0]} against {texts[1]})")
         return "; ".join(parts)
 
@@ -67,14 +48,14 @@ class Asked:
 class Board:
     """What a report says, without its tests."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     """The worst system first."""
     measures: tuple[MeasureKey, ...]
     headlines: tuple[int, ...]
-    """Their places among the measures."""
+    """Their indexes among the measures."""
     decodings: tuple[str, ...]
     cells: Mapping[tuple[str, str, int], Cell]
-    """By system, decoding strategy and the measure's place."""
+    """By system, decoding strategy and the measure's index."""
     descriptions: tuple[str, ...]
     """What each measure is, '' where no record says it."""
     asked: Mapping[tuple[str, str, int], Asked]
@@ -91,26 +72,26 @@ class Board:
         measures = comparison.measures
         headlines = tuple(measures.index(measure) for measure in comparison.headlines)
         cells = {
-            (system, decoding, place): cell
-            for place, measure in enumerate(measures)
+            (system, decoding, index): cell
+            for index, measure in enumerate(measures)
             for decoding in comparison.decodings_of(measure)
             for system in comparison.systems
             if (cell := comparison.cell(system, decoding, measure)) is not None
         }
-        replaced = [(f"{one.folder.parent.name}/{one.folder.name}", one.why) for one in comparison.results.left_out]
+        replaced = [(f"{run.folder.parent.name}/{run.folder.name}", run.why) for run in comparison.results.left_out]
         return cls(
-            tuple(_lines(comparison)),
+            tuple(result_lines(comparison)),
             measures,
             headlines,
             comparison.decodings,
             cells,
             tuple(comparison.description(measure) for measure in measures),
             {
-                (system, decoding, place): _asked(comparison, system, decoding, measures[place])
-                for system, decoding, place in cells
-                if place in headlines
+                (system, decoding, index): _asked(comparison, system, decoding, measures[index])
+                for system, decoding, index in cells
+                if index in headlines
             },
-            {place: comparison.best_decoding(measures[place]) for place in headlines},
+            {index: comparison.best_decoding(measures[index]) for index in headlines},
             tuple(cautions(comparison)),
             (*replaced, *left_out),
         )
@@ -127,26 +108,46 @@ class Board:
 
     @cached_property
     def ladder(self) -> int | None:
-        """The place of bits per byte."""
-        return next((place for place in self.headlines if self.measures[place].metric == LADDER_METRIC), None)
+        """The index of bits per byte."""
+        return next((index for index in self.headlines if self.measures[index].metric == LADDER_METRIC), None)
 
-    def place(self, eval_name: str, metric: str) -> int | None:
-        """The place of a measure."""
+    def index_of(self, eval_name: str, metric: str) -> int | None:
+        """The index of a measure; None where there is none."""
         names = [(measure.eval, measure.metric) for measure in self.measures]
         return names.index((eval_name, metric)) if (eval_name, metric) in names else None
 
-    def decodings_of(self, place: int) -> tuple[str, ...]:
+    def decodings_of(self, index: int) -> tuple[str, ...]:
         """Those under which a measure is worth telling apart."""
-        return self.decodings if self.measures[place].uses_decoding else (ANY_DECODING,)
+        return self.decodings if self.measures[index].uses_decoding else (ANY_DECODING,)
 
-    def decoding_for(self, place: int, wanted: str | None) -> str:
+    def decoding_for(self, index: int, wanted: str | None) -> str:
         """The strategy under which a measure is shown: the wanted one where there is such, else the best."""
-        possible = self.decodings_of(place)
+        possible = self.decodings_of(index)
         if wanted in possible:
             return str(wanted)
-        return self.best_decodings.get(place, possible[0])
+        return self.best_decodings.get(index, possible[0])
 
-    def line(self, system: str, decoding: str) -> Line:
+    @cached_property
+    def usual_counts(self) -> tuple[str, ...]:
+        """Of each measure."""
+        cells: list[list[Cell]] = [[] for _ in self.measures]
+        for (_, _, index), cell in self.cells.items():
+            cells[index].append(cell)
+        return tuple(map(usual_counts, cells))
+
+    def table_cell(self, line: ResultLine, index: int) -> TableCell:
+        """What a line has of a measure."""
+        decoding = line.decoding if self.measures[index].uses_decoding else ANY_DECODING
+        return table_cell(self.cells.get((line.system, decoding, index)), self.usual_counts[index])
+
+    def column(self, index: int, link: str = "") -> Column:
+        """The head over the cells of a measure. link: where it leads."""
+        measure = self.measures[index]
+        told = ", ".join(filter(None, (words(measure.eval), direction(measure))))
+        name = heading(measure.metric, measure.unit)
+        return Column(name, told, self.usual_counts[index], link=link, about=self.descriptions[index])
+
+    def line(self, system: str, decoding: str) -> ResultLine:
         """A system's line under a strategy; under any, or one that it has not, its first."""
         of_system = [line for line in self.lines if line.system == system]
         return next((line for line in of_system if line.decoding == decoding), of_system[0])
@@ -159,8 +160,8 @@ class Board:
             "headlines": self.headlines,
             "decodings": self.decodings,
             "cells": [
-                [system, decoding, place, asdict(c.estimate), c.seeds, c.per_seed, c.chance, c.target]
-                for (system, decoding, place), c in self.cells.items()
+                [system, decoding, index, asdict(c.estimate), c.seeds, c.per_seed, c.chance, c.target]
+                for (system, decoding, index), c in self.cells.items()
             ],
             "descriptions": self.descriptions,
             "asked": [[*key, asdict(asked)] for key, asked in self.asked.items()],
@@ -174,26 +175,31 @@ class Board:
         """From `plain`."""
         measures = tuple(_measure(fields) for fields in plain["measures"])
         cells = {
-            (system, decoding, place): Cell(
-                measures[place], Estimate(**estimate), tuple(seeds), tuple(per_seed), chance, target
+            (system, decoding, index): Cell(
+                measures[index], Estimate(**estimate), tuple(seeds), tuple(per_seed), chance, target
             )
-            for system, decoding, place, estimate, seeds, per_seed, chance, target in plain["cells"]
+            for system, decoding, index, estimate, seeds, per_seed, chance, target in plain["cells"]
         }
         return cls(
-            tuple(Line(**{**fields, "runs": tuple(fields["runs"])}) for fields in plain["lines"]),
+            tuple(_line(fields) for fields in plain["lines"]),
             measures,
             tuple(plain["headlines"]),
             tuple(plain["decodings"]),
             cells,
             tuple(plain["descriptions"]),
             {
-                (system, decoding, place): Asked(**{name: tuple(values) for name, values in fields.items()})
-                for system, decoding, place, fields in plain["asked"]
+                (system, decoding, index): Asked(**{name: tuple(values) for name, values in fields.items()})
+                for system, decoding, index, fields in plain["asked"]
             },
             dict(plain["best_decodings"]),
             tuple(plain["cautions"]),
             tuple((run, why) for run, why in plain["left_out"]),
         )
+
+
+def _line(fields: Mapping[str, Any]) -> ResultLine:
+    lists = {name: tuple(fields[name]) for name in ("runs", "experiments")}
+    return ResultLine(**{**fields, **lists})
 
 
 def _measure(fields: Mapping[str, Any]) -> MeasureKey:
@@ -211,28 +217,3 @@ def _asked(comparison: Comparison, system: str, decoding: str, measure: MeasureK
             ids = "\n".join(sorted(table.asked_for(measure.metric).ids))
             samples.add(hashlib.sha256(ids.encode("utf-8", "replace")).hexdigest())
     return Asked(tuple(sorted(data)), tuple(sorted(versions)), tuple(sorted(samples)))
-
-
-def _lines(comparison: Comparison) -> Iterable[Line]:
-    for system, decoding, runs in rows_of(comparison):
-        finished = [run for run in runs if run.record.status != "failed"]
-        costs = {name: [run.record.cost.get(name) for run in runs] for name in ("num_params", "flops_per_token")}
-        spent = {name: [run.record.spent.get(name) for run in runs] for name in ("seconds", "flops", "tokens")}
-        yield Line(
-            system,
-            runs[0].record.family,
-            decoding,
-            tuple(f"{run.folder.parent.name}/{run.folder.name}" for run in runs),
-            len({run.record.seed for run in finished}),
-            len(runs) - len(finished),
-            _mean(costs["num_params"]),
-            _mean(spent["seconds"]),
-            _mean(spent["flops"]),
-            _mean(spent["tokens"]),
-            _mean(costs["flops_per_token"]),
-        )
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known else None

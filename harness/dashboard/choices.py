@@ -31,30 +31,30 @@ class Choices:
             )
         return cls(kept)
 
-    def one(self, name: str, default: str = "") -> str:
+    def value(self, name: str, default: str = "") -> str:
         """The last value of a name."""
         return next((value for key, value in reversed(self.pairs) if key == name), default)
 
-    def every(self, name: str) -> tuple[str, ...]:
+    def values(self, name: str) -> tuple[str, ...]:
         """All values of a name, each once."""
         return tuple(dict.fromkeys(value for key, value in self.pairs if key == name))
 
     def picked(self, name: str, allowed: Sequence[str], default: str) -> str:
         """The value of a name where it is allowed, else the default."""
-        value = self.one(name, default)
+        value = self.value(name, default)
         return value if value in allowed else default
 
     def number(self, name: str) -> float | None:
         """A value as a number; None where there is none."""
         try:
-            value = float(self.one(name))
+            value = float(self.value(name))
         except ValueError:
             return None
         return value if abs(value) < 1e300 else None
 
     def text(self, name: str) -> str:
         """A text that was typed; browsers send line breaks as CR LF."""
-        return self.one(name).replace("\r\n", "\n")
+        return self.value(name).replace("\r\n", "\n")
 
     def changed(self, **changes: str | Sequence[str] | None) -> Choices:
         """With other values; None takes a name out."""
@@ -66,7 +66,7 @@ class Choices:
 
     def toggled(self, name: str, value: str) -> Choices:
         """With a value added, or taken out where it is there."""
-        values = self.every(name)
+        values = self.values(name)
         rest = [other for other in values if other != value]
         return self.changed(**{name: rest if value in values else [*values, value]})
 

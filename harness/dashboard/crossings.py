@@ -1,81 +1,71 @@
-"""Mean curves over seeds, and where two of them cross."""
+"""Where lines cross, with 95 % intervals: what the report says, and the same along what else was spent."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from harness.common.errors import UserError
+from harness.common.numerals import quantity
+from harness.dashboard.kept import short_hash
+from harness.dashboard.scope import Scope
+from harness.dashboard.site import Site
+from harness.report.comparison import Comparison
+from harness.report.crossings import APART, CROSS, UNDECIDED
 
-Floats = NDArray[np.float64]
-Curve = tuple[Floats, Floats]
-"""x, ascending, and y."""
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A curve over seeds."""
-
-    x: Floats
-    y: Floats
-    low: Floats
-    high: Floats
-    """The least and the most of the seeds."""
+Find = Callable[[Comparison], Iterable[Mapping[str, Any]]]
+"""Gives rows of the report's crossings.csv."""
 
 
 @dataclass(frozen=True)
-class Crossing:
-    """Where a curve falls below another one for good."""
+class CrossingRow:
+    """Two lines that cross."""
 
-    at: float
-    low: float
-    high: float
-    """The range over pairs of seeds."""
-    num_crossed: int
-    num_pairs: int
-    """How many pairs of seeds cross, of how many."""
+    better_below: str
+    better_above: str
+    at: str
+    interval: str
+    """95 %."""
 
 
-def mean_curve(seeds: Sequence[Curve]) -> Mean:
-    """The mean of several seeds' curves: at all of their places that lie in all of them, between places along straight
-    lines."""
-    x = _common(seeds)
-    values = np.stack([np.interp(x, *seed) for seed in seeds])
-    return Mean(x, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+@dataclass(frozen=True)
+class Crossings:
+    """What is known of every two lines that are drawn."""
+
+    rows: tuple[CrossingRow, ...] = ()
+    num_apart: int = 0
+    """Pairs that don't cross in the range measured."""
+    num_undecided: int = 0
+    """Pairs of which it can't be told."""
+    problem: str = ""
+    """Why nothing is known."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be said."""
+        return bool(self.rows or self.num_apart or self.num_undecided or self.problem)
 
 
-def _common(curves: Sequence[Curve]) -> Floats:
-    """All places that lie in every curve."""
-    first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
-    places = np.unique(np.concatenate([x for x, _ in curves]))
-    inside: Floats = places[(places >= first) & (places <= last)]
-    return inside
+def crossings(site: Site, scope: Scope, axis: str, names: Collection[str], find: Find) -> Crossings:
+    """Those between the lines of these names. axis: a name for what `find` gives, which is computed once."""
+    key = f"{scope.key}-{short_hash(axis)}"
+    rows = site.numbers.kept.get("crossings", key)
+    if rows is None:
+        try:
+            comparison, _ = site.numbers.comparison(scope)
+            rows = site.numbers.kept.put("crossings", key, [dict(row) for row in find(comparison)])
+        except UserError as error:
+            return Crossings(problem=str(error))
+    shown = [row for row in rows if row["model_a"] in names and row["model_b"] in names]
+    verdicts = [row.get("verdict") for row in shown]
+    return Crossings(
+        tuple(_row(row) for row in shown if row.get("verdict") == CROSS),
+        verdicts.count(APART),
+        verdicts.count(UNDECIDED),
+    )
 
 
-def last_crossing(first: Curve, second: Curve) -> float | None:
-    """The last place where the first curve comes to lie below the second; None where there is none."""
-    x = _common([first, second])
-    if len(x) < 2:
-        return None
-    apart = np.interp(x, *first) - np.interp(x, *second)
-    falls = np.flatnonzero((apart[:-1] > 0) & (apart[1:] <= 0))
-    if not len(falls) or apart[-1] > 0:
-        return None
-    place = falls[-1]
-    share = apart[place] / (apart[place] - apart[place + 1])
-    return float(x[place] + share * (x[place + 1] - x[place]))
-
-
-def crossing(first: Sequence[Curve], second: Sequence[Curve]) -> Crossing | None:
-    """Where the mean of the first seeds falls below that of the second for good; None where it doesn't."""
-    means = [mean_curve(seeds) for seeds in (first, second)]
-    if any(len(mean.x) < 2 for mean in means):
-        return None
-    at = last_crossing((means[0].x, means[0].y), (means[1].x, means[1].y))
-    if at is None:
-        return None
-    places = [last_crossing(one, other) for one, other in itertools.product(first, second)]
-    known = [place for place in places if place is not None]
-    return Crossing(at, min(known, default=at), max(known, default=at), len(known), len(places))
+def _row(row: Mapping[str, Any]) -> CrossingRow:
+    ends = f"[{quantity(row['ci_low'])}, {quantity(row['ci_high'])}]"
+    return CrossingRow(row["better_below"], row["better_above"], quantity(row["crossing"]), ends)

@@ -19,12 +19,14 @@ from harness.dashboard.board import Board
 from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
-from harness.dashboard.crossings import Curve, crossing, mean_curve
+from harness.dashboard.crossings import Crossings, crossings
 from harness.dashboard.looks import Look
+from harness.dashboard.mean_curve import Curve, mean_curve
 from harness.dashboard.pages import Page
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.report.comparison import ANY_DECODING
+from harness.report.crossings import LEARNING, along_curves, along_option, is_budget
 from harness.report.results import damaged_by
 from harness.report.wording import estimate_text, words
 from harness.runs.index import Entry
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 SPENT = {"tokens": "training tokens", "seconds": "training seconds", "flops": "training FLOPs"}
 MEASURED = {"validation_bits_per_byte": "validation bits per byte", "train_loss_nats": "training loss, nats a token"}
+COMPARABLE = "validation_bits_per_byte"
+"""Whatever the tokenizer."""
 _COLUMNS = [*SPENT, *MEASURED]
 _MOST_CURVES = 400
 _curves: OrderedDict[tuple[object, ...], dict[str, Any]] = OrderedDict()
@@ -51,7 +55,7 @@ def view(site: Site, choices: Choices) -> Page:
         return page
     shown = {entry.id for entry in filters.kept(scope.entries, choices)}
     lines = [line for line in board.lines if shown & set(line.runs)]
-    pinned = {*choices.every("pin"), *choices.every("base")}
+    pinned = {*choices.values("pin"), *choices.values("base")}
     systems = [s for s in dict.fromkeys(line.system for line in lines) if not pinned or s in pinned]
     options = site.swept(scope)
     x = choices.picked("x", [*SPENT, "parameters", *options], "tokens")
@@ -65,12 +69,12 @@ def view(site: Site, choices: Choices) -> Page:
         "measured": list(MEASURED.items()),
         "scale": choices.picked("scale", ["log", "linear"], "log"),
         "systems": board.systems,
-        "pinned": choices.every("pin"),
+        "pinned": choices.values("pin"),
         "legend": [],
-        "crossings": [],
+        "crossings": Crossings(),
     }
     if x in SPENT:
-        _add_spent(page, site, board, choices, systems)
+        _add_spent(page, site, scope, board, choices, systems)
     elif x == "parameters":
         _add_parameters(page, site, board, systems)
     else:
@@ -80,17 +84,17 @@ def view(site: Site, choices: Choices) -> Page:
 
 def curves_of(site: Site, board: Board, systems: Sequence[str]) -> dict[str, dict[int, dict[str, Any]]]:
     """By system and seed: the columns of the curve, one run a fit. Runs without a curve are left out."""
-    found: dict[str, dict[int, dict[str, Any]]] = {}
+    curves: dict[str, dict[int, dict[str, Any]]] = {}
     for line in board.lines:
         for run in line.runs if line.system in systems else ():
             entry = site.index.get(run)
-            seeds = found.setdefault(line.system, {})
+            seeds = curves.setdefault(line.system, {})
             if entry is None or entry.seed is None or entry.seed in seeds or entry.status == "failed":
                 continue
             columns = _read(site, entry)
             if columns:
                 seeds[entry.seed] = columns
-    return {system: found[system] for system in systems if found.get(system)}
+    return {system: curves[system] for system in systems if curves.get(system)}
 
 
 def _read(site: Site, entry: Entry) -> dict[str, Any]:
@@ -126,11 +130,11 @@ def _curve(columns: Mapping[str, Any], x: str, y: str, is_log: bool) -> Curve | 
         known &= across > 0
     if not known.any():
         return None
-    places, first = np.unique(across[known], return_index=True)
-    return places, up[known][first]
+    x_values, first = np.unique(across[known], return_index=True)
+    return x_values, up[known][first]
 
 
-def _add_spent(page: Page, site: Site, board: Board, choices: Choices, systems: Sequence[str]) -> None:
+def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choices, systems: Sequence[str]) -> None:
     x, y, is_log = page.context["x"], page.context["y"], page.context["scale"] == "log"
     series, table, by_system = [], [], {}
     for system, seeds in curves_of(site, board, systems).items():
@@ -149,31 +153,33 @@ def _add_spent(page: Page, site: Site, board: Board, choices: Choices, systems: 
     if not series:
         return
     if is_log:
-        least = min((x for one in series for x, _ in one.points if x > 0), default=1.0)
-        series = [_from(one, least) for one in series]
+        least = min((x for line in series for x, _ in line.points if x > 0), default=1.0)
+        series = [_from(line, least) for line in series]
     ends = [(choices.number(f"{axis}_from"), choices.number(f"{axis}_to")) for axis in ("x", "y")]
     log = ", logarithmic" if is_log else ""
     plane = Plane(f"{SPENT[x]}{log}", f"{MEASURED[y]}", is_log, is_log, lambda value: f"{value:.3g}")
-    about = f"{MEASURED[y]} against {SPENT[x]}. " + "; ".join(f"{one.name} {one.text}" for one in series)
+    about = f"{MEASURED[y]} against {SPENT[x]}. " + "; ".join(f"{line.name} {line.text}" for line in series)
     page.drawings["curves"] = line_chart(series, plane, about, "curves", ends[0], ends[1])
+    page.context["title"] = f"{MEASURED[y]} against {SPENT[x]}"
     page.context["legend"] = [
         {
-            "system": one.name,
-            "family": board.families[one.name],
-            "n": len(by_system[one.name]),
-            "last": f"{one.points[-1][1]:.3f}",
-            "spent": quantity(one.points[-1][0]),
-            "range": f"{one.band[-1][1]:.3f} to {one.band[-1][2]:.3f}" if one.band else "–",
+            "system": line.name,
+            "family": board.families[line.name],
+            "n": len(by_system[line.name]),
+            "last": f"{line.points[-1][1]:.3f}",
+            "spent": quantity(line.points[-1][0]),
+            "range": f"{line.band[-1][1]:.3f} to {line.band[-1][2]:.3f}" if line.band else "–",
         }
-        for one in series
+        for line in series
     ]
-    page.context["crossings"] = _crossings(by_system, choices.one("base"), x)
+    if y == COMPARABLE:
+        page.context["crossings"] = crossings(site, scope, LEARNING[x], systems, lambda them: along_curves(them, x))
     page.tables["curves"] = lambda: _table(table, x, y)
 
 
 def _series(system: str, look: Look, curves: Sequence[Curve]) -> Series:
     mean = mean_curve(curves)
-    if not len(mean.x):  # seeds that have no place in common
+    if not len(mean.x):  # seeds that have no x in common
         mean = mean_curve(curves[:1])
     points = tuple(zip(mean.x.tolist(), mean.y.tolist(), strict=True))
     several = len(curves) > 1 and len(mean.x) > 1
@@ -183,34 +189,11 @@ def _series(system: str, look: Look, curves: Sequence[Curve]) -> Series:
     return Series(system, look, points, text, band, singles)
 
 
-def _from(one: Series, least: float) -> Series:
+def _from(line: Series, least: float) -> Series:
     """A model that is counted at no cost stands at the left edge of a logarithmic axis."""
-    if len(one.points) == 1 and one.points[0][0] <= 0:
-        return Series(one.name, one.look, ((least, one.points[0][1]),), one.text)
-    return one
-
-
-def _crossings(curves: Mapping[str, Sequence[Curve]], baseline: str, x: str) -> list[dict[str, Any]]:
-    """Where each system falls below another for good: beside the baseline, else beside the one that ends lowest."""
-    ends = {system: float(np.mean([y[-1] for _, y in seeds])) for system, seeds in curves.items()}
-    trained = [system for system, seeds in curves.items() if all(len(y) > 1 for _, y in seeds)]
-    if len(trained) < 2:
-        return []
-    beside = baseline if baseline in trained else min(trained, key=lambda system: ends[system])
-    rows = []
-    for system in trained:
-        lower, upper = sorted((system, beside), key=lambda name: ends[name])
-        if system != beside and (found := crossing(curves[lower], curves[upper])) is not None:
-            rows.append(
-                {
-                    "lower": lower,
-                    "upper": upper,
-                    "at": quantity(found.at),
-                    "range": f"{quantity(found.low)} to {quantity(found.high)}",
-                    "pairs": f"{found.num_crossed} of {found.num_pairs}",
-                }
-            )
-    return rows
+    if len(line.points) == 1 and line.points[0][0] <= 0:
+        return Series(line.name, line.look, ((least, line.points[0][1]),), line.text)
+    return line
 
 
 def _table(rows: Sequence[tuple[str, int, float, float]], x: str, y: str) -> pd.DataFrame:
@@ -229,12 +212,19 @@ def _add_parameters(page: Page, site: Site, board: Board, systems: Sequence[str]
             low, high = cell.estimate.ci_low, cell.estimate.ci_high
             ends = None if low is None or high is None else (low, high)
             look = site.looks().get(board.families[system], Look("c7", "o"))
-            said = f"{system}: {quantity(params)} parameters, {estimate_text(cell)}"
-            dots.append(Dot(params, cell.estimate.value, look, said, ends=ends, name=system))
+            tooltip = f"{system}: {quantity(params)} parameters, {estimate_text(cell)}"
+            dots.append(Dot(params, cell.estimate.value, look, tooltip, ends=ends, name=system))
     if len(dots) > 1:
-        plane = Plane("parameters, logarithmic", "test bits per byte", True, True, lambda value: f"{value:.3g}")
+        plane = Plane(
+            "parameters, logarithmic (0 at the left edge)",
+            "test bits per byte",
+            True,
+            True,
+            lambda value: f"{value:.3g}",
+        )
         about = "Test bits per byte against parameters. " + "; ".join(dot.text for dot in dots)
         page.drawings["curves"] = scatter(dots, plane, about, "curves")
+        page.context["title"] = "test bits per byte against parameters"
 
 
 def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str, systems: Sequence[str]) -> None:
@@ -251,12 +241,12 @@ def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str,
     decoding = choices.picked("decoding", comparison.decodings, comparison.best_decoding(measure))
     families = {run.system: run.record.family for run in comparison.results.runs}
     series = []
-    for place, line in enumerate(lines(comparison, option, measure, decoding if measure.uses_decoding else None)):
+    for index, line in enumerate(lines(comparison, option, measure, decoding if measure.uses_decoding else None)):
         points = [(value, cell) for value, system, cell in line.points if system in systems and np.isfinite(value)]
         if len(points) < 2:
             continue
         of_families = {families[system] for _, system, _ in line.points}
-        look = site.looks()[of_families.pop()] if len(of_families) == 1 else Look(f"c{place % 8}", "o")
+        look = site.looks()[of_families.pop()] if len(of_families) == 1 else Look(f"c{index % 8}", "o")
         band = [
             (value, cell.estimate.ci_low, cell.estimate.ci_high)
             for value, cell in points
@@ -269,12 +259,12 @@ def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str,
         "measures": [(name, words(name)) for name in names],
         "measure": measure.name,
         "legend": [
-            {"system": one.name, "family": "", "n": len(one.points), "last": one.text, "spent": "", "range": ""}
-            for one in series
+            {"system": line.name, "family": "", "n": len(line.points), "last": line.text, "spent": "", "range": ""}
+            for line in series
         ],
     }
     if series:
-        xs = [x for one in series for x, _ in one.points]
+        xs = [x for line in series for x, _ in line.points]
         is_log = page.context["scale"] == "log" and min(xs) > 0
         name = measure.metric
         plane = Plane(
@@ -284,5 +274,13 @@ def _add_swept(page: Page, site: Site, scope: Scope, choices: Choices, key: str,
             False,
             lambda value: number(value, measure.unit),
         )
-        about = f"{words(name)} along {option.axis}. " + "; ".join(f"{one.name} {one.text}" for one in series)
+        about = f"{words(name)} along {option.axis}. " + "; ".join(f"{line.name} {line.text}" for line in series)
         page.drawings["curves"] = line_chart(series, plane, about, "curves")
+        page.context["title"] = f"{words(name)} along {option.axis}"
+    if is_budget(option) and measure.is_judged:
+        used = decoding if measure.uses_decoding else ANY_DECODING
+        axis = f"{option.axis} {measure.name} {used}"
+        drawn = [line.name for line in series]
+        page.context["crossings"] = crossings(
+            site, scope, axis, drawn, lambda them: along_option(them, option, measure, used)
+        )

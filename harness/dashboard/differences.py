@@ -30,7 +30,7 @@ class Difference:
     p: float | None
     """Corrected over all pairs and measures of the report."""
     better: str | None
-    """Who is better, where that is sure."""
+    """Who is better, where that is sure; None elsewhere."""
     about: str
     n: str
     why_not: str = ""
@@ -76,18 +76,18 @@ class Differences:
         # the rows of a table with every pair are many: the baseline's are found at once
         for column, other, turn in (("model_a", "model_b", -1), ("model_b", "model_a", 1)):
             for row in pairs[pairs[column] == baseline].to_dict("records"):
-                named = {str(name): value for name, value in row.items()}
+                named = {str(name): None if value != value else value for name, value in row.items()}  # NaN: missing
                 self._rows[row["eval"], row["metric"], row["decoding"], row[other]] = (named, turn)
 
-    def of(self, place: int, decoding: str, system: str) -> Difference | None:
+    def of(self, index: int, decoding: str, system: str) -> Difference | None:
         """One system's on a measure; None where one of both has no value to compare."""
-        measure = self.board.measures[place]
-        found = self._rows.get((measure.eval, measure.metric, decoding, system))
-        if found is None:
+        measure = self.board.measures[index]
+        row_with_turn = self._rows.get((measure.eval, measure.metric, decoding, system))
+        if row_with_turn is None:
             return None
-        row, turn = found
-        mine, its = (self.board.asked.get((name, decoding, place)) for name in (system, self.baseline))
-        unlike = mine.unlike(its) if mine is not None and its is not None else ""
+        row, turn = row_with_turn
+        asked, baseline_asked = (self.board.asked.get((name, decoding, index)) for name in (system, self.baseline))
+        unlike = asked.unlike(baseline_asked) if asked is not None and baseline_asked is not None else ""
         value = _known(row["difference"])
         if unlike or value is None:
             why = f"{system} has {unlike}" if unlike else str(row["reason"])
@@ -109,18 +109,17 @@ class Differences:
             reason,
         )
 
-    def every(self, systems: Sequence[str]) -> list[Difference]:
+    def surest_first(self, systems: Sequence[str]) -> list[Difference]:
         """Of these systems on all headlines under all strategies, the surest first."""
-        found = [
+        differences = [
             difference
-            for place in self.board.headlines
-            for decoding in self.board.decodings_of(place)
+            for index in self.board.headlines
+            for decoding in self.board.decodings_of(index)
             for system in systems
-            if (difference := self.of(place, decoding, system)) is not None and difference.value is not None
+            if (difference := self.of(index, decoding, system)) is not None and difference.value is not None
         ]
-        return sorted(found, key=lambda difference: 2.0 if difference.p is None else difference.p)
+        return sorted(differences, key=lambda difference: 2.0 if difference.p is None else difference.p)
 
 
 def _known(value: Any) -> float | None:
-    """A number of a table; None where it is missing."""
-    return None if value is None or value != value else float(value)
+    return None if value is None else float(value)

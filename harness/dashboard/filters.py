@@ -24,17 +24,17 @@ class Setting:
 
 def varying(entries: Sequence[Entry]) -> list[Setting]:
     """The settings of which these runs have several values, up to a number of values."""
-    found: dict[str, dict[str, None]] = {key: {} for key in OWN_KEYS}
+    values_of: dict[str, dict[str, None]] = {key: {} for key in OWN_KEYS}
     for entry in entries:
         for key in OWN_KEYS:
-            found[key].setdefault(entry.value(key))
+            values_of[key].setdefault(entry.value(key))
     for text in dict.fromkeys(entry.settings for entry in entries if entry.has_record):
         for key, value in json.loads(text).items():
-            found.setdefault(key, {}).setdefault(value if isinstance(value, str) else json.dumps(value))
+            values_of.setdefault(key, {}).setdefault(value if isinstance(value, str) else json.dumps(value))
     redundant = {"model.name": "model", "decoding.name": "decoding"}
     return [
         Setting(key, tuple(sorted(filter(None, values), key=_by_number)))
-        for key, values in found.items()
+        for key, values in values_of.items()
         if 1 < len(values) <= _MOST_VALUES and key not in redundant
     ]
 
@@ -49,10 +49,10 @@ def _by_number(text: str) -> tuple[bool, float, str]:
 def kept(entries: Iterable[Entry], choices: Choices) -> list[Entry]:
     """The runs that fit all filters: of several values of one setting any will do."""
     wanted: dict[str, set[str]] = {}
-    for where in choices.every("where"):
+    for where in choices.values("where"):
         key, _, value = where.partition("=")
         wanted.setdefault(key, set()).add(value)
-    words = choices.one("q").lower().split()
+    words = choices.value("q").lower().split()
     return [
         entry
         for entry in entries
@@ -98,11 +98,13 @@ def grouped(entries: Sequence[Entry], key: str) -> tuple[list[tuple[str, str]], 
 
 
 def _result(entries: Sequence[Entry], measure: tuple[str, str]) -> str:
-    found = [h for entry in entries for h in entry.headlines if (h.eval, h.metric) == measure and h.value is not None]
-    values = [headline.value for headline in found if headline.value is not None]
+    headlines = [
+        h for entry in entries for h in entry.headlines if (h.eval, h.metric) == measure and h.value is not None
+    ]
+    values = [headline.value for headline in headlines if headline.value is not None]
     if not values:
         return "–"
-    unit = found[0].unit
+    unit = headlines[0].unit
     ends = f" [{number(min(values), unit)}, {number(max(values), unit)}]" if len(values) > 1 else ""
     return f"{number(median(values), unit)}{ends}, n {len(values)}"
 

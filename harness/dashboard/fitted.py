@@ -12,7 +12,7 @@ from harness.runs.index import Entry
 def fitted(site: Site, choices: Choices) -> list[Entry]:
     """A run of each model and seed of the chosen experiments, else of all; the latest that finished first. UserError
     where there is none."""
-    chosen = choices.every("experiment")
+    chosen = choices.values("experiment")
     entries = [
         entry
         for entry in site.index.entries()
@@ -29,7 +29,7 @@ def fitted(site: Site, choices: Choices) -> list[Entry]:
 def chosen_run(site: Site, choices: Choices, side: str, entries: list[Entry]) -> Entry | None:
     """The run of one side. Without a choice: the latest for A, none for B. UserError where it is gone, or has no
     fit."""
-    run = choices.one(side)
+    run = choices.value(side)
     if not run:
         return entries[0] if side == "a" else None
     entry = site.run(run)

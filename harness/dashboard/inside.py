@@ -46,7 +46,7 @@ class Side:
     """What the process answered; None while it is at it."""
     error: str = ""
     at: int = 0
-    """The place that is looked at; that after the last token is the end."""
+    """The position that is looked at; that after the last token is the end."""
     head: tuple[int, int] = (0, 0)
     """Layer and head."""
 
@@ -56,7 +56,7 @@ class Side:
 
     @property
     def names(self) -> list[str]:
-        """Of the places that can be attended to: the start token and the text's."""
+        """Of the positions that can be attended to: the start token and the text's."""
         assert self.seen is not None
         return [self.seen["start"], *(text for _, text in self.seen["tokens"])]
 
@@ -98,7 +98,7 @@ def _side(site: Site, choices: Choices, name: str, entry: Entry, text: str) -> S
 
 def _request(choices: Choices, side: Side, text: str) -> dict[str, Any]:
     request = {"task": "look", "run": side.entry.id, "text": text}
-    return request | {key: choices.one(f"{key}_{side.name}") for key in ("layer", "member")}
+    return request | {key: choices.value(f"{key}_{side.name}") for key in ("layer", "member")}
 
 
 def _ask(page: Page, site: Site, choices: Choices, side: Side, request: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ def _ask(page: Page, site: Site, choices: Choices, side: Side, request: Mapping[
     if side.error:
         return
     try:
-        side.seen = site.models.ask(side.name, request, 60.0 if choices.one("file") else _WAIT)
+        side.seen = site.models.ask(side.name, request, 60.0 if choices.value("file") else _WAIT)
     except UserError as error:
         side.error = str(error)
         return
@@ -115,13 +115,13 @@ def _ask(page: Page, site: Site, choices: Choices, side: Side, request: Mapping[
         return
     num_tokens = len(side.seen["tokens"])
     side.at = min(int(max(0, choices.number(f"at_{side.name}") or 0)), num_tokens)
-    if not choices.one(f"at_{side.name}"):
+    if not choices.value(f"at_{side.name}"):
         side.at = num_tokens
     page.tables[f"expected_{side.name}"] = lambda: expected_table(side)
     _add_attention(page, choices, side)
     if side.seen["units"]:
         shown = side.seen["units"]
-        about = f"{len(shown['values'][0])} hidden units of {shown['layer']} over {num_tokens + 1} places of the text."
+        about = f"{len(shown['values'][0])} hidden units of {shown['layer']} over {num_tokens + 1} positions."
         page.drawings[f"units_{side.name}"] = units(shown["values"], about, f"units_{side.name}")
     if side.seen["embeddings"]:
         page.drawings[f"embeddings_{side.name}"] = _plane(side)
@@ -132,10 +132,10 @@ def _add_attention(page: Page, choices: Choices, side: Side) -> None:
     layers = side.seen["attention"]
     if not layers:
         return
-    layer, _, number = choices.one(f"head_{side.name}").partition(".")
+    layer, _, number = choices.value(f"head_{side.name}").partition(".")
     wanted = [int(part) - 1 if part.isascii() and part.isdigit() else 0 for part in (layer, number)]
     side.head = (min(max(0, wanted[0]), len(layers) - 1), min(max(0, wanted[1]), len(layers[0]) - 1))
-    about = f"Layer {side.head[0] + 1}, head {side.head[1] + 1}: how much each place takes from the places before it."
+    about = f"Layer {side.head[0] + 1}, head {side.head[1] + 1}: how much each position takes from those before it."
     name = f"attention_{side.name}"
     page.drawings[name] = head(layers[side.head[0]][side.head[1]], side.names, about, name, side.at)
     page.context["heads"][side.name] = [
@@ -149,8 +149,8 @@ def _plane(side: Side) -> Any:
     embeddings = side.seen["embeddings"]
     in_text, others = Look("c1", "o"), Look("c7", "o")
     dots = [
-        Dot(x, y, in_text if place < embeddings["num_in_text"] else others, f"{text!r}, id {token}")
-        for place, (token, text, x, y) in enumerate(embeddings["points"])
+        Dot(x, y, in_text if position < embeddings["num_in_text"] else others, f"{text!r}, id {token}")
+        for position, (token, text, x, y) in enumerate(embeddings["points"])
     ]
     named_dots = [
         Dot(dot.x, dot.y, dot.look, dot.text, name=text)
@@ -168,19 +168,19 @@ def level(value: float) -> str:
 
 
 def strongest(values: Sequence[float]) -> list[tuple[int, float]]:
-    """(place, value) of the largest values, whatever their sign."""
+    """(position, value) of the largest values, whatever their sign."""
     return sorted(enumerate(values), key=lambda pair: -abs(pair[1]))[:_NUM_STRONGEST]
 
 
 def expected_table(side: Side) -> pd.DataFrame:
-    """At each place of the text, each candidate with its probability."""
+    """At each position of the text, each candidate with its probability."""
     import pandas as pd
 
     assert side.seen is not None
     texts = [text for _, text in side.seen["tokens"]]
     rows = [
-        (place, texts[place] if place < len(texts) else "", rank, token, text, value)
-        for place, expected in enumerate(side.seen["places"])
+        (position, texts[position] if position < len(texts) else "", rank, token, text, value)
+        for position, expected in enumerate(side.seen["positions"])
         for rank, (token, text, value) in enumerate(expected["candidates"], 1)
     ]
-    return pd.DataFrame(rows, columns=["place", "token", "rank", "candidate_id", "candidate", "probability"])
+    return pd.DataFrame(rows, columns=["position", "token", "rank", "candidate_id", "candidate", "probability"])

@@ -78,6 +78,11 @@ def content_key(parts: Iterable[object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def short_hash(name: str) -> str:
+    """A name as part of a key."""
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
 @functools.cache
 def _code() -> str:
     """A hash of the code that computes tables."""

@@ -22,8 +22,8 @@ def looks(families: Iterable[str]) -> dict[str, Look]:
     """By family, in the order of their names: colours are used again beyond eight, with another marker."""
     num_colours = len(PALETTE)
     return {
-        family: Look(f"c{place % num_colours}", MARKERS[(place + place // num_colours) % len(MARKERS)])
-        for place, family in enumerate(sorted(set(families)))
+        family: Look(f"c{index % num_colours}", MARKERS[(index + index // num_colours) % len(MARKERS)])
+        for index, family in enumerate(sorted(set(families)))
     }
 
 

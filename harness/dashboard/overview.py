@@ -18,7 +18,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
 from harness.report.comparison import ANY_DECODING
-from harness.report.wording import direction, estimate_text, heading, words
+from harness.report.wording import estimate_text, words
 from harness.runs.index import UNFINISHED, UNREADABLE, Entry
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def view(site: Site, choices: Choices) -> Page:
     """The page. UserError where an experiment of the address is gone."""
     experiments = site.index.experiments()
     page = Page("/", "overview.html")
-    chosen = choices.every("experiment")
+    chosen = choices.values("experiment")
     every = [entry for name in chosen for entry in experiments.get(name, [])] if chosen else site.index.entries()
     runs = _sorted(filters.kept(every, choices), choices)
     settings = filters.varying(every)
@@ -43,11 +43,13 @@ def view(site: Site, choices: Choices) -> Page:
     measures, groups = filters.grouped(runs, group) if group else ([], [])
     page.context |= {
         "experiments": [_experiment(name, entries) for name, entries in experiments.items()],
+        "statuses": _statuses(site.index.entries()),
         "board": None,
         "settings": settings,
         "group": group,
         "group_measures": measures,
         "groups": groups,
+        "has_failed_groups": any(group.num_failed for group in groups),
         "runs": [_run_row(entry) for entry in _page_of(runs, choices)],
         "num_runs": len(runs),
         "num_all": len(every),
@@ -82,7 +84,11 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
         return
     shown = {entry.id for entry in filters.kept(scope.entries, choices)}
     lines = [line for line in board.lines if shown & set(line.runs)]
-    page.context |= {"board": board, "headlines": _columns(board), "lines": [_line(board, line) for line in lines]}
+    page.context |= {
+        "board": board,
+        "headlines": [board.column(index, _compare_address(board, index, choices)) for index in board.headlines],
+        "lines": [(line, [board.table_cell(line, index) for index in board.headlines]) for line in lines],
+    }
     page.context["looks"] = site.looks()
     if board.ladder is not None and (
         drawing := ladder(
@@ -113,41 +119,9 @@ def ladder(
     return interval_chart(rows, label, about, "ladder", is_log=True, in_words=lambda value: f"{value:g}", ends=part)
 
 
-def _columns(board: Board) -> list[dict[str, Any]]:
-    """The heads of the headline table."""
-    return [
-        {
-            "name": heading(board.measures[place].metric, board.measures[place].unit),
-            "eval": board.measures[place].eval,
-            "metric": board.measures[place].metric,
-            "better": direction(board.measures[place]),
-            "about": board.descriptions[place],
-        }
-        for place in board.headlines
-    ]
-
-
-def _line(board: Board, line: Any) -> dict[str, Any]:
-    cells = []
-    for place in board.headlines:
-        decoding = line.decoding if board.measures[place].uses_decoding else ANY_DECODING
-        cell = board.cells.get((line.system, decoding, place))
-        value, _, ends = estimate_text(cell).partition(" ")
-        reason = "not measured" if cell is None else cell.estimate.reason or ""
-        cells.append({"value": value, "interval": ends, "reason": reason, "n": "" if cell is None else _counts(cell)})
-    return {
-        "system": line.system,
-        "family": line.family,
-        "decoding": line.decoding,
-        "seeds": str(line.num_seeds) + (f" ({line.num_failed} failed)" if line.num_failed else ""),
-        "parameters": quantity(line.num_params),
-        "seconds": quantity(line.seconds),
-        "cells": cells,
-    }
-
-
-def _counts(cell: Any) -> str:
-    return f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
+def _compare_address(board: Board, index: int, choices: Choices) -> str:
+    measure = board.measures[index]
+    return choices.changed(eval=measure.eval, metric=measure.metric).address("/compare")
 
 
 def summary_table(board: Board) -> pd.DataFrame:
@@ -155,8 +129,8 @@ def summary_table(board: Board) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for (system, decoding, place), cell in board.cells.items():
-        measure, estimate = board.measures[place], cell.estimate
+    for (system, decoding, index), cell in board.cells.items():
+        measure, estimate = board.measures[index], cell.estimate
         row: dict[str, Any] = {"family": board.families[system], "model": system, "decoding": decoding}
         row |= {"eval": measure.eval, "metric": measure.metric, "unit": measure.unit, "value": estimate.value}
         row |= {"ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n, "n_total": estimate.n_total}
@@ -181,15 +155,20 @@ def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _experiment(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    counts = Counter(entry.status for entry in entries)
     families = sorted({entry.family for entry in entries if entry.family})
     return {
         "name": name,
         "num_runs": len(entries),
-        "counts": {status: counts[status] for status in ("complete", "partial", "failed", UNFINISHED, UNREADABLE)},
+        "counts": Counter(entry.status for entry in entries),
         "families": families,
         "finished_at": max((entry.finished_at for entry in entries), default="")[:16].replace("T", " "),
     }
+
+
+def _statuses(entries: Sequence[Entry]) -> list[str]:
+    """Those that some run has: a column each."""
+    known = {entry.status for entry in entries}
+    return [status for status in ("complete", "partial", "failed", UNFINISHED, UNREADABLE) if status in known]
 
 
 def _sorted(runs: list[Entry], choices: Choices) -> list[Entry]:

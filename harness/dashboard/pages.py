@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from harness.common.errors import UserError, closest
+from harness.common.numerals import quantity
 from harness.common.plurals import many
 from harness.dashboard.choices import KEPT_BETWEEN_VIEWS, Choices
 
@@ -60,16 +61,18 @@ def environment() -> jinja2.Environment:
     from harness.report.untrusted import pieces, visible
     from harness.report.wording import words
 
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.dashboard"),
+    loaders = [jinja2.PackageLoader(package) for package in ("harness.dashboard", "harness.report")]
+    templates = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(words=words, visible=visible, pieces=pieces, many=many, views=VIEWS, named=_named, key=key)
-    made.filters["blank_parts"] = _blank_parts
-    return made
+    templates.globals.update(words=words, visible=visible, pieces=pieces, many=many, quantity=quantity)
+    templates.globals.update(views=VIEWS, named=_named, key=key)
+    templates.filters["blank_parts"] = _blank_parts
+    return templates
 
 
 def _blank_parts(text: str) -> list[tuple[str, str]]:
@@ -102,7 +105,7 @@ def rendered(page: Page, choices: Choices, shared: Mapping[str, Any]) -> str:
 def download(page: Page, choices: Choices) -> tuple[bytes, str, str]:
     """(content, its type, the file's name) of what an address with file=NAME.ENDING asks for. UserError where there is
     no such file."""
-    wanted = choices.one("file")
+    wanted = choices.value("file")
     name, _, ending = wanted.rpartition(".")
     files = [f"{table}.{kind}" for table in page.tables for kind in ("csv", "parquet")]
     files += [f"{drawing}.{kind}" for drawing in page.drawings for kind in ("svg", "png")]

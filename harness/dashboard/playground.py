@@ -67,8 +67,8 @@ def view(site: Site, choices: Choices) -> Page:
         "strategies": [(OWN, "as in its run"), *((name, name) for name in names())],
         "as_a": AS_A,
         "prompt": prompt_of(choices),
-        "new_tokens": choices.one("new_tokens", str(_DEFAULT_NEW_TOKENS) if mode == "complete" else ""),
-        "seed": choices.one("seed", "0"),
+        "new_tokens": choices.value("new_tokens", str(_DEFAULT_NEW_TOKENS) if mode == "complete" else ""),
+        "seed": choices.value("seed", "0"),
         "most_text": MOST_TEXT,
         "most_new_tokens": MOST_NEW_TOKENS,
         "stop": choices.text("stop"),
@@ -85,7 +85,7 @@ def prompt_of(choices: Choices) -> str:
 
 def stops(choices: Choices) -> bool:
     """Whether writing ends at the stop text. A form leaves out a box that isn't ticked, so it says that it was sent."""
-    return choices.one("stops") == "yes" if choices.one("sent") else True
+    return choices.value("stops") == "yes" if choices.value("sent") else True
 
 
 def player_of(site: Site, choices: Choices, side: str, entries: list[Entry]) -> Player | None:
@@ -117,7 +117,7 @@ def strategy_name(choices: Choices, player: Player) -> str:
 
 def number(choices: Choices, name: str, default: int, least: int, most: int) -> int:
     """A whole number of the address. UserError where it is none, or out of bounds."""
-    text = choices.one(name, str(default))
+    text = choices.value(name, str(default))
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise UserError(f"{name.replace('_', ' ')}={text!r} is not allowed: a whole number from {least} to {most:,}.")
     return int(text)
@@ -125,7 +125,7 @@ def number(choices: Choices, name: str, default: int, least: int, most: int) -> 
 
 def _new_tokens(choices: Choices) -> int | None:
     """None: as long as the chatbot's replies are by default."""
-    if not choices.one("new_tokens") and choices.one("mode") == "chat":
+    if not choices.value("new_tokens") and choices.value("mode") == "chat":
         return None
     return number(choices, "new_tokens", _DEFAULT_NEW_TOKENS, 1, MOST_NEW_TOKENS)
 
@@ -152,7 +152,7 @@ def request_of(site: Site, choices: Choices, side: str, body: Mapping[str, Any])
         stop = choices.text("stop")
         request |= {"prompt": prompt_of(choices), "stop": [stop] if stop and stops(choices) else []}
         return request
-    request |= {"person": choices.one("person", "Human"), "partner": choices.one("partner", "Assistant")}
+    request |= {"person": choices.value("person", "Human"), "partner": choices.value("partner", "Assistant")}
     request |= {"system": choices.text("system"), "stops": stops(choices)}
     return request | _conversation(body)
 
@@ -191,8 +191,8 @@ def command(site: Site, choices: Choices, player: Player) -> str:
         return ""
     if name != OWN:
         words += ["--decoding", in_words(name, player.values)]
-    words += ["--max-new-tokens", choices.one("new_tokens", str(_DEFAULT_NEW_TOKENS))]
-    words += ["--seed", choices.one("seed", "0")]
+    words += ["--max-new-tokens", choices.value("new_tokens", str(_DEFAULT_NEW_TOKENS))]
+    words += ["--seed", choices.value("seed", "0")]
     if stops(choices) and (stop := choices.text("stop")):
         words += ["--stop", escaped(stop)]
     if site.index.results.name != "results":

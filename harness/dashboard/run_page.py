@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
 from harness.common.numerals import interval, number, quantity, sign
+from harness.common.plurals import many
 from harness.dashboard.choices import Choices
 from harness.dashboard.overview import tracebacks
 from harness.dashboard.pages import Page
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def view(site: Site, choices: Choices) -> Page:
     """The page of the run whose id is in the address. UserError where there is none."""
-    entry = site.run(choices.one("run"))
+    entry = site.run(choices.value("run"))
     page = Page("/run", "run.html", {"entry": entry, "facts": [], "metrics": [], "notes": [], "error": ""})
     page.context |= {"failures": tracebacks(site, entry), "settings": sorted(json.loads(entry.settings).items())}
     if entry.has_record:
@@ -46,8 +47,8 @@ def _facts(record: Any) -> list[tuple[str, str]]:
         ("Data", f"{record.data.get('name')} ({str(record.data.get('fingerprint'))[:12]})"),
         ("Parameters", quantity(record.cost.get("num_params"))),
         ("Spent", f"{quantity(record.spent.get('tokens'))} tokens, {quantity(record.spent.get('seconds'))} s"),
-        ("Finished", record.finished_at),
-        ("Machine", f"{record.device}, {record.num_threads} threads"),
+        ("Finished", f"{str(record.finished_at)[:16].replace('T', ' ')} UTC"),
+        ("Machine", f"{record.device}, {many(record.num_threads, 'thread')}"),
         ("Fit", record.fit_id),
     ]
 

@@ -84,8 +84,8 @@ def measures_in(rows: pd.DataFrame) -> list[str]:
 
 def slices_in(rows: pd.DataFrame) -> list[str]:
     """The slices, 'name=value', that samples belong to."""
-    found = {f"{name}={value}" for cell in rows["slices"] for name, value in parsed(cell).items()}
-    return sorted(found)
+    slices = {f"{name}={value}" for cell in rows["slices"] for name, value in parsed(cell).items()}
+    return sorted(slices)
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class Pair:
 def pair(first: pd.DataFrame, second: pd.DataFrame, metric: str, part: str) -> Pair:
     """The samples that both runs have, of a slice 'name=value' or all."""
     common = first.index.intersection(second.index, sort=False)
-    one, other = first.loc[common], second.loc[common]
+    rows_a, rows_b = first.loc[common], second.loc[common]
     if part:
         name, _, value = part.partition("=")
-        inside = np.array([str(parsed(cell).get(name, "")) == value for cell in one["slices"]], dtype=bool)
-        one, other = one[inside], other[inside]
-    return Pair(tuple(map(str, one.index)), values_of(one, metric), values_of(other, metric), one, other)
+        inside = np.array([str(parsed(cell).get(name, "")) == value for cell in rows_a["slices"]], dtype=bool)
+        rows_a, rows_b = rows_a[inside], rows_b[inside]
+    return Pair(tuple(map(str, rows_a.index)), values_of(rows_a, metric), values_of(rows_b, metric), rows_a, rows_b)

@@ -13,7 +13,7 @@ from harness.common.errors import UserError
 from harness.common.numerals import number, sign
 from harness.common.results_folder import SAMPLES_FILE
 from harness.dashboard.board import Board
-from harness.dashboard.charts.points import Dot, Plane, scatter
+from harness.dashboard.charts.points import Dot, Ends, Plane, scatter
 from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
@@ -35,6 +35,7 @@ LOOKED_INTO = 300
 """Characters of a prompt and its answer that the view Inside is asked about."""
 SHOWN, MOST = 600, 20_000
 """Characters of a text: in a list, and of one sample before 'show all'."""
+_SHOWN_LINES = 8
 _KINDS = {"both": "both right", "a": "A right, B wrong", "b": "B right, A wrong", "none": "none right"}
 _YES_OR_NO = {"both": "both yes", "a": "A yes, B no", "b": "B yes, A no", "none": "both no"}
 """Of what is not better where it is so."""
@@ -64,7 +65,7 @@ def view(site: Site, choices: Choices) -> Page:
     if not evals:
         page.context["why_not"] = f"{first.run_id} has no samples: it failed, or its evals have none."
         return page
-    if choices.one("sample"):
+    if choices.value("sample"):
         _add_sample(page, site, choices, scope, board, eval_name)
         return page
     if first.fingerprint != second.fingerprint:
@@ -74,30 +75,30 @@ def view(site: Site, choices: Choices) -> Page:
             f"{second.fingerprint[:12]}), so their samples can't be put side by side. Choose two runs of the same data."
         )
         return page
-    one, other = sample_rows(site, first, eval_name), sample_rows(site, second, eval_name)
-    if other.empty:
+    rows_a, rows_b = sample_rows(site, first, eval_name), sample_rows(site, second, eval_name)
+    if rows_b.empty:
         page.context["why_not"] = f"{second.run_id} has no samples of {words(eval_name)}."
         return page
-    _add_pair(page, site, choices, board, one, other)
+    _add_pair(page, site, choices, board, rows_a, rows_b)
     return page
 
 
 def _runs(site: Site, choices: Choices, board: Board) -> tuple[Entry, Entry]:
     """A and B: runs of the address, or the first seeds of its models; else of the two best models."""
-    found = []
-    for name, place in (("a", -1), ("b", -2)):
-        run, model = choices.one(name), choices.one(f"model_{name}")
+    entries = []
+    for name, rank in (("a", -1), ("b", -2)):
+        run, model = choices.value(name), choices.value(f"model_{name}")
         if not run:
             systems = board.systems
-            system = model if model in systems else systems[max(place, -len(systems))]
+            system = model if model in systems else systems[max(rank, -len(systems))]
             if model and model not in systems:
                 raise UserError(f"there is no model {model!r} here (any more). There is: {', '.join(systems)}.")
-            run = first_seed(site, board, system, choices.one("decoding"))
-        found.append(site.run(run))
-    for entry in found:
+            run = first_seed(site, board, system, choices.value("decoding"))
+        entries.append(site.run(run))
+    for entry in entries:
         if not entry.has_record:
             raise UserError(f"{entry.id} has no samples yet: it is {entry.status}. {entry.why}".strip())
-    return found[0], found[1]
+    return entries[0], entries[1]
 
 
 def first_seed(site: Site, board: Board, system: str, decoding: str) -> str:
@@ -125,26 +126,28 @@ def evals_in(site: Site, entry: Entry) -> list[str]:
 
 def _default_eval(board: Board, evals: Sequence[str]) -> str:
     """The first headline with answers that are right or wrong, else the first."""
-    shares = [board.measures[place].eval for place in board.headlines if board.measures[place].unit == "share"]
+    shares = [board.measures[index].eval for index in board.headlines if board.measures[index].unit == "share"]
     return next((name for name in shares if name in evals), next(iter(evals), ""))
 
 
-def _add_pair(page: Page, site: Site, choices: Choices, board: Board, one: pd.DataFrame, other: pd.DataFrame) -> None:
+def _add_pair(
+    page: Page, site: Site, choices: Choices, board: Board, rows_a: pd.DataFrame, rows_b: pd.DataFrame
+) -> None:
     eval_name = page.context["eval"]
-    measures = measures_in(one)
+    measures = measures_in(rows_a)
     headline = next((m.metric for m in board.measures if m.eval == eval_name and m.metric in measures), None)
     metric = choices.picked("metric", measures, headline or next(iter(measures), ""))
-    part = choices.picked("slice", slices_in(one), "")
-    place = board.place(eval_name, metric)
-    unit = board.measures[place].unit if place is not None else ""
-    both = pair(one, other, metric, part)
+    part = choices.picked("slice", slices_in(rows_a), "")
+    index = board.index_of(eval_name, metric)
+    unit = board.measures[index].unit if index is not None else ""
+    both = pair(rows_a, rows_b, metric, part)
     page.context |= {
         "metrics": [(name, words(name)) for name in measures],
         "metric": metric,
-        "slices": [(name, name) for name in slices_in(one)],
+        "slices": [(name, name) for name in slices_in(rows_a)],
         "slice": part,
         "unit": unit,
-        "kinds": _KINDS if place is None or board.measures[place].higher_is_better else _YES_OR_NO,
+        "kinds": _KINDS if index is None or board.measures[index].higher_is_better else _YES_OR_NO,
     }
     if not both.ids:
         page.context["why_not"] = "The two runs have no sample in common, so nothing can be put side by side."
@@ -154,8 +157,8 @@ def _add_pair(page: Page, site: Site, choices: Choices, board: Board, one: pd.Da
     if not both.is_yes_or_no:
         ends = [(choices.number(f"{axis}_from"), choices.number(f"{axis}_to")) for axis in ("x", "y")]
         inside &= both.within(ends)
-        _add_scatter(page, both, choices, words(metric))
-    wanted = choices.one("find").lower()
+        _add_scatter(page, both, choices, words(metric), ends)
+    wanted = choices.value("find").lower()
     if wanted:
         texts = [
             frame[name].fillna("").str.lower()
@@ -163,23 +166,23 @@ def _add_pair(page: Page, site: Site, choices: Choices, board: Board, one: pd.Da
             for name in ("prompt", "answer", "target")
         ]
         inside &= np.logical_or.reduce([text.str.contains(wanted, regex=False).to_numpy(dtype=bool) for text in texts])
-    places = _ordered(np.flatnonzero(inside), both, choices.picked("order", list(_ORDERS), "file"))
+    chosen = _ordered(np.flatnonzero(inside), both, choices.picked("order", list(_ORDERS), "file"))
     page_number = max(1, int(choices.number("page") or 1))
-    shown = places[(page_number - 1) * PAGE_SIZE : page_number * PAGE_SIZE]
+    shown = chosen[(page_number - 1) * PAGE_SIZE : page_number * PAGE_SIZE]
     page.context |= {
         "pair": both,
         "counts": {name: int(both.chosen(name).sum()) for name in _KINDS},
         "kind": kind,
-        "num_chosen": len(places),
+        "num_chosen": len(chosen),
         "number": page_number,
-        "num_pages": math.ceil(len(places) / PAGE_SIZE),
-        "cards": [_card(both, place, unit) for place in shown],
-        "num_unpaired": len(one) - len(both.ids) if not part else 0,
+        "num_pages": math.ceil(len(chosen) / PAGE_SIZE),
+        "cards": [_card(both, row, unit) for row in shown],
+        "num_unpaired": len(rows_a) - len(both.ids) if not part else 0,
     }
-    page.tables["samples"] = lambda: samples_table(both, places, metric)
+    page.tables["samples"] = lambda: samples_table(both, chosen, metric)
 
 
-def _add_scatter(page: Page, both: Pair, choices: Choices, name: str) -> None:
+def _add_scatter(page: Page, both: Pair, choices: Choices, name: str, ends: Sequence[Ends]) -> None:
     known = np.flatnonzero(~np.isnan(both.a) & ~np.isnan(both.b))
     if len(known) < 2:
         return
@@ -187,36 +190,37 @@ def _add_scatter(page: Page, both: Pair, choices: Choices, name: str) -> None:
     is_log = bool(low > 0 and max(both.a[known].max(), both.b[known].max()) / low > 30)
     dots = [
         Dot(
-            float(both.a[place]),
-            float(both.b[place]),
+            float(both.a[row]),
+            float(both.b[row]),
             Look("c0", "o"),
-            f"{both.ids[place]}: A {both.a[place]:.4g}, B {both.b[place]:.4g}",
-            choices.changed(sample=both.ids[place]).address("/samples"),
+            f"{both.ids[row]}: A {both.a[row]:.4g}, B {both.b[row]:.4g}",
+            choices.changed(sample=both.ids[row]).address("/samples"),
         )
-        for place in known
+        for row in known
     ]
     plane = Plane(f"A: {name}", f"B: {name}", is_log, is_log, lambda value: f"{value:.3g}")
     about = f"Each point is a sample: {name} of A against that of B, {len(known)} samples. The list below has the same."
-    page.drawings["scatter"] = scatter(dots, plane, about, "scatter", diagonal=True, brush="xy")
+    part = (ends[0], ends[1]) if any(end is not None for pair_of_ends in ends for end in pair_of_ends) else None
+    page.drawings["scatter"] = scatter(dots, plane, about, "scatter", diagonal=True, brush="xy", part=part)
 
 
-def _ordered(places: Any, both: Pair, order: str) -> list[int]:
+def _ordered(rows: Any, both: Pair, order: str) -> list[int]:
     apart = both.a - both.b
     if order == "file":
-        return [int(place) for place in places]
+        return [int(row) for row in rows]
     by = {"a": -apart, "b": apart, "low": np.fmin(both.a, both.b)}[order]
-    return [int(place) for place in sorted(places, key=lambda place: (math.isnan(by[place]), by[place]))]
+    return [int(row) for row in sorted(rows, key=lambda row: (math.isnan(by[row]), by[row]))]
 
 
-def _card(both: Pair, place: int, unit: str) -> dict[str, Any]:
-    one, other = both.first.iloc[place], both.second.iloc[place]
+def _card(both: Pair, row: int, unit: str) -> dict[str, Any]:
+    sample_a, sample_b = both.first.iloc[row], both.second.iloc[row]
     return {
-        "id": both.ids[place],
-        "prompt": _tail(one["prompt"]),
-        "target": _head(one["target"]),
+        "id": both.ids[row],
+        "prompt": _tail(sample_a["prompt"]),
+        "target": _head(sample_a["target"]),
         "answers": [
-            ("A", _head(one["answer"]), value_text(both.a[place], unit, both.is_yes_or_no)),
-            ("B", _head(other["answer"]), value_text(both.b[place], unit, both.is_yes_or_no)),
+            ("A", _head(sample_a["answer"]), value_text(both.a[row], unit, both.is_yes_or_no)),
+            ("B", _head(sample_b["answer"]), value_text(both.b[row], unit, both.is_yes_or_no)),
         ],
     }
 
@@ -244,46 +248,48 @@ def _text(value: object) -> str:
 
 def _head(value: object) -> str:
     text = _text(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+    shown = "\n".join(text[:SHOWN].split("\n")[:_SHOWN_LINES])
+    return text if shown == text else f"{shown} …"
 
 
 def _tail(value: object) -> str:
     text = _text(value)
-    return text if len(text) <= SHOWN // 2 else f"… {text[-SHOWN // 2 :]}"
+    shown = "\n".join(text[-SHOWN // 2 :].split("\n")[-_SHOWN_LINES:])
+    return text if shown == text else f"… {shown}"
 
 
-def samples_table(both: Pair, places: Sequence[int], metric: str) -> pd.DataFrame:
+def samples_table(both: Pair, rows: Sequence[int], metric: str) -> pd.DataFrame:
     """The chosen samples with both runs' answers and values."""
     import pandas as pd
 
-    one, other = both.first.iloc[list(places)], both.second.iloc[list(places)]
+    rows_a, rows_b = both.first.iloc[list(rows)], both.second.iloc[list(rows)]
     return pd.DataFrame(
         {
-            "sample_id": one.index.astype(str),
-            "cluster": one["cluster"].to_numpy(),
-            "prompt": one["prompt"].to_numpy(),
-            "target": one["target"].to_numpy(),
-            "answer_a": one["answer"].to_numpy(),
-            "answer_b": other["answer"].to_numpy(),
-            f"{metric}_a": both.a[list(places)],
-            f"{metric}_b": both.b[list(places)],
+            "sample_id": rows_a.index.astype(str),
+            "cluster": rows_a["cluster"].to_numpy(),
+            "prompt": rows_a["prompt"].to_numpy(),
+            "target": rows_a["target"].to_numpy(),
+            "answer_a": rows_a["answer"].to_numpy(),
+            "answer_b": rows_b["answer"].to_numpy(),
+            f"{metric}_a": both.a[list(rows)],
+            f"{metric}_b": both.b[list(rows)],
         }
     )
 
 
 def _add_sample(page: Page, site: Site, choices: Choices, scope: Scope, board: Board, eval_name: str) -> None:
     """One sample: the exact prompt, and what every model made of it."""
-    sample_id, first = choices.one("sample"), page.context["first"]
+    sample_id, first = choices.value("sample"), page.context["first"]
     row = one_sample(site, first, eval_name, sample_id)
     if row is None:
         raise UserError(
             f"{first.run_id} has no sample {sample_id!r} of {words(eval_name)} (any more). The list of samples shows "
             "those that there are."
         )
-    whole = choices.one("all") == "yes"
+    whole = choices.value("all") == "yes"
     prompt = _text(row["prompt"])
-    place = next((p for p in board.headlines if board.measures[p].eval == eval_name), None)
-    metric = choices.one("metric") or (board.measures[place].metric if place is not None else "")
+    index = next((index for index in board.headlines if board.measures[index].eval == eval_name), None)
+    metric = choices.value("metric") or (board.measures[index].metric if index is not None else "")
     answers = [
         _answer(site, board, line.system, line.decoding, eval_name, sample_id, metric, whole)
         for line in reversed(board.lines)
@@ -295,8 +301,8 @@ def _add_sample(page: Page, site: Site, choices: Choices, scope: Scope, board: B
         "target": _text(row["target"])[: None if whole else MOST],
         "slices": ", ".join(f"{name} {value}" for name, value in parsed(row["slices"]).items()),
         "metric": words(metric),
-        "tokens": token_texts(site, first, prompt) if choices.one("tokens") == "yes" else None,
-        "wants_tokens": choices.one("tokens") == "yes",
+        "tokens": token_texts(site, first, prompt) if choices.value("tokens") == "yes" else None,
+        "wants_tokens": choices.value("tokens") == "yes",
     }
     page.context["answers"] = [answer for answer in answers if answer is not None]
     page.context["looks"] = site.looks()

@@ -128,11 +128,10 @@ class Numbers:
             if scope.key in self._comparisons:
                 self._comparisons.move_to_end(scope.key)
                 return self._comparisons[scope.key]
-            made = self._make_comparison(scope)
-            self._comparisons[scope.key] = made
+            self._comparisons[scope.key] = self._make_comparison(scope)
             while len(self._comparisons) > _MOST_COMPARISONS:
                 self._comparisons.popitem(last=False)
-            return made
+            return self._comparisons[scope.key]
 
     def _make_comparison(self, scope: Scope) -> tuple[Comparison, tuple[tuple[str, str], ...]]:
         from harness.dashboard.lazy_tables import LazyTables, TableCache

@@ -55,14 +55,14 @@ def app(results: Path, host: str = "127.0.0.1") -> Starlette:
     routes = [Route(view, functools.partial(_show, site, view)) for view in _MODULES]
     routes += [Route(WRITE, functools.partial(_write, site), methods=["POST"])]
     routes += [Route("/changes", functools.partial(_changes, site)), Route("/static/{name}", _static)]
-    made = Starlette(
+    application = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, host=host), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],
         exception_handlers={404: functools.partial(_not_found, site)},
         lifespan=lifespan,
     )
-    made.state.site = site
-    return made
+    application.state.site = site
+    return application
 
 
 def _warm_up(site: Site) -> None:
@@ -74,22 +74,23 @@ def _warm_up(site: Site) -> None:
 def _show(site: Site, view: str, request: Request) -> Response:
     """A view as a page, or a file of it."""
     site.index.refresh()
+    shared = _shared(site)  # before the view, which may miss what is read meanwhile: then the page loads itself again
     choices = Choices()
     try:
         choices = Choices.of(request.query_params.multi_items())
         make: Callable[[Site, Choices], Page] = import_module(_MODULES[view]).view
         page = make(site, choices)
-        if choices.one("file"):
+        if choices.value("file"):
             content, media_type, name = download(page, choices)
             headers = {"content-disposition": f'attachment; filename="{name}"'}
             return Response(content, media_type=media_type, headers=headers)
-        return HTMLResponse(rendered(page, choices, _shared(site)), page.status)
+        return HTMLResponse(rendered(page, choices, shared), page.status)
     except UserError as error:
         page = _error_page(view, str(error), 404)
     except Exception:
         log.exception("the dashboard's page %s failed", view)
         page = _error_page(view, "this page could not be made: the terminal of `bakeoff dashboard` says why.", 500)
-    return HTMLResponse(rendered(page, choices, _shared(site)), page.status)
+    return HTMLResponse(rendered(page, choices, shared), page.status)
 
 
 async def _write(site: Site, request: Request) -> Response:
@@ -158,8 +159,8 @@ def _palette() -> str:
     from harness.report.palette import DARK_INKS, DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE
 
     light = {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER}
-    light |= {f"c{place}": colour for place, colour in enumerate(PALETTE)}
-    dark = DARK_INKS | {f"c{place}": colour for place, colour in enumerate(DARK_PALETTE)}
+    light |= {f"c{index}": colour for index, colour in enumerate(PALETTE)}
+    dark = DARK_INKS | {f"c{index}": colour for index, colour in enumerate(DARK_PALETTE)}
     variables = ["".join(f"--{name}:{colour};" for name, colour in each.items()) for each in (light, dark)]
     names = "".join(f".{name}{{color:var(--{name})}}" for name in light)
     return f":root{{{variables[0]}}}@media(prefers-color-scheme:dark){{:root{{{variables[1]}}}}}{names}\n"

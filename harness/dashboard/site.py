@@ -41,7 +41,7 @@ class Site:
         """The experiments that were chosen, else the one that finished a run last. UserError where one is gone, or
         there is none."""
         experiments = self.index.experiments()
-        chosen = choices.every("experiment")
+        chosen = choices.values("experiment")
         for name in chosen:
             if name not in experiments:
                 raise UserError(
@@ -61,7 +61,7 @@ class Site:
 
     def board(self, scope: Scope, choices: Choices) -> Board | None:
         """The scope's numbers; None where the page should load itself again. UserError where no run can be read."""
-        if self.index.num_unread and not choices.one("file"):
+        if self.index.num_unread and not choices.value("file"):
             return None
         return self.numbers.board(scope, _wait(choices))
 
@@ -97,4 +97,4 @@ class Site:
 
 
 def _wait(choices: Choices) -> float:
-    return _WAIT_FOR_FILE if choices.one("file") else _WAIT
+    return _WAIT_FOR_FILE if choices.value("file") else _WAIT

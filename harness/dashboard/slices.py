@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.common.numerals import interval, number
 from harness.dashboard.board import Board
+from harness.dashboard.kept import short_hash
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.report.comparison import Comparison, LinedUp
@@ -54,15 +55,15 @@ class SliceRow:
 
 def slice_rows(site: Site, scope: Scope, board: Board, baseline: str, system: str) -> list[SliceRow]:
     """Every slice of every headline: the system's value minus the baseline's over the same samples."""
-    key = f"{scope.key}-{_short(baseline)}-{_short(system)}"
+    key = f"{scope.key}-{short_hash(baseline)}-{short_hash(system)}"
     kept = site.numbers.kept.get("slices", key)
     if kept is None:
         comparison, _ = site.numbers.comparison(scope)
         rows = [
             row
-            for place in board.headlines
-            if board.measures[place].is_judged and board.measures[place].nearest_to is None
-            for row in _of_measure(comparison, board, place, baseline, system)
+            for index in board.headlines
+            if board.measures[index].is_judged and board.measures[index].nearest_to is None
+            for row in _of_measure(comparison, board, index, baseline, system)
         ]
         kept = site.numbers.kept.put("slices", key, [vars(row) for row in rows])
     rows = [SliceRow(**fields) for fields in kept]
@@ -71,14 +72,8 @@ def slice_rows(site: Site, scope: Scope, board: Board, baseline: str, system: st
     return sorted(named, key=lambda row: (2.0 if row.p is None else row.p, -abs(row.difference or 0.0)))
 
 
-def _short(name: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
-
-
-def _of_measure(comparison: Comparison, board: Board, place: int, baseline: str, system: str) -> list[SliceRow]:
-    measure, decoding = board.measures[place], board.decoding_for(place, None)
+def _of_measure(comparison: Comparison, board: Board, index: int, baseline: str, system: str) -> list[SliceRow]:
+    measure, decoding = board.measures[index], board.decoding_for(index, None)
     rows = []
     for name, values in comparison.slices(measure).items():
         for value in values:
@@ -118,14 +113,14 @@ def _tested(first: LinedUp | None, second: LinedUp | None) -> dict[str, Any]:
         first.strata,
         (first.seeds_vary, second.seeds_vary),
     )
-    found = tested.difference
+    difference = tested.difference
     return values | {
-        "difference": found.value,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
+        "difference": difference.value,
+        "ci_low": difference.ci_low,
+        "ci_high": difference.ci_high,
         "p": tested.p_value,
-        "n": found.n,
-        "reason": found.reason or "",
+        "n": difference.n,
+        "reason": difference.reason or "",
     }
 
 

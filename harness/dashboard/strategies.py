@@ -72,15 +72,15 @@ def settings(name: str, values: Mapping[str, str]) -> list[Setting]:
     ]
 
 
-def _leaves(node: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any, Any]]:
+def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any, Any]]:
     """(dotted name, default, type) of every value."""
     cls = settings_class(node, object, "decoding") if TARGET in node else None
     hints = typing.get_type_hints(cls) if cls is not None else {}
     for key, value in node.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{place}{key}.")
+            yield from _leaves(value, f"{prefix}{key}.")
         elif key != TARGET:
-            yield f"{place}{key}", value, hints.get(key, str)
+            yield f"{prefix}{key}", value, hints.get(key, str)
 
 
 def _setting(name: str, default: Any, hint: Any, about: str, given: str | None) -> Setting:

@@ -14,6 +14,7 @@ from harness.dashboard.board import Board
 from harness.dashboard.charts.intervals import Row, interval_chart
 from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Plane
+from harness.dashboard.charts.scales import tick_text
 from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
@@ -23,7 +24,7 @@ from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.dashboard.transcripts import dialogue
 from harness.evaluation.rows import parsed
-from harness.report.wording import direction, estimate_text, heading, words
+from harness.report.wording import estimate_text, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +45,10 @@ def view(site: Site, choices: Choices) -> Page:
         return page
     shown = {entry.id for entry in filters.kept(scope.entries, choices)}
     lines = [line for line in board.lines if shown & set(line.runs)]
-    pinned = {*choices.every("pin"), *choices.every("base")}
+    pinned = {*choices.values("pin"), *choices.values("base")}
     lines = [line for line in lines if not pinned or line.system in pinned]
     systems = list(dict.fromkeys(line.system for line in lines))
-    page.context |= {"board": board, "looks": site.looks(), "pinned": choices.every("pin"), "systems": board.systems}
+    page.context |= {"board": board, "looks": site.looks(), "pinned": choices.values("pin"), "systems": board.systems}
     eval_name = next((measure.eval for measure in board.measures if measure.metric == HANDED_BACK), "")
     page.context["eval"] = eval_name
     page.context["forecasts"] = _add_forecasts(page, site, scope, board, systems)
@@ -60,16 +61,16 @@ def view(site: Site, choices: Choices) -> Page:
 
 def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: Sequence[str]) -> list[dict[str, Any]]:
     """Draw the calibration and the probability by position of each forecast."""
-    from harness.dashboard.forecasts import forecasts
+    from harness.report.forecasts import forecasts
 
     kept = site.numbers.kept.get("forecasts", scope.key)
     if kept is None:
         comparison, _ = site.numbers.comparison(scope)
         kept = site.numbers.kept.put("forecasts", scope.key, forecasts(comparison))
     shown = []
-    for place, forecast in enumerate(kept):
+    for index, forecast in enumerate(kept):
         event = words(forecast["event"])
-        names: dict[str, Any] = {"event": event, "calibration": "", "hazard": "", "rows": []}
+        shown_forecast: dict[str, Any] = {"event": event, "calibration": "", "hazard": "", "rows": []}
         calibrations = _series(site, board, forecast["calibration"], systems)
         percent = Plane(
             f"probability given to a {event}, %",
@@ -78,14 +79,14 @@ def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: 
             is_root=True,
         )
         if calibrations:
-            names["calibration"] = f"calibration{place or ''}"
+            shown_forecast["calibration"] = f"calibration{index or ''}"
             about = f"Calibration of the probability of a {event}: share that happened against probability given."
-            page.drawings[names["calibration"]] = line_chart(
-                calibrations, percent, about, names["calibration"], diagonal=True
+            page.drawings[shown_forecast["calibration"]] = line_chart(
+                calibrations, percent, about, shown_forecast["calibration"], diagonal=True
             )
         positions = _series(site, board, forecast["positions"], systems, across=1.0)
         if positions and len(positions[0].points) > 1:
-            names["hazard"] = f"hazard{place or ''}"
+            shown_forecast["hazard"] = f"hazard{index or ''}"
             real = [(x, 100 * y) for x, y in forecast["happened"]]
             positions.append(
                 Series("what happened", Look("ink", "s"), tuple(real), "real turns", has_dots=True, is_dashed=True)
@@ -93,16 +94,14 @@ def _add_forecasts(page: Page, site: Site, scope: Scope, board: Board, systems: 
             plane = Plane(
                 "characters into the turn", f"probability of a {event}, %", in_words=lambda value: f"{value:g}"
             )
-            about = (
-                f"Mean probability of a {event} by how far into the turn a place lies; dashed: how often it happened."
-            )
-            page.drawings[names["hazard"]] = line_chart(positions, plane, about, names["hazard"])
-        names["rows"] = [
+            about = f"Mean probability of a {event} by position in the turn; dashed: how often it happened."
+            page.drawings[shown_forecast["hazard"]] = line_chart(positions, plane, about, shown_forecast["hazard"])
+        shown_forecast["rows"] = [
             (system, board.families[system], [f"{100 * given:.3g} → {100 * share:.3g}" for given, share in curve])
             for system, curve in forecast["calibration"].items()
             if system in systems
         ]
-        shown.append(names)
+        shown.append(shown_forecast)
     page.tables["forecasts"] = lambda: forecasts_table(kept)
     return shown
 
@@ -111,12 +110,12 @@ def _series(
     site: Site, board: Board, by_system: dict[str, list[list[float]]], systems: Sequence[str], across: float = 100.0
 ) -> list[Series]:
     looks = site.looks()
-    made = []
+    series = []
     for system in (system for system in board.systems if system in systems and by_system.get(system)):
         points = tuple((across * x, 100 * y) for x, y in by_system[system])
         text = ", ".join(f"{x:.3g}: {y:.3g}" for x, y in points)
-        made.append(Series(system, looks.get(board.families[system], Look("c7", "o")), points, text, has_dots=True))
-    return made
+        series.append(Series(system, looks.get(board.families[system], Look("c7", "o")), points, text, has_dots=True))
+    return series
 
 
 def forecasts_table(kept: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -135,31 +134,25 @@ def forecasts_table(kept: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def _add_measures(page: Page, site: Site, board: Board, eval_name: str, lines: Sequence[Any], choices: Choices) -> None:
     """A table of all of the eval's measures, and the share that handed back as a chart."""
-    places = [p for p, measure in enumerate(board.measures) if measure.eval == eval_name and measure.baseline is None]
-    page.context["measures"] = [
-        (heading(board.measures[p].metric, board.measures[p].unit), direction(board.measures[p]), board.descriptions[p])
-        for p in places
+    indexes = [
+        index for index, measure in enumerate(board.measures) if measure.eval == eval_name and measure.baseline is None
     ]
-    page.context["lines"] = [
-        (line, [estimate_text(board.cells.get((line.system, line.decoding, place))) for place in places])
-        for line in lines
-    ]
-    page.tables["measures"] = lambda: _measures_table(board, places, lines)
+    page.context["measures"] = [board.column(index) for index in indexes]
+    page.context["lines"] = [(line, [board.table_cell(line, index) for index in indexes]) for line in lines]
+    page.tables["measures"] = lambda: _measures_table(board, indexes, lines)
     page.context["charts"] = []
     for metric in (HANDED_BACK, RUNAWAY):
-        place = board.place(eval_name, metric)
-        rows = [row for line in lines if place is not None and (row := _row(site, board, line, place)) is not None]
+        index = board.index_of(eval_name, metric)
+        rows = [row for line in lines if index is not None and (row := _row(site, board, line, index)) is not None]
         if rows:
             name = words(metric)
             about = f"{name}: " + "; ".join(f"{row.name} {row.text}" for row in rows)
-            page.drawings[metric] = interval_chart(
-                rows, f"{name}, %", about, metric, in_words=lambda value: f"{100 * value:g}"
-            )
-            page.context["charts"].append((metric, name, board.descriptions[place or 0]))
+            page.drawings[metric] = interval_chart(rows, f"{name}, %", about, metric, in_words=tick_text("share"))
+            page.context["charts"].append((metric, name, board.descriptions[index or 0]))
 
 
-def _row(site: Site, board: Board, line: Any, place: int) -> Row | None:
-    cell = board.cells.get((line.system, line.decoding, place))
+def _row(site: Site, board: Board, line: Any, index: int) -> Row | None:
+    cell = board.cells.get((line.system, line.decoding, index))
     if cell is None or cell.estimate.value is None:
         return None
     low, high = cell.estimate.ci_low, cell.estimate.ci_high
@@ -169,19 +162,19 @@ def _row(site: Site, board: Board, line: Any, place: int) -> Row | None:
     return Row(name, look, cell.estimate.value, ends, f"{estimate_text(cell)} %", cell.per_seed)
 
 
-def _measures_table(board: Board, places: Sequence[int], lines: Sequence[Any]) -> pd.DataFrame:
+def _measures_table(board: Board, indexes: Sequence[int], lines: Sequence[Any]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
     for line in lines:
-        for place in places:
-            cell = board.cells.get((line.system, line.decoding, place))
+        for index in indexes:
+            cell = board.cells.get((line.system, line.decoding, index))
             estimate = cell.estimate if cell is not None else None
             rows.append(
                 {
                     "model": line.system,
                     "decoding": line.decoding,
-                    "metric": board.measures[place].metric,
+                    "metric": board.measures[index].metric,
                     "value": estimate.value if estimate else None,
                     "ci_low": estimate.ci_low if estimate else None,
                     "ci_high": estimate.ci_high if estimate else None,
@@ -221,30 +214,30 @@ def _add_transcripts(
     if not metric:
         return
     values = values_of(rows, metric)
-    places = np.flatnonzero(values == (1.0 if wanted == "yes" else 0.0))
+    chosen_rows = np.flatnonzero(values == (1.0 if wanted == "yes" else 0.0))
     number = max(1, int(choices.number("page") or 1))
     transcripts = []
-    for place in places[(number - 1) * _PAGE_SIZE : number * _PAGE_SIZE]:
-        row = rows.iloc[int(place)]
-        said = parsed(row["values"])
+    for row_number in chosen_rows[(number - 1) * _PAGE_SIZE : number * _PAGE_SIZE]:
+        row = rows.iloc[int(row_number)]
+        sample_values = parsed(row["values"])
         transcripts.append(
             {
-                "id": str(rows.index[int(place)]),
-                "dialogue": dialogue(entry, str(row["prompt"])[-6000:], str(row["answer"])[:6000], said),
+                "id": str(rows.index[int(row_number)]),
+                "dialogue": dialogue(entry, str(row["prompt"])[-6000:], str(row["answer"])[:6000], sample_values),
                 "prompt": str(row["prompt"])[-2000:],
                 "answer": str(row["answer"])[:6000],
-                "true": [words(name) for name in metrics if said.get(name) == 1],
+                "true": [words(name) for name in metrics if sample_values.get(name) == 1],
             }
         )
     page.context |= {
         "transcripts": transcripts,
-        "num_found": len(places),
+        "num_found": len(chosen_rows),
         "num_all": int((~np.isnan(values)).sum()),
         "metrics": [(name, words(name)) for name in metrics],
         "metric": metric,
         "is": wanted,
         "number": number,
-        "num_pages": math.ceil(len(places) / _PAGE_SIZE),
+        "num_pages": math.ceil(len(chosen_rows) / _PAGE_SIZE),
     }
 
 
@@ -254,4 +247,4 @@ def _yes_or_no(rows: pd.DataFrame) -> list[str]:
     for cell in rows["values"]:
         for name, value in parsed(cell).items():
             values.setdefault(name, set()).add(value)
-    return [name for name, found in values.items() if found - {None} and found <= {0, 1, None}]
+    return [name for name, seen in values.items() if seen - {None} and seen <= {0, 1, None}]

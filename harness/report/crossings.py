@@ -31,7 +31,12 @@ CROSS, APART, UNDECIDED = (
     "they do not cross in the range measured",
     "cannot be told in the range measured",
 )
-LEARNING = "learning curve, training tokens"
+LEARNING = {
+    "tokens": "learning curve, training tokens",
+    "seconds": "learning curve, training seconds",
+    "flops": "learning curve, training FLOPs",
+}
+"""By the column of a curve that says what was spent: the name of the axis."""
 COLUMNS = [
     "axis",
     "eval",
@@ -53,6 +58,7 @@ COLUMNS = [
 LAW_COLUMNS = ["axis", "eval", "metric", "model", "irreducible", "coefficient", "exponent", "left_out_error", "holds"]
 MOST_LEFT_OUT_ERROR = 0.02
 """A law holds where it predicts each budget from the others to this share of the loss."""
+_MEASURED = "validation_bits_per_byte"
 _FEWEST_BUDGETS = 3
 _NUM_PLACES = 30
 _MOST_NAMED = 3
@@ -67,9 +73,9 @@ def find_crossings(comparison: Comparison) -> pd.DataFrame:
         for measure in comparison.judged_headlines
         if option.changes(comparison, measure)
         for decoding in comparison.decodings_of(measure)
-        for row in _along(comparison, option, measure, decoding)
+        for row in along_option(comparison, option, measure, decoding)
     ]
-    return pd.DataFrame([*rows, *_along_learning(comparison)], columns=COLUMNS)
+    return pd.DataFrame([*rows, *along_curves(comparison, "tokens")], columns=COLUMNS)
 
 
 def power_laws(comparison: Comparison) -> pd.DataFrame:
@@ -118,12 +124,18 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
 
 
 def _budgets(comparison: Comparison) -> list[Option]:
-    """The options that were swept of which more is spent: budgets, and sizes of the training text."""
-    is_budget = ("budget.", "data.")
-    return [option for option in swept(comparison) if option.key.startswith(is_budget) and min(option.values) > 0]
+    return [option for option in swept(comparison) if is_budget(option)]
 
 
-def _along(comparison: Comparison, option: Option, measure: MeasureKey, decoding: str) -> Iterator[dict[str, Any]]:
+def is_budget(option: Option) -> bool:
+    """Whether more of it is spent: budgets, and sizes of the training text."""
+    return option.key.startswith(("budget.", "data.")) and min(option.values) > 0
+
+
+def along_option(
+    comparison: Comparison, option: Option, measure: MeasureKey, decoding: str
+) -> Iterator[dict[str, Any]]:
+    """Rows of `find_crossings` on one measure along one swept budget."""
     along = lines(comparison, option, measure, None if decoding == ANY_DECODING else decoding)
     for first, second in itertools.combinations(along[:MOST_LINES], 2):
         budgets = sorted({value for value, _, _ in first.points} & {value for value, _, _ in second.points})
@@ -202,16 +214,17 @@ class _Points:
         return cls(first, second, (vary[0], vary[1]))
 
 
-def _along_learning(comparison: Comparison) -> Iterator[dict[str, Any]]:
-    """Along the learning curves of fits by gradients that saw the same validation text."""
+def along_curves(comparison: Comparison, spent: str) -> Iterator[dict[str, Any]]:
+    """Rows of `find_crossings` along the learning curves of fits by gradients that saw the same validation text. spent:
+    a key of LEARNING."""
     curves: dict[str, list[tuple[Floats, Floats]]] = {}
     texts: dict[str, object] = {}
     for run in comparison.fits():
-        if {"tokens", "validation_bits_per_byte"} <= set(run.curve.columns):
-            kept = run.curve.dropna(subset=["tokens", "validation_bits_per_byte"])
-            tokens, bits = (kept[name].to_numpy(dtype=float) for name in ("tokens", "validation_bits_per_byte"))
-            if len(kept) >= _FEWEST_BUDGETS and tokens[0] > 0 and np.isfinite(bits).all():
-                curves.setdefault(run.system, []).append((np.log(tokens), bits))
+        if {spent, _MEASURED} <= set(run.curve.columns):
+            kept = run.curve.dropna(subset=[spent, _MEASURED])
+            amounts, bits = (kept[name].to_numpy(dtype=float) for name in (spent, _MEASURED))
+            if len(kept) >= _FEWEST_BUDGETS and amounts[0] > 0 and np.isfinite(bits).all():
+                curves.setdefault(run.system, []).append((np.log(amounts), bits))
                 texts[run.system] = run.record.data.get("fingerprint")
     systems = [system for system in comparison.systems if len(curves.get(system, ())) >= FEWEST_SEEDS]
     for first, second in itertools.combinations(systems[:MOST_LINES], 2):
@@ -222,8 +235,8 @@ def _along_learning(comparison: Comparison) -> Iterator[dict[str, Any]]:
         places = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _NUM_PLACES)).round().astype(int))]
         if len(places) < _FEWEST_BUDGETS or texts[first] != texts[second]:
             continue
-        budgets = [float(tokens) for tokens in np.exp(places)]
-        about = [LEARNING, "", "validation_bits_per_byte", ANY_DECODING, first, second]
+        budgets = [float(amount) for amount in np.exp(places)]
+        about = [LEARNING[spent], "", _MEASURED, ANY_DECODING, first, second]
         row: dict[str, Any] = dict(zip(COLUMNS, about, strict=False)) | _range(budgets)
         of_first, of_second = ([_at(curves[system], place) for place in places] for system in (first, second))
         yield from _rows(row, crossings(budgets, of_first, of_second, of_one_fit=True), higher_is_better=False)

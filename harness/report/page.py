@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from markupsafe import Markup
 from harness.common.numerals import number, quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
+from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.conclusions import findings
 from harness.report.crossings import crossing_sentences
 from harness.report.early import early_order
@@ -30,41 +29,14 @@ from harness.report.neighbours import next_models, next_strategies
 from harness.report.pairs import pairs_of
 from harness.report.palette import DARK_INKS, DARK_PALETTE, INK, MUTED, PALETTE, PAPER, RULE
 from harness.report.plots.style import Plot, inline_svg, looks
+from harness.report.result_lines import Column, TableCell, result_lines, table_cell, usual_counts
 from harness.report.results import Run
 from harness.report.showcase import prompts, questions
-from harness.report.summary import intervals_cover, rows_of
+from harness.report.summary import intervals_cover
 from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
 from harness.report.verdicts import Verdicts
-from harness.report.wording import direction, estimate_text, heading, options_text, words
-
-
-@dataclass(frozen=True)
-class TableCell:
-    """A value with its interval, as the page's tables show it."""
-
-    value: str
-    interval: str
-    counts: str
-    """'n of n_total' where it is not its column's, else ''."""
-    reason: str
-    leads: bool
-    """The best of its column, or not significantly different from it."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """The head of a column of values."""
-
-    name: str
-    better: str
-    """'lower is better', ..., or ''."""
-    counts: str
-    """'n of n_total' of most of its cells."""
-    best_under: str
-    """The decoding strategy under which its best value stands, where there are several."""
-    word: str
-    """The id of its entry in the glossary, or ''."""
+from harness.report.wording import direction, heading, options_text, words
 
 
 @dataclass(frozen=True)
@@ -94,12 +66,14 @@ class Word:
 def render(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], folder: Path) -> bytes:
     """The whole page as UTF-8 HTML. folder: where it will lie, from which its links go to the runs' files."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals.update(words=words, visible=visible, pieces=pieces, quantity=quantity)
-    template = environment.from_string(
-        resources.files("harness.report").joinpath("template.html").read_text(encoding="utf-8")
-    )
+    template = environment.get_template("report.html")
     return template.render(_context(comparison, verdicts, plots, folder)).encode("utf-8", "replace")
 
 
@@ -186,20 +160,19 @@ def _numbered(palette: tuple[str, ...]) -> dict[str, str]:
 def _rows(comparison: Comparison, verdicts: Verdicts, shared: list[MeasureKey], own: list[MeasureKey]) -> list[Row]:
     style = looks(comparison.systems)
     lead = {(m, d): _leaders(comparison, verdicts, m, d) for m in shared + own for d in comparison.decodings_of(m)}
-    lines = rows_of(comparison)
-    spans = Counter(system for system, _, _ in lines)
+    lines = result_lines(comparison)
+    spans = Counter(line.system for line in lines)
     seen: set[str] = set()
     rows = []
-    for system, decoding, runs in lines:
-        params = [run.record.cost.get("num_params") for run in runs]
-        seconds = [float(s) for run in runs if (s := run.record.spent.get("seconds")) is not None]
+    for line in lines:
+        system, decoding = line.system, line.decoding
         rows.append(
             Row(
                 model=system,
                 colour=f"c{PALETTE.index(style[system].colour)}",
                 span=0 if system in seen else spans[system],
-                parameters=quantity(params[0]),
-                seconds=quantity(sum(seconds) / len(seconds) if seconds else None),
+                parameters=quantity(line.num_params),
+                seconds=quantity(line.seconds),
                 shared=[
                     _table_cell(comparison, m, system, ANY_DECODING, system in lead[m, ANY_DECODING]) for m in shared
                 ],
@@ -218,7 +191,7 @@ def _column(comparison: Comparison, measure: MeasureKey) -> Column:
         direction(measure),
         _usual_counts(comparison, measure),
         best_under or "",
-        _word_id(comparison, measure) if comparison.description(measure) else "",
+        f"#{_word_id(comparison, measure)}" if comparison.description(measure) else "",
     )
 
 
@@ -237,33 +210,17 @@ def _glossary(comparison: Comparison) -> list[tuple[str, list[Word]]]:
 
 
 def _usual_counts(comparison: Comparison, measure: MeasureKey) -> str:
-    """The counts that most cells of the measure share."""
-    counts = [
-        _counts(cell)
+    return usual_counts(
+        comparison.cell(system, decoding, measure)
         for decoding in comparison.decodings_of(measure)
         for system in comparison.systems
-        if (cell := comparison.cell(system, decoding, measure))
-    ]
-    return Counter(counts).most_common(1)[0][0] if counts else ""
-
-
-def _counts(cell: Cell) -> str:
-    return f"{cell.estimate.n:,} of {cell.estimate.n_total:,}"
+    )
 
 
 def _table_cell(
     comparison: Comparison, measure: MeasureKey, system: str, decoding: str, leads: bool = False
 ) -> TableCell:
-    return _shown(comparison, measure, comparison.cell(system, decoding, measure), leads)
-
-
-def _shown(comparison: Comparison, measure: MeasureKey, cell: Cell | None, leads: bool = False) -> TableCell:
-    if cell is None:
-        return TableCell("–", "", "", "not measured", False)
-    value, _, interval = estimate_text(cell).partition(" ")
-    counts = _counts(cell)
-    own_counts = "" if counts == _usual_counts(comparison, measure) else counts
-    return TableCell(value, interval, own_counts, cell.estimate.reason or "", leads)
+    return table_cell(comparison.cell(system, decoding, measure), _usual_counts(comparison, measure), leads)
 
 
 def _leaders(comparison: Comparison, verdicts: Verdicts, measure: MeasureKey, decoding: str) -> set[str]:
@@ -291,7 +248,7 @@ def _everything(comparison: Comparison) -> list[dict[str, Any]]:
                     strategy = "" if decoding == ANY_DECODING else decoding
                     rows.append((system, strategy, [_table_cell(comparison, m, system, decoding) for m in measures]))
         for label, cells in baselines(comparison, eval_name).items():
-            rows.append((words(label), "", [_shown(comparison, m, cells.get(m)) for m in measures]))
+            rows.append((words(label), "", [table_cell(cells.get(m), _usual_counts(comparison, m)) for m in measures]))
         columns = [_column(comparison, m) for m in measures]
         tables.append(
             {"eval": eval_name, "columns": columns, "rows": rows, "decoded": any(strategy for _, strategy, _ in rows)}

@@ -15,19 +15,19 @@ from harness.common.numerals import quantity
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.crossings import power_laws
-from harness.report.results import Run
+from harness.report.result_lines import ResultLine, result_lines
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.verdicts import Verdicts
 from harness.report.wording import estimate_text, heading, joined, words
 from harness.runs.record import SCHEMA_VERSION
 
-_COSTS: dict[str, Callable[[Run], Any]] = {
-    "num_params": lambda run: run.record.cost.get("num_params"),
-    "model_bytes": lambda run: run.record.cost.get("model_bytes"),
-    "flops_per_token": lambda run: run.record.cost.get("flops_per_token"),
-    "train_tokens": lambda run: run.record.spent.get("tokens"),
-    "train_seconds": lambda run: run.record.spent.get("seconds"),
-    "train_flops": lambda run: run.record.spent.get("flops"),
+_COSTS: dict[str, Callable[[ResultLine], float | None]] = {
+    "num_params": lambda line: line.num_params,
+    "model_bytes": lambda line: line.model_bytes,
+    "flops_per_token": lambda line: line.flops_per_token,
+    "train_tokens": lambda line: line.tokens,
+    "train_seconds": lambda line: line.seconds,
+    "train_flops": lambda line: line.flops,
 }
 
 
@@ -40,19 +40,19 @@ def summary(comparison: Comparison) -> pd.DataFrame:
     """
     rows = []
     names = column_names(comparison)
-    for system, decoding, runs in rows_of(comparison):
+    for line in result_lines(comparison):
         row: dict[str, Any] = {
-            "experiment": _experiments(runs),
-            "family": runs[0].record.family,
-            "model": system,
-            "decoding": decoding,
-            "num_seeds": len({run.record.seed for run in runs if run.record.status != "failed"}),
-            "num_runs": len(runs),
-            "num_failed": sum(run.record.status == "failed" for run in runs),
+            "experiment": ", ".join(line.experiments),
+            "family": line.family,
+            "model": line.system,
+            "decoding": line.decoding,
+            "num_seeds": line.num_seeds,
+            "num_runs": len(line.runs),
+            "num_failed": line.num_failed,
         }
-        row |= {name: _mean([read(run) for run in runs]) for name, read in _COSTS.items()}
+        row |= {name: of(line) for name, of in _COSTS.items()}
         for measure in comparison.measures:
-            cell, name = comparison.cell(system, decoding, measure), names[measure]
+            cell, name = comparison.cell(line.system, line.decoding, measure), names[measure]
             estimate = cell.estimate if cell else None
             row[name] = estimate.value if estimate else None
             row[f"{name}_ci_low"] = estimate.ci_low if estimate else None
@@ -76,35 +76,20 @@ def readable(comparison: Comparison) -> pd.DataFrame:
     names = column_names(comparison)
     several = len({run.record.experiment for run in comparison.results.runs}) > 1
     rows = []
-    for system, decoding, runs in rows_of(comparison):
-        finished = {run.record.seed for run in runs if run.record.status != "failed"}
-        num_failed = sum(run.record.status == "failed" for run in runs)
-        row = {"experiment": _experiments(runs)} if several else {}
+    for line in result_lines(comparison):
+        row = {"experiment": ", ".join(line.experiments)} if several else {}
         row |= {
-            "model": system,
-            "decoding": decoding,
-            "seeds": str(len(finished)) + (f" ({num_failed} failed)" if num_failed else ""),
-            "parameters": quantity(_mean([run.record.cost.get("num_params") for run in runs])),
-            "training seconds": quantity(_mean([run.record.spent.get("seconds") for run in runs])),
+            "model": line.system,
+            "decoding": line.decoding,
+            "seeds": line.seeds_text,
+            "parameters": quantity(line.num_params),
+            "training seconds": quantity(line.seconds),
         }
         for measure in comparison.headlines:
-            cell = comparison.cell(system, decoding, measure)
+            cell = comparison.cell(line.system, line.decoding, measure)
             row[heading(names[measure], measure.unit)] = estimate_text(cell)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _experiments(runs: Sequence[Run]) -> str:
-    return ", ".join(sorted({run.record.experiment for run in runs}))
-
-
-def rows_of(comparison: Comparison) -> list[tuple[str, str, list[Run]]]:
-    """(system, decoding, its runs), the worst system first."""
-    by_row: dict[tuple[str, str], list[Run]] = {}
-    for run in comparison.results.runs:
-        by_row.setdefault((run.system, run.decoding), []).append(run)
-    keys = [(system, decoding) for system in comparison.systems for decoding in comparison.decodings]
-    return [(system, decoding, by_row[system, decoding]) for system, decoding in keys if (system, decoding) in by_row]
 
 
 def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
@@ -218,8 +203,3 @@ def intervals_cover(comparison: Comparison) -> str:
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     alone = " (test samples only where there is one seed)" if counts[0] == 1 else ""
     return f"cover training seeds ({span} a model) and test samples{alone}"
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known else None

@@ -19,7 +19,7 @@ from harness.report.untrusted import visible
 WIDTH = 480
 """Of a chart: at this width 13 pixels of text can be read on a phone too."""
 FONT_SIZE = 13
-_COLOURS = {f"c{place}": colour for place, colour in enumerate(PALETTE)}
+_COLOURS = {f"c{index}": colour for index, colour in enumerate(PALETTE)}
 _COLOURS |= {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER}
 _DOTS_PER_PIXEL = 2
 
@@ -100,6 +100,8 @@ class Drawing:
 
     def _svg(self, head: str, attributes: str = "") -> str:
         data = "".join(f' data-{name}="{_safe(value)}"' for name, value in self.data.items())
+        if "brush" in self.data:
+            data += f' id="chart-{_safe(self.name)}"'  # by which it keeps the focus
         if self.frame is not None:
             data += f' data-frame="{",".join(f"{edge:g}" for edge in self.frame)}"'
         body = "".join(map(_element, self.marks))
@@ -167,7 +169,8 @@ def key(colour: str, marker: str) -> Markup:
 
 
 _FILE_STYLE = (
-    "text{font:13px sans-serif;fill:currentColor}.line{fill:none;stroke:currentColor;stroke-width:1.6}"
+    "text{font:13px sans-serif;fill:currentColor;paint-order:stroke;stroke:#fffffe;stroke-width:3px}"
+    ".line{fill:none;stroke:currentColor;stroke-width:1.6}"
     ".area{fill:currentColor;opacity:.15}.dot,.rect{fill:currentColor;stroke:currentColor}.rect{stroke:none}"
     ".hollow{fill:#fffffe}.thin{stroke-width:.7}.strong{stroke-width:3.2}.dashed{stroke-dasharray:4 3}"
     ".faint{opacity:.35}.end{text-anchor:end}.middle{text-anchor:middle}.cells{fill:currentColor}"
@@ -214,10 +217,10 @@ def _element(mark: Mark) -> str:
 
 def _outline(marker: str, x: float, y: float) -> str:
     inner, outer, third = _R * 0.85, _R * 1.25, _R * 0.4
-    places = {"x": x, "y": y, "l": x - inner, "r": x + inner, "t": y - inner, "b": y + inner}
-    places |= {"L": x - outer, "R": x + outer, "T": y - outer, "B": y + outer}
-    places |= {"a": x - third, "c": x + third, "d": y - third, "e": y + third}
-    return _SHAPES[marker].format(**{name: f"{value:.1f}" for name, value in places.items()})
+    coordinates = {"x": x, "y": y, "l": x - inner, "r": x + inner, "t": y - inner, "b": y + inner}
+    coordinates |= {"L": x - outer, "R": x + outer, "T": y - outer, "B": y + outer}
+    coordinates |= {"a": x - third, "c": x + third, "d": y - third, "e": y + third}
+    return _SHAPES[marker].format(**{name: f"{value:.1f}" for name, value in coordinates.items()})
 
 
 def _path(points: Sequence[Point]) -> str:

@@ -11,7 +11,10 @@ from harness.dashboard.charts.scales import Axis
 from harness.dashboard.looks import Look, shortened
 
 _ROW = 26
-_LEFT, _RIGHT = 132, 12
+_LEAST_LEFT, _MOST_LEFT, _RIGHT = 60, 186, 12
+_CHARACTER = 7.3
+"""About how wide one is."""
+_MOST_CHARACTERS = 24
 _FOOT = 44
 
 
@@ -44,27 +47,29 @@ def interval_chart(
     a value outside of it has an arrow at its edge."""
     height = _ROW * len(rows) + _FOOT + 8
     bottom = height - _FOOT
-    drawing = Drawing(WIDTH, height, about, name, frame=(_LEFT, WIDTH - _RIGHT, bottom, 4))
+    names = [shortened(row.name, _MOST_CHARACTERS) for row in rows]
+    left = min(max(_LEAST_LEFT, 18 + _CHARACTER * max(map(len, names), default=0)), _MOST_LEFT)
+    drawing = Drawing(WIDTH, height, about, name, frame=(left, WIDTH - _RIGHT, bottom, 4))
     values = [end for row in rows for end in (row.value, *(row.ends or ()), *row.per_seed)]
     low_end, high_end = ends
     values = [v for v in values if (low_end is None or v >= low_end) and (high_end is None or v <= high_end)]
     values += [end for end in (zero, *ends) if end is not None and (end > 0 or not is_log)]
-    axis = Axis.around(values, _LEFT, WIDTH - _RIGHT, is_log, in_words)
+    axis = Axis.around(values, left, WIDTH - _RIGHT, is_log, in_words)
     drawing.data = {"x": f"{axis.low!r},{axis.high!r},{int(is_log)}", "brush": "x"}
-    for place, text in axis.ticks(6):
-        drawing.line([(place, 4), (place, bottom)], "rule", "thin")
-        drawing.words((place, bottom + 17), text, "middle", "muted")
+    for x, text in axis.ticks(6):
+        drawing.line([(x, 4), (x, bottom)], "rule", "thin")
+        drawing.words((x, bottom + 17), text, "middle", "muted")
     if zero is not None and axis.shows(zero):
         drawing.line([(axis.at(zero), 4), (axis.at(zero), bottom)], "ink", "thin")
-    drawing.words(((_LEFT + WIDTH - _RIGHT) / 2, bottom + 36), label, "middle", "muted")
-    for number, row in enumerate(rows):
+    drawing.words(((left + WIDTH - _RIGHT) / 2, bottom + 36), label, "middle", "muted")
+    for number, (row, shown_name) in enumerate(zip(rows, names, strict=True)):
         y = 4 + _ROW * (number + 0.5)
-        drawing.words((_LEFT - 10, y + 4.5), shortened(row.name), "end")
-        said = f"{row.name}: {row.text}"
+        drawing.words((left - 10, y + 4.5), shown_name, "end")
+        tooltip = f"{row.name}: {row.text}"
         if not axis.shows(row.value):
             is_left = row.value < axis.low
             drawing.words(
-                (_LEFT + 2 if is_left else WIDTH - _RIGHT - 2, y + 4),
+                (left + 2 if is_left else WIDTH - _RIGHT - 2, y + 4),
                 "←" if is_left else "→",
                 "" if is_left else "end",
                 row.look.colour,
@@ -72,9 +77,9 @@ def interval_chart(
             continue
         if row.ends is not None:
             low, high = (min(max(end, axis.low), axis.high) for end in row.ends)
-            drawing.line([(axis.at(low), y), (axis.at(high), y)], row.look.colour, "strong faint", said)
+            drawing.line([(axis.at(low), y), (axis.at(high), y)], row.look.colour, "strong faint", tooltip)
         for value in [v for v in row.per_seed if axis.shows(v)] if len(row.per_seed) > 1 else ():
             drawing.dot((axis.at(value), y + 8), row.look.colour, "|", "", f"{row.name}, one seed: {in_words(value)}")
         look = "" if row.is_filled else "hollow"
-        drawing.dot((axis.at(row.value), y), row.look.colour, row.look.marker, look, said, row.link)
+        drawing.dot((axis.at(row.value), y), row.look.colour, row.look.marker, look, tooltip, row.link)
     return drawing

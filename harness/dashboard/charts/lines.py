@@ -39,10 +39,10 @@ def line_chart(
     diagonal: bool = False,
 ) -> Drawing:
     """Lines in a plane. x_ends, y_ends: the part that is shown; None: all."""
-    every = [point for one in series for line in (one.points, *one.singles) for point in line]
+    every = [point for line in series for points in (line.points, *line.singles) for point in points]
     xs, ys = (
         [x for x, _ in every],
-        [y for _, y in every] + [end for one in series for _, *ends in one.band for end in ends],
+        [y for _, y in every] + [end for line in series for _, *ends in line.band for end in ends],
     )
     shown_x, shown_y = _within(xs, x_ends, plane.x_is_log), _within(ys, y_ends, plane.y_is_log)
     if x_ends != (None, None) and y_ends == (None, None):
@@ -61,26 +61,26 @@ def line_chart(
             "muted",
             "thin dashed",
         )
-    for one in series:
-        if one.band:
-            upper = [(x, high) for x, _, high in one.band]
-            lower = [(x, low) for x, low, _ in reversed(one.band)]
+    for line in series:
+        if line.band:
+            upper = [(x, high) for x, _, high in line.band]
+            lower = [(x, low) for x, low, _ in reversed(line.band)]
             edge = [_clamped(x, y, across, up) for x, y in [*upper, *lower] if across.shows(x)]
             if len(edge) > 2:
-                drawing.area(edge, one.look.colour)
-        for single in one.singles:
+                drawing.area(edge, line.look.colour)
+        for single in line.singles:
             for stretch in _visible(single, across, up):
-                drawing.line(stretch, one.look.colour, "thin faint")
-    for one in series:
-        if len(one.points) == 1:
-            _level(drawing, one, across, up)
+                drawing.line(stretch, line.look.colour, "thin faint")
+    for line in series:
+        if len(line.points) == 1:
+            _level(drawing, line, across, up)
             continue
-        for stretch in _visible(one.points, across, up):
-            drawing.line(stretch, one.look.colour, "dashed" if one.is_dashed else "", f"{one.name}: {one.text}")
-        for x, y in one.points if one.has_dots else one.points[-1:]:
+        for stretch in _visible(line.points, across, up):
+            drawing.line(stretch, line.look.colour, "dashed" if line.is_dashed else "", f"{line.name}: {line.text}")
+        for x, y in line.points if line.has_dots else line.points[-1:]:
             if across.shows(x) and up.shows(y):
-                said = f"{one.name}: {plane.in_words(y)} at {quantity(x)}"
-                drawing.dot((across.at(x), up.at(y)), one.look.colour, one.look.marker, "", said)
+                tooltip = f"{line.name}: {plane.in_words(y)} at {quantity(x)}"
+                drawing.dot((across.at(x), up.at(y)), line.look.colour, line.look.marker, "", tooltip)
     return drawing
 
 
@@ -107,11 +107,11 @@ def _clamped(x: float, y: float, across: Axis, up: Axis) -> tuple[float, float]:
     return across.at(x), up.at(min(max(y, up.low), up.high))
 
 
-def _level(drawing: Drawing, one: Series, across: Axis, up: Axis) -> None:
+def _level(drawing: Drawing, line: Series, across: Axis, up: Axis) -> None:
     """A model that is made in one pass: a marker, and its level carried across."""
-    [(x, y)] = one.points
+    [(x, y)] = line.points
     if not up.shows(y):
         return
     start = across.at(min(max(x, across.low), across.high))
-    drawing.line([(start, up.at(y)), (across.end, up.at(y))], one.look.colour, "thin dashed")
-    drawing.dot((start, up.at(y)), one.look.colour, one.look.marker, "", f"{one.name}: {one.text}")
+    drawing.line([(start, up.at(y)), (across.end, up.at(y))], line.look.colour, "thin dashed")
+    drawing.dot((start, up.at(y)), line.look.colour, line.look.marker, "", f"{line.name}: {line.text}")

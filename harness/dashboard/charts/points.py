@@ -15,6 +15,7 @@ _HEIGHT = 356
 _LEFT, _RIGHT, _TOP, _FOOT = 56, 14, 26, 44
 MOST_POINTS = 3000
 _NUM_BINS = 40
+Ends = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def empty(plane: Plane, xs: Sequence[float], ys: Sequence[float], about: str, na
     else:
         across = Axis.around(xs, _LEFT, WIDTH - _RIGHT, plane.x_is_log)
         up = Axis.around(ys, bottom, _TOP, plane.y_is_log, plane.in_words)
-    for place, text in across.ticks(6):
-        drawing.line([(place, _TOP), (place, bottom)], "rule", "thin")
-        drawing.words((place, bottom + 17), text, "middle", "muted")
-    for place, text in up.ticks():
-        drawing.line([(_LEFT, place), (WIDTH - _RIGHT, place)], "rule", "thin")
-        drawing.words((_LEFT - 7, place + 4), text, "end", "muted")
+    for x, text in across.ticks(6):
+        drawing.line([(x, _TOP), (x, bottom)], "rule", "thin")
+        drawing.words((x, bottom + 17), text, "middle", "muted")
+    for y, text in up.ticks():
+        drawing.line([(_LEFT, y), (WIDTH - _RIGHT, y)], "rule", "thin")
+        drawing.words((_LEFT - 7, y + 4), text, "end", "muted")
     drawing.words(((_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 8), plane.x_label, "middle", "muted")
     drawing.words((4, 13), plane.y_label, "", "muted")
     drawing.data = {"x": _ends(across), "y": _ends(up)}
@@ -79,9 +80,10 @@ def scatter(
     front: Sequence[tuple[float, float]] = (),
     diagonal: bool = False,
     brush: str = "",
+    part: tuple[Ends, Ends] | None = None,
 ) -> Drawing:
     """Points; beyond a few thousand squares that say how many lie there. front: a line through the best points.
-    brush: 'x' or 'xy', what the mouse chooses."""
+    brush: 'x' or 'xy', what the mouse chooses. part: the ends along x and along y of what was chosen."""
     ends = [end for dot in dots for end in dot.ends or ()]
     xs, ys = [dot.x for dot in dots], [*(dot.y for dot in dots), *ends]
     both = [*xs, *ys] if diagonal else []
@@ -93,18 +95,29 @@ def scatter(
         drawing.line([(across.at(low), up.at(low)), (across.at(high), up.at(high))], "muted", "thin dashed")
     if len(front) > 1:
         drawing.line([(across.at(x), up.at(y)) for x, y in front], "muted", "dashed")
+    if part is not None:
+        _rectangle(drawing, across, up, part)
     if len(dots) > MOST_POINTS:
         _bins(drawing, across, up, dots)
         return drawing
     for dot in dots:
-        place = across.at(dot.x), up.at(dot.y)
+        x, y = across.at(dot.x), up.at(dot.y)
         if dot.ends is not None:
-            drawing.line(
-                [(place[0], up.at(dot.ends[0])), (place[0], up.at(dot.ends[1]))], dot.look.colour, "strong faint"
-            )
-        drawing.dot(place, dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
+            drawing.line([(x, up.at(dot.ends[0])), (x, up.at(dot.ends[1]))], dot.look.colour, "strong faint")
+        drawing.dot((x, y), dot.look.colour, dot.look.marker, "faint" if len(dots) > 60 else "", dot.text, dot.link)
     _names(drawing, across, up, dots)
     return drawing
+
+
+def _rectangle(drawing: Drawing, across: Axis, up: Axis, part: tuple[Ends, Ends]) -> None:
+    (left, right), (bottom, top) = (
+        [
+            axis.at(min(max(default if end is None else end, axis.low), axis.high))
+            for end, default in zip(ends, (axis.low, axis.high), strict=True)
+        ]
+        for axis, ends in ((across, part[0]), (up, part[1]))
+    )
+    drawing.line([(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)], "ink", "thin")
 
 
 def _names(drawing: Drawing, across: Axis, up: Axis, dots: Sequence[Dot]) -> None:

@@ -11,6 +11,12 @@ from harness.common.numerals import quantity
 _MOST_TICKS = 7
 
 
+def tick_text(unit: str) -> Callable[[float], str]:
+    """How a measure's ticks are written: '2.5'; shares in percent."""
+    scale = 100 if unit == "share" else 1
+    return lambda value: f"{scale * value:g}"
+
+
 @dataclass(frozen=True)
 class Axis:
     """A linear or logarithmic axis."""

@@ -51,7 +51,7 @@ def look(held: Held, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         "num_tokens": len(tokens),
         "tokens": [[int(token), fit.tokenizer.token_text(int(token))] for token in read],
         "start": fit.tokenizer.token_text(fit.tokenizer.start_token),
-        "places": places(model, fit.tokenizer, read),
+        "positions": positions(model, fit.tokenizer, read),
         "attention": attention_of(inner),
         "units": units_of(inner, request["layer"]),
         "embeddings": embeddings_of(held, fit, inner, request["member"], read),
@@ -64,10 +64,10 @@ def member_of(model: LanguageModel, name: str) -> tuple[LanguageModel, list[str]
     are joined by dots."""
     names: dict[str, LanguageModel] = {}
 
-    def collect(one: LanguageModel, place: str) -> None:
-        for key, member in members_of(one).items():
-            names[f"{place}{key}"] = member
-            collect(member, f"{place}{key}.")
+    def collect(combination: LanguageModel, prefix: str) -> None:
+        for key, member in members_of(combination).items():
+            names[f"{prefix}{key}"] = member
+            collect(member, f"{prefix}{key}.")
 
     collect(model, "")
     if name and name not in names:
@@ -84,8 +84,8 @@ def members_of(model: LanguageModel) -> Mapping[str, LanguageModel]:
     return model.members if isinstance(model, CombinedModel) else {}
 
 
-def places(model: LanguageModel, tokenizer: Tokenizer, tokens: Tensor) -> list[dict[str, Any]]:
-    """For each place, the end too: what may come next, the likeliest first, and of the token that does come its
+def positions(model: LanguageModel, tokenizer: Tokenizer, tokens: Tensor) -> list[dict[str, Any]]:
+    """For each position, the end too: what may come next, the likeliest first, and of the token that does come its
     probability and rank."""
     logprobs = model.logprobs(tokens[None])[0].cpu()
     if model.why_no_distribution is not None:
@@ -93,35 +93,35 @@ def places(model: LanguageModel, tokenizer: Tokenizer, tokens: Tensor) -> list[d
     probabilities = logprobs.double().exp()
     best = probabilities.topk(min(_NUM_CANDIDATES, probabilities.shape[1]), dim=1)
     entropy = -(probabilities * logprobs.double().clamp(min=-1e4)).sum(dim=1) / math.log(2)
-    told = []
-    for place, (values, ids) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-        told.append(
+    expected = []
+    for position, (values, ids) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+        expected.append(
             {
                 "candidates": [
                     [token, tokenizer.token_text(token), value] for token, value in zip(ids, values, strict=True)
                 ],
-                "entropy_bits": float(entropy[place]),
+                "entropy_bits": float(entropy[position]),
             }
         )
-        if place < len(tokens):
-            value = float(probabilities[place, tokens[place]])
-            rank = 1 + int((probabilities[place] > value).sum())
-            told[-1] |= {"probability": value, "rank": rank}
-    return told
+        if position < len(tokens):
+            value = float(probabilities[position, tokens[position]])
+            rank = 1 + int((probabilities[position] > value).sum())
+            expected[-1] |= {"probability": value, "rank": rank}
+    return expected
 
 
 def attention_of(inner: Inner) -> list[list[list[list[float]]]] | None:
-    """By layer and head, for each place, how much it takes from each place up to its own."""
+    """By layer and head, for each position, how much it takes from each position up to its own."""
     if inner.attention is None:
         return None
     return [
-        [[[round(weight, 4) for weight in row[: at + 1]] for at, row in enumerate(head)] for head in layer]
+        [[[round(weight, 4) for weight in row[: position + 1]] for position, row in enumerate(head)] for head in layer]
         for layer in inner.attention.cpu().tolist()
     ]
 
 
 def units_of(inner: Inner, layer: str) -> dict[str, Any] | None:
-    """The hidden units of a layer at each place; of a very wide layer the first ones."""
+    """The hidden units of a layer at each position; of a very wide layer the first ones."""
     if not inner.units:
         return None
     name = layer if layer in inner.units else list(inner.units)[-1]

@@ -31,6 +31,7 @@ async function go(address, push = true, isReload = false) {
   document.getElementById("main").replaceWith(page.getElementById("main"));
   document.body.dataset.cursor = page.body.dataset.cursor;
   document.body.classList.remove("busy");
+  beginCharts();
   const again = isSameView && focused ? document.getElementById(focused) : null;
   if (again) {
     again.focus({ preventScroll: true });
@@ -79,13 +80,13 @@ function begin(waits) {
   }
 }
 
-// --- charts: what is under the pointer, and brushes ---------------------------------------------------------------
+// --- charts: what is under the pointer ----------------------------------------------------------------------------
 
 const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
 document.body.append(tip);
 const REACH = 24; // pixels
 
-function placeIn(chart, event) {
+function pointIn(chart, event) {
   const box = chart.getBoundingClientRect();
   const scale = chart.viewBox.baseVal.width / box.width;
   return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
@@ -126,45 +127,55 @@ document.addEventListener("pointermove", (event) => {
   tip.style.top = `${event.clientY + 16}px`;
 });
 
-let brush = null;
-document.addEventListener("pointerdown", (event) => {
-  const chart = event.target.closest?.("svg.chart[data-brush]");
-  if (!chart || event.button !== 0 || event.pointerType === "touch") return;
+// --- a part of a chart is chosen by drawing across it: with a mouse, a finger or the arrow keys -------------------
+
+const SVG = "http://www.w3.org/2000/svg";
+const between = (value, low, high) => Math.min(Math.max(value, low), high);
+
+let brush = null; // the rectangle that is being drawn
+
+function beginCharts() {
+  for (const chart of document.querySelectorAll("svg.chart[data-brush]")) chart.tabIndex = 0;
+}
+
+function frameOf(chart) {
   const [left, right, bottom, top] = chart.dataset.frame.split(",").map(Number);
-  const [x, y] = placeIn(chart, event);
-  if (x < left || x > right || y < top || y > bottom) return;
-  brush = { chart, from: [x, y], frame: { left, right, bottom, top }, box: document.createElementNS("http://www.w3.org/2000/svg", "rect") };
-  brush.box.setAttribute("class", "brush");
-  if (!event.target.closest("a")) event.preventDefault();
-});
-document.addEventListener("pointermove", (event) => {
-  if (!brush) return;
-  const { chart, from, frame, box } = brush;
-  const [x, y] = placeIn(chart, event);
-  const both = chart.dataset.brush === "xy";
-  const to = [Math.min(Math.max(x, frame.left), frame.right), both ? Math.min(Math.max(y, frame.top), frame.bottom) : frame.bottom];
-  const start = [from[0], both ? from[1] : frame.top];
-  if (Math.hypot(to[0] - from[0], both ? to[1] - from[1] : 0) < 6) return;
+  return { left, right, bottom, top };
+}
+
+function beginBrush(chart, from) {
+  const box = document.createElementNS(SVG, "rect");
+  box.setAttribute("class", "brush");
+  brush = { chart, from, to: null, frame: frameOf(chart), box, hasHeight: chart.dataset.brush === "xy" };
+}
+
+function stretchBrush([x, y]) {
+  const { chart, from, frame, box, hasHeight } = brush;
+  const to = [between(x, frame.left, frame.right), between(y, frame.top, frame.bottom)];
+  if (Math.hypot(to[0] - from[0], hasHeight ? to[1] - from[1] : 0) < 6) return;
   brush.to = to;
-  box.setAttribute("x", Math.min(start[0], to[0]));
-  box.setAttribute("y", Math.min(start[1], to[1]));
-  box.setAttribute("width", Math.abs(to[0] - start[0]));
-  box.setAttribute("height", Math.abs(to[1] - start[1]));
+  const [start, end] = hasHeight ? [from[1], to[1]] : [frame.top, frame.bottom];
+  box.setAttribute("x", Math.min(from[0], to[0]));
+  box.setAttribute("y", Math.min(start, end));
+  box.setAttribute("width", Math.abs(to[0] - from[0]));
+  box.setAttribute("height", Math.abs(end - start));
   if (!box.isConnected) chart.append(box);
-});
-document.addEventListener("pointerup", () => {
-  if (!brush) return;
-  const { chart, from, to, frame, box } = brush;
+}
+
+function dropBrush() {
+  brush?.box.remove();
   brush = null;
-  box.remove();
-  if (!to) return;
-  document.addEventListener("click", (event) => { event.preventDefault(); event.stopPropagation(); }, { capture: true, once: true });
-  setTimeout(() => document.dispatchEvent(new Event("click")), 0); // where no click follows, the listener above goes
+}
+
+function endBrush() {
+  const { chart, from, to, frame, hasHeight } = brush;
+  dropBrush();
+  if (!to) return false;
   const address = new URL(location.href);
   const set = (axis, one, other, start, end) => {
     const [low, high, isLog] = chart.dataset[axis].split(",").map(Number);
-    const value = (place) => {
-      const share = (place - start) / (end - start);
+    const value = (pixel) => {
+      const share = (pixel - start) / (end - start);
       return isLog ? low * (high / low) ** share : low + share * (high - low);
     };
     const ends = [value(one), value(other)].sort((a, b) => a - b).map((end) => Number(end.toPrecision(4)));
@@ -172,12 +183,69 @@ document.addEventListener("pointerup", () => {
     address.searchParams.set(`${axis}_to`, ends[1]);
   };
   set("x", from[0], to[0], frame.left, frame.right);
-  if (chart.dataset.brush === "xy") set("y", from[1], to[1], frame.bottom, frame.top);
+  if (hasHeight) set("y", from[1], to[1], frame.bottom, frame.top);
   address.searchParams.delete("page");
   go(address.href);
+  return true;
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const chart = event.target.closest?.("svg.chart[data-brush]");
+  if (!chart || event.button !== 0 || !event.isPrimary) return;
+  const { left, right, bottom, top } = frameOf(chart);
+  const [x, y] = pointIn(chart, event);
+  if (x < left || x > right || y < top || y > bottom) return;
+  beginBrush(chart, [x, y]);
+  if (!event.target.closest("a")) event.preventDefault();
 });
+document.addEventListener("pointermove", (event) => { if (brush) stretchBrush(pointIn(brush.chart, event)); });
+document.addEventListener("pointercancel", dropBrush); // a finger scrolls the page
+document.addEventListener("dragstart", (event) => { if (event.target.closest?.("svg.chart")) event.preventDefault(); }); // a point is a link
+document.addEventListener("pointerup", () => {
+  if (!brush || !endBrush()) return;
+  document.addEventListener("click", (event) => { event.preventDefault(); event.stopPropagation(); }, { capture: true, once: true });
+  setTimeout(() => document.dispatchEvent(new Event("click")), 0); // where no click follows, the listener above goes
+});
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const STEP = 0.02; // of the frame; five times as far with Shift
+let cross = null; // where the arrow keys are in a chart
+
+function moveCross(chart, [right, down], steps) {
+  const { left, right: end, bottom, top } = frameOf(chart);
+  if (cross?.chart !== chart) {
+    dropCross();
+    cross = { chart, at: [(left + end) / 2, (bottom + top) / 2], mark: document.createElementNS(SVG, "path") };
+    cross.mark.setAttribute("class", "cross");
+    chart.append(cross.mark);
+  }
+  cross.at[0] = between(cross.at[0] + right * steps * STEP * (end - left), left, end);
+  cross.at[1] = between(cross.at[1] + down * steps * STEP * (bottom - top), top, bottom);
+  const lying = chart.dataset.brush === "xy" ? `M${left} ${cross.at[1]}H${end}` : "";
+  cross.mark.setAttribute("d", `M${cross.at[0]} ${top}V${bottom}${lying}`);
+  if (brush) stretchBrush(cross.at);
+}
+
+function dropCross() {
+  cross?.mark.remove();
+  cross = null;
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") { unmark(); brush?.box.remove(); brush = null; say(); }
+  if (event.key === "Escape") { unmark(); dropBrush(); dropCross(); say(); }
+  const chart = event.target;
+  if (!chart.matches?.("svg.chart[data-brush]")) return;
+  if (ARROWS[event.key]) moveCross(chart, ARROWS[event.key], event.shiftKey ? 5 : 1);
+  else if (event.key !== "Enter") return;
+  else if (brush) endBrush();
+  else { moveCross(chart, [0, 0], 0); beginBrush(chart, [...cross.at]); }
+  event.preventDefault();
+});
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches?.("svg.chart[data-brush]:focus-visible")) say("Arrow keys move, Enter begins and ends the part to look at, Escape gives up.");
+});
+document.addEventListener("focusout", (event) => {
+  if (event.target.matches?.("svg.chart[data-brush]")) { dropBrush(); dropCross(); say(); }
 });
 
 // --- what is new --------------------------------------------------------------------------------------------------
@@ -303,6 +371,7 @@ async function writeSide(side, query, say, mine) {
   } catch (error) {
     says.classList.toggle("warn", !mine.signal.aborted);
     says.textContent = mine.signal.aborted ? "Stopped." : error.message;
+    says.scrollIntoView({ block: "nearest" });
   }
   if (!isChat) return;
   if (exchange.written || !says.classList.contains("warn")) talks.set(talkKey(side), [...talk, exchange]);
@@ -351,4 +420,5 @@ document.addEventListener("keydown", (event) => {
     event.target.form.requestSubmit();
   }
 });
+beginCharts();
 begin(document.body.dataset.waits);

@@ -19,11 +19,11 @@ def comparison(results: Path) -> Comparison:
 def test_every_cell_is_the_reports(comparison: Comparison) -> None:
     board = Board.of(comparison)
     assert board.systems == comparison.systems
-    assert [board.measures[place] for place in board.headlines] == list(comparison.headlines)
-    for place, measure in enumerate(board.measures):
-        for decoding in board.decodings_of(place):
+    assert [board.measures[index] for index in board.headlines] == list(comparison.headlines)
+    for index, measure in enumerate(board.measures):
+        for decoding in board.decodings_of(index):
             for system in board.systems:
-                assert board.cells.get((system, decoding, place)) == comparison.cell(system, decoding, measure)
+                assert board.cells.get((system, decoding, index)) == comparison.cell(system, decoding, measure)
 
 
 def test_it_can_be_kept(comparison: Comparison) -> None:
@@ -38,14 +38,14 @@ def test_lines_and_places(comparison: Comparison) -> None:
     assert board.measures[board.ladder].name == "perplexity.bits_per_byte"
     assert board.decodings_of(board.ladder) == (ANY_DECODING,)
     assert board.decoding_for(board.ladder, "greedy") == ANY_DECODING
-    match = board.place("arithmetic", "exact_match")
+    match = board.index_of("arithmetic", "exact_match")
     assert match is not None
     assert board.decoding_for(match, "top_p") == "top_p"
     assert board.decoding_for(match, "no") == comparison.best_decoding(board.measures[match])
     line = board.line("rnn", "top_p")
     assert (line.num_seeds, line.num_failed, len(line.runs)) == (2, 1, 3)
     assert board.line("rnn", "other").system == "rnn"
-    assert board.place("no", "such") is None
+    assert board.index_of("no", "such") is None
 
 
 def test_what_was_asked_differently_is_named() -> None:

@@ -9,9 +9,9 @@ CHOICES = Choices.of([("pin", "a"), ("pin", "b & c"), ("x", ""), ("q", "1e3"), (
 
 
 def test_all_values_of_a_name_each_once() -> None:
-    assert CHOICES.every("pin") == ("a", "b & c")
-    assert CHOICES.one("pin") == "a"
-    assert CHOICES.one("x", "default") == "default"
+    assert CHOICES.values("pin") == ("a", "b & c")
+    assert CHOICES.value("pin") == "a"
+    assert CHOICES.value("x", "default") == "default"
 
 
 def test_the_address_can_be_read_again() -> None:
@@ -24,8 +24,8 @@ def test_the_address_can_be_read_again() -> None:
 
 def test_changing_toggling_and_leaving_out() -> None:
     assert CHOICES.changed(q=None, page="2").pairs == (("pin", "a"), ("pin", "b & c"), ("pin", "a"), ("page", "2"))
-    assert CHOICES.toggled("pin", "a").every("pin") == ("b & c",)
-    assert CHOICES.toggled("pin", "d").every("pin") == ("a", "b & c", "d")
+    assert CHOICES.toggled("pin", "a").values("pin") == ("b & c",)
+    assert CHOICES.toggled("pin", "d").values("pin") == ("a", "b & c", "d")
     assert CHOICES.without("pin").pairs == (("q", "1e3"),)
     assert CHOICES.only(["q"]).pairs == (("q", "1e3"),)
 

@@ -1,43 +1,34 @@
 from __future__ import annotations
 
-import numpy as np
-import pytest
+import shutil
+from pathlib import Path
 
-from harness.dashboard.crossings import crossing, last_crossing, mean_curve
+import pandas as pd
+from starlette.testclient import TestClient
 
-X = np.array([0.0, 1.0, 2.0, 3.0])
-
-
-def line(slope: float, start: float, x: np.ndarray = X) -> tuple[np.ndarray, np.ndarray]:
-    return x, start + slope * x
-
-
-def test_the_mean_of_lines_is_a_line_with_its_range() -> None:
-    mean = mean_curve([line(-1, 4), line(-1, 6)])
-    np.testing.assert_allclose(mean.y, 5 - X)
-    np.testing.assert_allclose((mean.low, mean.high), (4 - X, 6 - X))
+from harness.common.numerals import quantity
+from harness.dashboard.server import app
+from harness.report.comparison import Comparison
+from harness.report.crossings import find_crossings
+from harness.report.results import load
+from tests.harness.dashboard.reading import Reader
 
 
-def test_seeds_with_other_places_are_met_in_between() -> None:
-    mean = mean_curve([line(-1, 4), line(-1, 4, np.array([0.5, 1.5, 2.5]))])
-    np.testing.assert_allclose(mean.x, [0.5, 1, 1.5, 2, 2.5])
-    np.testing.assert_allclose(mean.y, 4 - mean.x)
+def test_crossings_are_those_of_the_report(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results / "families", tmp_path / "families")
+    for path in tmp_path.glob("families/gru-*/curve.parquet"):  # worse at first, better later
+        curve = pd.read_parquet(path)
+        curve["validation_bits_per_byte"] += 1.5 * (1 - curve["tokens"] / curve["tokens"].max())
+        curve.to_parquet(path, index=False)
+    with TestClient(app(tmp_path), base_url="http://localhost") as opened:
+        page = Reader(opened).get("/curves")
+    [everything] = load(tmp_path, whole=True)
+    [row] = find_crossings(Comparison(everything)).to_dict("records")
+    at, low, high = (quantity(row[name]) for name in ("crossing", "ci_low", "ci_high"))
+    assert page.tables["crossings"][1:] == [["rnn", "gru", f"{at} [{low}, {high}]"]]
+    assert "[95 % interval]" in page.tables["crossings"][0][2]
 
 
-def test_two_lines_cross_where_they_are_equal() -> None:
-    assert last_crossing(line(-2, 5), line(-1, 3.5)) == pytest.approx(1.5)  # 5 - 2x = 3.5 - x
-    assert last_crossing(line(-1, 3.5), line(-2, 5)) is None  # it ends above
-    assert last_crossing(line(0, 1), line(0, 2)) is None
-    assert last_crossing((X[:1], X[:1]), line(0, 2)) is None
-
-
-def test_the_range_is_over_all_pairs_of_seeds() -> None:
-    # 5 - 2x and 5.4 - 2x against 3.5 - x and 2.1 - x: at 1.5, 2.9, 1.9 and 3.3, which is beyond the end; means at 2.4
-    found = crossing([line(-2, 5), line(-2, 5.4)], [line(-1, 3.5), line(-1, 2.1)])
-    assert found is not None
-    assert (found.low, found.at, found.high) == pytest.approx((1.5, 2.4, 2.9))
-    assert (found.num_crossed, found.num_pairs) == (3, 4)
-    found = crossing([line(-2, 5), line(-2, 5.5)], [line(-1, 3.5)])
-    assert found is not None
-    assert (found.low, found.at, found.high) == pytest.approx((1.5, 1.75, 2.0))
-    assert (found.num_crossed, found.num_pairs) == (2, 2)
+def test_pairs_that_do_not_cross_are_counted(client: Reader) -> None:
+    assert "do not cross in the range measured: 1;" in client.get("/curves?experiment=families").text
+    assert "Where lines cross" not in client.get("/curves?experiment=pair").text  # of two seeds nothing is said

@@ -42,10 +42,9 @@ def test_every_axis_draws_a_chart(client: Reader, query: str) -> None:
     assert '<svg class="chart"' in client.get(f"/curves?experiment=families&{query}").text
 
 
-def test_crossings_name_both_models(client: Reader) -> None:
-    page = client.get("/curves?experiment=pair")
-    for row in page.tables.get("crossings", [])[1:]:
-        assert {row[0], row[1]} == {"gru", "lstm"}
+def test_the_ends_of_what_is_drawn_are_folded_until_one_is_given(client: Reader) -> None:
+    assert '<details class="ends">' in client.get("/curves?experiment=families").text
+    assert '<details class="ends" open>' in client.get("/curves?experiment=families&x_from=1e5").text
 
 
 def test_a_swept_number_is_an_axis(own_results: Path) -> None:

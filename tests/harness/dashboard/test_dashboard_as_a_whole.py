@@ -27,21 +27,21 @@ ADDRESSES = [
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[[Mapping[str, str]], Any]]:
-    with launcher() as found:
-        yield found
+    with launcher() as launch_browser:
+        yield launch_browser
 
 
 @pytest.fixture(scope="module")
 def browser(launch: Callable[[Mapping[str, str]], Any]) -> Iterator[Any]:
-    found = launch({})
-    yield found
-    found.close()
+    opened = launch({})
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
 def address(site: Site, browser: Any) -> Iterator[str]:
-    with served(site.index.results) as found:
-        yield found
+    with served(site.index.results) as served_at:
+        yield served_at
 
 
 def journey(page: Any, address: str) -> None:
@@ -96,8 +96,8 @@ def test_the_same_under_a_plain_locale(launch: Callable[[Mapping[str, str]], Any
 @pytest.fixture(scope="module")
 def playing_address(fits: Path, browser: Any) -> Iterator[str]:
     """Of real fits."""
-    with served(fits) as found:
-        yield found
+    with served(fits) as served_at:
+        yield served_at
 
 
 LOOKS = [
@@ -143,10 +143,10 @@ def check_access(browser: Any, address: str, view: str, looks: Sequence[tuple[st
     for scheme, width in looks:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        checked = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         serious = [
             (each["id"], [node["html"][:150] for node in each["nodes"][:3]])
-            for each in found["violations"]
+            for each in checked["violations"]
             if each["impact"] in ("serious", "critical")
         ]
         assert not serious, f"{scheme} {width}"
@@ -198,6 +198,32 @@ def test_a_part_of_a_chart_is_chosen_with_the_mouse(browser: Any, address: str) 
         assert float(chosen["y_from"][0]) < float(chosen["y_to"][0])
         page.click("a.chip:has-text('Show everything')")
         until(page, "!new URL(location).searchParams.get('x_from')")
+
+
+def test_a_part_of_a_chart_is_chosen_with_a_finger_and_with_the_keyboard(browser: Any, address: str) -> None:
+    with watched(browser, address, has_touch=True) as page:
+        page.goto(f"{address}/samples?experiment=families&eval=perplexity")
+        ready(page)
+        page.locator("svg.chart").scroll_into_view_if_needed()
+        box = page.locator("svg.chart").bounding_box()
+        fingers = page.context.new_cdp_session(page)
+        for kind, share in (("touchStart", 0.3), ("touchMove", 0.4), ("touchMove", 0.7), ("touchEnd", None)):
+            points = []
+            if share is not None:  # a finger that begins sideways: downwards it would scroll the page
+                down = 0.3 + 0.3 * (share > 0.5)
+                points = [{"x": box["x"] + box["width"] * share, "y": box["y"] + box["height"] * down}]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        until(page, "new URL(location).searchParams.get('x_from')")
+        ready(page)
+        page.goto(f"{address}/?experiment=families")
+        ready(page)
+        page.focus("svg.chart[data-brush]")
+        for key in ("ArrowLeft", "Enter", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"):
+            page.keyboard.press(key)
+        until(page, "new URL(location).searchParams.get('x_from')")
+        chosen = parse_qs(urlsplit(page.url).query)
+        assert float(chosen["x_from"][0]) < float(chosen["x_to"][0])
+        until(page, "document.activeElement.id == 'chart-ladder'")  # to go on from there
 
 
 def test_what_is_under_the_mouse_is_said(browser: Any, address: str) -> None:

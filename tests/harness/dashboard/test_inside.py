@@ -81,7 +81,7 @@ def test_hostile_text_acts_nowhere(playing: Reader, run_of: dict[str, str]) -> N
 def test_its_files(playing: Reader, run_of: dict[str, str]) -> None:
     shared = f"/inside?a={run_of['transformer']}&text={quote(TEXT)}&file="
     table = pd.read_csv(io.BytesIO(playing.client.get(f"{shared}expected_a.csv").content))
-    assert table.groupby("place").size().max() == 10
+    assert table.groupby("position").size().max() == 10
     for name in ("attention_a.svg", "units_a.png", "embeddings_a.svg"):
         assert playing.client.get(shared + name).status_code == 200
 

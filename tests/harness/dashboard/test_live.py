@@ -18,8 +18,8 @@ def test_what_runs_is_shown_with_its_last_line(own_results: Path) -> None:
             os.utime(file, (time.time() - age,) * 2)
     index = Index(own_results)
     index.refresh(at_once=True)
-    found = live.running(index, index.entries())
-    assert [(run.id, run.is_silent, run.says) for run in found] == [
+    runs = live.running(index, index.entries())
+    assert [(run.id, run.is_silent, run.says) for run in runs] == [
         ("pair/new", False, "last \x1b[31mline"),
         ("pair/old", True, "last \x1b[31mline"),
     ]

@@ -79,3 +79,13 @@ def test_an_experiment_that_is_gone_is_said(client: Reader) -> None:
     page = client.get("/?experiment=gone")
     assert page.status == 404
     assert "no experiment &#39;gone&#39;" in page.text
+
+
+def test_columns_that_are_empty_in_every_row_are_left_out(client: Reader, own_results: Path) -> None:
+    heads = client.get("/").tables["table0"][0]
+    assert heads[1:6] == ["runs", "complete", "failed", "unfinished", "unreadable"]  # no run is partial
+    with TestClient(app(own_results), base_url="http://localhost") as opened:
+        page = Reader(opened).get("/?group=seed")
+    assert page.tables["table0"][0] == ["experiment", "runs", "complete", "families", "last finished, UTC"]
+    assert page.tables["groups"][0][:2] == ["seed", "runs"]
+    assert "with failures" not in page.tables["groups"][0]

@@ -16,8 +16,8 @@ from tests.harness.dashboard.reading import Reader
 
 @pytest.fixture(scope="module")
 def real(playing: Reader) -> Site:
-    found: Site = playing.client.app.state.site  # type: ignore[attr-defined]
-    return found
+    site: Site = playing.client.app.state.site  # type: ignore[attr-defined]
+    return site
 
 
 def asked(site: Site, side: str = "a", body: Any = None, **choices: str) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def test_a_slice_and_a_rectangle() -> None:
 def test_samples_of_a_run(site: Site) -> None:
     entry = site.run("families/gru-greedy-s0")
     assert len(sample_rows(site, entry, "arithmetic")) == 30
-    found = one_sample(site, entry, "arithmetic", "p3")
-    assert found is not None
-    assert found["prompt"].startswith("Question")
+    sample = one_sample(site, entry, "arithmetic", "p3")
+    assert sample is not None
+    assert sample["prompt"].startswith("Question")
     assert one_sample(site, entry, "arithmetic", "none") is None
     assert one_sample(site, site.run("families/rnn-top_p-s0"), "arithmetic", "p3") is None

@@ -152,3 +152,23 @@ def test_static_files_are_few_and_short(client: Reader) -> None:
     css = client.client.get("/static/dashboard.css").text
     assert "--c0:#0072b2" in css
     assert "prefers-color-scheme:dark" in css
+
+
+def test_a_page_that_was_made_while_runs_were_read_loads_itself_again(
+    own_results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.dashboard import overview
+
+    with TestClient(app(own_results), base_url="http://localhost") as opened:
+        Reader(opened).get("/")
+        index, view = opened.app.state.site.index, overview.view  # type: ignore[attr-defined]
+        index.num_unread = 1
+
+        def read_meanwhile(*given: object) -> object:
+            page = view(*given)  # type: ignore[arg-type]
+            index.num_unread = 0
+            return page
+
+        monkeypatch.setattr(overview, "view", read_meanwhile)
+        monkeypatch.setattr(index, "refresh", lambda: None)
+        assert "data-waits" in opened.get("/").text

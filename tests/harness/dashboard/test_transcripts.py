@@ -10,16 +10,16 @@ ENTRY = Entry("e", "r", (1, 1), "complete")
 
 
 def test_a_prompt_and_a_completion_are_turns() -> None:
-    found = dialogue(ENTRY, "Human: hi\n\nAssistant:", " Hello.\n\nHuman: I am well.", {"handed_back": False})
-    assert found is not None
-    shown = [(bubble.speaker, bubble.text, bubble.is_own, bubble.is_astray) for bubble in found.bubbles]
+    turns = dialogue(ENTRY, "Human: hi\n\nAssistant:", " Hello.\n\nHuman: I am well.", {"handed_back": False})
+    assert turns is not None
+    shown = [(bubble.speaker, bubble.text, bubble.is_own, bubble.is_astray) for bubble in turns.bubbles]
     assert shown == [
         ("Human", "hi", False, False),
         ("Assistant", "Hello.", True, False),
         ("Human", "I am well.", True, True),
     ]
-    assert found.handed_back is False
-    assert [bubble.is_right for bubble in found.bubbles] == [False, True, False]
+    assert turns.handed_back is False
+    assert [bubble.is_right for bubble in turns.bubbles] == [False, True, False]
 
 
 def test_what_is_no_transcript_is_none() -> None:
@@ -41,9 +41,9 @@ def test_the_format_is_the_runs() -> None:
     }
     entry = dataclasses.replace(ENTRY, parts=json.dumps(settings))
     prompt = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
-    found = dialogue(entry, prompt, "Hello.", {"handed_back": True})
-    assert found is not None
-    assert [(bubble.speaker, bubble.text) for bubble in found.bubbles] == [("Human", "hi"), ("Assistant", "Hello.")]
+    turns = dialogue(entry, prompt, "Hello.", {"handed_back": True})
+    assert turns is not None
+    assert [(bubble.speaker, bubble.text) for bubble in turns.bubbles] == [("Human", "hi"), ("Assistant", "Hello.")]
 
 
 def test_a_format_that_cannot_be_is_the_usual_one() -> None:

@@ -14,10 +14,10 @@ from tests.harness.report import forecasts as made
 def test_measures_are_those_of_the_overview(client: Reader) -> None:
     page = client.get("/turns?experiment=families")
     head, *rows = page.tables["measures"]
-    place = next(number for number, name in enumerate(head) if name.startswith("took its turn"))
+    column = next(number for number, name in enumerate(head) if name.startswith("took its turn"))
     overview = client.get("/?experiment=families").tables["summary"]
     other = next(number for number, name in enumerate(overview[0]) if name.startswith("took its turn"))
-    assert [row[place] for row in rows] == [row[other] for row in overview[1:]]
+    assert [row[column] for row in rows] == [row[other] for row in overview[1:]]
 
 
 def test_transcripts_are_chosen_by_any_measure(client: Reader) -> None:
@@ -34,7 +34,7 @@ def test_calibration_is_drawn_where_there_are_forecasts(results: Path, tmp_path:
     made.add(tmp_path / "results" / "pair")
     with TestClient(app(tmp_path / "results"), base_url="http://localhost") as opened:
         page = Reader(opened).get("/turns")
-        assert "Does it know where a rain is?" in page.text
+        assert "Does it see a rain coming?" in page.text
         assert "file=calibration.svg" in page.text
         assert opened.get("/turns?file=forecasts.csv").text.count("rain") == 2
 

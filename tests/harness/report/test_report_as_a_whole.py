@@ -24,6 +24,7 @@ from tests.harness.report.conftest import Written
 from tests.harness.report.records import edit
 
 REPORT_SOURCES = sorted(Path(harness.report.__file__).parent.rglob("*.py"))
+REPORT_TEMPLATES = list(Path(harness.report.__file__).with_name("templates").glob("*.html"))
 
 
 def test_every_promised_file_is_there(written: Written) -> None:
@@ -100,7 +101,7 @@ def test_the_report_names_no_family_eval_or_strategy_and_imports_no_torch_hydra_
     named = re.compile(
         r"\b(uniform|unigram|bigram|ngram|rnn|gru|lstm|transformer|perplexity|arithmetic|turn_taking|greedy|top_k|top_p)\b"
     )
-    for path in [*REPORT_SOURCES, Path(harness.report.__file__).with_name("template.html")]:
+    for path in [*REPORT_SOURCES, *REPORT_TEMPLATES]:
         assert not named.search(path.read_text()), path
     for path in REPORT_SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -110,4 +111,4 @@ def test_the_report_names_no_family_eval_or_strategy_and_imports_no_torch_hydra_
 
 
 def test_the_template_lies_in_the_package() -> None:
-    assert resources.files("harness.report").joinpath("template.html").is_file()
+    assert resources.files("harness.report").joinpath("templates", "report.html").is_file()

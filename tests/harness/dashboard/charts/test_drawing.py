@@ -16,8 +16,8 @@ def drawing() -> Drawing:
     made = Drawing(200, 100, f"about {HOSTILE}", frame=(0, 200, 100, 0), data={"x": '0,1,"0'})
     made.line([(0, 0), (10, 10)], "c0", "dashed", HOSTILE)
     made.area([(0, 0), (10, 10), (20, 0)], "c1")
-    for place, marker in enumerate([*MARKERS, "|"]):
-        made.dot((10 * place, 50), f"c{place % len(PALETTE)}", marker, "", HOSTILE, "/samples?a=b&c=d")
+    for index, marker in enumerate([*MARKERS, "|"]):
+        made.dot((10 * index, 50), f"c{index % len(PALETTE)}", marker, "", HOSTILE, "/samples?a=b&c=d")
     made.words((5, 5), HOSTILE, "middle")
     made.rect((1, 1), (5, 5), "c2", "", "x")
     return made

@@ -24,8 +24,8 @@ def test_a_line_has_its_band_and_its_seeds_behind_it() -> None:
 
 
 def test_one_point_is_a_marker_with_its_level() -> None:
-    found = kinds(line_chart([LINE, Series("b", LOOK, ((1.0, 2.0),), "text")], Plane("x", "y"), "", "c"))
-    assert found[-2:] == ["line thin dashed", "dot"]
+    marks = kinds(line_chart([LINE, Series("b", LOOK, ((1.0, 2.0),), "text")], Plane("x", "y"), "", "c"))
+    assert marks[-2:] == ["line thin dashed", "dot"]
 
 
 def test_a_part_can_be_shown_larger() -> None:

@@ -42,3 +42,12 @@ def test_axes_tell_the_script_their_ends() -> None:
     drawing, across, _ = empty(Plane("x", "y", x_is_log=True), [1, 100], [0, 1], "", "s")
     low, high, is_log = map(float, drawing.data["x"].split(","))
     assert (low, high, is_log) == (across.low, across.high, 1.0)
+
+
+def test_the_chosen_part_is_framed_and_ends_at_the_axes() -> None:
+    dots = [Dot(x, x, Look("c0", "o"), "") for x in (0.0, 10.0)]
+    drawing = scatter(dots, Plane("x", "y"), "", "c", part=((2.0, 5.0), (None, 99.0)))
+    [frame] = [mark for mark in drawing.marks if mark.kind == "line" and mark.colour == "ink"]
+    _, across, up = empty(Plane("x", "y"), [0.0, 10.0], [0.0, 10.0], "", "c")
+    assert frame.points[0] == frame.points[-1] == (across.at(2.0), up.at(up.low))
+    assert frame.points[2] == (across.at(5.0), up.at(up.high))

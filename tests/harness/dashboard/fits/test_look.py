@@ -33,12 +33,12 @@ def test_ids_and_probabilities_are_the_models_own(held: Held, run_of: dict[str, 
     assert len(read) == (31 if family == "transformer" else len(tokens))
     logprobs = fit.model.logprobs(torch.tensor([read]))[0].double()
     scored = fit.model.token_logprobs(torch.tensor([read]))[0].exp()
-    for place, expected in enumerate(answer["places"]):
+    for position, expected in enumerate(answer["positions"]):
         best, *_ = expected["candidates"]
-        assert best[2] == pytest.approx(float(logprobs[place].max().exp()), rel=1e-5)
-        if place < len(read):
-            assert expected["probability"] == pytest.approx(float(scored[place]), rel=1e-4, abs=1e-7)
-            rank = int((logprobs[place] > logprobs[place, read[place]]).sum()) + 1
+        assert best[2] == pytest.approx(float(logprobs[position].max().exp()), rel=1e-5)
+        if position < len(read):
+            assert expected["probability"] == pytest.approx(float(scored[position]), rel=1e-4, abs=1e-7)
+            rank = int((logprobs[position] > logprobs[position, read[position]]).sum()) + 1
             assert expected["rank"] == rank
 
 
@@ -49,8 +49,8 @@ def test_attention_units_and_embeddings_are_those_of_inner(held: Held, run_of: d
     assert inner.embeddings is not None
     for layer, heads in enumerate(answer["attention"]):
         for head, rows in enumerate(heads):
-            for place, row in enumerate(rows):
-                assert row == pytest.approx(inner.attention[layer, head, place, : place + 1].tolist(), abs=1e-4)
+            for position, row in enumerate(rows):
+                assert row == pytest.approx(inner.attention[layer, head, position, : position + 1].tolist(), abs=1e-4)
                 assert sum(row) == pytest.approx(1, abs=0.01)
     assert answer["units"]["layer"] == "layer 1"
     assert np.allclose(answer["units"]["values"], inner.units["layer 1"].numpy(), atol=1e-4)
@@ -71,7 +71,7 @@ def test_attention_units_and_embeddings_are_those_of_inner(held: Held, run_of: d
 
 def test_contexts_add_up(held: Held, run_of: dict[str, str]) -> None:
     answer = seen(held, run_of["ngram"])
-    for parts, expected in zip(answer["evidence"], answer["places"], strict=False):
+    for parts, expected in zip(answer["evidence"], answer["positions"], strict=False):
         probability = 0.0
         for part in reversed(parts):
             probability = part["own"] + part["passed_on"] * probability
@@ -106,4 +106,4 @@ def test_the_members_of_a_combination_can_be_looked_at(held: Held, run_of: dict[
 @pytest.mark.parametrize("family", ["transformer", "ngram", "gru"])
 def test_any_text_can_be_looked_at(held: Held, run_of: dict[str, str], family: str, text: str) -> None:
     answer = seen(held, run_of[family], text)
-    assert len(answer["places"]) == len(answer["tokens"]) + 1
+    assert len(answer["positions"]) == len(answer["tokens"]) + 1

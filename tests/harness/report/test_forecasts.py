@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from harness.dashboard.forecasts import calibration, forecasts
 from harness.report.comparison import Comparison
-from harness.report.results import load
+from harness.report.forecasts import calibration, forecasts
 from tests.harness.report import forecasts as made
 
 
@@ -26,12 +25,10 @@ def test_calibration_is_scikit_learns(seed: int) -> None:
     np.testing.assert_allclose(ours[1], share)
 
 
-def test_forecasts_are_found_by_their_names(results: Path, tmp_path: Path) -> None:
-    shutil.copytree(results / "pair", tmp_path / "pair")
-    made.add(tmp_path / "pair")
-    [loaded] = load(tmp_path / "pair")
-    [found] = forecasts(Comparison(loaded))
-    assert (found["eval"], found["event"]) == ("turn_taking", "rain")
-    assert set(found["calibration"]) == {"gru", "lstm"}
-    assert found["calibration"]["gru"] == [pytest.approx([0.9, found["calibration"]["gru"][0][1]])]
-    assert found["positions"] == {"gru": [], "lstm": []}  # their ids name no place
+def test_forecasts_are_found_by_their_names(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    made.add(small)
+    [forecast] = forecasts(compare(small))
+    assert (forecast["eval"], forecast["event"]) == ("turn_taking", "rain")
+    assert set(forecast["calibration"]) == {"ngram", "rnn"}
+    assert forecast["calibration"]["rnn"] == [pytest.approx([0.9, forecast["calibration"]["rnn"][0][1]])]
+    assert forecast["positions"] == {"ngram": [], "rnn": []}  # their ids name no position

@@ -1,6 +1,7 @@
-"""How well models know where a turn ends: calibration, and the probability by position.
+"""How well models know what comes: calibration, and the probability by position.
 
-A forecast is a measure NAME, 1 where it happened and 0 where not, beside NAME_probability, as in the report's plots.
+A forecast is a measure NAME, 1 where it happened and 0 where not, beside NAME_probability: the forecast. All seeds of a
+system are taken together; of runs over one fit, one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NUM_POSITIONS = 8
 def forecasts(comparison: Comparison) -> list[dict[str, Any]]:
     """For each forecast: its eval and name, by system the calibration curve (of all seeds) and the mean probability by
     position, and how often it happened there."""
-    found: dict[tuple[str, str], dict[str, list[tuple[Floats, Floats, Floats]]]] = {}
+    columns_of: dict[tuple[str, str], dict[str, list[tuple[Floats, Floats, Floats]]]] = {}
     for run in comparison.fits():
         for eval_name, table in comparison.tables_of(run).items():
             for name in table.values:
@@ -32,12 +33,12 @@ def forecasts(comparison: Comparison) -> list[dict[str, Any]]:
                     happened, probability = table.values[event], table.values[name]
                     kept = np.isin(happened, (0.0, 1.0)) & (probability >= 0) & (probability <= 1)
                     columns = (happened[kept], probability[kept], _positions(table.ids)[kept])
-                    found.setdefault((eval_name, event), {}).setdefault(run.system, []).append(columns)
-    return [_forecast(*names, by_system) for names, by_system in sorted(found.items())]
+                    columns_of.setdefault((eval_name, event), {}).setdefault(run.system, []).append(columns)
+    return [_forecast(*names, by_system) for names, by_system in sorted(columns_of.items())]
 
 
 def _positions(ids: tuple[str, ...]) -> Floats:
-    """How far into its turn each place lies, in characters, as its id says after '@'; NaN where it doesn't."""
+    """How far into its turn each position lies, in characters, as its id says after '@'; NaN where it doesn't."""
     endings = [sample_id.rpartition("@")[2] for sample_id in ids]
     return np.array([float(ending) if ending.isdecimal() else np.nan for ending in endings])
 
@@ -46,7 +47,7 @@ def _forecast(
     eval_name: str, event: str, by_system: Mapping[str, list[tuple[Floats, Floats, Floats]]]
 ) -> dict[str, Any]:
     joined = {
-        system: tuple(np.concatenate([columns[place] for columns in seeds]) for place in range(3))
+        system: tuple(np.concatenate([columns[number] for columns in seeds]) for number in range(3))
         for system, seeds in by_system.items()
     }
     positions = np.concatenate([columns[2] for columns in joined.values()])
@@ -57,13 +58,13 @@ def _forecast(
     )
     curves = {system: calibration(columns[0], columns[1]) for system, columns in joined.items() if len(columns[0])}
     by_position = {system: _by_position(columns[1], columns[2], edges) for system, columns in joined.items()}
-    happened, _, places = next(iter(joined.values()))
+    happened, _, first_positions = next(iter(joined.values()))
     return {
         "eval": eval_name,
         "event": event,
         "calibration": {system: [list(pair) for pair in zip(*curve, strict=True)] for system, curve in curves.items()},
         "positions": by_position,
-        "happened": _by_position(happened, places, edges),
+        "happened": _by_position(happened, first_positions, edges),
     }
 
 
