@@ -53,6 +53,10 @@ NOT_RUN = {
     "--as ROMEO": "the small text has no plays",
     "wandb-sync tracking.project=mine": "it sends runs over the network",
     "bakeoff dashboard": "it serves until it is stopped",
+    "bakeoff rate": "a person answers it; tested elsewhere",
+    "bakeoff ratings": "it needs a bank; tested elsewhere",
+    "ratings.name=mine": "it needs a bank; tested elsewhere",
+    "ratings.rater.agreement": "what has hardly begun to learn never ends a reply in time; tested elsewhere",
 }
 """Commands that hold one of these are not run."""
 

@@ -6,7 +6,19 @@ reported before torch is loaded.
 
 from __future__ import annotations
 
-from harness.cli import dashboard, fits, housekeeping, plugins, power, results, runs, sweeps, tuning, wandb_sync
+from harness.cli import (
+    dashboard,
+    fits,
+    housekeeping,
+    plugins,
+    power,
+    ratings,
+    results,
+    runs,
+    sweeps,
+    tuning,
+    wandb_sync,
+)
 
 COMMANDS = {
     command.name: command
@@ -21,6 +33,7 @@ COMMANDS = {
         *power.COMMANDS,
         *housekeeping.COMMANDS,
         *fits.COMMANDS,
+        *ratings.COMMANDS,
         *plugins.COMMANDS,
     )
 }

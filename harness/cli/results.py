@@ -18,6 +18,8 @@ _GROUPS = {
     "formats": "format",
     "stages": "post",
     "rewards": "rewards",
+    "ratings": "ratings",
+    "preferences": "preference",
     "decodings": "decoding",
     "evals": "evals",
     "experiments": "experiment",

@@ -7,6 +7,8 @@
     scores/<score_id>.parquet   an eval's scored rows
     splits/<data_id>.json       how the settings of a data set split it
     sweeps/<sweep_id>/          the plan of a sweep, and what its workers did
+    ratings/<name>/             a bank of ratings
+    preferences/<id>/           a preference model, fitted to a bank
     wandb/                      the mirror's files
 
 A folder with run.json is a finished run; a folder with only config.yaml is a run that has begun. Needs only the
@@ -16,6 +18,7 @@ standard library.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +38,10 @@ MODEL_FILE = "model.json"
 
 _FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS = "fits", "answers", "scores", "splits", "sweeps"
 _WANDB, _REPORT = "wandb", "report"
-RESERVED = (_FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS, _WANDB, _REPORT, "reference")
+_RATINGS, _PREFERENCES = "ratings", "preferences"
+RESERVED = (
+    _FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS, _WANDB, _REPORT, _RATINGS, _PREFERENCES, "reference",
+)  # fmt: skip
 """Names that no experiment or run may have; 'reference' holds stored comparisons."""
 
 
@@ -88,6 +94,19 @@ class ResultsFolder:
         """The folder of the mirror's files."""
         return self.path / _WANDB
 
+    @property
+    def ratings(self) -> Path:
+        """The folder of all banks of ratings."""
+        return self.path / _RATINGS
+
+    def bank(self, name: str) -> Path:
+        """The folder of a bank of ratings. UserError where it can't have the name."""
+        return bank_in(self.ratings, name)
+
+    def preference(self, preference_id: str) -> Path:
+        """The folder of a preference model."""
+        return self.path / _PREFERENCES / preference_id
+
     def check(self, fit_id: str) -> None:
         """UserError where something else has the name of one of the folders that a run of this fit needs."""
         folders = [self.path / name for name in (_FITS, _ANSWERS, _SCORES, _SPLITS)]
@@ -101,6 +120,16 @@ class ResultsFolder:
     def runs(self) -> list[Path]:
         """Every run's folder, finished or not, by experiment and id."""
         return [run for experiment in folders_in(self.path) for run in runs_in(experiment)]
+
+
+def bank_in(ratings: Path, name: str) -> Path:
+    """The folder of a bank among all of them. UserError where it can't have the name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UserError(
+            f"{name!r} can't name a bank of ratings. Use letters, digits, '.', '_' and '-', beginning with a letter "
+            "or a digit, at most 100."
+        )
+    return ratings / name
 
 
 def report_of(folder: Path) -> Path:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
+from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.transform import Chooser, Rows, Sampler, Transform
 from harness.completion.sequence import Completion, Prompt, Writing
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
@@ -47,6 +48,16 @@ class Search(ABC):
 
     def with_fits(self, fit_id_of: Callable[[str], str]) -> Self:
         """The same search, with each run that it names replaced by the id of that run's fit."""
+        return self
+
+    def of_fit(
+        self,
+        stages: Sequence[Mapping[str, Any]],
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        results: ResultsFolder,
+    ) -> Self:
+        """The same search, with what the stages of a fit made for it. stages: what the fit's record says of them."""
         return self
 
     def draws(self, chooser: Chooser) -> bool:
@@ -125,6 +136,16 @@ class DecodingStrategy:
     at_context_limit: Literal["slide", "stop", "error"] = "slide"
     """When the model's window is full: slide (the oldest tokens are forgotten), stop the completion with the reason
     'context', or refuse the request before it begins."""
+
+    def of_fit(
+        self,
+        stages: Sequence[Mapping[str, Any]],
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        results: ResultsFolder,
+    ) -> Self:
+        """The same strategy for a fit, with what its stages made for it."""
+        return replace(self, search=self.search.of_fit(stages, model, tokenizer, results))
 
     @property
     def draws(self) -> bool:

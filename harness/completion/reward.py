@@ -8,12 +8,16 @@ can't say, and that is never zero.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from harness.common.options import check_option
+from harness.common.results_folder import ResultsFolder
 from harness.completion.sequence import Completion, Prompt
+from harness.text.data.corpus import Corpus
+from harness.text.tokenizers.tokenizer import Tokenizer
+from models.language_model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,37 @@ class Reply:
     """What a person said in this place, or the right answer; None: not known."""
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a reward can be made of before a stage of post-training: the fit that the stage begins with, and its
+    text."""
+
+    fit_id: str
+    writer_id: str
+    """Names the replies that `write_pairs` gives: a hash of all that they depend on."""
+    model: LanguageModel
+    """Of the fit; it must not be changed."""
+    tokenizer: Tokenizer
+    corpus: Corpus
+    seed: int
+    results: ResultsFolder
+    write_pairs: Callable[[int], tuple[Sequence[tuple[str, Reply, Reply]], Mapping[str, float]]]
+    """So many pairs of different replies by the model to prompts that the stage doesn't ask, or fewer where it writes
+    the same again and again: each with its cluster. And what that cost, by the names of `Spent`."""
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A reward that can score."""
+
+    reward: Reward
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the stage's record should say of it, as plain values."""
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """What making it cost, by the names of `Spent`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reward(ABC):
     """A frozen dataclass of a reward's options."""
@@ -35,6 +70,9 @@ class Reward(ABC):
     """Incremented when the same options give other rewards than before, so that old fits aren't used for new ones."""
     needs_target: ClassVar[bool] = False
     """Whether it says nothing of a reply whose target isn't known, as in a chat."""
+
+    is_made_of_ratings: ClassVar[bool] = False
+    """Whether it is made of ratings, about one half of the training text; then a stage asks the other half."""
 
     weight: float = 1.0
     """What the reward is multiplied by in a sum of several; below 0: less of it is better."""
@@ -49,6 +87,23 @@ class Reward(ABC):
     def score_all(self, replies: Sequence[Reply]) -> list[float | None]:
         """The reward of each reply, by itself. Override it where many at once are faster."""
         return [self.score(reply) for reply in replies]
+
+    def prepared(self, material: Material) -> Prepared:
+        """The reward as a stage scores with it. Override it where it has to be made before."""
+        return Prepared(self)
+
+    def of_fit(
+        self,
+        stages: Sequence[Mapping[str, Any]],
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        results: ResultsFolder,
+    ) -> Reward:
+        """The reward as a search scores with it what a fit writes. Override it where a stage has to make it before.
+
+        stages: what the fit's record says of its stages. model, tokenizer: of the fit.
+        """
+        return self
 
 
 def weighted_sum(rewards: Mapping[str, Reward], replies: Sequence[Reply]) -> list[float | None]:

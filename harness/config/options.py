@@ -30,8 +30,8 @@ from harness.config.settings import TARGET, targets
 from harness.config.yaml_text import plain_values
 
 GROUPS = (
-    "model", "tokenizer", "data", "format", "training", "budget", "post", "rewards", "decoding", "evals", "tracking",
-    "experiment",
+    "model", "tokenizer", "data", "format", "training", "budget", "post", "rewards", "ratings", "preference",
+    "decoding", "evals", "tracking", "experiment",
 )  # fmt: skip
 """The folders of conf/ that a user picks from."""
 LISTS = ("post", "rewards", "evals")

@@ -7,15 +7,19 @@ write in its place.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
-from harness.completion.reward import Reply, Reward
+from harness.common.results_folder import ResultsFolder
+from harness.completion.reward import Material, Reply, Reward
 from harness.completion.sequence import Completion, Prompt
 from harness.config.identity import plain
 from harness.config.settings import build
@@ -24,8 +28,11 @@ from harness.plugin_kit.outcome import Outcome, hold, outcomes
 from harness.plugin_kit.picked import picked
 from harness.text.data.arithmetic_problems import problems
 from harness.text.data.arithmetic_wording import Wording
+from harness.text.data.corpus import Corpus, Document
+from harness.text.tokenizers.tokenizer import TokenizerSettings
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import HUMAN_ASSISTANT
+from models.language_model import ModelConfig
 
 _ASKED = ("Hello there.", "How are you today?", "What is your name?", "Tell me a story.", "Good night!")
 _SAID = (" Good morning!", " I am fine, and you?", " They call me Fool.", " Once upon a time.", " Sleep well.")
@@ -33,6 +40,7 @@ _UNUSUAL = (
     "", " ", "\n\n", " no", " 7", " -12.5", ' He said "', " (", " word" * 200, "\x1b[2J", "\u200b", " \U0001f600\u0301",
     " \udc80", "\n\nHuman: And you?", "\n\nStranger: Boo!", "<|im_end|>", " 1e999999", " " + "9" * 5000,
 )  # fmt: skip
+_SHORT = 200
 
 
 class RewardOnTrial:
@@ -40,12 +48,45 @@ class RewardOnTrial:
 
     def __init__(self, name: str, overrides: Sequence[str]) -> None:
         self.name, self.overrides = name, overrides
-        [self._node] = picked("reward", name, overrides)["rewards"].values()
+        self._config = picked("reward", name, overrides)
+        [self._node] = self._config["rewards"].values()
+        self._folder = tempfile.TemporaryDirectory(prefix="bakeoff-")
 
-    def new(self) -> Reward:
-        """The reward, made again."""
+    def settings(self) -> Reward:
+        """The reward as its settings say, made again."""
         made: Reward = build(self._node, Reward, f"rewards.{self.name}")  # type: ignore[type-abstract]
         return made
+
+    def new(self) -> Reward:
+        """The reward, made again and prepared."""
+        return self.settings().prepared(self._material).reward
+
+    @cached_property
+    def _material(self) -> Material:
+        """A fit that has learnt nothing, and pairs of the replies on trial."""
+        text = "".join(f"{asked}{said}\n" for asked, said in zip(_ASKED, _SAID, strict=True))
+        documents = tuple(Document(str(number), text, "trial", str(number)) for number in range(2))
+        corpus = Corpus("trial", documents, documents[:0], documents[:0])
+        settings = build(self._config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+        tokenizer = settings.train(documents)
+        config = build(self._config["model"], ModelConfig, "model")  # type: ignore[type-abstract]
+        return Material(
+            fit_id=self.name,
+            writer_id=self.name,
+            model=config.build(tokenizer.vocab_size, tokenizer.start_token),
+            tokenizer=tokenizer,
+            corpus=corpus,
+            seed=0,
+            results=ResultsFolder(Path(self._folder.name)),
+            write_pairs=self._pairs,
+            say=lambda text: None,
+        )
+
+    def _pairs(self, number: int) -> tuple[Sequence[tuple[str, Reply, Reply]], Mapping[str, float]]:
+        """Neighbours among the replies to each prompt that aren't very long."""
+        short = [reply for reply in self.replies if len(reply.completion.text) <= _SHORT]
+        both = [pair for pair in itertools.pairwise(short) if pair[0].prompt == pair[1].prompt]
+        return [(f"conversation {place}", one, other) for place, (one, other) in enumerate(both[:number])], {}
 
     @cached_property
     def replies(self) -> list[Reply]:
@@ -97,7 +138,7 @@ def it_says_its_name_and_its_version(of: RewardOnTrial) -> None:
 
 
 def its_settings_survive_storage(of: RewardOnTrial) -> None:
-    made = of.new()
+    made = of.settings()
     again = build(plain(made), Reward, "reward")  # type: ignore[type-abstract]
     hold(again == made, f"{again} came back where {made} was stored")
 
@@ -171,5 +212,5 @@ CHECKS: tuple[Callable[[RewardOnTrial], None], ...] = (
 def check_reward(name: str, overrides: Sequence[str] = ()) -> Iterator[Outcome]:
     """Hold a reward, an option of rewards= or a file, to what every reward keeps to. UserError where there is none."""
     trial = RewardOnTrial(name, overrides)
-    trial.new()
+    trial.settings()
     return outcomes(CHECKS, trial)

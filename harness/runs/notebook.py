@@ -76,7 +76,9 @@ class OpenFit:
             raise UserError(f"stop={stop!r} is not allowed: it must be several texts, as stop=[{stop!r}].")
         picked = [f"decoding={decoding}"] if isinstance(decoding, str) else list(decoding)
         strategy = build(compose(picked)["decoding"], DecodingStrategy, "decoding")
-        engine = Engine(self.fit.model, self.fit.tokenizer, strategy, find_model=OtherModels(self.workshop))
+        fit = self.fit
+        strategy = strategy.of_fit(fit.facts.get("stages", ()), fit.model, fit.tokenizer, self.workshop.results)
+        engine = Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(self.workshop))
         [completion] = engine.complete([Prompt(prompt, max_new_tokens, tuple(stop), seed)])
         return completion
 

@@ -61,6 +61,8 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     No heavy library is imported, but by a plugin whose own modules do so: the model, which most often does, is last.
     """
     from harness.completion.engine import DecodingStrategy
+    from harness.preferences.preference import Preference
+    from harness.ratings.source import RatingsSource
     from harness.runs.tracking import Tracking
     from harness.text.data.corpus import DataSource
     from harness.text.tokenizers.tokenizer import TokenizerSettings
@@ -78,6 +80,8 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
     tracking = build(config["tracking"], Tracking, "tracking")
     data = build(config["data"], DataSource, "data")  # type: ignore[type-abstract]
     tokenizer = build(config["tokenizer"], TokenizerSettings, "tokenizer")  # type: ignore[type-abstract]
+    build(config["ratings"], RatingsSource, "ratings")  # type: ignore[type-abstract]
+    build(config["preference"], Preference, "preference")
     post = built_stages(config)
     rewards = built_rewards(config)
     decoding = build(config["decoding"], DecodingStrategy, "decoding")
@@ -90,6 +94,7 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         if (why := stage.why_not(changed, name)) is not None:
             raise UserError(f"post=[{', '.join(post)}]: {name} can't be done. {why}, or leave {name} out.")
         changed = stage.changed(changed)
+    _check_made(decoding, post)
     return RunSettings(
         model=model,
         tokenizer=tokenizer,
@@ -108,6 +113,18 @@ def typed(config: Mapping[str, Any]) -> RunSettings:
         names=config["names"],
         resolved=config,
     )
+
+
+def _check_made(decoding: DecodingStrategy, post: Mapping[str, PostStage]) -> None:
+    """UserError where a search scores with a reward that no stage makes."""
+    made = {name for stage in post.values() for name in getattr(stage, "rewards", ())}
+    for name, reward in getattr(decoding.search, "rewards", {}).items():
+        if reward.is_made_of_ratings and name not in made:
+            raise UserError(
+                f"this decoding strategy scores with rewards=[{name}], which a stage of post-training makes before it "
+                f"begins, and no stage of post=[{', '.join(post)}] does. Add one, as 'post=[sft,rloo]', or pick "
+                "another reward."
+            )
 
 
 def check_top_level(config: Mapping[str, Any]) -> None:

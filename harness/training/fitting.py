@@ -198,7 +198,7 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
             f"smoothing, or leave {name} out of post=."
         )
     log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
-    bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info)
+    bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info, before.id)
     made = stage.make(before.model, bench)
     log.info("done with %s in %s", name, _spent_text(made.spent))
     own = {"stage": name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}

@@ -47,7 +47,7 @@ class Chat(DataSource):
 
     def load(self) -> Corpus:
         """The conversations of the installed package; UserError where it isn't installed."""
-        file = _package_folder("chitchat_dataset") / "dataset.json"
+        file = package_folder("chitchat_dataset") / "dataset.json"
         documents = cached_json(
             "chat",
             made_from=f"chitchat-dataset {metadata.version('chitchat-dataset')} {file.stat().st_size} {self.max_turns} "
@@ -80,7 +80,7 @@ class Chatterbot(DataSource):
 
     def load(self) -> Corpus:
         """The conversations of the installed package; UserError where it isn't installed."""
-        folder = _package_folder("chatterbot_corpus") / "data" / "english"
+        folder = package_folder("chatterbot_corpus") / "data" / "english"
         documents = cached_json(
             "chatterbot",
             made_from=f"chatterbot-corpus {metadata.version('chatterbot-corpus')} {self.format}",
@@ -114,7 +114,7 @@ def _corpus(source: Chat | Chatterbot, rendered: Iterable[Rendered]) -> Corpus:
     return Corpus(source.name, train, validation, test, formats=source.formats)
 
 
-def _package_folder(package: str) -> Path:
+def package_folder(package: str) -> Path:
     """The folder of an installed package, without importing it."""
     spec = util.find_spec(package)
     if spec is None or spec.origin is None:

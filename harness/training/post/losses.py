@@ -80,11 +80,19 @@ def value(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, cli
     return aggregated(errors, mask, "token_mean") / 2
 
 
-def preference(chosen: Tensor, rejected: Tensor, margin: Tensor | float = 0.0, centring: float = 0.0) -> Tensor:
+def preference(
+    chosen: Tensor,
+    rejected: Tensor,
+    margin: Tensor | float = 0.0,
+    centring: float = 0.0,
+    weights: Tensor | None = None,
+) -> Tensor:
     """-log sigma(r_chosen - r_rejected - margin): Bradley and Terry (1952), as in Ouyang et al. (2022), eq. 1; the
     margin of Touvron et al. (2023). centring: weight of the squared sum of both scores, which keeps their mean near 0
-    (Eisenstein et al. 2023). chosen, rejected: (B,) scores."""
-    return -F.logsigmoid(chosen - rejected - margin).mean() + centring * (chosen + rejected).square().mean()
+    (Eisenstein et al. 2023). chosen, rejected: (B,) scores. weights: (B,), which sum to 1; None: equal ones."""
+    losses = -F.logsigmoid(chosen - rejected - margin)
+    mean = losses.mean() if weights is None else (weights * losses).sum()
+    return mean + centring * (chosen + rejected).square().mean()
 
 
 def dpo(

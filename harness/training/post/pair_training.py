@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from harness.completion.reward import Reply
 from harness.training.post import losses
 from harness.training.post.pairs import Pairs
+from harness.training.post.prompts import Asked
+from harness.training.post.rated_pairs import RatedPairs
 from harness.training.post.replies_training import learn_from_replies, refuse_difference
 from harness.training.post.rollouts import Rows, differs_most, distributions, over_parts, rows_of, target_logprobs
 from harness.training.post.stage import Bench, Made
@@ -46,22 +49,33 @@ class PairTraining(TrainingStage[PairRows]):
     def __init__(self, stage: Pairs, reference: NeuralModel, writer: Writer) -> None:
         """reference: the model before the stage, which nobody changes."""
         self.stage, self.reference, self.writer = stage, reference, writer
+        self.rated = None if stage.ratings is None else RatedPairs(stage.ratings, writer.material, writer.bench)
+        if self.rated is not None:
+            writer.spent += Spent(**self.rated.spent)
 
     @torch.no_grad()
     def batch(self, model: NeuralModel, step: int, tokens_left: int | None) -> PairRows:
-        writer = self.writer
-        prompts = writer.prompts_of(step)
-        asked, replies = writer.each(prompts), writer.write(self.reference, prompts, step)
+        asked, replies, better = self._pairs(step)
         rows = rows_of(asked, replies, model.start_token, model.device, group_size=2)
         assert rows.mask is not None
         logprobs = over_parts(rows, lambda part: target_logprobs(distributions(self.reference, part), part))
-        refuse_difference(self.reference, differs_most(rows, logprobs, replies))
-        rewards = writer.judge(replies)[1].view(-1, 2).to(model.device)
-        better = (rewards - rewards.flip(1)).sigmoid().nan_to_num(0.5).flatten()
+        if self.rated is None:
+            refuse_difference(self.reference, differs_most(rows, logprobs, replies))
+        better = better.to(model.device)
         given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens, rows.group_size)
         pairs = PairRows(*given, (logprobs * rows.mask).sum(1), better)
         log_ratios = torch.cat([_log_ratios(model, part) for _, part in pairs.parts(None)])
         return replace(pairs, measures=_measures(log_ratios.view(-1, 2), better.view(-1, 2)))
+
+    def _pairs(self, step: int) -> tuple[list[Asked], list[Reply], Tensor]:
+        """(the prompt of each reply, the replies, (2 N,) which share of judges finds each the better one)."""
+        writer, count = self.writer, self.stage.prompts_per_step
+        if self.rated is not None:
+            return self.rated.take(step * count, count)
+        prompts = writer.prompts_of(step)
+        replies = writer.write(self.reference, prompts, step)
+        rewards = writer.judge(replies)[1].view(-1, 2)
+        return writer.each(prompts), replies, (rewards - rewards.flip(1)).sigmoid().nan_to_num(0.5).flatten()
 
     def loss(self, model: NeuralModel, batch: PairRows, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         assert batch.better is not None
@@ -77,16 +91,18 @@ class PairTraining(TrainingStage[PairRows]):
         return batch.measures or {}
 
     def flops(self, batch: PairRows, forward_flops: int, train_flops: int) -> float:
-        """Three passes forward over prompts and replies: writing, and the log-probabilities of the reference and of the
-        model; and one forward and backward over the padded rows."""
-        return 3 * forward_flops * batch.num_read + train_flops * batch.num_computed
+        """Passes forward over prompts and replies, for the log-probabilities of the reference and of the model and,
+        where replies are written, for writing them; and one forward and backward over the padded rows."""
+        num_forward = 3 if self.rated is None else 2
+        return num_forward * forward_flops * batch.num_read + train_flops * batch.num_computed
 
     def more_spent(self, batch: PairRows) -> Spent:
+        writes = self.rated is None
         return Spent(
             episodes=len(batch.inputs),
-            written_tokens=batch.num_targets,
+            written_tokens=batch.num_targets if writes else 0,
             read_tokens=batch.num_read,
-            ratings=len(batch.inputs) // 2,
+            ratings=len(batch.inputs) // 2 if writes else 0,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,8 @@ class Asked:
     target: str | None = None
     stop: tuple[str, ...] = ()
     """What ends a reply."""
+    cluster: str = ""
+    """The conversation that it is from, or the sum itself."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class _Sum:
     problem: str
     target: str
     stop: str = _AFTER_A_SUM
+
+    @property
+    def cluster(self) -> str:
+        return self.problem
 
     def texts(self) -> Iterator[str]:
         yield self.problem
@@ -51,6 +57,7 @@ class _Turn:
     history: tuple[Turn, ...]
     target: str
     form: TranscriptFormat
+    cluster: str
 
     @property
     def stop(self) -> str:
@@ -67,12 +74,21 @@ class Prompts:
     for."""
 
     def __init__(
-        self, corpus: Corpus, kind: PromptKind, max_turns: int, tokenizer: Tokenizer, most_tokens: int | None, seed: int
+        self,
+        corpus: Corpus,
+        kind: PromptKind,
+        max_turns: int,
+        tokenizer: Tokenizer,
+        most_tokens: int | None,
+        seed: int,
+        asks: Callable[[str], bool] = lambda cluster: True,
     ) -> None:
         """max_turns: the most turns before the assistant's. most_tokens: of a prompt; a longer conversation loses its
-        first turns, and where the last turn alone is too long, it is left out."""
+        first turns, and where the last turn alone is too long, it is left out. asks: whether a conversation,
+        or a sum, is asked about."""
         self._tokenizer, self._most_tokens = tokenizer, most_tokens
-        self._places = list(_sums(corpus) if kind == "sums" else _turns(corpus, max_turns))
+        places = _sums(corpus) if kind == "sums" else _turns(corpus, max_turns)
+        self._places = [place for place in places if asks(place.cluster)]
         rng = np.random.Generator(np.random.Philox(seed_of("prompts", seed)))
         self._order = rng.permutation(len(self._places))
         self._fitting: list[Asked] = []
@@ -93,7 +109,7 @@ class Prompts:
         for text in place.texts():
             tokens = self._tokenizer.encode(text)
             if self._most_tokens is None or len(tokens) <= self._most_tokens:
-                return Asked(text, tokens, place.target, (place.stop,))
+                return Asked(text, tokens, place.target, (place.stop,), place.cluster)
         return None
 
 
@@ -105,7 +121,7 @@ def _turns(corpus: Corpus, max_turns: int) -> Iterator[_Turn]:
         turns = form.parse(document.text).turns
         for index, turn in enumerate(turns):
             if turn.speaker == ASSISTANT and index > 0:
-                yield _Turn(turns[max(0, index - max_turns) : index], turn.text, form)
+                yield _Turn(turns[max(0, index - max_turns) : index], turn.text, form, document.cluster)
 
 
 def _sums(corpus: Corpus) -> Iterator[_Sum]:

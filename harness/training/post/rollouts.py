@@ -20,6 +20,7 @@ from harness.completion.reward import Reply
 from harness.completion.sequence import Completion, Prompt
 from harness.text.tokenizers.tokenizer import Tokenizer
 from harness.training.post.prompts import Asked
+from harness.training.spent import Spent
 from harness.training.stages import Batch
 from models.language_model import LanguageModel
 from models.neural_model import NeuralModel
@@ -41,6 +42,14 @@ def write(
         Reply(prompt, completion, asked.target)
         for prompt, completion, asked in zip(prompts, completions, asked, strict=True)
     ]
+
+
+def cost_of_writing(model: LanguageModel, asked: Sequence[Asked], replies: Sequence[Reply]) -> Spent:
+    """What writing these replies cost, without seconds. asked: the prompt of each."""
+    written = sum(len(reply.completion.tokens) for reply in replies)
+    read = sum(len(prompt.tokens) for prompt in asked)
+    flops = float(model.cost().flops_per_token * (read + written))
+    return Spent(episodes=len(replies), written_tokens=written, read_tokens=read + written, flops=flops)
 
 
 def is_cut(completion: Completion) -> bool:

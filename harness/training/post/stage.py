@@ -68,6 +68,8 @@ class Bench:
     folder: Path
     """Holds the checkpoint while the stage is unfinished, and is resumed from."""
     say: Callable[[str], None]
+    before: str = ""
+    """The id of the fit that the stage begins with."""
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.common.errors import UserError
+from harness.common.results_folder import ResultsFolder
 from harness.common.seeds import seed_of
-from harness.completion.reward import Reply, weighted_sum
+from harness.completion.reward import Material, Reply, weighted_sum
+from harness.config.identity import content_hash
+from harness.ratings.halves import is_for_ratings
 from harness.scoring.likelihood import document_logprobs, nats
+from harness.training.post.pair_writing import Author, pairs_by
 from harness.training.post.prompts import Asked, Prompts
-from harness.training.post.rollouts import is_cut, write
+from harness.training.post.rollouts import cost_of_writing, is_cut, write
 from harness.training.post.stage import Bench
 from harness.training.post.writing_stage import WritingStage
 from harness.training.spent import Spent
@@ -33,14 +39,21 @@ class Writer:
         """reference: the model before the stage. Its replies standardise the reward. UserError where nothing can be
         learnt from them."""
         self.stage, self.bench, self.reference, self.prompts = stage, bench, reference, prompts
+        self.material = material(stage, bench, reference)
+        prepared = {name: reward.prepared(self.material) for name, reward in stage.rewards.items()}
+        self.rewards = {name: each.reward for name, each in prepared.items()}
+        self.facts = {name: dict(each.facts) for name, each in prepared.items() if each.facts}
+        """What the record says of rewards that were made."""
         started = time.perf_counter()
         asked = prompts.take(0, _PROMPTS_TO_STANDARDISE)
         replies = self.write(reference, asked, "standard")
         self._refuse_cut(replies)
-        self.mean, self.deviation = self._standard(weighted_sum(stage.rewards, replies))
+        self.mean, self.deviation = self._standard(weighted_sum(self.rewards, replies))
         self.spent = self.cost(reference, asked, replies)
-        """What the reference's replies cost."""
+        """What the reference's replies cost, and making the rewards."""
         self.spent.seconds = time.perf_counter() - started
+        for each in prepared.values():
+            self.spent += Spent(**dict[str, Any](each.spent))
 
     def write(self, model: LanguageModel, asked: Sequence[Asked], *step: object) -> list[Reply]:
         """Replies to each prompt, a group after another; their random draws follow from the step."""
@@ -59,7 +72,7 @@ class Writer:
 
     def judge(self, replies: Sequence[Reply]) -> tuple[list[float | None], Tensor]:
         """(the sum of the rewards of each reply, (B,) float32 standardised); None, and NaN, where none is known."""
-        rewards = weighted_sum(self.stage.rewards, replies)
+        rewards = weighted_sum(self.rewards, replies)
         known = torch.tensor([math.nan if reward is None else reward for reward in rewards], dtype=torch.float64)
         standardised = ((known - self.mean) / self.deviation).float()
         if self.stage.cut_reward is not None:
@@ -69,12 +82,9 @@ class Writer:
 
     def cost(self, model: LanguageModel, asked: Sequence[Asked], replies: Sequence[Reply]) -> Spent:
         """Of writing these replies, without seconds."""
-        written = sum(len(reply.completion.tokens) for reply in replies)
-        read = self.stage.replies_per_prompt * sum(len(prompt.tokens) for prompt in asked)
-        flops = float(model.cost().flops_per_token * (read + written))
-        return Spent(episodes=len(replies), written_tokens=written, read_tokens=read + written, flops=flops)
+        return cost_of_writing(model, self.each(asked), replies)
 
-    def outcome(self, model: LanguageModel) -> tuple[dict[str, float], Spent]:
+    def outcome(self, model: LanguageModel) -> tuple[dict[str, Any], Spent]:
         """What a stage came to: the mean reward before and after it, and of the replies after it the KL from the
         reference in nats a reply, the length and the share that is cut; and what that cost."""
         started = time.perf_counter()
@@ -82,10 +92,11 @@ class Writer:
         replies = self.write(model, asked, "outcome")
         moved = torch.tensor([sum(reply.completion.logprobs) for reply in replies], dtype=torch.float64)
         moved -= self.reply_logprobs(self.reference, self.each(asked), replies)
-        known = [reward for reward in weighted_sum(self.stage.rewards, replies) if reward is not None]
+        known = [reward for reward in weighted_sum(self.rewards, replies) if reward is not None]
         spent = self.cost(model, asked, replies)
         spent.seconds = time.perf_counter() - started
         return {
+            **self.facts,
             "reward_before": self.mean,
             "reward_deviation_before": self.deviation,
             "reward_after": sum(known) / len(known) if known else math.nan,
@@ -132,8 +143,31 @@ class Writer:
         return float(known.mean()), deviation
 
 
-def prompts_for(stage: WritingStage, model: LanguageModel, bench: Bench) -> Prompts:
-    """What is asked; prompt and reply fit into the model's window. UserError where there is nothing to ask."""
+def material(stage: WritingStage, bench: Bench, reference: LanguageModel) -> Material:
+    """What rewards can be made of before a stage."""
+    asked = (stage.prompts, stage.max_history_turns, stage.max_new_tokens)
+
+    def write_pairs(num_pairs: int) -> tuple[list[tuple[str, Reply, Reply]], Mapping[str, float]]:
+        author = Author(reference, bench.tokenizer, stage.max_new_tokens, bench.seed)
+        pairs, spent = pairs_by(author, prompts_for(stage, reference, bench, for_ratings=True), num_pairs)
+        return [(pair.asked.cluster, pair.one, pair.other) for pair in pairs], asdict(spent)
+
+    return Material(
+        fit_id=bench.before,
+        writer_id=content_hash([bench.before, bench.seed, *asked]),
+        model=reference,
+        tokenizer=bench.tokenizer,
+        corpus=bench.corpus,
+        seed=bench.seed,
+        results=ResultsFolder.around(bench.folder),
+        write_pairs=write_pairs,
+        say=bench.say,
+    )
+
+
+def prompts_for(stage: WritingStage, model: LanguageModel, bench: Bench, for_ratings: bool = False) -> Prompts:
+    """What is asked: by a stage whose reward is made of ratings in one half of the training text, and for these ratings
+    in the other. Prompt and reply fit into the model's window. UserError where there is nothing to ask."""
     window, name = model.window_length, bench.name
     most_tokens = None if window is None else window - 1 - stage.max_new_tokens
     if most_tokens is not None and most_tokens < 1:
@@ -141,8 +175,13 @@ def prompts_for(stage: WritingStage, model: LanguageModel, bench: Bench) -> Prom
             f"post.{name}.max_new_tokens={stage.max_new_tokens} leaves no room for a prompt in the model's window of "
             f"{window}. Lower it, or raise model.context_length."
         )
+    has_halves = any(reward.is_made_of_ratings for reward in stage.rewards.values())
+
+    def asks(cluster: str) -> bool:
+        return is_for_ratings(cluster) if for_ratings else not (has_halves and is_for_ratings(cluster))
+
     turns, seed = stage.max_history_turns, bench.seed
-    prompts = Prompts(bench.corpus, stage.prompts, turns, bench.tokenizer, most_tokens, seed)
+    prompts = Prompts(bench.corpus, stage.prompts, turns, bench.tokenizer, most_tokens, seed, asks)
     if not prompts.take(0, 1):
         other = "sums" if stage.prompts == "conversations" else "conversations"
         raise UserError(

@@ -15,7 +15,9 @@ from harness.runs.settings import typed
 from tests.harness.report.fake_results import write_fake_results
 
 
-@pytest.mark.parametrize("name", ["fits", "answers", "scores", "splits", "wandb", "report", "reference"])
+@pytest.mark.parametrize(
+    "name", ["fits", "answers", "scores", "splits", "ratings", "preferences", "wandb", "report", "reference"]
+)
 def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> None:
     with pytest.raises(UserError, match=f"experiment_name='{name}' cannot name.*taken"):
         typed(compose([f"experiment_name={name}"]))
@@ -23,7 +25,8 @@ def test_no_experiment_may_take_a_name_that_means_something_else(name: str) -> N
 
 def test_all_other_folders_of_results_have_reserved_names(tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path)
-    shared = (results.fit("f"), results.answers("f"), results.scores("s"), results.split("d"))
+    shared = (results.fit("f"), results.answers("f"), results.scores("s"), results.split("d"), results.bank("b"))
+    shared += (results.preference("p"),)
     beside = {*(path.parent for path in shared), results.wandb}
     assert {path.name for path in (*beside, report_of(tmp_path))} <= set(RESERVED)
     run = results.run("mine", "run-1")
@@ -61,3 +64,10 @@ def test_reports_and_lists_see_the_same_runs(tmp_path: Path) -> None:
     reported = {run.folder for results in load(tmp_path) for run in results.runs}
     unfinished = {folder for results in load(tmp_path) for folder in results.unfinished}
     assert reported | unfinished == set(ResultsFolder(tmp_path).runs())
+
+
+@pytest.mark.parametrize("name", ["", ".", "../x", "a/b", ".hidden", "a" * 101])
+def test_a_bank_has_the_name_of_a_folder(tmp_path: Path, name: str) -> None:
+    assert ResultsFolder(tmp_path).bank("mine-2.0").parent == ResultsFolder(tmp_path).ratings
+    with pytest.raises(UserError, match="can't name a bank of ratings"):
+        ResultsFolder(tmp_path).bank(name)

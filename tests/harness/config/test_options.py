@@ -61,7 +61,8 @@ def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
 
 def test_every_group_takes_a_yaml_file_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    groups = ("model", "tokenizer", "data", "format", "training", "budget", "decoding", "tracking", "evals")
+    groups = ("model", "tokenizer", "data", "format", "training", "budget", "ratings", "preference", "decoding")
+    groups += ("tracking", "evals")
     picks = [f"{group}={f'[./{group} (1).yaml]' if group == 'evals' else f'./{group} (1).yaml'}" for group in groups]
     defaults = yaml.safe_load((conf_dir() / "config.yaml").read_text())["defaults"]
     for group in groups:

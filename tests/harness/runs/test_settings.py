@@ -60,12 +60,24 @@ def test_what_is_wrong_in_a_member_is_named(override: str, message: str) -> None
         ("device=cuda:x", "device='cuda:x' is not known"),
         ("experiment_name=../mine", "cannot name a folder"),
         ("experiment_name=fits", "are taken"),
+        ("ratings.num_pairs=1", "ratings.num_pairs=1 is not allowed"),
+        ("ratings.rater.agreement=0.4", "agreement=0.4 is not allowed: it must be between 0.5"),
+        ("preference.longest=0", "preference.longest=0 is not allowed"),
         ("experiment_name=.hidden", "beginning with a letter or a digit"),
     ],
 )
 def test_impossible_settings_are_refused_before_a_run_begins(override: str, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
         typed(compose([override]))
+
+
+BEST = ["decoding=best_by_reward", "rewards=[preference_model]"]
+
+
+def test_a_search_can_t_score_with_what_no_stage_makes() -> None:
+    with pytest.raises(UserError, match=r"a stage of post-training makes.*no stage of post=\[sft\] does"):
+        typed(compose(["model=gru", "post=[sft]", *BEST]))
+    typed(compose(["model=gru", "post=[sft,rloo]", *BEST]))
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:3"])
@@ -181,6 +193,7 @@ def test_a_wrong_value_is_named(override: str, said: str) -> None:
 
 
 MAY_BE_NEGATIVE = {"presence", "frequency", "length_penalty", "weight", "cut_reward"}
+MAY_BE_NEGATIVE |= {"length_bias", "position_bias"}
 
 
 def wrong_nodes(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -214,6 +227,9 @@ def spelled_out(group: str, name: str) -> dict[str, Any]:
     for part in (content, content.get("search", {})):
         if part.get("rewards") == "${rewards}":
             part["rewards"] = {"length": spelled_out("rewards", "length")}
+    for inner, usual in (("ratings", "simulated"), ("preference", "ngram_logistic")):
+        if content.get(inner) == f"${{{inner}}}":
+            content[inner] = spelled_out(inner, usual)
     return content
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,9 +21,18 @@ from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel
 from rewards.length import Length
 from rewards.right_answer import RightAnswer
+from tests.harness.ratings.made import material
 from tests.toys import LetterTokenizer
 
 ASKED = Prompt("", 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made(Length):
+    """A reward of which a stage made another."""
+
+    def of_fit(self, stages: Sequence[Mapping[str, Any]], *of: Any) -> Reward:
+        return Length(weight=self.weight) if "longest" in stages[0] else self
 
 
 def said(text: str, *logprobs: float) -> Completion:
@@ -64,6 +76,19 @@ def test_the_reward_decides_with_its_weight() -> None:
 def test_rewards_that_need_the_right_answer_can_t_choose(rewards: dict[str, Reward]) -> None:
     with pytest.raises(ValueError, match=r"can't tell which sample is best.*rewards=\[hands_back_in_time\]"):
         BestByReward(rewards=rewards)
+
+
+def test_a_fit_s_own_reward_takes_the_place_of_one_that_a_stage_makes(tmp_path: Path) -> None:
+    of, strategy = (
+        material(tmp_path, []),
+        DecodingStrategy(Draw(), {}, BestByReward(rewards={"made": Made(weight=3.0)})),
+    )
+    stages = [{"stage": "rloo", "longest": 1}]
+    search = strategy.of_fit(stages, of.model, of.tokenizer, of.results).search
+    assert isinstance(search, BestByReward)
+    assert search.rewards == {"made": Length(weight=3.0)}
+    plain = DecodingStrategy(Draw())
+    assert plain.of_fit(stages, of.model, of.tokenizer, of.results) == plain
 
 
 def test_of_equals_the_first_is_taken() -> None:

@@ -1,0 +1,162 @@
+"""Commands about ratings: rate, ratings."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.command import RUN_HELP, Command, add_plugins, add_results, whole_number
+from harness.common.errors import UserError
+from harness.common.options import LARGEST
+from harness.common.results_folder import ResultsFolder
+from harness.common.terminal import announce_loading, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from harness.ratings.agreement import Agreement
+    from harness.ratings.bank import Bank
+    from harness.runs.pairs_to_rate import Writers
+    from harness.statistics.estimate import Estimate
+
+_SIMULATED = "simulated"
+
+
+def _rate_arguments(parser: ArgumentParser) -> None:
+    add_plugins(parser)
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help=f"{RUN_HELP}; of several, two that are drawn write a pair"
+    )
+    parser.add_argument("--bank", required=True, metavar="NAME", help="where ratings are kept: RESULTS/ratings/NAME")
+    parser.add_argument(
+        "--pairs", type=whole_number(1), default=50, metavar="N", help="ratings to make now (default: 50)"
+    )
+    parser.add_argument(
+        "--rater",
+        type=_rater,
+        default="person",
+        metavar="NAME",
+        help="who rates (default: person); simulated: a program with known noise, in place of a person",
+    )
+    parser.add_argument(
+        "--max-new-tokens", type=whole_number(1), default=128, metavar="N", help="most tokens of a reply (default: 128)"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0, LARGEST), default=0, metavar="N", help="seed of prompts and replies (default: 0)"
+    )
+    add_results(parser)
+
+
+def _rater(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ArgumentTypeError(f"{text!r} can't be a rater's name: it must be a word, as anna")
+    return text.strip()
+
+
+def rate(arguments: Namespace) -> int:
+    """`bakeoff rate`: a person says which of two replies is better, again and again."""
+    from harness.ratings.asking import Session
+    from harness.ratings.bank import Bank
+    from harness.runs.lookup import find_run
+
+    results = Path(arguments.results)
+    bank = Bank(ResultsFolder(results).bank(arguments.bank))
+    runs = [find_run(name, results) for name in arguments.runs]
+    if arguments.rater == _SIMULATED and bank.exists:
+        raise UserError(
+            f"{bank.folder} has ratings, and a simulated rater makes a whole bank of its own. Name a new one with "
+            "--bank."
+        )
+    announce_loading()
+    from harness.runs.pairs_to_rate import Writers
+
+    writers = Writers.of(runs, arguments.max_new_tokens, arguments.seed)
+    if arguments.rater == _SIMULATED:
+        return _simulate(bank, writers, arguments.pairs)
+    Session(bank, arguments.rater, writers.pairs, arguments.pairs, arguments.seed).run()
+    return 0
+
+
+def _simulate(bank: Bank, writers: Writers, number: int) -> int:
+    from harness.config.identity import identity
+    from harness.ratings.gold import GoldUtility
+    from harness.ratings.simulated import RaterOptions, rated
+
+    options = RaterOptions()
+    gold = GoldUtility.of(document.text for document in writers.corpus.train)
+    ratings, known = rated(writers.pairs(number), gold, options, writers.seed)
+    bank.write(ratings, known, {"rater": identity(options), "writers": [fit.id for fit in writers.fits]})
+    say(f"{len(ratings)} ratings are in {bank.path}")
+    return 0
+
+
+def _ratings_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("bank", metavar="BANK", help="the name of a bank, as in RESULTS/ratings/BANK")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    add_results(parser)
+
+
+def ratings(arguments: Namespace) -> int:
+    """`bakeoff ratings`: what a bank says of its raters, and of who wrote the replies."""
+    from harness.ratings.agreement import agreement
+    from harness.ratings.bank import Bank
+
+    bank = Bank(ResultsFolder(Path(arguments.results)).bank(arguments.bank))
+    summary = agreement(bank.ratings())
+    if arguments.json:
+        say_json(_as_json(summary))
+        return 0
+    say_table(("measure", "value", "95 % interval", "of"), _rows(summary), right=("value", "of"))
+    return 0
+
+
+def _rows(summary: Agreement) -> list[tuple[str, str, str, str]]:
+    rows = [(f"ratings by {name}", f"{number:,}", "", "") for name, number in summary.raters.items()]
+    rows += [
+        ("ties", f"{summary.num_ties:,}", "", ""),
+        ("skipped", f"{summary.num_skips:,}", "", ""),
+        ("conversations", f"{summary.num_clusters:,}", "", ""),
+        _row("same answer when asked again", summary.self_agreement),
+        _row("the reply shown first wins", summary.first_chosen),
+        _row("the longer reply wins", summary.longer_wins),
+    ]
+    rows += [
+        (f"kappa of {one} and {other}", "-" if kappa is None else f"{kappa:.2f}", "", f"{number:,}")
+        for (one, other), (kappa, number) in summary.kappas.items()
+    ]
+    return [*rows, *(_row(f"strength of {name}", estimate) for name, estimate in summary.writers.items())]
+
+
+def _row(name: str, of: Estimate) -> tuple[str, str, str, str]:
+    interval = "" if of.ci_low is None or of.ci_high is None else f"{of.ci_low:.3f} to {of.ci_high:.3f}"
+    return (name, "-" if of.value is None else f"{of.value:.3f}", interval, f"{of.n:,}")
+
+
+def _as_json(summary: Agreement) -> dict[str, Any]:
+    def plain(of: Estimate) -> dict[str, Any]:
+        return {"value": of.value, "low": of.ci_low, "high": of.ci_high, "n": of.n}
+
+    return {
+        "raters": dict(summary.raters),
+        "ties": summary.num_ties,
+        "skipped": summary.num_skips,
+        "conversations": summary.num_clusters,
+        "self_agreement": plain(summary.self_agreement),
+        "first_chosen": plain(summary.first_chosen),
+        "longer_wins": plain(summary.longer_wins),
+        "kappas": [
+            {"raters": list(both), "kappa": kappa, "n": number} for both, (kappa, number) in summary.kappas.items()
+        ],
+        "writers": {name: plain(estimate) for name, estimate in summary.writers.items()},
+    }
+
+
+COMMANDS = (
+    Command(
+        "rate",
+        "say which of two replies by fitted models is better; every answer is kept",
+        _rate_arguments,
+        rate,
+        handles_interrupts=True,
+    ),
+    Command("ratings", "how raters agree in a bank, and who wrote the better replies", _ratings_arguments, ratings),
+)

@@ -1,0 +1,87 @@
+"""How well ratings are predicted: accuracy, Brier score, log loss and calibration, with intervals over conversations.
+
+Needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.ratings.rating import Rating
+from harness.statistics.arrays import Floats
+from harness.statistics.estimate import Estimate
+from harness.statistics.intervals import mean
+
+_MOST_BINS, _FEWEST_IN_A_BIN = 10, 100
+_LEAST_P = 1e-12
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of predicted probabilities."""
+
+    accuracy: Estimate
+    """The share of ratings that aren't ties whose better reply was the likelier one; where both were as likely,
+    half."""
+    brier: Estimate
+    """The mean squared error (Brier 1950)."""
+    log_loss: Estimate
+    """Nats a rating."""
+    ece: float
+    """The expected calibration error (Naeini et al. 2015), of bins of equal size: by how much the predictions are off,
+    on average. It is above 0 by chance alone: by about 0.03 with 400 ratings."""
+
+    def facts(self, prefix: str = "") -> dict[str, Any]:
+        """As plain values, the intervals too."""
+        facts: dict[str, Any] = {}
+        for name in ("accuracy", "brier", "log_loss"):
+            estimate: Estimate = getattr(self, name)
+            facts |= {
+                f"{prefix}{name}": estimate.value,
+                f"{prefix}{name}_low": estimate.ci_low,
+                f"{prefix}{name}_high": estimate.ci_high,
+            }
+        return {**facts, f"{prefix}ece": self.ece}
+
+
+def quality(predicted: Floats, ratings: Sequence[Rating]) -> Quality:
+    """Of the probabilities (N,) that a is better, against what the raters said; none of them a skip."""
+    said = np.array([rating.p for rating in ratings], dtype=float)
+    clusters = [rating.pair.cluster for rating in ratings]
+    p = np.clip(predicted, _LEAST_P, 1 - _LEAST_P)
+    right = np.where(predicted == 0.5, 0.5, ((predicted > 0.5) == (said > 0.5)).astype(float))
+    return Quality(
+        mean(np.where(said == 0.5, np.nan, right), clusters),
+        mean((predicted - said) ** 2, clusters),
+        mean(-said * np.log(p) - (1 - said) * np.log1p(-p), clusters),
+        calibration_error(predicted, said),
+    )
+
+
+def calibration_error(predicted: Floats, said: Floats) -> float:
+    """Of probabilities (N,), by how much their mean is off in each of at most 10 bins of 100 values or more."""
+    order = np.argsort(predicted, kind="stable")
+    bins = np.array_split(order, max(1, min(_MOST_BINS, len(order) // _FEWEST_IN_A_BIN)))
+    off = [len(each) * abs(predicted[each].mean() - said[each].mean()) for each in bins if len(each)]
+    return float(sum(off) / len(order))
+
+
+def predicted_by(scores_a: Floats, scores_b: Floats) -> Floats:
+    """(N,): the probability that a is better."""
+    odds: Floats = 1 / (1 + np.exp(np.clip(scores_b - scores_a, -700, 700)))
+    return odds
+
+
+def compared(facts: Mapping[str, Any]) -> str:
+    """A line for the log: how good a preference model is, beside what is possible."""
+    if facts["accuracy"] is None:
+        return f"all {facts['held_out']:,} ratings that it didn't learn from are ties"
+    ceiling = f", at best {facts['bayes_accuracy']:.1%}" if facts.get("bayes_accuracy") is not None else ""
+    return (
+        f"it is right in {facts['accuracy']:.1%} of {facts['held_out']:,} ratings that it didn't learn from{ceiling}; "
+        f"the longer reply in {facts['longer_wins']:.1%}"
+    )

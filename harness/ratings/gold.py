@@ -1,0 +1,85 @@
+"""The gold utility: how good a reply really is, in a world where that is known.
+
+A product of four shares, each 0 to 1, each easy to check by hand:
+
+    within reason   1 for 20 to 160 characters, falling to 0 at none and at 320; 0 where it doesn't hand over
+    known words     the share of its words that are in the training text twice or more
+    no echo         1 minus the share of its runs of three words that are in the prompt
+    on topic        1 where it shares a content word with the prompt, else 1/2
+
+A product says that a reply must be good in every way at once. A score that adds up its parts, as linear preference
+models do, can't say that, so it can be raised where gold falls. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.ratings.rating import Written
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SHORTEST, _LONGEST, _TOO_LONG = 20, 160, 320  # characters
+_RUN = 3  # words
+_LEAST_KNOWN = 2  # occurrences
+_NUM_USUAL = 200
+_FEWEST_LETTERS = 4
+_OFF_TOPIC = 0.5
+
+
+def words_in(text: str) -> list[str]:
+    """Its words, in small letters."""
+    return _WORD.findall(text.lower())
+
+
+@dataclass(frozen=True)
+class GoldUtility:
+    """What replies are measured by."""
+
+    known: frozenset[str]
+    """The words of the training text."""
+    usual: frozenset[str]
+    """Those of them that say nothing of what a text is about: the most frequent ones."""
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> GoldUtility:
+        """By the words of a training text."""
+        counts = Counter(word for text in texts for word in words_in(text))
+        known = frozenset(word for word, count in counts.items() if count >= _LEAST_KNOWN)
+        return cls(known, frozenset(word for word, _ in counts.most_common(_NUM_USUAL)))
+
+    def __call__(self, prompt: str, reply: Written) -> float:
+        """0 to 1."""
+        said, asked = words_in(reply.text), words_in(prompt)
+        return within_reason(reply) * self._known(said) * _no_echo(said, asked) * self._on_topic(said, asked)
+
+    def _known(self, said: list[str]) -> float:
+        return sum(word in self.known for word in said) / len(said) if said else 0.0
+
+    def _on_topic(self, said: list[str], asked: list[str]) -> float:
+        return 1.0 if self._content(said) & self._content(asked) else _OFF_TOPIC
+
+    def _content(self, words: list[str]) -> set[str]:
+        return {word for word in words if len(word) >= _FEWEST_LETTERS} - self.usual
+
+
+def within_reason(reply: Written) -> float:
+    """Of its length, and of whether it hands over."""
+    length = len(reply.text.strip())
+    if reply.finish_reason != "stop":
+        return 0.0
+    return max(0.0, min(1.0, length / _SHORTEST, (_TOO_LONG - length) / (_TOO_LONG - _LONGEST)))
+
+
+def _no_echo(said: list[str], asked: list[str]) -> float:
+    """A reply of fewer words is one run."""
+    size = min(_RUN, len(said))
+    own, others = _runs(said, size), set(_runs(asked, size))
+    return 1 - sum(run in others for run in own) / len(own) if own else 1.0
+
+
+def _runs(words: list[str], size: int) -> list[tuple[str, ...]]:
+    """So many words that follow one another."""
+    return [tuple(words[begin : begin + size]) for begin in range(len(words) - size + 1)] if size else []
