@@ -11,6 +11,7 @@ import bisect
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.common.errors import UserError
 from harness.common.seeds import seed_of
@@ -18,6 +19,9 @@ from harness.completion.engine import DecodingStrategy, Engine
 from harness.completion.sequence import Completion, FinishReason, Prompt
 from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
+
+if TYPE_CHECKING:
+    from harness.guard.guard import Guard
 
 MOST_NEW_TOKENS = 300
 """The limit of a reply by default, where the model's window is large enough."""
@@ -66,15 +70,17 @@ class Chatbot:
         max_new_tokens: int | None = None,
         stops: bool = True,
         seed: int = 0,
+        guard: Guard | None = None,
     ) -> None:
         """person, partner: who speaks, by the format's names. system: what a system turn says at the beginning; '':
         there is none. max_new_tokens: of each reply; None: MOST_NEW_TOKENS, or half of the model's window if that is
         less. stops: whether a reply ends where the model hands over; otherwise it continues to its length, and the
-        model writes the person's lines too.
+        model writes the person's lines too. guard: refuses lines of the person; replies are the strategy's affair
+        (`Guarded`).
 
         UserError for a speaker that the format doesn't have, and for replies as long as the model's window.
         """
-        self.engine, self.form, self.stops, self.seed = engine, form, stops, seed
+        self.engine, self.form, self.stops, self.seed, self.guard = engine, form, stops, seed, guard
         self.system = (Turn(SYSTEM, system),) if system else ()
         form.render(Transcript(self.system))
         self.exchanges: list[Exchange] = []
@@ -126,8 +132,10 @@ class Chatbot:
         caller never takes the rest.
 
         UserError, and the transcript stays as it was, where the line doesn't fit into the model's window, where the
-        format refuses it or the reply, and where the decoding strategy can't be used.
+        format refuses it or the reply, where the guard refuses it, and where the decoding strategy can't be used.
         """
+        if self.guard is not None and self.guard.refuses(text):
+            raise UserError("the guard refuses this line, so the model doesn't read it. Say it in other words.")
         return self._exchange(self.exchanges, Turn(self.person, text), self.partner, attempt=0)
 
     def retry(self) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from harness.cli import (
     dashboard,
     fits,
+    guarding,
     housekeeping,
     plugins,
     power,
@@ -33,6 +34,7 @@ COMMANDS = {
         *power.COMMANDS,
         *housekeeping.COMMANDS,
         *fits.COMMANDS,
+        *guarding.COMMANDS,
         *ratings.COMMANDS,
         *plugins.COMMANDS,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
@@ -128,5 +129,21 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         if number is None or number < least or (most is not None and number > most):
             raise ArgumentTypeError(f"{text!r} is not allowed: it must be a whole number{span}")
         return number
+
+    return checked
+
+
+def real_number(most: float = math.inf) -> Callable[[str], float]:
+    """The type of a number above 0 and below `most`."""
+    span = "above 0" + (f" and below {most:g}" if math.isfinite(most) else "")
+
+    def checked(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < most:
+            raise ArgumentTypeError(f"{text!r} is not allowed: it must be a number {span}")
+        return value
 
     return checked

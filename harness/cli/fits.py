@@ -22,7 +22,7 @@ from harness.common.files import target_file, target_folder, write_bytes
 from harness.common.terminal import announce_loading, say, say_json, say_table, show
 
 if TYPE_CHECKING:
-    from harness.completion.engine import Engine
+    from harness.completion.engine import DecodingStrategy, Engine
     from harness.text.transcript_format import TranscriptFormat
     from harness.training.fits import Fit
 
@@ -233,6 +233,9 @@ def _chat_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-stop", action="store_true", help="don't stop after the model's turn: it writes your turns too"
     )
+    parser.add_argument(
+        "--guard", metavar="DIR", help="refuse lines of yours, and replies, that a guard refuses (`bakeoff guard`)"
+    )
 
 
 def chat(arguments: Namespace) -> int:
@@ -240,9 +243,11 @@ def chat(arguments: Namespace) -> int:
     _run(arguments)  # refuse a wrong name before heavy imports
     from harness.chat.chatbot import Chatbot
     from harness.chat.terminal import Talk
-    from harness.runs.engines import conversation_format, strategy_named
+    from harness.runs.engines import conversation_format, guarded, strategy_named
 
     _refuse_undecodable("--system", arguments.system)
+    if arguments.guard is not None and arguments.no_stop:
+        raise UserError("--guard judges replies, and with --no-stop there are none that end. Leave one of them out.")
 
     def model_named(name: str, speakers: tuple[str, str]) -> tuple[str, Engine, TranscriptFormat]:
         named = Namespace(**{**vars(arguments), "run": name})
@@ -250,7 +255,12 @@ def chat(arguments: Namespace) -> int:
         form = conversation_format(run, speakers, named.decoding is None)  # before torch is imported
         return run.name, _engine(named), form
 
+    def behind_the_guard(name: str) -> DecodingStrategy:
+        return guarded(strategy_named(name), arguments.guard)
+
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
+    from harness.guard.guard import load_guard
+
     chatbot = Chatbot(
         engine,
         form,
@@ -260,8 +270,9 @@ def chat(arguments: Namespace) -> int:
         max_new_tokens=arguments.max_new_tokens,
         stops=not arguments.no_stop,
         seed=arguments.seed,
+        guard=None if arguments.guard is None else load_guard(arguments.guard),
     )
-    Talk(chatbot, strategy_named, model_named).run()
+    Talk(chatbot, behind_the_guard, model_named).run()
     return 0
 
 
@@ -364,11 +375,12 @@ def _loaded(folder: Path) -> Fit:
 
 
 def _engine(arguments: Namespace) -> Engine:
-    """The completion engine of a run, with the strategy of --decoding, else the run's own."""
-    from harness.runs.engines import engine_of, strategy_named
+    """The completion engine of a run, with the strategy of --decoding, else the run's own, behind the guard of --guard."""
+    from harness.runs.engines import engine_of, guarded, own_strategy, strategy_named
 
     run = _run(arguments)
-    return engine_of(run, None if arguments.decoding is None else strategy_named(arguments.decoding))
+    strategy = own_strategy(run) if arguments.decoding is None else strategy_named(arguments.decoding)
+    return engine_of(run, guarded(strategy, vars(arguments).get("guard")))
 
 
 def _run(arguments: Namespace) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.command import Command, add_results, whole_number
+from harness.cli.command import Command, add_results, real_number, whole_number
 from harness.common.errors import UserError
 from harness.common.terminal import announce_loading, say, say_table
 
@@ -20,22 +19,6 @@ _SEEDS = (3, 5, 10, 20)
 _MORE_TEXT = (1, 2, 4)
 
 
-def _number(most: float = math.inf) -> Callable[[str], float]:
-    """The type of a number above 0 and below `most`."""
-    span = "above 0" + (f" and below {most:g}" if math.isfinite(most) else "")
-
-    def checked(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < most:
-            raise ArgumentTypeError(f"{text!r} is not allowed: it must be a number {span}")
-        return value
-
-    return checked
-
-
 def _power_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "what", nargs="*", default=[], metavar="WHAT", help="runs or experiments with the spreads to expect"
@@ -43,10 +26,10 @@ def _power_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--measure", metavar="NAME", help="a measure, as exact_match (default: bits per byte)")
     parser.add_argument("--models", nargs=2, metavar="MODEL", help="two models (default: the median of all pairs)")
     parser.add_argument(
-        "--difference", type=_number(), metavar="D", help="how many seeds does it take to tell so much apart?"
+        "--difference", type=real_number(), metavar="D", help="how many seeds does it take to tell so much apart?"
     )
     parser.add_argument(
-        "--power", type=_number(1), default=0.8, metavar="P", help="how often it is to be found (default: 0.8)"
+        "--power", type=real_number(1), default=0.8, metavar="P", help="how often it is to be found (default: 0.8)"
     )
     parser.add_argument(
         "--comparisons",
@@ -60,11 +43,11 @@ def _power_arguments(parser: ArgumentParser) -> None:
         "--clusters", type=whole_number(5), metavar="K", help="independent groups of test samples, as documents"
     )
     stated.add_argument(
-        "--sd-clusters", type=_number(), metavar="SD", help="of the models' difference, from cluster to cluster"
+        "--sd-clusters", type=real_number(), metavar="SD", help="of the models' difference, from cluster to cluster"
     )
     stated.add_argument(
         "--sd-seeds",
-        type=_number(),
+        type=real_number(),
         metavar="SD",
         help="of the measure, from seed to seed of a model (left out: no model depends on its seed)",
     )

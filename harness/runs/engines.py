@@ -5,6 +5,7 @@ torch and hydra are imported only where they are needed, so that a wrong name is
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,21 @@ def strategy_named(text: str) -> DecodingStrategy:
     if foreign := [value for value in values if not value.startswith("decoding.")]:
         raise UserError(f"{foreign[0]} is not an option of decoding. Write it as decoding.transforms.top_p.p=0.8.")
     return build(config.compose([f"decoding={name}", *values])["decoding"], DecodingStrategy, "decoding")
+
+
+def guarded(strategy: DecodingStrategy, guard: str | None) -> DecodingStrategy:
+    """The strategy behind the guard in a folder; None: as it is. UserError where it searches over whole sequences."""
+    if guard is None:
+        return strategy
+    from harness.completion.engine import OneByOne
+    from harness.completion.searches.guarded import Guarded
+
+    if not isinstance(strategy.search, OneByOne):
+        raise UserError(
+            f"--guard can't stand behind a search ({type(strategy.search).__name__}), which has one answer. Pick a "
+            "strategy without one, such as --decoding top_p."
+        )
+    return dataclasses.replace(strategy, search=Guarded(guard))
 
 
 def conversation_format(run: Path, speakers: tuple[str, str], needs_decoding: bool) -> TranscriptFormat:

@@ -41,7 +41,7 @@ class _ChoiceOfSamples(Search, ABC):
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:
         sample_prompts = [
-            replace(prompt, seed=_seed_of_sample(prompt.seed, number))
+            replace(prompt, seed=seed_of_sample(prompt.seed, number))
             for prompt in prompts
             for number in range(self.num_samples)
         ]
@@ -57,7 +57,7 @@ class _ChoiceOfSamples(Search, ABC):
         return [group[self.choose(prompt, group)] for prompt, group in zip(prompts, groups, strict=True)]
 
 
-def _seed_of_sample(seed: int, number: int) -> int:
+def seed_of_sample(seed: int, number: int) -> int:
     if number == 0:
         return seed
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:8], "little")

@@ -9,6 +9,7 @@ import pytest
 
 from harness.common.errors import UserError
 from harness.config.options import options
+from harness.guard.guard import Guard
 from harness.plugin_kit import check_decoding as decoding
 from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
 from tests.harness.plugin_kit.mistakes import changed
@@ -20,8 +21,10 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", options("decoding"))
-def test_every_decoding_strategy_of_ours_passes(name: str) -> None:
-    failed = [outcome for outcome in check_decoding(name, NEEDED.get(name, ())) if outcome.verdict == "FAIL"]
+def test_every_decoding_strategy_of_ours_passes(name: str, tmp_path: Path) -> None:
+    Guard(["ab", "ba"], np.ones(2), np.array([2.0, 1.0]), -1.0, 0.5).save(tmp_path / "guard")
+    needed = {**NEEDED, "guarded": [f"decoding.search.guard={tmp_path / 'guard'}"]}
+    failed = [outcome for outcome in check_decoding(name, needed.get(name, ())) if outcome.verdict == "FAIL"]
     assert failed == []
 
 
