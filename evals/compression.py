@@ -7,6 +7,7 @@ ahead when it scores, or whose probabilities add up to more than 1, fails.
 
 For comparison, the sizes from gzip, bzip2, xz and zstd at their highest levels are reported. Those files need no model,
 so a size that includes the model's weights and the tokenizer is reported as well.
+With `max_decoder_bytes` a model that takes more than so many bytes has no size: a race among small models.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow
 
+from harness.common.options import check_least
 from harness.evaluation.eval import Eval, Material, mean_metric, metric_of
 from harness.evaluation.metric import Baseline, Formula, Measure, Metric
 from harness.evaluation.requests import Answer, Compress, Request, Sample, Score
@@ -66,10 +68,14 @@ class Compression(Eval):
     max_bytes: int = 10_000
     """How many bytes of each source's test documents are compressed, from the first on; 4 or more. Each token is read
     twice."""
+    max_decoder_bytes: int | None = None
+    """The most bytes of the model and its tokenizer; 1 or more. None: any number."""
 
     def __post_init__(self) -> None:
         if self.max_bytes < 4:
             raise ValueError(f"max_bytes={self.max_bytes} is not allowed: it must be 4 or more, the longest character")
+        if self.max_decoder_bytes is not None:
+            check_least(self, max_decoder_bytes=1)
 
     def samples(self, material: Material) -> Iterable[Sample]:
         for source, texts in self._texts(material.corpus).items():
@@ -107,7 +113,7 @@ class Compression(Eval):
         per_byte = Formula("file_bytes", "num_bytes", 8.0)
         for name, part in slices_of(rows):
             size = estimated(part, per_byte)
-            if refusal := _refusal(part):
+            if refusal := self._refusal(part):
                 size = Estimate(None, 0, len(part), reason=refusal)
             decoder = 8 * float(measured(part, "decoder_bytes").iloc[0] / part["num_bytes"].sum())
             metrics += [
@@ -132,6 +138,16 @@ class Compression(Eval):
             baseline=Baseline(_SIZE, compressor),
         )
 
+    def _refusal(self, rows: pd.DataFrame) -> str | None:
+        """Why there is no size; None where there is."""
+        decoder_bytes = int(measured(rows, "decoder_bytes").iloc[0])
+        if self.max_decoder_bytes is not None and decoder_bytes > self.max_decoder_bytes:
+            return (
+                f"the model and its tokenizer take {decoder_bytes:,} bytes, more than "
+                f"max_decoder_bytes={self.max_decoder_bytes:,}"
+            )
+        return _why_not_trusted(rows)
+
 
 def _beginning(text: str, max_bytes: int) -> str:
     """The beginning of a text: as many characters as fit into `max_bytes`."""
@@ -147,7 +163,7 @@ def _as_claimed(answer: Compressed) -> bool | None:
     return abs(answer.num_bytes - claimed) <= 0.001 * claimed + 16
 
 
-def _refusal(rows: pd.DataFrame) -> str | None:
+def _why_not_trusted(rows: pd.DataFrame) -> str | None:
     """Why the files' sizes can't be trusted; None where they can."""
     problems = {
         "texts have no probability under the model": measured(rows, "file_bytes").isna().sum(),

@@ -22,6 +22,7 @@ import pytest
 
 from harness.cli.main import status_of
 from harness.config.compose import compose
+from harness.plugin_kit.new import start
 from harness.runs import settings as run_settings
 from harness.runs import sweep as sweeps
 from harness.runs.tuning import space
@@ -153,6 +154,7 @@ def main_job(cache: Path, smaller: None, tmp_path_factory: pytest.TempPathFactor
     task = (folder / "tasks" / "toy_written.yaml").read_text().replace("task: toy_written", "task: mine")
     (folder / "tasks" / "mine.yaml").write_text(task)
     (folder / "theirs.arpa").write_text(ARPA)
+    start("model", "my_family", folder, "counting")
     gpt2 = write_tokenizer(folder / "models" / "gpt2", [problem["context"] for problem in SUMS])
     write_gpt2(gpt2, vocab_size=300, start_token=0)
     for name, page in SHOWN_FILES.items():

@@ -30,6 +30,7 @@ from harness.text.tokenizers.byte import ByteTokenizerSettings
 from models.language_model import LanguageModel
 from tests.harness.plugin_kit.hashed_cache import HashedCacheConfig
 
+SIZE = "compressed_bits_per_byte"
 TOKENIZER = ByteTokenizerSettings().train([])
 TEXTS = {"plays": ["To be, or not to be: " * 9, "naïve 🙂 café. " * 20], "chat": ["Human: hi\n\nAssistant: hello"]}
 
@@ -88,13 +89,13 @@ def test_sizes_come_from_totals() -> None:
     assert (metrics["restored"].value, metrics["as_claimed"].value) == (1.0, 1.0)
     sizes = sum(measured(rows, "file_bytes"))
     bits = rows["nats"].sum() / math.log(2)
-    assert metrics["compressed_bits_per_byte"].value == pytest.approx(8 * sizes / rows["num_bytes"].sum())
-    assert metrics["compressed_bits_per_byte"].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
+    assert metrics[SIZE].value == pytest.approx(8 * sizes / rows["num_bytes"].sum())
+    assert metrics[SIZE].value == pytest.approx(bits / rows["num_bytes"].sum(), rel=0.01)
     assert metrics["zstd_compressed_bits_per_byte"].baseline == Baseline("compressed_bits_per_byte", "zstd")
     check_metrics(eval, eval.metrics(rows), rows)
     assert eval.descriptions.keys() == {name for name, metric in metrics.items() if metric.baseline is None}
     only_plays = found(eval, rows, "source=plays")
-    assert only_plays["compressed_bits_per_byte"].n == 1
+    assert only_plays[SIZE].n == 1
 
 
 def test_the_decoder_is_counted_once_whatever_the_number_of_texts() -> None:
@@ -139,7 +140,7 @@ def test_a_hashed_cache_whose_probabilities_do_not_sum_to_one_gets_no_size(share
     model.count(torch.tensor([*"".join(TEXTS["plays"]).encode(), *range(TOKENIZER.vocab_size)]))
     rows = scored(model, Compression())
     assert measured(rows, "restored").all()
-    metric = found(Compression(), rows)["compressed_bits_per_byte"]
+    metric = found(Compression(), rows)[SIZE]
     assert metric.value is None
     assert "files are not as long as scoring claims" in str(metric.reason)
 
@@ -152,6 +153,19 @@ def test_a_file_may_differ_from_its_claim_by_a_thousandth_and_sixteen_bytes() ->
         score = eval.score(sample, [answer], MATERIAL)
         rows = table(eval.name, [sample], [score])
         assert measured(rows, "as_claimed").tolist() == [holds]
+
+
+def test_a_model_that_is_too_large_has_no_size() -> None:
+    model = random_chain()
+    size = model.cost().model_bytes + len(TOKENIZER.to_json().encode())
+    rows = scored(model, Compression(max_bytes=100))
+    assert found(Compression(max_bytes=100, max_decoder_bytes=size), rows)[SIZE].value is not None
+    refused = found(Compression(max_bytes=100, max_decoder_bytes=size - 1), rows)
+    assert refused[SIZE].value is None
+    assert refused[SIZE].reason == f"the model and its tokenizer take {size:,} bytes, more than max_decoder_bytes={size - 1:,}"
+    assert refused["with_decoder_bits_per_byte"].value is None
+    with pytest.raises(ValueError, match="max_decoder_bytes=0"):
+        Compression(max_decoder_bytes=0)
 
 
 def test_fewer_bytes_than_a_character_are_refused() -> None:
