@@ -16,6 +16,9 @@ from harness.text.data.corpus import Corpus
 from harness.text.transcript_format import HUMAN_ASSISTANT, TranscriptFormat
 from tests.harness.text.formats import CHATML, OWN
 
+LONG = pytest.param(Chat(), id="chat", marks=pytest.mark.campaign)
+CACHED = pytest.mark.parametrize("source", [LONG, pytest.param(Chatterbot(), id="chatterbot")])
+"""What takes seconds to make, a campaign makes again and again."""
 SOURCES = pytest.mark.parametrize("source", [Chat(), Chatterbot()], ids=["chat", "chatterbot"])
 
 
@@ -67,13 +70,13 @@ def test_splits_are_about_as_large_as_asked(source: Chat | Chatterbot) -> None:
         assert clusters[split] / clusters.total() == pytest.approx(fraction, abs=0.02)
 
 
-@SOURCES
+@CACHED
 def test_the_second_load_is_the_same_as_the_first(source: Chat | Chatterbot, empty_cache: Path) -> None:
     assert source.load().fingerprint == source.load().fingerprint
     assert len(list((empty_cache / source.name).iterdir())) == 1
 
 
-@SOURCES
+@CACHED
 def test_texts_are_made_again_where_formats_are_written_otherwise(
     source: Chat | Chatterbot, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
