@@ -1,0 +1,54 @@
+"""Reward against movement is drawn where the last stage of a fit says both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.plots.movement import movements
+from tests.harness.report.records import edit
+
+FACTS = {"name": "rloo", "reward_before": 0.5, "reward_deviation_before": 0.25}
+GOLD_FACTS = {"gold_before": 1.0, "gold_deviation_before": 2.0}
+STEPS = {"kl_nats": [0.0, 1.5, 3.0, 4.25], "reward": [0.5, 0.75, 1.0, 1.5], "gold": [1.0, 3.0, 2.0, 0.0]}
+
+
+def add(experiment: Path, facts: dict[str, object], columns: list[str]) -> None:
+    """A last stage, and what it wrote down at each step, to every run."""
+    for folder in (path.parent for path in experiment.glob("*/run.json")):
+        edit(folder, lambda record: record.update(stages=[facts]))
+        curve = pd.DataFrame({"step": range(4), "tokens": [1, 2, 3, 4]} | {name: STEPS[name] for name in columns})
+        curve.to_parquet(folder / "curve.parquet")
+
+
+def test_a_plot_a_family_says_how_the_reward_and_gold_end(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    add(small, FACTS | GOLD_FACTS, list(STEPS))
+    plots = [plot for plot in movements(compare(small)) if plot is not None]
+    assert len(plots) == 2
+    for plot in plots:
+        assert "+4.00 at 4.2 nats, gold -0.50, at its best +1.00" in plot.alt
+        assert "Dashed" in plot.caption
+    assert {f"{plot.name}.svg" for plot in plots} <= {path.name for path in write_report(small).files}
+
+
+def test_without_gold_the_reward_stands_alone(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    add(small, FACTS, ["kl_nats", "reward"])
+    for plot in movements(compare(small)):
+        assert plot is not None
+        assert plot.alt.endswith("+4.00 at 4.2 nats.")
+        assert "Dashed" not in plot.caption
+
+
+@pytest.mark.parametrize(
+    ("facts", "columns"), [(FACTS, ["reward"]), ({"name": "sft"}, ["kl_nats", "reward"]), (FACTS, ["kl_nats"])]
+)
+def test_there_is_none_of_other_stages(
+    small: Path, compare: Callable[[Path], Comparison], facts: dict[str, object], columns: list[str]
+) -> None:
+    add(small, facts, columns)
+    assert movements(compare(small)) == []
