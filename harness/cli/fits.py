@@ -375,7 +375,7 @@ def _loaded(folder: Path) -> Fit:
 
 
 def _engine(arguments: Namespace) -> Engine:
-    """The completion engine of a run, with the strategy of --decoding, else the run's own, behind the guard of --guard."""
+    """The completion engine of a run, with the strategy of --decoding, else the run's own; behind the guard, if any."""
     from harness.runs.engines import engine_of, guarded, own_strategy, strategy_named
 
     run = _run(arguments)

@@ -76,9 +76,19 @@ class Guard:
         return bool(text.strip()) and bool(self.probabilities([text])[0] >= self.threshold)
 
     def telling(self, count: int) -> tuple[list[str], list[str]]:
-        """The n-grams that speak most for a wanted text, and those for one that isn't, the strongest first."""
+        """The n-grams that speak most for a wanted text, and those for one that isn't, the strongest first. None is
+        part of another."""
         order = np.argsort(self.weights * self.rarity, kind="stable")
-        return [self.ngrams[index] for index in order[:count]], [self.ngrams[index] for index in order[::-1][:count]]
+        return self._apart(order, count), self._apart(order[::-1], count)
+
+    def _apart(self, order: NDArray[np.int64], count: int) -> list[str]:
+        """The first n-grams in this order of which none is part of another."""
+        kept: list[str] = []
+        for index in order:
+            ngram = self.ngrams[index]
+            if len(kept) < count and not any(ngram in other or other in ngram for other in kept):
+                kept.append(ngram)
+        return kept
 
     def save(self, folder: Path) -> None:
         """Write it to a folder."""

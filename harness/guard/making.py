@@ -1,7 +1,7 @@
 """Makes a guard from texts of two kinds, and measures it on others.
 
 It learns from the training texts. Validation texts choose how strongly its weights are held back, and the probability
-from which a text is refused: the least at which no more of the wanted ones are refused than was asked for. Test texts
+from which a text is refused: 0.5, or more where more of the wanted ones would be refused than was asked for. Test texts
 say how often it errs.
 """
 
@@ -67,8 +67,8 @@ def kinds_of(allowed: Sequence[Corpus], refused: Sequence[Corpus]) -> Kinds:
             texts = texts.without(known)
             if len(texts) < _FEWEST_TEXTS:
                 raise UserError(
-                    f"{kind} has {many(len(texts), 'text')} for {split} that the other kind doesn't have; a guard needs "
-                    f"{_FEWEST_TEXTS} at least. Name more data, or other data."
+                    f"{kind} has {many(len(texts), 'text')} for {split} that the other kind doesn't have; a guard "
+                    f"needs {_FEWEST_TEXTS} at least. Name more data, or other data."
                 )
             of_kind[kind][split] = texts
         known = {text for texts in of_kind[kind].values() for text in texts.texts}
@@ -85,7 +85,7 @@ def make(kinds: Kinds, false_positive_rate: float) -> Guard:
     if num_allowed * false_positive_rate < 1:
         raise UserError(
             f"--false-positive-rate {false_positive_rate:g} can't be kept to with {num_allowed:,} allowed texts for "
-            f"validation: it takes {int(np.ceil(1 / false_positive_rate)):,}. Ask for a greater rate, or name more data."
+            f"validation: it takes {int(np.ceil(1 / false_positive_rate)):,}. Ask for a greater rate, or name more."
         )
     vectorizer = new_vectorizer()
     train, is_refused = _both(kinds, "train")
@@ -103,12 +103,13 @@ def make(kinds: Kinds, false_positive_rate: float) -> Guard:
 
 
 def threshold_for(probabilities: NDArray[np.float64], false_positive_rate: float) -> float:
-    """The least probability that at most this share of (N,) probabilities reach. It can be just above 1."""
+    """The least number from 0.5 on that at most this share of (N,) probabilities reach. It can be just above 1.
+
+    Lower ones would only refuse texts that are likelier to be wanted.
+    """
     falling = np.sort(probabilities)[::-1]
     allowed_errors = int(np.floor(false_positive_rate * len(falling) + 1e-9))
-    if allowed_errors >= len(falling):
-        return 0.0
-    return float(np.nextafter(falling[allowed_errors], np.inf))
+    return max(0.5, float(np.nextafter(falling[allowed_errors], np.inf)))
 
 
 def measure(guard: Guard, kinds: Kinds) -> Quality:

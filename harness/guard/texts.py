@@ -43,7 +43,9 @@ def texts_of(corpus: Corpus, split: str, most: int) -> Texts:
 
 def _parts(corpus: Corpus, document: Document) -> Iterator[str]:
     form = corpus.format_of(document)
-    parts = _BETWEEN_PARAGRAPHS.split(document.text) if form is None else [t.text for t in form.parse(document.text).turns]
+    parts = (
+        _BETWEEN_PARAGRAPHS.split(document.text) if form is None else [t.text for t in form.parse(document.text).turns]
+    )
     for part in parts:
         if text := part.strip():
             yield text

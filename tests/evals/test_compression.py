@@ -162,7 +162,10 @@ def test_a_model_that_is_too_large_has_no_size() -> None:
     assert found(Compression(max_bytes=100, max_decoder_bytes=size), rows)[SIZE].value is not None
     refused = found(Compression(max_bytes=100, max_decoder_bytes=size - 1), rows)
     assert refused[SIZE].value is None
-    assert refused[SIZE].reason == f"the model and its tokenizer take {size:,} bytes, more than max_decoder_bytes={size - 1:,}"
+    assert (
+        refused[SIZE].reason
+        == f"the model and its tokenizer take {size:,} bytes, more than max_decoder_bytes={size - 1:,}"
+    )
     assert refused["with_decoder_bits_per_byte"].value is None
     with pytest.raises(ValueError, match="max_decoder_bytes=0"):
         Compression(max_decoder_bytes=0)

@@ -52,9 +52,7 @@ class Guarded(Search):
             tries = [replace(prompts[index], seed=seed_of_sample(prompts[index].seed, number)) for index in waiting]
             written = OneByOne().complete(engine, tries, lambda count: None)
             passed = {
-                index: text
-                for index, text in zip(waiting, written, strict=True)
-                if not self._loaded.refuses(text.text)
+                index: text for index, text in zip(waiting, written, strict=True) if not self._loaded.refuses(text.text)
             }
             done |= passed
             waiting = [index for index in waiting if index not in passed]

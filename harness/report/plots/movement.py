@@ -89,7 +89,7 @@ def _movement(family: str, paths: Mapping[str, Sequence[_Path]], style: Mapping[
     caption = "The mean reward of a step's replies against how far the model has moved, a line a fit."
     if with_gold:
         caption += (
-            " Dashed: how good the same replies really are, which only the programme behind the simulated raters knows. "
+            " Dashed: how good the same replies really are, which only the program behind the simulated raters knows. "
             "Where lines rise and dashes fall, the stage has learnt the mistakes of its reward."
         )
     alt = f"{title}. In the end: {'; '.join(said)}."

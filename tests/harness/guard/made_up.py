@@ -6,13 +6,15 @@ from harness.guard.making import Kinds
 from harness.guard.texts import Texts
 from harness.text.data.corpus import Corpus, Document
 
-PLAIN = "the cat sat on a mat while it rained and nobody went out to see the moon".split()
+PLAIN = "the cat sat on a mat while it rained and nobody went out to see the moon".split()  # noqa: SIM905
 
 
 def sentences(first: int, count: int, word: str) -> list[str]:
     """Sentences that differ, each with a word among plain ones."""
     return [
-        " ".join([PLAIN[(number * 7 + place * (number % 3 + 1)) % len(PLAIN)] for place in range(6)] + [word, str(number)])
+        " ".join(
+            [PLAIN[(number * 7 + place * (number % 3 + 1)) % len(PLAIN)] for place in range(6)] + [word, str(number)]
+        )
         for number in range(first, first + count)
     ]
 

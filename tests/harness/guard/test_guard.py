@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,7 @@ def guard(theirs) -> Guard:
     return Guard(names, vectorizer.idf_, regression.coef_[0], float(regression.intercept_[0]), 0.5, {"made": "here"})
 
 
-def test_probabilities_are_scikit_learn_s_also_after_writing_and_reading(
-    theirs, guard: Guard, tmp_path: Path
-) -> None:
+def test_probabilities_are_scikit_learn_s_also_after_writing_and_reading(theirs, guard: Guard, tmp_path: Path) -> None:
     guard.save(tmp_path / "mine")
     read = load_guard(str(tmp_path / "mine"))
     for ours in (guard, read):
@@ -57,9 +56,11 @@ def test_a_text_is_refused_from_the_threshold_on(guard: Guard) -> None:
 
 
 def test_what_speaks_most_is_the_word_that_differs(guard: Guard) -> None:
-    allowed, refused = guard.telling(8)
+    allowed, refused = guard.telling(3)
     assert all(ngram.strip() in "gentle" for ngram in allowed)
     assert all(ngram.strip() in "blasted" for ngram in refused)
+    for ngrams in (allowed, refused):
+        assert not any(one in other for one, other in itertools.permutations(ngrams, 2))
 
 
 def test_what_is_no_guard_or_a_damaged_one_is_refused(guard: Guard, tmp_path: Path) -> None:

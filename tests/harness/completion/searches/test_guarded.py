@@ -35,7 +35,9 @@ def script(text: str) -> set[str] | str:
 
 
 def engine(search: Guarded, greedy: bool = False) -> Engine:
-    return Engine(ScriptedModel(TOKENIZER, script), TOKENIZER, DecodingStrategy(Greedy() if greedy else Draw(), {}, search))
+    return Engine(
+        ScriptedModel(TOKENIZER, script), TOKENIZER, DecodingStrategy(Greedy() if greedy else Draw(), {}, search)
+    )
 
 
 def test_what_passes_is_what_the_plain_strategy_writes_and_the_rest_is_written_again(guard: str) -> None:
