@@ -140,10 +140,10 @@ class Compression(Eval):
 
     def _refusal(self, rows: pd.DataFrame) -> str | None:
         """Why there is no size; None where there is."""
-        decoder_bytes = int(measured(rows, "decoder_bytes").iloc[0])
+        decoder_bytes = measured(rows, "decoder_bytes").max()
         if self.max_decoder_bytes is not None and decoder_bytes > self.max_decoder_bytes:
             return (
-                f"the model and its tokenizer take {decoder_bytes:,} bytes, more than "
+                f"the model and its tokenizer take {decoder_bytes:,.0f} bytes, more than "
                 f"max_decoder_bytes={self.max_decoder_bytes:,}"
             )
         return _why_not_trusted(rows)
