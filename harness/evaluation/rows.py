@@ -122,19 +122,25 @@ def slices_of(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def parts_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """By slice, 'name=value': the parts of samples that belong to it, as rows."""
-    parts: dict[str, dict[Any, Mapping[str, Any]]] = {}
-    for index, cell in zip(rows.index, rows["parts"], strict=True):
+    return {name: _as_rows(rows, parts) for name, parts in parts_by_slice(rows).items()}
+
+
+def parts_by_slice(rows: pd.DataFrame) -> dict[str, dict[int, Mapping[str, Any]]]:
+    """By slice, 'name=value', and by the row's place: the part of a sample that belongs to it, with its 'values' and
+    totals."""
+    parts: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for place, cell in enumerate(rows["parts"]):
         for name, by_value in parsed(cell).items():
             for value, part in by_value.items():
-                parts.setdefault(f"{name}={value}", {})[index] = part
-    return {name: _as_rows(rows, by_index) for name, by_index in parts.items()}
+                parts.setdefault(f"{name}={value}", {})[place] = part
+    return parts
 
 
-def _as_rows(rows: pd.DataFrame, parts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
+def _as_rows(rows: pd.DataFrame, parts: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
     """The rows of these parts' samples, with the values and totals of the parts in place of the samples'."""
     import pandas as pd
 
-    samples = rows.loc[list(parts)]
+    samples = rows.iloc[list(parts)]
     values = [json.dumps(part["values"]) for part in parts.values()]
     totals = {
         total: pd.Series([part[total] for part in parts.values()], index=samples.index, dtype=samples[total].dtype)

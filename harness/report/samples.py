@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evaluation.metric import Formula
-from harness.evaluation.rows import TOTALS, number, parsed, parts_of
+from harness.evaluation.rows import TOTALS, number, parsed, parts_by_slice
 
 Floats = NDArray[np.float64]
 
@@ -88,23 +90,41 @@ class SampleTable:
 
 def sample_tables(samples: pd.DataFrame) -> dict[str, SampleTable]:
     """A run's samples by eval. An eval whose sample ids repeat is left out: its samples can't be paired."""
-    return {
-        str(name): replace(_table(rows), parts={slice: _table(part) for slice, part in parts_of(rows).items()})
-        for name, rows in samples.groupby("eval", sort=True)
-        if rows["sample_id"].is_unique
-    }
+    tables = {}
+    for name, rows in samples.groupby("eval", sort=True):
+        if rows["sample_id"].is_unique:
+            table = _table(rows)
+            parts = {part: _part(table, of_samples) for part, of_samples in parts_by_slice(rows).items()}
+            tables[str(name)] = replace(table, parts=parts)
+    return tables
 
 
 def _table(rows: pd.DataFrame) -> SampleTable:
     clusters = rows["cluster"].where(rows["cluster"].notna(), rows["sample_id"]).astype(str)
-    values = [parsed(cell) for cell in rows["values"]]
     slices = [parsed(cell) for cell in rows["slices"]]
-    measures, names = ({key: None for row in cells for key in row} for cells in (values, slices))
+    names = {key: None for row in slices for key in row}
+    values, asked = _measures([parsed(cell) for cell in rows["values"]])
     return SampleTable(
         tuple(rows["sample_id"].astype(str)),
         tuple(clusters),
         {total: rows[total].to_numpy(dtype=np.float64, na_value=np.nan) for total in TOTALS},
-        {key: np.array([number(row.get(key)) for row in values]) for key in measures},
+        values,
         {key: np.array([str(row.get(key, "")) for row in slices], dtype=object) for key in names},
+        asked,
+    )
+
+
+def _part(table: SampleTable, parts: Mapping[int, Mapping[str, Any]]) -> SampleTable:
+    """The parts of some samples, by the samples' places."""
+    values, asked = _measures([part["values"] for part in parts.values()])
+    totals = {total: np.array([number(part[total]) for part in parts.values()]) for total in TOTALS}
+    return replace(table._at(np.array(list(parts), dtype=np.int64)), totals=totals, values=values, asked=asked)
+
+
+def _measures(values: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]:
+    """By measure: (N,) its values, and of which of N samples it is one."""
+    measures = {key: None for row in values for key in row}
+    return (
+        {key: np.array([number(row.get(key)) for row in values]) for key in measures},
         {key: np.array([key in row for row in values], dtype=bool) for key in measures},
     )
