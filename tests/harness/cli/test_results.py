@@ -18,6 +18,7 @@ from tests.harness.report.fake_results import MODELS, write_fake_results
 from tests.harness.small_run import only_run
 
 
+@pytest.mark.campaign
 def test_a_report_is_made_where_torch_is_not_importable(uninterrupted: Path, tmp_path: Path) -> None:
     shutil.copytree(uninterrupted / "results", tmp_path / "results")
     for name in ("torch", "wandb", "hydra"):

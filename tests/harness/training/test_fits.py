@@ -151,6 +151,7 @@ def test_a_mixture_takes_it_for_a_member(corpus, peer: Path, tmp_path: Path) -> 
         load_fit(mixed.folder, CPU)
 
 
+@pytest.mark.campaign
 def test_runs_completions_scores_chats_and_reports_from_the_command_line(peer: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -34,6 +34,7 @@ RUNS = (
 SLURM = ("launcher=slurm", "launcher.partition=debug", "launcher.memory=4G", "launcher.options=[--gres=gpu:1]")
 
 
+@pytest.mark.campaign
 def test_the_script_is_an_array_of_workers_that_do_the_sweep(tmp_path: Path) -> None:
     done = bakeoff(tmp_path, *SWEEP, *SLURM, "launcher.only_write=true")
     [script] = tmp_path.glob("results/sweeps/*/slurm.sh")

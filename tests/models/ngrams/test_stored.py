@@ -117,7 +117,7 @@ def test_a_value_changed_at_random_gives_an_error_or_an_answer_but_never_a_crash
     assert process.returncode == 0, (process.returncode, process.stdout[-300:], process.stderr[-3000:])
     results = [line.split()[1:] for line in process.stdout.splitlines() if line.startswith("cases:")]
     assert len(results) == 5
-    assert all(int(num_refused) > 50 and int(num_answered) > 20 for num_refused, num_answered in results)
+    assert all(int(num_refused) > 15 and int(num_answered) > 5 for num_refused, num_answered in results)
 
 
 def _change_at_random(model: CountingModel, folder: Path) -> None:
@@ -127,7 +127,7 @@ def _change_at_random(model: CountingModel, folder: Path) -> None:
     rng = np.random.default_rng(0)
     extremes: list[float] = [-1, 0, 1, 2, VOCAB - 1, VOCAB, 1000, 715827882, -715827882]
     num_refused = num_answered = 0
-    for _ in range(40):
+    for _ in range(12):
         for name, tensor in original.items():
             if not tensor.numel():
                 continue

@@ -63,10 +63,10 @@ def plain(engine: Engine) -> Engine:
 @pytest.mark.parametrize(
     ("num_draft_tokens", "transforms"),
     [
-        (1, {}),
-        (2, {}),
+        pytest.param(1, {}, marks=pytest.mark.campaign),
+        pytest.param(2, {}, marks=pytest.mark.campaign),
         (5, {}),
-        (2, {"temperature": Temperature(0.6), "top_k": TopK(2)}),
+        pytest.param(2, {"temperature": Temperature(0.6), "top_k": TopK(2)}, marks=pytest.mark.campaign),
         (5, {"count_penalty": CountPenalty(0.7, 0.4)}),
     ],
 )
@@ -86,7 +86,12 @@ BACKOFF = fit(
 
 
 @pytest.mark.parametrize(
-    ("model", "draft"), [(BACKOFF, table(2)), (table(2), BACKOFF), (BACKOFF, BACKOFF)], ids=["model", "draft", "both"]
+    ("model", "draft"),
+    [
+        pytest.param(BACKOFF, table(2), id="model", marks=pytest.mark.campaign),
+        pytest.param(table(2), BACKOFF, id="draft", marks=pytest.mark.campaign),
+        pytest.param(BACKOFF, BACKOFF, id="both"),
+    ],
 )
 def test_scores_that_are_no_probabilities_count_by_their_shares(model: LanguageModel, draft: LanguageModel) -> None:
     prompt = LETTERS.encode("ab").tolist()

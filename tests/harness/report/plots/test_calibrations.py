@@ -47,6 +47,7 @@ def test_without_forecasts_there_is_none(small: Path, compare: Callable[[Path], 
     assert calibrations(compare(small)) == []
 
 
+@pytest.mark.campaign
 def test_it_is_drawn_where_torch_is_not_importable(small: Path, tmp_path: Path) -> None:
     add(small)
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")

@@ -71,6 +71,7 @@ def test_a_stage_s_address_is_of_the_fit_before_and_of_its_options(tmp_path: Pat
     assert len(list((tmp_path / "fits").iterdir())) == 2
 
 
+@pytest.mark.campaign
 def test_a_stage_that_was_killed_ends_with_the_same_weights(tmp_path: Path) -> None:
     often = [*SMALL_GRU, *SFT, "training.checkpoint_seconds=1e-9"]
     alone = made(tmp_path / "alone", *often)

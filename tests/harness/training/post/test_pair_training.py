@@ -47,6 +47,7 @@ def test_the_first_loss_is_that_of_a_model_that_has_no_preference(kind: str, fir
     assert stage["spent"]["episodes"] == 80 + 2 * 128
 
 
+@pytest.mark.campaign
 def test_a_stage_that_was_killed_ends_with_the_same_weights(tmp_path: Path) -> None:
     often = [*SMALL_GRU, "training.checkpoint_seconds=1e-9"]
     options = [option.replace("KIND", "dpo") for option in PAIRS]
