@@ -46,7 +46,14 @@ class PreferenceModel(Reward):
         spent = dict(bank.about().get("spent", {}))
         spent["ratings"] = facts["learnt"] + facts["held_out"]
         spent["seconds"] = spent.get("seconds", 0.0) + facts["seconds"]
-        return Prepared(Scored(weight=self.weight, model=model), facts, spent)
+        gold = self.ratings.gold(material)
+
+        def of_reply(reply: Reply) -> float:
+            assert gold is not None
+            return gold(reply.prompt.text, Written.of(reply.completion))
+
+        scored = Scored(weight=self.weight, model=model)
+        return Prepared(scored, facts, spent, None if gold is None else of_reply)
 
     def of_fit(
         self,

@@ -59,6 +59,8 @@ class Prepared:
     """What the stage's record should say of it, as plain values."""
     spent: Mapping[str, float] = field(default_factory=dict)
     """What making it cost, by the names of `Spent`."""
+    gold: Callable[[Reply], float] | None = None
+    """How good a reply really is, where a program knows it: written down beside the reward, and never learnt."""
 
 
 @dataclass(frozen=True, kw_only=True)

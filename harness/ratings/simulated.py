@@ -132,11 +132,13 @@ class Simulated(RatingsSource):
             material.say(f"{self.num_pairs:,} pairs of replies are written and rated (ratings {name})")
             started = time.perf_counter()
             pairs, cost = self._pairs(material)
-            gold = GoldUtility.of(document.text for document in material.corpus.train)
-            ratings, known = rated(pairs, gold, self.rater, material.seed)
+            ratings, known = rated(pairs, self.gold(material), self.rater, material.seed)
             spent = {**cost, "ratings": len(ratings), "seconds": time.perf_counter() - started}
             bank.write(ratings, known, {"ratings": identity(self), "writer": material.fit_id, "spent": spent})
         return bank
+
+    def gold(self, material: Material) -> GoldUtility:
+        return GoldUtility.of(document.text for document in material.corpus.train)
 
     def _pairs(self, material: Material) -> tuple[list[Pair], dict[str, float]]:
         """Different pairs of replies, and what writing them cost."""

@@ -11,6 +11,7 @@ from typing import ClassVar
 from harness.common.results_folder import bank_in
 from harness.completion.reward import Material
 from harness.ratings.bank import Bank
+from harness.ratings.gold import GoldUtility
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,10 @@ class RatingsSource(ABC):
     @abstractmethod
     def bank(self, material: Material) -> Bank:
         """The bank of ratings: found, or made of what a stage has. UserError where there can't be one."""
+
+    def gold(self, material: Material) -> GoldUtility | None:
+        """What the raters' noise is around; None where nobody knows."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

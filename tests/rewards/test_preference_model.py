@@ -109,6 +109,10 @@ def test_a_stage_raises_it_and_the_record_has_its_quality_and_its_cost(tmp_path:
     assert stage["spent"]["ratings"] == of_model["learnt"] + of_model["held_out"]
     assert stage["spent"]["episodes"] > 128 + 2 * stage["spent"]["ratings"] - 1
     assert stage["reward_after"] > stage["reward_before"]
+    assert 0 <= stage["gold_before"] <= 1
+    assert 0 <= stage["gold_after"] <= 1
+    assert stage["gold_deviation_before"] > 0
+    assert fit.curve()["gold"].between(0, 1).all()
     bank = Bank(tmp_path / "ratings" / of_model["bank"])
     asked = {rating.pair.prompt for rating in bank.ratings()}
     assert len(asked) > 50

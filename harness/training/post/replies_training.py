@@ -113,7 +113,8 @@ class RepliesTraining(TrainingStage[Rollouts], Generic[StageT]):
         raw, rewards = writer.judge(replies)
         judged = Judged(asked, rows, rows.mask, logprobs, reference_logprobs, rewards.to(model.device))
         weights, measures = self.weigh(model, judged, step)
-        measures = measures_of(raw, replies, moved.sum(1)) | self._equal_groups(rewards) | dict(measures)
+        measures = {**measures_of(raw, replies, moved.sum(1)), **writer.mean_gold(replies), **measures}
+        measures |= self._equal_groups(rewards)
         given = (rows.inputs, rows.targets, rows.num_targets, rows.mask, rows.num_prompt_tokens, rows.group_size)
         return Rollouts(*given, (weights * rows.mask).float(), logprobs, measures)
 

@@ -61,6 +61,7 @@ class ReplyCounting:
             "reward": sum(known) / len(known) if known else np.nan,
             "kl_nats": -float(log_ratios.mean()),
             "effective_replies": effective(weights),
+            **self.writer.mean_gold(replies),
         }
 
     def _written(self) -> tuple[list[Asked], list[Reply]]:

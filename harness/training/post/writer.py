@@ -42,13 +42,16 @@ class Writer:
         self.material = material(stage, bench, reference)
         prepared = {name: reward.prepared(self.material) for name, reward in stage.rewards.items()}
         self.rewards = {name: each.reward for name, each in prepared.items()}
-        self.facts = {name: dict(each.facts) for name, each in prepared.items() if each.facts}
+        self.facts: dict[str, Any] = {name: dict(each.facts) for name, each in prepared.items() if each.facts}
         """What the record says of rewards that were made."""
+        self._gold = next((each.gold for each in prepared.values() if each.gold is not None), None)
         started = time.perf_counter()
         asked = prompts.take(0, _PROMPTS_TO_STANDARDISE)
         replies = self.write(reference, asked, "standard")
         self._refuse_cut(replies)
         self.mean, self.deviation = self._standard(weighted_sum(self.rewards, replies))
+        if gold := self._golds(replies):
+            self.facts |= {"gold_before": float(np.mean(gold)), "gold_deviation_before": float(np.std(gold, ddof=1))}
         self.spent = self.cost(reference, asked, replies)
         """What the reference's replies cost, and making the rewards."""
         self.spent.seconds = time.perf_counter() - started
@@ -80,6 +83,14 @@ class Writer:
             standardised = torch.where(cut, self.stage.cut_reward, standardised)
         return rewards, standardised
 
+    def mean_gold(self, replies: Sequence[Reply]) -> dict[str, float]:
+        """{'gold': how good replies really are}, to be written down; empty where nobody knows."""
+        gold = self._golds(replies)
+        return {"gold": float(np.mean(gold))} if gold else {}
+
+    def _golds(self, replies: Sequence[Reply]) -> list[float]:
+        return [] if self._gold is None else [self._gold(reply) for reply in replies]
+
     def cost(self, model: LanguageModel, asked: Sequence[Asked], replies: Sequence[Reply]) -> Spent:
         """Of writing these replies, without seconds."""
         return cost_of_writing(model, self.each(asked), replies)
@@ -97,6 +108,7 @@ class Writer:
         spent.seconds = time.perf_counter() - started
         return {
             **self.facts,
+            **{f"{name}_after": mean for name, mean in self.mean_gold(replies).items()},
             "reward_before": self.mean,
             "reward_deviation_before": self.deviation,
             "reward_after": sum(known) / len(known) if known else math.nan,
