@@ -16,6 +16,7 @@ from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.crossings import power_laws
 from harness.report.result_lines import ResultLine, result_lines
+from harness.report.stages import stages
 from harness.report.untrusted import latex_cell, markdown_cell, spreadsheet_cell
 from harness.report.verdicts import Verdicts
 from harness.report.wording import estimate_text, heading, joined, words
@@ -100,7 +101,7 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
     """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, ranks.csv,
-    crossings.csv, power_laws.csv, measures.csv, trivial.csv and made_with.json."""
+    crossings.csv, power_laws.csv, measures.csv, trivial.csv, stages.csv and made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -116,6 +117,7 @@ def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> li
         "power_laws.csv": csv_bytes(power_laws(comparison)),
         "measures.csv": csv_bytes(verdicts.measures),
         "trivial.csv": csv_bytes(verdicts.trivial),
+        "stages.csv": csv_bytes(stages(comparison)),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }
     for name, content in files.items():

@@ -1,0 +1,71 @@
+"""What stages of post-training came to: means over seeds, by hand."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.report import write_report
+from harness.report.comparison import Comparison
+from harness.report.stages import COLUMNS, stage_lines, stages
+from tests.harness.report.records import edit
+
+SPENT = {"tokens": 100, "episodes": 40, "ratings": 0, "flops": 1e9, "seconds": 2.0}
+SFT = {"stage": "sft", "fit_id": "a", "spent": SPENT | {"episodes": 0}}
+
+
+def rloo(after: float, gold_after: float) -> dict[str, object]:
+    before = {"reward_before": 0.5, "reward_deviation_before": 0.25, "gold_before": 0.2, "gold_deviation_before": 0.1}
+    told = {"kl_nats_after": 1.5, "reply_tokens_after": 30, "cut_replies_after": 0.05}
+    preference = {"preference_model": {"accuracy": 0.7, "bayes_accuracy": 0.75}}
+    end = {"reward_after": after, "gold_after": gold_after}
+    return {"stage": "rloo", "fit_id": "b", "spent": SPENT | {"ratings": 20}} | before | told | preference | end
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_gains_are_in_deviations_of_before_and_means_over_seeds(
+    three_seeds: Path, tmp_path: Path, compare: Callable[[Path], Comparison]
+) -> None:
+    results = shutil.copytree(three_seeds, tmp_path / "results")
+    after = {0: (0.75, 0.2), 1: (1.0, 0.1), 2: (1.5, 0.0)}
+    for run in results.glob("*/*-s[0-9]"):
+        seed = int(run.name[-1])
+        edit(run, lambda record, seed=seed: record.update(stages=[SFT, rloo(*after[seed])]))
+    table = stages(compare(results))
+    assert list(table.columns) == COLUMNS
+    assert list(zip(table["stage"], table["place"], strict=True)) == [("sft", 1), ("rloo", 2)] * 3
+    sft, last = table.iloc[0], table.iloc[1]
+    assert math.isnan(sft["reward_gain"])
+    assert last["num_seeds"] == 3
+    assert last[["reward_gain", "reward_gain_low", "reward_gain_high"]].tolist() == pytest.approx([7 / 3, 1.0, 4.0])
+    assert last[["gold_gain", "gold_gain_low", "gold_gain_high"]].tolist() == pytest.approx([-1.0, -2.0, 0.0])
+    assert (last["preference_accuracy"], last["bayes_accuracy"], last["episodes"]) == (0.7, 0.75, 40)
+    said = stage_lines(table)
+    assert said[0] == {
+        "model": table["model"].iloc[0],
+        "stage": "sft",
+        "reward": "–",
+        "gold": "–",
+        "kl": "–",
+        "tokens": "–",
+        "cut": "–",
+        "accuracy": "–",
+        "cost": "2 seconds",
+    }
+    assert said[1]["reward"] == "+2.33 (+1.00 to +4.00)"
+    assert said[1]["accuracy"] == "70.0 % of 75.0 %"
+    assert said[1]["cost"] == "40 episodes, 20 ratings, 2 seconds"
+    report = write_report(next(path for path in results.iterdir() if path.is_dir()))
+    assert "+2.33 (+1.00 to +4.00)" in report.page.read_text()
+    assert len(pd.read_csv(report.page.parent / "stages.csv")) == 6
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_without_stages_there_is_no_section(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    assert stages(compare(small)).empty
+    assert 'id="stages"' not in write_report(small).page.read_text()
