@@ -21,7 +21,7 @@ from harness.text.transcript import ASSISTANT, HUMAN, SYSTEM, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
 
 if TYPE_CHECKING:
-    from harness.guard.guard import Guard
+    from harness.completion.guard.guard import Guard
 
 MOST_NEW_TOKENS = 300
 """The limit of a reply by default, where the model's window is large enough."""

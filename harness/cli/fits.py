@@ -259,7 +259,7 @@ def chat(arguments: Namespace) -> int:
         return guarded(strategy_named(name), arguments.guard)
 
     _, engine, form = model_named(arguments.run, (arguments.person, arguments.partner))
-    from harness.guard.guard import load_guard
+    from harness.completion.guard.guard import load_guard
 
     chatbot = Chatbot(
         engine,

@@ -11,8 +11,8 @@ from harness.common.files import target_folder
 from harness.common.terminal import announce_loading, say, say_table
 
 if TYPE_CHECKING:
-    from harness.guard.guard import Guard
-    from harness.guard.making import Quality
+    from harness.completion.guard.guard import Guard
+    from harness.completion.guard.making import Quality
     from harness.statistics.estimate import Estimate
     from harness.text.data.corpus import Corpus
 
@@ -46,7 +46,7 @@ def guard(arguments: Namespace) -> int:
     announce_loading("sklearn")
     from dataclasses import replace
 
-    from harness.guard.making import kinds_of, make, measure
+    from harness.completion.guard.making import kinds_of, make, measure
 
     corpora = {flag: [_loaded(source) for source in of_flag] for flag, of_flag in sources.items()}
     kinds = kinds_of(corpora["allow"], corpora["refuse"])

@@ -16,7 +16,7 @@ from harness.completion.sequence import Completion, Prompt
 if TYPE_CHECKING:
     import torch
 
-    from harness.guard.guard import Guard
+    from harness.completion.guard.guard import Guard
 else:
     torch = LazyModule("torch")
 
@@ -41,7 +41,7 @@ class Guarded(Search):
 
     def with_fits(self, fit_id_of: Callable[[str], str]) -> Self:
         """UserError where there is no such guard."""
-        from harness.guard.guard import digest_of
+        from harness.completion.guard.guard import digest_of
 
         return replace(self, digest=digest_of(self.guard))
 
@@ -64,7 +64,7 @@ class Guarded(Search):
 
     @cached_property
     def _loaded(self) -> Guard:
-        from harness.guard.guard import load_guard
+        from harness.completion.guard.guard import load_guard
 
         return load_guard(self.guard)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import status_of
-from harness.guard.guard import load_guard
+from harness.completion.guard.guard import load_guard
 from tests.commands import Fork, refused_without_torch
-from tests.harness.guard.made_up import sentences
+from tests.harness.completion.guard.made_up import sentences
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ def test_what_can_t_be_is_refused_before_torch_is_loaded(folder: Path) -> None:
     assert not (folder / "mine").exists()
 
 
-def test_a_chat_refuses_the_person_s_lines_and_the_model_s(uninterrupted: Path, folder: Path) -> None:
+def test_a_chat_refuses_the_person_s_lines_and_the_model_s(
+    uninterrupted: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert status_of(["guard", "mine", *WORDS, "--false-positive-rate", "0.05"]) == 0
     name = next((uninterrupted / "results" / "default").glob("*/run.json")).parent
     options = ("--max-new-tokens", "10", "--guard", "mine")
@@ -63,7 +65,10 @@ def test_a_chat_refuses_the_person_s_lines_and_the_model_s(uninterrupted: Path, 
     assert "[the guard refuses this line, so the model doesn't read it. Say it in other words.]" in done.stdout
     assert "Human: a gentle day" in done.stdout
     assert "Human: a blasted day\n\nAssistant" not in done.stdout
-    done = Fork(folder, "chat", str(name), *options, "--decoding", "beam", typed=b"/quit\n").done()
-    assert (done.returncode, "can't stand behind a search" in done.stderr) == (2, True)
-    done = Fork(folder, "chat", str(name), "--guard", "nowhere", typed=b"/quit\n").done()
-    assert (done.returncode, "'nowhere' is not the folder of a guard" in done.stderr) == (2, True)
+    for options, why in (
+        (("--guard", "mine", "--decoding", "beam"), "can't stand behind a search"),
+        (("--guard", "nowhere"), "'nowhere' is not the folder of a guard"),
+        (("--guard", "mine", "--no-stop"), "with --no-stop there are none that end"),
+    ):
+        assert status_of(["chat", str(name), *options]) == 2
+        assert why in capsys.readouterr().err

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness.common.errors import UserError
+from harness.completion.guard.guard import Guard
 from harness.config.options import options
-from harness.guard.guard import Guard
 from harness.plugin_kit import check_decoding as decoding
 from harness.plugin_kit.check_decoding import StrategyOnTrial, check_decoding
 from tests.harness.plugin_kit.mistakes import changed

@@ -10,9 +10,9 @@ import pytest
 from harness.common.errors import UserError
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine
+from harness.completion.guard.guard import Guard
 from harness.completion.searches.guarded import Guarded
 from harness.completion.sequence import Prompt
-from harness.guard.guard import Guard
 from harness.text.tokenizers.char import CharTokenizer
 from tests.toys import ScriptedModel
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.guard.making import Kinds
-from harness.guard.texts import Texts
+from harness.completion.guard.making import Kinds
+from harness.completion.guard.texts import Texts
 from harness.text.data.corpus import Corpus, Document
 
 PLAIN = "the cat sat on a mat while it rained and nobody went out to see the moon".split()  # noqa: SIM905

@@ -12,9 +12,9 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.common.errors import UserError
-from harness.guard.guard import Guard
-from harness.guard.making import Kinds, kinds_of, make, measure, threshold_for
-from tests.harness.guard.made_up import corpus, kinds
+from harness.completion.guard.guard import Guard
+from harness.completion.guard.making import Kinds, kinds_of, make, measure, threshold_for
+from tests.harness.completion.guard.made_up import corpus, kinds
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from harness.common.errors import UserError
-from harness.guard.guard import GUARD_FILE, Guard, digest_of, load_guard
-from tests.harness.guard.made_up import sentences
+from harness.completion.guard.guard import GUARD_FILE, Guard, digest_of, load_guard
+from tests.harness.completion.guard.made_up import sentences
 
 GOOD, BAD = sentences(0, 40, "gentle"), sentences(100, 40, "blasted")
 NEW = ["a blasted moon", "a gentle moon", "BLASTED!", "", "  \n", "zzz", "\x1b[31mblasted\x1b[0m " * 50]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.guard.texts import Texts, texts_of
+from harness.completion.guard.texts import Texts, texts_of
 from harness.text.data.corpus import Corpus, Document
 
 TALK = "Human: Hello there\n\nAssistant: Hi\n\nHuman: Bye now\n"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from harness.common.errors import UserError
 from harness.common.plurals import many
-from harness.guard.guard import Guard, new_vectorizer
-from harness.guard.texts import Texts, texts_of
+from harness.completion.guard.guard import Guard, new_vectorizer
+from harness.completion.guard.texts import Texts, texts_of
 from harness.statistics.estimate import Estimate
 from harness.statistics.intervals import mean
 from harness.text.data.corpus import SPLITS, Corpus
