@@ -123,6 +123,7 @@ def smaller() -> Iterator[None]:
         patch.setattr(sweeps, "expand", lambda overrides: [(jobs := every(overrides))[0], *jobs[1:][-1:]])
         of_command = space.command_settings
         patch.setattr(space, "command_settings", lambda *about: replace(of_command(*about), trials=1))
+        patch.setattr("harness.completion.guard.making._MOST_TEXTS", 1000)
         patch.setattr("harness.workers.local_workers.num_workers", lambda asked, num_jobs: 1)
         patch.setattr(
             "harness.report.draw_all", lambda comparison, verdicts: []

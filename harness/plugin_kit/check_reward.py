@@ -59,7 +59,9 @@ class RewardOnTrial:
 
     def new(self) -> Reward:
         """The reward, made again and prepared."""
-        return self.settings().prepared(self._material).reward
+        reward = self.settings()
+        needs_nothing = type(reward).prepared is Reward.prepared  # a model takes seconds to load
+        return reward if needs_nothing else reward.prepared(self._material).reward
 
     @cached_property
     def _material(self) -> Material:

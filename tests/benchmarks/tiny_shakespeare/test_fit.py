@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.published.shakespeare import FILE
 from benchmarks.tiny_shakespeare import fit
@@ -16,7 +15,7 @@ def test_it_writes_what_it_cost_and_every_loss(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("to be or not to be " * 500, encoding="utf-8")
     fit.main(tmp_path, tmp_path, "mlp", 0, 0.2)
     facts = json.loads((tmp_path / fit.FACTS_FILE).read_text())
-    assert facts["seconds"] == pytest.approx(0.2, abs=0.2)
+    assert facts["seconds"] >= 0.2  # to the end of a step
     assert facts["curve"][-1]["tokens"] == facts["tokens"] > 0
     nats = np.load(tmp_path / fit.LOSSES_FILE, allow_pickle=False)
     assert nats.shape == (950,)

@@ -13,7 +13,8 @@ from harness.report.comparison import Comparison
 from harness.report.plots.movement import movements
 from tests.harness.report.records import edit
 
-FACTS = {"name": "rloo", "reward_before": 0.5, "reward_deviation_before": 0.25}
+FACTS = {"stage": "rloo", "spent": {}, "reward_before": 0.5, "reward_deviation_before": 0.25}
+SFT = {"stage": "sft", "spent": {}}
 GOLD_FACTS = {"gold_before": 1.0, "gold_deviation_before": 2.0}
 STEPS = {"kl_nats": [0.0, 1.5, 3.0, 4.25], "reward": [0.5, 0.75, 1.0, 1.5], "gold": [1.0, 3.0, 2.0, 0.0]}
 
@@ -45,7 +46,8 @@ def test_without_gold_the_reward_stands_alone(small: Path, compare: Callable[[Pa
 
 
 @pytest.mark.parametrize(
-    ("facts", "columns"), [(FACTS, ["reward"]), ({"name": "sft"}, ["kl_nats", "reward"]), (FACTS, ["kl_nats"])]
+    ("facts", "columns"),
+    [(FACTS, ["reward"]), (SFT, ["kl_nats", "reward"]), (FACTS, ["kl_nats"])],
 )
 def test_there_is_none_of_other_stages(
     small: Path, compare: Callable[[Path], Comparison], facts: dict[str, object], columns: list[str]
