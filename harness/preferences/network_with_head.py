@@ -109,10 +109,7 @@ def fit(settings: Head, ratings: Sequence[Rating], backbone: Backbone) -> Networ
     weight = (torch.randn(num_features, generator=random) / math.sqrt(num_features + 1)).to(network.device)
     bias = torch.zeros((), device=network.device)
     model = NetworkWithHead(network, backbone.tokenizer, weight.requires_grad_(), bias.requires_grad_())
-    steps = np.array_split(
-        np.random.Generator(np.random.Philox(seed_of("ratings", backbone.seed))).permutation(len(ratings)),
-        math.ceil(len(ratings) / settings.pairs_per_step),
-    )
+    steps = _steps(model, ratings, settings.pairs_per_step, seed_of("ratings", backbone.seed))
     rate = network.config.learning_rate * settings.learning_rate_share
     learnt = [*network.parameters(), weight, bias]
     optimizer = torch.optim.Adam(learnt, rate, eps=1e-5)
@@ -127,6 +124,16 @@ def fit(settings: Head, ratings: Sequence[Rating], backbone: Backbone) -> Networ
             progress.advance_to(progress.done + len(places))
     network.requires_grad_(False)
     return NetworkWithHead(network, backbone.tokenizer, weight.detach(), bias.detach())
+
+
+def _steps(model: NetworkWithHead, ratings: Sequence[Rating], size: int, seed: int) -> list[list[int]]:
+    """Which ratings each step learns: those of about the same length, so that rows need little padding, in random
+    order."""
+    lengths = [max(len(model.row(r.pair.prompt, reply)) for reply in (r.pair.a, r.pair.b)) for r in ratings]
+    by_length = np.argsort(lengths, kind="stable").tolist()
+    steps = [by_length[begin : begin + size] for begin in range(0, len(by_length), size)]
+    order = np.random.Generator(np.random.Philox(seed)).permutation(len(steps))
+    return [steps[number] for number in order]
 
 
 def _loss(model: NetworkWithHead, ratings: Sequence[Rating]) -> Tensor:

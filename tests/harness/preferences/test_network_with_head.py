@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.preferences.head import Head
-from harness.preferences.network_with_head import NetworkWithHead, _loss
+from harness.preferences.network_with_head import NetworkWithHead, _loss, _steps
 from harness.preferences.preference import Backbone
 from harness.preferences.quality import predicted_by, quality
 from harness.ratings.rating import Rating
@@ -81,6 +83,17 @@ def test_it_learns_whom_raters_prefer_and_leaves_the_fit_as_it_was() -> None:
     again = settings.loaded(model.tensors(), model.described(), of)
     replies = [r.pair.a for r in fresh[:5]]
     assert again.scores([""] * 5, replies).tolist() == model.scores([""] * 5, replies).tolist()
+
+
+def test_each_rating_is_learnt_once_beside_others_of_its_length() -> None:
+    ratings, model = world(70)[0], head(backbone())
+    steps = _steps(model, ratings, 16, seed=0)
+    assert sorted(number for step in steps for number in step) == list(range(70))
+    assert sorted(map(len, steps)) == [6, 16, 16, 16, 16]
+    longest = [[max(len(ratings[n].pair.a.text), len(ratings[n].pair.b.text)) for n in step] for step in steps]
+    spans = sorted((min(step), max(step)) for step in longest)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    assert steps != _steps(model, ratings, 16, seed=1)
 
 
 def test_it_is_the_same_each_time() -> None:
