@@ -120,6 +120,12 @@ class ModelConfig(ABC):
         """The same options, for a model that can continue counting after it has been saved and loaded."""
         return self
 
+    @property
+    def window_length(self) -> int | None:
+        """The tokens, the start token included, after which a window must slide; None: there is no window, or it isn't
+        known before the model is built."""
+        return None
+
     @abstractmethod
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         """A new, untrained model over `vocab_size` tokens, whose documents open with `start_token`.

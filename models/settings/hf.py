@@ -52,6 +52,10 @@ class HFConfig(ModelConfig):
     def is_deterministic(self) -> bool:
         return True
 
+    @property
+    def window_length(self) -> int | None:
+        return self.context_length
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         address = "models.hf_parts.weights.converted" if self.convert else "models.hf.HFModel"
         return make(address, self, vocab_size, start_token)

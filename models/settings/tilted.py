@@ -42,5 +42,9 @@ class TiltedConfig(NeuralModelConfig):
     def trained_from(self) -> ModelConfig:
         return self.base.trained_from
 
+    @property
+    def window_length(self) -> int | None:
+        return self.base.window_length
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.tilted.Tilted", self, self.base.build(vocab_size, start_token))

@@ -146,5 +146,9 @@ class TransformerConfig(NeuralModelConfig):
         assert self.mlp_ratio is not None
         return round(self.mlp_ratio * self.d_model)
 
+    @property
+    def window_length(self) -> int | None:
+        return self.context_length
+
     def build(self, vocab_size: int, start_token: int) -> LanguageModel:
         return make("models.transformer.Transformer", self, vocab_size, start_token)

@@ -46,7 +46,7 @@ class Pairs(WritingStage):
         )
 
     def why_not(self, model: ModelConfig, name: str) -> str | None:
-        return why_not_gradients(model, name)
+        return why_not_gradients(model, name) or self.why_no_room(model.window_length, name)
 
     def make(self, model: LanguageModel, bench: Bench) -> Made:
         return done_by("harness.training.post.pair_training.learn_pairs", self, model, bench)

@@ -78,7 +78,7 @@ class PolicyGradient(WritingStage):
         check_option(self, "scale", can_divide, "none or batch with baseline=critic, which values tokens, not replies")
 
     def why_not(self, model: ModelConfig, name: str) -> str | None:
-        return why_not_gradients(model, name)
+        return why_not_gradients(model, name) or self.why_no_room(model.window_length, name)
 
     def make(self, model: LanguageModel, bench: Bench) -> Made:
         return done_by("harness.training.post.policy.improve_policy", self, model, bench)

@@ -54,7 +54,7 @@ class WeightedLikelihood(WritingStage):
         return max(1, -(-self.budget.episodes // (self.rounds * self.episodes_per_step)))
 
     def why_not(self, model: ModelConfig, name: str) -> str | None:
-        return why_not_weighted(model, name)
+        return why_not_weighted(model, name) or self.why_no_room(model.window_length, name)
 
     def changed(self, model: ModelConfig) -> ModelConfig:
         return counted_above(model, self.adaptation)

@@ -181,12 +181,9 @@ def prompts_for(stage: WritingStage, model: LanguageModel, bench: Bench, for_rat
     """What is asked: by a stage whose reward is made of ratings in one half of the training text, and for these ratings
     in the other. Prompt and reply fit into the model's window. UserError where there is nothing to ask."""
     window, name = model.window_length, bench.name
-    most_tokens = None if window is None else window - 1 - stage.max_new_tokens
-    if most_tokens is not None and most_tokens < 1:
-        raise UserError(
-            f"post.{name}.max_new_tokens={stage.max_new_tokens} leaves no room for a prompt in the model's window of "
-            f"{window}. Lower it, or raise model.context_length."
-        )
+    if (why := stage.why_no_room(window, name)) is not None:
+        raise UserError(f"{why}.")
+    most_tokens = None if window is None else stage.most_prompt_tokens(window)
     has_halves = any(reward.is_made_of_ratings for reward in stage.rewards.values())
 
     def asks(cluster: str) -> bool:

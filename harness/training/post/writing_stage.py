@@ -40,6 +40,20 @@ class WritingStage(PostStage):
         check_least(self, max_history_turns=1, max_new_tokens=1, prompts_per_step=1, replies_per_prompt=1)
         check_option(self, "learning_rate_share", self.learning_rate_share > 0, "above 0")
 
+    def why_no_room(self, window: int | None, name: str) -> str | None:
+        """Why prompt and reply can't fit into a window of this length, as a sentence for the user; None where they can.
+        name: of the stage, as it was picked."""
+        if window is None or self.most_prompt_tokens(window) >= 1:
+            return None
+        return (
+            f"post.{name}.max_new_tokens={self.max_new_tokens} leaves no room for a prompt in the model's window of "
+            f"{window}. Lower it, or raise model.context_length"
+        )
+
+    def most_prompt_tokens(self, window: int) -> int:
+        """The tokens that a prompt may have in a window of this length, beside the start token and a reply."""
+        return window - 1 - self.max_new_tokens
+
     @property
     def episodes_per_step(self) -> int:
         return self.prompts_per_step * self.replies_per_prompt
