@@ -48,11 +48,17 @@ def main() -> int:
             return 1
         # Python keeps the bytecode of what it imports; otherwise the first commands would take seconds longer. To
         # compile whole packages takes minutes, and most of their files are never imported.
-        subprocess.run([str(PYTHON), "-c", f"import {', '.join(IMPORTED)}"], check=False)
+        with subprocess.Popen([str(PYTHON), "-c", f"import {', '.join(IMPORTED)}"]):
+            fetch()
         STAMP.write_text(wanted)
-    # its own message says what to do; everything but data=shakespeare works without
-    subprocess.run([str(BIN / "bakeoff"), "fetch"], check=False)
+    else:
+        fetch()
     return 0
+
+
+def fetch() -> None:
+    """The plays. Its own message says what to do; everything but data=shakespeare works without."""
+    subprocess.run([str(BIN / "bakeoff"), "fetch"], check=False)
 
 
 if __name__ == "__main__":

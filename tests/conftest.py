@@ -12,9 +12,16 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-settings.register_profile("untimed", deadline=None)  # a busy machine fails no test
-settings.load_profile("untimed")
+# A busy machine fails no test; a campaign tries more.
+settings.register_profile("usual", deadline=None, max_examples=40)
+settings.register_profile("campaign", deadline=None, max_examples=400)
+settings.load_profile("usual")
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "campaign":
+        settings.load_profile("campaign")
 
 
 @pytest.fixture(scope="session")

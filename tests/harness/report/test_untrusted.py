@@ -46,7 +46,7 @@ def test_a_mark_says_the_characters_name() -> None:
     assert [mark.name for mark in marks] == ["RIGHT-TO-LEFT OVERRIDE", "control character 0x00"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_nothing_invisible_is_left_and_nothing_visible_is_lost(text: str) -> None:
     shown = visible(text)
@@ -72,7 +72,7 @@ def test_ordinary_text_stays_as_it_is_in_a_spreadsheet() -> None:
     assert spreadsheet_cell("operation=+") == "operation=+"
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(st.lists(CELL_TEXT | st.just(HOSTILE), min_size=2, max_size=2), min_size=1, max_size=3))
 def test_a_markdown_table_keeps_its_shape_and_holds_no_markup(rows: list[list[str]]) -> None:
     lines = markdown_table(pd.DataFrame(rows, columns=["a", "b"])).splitlines()
@@ -101,7 +101,7 @@ def test_a_markdown_cell_is_text(text: str, cell: str) -> None:
     assert markdown_cell(text) == cell
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(st.lists(CELL_TEXT | st.just(HOSTILE), min_size=2, max_size=2), min_size=1, max_size=3))
 def test_a_latex_table_keeps_its_shape_and_runs_no_macro_of_its_text(rows: list[list[str]]) -> None:
     lines = latex_table(pd.DataFrame(rows, columns=["a", "b"])).splitlines()

@@ -55,7 +55,7 @@ SHARED = "abcdefghijkabcdefghij"
 PREFIXES = st.sampled_from(["", "abc", SHARED, SHARED + "a" * 24, "k" * 20])
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(PREFIXES, st.text("abk", max_size=20)), max_size=30), st.integers(1, 9))
 def test_every_prompt_is_read_as_if_alone(parts: list[tuple[str, str]], size: int) -> None:
     prompts = [LETTERS.encode(prefix + rest) for prefix, rest in parts]

@@ -59,7 +59,7 @@ def test_transcripts_parse_back_and_no_turn_holds_a_stop_text(form: TranscriptFo
     check_every_promise(form, data.draw(transcripts(form)))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_a_format_is_refused_or_keeps_every_promise(data: st.DataObject) -> None:
     form = data.draw(random_formats())

@@ -24,7 +24,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in "abcdef":
         (tmp_path / "text" / f"{name}.txt").write_text(f"The text of {name}. " * 50)
     (tmp_path / "mine.yaml").write_text((planning.conf_dir() / "format" / "human_assistant.yaml").read_text())
-    overrides = ["model=unigram,bigram", "seed=0,1", "data=text", "data.paths=[text]", "format=./mine.yaml", *SETTINGS]
+    overrides = ["model=unigram", "seed=0,1", "data=text", "data.paths=[text]", "format=./mine.yaml", *SETTINGS]
     planned(overrides, Prepared()).sweep.write()
     return overrides
 
@@ -43,15 +43,15 @@ def is_found_again(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> boo
 
 def test_a_plan_is_read_as_it_was_written(made: list[str]) -> None:
     plan = planned(made, Prepared()).sweep
-    assert [run.number for run in plan.runs] == [1, 2, 3, 4]
-    assert len({run.fit_id for run in plan.runs}) == 4
+    assert [run.number for run in plan.runs] == [1, 2]
+    assert len({run.fit_id for run in plan.runs}) == 2
     read = PlannedSweep.read(plan.folder)
     assert read == plan  # its folder too: what is printed is the same when a sweep is continued
     whole = [*made, f"results_dir={Path.cwd() / 'results'}"]
     assert planned(whole, Prepared()).sweep.folder == Path("results", "sweeps", planned(whole, Prepared()).sweep.id)
-    start = plan.begin_round([2, 4])
+    start = plan.begin_round([2])
     assert plan.latest_round() == start
-    assert start.missing == {2, 4}
+    assert start.missing == {2}
 
 
 def test_the_same_command_finds_its_plan(made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_another_code_makes_another_plan(made: list[str], monkeypatch: pytest.Mo
 def test_a_plan_that_refused_a_run_is_made_again(made: list[str]) -> None:
     asked = [*made[:2], "data=text", "data.paths=[text],[nowhere]", *made[4:]]
     first = planned(asked, Prepared())
-    assert sorted(first.refused) == [2, 4, 6, 8]
+    assert sorted(first.refused) == [2, 4]
     assert "nowhere" in first.refused[2]
     first.sweep.write()
     assert planned(asked, Prepared()).refused == first.refused
@@ -105,7 +105,7 @@ def test_a_damaged_plan_is_named_and_made_again(made: list[str], content: str, s
     planning.plan_file(folder).write_text(content)
     with pytest.raises(UserError, match=said):
         PlannedSweep.read(folder)
-    assert len(planned(made, Prepared()).sweep.runs) == 4
+    assert len(planned(made, Prepared()).sweep.runs) == 2
 
 
 def test_a_sweep_has_one_results_folder(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     return folder
 
 
+@pytest.mark.campaign
 def test_two_workers_make_each_trial_once_and_the_same_trials_as_one(serial: Path, tmp_path: Path, cache: Path) -> None:
     done = bakeoff(tmp_path, *SEARCH, TWO)
     pd.testing.assert_frame_equal(table(tmp_path), table(serial))

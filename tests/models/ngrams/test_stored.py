@@ -110,6 +110,7 @@ def test_a_cache_refuses_weights_that_are_not_its_own(name: str, values: list[fl
         model.load_tensors(tensors)
 
 
+@pytest.mark.campaign
 def test_a_value_changed_at_random_gives_an_error_or_an_answer_but_never_a_crash(tmp_path: Path) -> None:
     """In a process of its own, for a crash would end the tests."""
     command = [sys.executable, "-m", "tests.models.ngrams.test_stored", str(tmp_path)]
@@ -117,7 +118,7 @@ def test_a_value_changed_at_random_gives_an_error_or_an_answer_but_never_a_crash
     assert process.returncode == 0, (process.returncode, process.stdout[-300:], process.stderr[-3000:])
     results = [line.split()[1:] for line in process.stdout.splitlines() if line.startswith("cases:")]
     assert len(results) == 5
-    assert all(int(num_refused) > 15 and int(num_answered) > 5 for num_refused, num_answered in results)
+    assert all(int(num_refused) > 50 and int(num_answered) > 20 for num_refused, num_answered in results)
 
 
 def _change_at_random(model: CountingModel, folder: Path) -> None:
@@ -127,7 +128,7 @@ def _change_at_random(model: CountingModel, folder: Path) -> None:
     rng = np.random.default_rng(0)
     extremes: list[float] = [-1, 0, 1, 2, VOCAB - 1, VOCAB, 1000, 715827882, -715827882]
     num_refused = num_answered = 0
-    for _ in range(12):
+    for _ in range(40):
         for name, tensor in original.items():
             if not tensor.numel():
                 continue

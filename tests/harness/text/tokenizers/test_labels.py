@@ -92,7 +92,7 @@ def test_in_every_format_the_labels_of_turns_are_tokens_and_what_is_said_is_none
     assert sum(token in tokenizer.label_tokens.values() for token in ids) == tokens_a_turn * len(transcript.turns)
 
 
-@hypothesis_settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@hypothesis_settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_in_a_random_format_nothing_is_lost_and_labels_are_where_turns_are(data: st.DataObject) -> None:
     form = data.draw(random_formats())
