@@ -6,20 +6,17 @@ one fit that want the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from harness.common.errors import UserError
-from harness.common.results_folder import ResultsFolder
-from harness.completion.reward import Material, Prepared, Reply, Reward
+from harness.completion.reward import FinishedFit, Material, Prepared, Reply, Reward
 from harness.preferences import fitting
 from harness.preferences.preference import Backbone, Preference
 from harness.preferences.preference import PreferenceModel as Fitted
 from harness.ratings.rating import Written
 from harness.ratings.source import RatingsSource
-from harness.text.tokenizers.tokenizer import Tokenizer
-from models.language_model import LanguageModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +52,12 @@ class PreferenceModel(Reward):
         scored = Scored(weight=self.weight, model=model)
         return Prepared(scored, facts, spent, None if gold is None else of_reply)
 
-    def of_fit(
-        self,
-        stages: Sequence[Mapping[str, Any]],
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        results: ResultsFolder,
-    ) -> Reward:
-        made = [stage[self.name]["id"] for stage in stages if self.name in stage]
+    def of_fit(self, fit: FinishedFit) -> Reward:
+        made = [stage[self.name]["id"] for stage in fit.stages if self.name in stage]
         if not made:
             raise UserError(self._not_made)
-        backbone = Backbone(model, tokenizer, seed=0)
-        scorer, _ = fitting.load(self.preference, results.preference(made[-1]), backbone)
+        backbone = Backbone(fit.model, fit.tokenizer, seed=0)
+        scorer, _ = fitting.load(self.preference, fit.results.preference(made[-1]), backbone)
         return Scored(weight=self.weight, model=scorer)
 
     def score(self, reply: Reply) -> float | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, add_plugins, real_number
+from harness.common.errors import UserError
 from harness.common.files import target_folder
 from harness.common.terminal import announce_loading, say, say_table
 
@@ -67,6 +69,8 @@ def _source(words: str) -> Any:
     from harness.text.data.corpus import DataSource
 
     name, *values = shlex.split(words) or [""]
+    if name and Path(name).exists() and Path(name).suffix not in (".py", ".yaml"):
+        raise UserError(f"{name} is not a data set but a path. Its texts are 'text data.paths=[{name}]'.")
     return build(compose([f"data={name}", *values])["data"], DataSource, "data")  # type: ignore[type-abstract]
 
 

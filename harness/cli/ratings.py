@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import RUN_HELP, Command, add_plugins, add_results, whole_number
-from harness.common.errors import UserError
+from harness.common.errors import UserError, closest
 from harness.common.options import LARGEST
+from harness.common.plurals import many
 from harness.common.results_folder import ResultsFolder
 from harness.common.terminal import announce_loading, say, say_json, say_table
 
@@ -49,7 +51,10 @@ def _rate_arguments(parser: ArgumentParser) -> None:
 def _rater(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ArgumentTypeError(f"{text!r} can't be a rater's name: it must be a word, as anna")
-    return text.strip()
+    name = text.strip()
+    if name != _SIMULATED and (near := closest(name, [_SIMULATED])):
+        raise ArgumentTypeError(f"{text!r} is too much like {_SIMULATED}, a program.{near} Else pick another name")
+    return name
 
 
 def rate(arguments: Namespace) -> int:
@@ -85,7 +90,7 @@ def _simulate(bank: Bank, writers: Writers, number: int) -> int:
     gold = GoldUtility.of(document.text for document in writers.corpus.train)
     ratings, known = rated(writers.pairs(number), gold, options, writers.seed)
     bank.write(ratings, known, {"rater": identity(options), "writers": [fit.id for fit in writers.fits]})
-    say(f"{len(ratings)} ratings are in {bank.path}")
+    say(f"{many(len(ratings), 'rating')} written to {bank.path}")
     return 0
 
 
@@ -100,16 +105,26 @@ def ratings(arguments: Namespace) -> int:
     from harness.ratings.agreement import agreement
     from harness.ratings.bank import Bank
 
-    bank = Bank(ResultsFolder(Path(arguments.results)).bank(arguments.bank))
-    summary = agreement(bank.ratings())
+    results = Path(arguments.results)
+    summary = agreement(Bank(ResultsFolder(results).bank(arguments.bank)).ratings())
     if arguments.json:
         say_json(_as_json(summary))
         return 0
-    say_table(("measure", "value", "95 % interval", "of"), _rows(summary), right=("value", "of"))
+    rows = _rows(summary, _runs_of_fits(results) if summary.writers else {})
+    say_table(("measure", "value", "95 % interval", "of"), rows, right=("value", "of"))
     return 0
 
 
-def _rows(summary: Agreement) -> list[tuple[str, str, str, str]]:
+def _runs_of_fits(results: Path) -> dict[str, str]:
+    """By the id of each fit, one of its runs."""
+    from harness.runs.index import Index
+
+    index = Index(results)
+    index.refresh(at_once=True)
+    return {entry.fit_id: entry.id for entry in index.entries()}
+
+
+def _rows(summary: Agreement, runs: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
     rows = [(f"ratings by {name}", f"{number:,}", "", "") for name, number in summary.raters.items()]
     rows += [
         ("ties", f"{summary.num_ties:,}", "", ""),
@@ -123,7 +138,10 @@ def _rows(summary: Agreement) -> list[tuple[str, str, str, str]]:
         (f"kappa of {one} and {other}", "-" if kappa is None else f"{kappa:.2f}", "", f"{number:,}")
         for (one, other), (kappa, number) in summary.kappas.items()
     ]
-    return [*rows, *(_row(f"strength of {name}", estimate) for name, estimate in summary.writers.items())]
+    for name, estimate in summary.writers.items():
+        writer = f"{runs[name]} (fit {name})" if name in runs else name
+        rows.append(_row(f"strength of {writer}", estimate))
+    return rows
 
 
 def _row(name: str, of: Estimate) -> tuple[str, str, str, str]:

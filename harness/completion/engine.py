@@ -14,14 +14,14 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 import numpy as np
 
 from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
-from harness.common.results_folder import ResultsFolder
 from harness.completion.decoding.transform import Chooser, Rows, Sampler, Transform
+from harness.completion.reward import FinishedFit
 from harness.completion.sequence import Completion, Prompt, Writing
 from harness.scoring.prompt_reader import DEFAULT_BATCH_SIZE, PromptReader, pad
 from harness.text.tokenizers.tokenizer import Tokenizer
@@ -50,14 +50,8 @@ class Search(ABC):
         """The same search, with each run that it names replaced by the id of that run's fit."""
         return self
 
-    def of_fit(
-        self,
-        stages: Sequence[Mapping[str, Any]],
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        results: ResultsFolder,
-    ) -> Self:
-        """The same search, with what the stages of a fit made for it. stages: what the fit's record says of them."""
+    def of_fit(self, fit: FinishedFit) -> Self:
+        """The same search, with what the stages of a fit made for it."""
         return self
 
     def draws(self, chooser: Chooser) -> bool:
@@ -137,15 +131,9 @@ class DecodingStrategy:
     """When the model's window is full: slide (the oldest tokens are forgotten), stop the completion with the reason
     'context', or refuse the request before it begins."""
 
-    def of_fit(
-        self,
-        stages: Sequence[Mapping[str, Any]],
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        results: ResultsFolder,
-    ) -> Self:
+    def of_fit(self, fit: FinishedFit) -> Self:
         """The same strategy for a fit, with what its stages made for it."""
-        return replace(self, search=self.search.of_fit(stages, model, tokenizer, results))
+        return replace(self, search=self.search.of_fit(fit))
 
     @property
     def draws(self) -> bool:

@@ -63,6 +63,18 @@ class Prepared:
     """How good a reply really is, where a program knows it: written down beside the reward, and never learnt."""
 
 
+@dataclass(frozen=True)
+class FinishedFit:
+    """A fit, and what its stages of post-training made."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    stages: Sequence[Mapping[str, Any]]
+    """What its record says of each stage."""
+    results: ResultsFolder
+    """Where it is stored, with what its stages made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reward(ABC):
     """A frozen dataclass of a reward's options."""
@@ -94,17 +106,8 @@ class Reward(ABC):
         """The reward as a stage scores with it. Override it where it has to be made before."""
         return Prepared(self)
 
-    def of_fit(
-        self,
-        stages: Sequence[Mapping[str, Any]],
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        results: ResultsFolder,
-    ) -> Reward:
-        """The reward as a search scores with it what a fit writes. Override it where a stage has to make it before.
-
-        stages: what the fit's record says of its stages. model, tokenizer: of the fit.
-        """
+    def of_fit(self, fit: FinishedFit) -> Reward:
+        """The reward as a search scores with it what a fit writes. Override it where a stage has to make it before."""
         return self
 
 

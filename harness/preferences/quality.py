@@ -80,8 +80,9 @@ def compared(facts: Mapping[str, Any]) -> str:
     """A line for the log: how good a preference model is, beside what is possible."""
     if facts["accuracy"] is None:
         return f"all {facts['held_out']:,} ratings that it didn't learn from are ties"
-    ceiling = f", at best {facts['bayes_accuracy']:.1%}" if facts.get("bayes_accuracy") is not None else ""
-    return (
-        f"it is right in {facts['accuracy']:.1%} of {facts['held_out']:,} ratings that it didn't learn from{ceiling}; "
-        f"the longer reply in {facts['longer_wins']:.1%}"
-    )
+    rater = f", the rater's own probabilities in {facts['bayes_accuracy']:.1%}" if facts.get("bayes_accuracy") else ""
+    longer = "" if facts["longer_wins"] is None else f", who picks the longer reply in {facts['longer_wins']:.1%}"
+    low = facts["accuracy_low"]
+    doubt = "" if low is not None and low > 0.5 else ". It isn't shown to be better than a coin: get more ratings"
+    held_out = f"{facts['held_out']:,} ratings that it didn't learn from"
+    return f"it is right in {facts['accuracy']:.1%} of {held_out}{rater}{longer}{doubt}"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from harness.common.plurals import many
 from harness.common.seeds import seed_of
 from harness.common.terminal import say
 from harness.ratings.bank import Bank
@@ -76,7 +77,8 @@ class Session:
             self._ask_all()
         except (EOFError, KeyboardInterrupt):
             say()
-        say(f"{len(self._given)} answers are in {self.bank.path}")
+        added = many(len(self._given), "answer")
+        say(f"{added} added to {self.bank.path}" if self._given else "no answer was added")
         return len(self._given)
 
     def _ask_all(self) -> None:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.common.errors import UserError, one_line
+from harness.common.errors import UserError
 from harness.common.files import append_bytes, write_bytes, write_json
 from harness.ratings.rating import Rating, rating_in
 
@@ -79,6 +79,8 @@ class Bank:
             if line.strip():
                 rating = self._read(line, number)
                 counted[rating.pair.id, rating.rater, rating.is_repeat] = rating
+        if not counted:
+            raise UserError(f"{self.path} has no ratings yet. Make some: `bakeoff rate RUN --bank {self.name}`.")
         return list(counted.values())
 
     def add(self, rating: Rating) -> None:
@@ -123,5 +125,5 @@ class Bank:
             return rating_in(line)
         except ValueError as error:
             raise UserError(
-                f"line {number} of {self.path} is no rating ({one_line(error)}). Mend it, or delete the line."
+                f"line {number} of {self.path} is no rating: {error}. Mend it, or delete the line."
             ) from None

@@ -105,9 +105,16 @@ def _adapter() -> Any:
 
 
 def rating_in(line: bytes) -> Rating:
-    """The rating in a line of JSON. ValueError where it holds none."""
+    """The rating in a line of JSON. ValueError, with what is wrong, where it holds none."""
+    from pydantic import ValidationError
+
     try:
         rating: Rating = _adapter().validate_python(json.loads(line))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError("it is not valid JSON") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(": ".join([*map(str, first["loc"]), first["msg"]])) from None
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return rating

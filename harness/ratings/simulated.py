@@ -76,7 +76,8 @@ class SimulatedRater:
         if not len(apart):
             raise UserError(
                 f"gold can't tell the two replies of any of {len(differences)} pairs apart, so there is nothing to "
-                "rate. Put sft before the stage, as post=[sft,rloo], so that replies hand over."
+                "rate: a reply that is cut before it hands over is worth 0. Ask for more pairs or longer replies, or "
+                "begin with a fit that has learnt to hand over, as after post=[sft]."
             )
 
         def excess(log_tau: float) -> float:

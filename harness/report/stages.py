@@ -116,8 +116,8 @@ def _gain(row: Mapping[Any, Any], what: str) -> str:
 def _accuracy(row: Mapping[Any, Any]) -> str:
     if row["preference_accuracy"] is None:
         return "–"
-    at_best = "" if row["bayes_accuracy"] is None else f" of {_share(row['bayes_accuracy'])}"
-    return _share(row["preference_accuracy"]) + at_best
+    rater = "" if row["bayes_accuracy"] is None else f" (rater {_share(row['bayes_accuracy'])})"
+    return _share(row["preference_accuracy"]) + rater
 
 
 def _figure(value: float | None, form: str) -> str:

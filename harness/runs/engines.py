@@ -52,7 +52,7 @@ def engine_of(
 
     workshop = Workshop(results, pick_device("auto"))
     fit = (load or load_fit)(folder, workshop.device)
-    strategy = strategy.of_fit(fit.facts.get("stages", ()), fit.model, fit.tokenizer, results)
+    strategy = strategy.of_fit(fit.finished)
     return Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(workshop))
 
 

@@ -56,7 +56,7 @@ def find_run(name: str, results: Path) -> Path:
     if any(folder.parent.name == name for folder in folders):
         raise UserError(f"{name!r} is an experiment. Name one of its runs, as {name}/{LATEST}.")
     names = [f"{folder.parent.name}/{folder.name}" if experiment else folder.name for folder in folders]
-    choices = [f"{experiment}/{choice}" if experiment else choice for choice in (LATEST, BEST)]
+    choices = [f"{experiment}/{choice}" if experiment else choice for choice in (LATEST, BEST) if candidates]
     raise UserError(
         f"no run {name!r} in {results.resolve()}.{closest(name, [*names, *choices])} `bakeoff list runs` shows all "
         f"{len(names)}."

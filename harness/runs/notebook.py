@@ -77,7 +77,7 @@ class OpenFit:
         picked = [f"decoding={decoding}"] if isinstance(decoding, str) else list(decoding)
         strategy = build(compose(picked)["decoding"], DecodingStrategy, "decoding")
         fit = self.fit
-        strategy = strategy.of_fit(fit.facts.get("stages", ()), fit.model, fit.tokenizer, self.workshop.results)
+        strategy = strategy.of_fit(fit.finished)
         engine = Engine(fit.model, fit.tokenizer, strategy, find_model=OtherModels(self.workshop))
         [completion] = engine.complete([Prompt(prompt, max_new_tokens, tuple(stop), seed)])
         return completion

@@ -93,8 +93,7 @@ def _do(plan: RunPlan, mirror: Mirror, processes: Processes, claim: Claim) -> Ru
 def _ask_evals(plan: RunPlan, fit: Fit, findings: Findings) -> None:
     """Add every eval's scored rows: stored ones, or new ones."""
     material = Material(plan.corpus, fit.tokenizer, ReferenceModels(plan.corpus, plan.workshop))
-    stages = fit.facts.get("stages", ())
-    strategy = plan.settings.decoding.of_fit(stages, fit.model, fit.tokenizer, plan.results)
+    strategy = plan.settings.decoding.of_fit(fit.finished)
     respondent = Respondent(fit.model, fit.tokenizer, strategy, OtherModels(plan.workshop))
 
     def scored_of(eval: Eval) -> Scored:

@@ -179,12 +179,10 @@ def command_settings(group: str, kind: type[T], settings: Sequence[Setting], def
     content = dict(picked.content)
     for key, value in names.items():
         name = key.partition(".")[2]
-        allowed = [each for each in content if not each.startswith("_")]
-        if name not in allowed:
-            near = closest(name, allowed)
-            raise UserError(
-                f"{key} is not an option.{near} Allowed: {', '.join(f'{group}.{each}' for each in allowed) or 'none'}."
-            )
+        allowed = [f"{group}.{each}" for each in content if not each.startswith("_")]
+        if key not in allowed:
+            near = closest(key, allowed)
+            raise UserError(f"{key} is not an option.{near} Allowed: {', '.join(allowed) or 'none'}.")
         content[name] = value_of(f"{name}={value}")
     return build(content, kind, group)
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from harness.common import torchrun
 from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
-from harness.common.results_folder import CURVE_FILE, MODEL_FILE
+from harness.common.results_folder import CURVE_FILE, MODEL_FILE, ResultsFolder
+from harness.completion.reward import FinishedFit
 from harness.config.compose import refuse_foreign
 from harness.config.identity import content_hash, identity
 from harness.config.options import relocated
@@ -81,6 +82,12 @@ class Fit:
 
     def curve(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / CURVE_FILE)
+
+    @property
+    def finished(self) -> FinishedFit:
+        """As a search wants it."""
+        results = ResultsFolder.around(self.folder)
+        return FinishedFit(self.model, self.tokenizer, self.facts.get("stages", ()), results)
 
 
 def fit_id(settings: FitSettings, corpus: Corpus) -> str:

@@ -200,7 +200,7 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
     log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
     bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info, before.id)
     made = stage.make(before.model, bench)
-    log.info("done with %s in %s", name, _spent_text(made.spent))
+    log.info("done with %s in %s%s", name, _spent_text(made.spent), _gained(made.facts))
     own = {"stage": name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}
     facts = {
         **{key: value for key, value in before.facts.items() if key.endswith("_missed_by")},
@@ -219,6 +219,15 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
         notes=before.facts["notes"],
         facts=facts,
     )
+
+
+def _gained(facts: Mapping[str, Any]) -> str:
+    """What a stage came to, for the log; nothing where it raises no reward."""
+    if "reward_before" not in facts:
+        return ""
+    before, after = facts["reward_before"], facts["reward_after"]
+    moved, cut = facts["kl_nats_after"], facts["cut_replies_after"]
+    return f"; reward {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; {cut:.0%} of replies cut"
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import UserError
-from harness.completion.reward import Prepared
+from harness.completion.reward import FinishedFit, Prepared
 from harness.preferences.ngram_logistic import NGramLogistic
 from harness.ratings.bank import Bank
 from harness.ratings.simulated import RaterOptions, Simulated
@@ -67,7 +67,7 @@ def test_before_it_is_made_it_says_what_to_do(tmp_path: Path) -> None:
     of = material(tmp_path, [])
     for score in (
         lambda: REWARD.score(reply("a")),
-        lambda: REWARD.of_fit([{"stage": "sft"}], of.model, of.tokenizer, of.results),
+        lambda: REWARD.of_fit(FinishedFit(of.model, of.tokenizer, [{"stage": "sft"}], of.results)),
     ):
         with pytest.raises(UserError, match=r"a stage of post-training made, and there is none here. Make one, as"):
             score()
@@ -76,12 +76,12 @@ def test_before_it_is_made_it_says_what_to_do(tmp_path: Path) -> None:
 def test_a_search_finds_what_a_stage_of_the_fit_made(tmp_path: Path) -> None:
     of, made_of = material(tmp_path, SAID), prepared(tmp_path)
     stages = [{"stage": "rloo", "preference_model": dict(made_of.facts)}, {"stage": "sft"}]
-    found = REWARD.of_fit(stages, of.model, of.tokenizer, of.results)
+    found = REWARD.of_fit(FinishedFit(of.model, of.tokenizer, stages, of.results))
     replies = [reply("the cat sat", "\n\n"), reply("q q", "\n\n")]
     assert found.score_all(replies) == made_of.reward.score_all(replies)
     other = PreferenceModel(ratings=REWARD.ratings, preference=NGramLogistic(longest=3))
     with pytest.raises(UserError, match="other options"):
-        other.of_fit(stages, of.model, of.tokenizer, of.results)
+        other.of_fit(FinishedFit(of.model, of.tokenizer, stages, of.results))
 
 
 STAGE = [

@@ -25,6 +25,7 @@ from harness.text.data.corpus import SPLITS, Corpus
 _MOST_TEXTS = 20_000
 _FEWEST_TEXTS = 20
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)
+_USE = {"train": "to learn from", "validation": "to choose by", "test": "to be tested on"}
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,21 @@ def kinds_of(allowed: Sequence[Corpus], refused: Sequence[Corpus]) -> Kinds:
             texts = sum((texts_of(corpus, split, _MOST_TEXTS // len(corpora)) for corpus in corpora), Texts((), ()))
             texts = texts.without(known)
             if len(texts) < _FEWEST_TEXTS:
+                beside = ", beside those that are allowed" if known else ""
                 raise UserError(
-                    f"{kind} has {many(len(texts), 'text')} for {split} that the other kind doesn't have; a guard "
-                    f"needs {_FEWEST_TEXTS} at least. Name more data, or other data."
+                    f"{kind} has {many(len(texts), 'text')} {_USE[split]}{beside}; a guard needs {_FEWEST_TEXTS} or "
+                    f"more. {_advice(split)}."
                 )
             of_kind[kind][split] = texts
         known = {text for texts in of_kind[kind].values() for text in texts.texts}
     return Kinds(of_kind["--allow"], of_kind["--refuse"])
+
+
+def _advice(split: str) -> str:
+    """What to do where a split has too few texts."""
+    if split == "train":
+        return "Name more data"
+    return f"Name more data, or a greater share of them, as 'text data.paths=[...] data.{split}_fraction=0.2'"
 
 
 def make(kinds: Kinds, false_positive_rate: float) -> Guard:
@@ -84,8 +93,9 @@ def make(kinds: Kinds, false_positive_rate: float) -> Guard:
     num_allowed = len(kinds.allowed["validation"])
     if num_allowed * false_positive_rate < 1:
         raise UserError(
-            f"--false-positive-rate {false_positive_rate:g} can't be kept to with {num_allowed:,} allowed texts for "
-            f"validation: it takes {int(np.ceil(1 / false_positive_rate)):,}. Ask for a greater rate, or name more."
+            f"--false-positive-rate {false_positive_rate:g} can't be kept to with {num_allowed:,} allowed texts "
+            f"{_USE['validation']}: it takes {int(np.ceil(1 / false_positive_rate)):,}. Ask for a greater rate. Or: "
+            f"{_advice('validation').lower()}."
         )
     vectorizer = new_vectorizer()
     train, is_refused = _both(kinds, "train")

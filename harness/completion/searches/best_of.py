@@ -10,18 +10,15 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from harness.common.options import check_least, check_most
-from harness.common.results_folder import ResultsFolder
 from harness.completion.engine import Engine, OneByOne, Search
-from harness.completion.reward import Reply, Reward, weighted_sum
+from harness.completion.reward import FinishedFit, Reply, Reward, weighted_sum
 from harness.completion.sequence import Completion, Prompt
 from harness.text.numbers import first_number, majority
-from harness.text.tokenizers.tokenizer import Tokenizer
-from models.language_model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -96,15 +93,8 @@ class BestByReward(_ChoiceOfSamples):
                 "known here. Pick a reward that looks at the reply alone, as rewards=[hands_back_in_time]"
             )
 
-    def of_fit(
-        self,
-        stages: Sequence[Mapping[str, Any]],
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        results: ResultsFolder,
-    ) -> Self:
-        rewards = {name: reward.of_fit(stages, model, tokenizer, results) for name, reward in self.rewards.items()}
-        return replace(self, rewards=rewards)
+    def of_fit(self, fit: FinishedFit) -> Self:
+        return replace(self, rewards={name: reward.of_fit(fit) for name, reward in self.rewards.items()})
 
     def choose(self, prompt: Prompt, samples: Sequence[Completion]) -> int:
         """A sample of which no reward can say anything is worse than all others."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from harness.common.errors import UserError
 from harness.common.lazy import LazyModule
 from harness.common.options import check_least, check_most, check_option
 from harness.completion.engine import Engine, OneByOne, Search
@@ -43,6 +44,11 @@ class Guarded(Search):
         """UserError where there is no such guard."""
         from harness.completion.guard.guard import digest_of
 
+        if not self.guard:
+            raise UserError(
+                "decoding=guarded needs a guard. Name its folder, as decoding.search.guard=my_guard; `bakeoff guard` "
+                "makes one."
+            )
         return replace(self, digest=digest_of(self.guard))
 
     def complete(self, engine: Engine, prompts: Sequence[Prompt], on_done: Callable[[int], None]) -> list[Completion]:

@@ -22,10 +22,11 @@ def why_not_gradients(model: ModelConfig, stage: str) -> str | None:
     if (why := why_not_weighted(model, stage)) is not None:
         return why
     if not isinstance(model, NeuralModelConfig):
+        family, before = (model.trained_from.family, "sft,") if isinstance(model, AdaptedConfig) else (model.family, "")
         return (
-            f"model={model.family} has no gradients, and {stage} makes some replies less likely, which no count can. "
-            f"Put tilted before it, which adds a correction that has, as post=[tilted,{stage}]; or pick a family with "
-            "gradients, as model=lstm"
+            f"model={family} has no gradients, and {stage} makes some replies less likely, which no count can. "
+            f"Put tilted right before it, which adds a correction that has, as post=[{before}tilted,{stage}]; or pick "
+            "a family with gradients, as model=lstm"
         )
     return None
 

@@ -31,7 +31,7 @@ def rate(folder: Path, keys: str, *options: str) -> str:
 def test_a_person_rates_and_the_table_says_how(folder: Path) -> None:
     shown = rate(folder, "abtabababab")
     assert "Which reply is better?" in shown
-    assert "11 answers are in" in shown
+    assert "11 answers added to" in shown
     assert len(Bank(folder / "results" / "ratings" / "mine").ratings()) == 11
     rate(folder, "aaq", "--rater", "bert")
     table = bakeoff(folder, "ratings", "mine").stdout

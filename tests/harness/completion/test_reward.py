@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.completion.reward import Prepared, weighted_sum
+from harness.completion.reward import FinishedFit, Prepared, weighted_sum
 from rewards.length import Length
 from rewards.right_answer import RightAnswer
 from tests.harness.ratings.made import material
@@ -22,5 +22,5 @@ def test_a_sum_is_weighted_and_leaves_out_what_can_t_be_said() -> None:
 def test_a_reward_that_needs_nothing_is_its_own_before_a_stage_and_for_a_search(tmp_path: Path) -> None:
     of, length = material(tmp_path, []), Length(weight=2.0)
     assert length.prepared(of) == Prepared(length)
-    assert length.of_fit([], of.model, of.tokenizer, of.results) is length
+    assert length.of_fit(FinishedFit(of.model, of.tokenizer, [], of.results)) is length
     assert not length.is_made_of_ratings

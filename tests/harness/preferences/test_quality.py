@@ -54,12 +54,18 @@ def test_scores_are_log_odds() -> None:
 
 
 def test_a_line_says_what_was_possible() -> None:
-    facts = {"accuracy": 0.7, "held_out": 1200, "longer_wins": 0.6}
-    assert (
-        compared(facts) == "it is right in 70.0% of 1,200 ratings that it didn't learn from; the longer reply in 60.0%"
-    )
+    facts = {"accuracy": 0.7, "accuracy_low": 0.6, "held_out": 1200, "longer_wins": 0.6}
+    said = "it is right in 70.0% of 1,200 ratings that it didn't learn from"
+    assert compared(facts) == f"{said}, who picks the longer reply in 60.0%"
+    assert compared({**facts, "longer_wins": None}) == said
     assert compared({**facts, "accuracy": None}) == "all 1,200 ratings that it didn't learn from are ties"
-    assert "at best 75.0%" in compared({**facts, "bayes_accuracy": 0.75})
+    assert f"{said}, the rater's own probabilities in 75.0%" in compared({**facts, "bayes_accuracy": 0.75})
+
+
+@pytest.mark.parametrize("low", [None, 0.2, 0.5])
+def test_a_model_that_may_be_no_better_than_a_coin_is_said_to_be_so(low: float | None) -> None:
+    facts = {"accuracy": 0.7, "accuracy_low": low, "held_out": 6, "longer_wins": 0.5}
+    assert compared(facts).endswith("It isn't shown to be better than a coin: get more ratings")
 
 
 def test_facts_are_plain_values() -> None:

@@ -14,7 +14,8 @@ from harness.ratings.rating import Pair
 from tests.harness.ratings.made import rating, written
 
 PAIRS = [
-    Pair(f"Human: {n}?\n\nAssistant:", f"c{n}", written(f"one {n}", "w1"), written(f"two {n}", "w2")) for n in range(40)
+    Pair(f"Human: {n}?\n\nAssistant:", f"c{n}", written(f"one {n}", "writer-1"), written(f"two {n}", "writer-2"))
+    for n in range(40)
 ]
 
 
@@ -39,7 +40,7 @@ def test_answers_are_about_the_replies_as_they_were_shown(
     shown = [line.strip(" |") for line in out.splitlines() if line.startswith("  | ")]
     first = ratings[0].shown_first
     assert shown[1 + 2 : 3 + 2] == (["one 0", "two 0"] if first == "a" else ["two 0", "one 0"])
-    assert "w1" not in out
+    assert "writer-" not in out
 
 
 def test_both_orders_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_a_line_that_was_written_in_part_is_left_out_and_replaced(
 def test_a_damaged_line_is_named_with_its_number(tmp_path: Path) -> None:
     bank = filled(tmp_path)
     bank.path.write_bytes(FIRST.line + b'{"pair": 3}\n' + SECOND.line)
-    with pytest.raises(UserError, match=r"line 2 of .*pairs.jsonl is no rating .* Mend it, or delete the line"):
+    with pytest.raises(UserError, match=r"line 2 of .*pairs.jsonl is no rating: pair: .* Mend it, or delete the line"):
         bank.ratings()
 
 

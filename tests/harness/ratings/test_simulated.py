@@ -52,7 +52,7 @@ def test_an_impossible_rater_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_where_gold_tells_nothing_apart_there_is_nothing_to_rate() -> None:
-    with pytest.raises(UserError, match=r"can't tell the two replies of any of 3 pairs apart.*Put sft before"):
+    with pytest.raises(UserError, match=r"can't tell the two replies of any of 3 pairs apart.*as after post="):
         SimulatedRater.agreeing(RaterOptions(), np.zeros(3))
 
 

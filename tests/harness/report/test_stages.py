@@ -58,7 +58,7 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
         "cost": "2 seconds",
     }
     assert said[1]["reward"] == "+2.33 (+1.00 to +4.00)"
-    assert said[1]["accuracy"] == "70.0 % of 75.0 %"
+    assert said[1]["accuracy"] == "70.0 % (rater 75.0 %)"
     assert said[1]["cost"] == "40 episodes, 20 ratings, 2 seconds"
     report = write_report(results / "families")
     assert "+2.33 (+1.00 to +4.00)" in report.page.read_text()

@@ -71,7 +71,10 @@ def test_settings_of_the_sweep_itself_are_part_of_no_run() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("sweep.worker=2", r"sweep\.worker is not an option\. Did you mean 'workers'\? Allowed: sweep\.workers, "),
+        (
+            "sweep.worker=2",
+            r"sweep\.worker is not an option\. Did you mean 'sweep.workers'\? Allowed: sweep\.workers, ",
+        ),
         ("sweep.workers=1,2", r"sweep\.workers has several values"),
         ("sweep.workers=0", r"workers=0 is not allowed: it must be 1 to 1,024, or null"),
         ("launcher=slum", r"launcher=slum is not known.*Did you mean 'slurm'"),

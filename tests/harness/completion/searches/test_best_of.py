@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,7 +14,7 @@ from sacrebleu.metrics import CHRF
 
 from harness.completion.decoding.choosers import Draw, Greedy
 from harness.completion.engine import DecodingStrategy, Engine, Search
-from harness.completion.reward import Reward
+from harness.completion.reward import FinishedFit, Reward
 from harness.completion.searches.best_of import BestByReward, BestOfN, MajorityVote, MinimumBayesRisk, chrf
 from harness.completion.sequence import Completion, Prompt
 from harness.plugin_kit.chain import TableModel
@@ -31,8 +30,8 @@ ASKED = Prompt("", 5)
 class Made(Length):
     """A reward of which a stage made another."""
 
-    def of_fit(self, stages: Sequence[Mapping[str, Any]], *of: Any) -> Reward:
-        return Length(weight=self.weight) if "longest" in stages[0] else self
+    def of_fit(self, fit: FinishedFit) -> Reward:
+        return Length(weight=self.weight) if "longest" in fit.stages[0] else self
 
 
 def said(text: str, *logprobs: float) -> Completion:
@@ -83,12 +82,12 @@ def test_a_fit_s_own_reward_takes_the_place_of_one_that_a_stage_makes(tmp_path: 
         material(tmp_path, []),
         DecodingStrategy(Draw(), {}, BestByReward(rewards={"made": Made(weight=3.0)})),
     )
-    stages = [{"stage": "rloo", "longest": 1}]
-    search = strategy.of_fit(stages, of.model, of.tokenizer, of.results).search
+    fit = FinishedFit(of.model, of.tokenizer, [{"stage": "rloo", "longest": 1}], of.results)
+    search = strategy.of_fit(fit).search
     assert isinstance(search, BestByReward)
     assert search.rewards == {"made": Length(weight=3.0)}
     plain = DecodingStrategy(Draw())
-    assert plain.of_fit(stages, of.model, of.tokenizer, of.results) == plain
+    assert plain.of_fit(fit) == plain
 
 
 def test_of_equals_the_first_is_taken() -> None:

@@ -78,7 +78,7 @@ def test_another_guard_of_the_same_name_is_another_strategy_and_none_is_refused(
     assert first == Guarded(guard).with_fits(str) != Guarded(guard)
     Guard(["ba"], np.ones(1), np.array([9.0]), -5.0, 0.5).save(tmp_path / "guard")
     assert Guarded(guard).with_fits(str) != first
-    with pytest.raises(UserError, match="'' is not the folder of a guard"):
+    with pytest.raises(UserError, match=r"needs a guard\. Name its folder, as decoding\.search\.guard=my_guard"):
         Guarded().with_fits(str)
     with pytest.raises(ValueError, match="sentence"):
         Guarded(guard, sentence=" ")

@@ -107,7 +107,7 @@ REFUSED = {
     "model.lerning_rate=interval(0.1,0.01)": "Did you mean 'learning_rate'?",
     "model.lerning_rate=tag(log,interval(0,0.1))": "Did you mean 'learning_rate'?",
     "bugdet.tokens=100,200": "Did you mean 'budget'?",
-    "tune.trial=3": "Did you mean 'trials'?",
+    "tune.trial=3": "Did you mean 'tune.trials'?",
     "tune.trials=0": "tune.trials=0 is not allowed: it must be 1 or more.",
     "tune.trials=3,4": "tune.trials has several values",
     "tune.searcher=annealing": "must be one of random, grid, tpe",
