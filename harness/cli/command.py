@@ -40,14 +40,14 @@ class Needless(Action):
         )
 
 
-def add_overrides(parser: ArgumentParser) -> None:
+def add_overrides(parser: ArgumentParser, example: str = "model=lstm budget.tokens=1e6 seed=1") -> None:
     """Add `arguments.overrides`: picked options and settings."""
     parser.add_argument(
         "overrides",
         nargs="*",
         default=[],  # else argparse names it among what is required
         metavar="OVERRIDE",
-        help="group=option or key=value, as model=lstm budget.tokens=1e6 seed=1",
+        help=f"group=option or key=value, as {example}",
     )
 
 

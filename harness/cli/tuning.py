@@ -17,7 +17,9 @@ _TUNING = "experiment=tuning"
 
 def _tune_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action=Needless, nargs=0, help=SUPPRESS)
-    add_overrides(parser)
+    add_overrides(
+        parser, "model=lstm,gru tune.trials=10 tune.searcher=tpe sweep.workers=2 (docs/tuning.md has them all)"
+    )
     add_ends_with_stdin(parser)
 
 
