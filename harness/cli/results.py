@@ -74,7 +74,8 @@ def _list_arguments(parser: ArgumentParser) -> None:
         "filters",
         nargs="*",
         metavar="KEY=VALUE",
-        help="of runs: only those with this status, family, model, decoding, seed, experiment or setting",
+        help="of runs: only those with this status, family, model, decoding, seed, experiment, rewards, ratings or "
+        "setting",
     )
     add_results(parser)
 

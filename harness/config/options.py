@@ -182,6 +182,13 @@ def known_targets() -> dict[str, str]:
     return {target: group for target, (group, _) in _known_targets().items()}
 
 
+@functools.cache
+def name_of_class(group: str, target: str) -> str:
+    """The installed option of a group that names this class; the class's own name where none does."""
+    classes = {option(group, name).content.get(TARGET): name for name in options(group)}
+    return classes.get(target, target.rpartition(".")[2])
+
+
 def _known_targets() -> dict[str, tuple[str, str]]:
     """The group and the source of every `_target_` that an installed option names."""
     return {

@@ -15,6 +15,7 @@ from harness.evaluation.metric import LADDER_METRIC, Baseline
 from harness.report.cautions import cautions
 from harness.report.comparison import ANY_DECODING, Cell, Comparison, MeasureKey
 from harness.report.result_lines import Column, ResultLine, TableCell, result_lines, table_cell, usual_counts
+from harness.report.stages import stage_rows
 from harness.report.wording import direction, heading, words
 from harness.statistics.estimate import Estimate
 
@@ -63,6 +64,8 @@ class Board:
     best_decodings: Mapping[int, str]
     """By headline: the strategy under which it is shown where only one is."""
     cautions: tuple[str, ...] = ()
+    stages: tuple[Mapping[str, Any], ...] = ()
+    """What each stage of post-training came to: `harness.report.stages.stage_rows`."""
     left_out: tuple[tuple[str, str], ...] = field(default=())
     """(run, why) of runs that are not in it."""
 
@@ -93,6 +96,7 @@ class Board:
             },
             {index: comparison.best_decoding(measures[index]) for index in headlines},
             tuple(cautions(comparison)),
+            tuple(stage_rows(comparison)),
             (*replaced, *left_out),
         )
 
@@ -167,6 +171,7 @@ class Board:
             "asked": [[*key, asdict(asked)] for key, asked in self.asked.items()],
             "best_decodings": list(self.best_decodings.items()),
             "cautions": self.cautions,
+            "stages": self.stages,
             "left_out": self.left_out,
         }
 
@@ -193,6 +198,7 @@ class Board:
             },
             dict(plain["best_decodings"]),
             tuple(plain["cautions"]),
+            tuple(plain["stages"]),
             tuple((run, why) for run, why in plain["left_out"]),
         )
 

@@ -20,6 +20,7 @@ from harness.dashboard.charts.lines import Series, line_chart
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import Choices
 from harness.dashboard.crossings import Crossings, crossings
+from harness.dashboard.curve_columns import ABOUT, ALONG, COMPARABLE, LOSSES, MEASURED, MOVED, SPENT
 from harness.dashboard.looks import Look
 from harness.dashboard.mean_curve import Curve, mean_curve
 from harness.dashboard.pages import Page
@@ -34,11 +35,7 @@ from harness.runs.index import Entry
 if TYPE_CHECKING:
     import pandas as pd
 
-SPENT = {"tokens": "training tokens", "seconds": "training seconds", "flops": "training FLOPs"}
-MEASURED = {"validation_bits_per_byte": "validation bits per byte", "train_loss_nats": "training loss, nats a token"}
-COMPARABLE = "validation_bits_per_byte"
-"""Whatever the tokenizer."""
-_COLUMNS = [*SPENT, *MEASURED]
+_COLUMNS = tuple(dict.fromkeys([*ALONG, *MEASURED]))
 _MOST_CURVES = 400
 _curves: OrderedDict[tuple[object, ...], dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()
@@ -46,7 +43,7 @@ _lock = threading.Lock()
 
 def view(site: Site, choices: Choices) -> Page:
     """The page. UserError where an experiment of the address is gone."""
-    page = Page("/curves", "curves.html", {"kind": "", "swept": []})
+    page = Page("/curves", "curves.html", {"kind": "", "swept": [], "is_loss": True, "has_stages": False})
     scope = site.scope(choices)
     page.context |= {"scope": scope, "settings": filters.varying(scope.entries)}
     board = site.board(scope, choices)
@@ -58,22 +55,25 @@ def view(site: Site, choices: Choices) -> Page:
     pinned = {*choices.values("pin"), *choices.values("base")}
     systems = [s for s in dict.fromkeys(line.system for line in lines) if not pinned or s in pinned]
     options = site.swept(scope)
-    x = choices.picked("x", [*SPENT, "parameters", *options], "tokens")
+    axes = ALONG if any(row[MOVED] is not None for row in board.stages) else SPENT
+    x = choices.picked("x", [*axes, "parameters", *options], "tokens")
     page.context |= {
         "board": board,
         "looks": site.looks(),
-        "kind": "spent" if x in SPENT else "parameters" if x == "parameters" else "swept",
-        "axes": [*SPENT.items(), ("parameters", "parameters"), *options.items()],
+        "kind": "spent" if x in ALONG else "parameters" if x == "parameters" else "swept",
+        "axes": [*axes.items(), ("parameters", "parameters"), *options.items()],
         "x": x,
-        "y": choices.picked("y", list(MEASURED), "validation_bits_per_byte"),
-        "measured": list(MEASURED.items()),
+        "y": choices.picked("y", list(MEASURED), COMPARABLE),
+        "is_loss": True,
+        "about": "",
+        "has_stages": any(row["model"] in systems for row in board.stages),
         "scale": choices.picked("scale", ["log", "linear"], "log"),
         "systems": board.systems,
         "pinned": choices.values("pin"),
         "legend": [],
         "crossings": Crossings(),
     }
-    if x in SPENT:
+    if x in ALONG:
         _add_spent(page, site, scope, board, choices, systems)
     elif x == "parameters":
         _add_parameters(page, site, board, systems)
@@ -135,9 +135,17 @@ def _curve(columns: Mapping[str, Any], x: str, y: str, is_log: bool) -> Curve | 
 
 
 def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choices, systems: Sequence[str]) -> None:
-    x, y, is_log = page.context["x"], page.context["y"], page.context["scale"] == "log"
+    x, y = page.context["x"], page.context["y"]
+    is_log = page.context["scale"] == "log" and x in SPENT
+    of_systems = curves_of(site, board, systems)
+    known = {name for seeds in of_systems.values() for columns in seeds.values() for name in columns}
+    page.context |= {
+        "measured": [(name, text) for name, text in MEASURED.items() if name in {*LOSSES, *known, y}],
+        "is_loss": y in LOSSES and x in SPENT,
+        "about": ABOUT.get(y, ""),
+    }
     series, table, by_system = [], [], {}
-    for system, seeds in curves_of(site, board, systems).items():
+    for system, seeds in of_systems.items():
         curves = {
             seed: curve
             for seed, columns in sorted(seeds.items())
@@ -157,10 +165,11 @@ def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choi
         series = [_from(line, least) for line in series]
     ends = [(choices.number(f"{axis}_from"), choices.number(f"{axis}_to")) for axis in ("x", "y")]
     log = ", logarithmic" if is_log else ""
-    plane = Plane(f"{SPENT[x]}{log}", f"{MEASURED[y]}", is_log, is_log, lambda value: f"{value:.3g}")
-    about = f"{MEASURED[y]} against {SPENT[x]}. " + "; ".join(f"{line.name} {line.text}" for line in series)
+    y_is_log = is_log and y in LOSSES and min(row[-1] for row in table) > 0
+    plane = Plane(f"{ALONG[x]}{log}", f"{MEASURED[y]}", is_log, y_is_log, lambda value: f"{value:.3g}")
+    about = f"{MEASURED[y]} against {ALONG[x]}. " + "; ".join(f"{line.name} {line.text}" for line in series)
     page.drawings["curves"] = line_chart(series, plane, about, "curves", ends[0], ends[1])
-    page.context["title"] = f"{MEASURED[y]} against {SPENT[x]}"
+    page.context["title"] = f"{MEASURED[y]} against {ALONG[x]}"
     page.context["legend"] = [
         {
             "system": line.name,
@@ -172,7 +181,7 @@ def _add_spent(page: Page, site: Site, scope: Scope, board: Board, choices: Choi
         }
         for line in series
     ]
-    if y == COMPARABLE:
+    if y == COMPARABLE and x in LEARNING:
         page.context["crossings"] = crossings(site, scope, LEARNING[x], systems, lambda them: along_curves(them, x))
     page.tables["curves"] = lambda: _table(table, x, y)
 

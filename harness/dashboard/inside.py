@@ -14,7 +14,7 @@ from harness.common.numerals import probability
 from harness.dashboard.charts.heat import head, shade, small_head, units
 from harness.dashboard.charts.points import Dot, Plane, scatter
 from harness.dashboard.choices import MOST_TEXT, Choices
-from harness.dashboard.fitted import chosen_run, fitted, listed, named
+from harness.dashboard.fitted import chosen_run, fitted, listed
 from harness.dashboard.looks import Look
 from harness.dashboard.model_process import SIDES
 from harness.dashboard.pages import Page
@@ -66,8 +66,9 @@ def view(site: Site, choices: Choices) -> Page:
     entries = fitted(site, choices)
     text = choices.text("text") or EXAMPLE
     page = Page("/inside", "inside.html", {"context_text": text, "most_text": MOST_TEXT, "heads": {}})
-    runs = {side: chosen_run(site, choices, side, entries) for side in SIDES}
-    sides = [_side(site, choices, side, entry, text) for side, entry in runs.items() if entry is not None]
+    picked = {side: entry for side in SIDES if (entry := chosen_run(site, choices, side, entries)) is not None}
+    runs = listed(site, entries, picked.values())
+    sides = [_side(site, side, entry, runs[entry.id], text) for side, entry in picked.items()]
     requests = [_request(choices, side, text) for side in sides]
     for side, request in zip(sides, requests, strict=True):
         if not side.error:
@@ -75,8 +76,8 @@ def view(site: Site, choices: Choices) -> Page:
     for side, request in zip(sides, requests, strict=True):
         _ask(page, site, choices, side, request)
     page.context |= {
-        "runs": listed(entries, *runs.values()),
-        "picked": {side: entry.id if entry is not None else "" for side, entry in runs.items()},
+        "runs": runs,
+        "picked": {side: picked[side].id if side in picked else "" for side in SIDES},
         "sides": sides,
         "level": level,
         "probability": probability,
@@ -87,8 +88,8 @@ def view(site: Site, choices: Choices) -> Page:
     return page
 
 
-def _side(site: Site, choices: Choices, name: str, entry: Entry, text: str) -> Side:
-    side = Side(name, entry, named(entry), [])
+def _side(site: Site, name: str, entry: Entry, title: str, text: str) -> Side:
+    side = Side(name, entry, title, [])
     try:
         side.tokens = tokens_of(tokenizer_of(site, entry), text)
     except (UserError, OSError) as error:

@@ -18,6 +18,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
 from harness.report.comparison import ANY_DECODING
+from harness.report.stages import stage_lines
 from harness.report.wording import estimate_text, words
 from harness.runs.index import UNFINISHED, UNREADABLE, Entry
 
@@ -45,6 +46,7 @@ def view(site: Site, choices: Choices) -> Page:
         "experiments": [_experiment(name, entries) for name, entries in experiments.items()],
         "statuses": _statuses(site.index.entries()),
         "board": None,
+        "stages": [],
         "settings": settings,
         "group": group,
         "group_measures": measures,
@@ -97,6 +99,10 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
     ):
         page.drawings["ladder"] = drawing
     page.tables["summary"] = lambda: summary_table(board)
+    systems = {line.system for line in lines}
+    if stages := [row for row in board.stages if row["model"] in systems]:
+        page.context["stages"] = stage_lines(stages)
+        page.tables["stages"] = lambda: stages_table(board)
 
 
 def ladder(
@@ -136,6 +142,13 @@ def summary_table(board: Board) -> pd.DataFrame:
         row |= {"ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n, "n_total": estimate.n_total}
         rows.append(row | {"num_seeds": len(cell.seeds), "reason": estimate.reason})
     return pd.DataFrame(rows)
+
+
+def stages_table(board: Board) -> pd.DataFrame:
+    """One row a stage of a system, as in a report's stages.csv."""
+    import pandas as pd
+
+    return pd.DataFrame(board.stages)
 
 
 def runs_table(entries: Sequence[Entry]) -> pd.DataFrame:

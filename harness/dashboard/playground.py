@@ -15,7 +15,7 @@ from harness.common.errors import UserError
 from harness.common.escapes import escaped
 from harness.common.results_folder import ResultsFolder
 from harness.dashboard.choices import MOST_TEXT, Choices
-from harness.dashboard.fitted import chosen_run, fitted, listed, named
+from harness.dashboard.fitted import chosen_run, fitted, listed
 from harness.dashboard.model_process import SIDES
 from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
@@ -39,7 +39,6 @@ class Player:
 
     side: str
     entry: Entry
-    title: str
     decoding: str
     """A strategy's name, OWN or AS_A."""
     values: Mapping[str, str] = field(default_factory=dict)
@@ -57,11 +56,12 @@ def view(site: Site, choices: Choices) -> Page:
     for player in players:
         site.models.warm_up(player.side, player.entry.id)
     picked = {player.side: player for player in players}
+    runs = listed(site, entries, [player.entry for player in players])
     page = Page("/playground", "playground.html")
     page.context |= {
         "mode": mode,
         "modes": list(MODES.items()),
-        "runs": listed(entries, *(player.entry for player in players)),
+        "runs": runs,
         "players": players,
         "picked": {side: picked[side].entry.id if side in picked else "" for side in SIDES},
         "strategies": [(OWN, "as in its run"), *((name, name) for name in names())],
@@ -100,14 +100,14 @@ def player_of(site: Site, choices: Choices, side: str, entries: list[Entry]) -> 
     known = {} if shown == OWN else {setting.name: setting for setting in settings(shown, {})}
     given = values_in(dict(choices.pairs), f"set_{source}.")
     values = {name: value for name, value in given.items() if name in known}
-    player = Player(side, entry, named(entry), decoding, values)
+    player = Player(side, entry, decoding, values)
     if shown == OWN:
         return player
     try:
         in_words(shown, values)
     except UserError as error:
-        return Player(side, entry, player.title, decoding, values, tuple(settings(shown, values)), str(error))
-    return Player(side, entry, player.title, decoding, values, tuple(settings(shown, values)))
+        return Player(side, entry, decoding, values, tuple(settings(shown, values)), str(error))
+    return Player(side, entry, decoding, values, tuple(settings(shown, values)))
 
 
 def strategy_name(choices: Choices, player: Player) -> str:

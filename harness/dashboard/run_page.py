@@ -12,6 +12,7 @@ from harness.dashboard.choices import Choices
 from harness.dashboard.overview import tracebacks
 from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
+from harness.report.stages import stage_lines, stage_rows_of_run
 from harness.report.wording import words
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def view(site: Site, choices: Choices) -> Page:
     """The page of the run whose id is in the address. UserError where there is none."""
     entry = site.run(choices.value("run"))
-    page = Page("/run", "run.html", {"entry": entry, "facts": [], "metrics": [], "notes": [], "error": ""})
+    page = Page("/run", "run.html", {"entry": entry, "error": ""})
+    page.context |= dict.fromkeys(("facts", "metrics", "notes", "stages"), ())
     page.context |= {"failures": tracebacks(site, entry), "settings": sorted(json.loads(entry.settings).items())}
     if entry.has_record:
         from harness.runs.record import RunRecord
@@ -34,6 +36,7 @@ def view(site: Site, choices: Choices) -> Page:
         page.context |= {
             "facts": _facts(record),
             "notes": record.notes,
+            "stages": stage_lines(stage_rows_of_run(record)),
             "metrics": [_metric(m) for m in record.metrics],
         }
         page.tables["metrics"] = lambda: _table(record.metrics)

@@ -220,8 +220,8 @@ def along_curves(comparison: Comparison, spent: str) -> Iterator[dict[str, Any]]
     curves: dict[str, list[tuple[Floats, Floats]]] = {}
     texts: dict[str, object] = {}
     for run in comparison.fits():
-        if {spent, _MEASURED} <= set(run.curve.columns):
-            kept = run.curve.dropna(subset=[spent, _MEASURED])
+        if {spent, _MEASURED} <= set(run.learning_curve.columns):
+            kept = run.learning_curve.dropna(subset=[spent, _MEASURED])
             amounts, bits = (kept[name].to_numpy(dtype=float) for name in (spent, _MEASURED))
             if len(kept) >= _FEWEST_BUDGETS and amounts[0] > 0 and np.isfinite(bits).all():
                 curves.setdefault(run.system, []).append((np.log(amounts), bits))

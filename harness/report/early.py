@@ -21,8 +21,8 @@ def early_order(comparison: Comparison) -> str:
     late: dict[str, list[float]] = {}
     texts = set()
     for run in comparison.fits():
-        if {"tokens", "validation_bits_per_byte"} <= set(run.curve.columns):
-            kept = run.curve.dropna(subset=["tokens", "validation_bits_per_byte"])
+        if {"tokens", "validation_bits_per_byte"} <= set(run.learning_curve.columns):
+            kept = run.learning_curve.dropna(subset=["tokens", "validation_bits_per_byte"])
             tokens, bits = (kept[name].to_numpy(dtype=float) for name in ("tokens", "validation_bits_per_byte"))
             if len(kept) > 1 and 0 < tokens[0] <= _SLACK * EARLY * tokens[-1] and np.isfinite(bits).all():
                 at_tenth = float(np.interp(np.log(EARLY * tokens[-1]), np.log(tokens), bits))

@@ -32,7 +32,7 @@ from harness.report.plots.style import Plot, inline_svg, looks
 from harness.report.result_lines import Column, TableCell, result_lines, table_cell, usual_counts
 from harness.report.results import Run
 from harness.report.showcase import prompts, questions
-from harness.report.stages import stage_lines, stages
+from harness.report.stages import stage_lines, stage_rows
 from harness.report.summary import intervals_cover
 from harness.report.swept import MOST_OPTIONS, swept
 from harness.report.untrusted import pieces, visible
@@ -107,7 +107,7 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         "ranks": _ranks(verdicts.ranks),
         "crossings": crossing_sentences(verdicts.crossings),
         "early_order": early_order(comparison),
-        "stages": stage_lines(stages(comparison)),
+        "stages": stage_lines(stage_rows(comparison)),
         "measures": _measures(verdicts.measures),
         "everything": _everything(comparison),
         "missing": _missing(comparison),

@@ -124,6 +124,12 @@ class Run:
     def curve(self) -> pd.DataFrame:
         return self.tables.curve
 
+    @property
+    def learning_curve(self) -> pd.DataFrame:
+        """The curve of pre-training, empty after post-training: the curve of a stage begins anew, on other validation
+        text, so it stands beside no other."""
+        return pd.DataFrame() if self.record.stages else self.curve
+
 
 @dataclass(frozen=True)
 class LeftOut:

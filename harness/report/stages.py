@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.common.numerals import quantity
 from harness.report.comparison import Comparison
+from harness.runs.record import RunRecord
 
 COLUMNS = [
     "model",
@@ -43,22 +44,32 @@ _COSTS = ("tokens", "episodes", "ratings", "flops", "seconds")
 
 
 def stages(comparison: Comparison) -> pd.DataFrame:
-    """One row a stage of a system, in order: means over its seeds, missing where a stage doesn't say. Gains are in
-    standard deviations of the replies before the stage; low and high are those of single seeds."""
+    """`stage_rows` as a table."""
+    return pd.DataFrame(stage_rows(comparison), columns=COLUMNS)
+
+
+def stage_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a stage of a system, in order, with all of COLUMNS: means over its seeds, None where a stage doesn't say.
+    Gains are in standard deviations of the replies before the stage; low and high are those of single seeds."""
     by_stage: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for run in comparison.fits():
         for place, facts in enumerate(run.record.stages, 1):
             by_stage.setdefault((run.system, place), []).append(facts)
     order = {system: number for number, system in enumerate(comparison.systems)}
-    rows = [
+    return [
         _row(system, place, by_stage[system, place])
         for system, place in sorted(by_stage, key=lambda key: (order[key[0]], key[1]))
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def stage_rows_of_run(record: RunRecord) -> list[dict[str, Any]]:
+    """The same of one run."""
+    return [_row(record.family, place, [facts]) for place, facts in enumerate(record.stages, 1)]
 
 
 def _row(system: str, place: int, seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": system, "stage": seeds[0]["stage"], "place": place, "num_seeds": len(seeds)}
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"model": system, "stage": seeds[0]["stage"], "place": place, "num_seeds": len(seeds)}
     for what in ("reward", "gold"):
         before, after, deviation = (
             _numbers(facts.get(f"{what}_{when}") for facts in seeds) for when in ("before", "after", "deviation_before")
@@ -82,8 +93,8 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def stage_lines(table: pd.DataFrame) -> list[dict[str, str]]:
-    """The same as text for the page."""
+def stage_lines(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The same as text for a page."""
     return [
         {
             "model": row["model"],
@@ -100,7 +111,7 @@ def stage_lines(table: pd.DataFrame) -> list[dict[str, str]]:
                 if row[name] not in (None, 0)
             ),
         }
-        for row in table.astype(object).where(table.notna(), None).to_dict("records")
+        for row in rows
     ]
 
 

@@ -25,13 +25,13 @@ from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RES
 log = logging.getLogger("bakeoff")
 
 INDEX_FILE = ".index.json"
-_VERSION = 1
+_VERSION = 2
 _SECONDS_BETWEEN_SCANS = 1.0
 _SECONDS_BETWEEN_WRITES = 10.0
 _MOST_SECONDS_TO_SCAN = 2.0
 _PARTS = ("model", "tokenizer", "data", "training", "post", "budget", "decoding", "evals", "recipes")
 UNFINISHED, UNREADABLE = "unfinished", "unreadable"
-OWN_KEYS = ("status", "family", "model", "decoding", "seed", "experiment")
+OWN_KEYS = ("status", "family", "model", "decoding", "seed", "experiment", "rewards", "ratings")
 """What runs can be chosen by, beside their settings."""
 
 Stamp = tuple[int, ...]
@@ -100,6 +100,10 @@ class Entry:
     decoding_id: str = ""
     measured: tuple[str, ...] = ()
     """The evals that measured something."""
+    rewards: str = ""
+    """What stages of post-training rewarded."""
+    ratings: str = ""
+    """Where the ratings came from that they learnt from."""
     parts: str = "{}"
     """Everything configured and the recipes, as JSON; shared by runs that differ in their seed."""
     changed: int = 0
@@ -346,6 +350,8 @@ def _entry(results: Path, run: str, stamp: Stamp, cursor: int) -> Entry:
         record.fit_id,
         record.decoding_id,
         tuple(sorted(record.measured)),
+        record.rewards,
+        record.ratings,
         json.dumps({part: getattr(record, part) for part in _PARTS}, sort_keys=True, default=str),
         cursor,
     )

@@ -36,6 +36,7 @@ from harness.common.sealed import (
     without_seal,
     write_sealed,
 )
+from harness.config.settings import TARGET
 from harness.evaluation.metric import Metric, headlines
 
 log = logging.getLogger("bakeoff")
@@ -155,6 +156,24 @@ class RunRecord:
         """The evals that measured something."""
         return frozenset(metric.eval for metric in self.metrics if metric.n_total)
 
+    @property
+    def rewards(self) -> str:
+        """What stages of post-training rewarded, as 'hands_back_in_time+length'; '' without rewards."""
+        return "+".join(sorted({name for stage in _mappings(self.post) for name in _mapping(stage.get("rewards"))}))
+
+    @property
+    def ratings(self) -> str:
+        """Where the ratings came from that stages of post-training learnt from, as 'simulated'; '' without ratings."""
+        from harness.config.options import name_of_class
+
+        learners = [
+            learner for stage in _mappings(self.post) for learner in (stage, *_mappings(_mapping(stage.get("rewards"))))
+        ]
+        sources = [_mapping(learner.get("ratings")) for learner in learners]
+        return "+".join(
+            sorted({name_of_class("ratings", str(source[TARGET])) for source in sources if TARGET in source})
+        )
+
     def headlines(self) -> list[Metric]:
         """One metric of each eval, over all samples (see harness.evaluation.metric.headlines)."""
         of_all = (metric for metric in self.metrics if metric.slice == "all")
@@ -205,6 +224,16 @@ class RunRecord:
         record = cls.read(folder)
         warn_of_damage(folder)
         return record
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """A part of a record; empty where it is no mapping."""
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The mappings that are values of a mapping."""
+    return [value for value in node.values() if isinstance(value, dict)]
 
 
 def _check_types(item: DataclassInstance) -> None:

@@ -87,7 +87,7 @@ def curves(comparison: Comparison) -> list[Plot | None]:
     """Validation bits per byte against training seconds, and against tokens; none where nobody was trained in steps."""
     fits: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for run in comparison.fits():
-        curve = run.curve
+        curve = run.learning_curve
         if {"seconds", "tokens", "validation_bits_per_byte"} <= set(curve.columns):
             kept = curve[np.isfinite(curve["validation_bits_per_byte"].astype(float))]
             if len(kept):

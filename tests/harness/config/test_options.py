@@ -10,7 +10,17 @@ import yaml
 
 from harness.common.errors import UserError
 from harness.config.compose import compose
-from harness.config.options import GROUPS, comments, conf_dir, known_targets, option, options, relocated, top_level
+from harness.config.options import (
+    GROUPS,
+    comments,
+    conf_dir,
+    known_targets,
+    name_of_class,
+    option,
+    options,
+    relocated,
+    top_level,
+)
 from harness.plugin_kit.new import start
 from harness.runs.sweep import expand
 from tests.harness.config.plugin_files import forget_files
@@ -57,6 +67,12 @@ def test_a_saved_configuration_may_only_ask_for_what_conf_names() -> None:
     targets = known_targets()
     assert targets["models.settings.lstm.LSTMConfig"] == "model"
     assert "os.system" not in targets
+
+
+def test_a_class_has_the_name_of_the_option_that_names_it() -> None:
+    assert name_of_class("ratings", "harness.ratings.source.RatedBank") == "bank"
+    assert name_of_class("ratings", "harness.ratings.simulated.RaterOptions") == "RaterOptions"  # part of an option
+    assert name_of_class("ratings", "bakeoff_file.mine_0123456789ab.Dice") == "Dice"
 
 
 def test_every_group_takes_a_yaml_file_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

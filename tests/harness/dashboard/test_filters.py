@@ -7,6 +7,7 @@ import pytest
 from harness.dashboard.choices import Choices
 from harness.dashboard.filters import grouped, headline_of, kept, varying
 from harness.runs.index import Entry, Index
+from tests.harness.report.fake_results import copy_run
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,20 @@ def test_groups_describe_their_runs(entries: list[Entry]) -> None:
     shown = by_value["gru"].results[0]
     assert shown.endswith(", n 6")
     assert f"[{min(values):.3f}, {max(values):.3f}]" in shown
+
+
+def test_runs_are_filtered_and_grouped_by_their_rewards(own_results: Path) -> None:
+    for name in ("length", "right_answer"):
+        post = {"name": "rloo", "rloo": {"rewards": {name: {}}}}
+        copy_run(own_results / "pair" / "gru-greedy-s0", name, {"post": post})
+    index = Index(own_results)
+    index.refresh(at_once=True)
+    keys = {setting.key: setting.values for setting in varying(index.entries())}
+    assert keys["rewards"] == ("length", "right_answer")
+    assert "ratings" not in keys
+    assert ids(index.entries(), "rewards=length") == {"length"}
+    _, groups = grouped(index.entries(), "rewards")
+    assert {group.value: group.num_runs for group in groups} == {"length": 1, "right_answer": 1, "–": 8}
 
 
 def test_a_value_is_text(entries: list[Entry]) -> None:

@@ -5,7 +5,12 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from harness.dashboard.server import app
+from harness.report.comparison import Comparison
+from harness.report.results import load
+from harness.report.stages import stage_lines, stage_rows, stages
+from harness.report.summary import csv_bytes
 from tests.harness.dashboard.reading import Reader
+from tests.harness.report.records import SFT, edit, rloo
 
 
 def test_experiments_runs_and_the_ladder_are_there(client: Reader) -> None:
@@ -79,6 +84,32 @@ def test_an_experiment_that_is_gone_is_said(client: Reader) -> None:
     page = client.get("/?experiment=gone")
     assert page.status == 404
     assert "no experiment &#39;gone&#39;" in page.text
+
+
+def test_what_stages_gained_is_shown_as_in_the_report(own_results: Path) -> None:
+    for seed, after in ((0, 0.75), (1, 1.0)):
+        edit(
+            own_results / "pair" / f"gru-greedy-s{seed}",
+            lambda record, after=after: record.update(stages=[SFT, rloo(after, 0.1)]),
+        )
+    [results] = load(own_results / "pair")
+    comparison = Comparison(results)
+    with TestClient(app(own_results), base_url="http://localhost") as opened:
+        reader = Reader(opened)
+        page = reader.get("/")
+        others = reader.get("/?where=family%3Dlstm")
+        file = opened.get("/?file=stages.csv").text
+        run = reader.get("/run?run=pair/gru-greedy-s1")
+    assert "+1.50 (+1.00 to +2.00)" in page.tables["stage-table"][2]
+    assert page.tables["stage-table"][1:] == [list(line.values()) for line in stage_lines(stage_rows(comparison))]
+    assert "stage-table" not in others.tables
+    assert file == csv_bytes(stages(comparison)).decode()
+    assert run.tables["stage-table"][2][:4] == ["gru", "rloo", "+2.00", "-1.00"]
+
+
+def test_without_stages_nothing_is_said_of_post_training(client: Reader) -> None:
+    assert "stage-table" not in client.get("/?experiment=families").tables
+    assert "Post-training" not in client.get("/run?run=families/gru-greedy-s1").text
 
 
 def test_columns_that_are_empty_in_every_row_are_left_out(client: Reader, own_results: Path) -> None:

@@ -11,6 +11,10 @@ import pandas as pd
 
 from harness.common.results_folder import RUN_FILE, SAMPLES_FILE
 
+_SPENT = {"tokens": 100, "episodes": 40, "ratings": 0, "flops": 1e9, "seconds": 2.0}
+SFT: dict[str, Any] = {"stage": "sft", "fit_id": "a", "spent": _SPENT | {"episodes": 0}}
+"""What a record says of a stage without rewards."""
+
 
 def edit_metrics(experiment: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change each metric of every run's record."""
@@ -43,3 +47,12 @@ def set_value(run: Path, metric: str, value: float) -> None:
                 one["value"] = value
 
     edit(run, change)
+
+
+def rloo(after: float, gold_after: float) -> dict[str, Any]:
+    """What a record says of a stage that ended with this reward and gold; before it were 0.5 and 0.2."""
+    before = {"reward_before": 0.5, "reward_deviation_before": 0.25, "gold_before": 0.2, "gold_deviation_before": 0.1}
+    told = {"kl_nats_after": 1.5, "reply_tokens_after": 30, "cut_replies_after": 0.05}
+    preference = {"preference_model": {"accuracy": 0.7, "bayes_accuracy": 0.75}}
+    end = {"reward_after": after, "gold_after": gold_after}
+    return {"stage": "rloo", "fit_id": "b", "spent": _SPENT | {"ratings": 20}} | before | told | preference | end

@@ -117,3 +117,12 @@ def test_learning_curves_of_three_seeds_are_compared_where_both_were_measured(
     for run in results.glob("families/gru-*-s2"):
         shutil.rmtree(run)
     assert find_crossings(compare(results)).empty
+
+
+def test_the_curve_of_a_stage_stands_beside_no_other(three_seeds: Path, tmp_path: Path, compare: Compare) -> None:
+    results = shutil.copytree(three_seeds, tmp_path / "results")
+    assert len(find_crossings(compare(results))) == 1
+    for run in results.glob("families/gru-*"):
+        edit(run, lambda record: record.update(stages=[{"stage": "rloo", "spent": {}}]))
+    assert find_crossings(compare(results)).empty
+    assert not any(run.learning_curve.size for run in compare(results).fits() if run.record.stages)

@@ -12,19 +12,10 @@ import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.stages import COLUMNS, stage_lines, stages
-from tests.harness.report.records import edit
-
-SPENT = {"tokens": 100, "episodes": 40, "ratings": 0, "flops": 1e9, "seconds": 2.0}
-SFT = {"stage": "sft", "fit_id": "a", "spent": SPENT | {"episodes": 0}}
-
-
-def rloo(after: float, gold_after: float) -> dict[str, object]:
-    before = {"reward_before": 0.5, "reward_deviation_before": 0.25, "gold_before": 0.2, "gold_deviation_before": 0.1}
-    told = {"kl_nats_after": 1.5, "reply_tokens_after": 30, "cut_replies_after": 0.05}
-    preference = {"preference_model": {"accuracy": 0.7, "bayes_accuracy": 0.75}}
-    end = {"reward_after": after, "gold_after": gold_after}
-    return {"stage": "rloo", "fit_id": "b", "spent": SPENT | {"ratings": 20}} | before | told | preference | end
+from harness.report.stages import COLUMNS, stage_lines, stage_rows, stage_rows_of_run, stages
+from harness.runs.record import RunRecord
+from tests.harness.report.fake_results import MODELS
+from tests.harness.report.records import SFT, edit, rloo
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -36,7 +27,8 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
     for run in results.glob("*/*-s[0-9]"):
         seed = int(run.name[-1])
         edit(run, lambda record, seed=seed: record.update(stages=[SFT, rloo(*after[seed])]))
-    table = stages(compare(results))
+    comparison = compare(results)
+    table = stages(comparison)
     assert list(table.columns) == COLUMNS
     assert list(zip(table["stage"], table["place"], strict=True)) == [("sft", 1), ("rloo", 2)] * 3
     sft, last = table.iloc[0], table.iloc[1]
@@ -45,7 +37,7 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
     assert last[["reward_gain", "reward_gain_low", "reward_gain_high"]].tolist() == pytest.approx([7 / 3, 1.0, 4.0])
     assert last[["gold_gain", "gold_gain_low", "gold_gain_high"]].tolist() == pytest.approx([-1.0, -2.0, 0.0])
     assert last[["preference_accuracy", "bayes_accuracy", "episodes"]].tolist() == pytest.approx([0.7, 0.75, 40])
-    said = stage_lines(table)
+    said = stage_lines(stage_rows(comparison))
     assert said[0] == {
         "model": table["model"].iloc[0],
         "stage": "sft",
@@ -69,3 +61,14 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
 def test_without_stages_there_is_no_section(small: Path, compare: Callable[[Path], Comparison]) -> None:
     assert stages(compare(small)).empty
     assert 'id="stages"' not in write_report(small).page.read_text()
+
+
+def test_a_run_by_itself_has_its_own_gains(small: Path) -> None:
+    run = small / f"{MODELS[3].name}-greedy-s0"
+    edit(run, lambda record: record.update(stages=[SFT, rloo(1.0, 0.1)]))
+    rows = stage_rows_of_run(RunRecord.read(run))
+    assert [list(row) for row in rows] == [COLUMNS, COLUMNS]
+    assert [(line["model"], line["stage"], line["reward"], line["gold"]) for line in stage_lines(rows)] == [
+        (MODELS[3].name, "sft", "–", "–"),
+        (MODELS[3].name, "rloo", "+2.00", "-1.00"),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,26 @@ def test_runs_are_chosen_by_what_they_are(record: RunRecord, tmp_path: Path) -> 
     assert names("status=complete", f"family={record.family}") == "abc"
     with pytest.raises(UserError, match=r"no run has 'model.ordr'.*Did you mean 'model.order'\?"):
         names("model.ordr=3")
+
+
+def test_post_trained_runs_are_chosen_by_what_their_stages_learnt_from(record: RunRecord, tmp_path: Path) -> None:
+    simulated = {"ratings": {"_target_": "harness.ratings.simulated.Simulated", "num_pairs": 60}}
+    of_run: dict[str, dict[str, Any]] = {
+        "a": {"name": "none"},
+        "b": {"name": "rloo", "rloo": {"rewards": {"hands_back_in_time": {}}}},
+        "c": {"name": "rloo", "rloo": {"rewards": {"preference_model": simulated, "hands_back_in_time": {}}}},
+    }
+    for name, post in of_run.items():
+        (tmp_path / "first" / name).mkdir(parents=True)
+        replace(record, run_id=name, post=post).write(tmp_path / "first" / name)
+
+    def names(*filters: str) -> str:
+        return "".join(sorted(run.folder.name for run in listed(tmp_path, filters)))
+
+    assert names("rewards=hands_back_in_time") == "b"
+    assert names("rewards=hands_back_in_time+preference_model") == "c"
+    assert names("rewards=") == "a"
+    assert names("ratings=simulated") == "c"
 
 
 def test_unfinished_and_damaged_runs_are_listed_as_such(record: RunRecord, tmp_path: Path) -> None:

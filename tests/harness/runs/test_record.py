@@ -38,6 +38,43 @@ def test_a_record_comes_back_as_it_was_written(folder: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
+BANK = {"_target_": "harness.ratings.source.RatedBank", "name": "mine"}
+OWN = {"_target_": "bakeoff_file.mine_0123456789ab.Dice"}
+
+
+@pytest.mark.parametrize(
+    ("post", "rewards", "ratings"),
+    [
+        ({"name": "none"}, "", ""),
+        ({"name": "sft", "sft": {"replay": 0.1}}, "", ""),
+        (
+            {
+                "name": "sft+rloo",
+                "sft": {"replay": 0.1},
+                "rloo": {"rewards": {"preference_model": {"ratings": BANK}, "length": {"weight": -0.01}}},
+            },
+            "length+preference_model",
+            "bank",
+        ),
+        (
+            {
+                "name": "dpo+rloo",
+                "dpo": {"rewards": {}, "ratings": OWN},
+                "rloo": {"rewards": {"length": {}}, "ratings": None},
+            },
+            "length",
+            "Dice",
+        ),
+        ({"name": "rloo", "rloo": {"rewards": ["length"], "ratings": "?"}, "sft": 1}, "", ""),
+    ],
+)
+def test_rewards_and_ratings_are_those_that_stages_use(
+    folder: Path, post: dict[str, object], rewards: str, ratings: str
+) -> None:
+    record = dataclasses.replace(RunRecord.read(folder), post=post)
+    assert (record.rewards, record.ratings) == (rewards, ratings)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
