@@ -7,7 +7,7 @@ ahead when it scores, or whose probabilities add up to more than 1, fails.
 
 For comparison, the sizes from gzip, bzip2, xz and zstd at their highest levels are reported. Those files need no model,
 so a size that includes the model's weights and the tokenizer is reported as well.
-With `max_decoder_bytes` a model that takes more than so many bytes has no size: a race among small models.
+With `max_decoder_bytes` that size is not reported for larger models: a race among small models.
 """
 
 from __future__ import annotations
