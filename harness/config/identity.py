@@ -14,6 +14,8 @@ from harness.config.settings import TARGET
 
 SOURCE = "source_sha256"
 """The key of the hash of a plugin's source."""
+WITHOUT_EFFECT = (".counting_megabytes", ".ratings.folder")
+"""Ends of the dotted names of settings that change no result: no two runs are told apart by them."""
 
 
 def plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from harness.common.dotted import flat
 from harness.common.errors import UserError
 from harness.common.files import write_bytes
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RESERVED, RUN_FILE, SAMPLES_FILE
+from harness.config.identity import WITHOUT_EFFECT
 
 log = logging.getLogger("bakeoff")
 
@@ -372,5 +373,6 @@ def _loaded(parts: str) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=65_536)
 def _settings(parts: str) -> str:
     configured = flat({part: value for part, value in _loaded(parts).items() if part != "recipes"})
-    shown = {key: value for key, value in configured.items() if not key.endswith(("_target_", "fingerprint"))}
+    hidden = ("_target_", "fingerprint", *WITHOUT_EFFECT)
+    shown = {key: value for key, value in configured.items() if not key.endswith(hidden)}
     return json.dumps(shown, sort_keys=True)

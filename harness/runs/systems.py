@@ -7,7 +7,9 @@ only between runs in which it measured something. A setting that several parts o
 data and tokenizer, is named once.
 
 Names are short. Of long values, what they have in common at their beginning is left out. A picked option of many
-differing settings, such as a format, is its name and the first letters of a hash: 'format=mine-3f2a1c'.
+differing settings, such as a format, is its name and the first letters of a hash: 'format=mine-3f2a1c'. The hash is
+that of the option's settings alone, so a run that is added changes no other's. What stages of post-training reward is
+such an option, and its name says which rewards: 'rewards=hands_back_in_time+length'.
 
 A plugin whose text changed is another system, named by which text it is: 'tiny_gru=edit 2'.
 """
@@ -22,7 +24,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from harness.common.dotted import flat
-from harness.config.identity import SOURCE
+from harness.config.identity import SOURCE, WITHOUT_EFFECT
 from harness.config.plugins import is_of_a_file, stem_of
 from harness.config.settings import TARGET
 from harness.runs.record import MISSED_BY, RunRecord
@@ -110,12 +112,31 @@ def _system_settings(record: Recorded) -> dict[str, Any]:
         "tokenizer": record.tokenizer,
         "data": record.data,
         "training": record.training,
-        "post": record.post,
+        "post": _with_named_rewards(record.post),
         "budget": record.budget,
         "evals": {name: options for name, options in record.evals.items() if name in record.measured},
     }
     dotted = flat({"model": {"name": record.family}} | settings)
-    return {key: value for key, value in dotted.items() if key not in _DERIVED}
+    return {key: value for key, value in dotted.items() if key not in _DERIVED and not key.endswith(WITHOUT_EFFECT)}
+
+
+def _with_named_rewards(post: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages of post-training, with a name for what they reward. What all reward alike is said once."""
+    rewards = {
+        stage: {"name": "+".join(sorted(options["rewards"])), **options["rewards"]}
+        for stage, options in post.items()
+        if isinstance(options, Mapping) and options.get("rewards")
+    }
+    if len({json.dumps(each, sort_keys=True, default=str) for each in rewards.values()}) == 1:
+        stages = {
+            stage: {key: value for key, value in options.items() if key != "rewards"} if stage in rewards else options
+            for stage, options in post.items()
+        }
+        return {**stages, "rewards": next(iter(rewards.values()))}
+    return {
+        stage: {**options, "rewards": rewards[stage]} if stage in rewards else options
+        for stage, options in post.items()
+    }
 
 
 def _with_edits(all_settings: Sequence[Mapping[str, Any]], records: Sequence[Recorded]) -> list[dict[str, Any]]:
@@ -178,31 +199,48 @@ def differences(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> lis
                 for place, settings in zip(places, of_name, strict=True)
                 if (concerned := [key for key in keys if _concerns(key, settings)])
             }
-            shortened = _shortened(set(values.values()))
+            is_name = any(key.endswith(".name") for key in keys)  # it was chosen to be read
+            shortened = {value: value for value in values.values()} if is_name else _shortened(set(values.values()))
             for place, value in values.items():
                 parts[place].append(f"{short}={shortened[value]}")
     return parts
 
 
 def _hashed(all_settings: Sequence[Mapping[str, Any]], name_key: str) -> list[Mapping[str, Any]]:
-    """The settings, with a hash in place of those of each picked option of which more than a few differ. It is part of
-    the option's name where that name isn't enough. name_key: the option whose settings all stay."""
-    groups = {key.removesuffix("name") for settings in all_settings for key in settings if key.endswith(".name")}
-    for group in sorted(groups - {name_key.removesuffix("name")}, key=len, reverse=True):  # inner ones first
-        name = f"{group}name"
-        options = {key for settings in all_settings for key in settings if key.startswith(group)} - {name}
-        if len(_grouped(options, all_settings)) <= _MOST_SETTINGS:
-            continue
-        texts = [_text(group, settings) for settings in all_settings]
-        texts_of: dict[str, set[str]] = {}
-        for settings, text in zip(all_settings, texts, strict=True):
-            texts_of.setdefault(str(settings.get(name)), set()).add(text)
-        all_settings = [
-            {key: value for key, value in settings.items() if key not in options}
-            | ({name: f"{own}-{_hash(text)}"} if len(texts_of[own := str(settings.get(name))]) > 1 else {})
-            for settings, text in zip(all_settings, texts, strict=True)
-        ]
-    return list(all_settings)
+    """The settings, with a hash in place of those of each picked option of which more than a few differ: first of the
+    options inside it. name_key: the option whose settings all stay."""
+    names = {key for settings in all_settings for key in settings if key.endswith(".name")} - {name_key}
+    groups = sorted((name.removesuffix("name") for name in names), key=len, reverse=True)  # inner ones first
+    hashed = list(all_settings)
+    for group in groups:
+        for part in (inner for inner in groups if inner.startswith(group)):
+            if len(_grouped(_options(group, hashed), hashed)) > _MOST_SETTINGS:
+                hashed = _with_hash(part, hashed, all_settings)
+    return hashed
+
+
+def _options(group: str, all_settings: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The settings of a picked option, without its name. group: where it stands, as 'data.'."""
+    return {key for settings in all_settings for key in settings if key.startswith(group)} - {f"{group}name"}
+
+
+def _with_hash(
+    group: str, all_settings: Sequence[Mapping[str, Any]], originals: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The settings with a hash in place of those of a picked option, if some differ. It is part of the option's name
+    where that name isn't enough. originals: the settings before other options were hashed."""
+    name, options = f"{group}name", _options(group, all_settings)
+    if not _grouped(options, all_settings):
+        return list(all_settings)
+    texts = [_text(group, settings) for settings in originals]
+    texts_of: dict[str, set[str]] = {}
+    for settings, text in zip(all_settings, texts, strict=True):
+        texts_of.setdefault(str(settings.get(name)), set()).add(text)
+    return [
+        {key: value for key, value in settings.items() if key not in options}
+        | ({name: f"{own}-{_hash(text)}"} if len(texts_of[own := str(settings.get(name))]) > 1 else {})
+        for settings, text in zip(all_settings, texts, strict=True)
+    ]
 
 
 def _text(group: str, settings: Mapping[str, Any]) -> str:
@@ -261,7 +299,7 @@ def _grouped(keys: Set[str], all_settings: Sequence[Mapping[str, Any]]) -> list[
     """Those of the keys with several values: keys of one short name and always the same value together. A key that
     follows from another picked option is left out."""
     differing = [key for key in sorted(keys) if _differ(key, all_settings)]
-    picked = [key for key in differing if key.endswith(".name")]
+    picked = [key for key in differing if key.endswith((".name", f".{TARGET}"))]
     groups: list[list[str]] = []
     for key in differing:
         if any(_follows(key, name, all_settings) for name in picked):
@@ -283,7 +321,7 @@ def _equal(first: str, second: str, all_settings: Sequence[Mapping[str, Any]]) -
 
 def _follows(key: str, name: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a key has one value for each option of its group. name: the key of that option, as 'data.name'."""
-    if key == name or not key.startswith(name.removesuffix("name")):
+    if key == name or not key.startswith(name[: name.rindex(".") + 1]):
         return False
     pairs = {(json.dumps(s.get(name), default=str), json.dumps(s.get(key), default=str)) for s in all_settings}
     return len(pairs) == len({picked for picked, _ in pairs})
@@ -299,9 +337,10 @@ def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a setting concerns a run: an eval's options concern runs that ask it, a data set's or tokenizer's options
-    runs that use it, the experiment runs that it tells apart."""
-    if key.startswith(("data.config.", "tokenizer.config.")) or key == "experiment":
+    """Whether a setting concerns a run: an eval's options concern runs that ask it, those of a data set, a tokenizer or
+    a stage runs that use it, the experiment runs that it tells apart."""
+    is_of_a_part = key.startswith(("data.config.", "tokenizer.config.", "post.")) and key != "post.name"
+    if is_of_a_part or key == "experiment":
         return key in settings
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)
 
@@ -314,12 +353,14 @@ def _eval_prefix(key: str) -> str:
 def _short(key: str) -> str:
     """'model.order' -> 'order', but 'tokenizer.name' -> 'tokenizer'."""
     parts = key.split(".")
-    return parts[-2] if parts[-1] in {"name", "_target_"} and len(parts) > 1 else parts[-1]
+    return parts[-2] if parts[-1] in {"name", TARGET} and len(parts) > 1 else parts[-1]
 
 
 def _plain(key: str, value: Any) -> str:
-    if key.endswith("_target_"):
-        return str(value).rpartition(".")[2]
+    if key.endswith(TARGET):
+        module, _, cls = str(value).rpartition(".")
+        option = module.rpartition(".")[2]  # what a user picks: 'head' for 'harness.preferences.head.Head'
+        return option if option.replace("_", "") == cls.lower() else cls
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, bool):

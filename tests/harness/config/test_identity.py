@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import importlib
+import re
+from dataclasses import fields, replace
 
-from harness.config.identity import identity, plain
+from harness.config.identity import WITHOUT_EFFECT, identity, plain
 from harness.config.settings import build
 from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.byte import ByteTokenizerSettings
@@ -12,6 +14,7 @@ from harness.training.budget import Budget
 from harness.training.fits import FitSettings, fit_id
 from harness.training.settings import Training
 from models.settings.bigram import BigramConfig
+from tests.conftest import ROOT
 from tests.harness.config.example import HERE, Example, Inner
 
 
@@ -52,3 +55,16 @@ def test_a_class_that_is_moved_keeps_its_identity_and_its_fit() -> None:
         for cls, home in homes.items():
             cls.__module__ = home
     assert fit_id(replace(fit_settings(), seed=1), corpus) != before
+
+
+def test_settings_that_change_no_result_are_known_by_name() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "conf").rglob("*.yaml")]
+    classes = {name for text in texts for name in re.findall(r"_target_: (\S+)", text)}
+    no_effect = {
+        field.name
+        for name in classes
+        for field in fields(getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2]))
+        if not field.metadata.get("changes_results", True)
+    }
+    # A bank's name says whose ratings they are.
+    assert no_effect - {"name"} == {end.rpartition(".")[2] for end in WITHOUT_EFFECT}

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
+from harness.config.compose import compose
 from harness.runs import RunRecord
 from harness.runs.systems import differences, differences_in_experiments, labels, settings_of
 
@@ -101,6 +102,55 @@ def test_two_formats_of_one_name_are_told_apart_by_a_short_hash(record: RunRecor
     assert third == "bigram, format=play"
     assert named(_PLAY, _CHATML)[0] == first  # whatever else is there
     assert named(_PLAY, {**_PLAY, "after": ">"}) == ["bigram, after=:", "bigram, after=>"]  # few differences are named
+
+
+def post_trained(record: RunRecord, stages: str, rewards: str = "", *settings: str) -> RunRecord:
+    """The record with stages of post-training, as a run with these settings would have them."""
+    overrides = ["data=mixture", f"post=[{stages}]", f"rewards=[{rewards or 'length'}]", *settings]
+    return dataclasses.replace(record, post={"name": stages.replace(",", "+") or "none", **compose(overrides)["post"]})
+
+
+def test_stages_are_told_apart_by_what_they_reward(record: RunRecord) -> None:
+    learnt = ("sft,rloo", "hands_back_in_time,preference_model")
+    runs = [
+        post_trained(record, ""),
+        post_trained(record, "sft"),
+        post_trained(record, "sft,rloo", "length"),
+        post_trained(record, *learnt),
+        post_trained(record, *learnt, "preference=head"),
+        post_trained(record, "sft,ppo", "length"),
+        post_trained(record, "rloo,ppo", "right_answer"),
+    ]
+    stages = [label.removeprefix("bigram, ") for label in labels(settings_of(runs, whole=False)[0], "model.name")]
+    both = "post=sft+rloo, rewards=hands_back_in_time+preference_model"
+    assert stages == [
+        "post=none",
+        "post=sft",
+        "post=sft+rloo, rewards=length",
+        f"{both}, preference=ngram_logistic",
+        f"{both}, preference=head",
+        "post=sft+ppo, rewards=length",
+        "post=rloo+ppo, rewards=right_answer",
+    ]
+
+
+def test_settings_that_change_no_result_tell_no_runs_apart(record: RunRecord) -> None:
+    banks = [("sft,dpo", "length", "ratings=bank", "ratings.name=people", f"ratings.folder={at}") for at in ("a", "b")]
+    runs = [post_trained(changed(record, model={"counting_megabytes": 1}), *banks[0]), post_trained(record, *banks[1])]
+    systems, _ = settings_of(runs, whole=False)
+    assert systems[0] == systems[1]
+
+
+def test_a_run_that_is_added_changes_no_other_s_hash(record: RunRecord) -> None:
+    learnt = ("sft,rloo", "preference_model")
+    others = [f"post.rloo.{setting}" for setting in ("beta=0.1", "clip=0.1", "epochs=2", "max_new_tokens=64")]
+    runs = [post_trained(record, *learnt), post_trained(record, *learnt, *others)]
+    raters = ("agreement=0.8", "flips=0.1", "length_bias=0.1", "position_bias=0.1")
+    more = post_trained(record, *learnt, *(f"ratings.rater.{setting}" for setting in raters))
+    before, after = (labels(settings_of(all_runs, whole=False)[0], "model.name") for all_runs in (runs, [*runs, more]))
+    assert all(re.fullmatch(r"bigram, post=sft\+rloo-[0-9a-f]{6}", label) for label in before)
+    assert [label.partition(", rewards=")[0] for label in after[:2]] == before
+    assert len(set(after)) == 3
 
 
 def test_long_values_are_shortened_to_what_differs(record: RunRecord) -> None:
