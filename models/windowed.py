@@ -137,7 +137,7 @@ class WindowedModel(TorchModel):
         assert isinstance(state, WindowedState)
         tokens = tokens.to(self.device)
         num_rows, num_tokens = tokens.shape
-        after = torch.zeros(num_rows, num_tokens, self.vocab_size, device=self.device)
+        after = torch.zeros(num_rows, num_tokens, self.vocab_size, dtype=torch.float32, device=self.device)
         ends = [num_tokens] * num_rows if lengths is None else lengths.tolist()
         done = [0] * num_rows
         while done != ends:
@@ -206,7 +206,7 @@ class WindowedModel(TorchModel):
     @torch.no_grad()
     def token_logprobs(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         tokens = tokens.to(self.device)
-        scores = torch.zeros(tokens.shape, device=self.device)
+        scores = torch.zeros(tokens.shape, dtype=torch.float32, device=self.device)
         if not tokens.numel():
             return scores
         opening = torch.full((len(tokens), 1), self.start_token, device=self.device)
