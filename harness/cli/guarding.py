@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from harness.completion.guard.making import Quality
     from harness.statistics.estimate import Estimate
     from harness.text.data.corpus import Corpus
+
+log = logging.getLogger("bakeoff")
 
 _NUM_TELLING, _NUM_EXAMPLES, _LONGEST_EXAMPLE = 10, 3, 100
 
@@ -50,7 +53,13 @@ def guard(arguments: Namespace) -> int:
 
     from harness.completion.guard.making import kinds_of, make, measure
 
-    corpora = {flag: [_loaded(source) for source in of_flag] for flag, of_flag in sources.items()}
+    corpora = {
+        flag: [
+            _loaded(f"--{flag} {shlex.quote(words)}", source)
+            for words, source in zip(getattr(arguments, flag), of_flag, strict=True)
+        ]
+        for flag, of_flag in sources.items()
+    }
     kinds = kinds_of(corpora["allow"], corpora["refuse"])
     made = make(kinds, arguments.false_positive_rate)
     quality = measure(made, kinds)
@@ -74,9 +83,11 @@ def _source(words: str) -> Any:
     return build(compose([f"data={name}", *values])["data"], DataSource, "data")  # type: ignore[type-abstract]
 
 
-def _loaded(source: Any) -> Corpus:
+def _loaded(option: str, source: Any) -> Corpus:
+    """A data set. What is said of it comes after the option that names it."""
     from harness.training.workshop import load_corpus
 
+    log.info("reading %s", option)
     return load_corpus(source)
 
 

@@ -135,7 +135,8 @@ def _outcome(record: RunRecord, results: ResultsFolder) -> int:
         *(metric.eval for metric in record.metrics),
         *(failure.where.removeprefix("eval ") for failure in record.errors),
     }
-    for name in (name for name in record.evals if name not in told):
+    asked = record.evals if record.status != "failed" else {}
+    for name in (name for name in asked if name not in told):
         file = results.run(record.experiment, record.run_id) / TEXT_FOLDER / f"{name}.txt"
         say(f"  {name}: texts to read in {file}" if file.is_file() else f"  {name}: the model wrote nothing")
     return 0 if record.status == "complete" else 1

@@ -24,6 +24,11 @@ class PluginError(UserError):
         self.details = "".join(traceback.format_exception(error))
 
 
+class NothingToLearn(UserError):
+    """Training found, after some of it was done, that the rest has nothing to learn from, as where all replies of a
+    model get the same reward. The run is recorded as failed, with this message."""
+
+
 def one_line(error: BaseException) -> str:
     """An exception on one line: its class and its message."""
     message = " ".join(str(error).split())

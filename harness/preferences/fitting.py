@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn, UserError
 from harness.common.files import write_bytes
 from harness.common.results_folder import ResultsFolder
 from harness.common.sealed import Damaged, read_sealed, write_sealed
@@ -101,7 +101,7 @@ def sides(ratings: Sequence[Rating], of: str) -> tuple[list[Rating], list[Rating
     learnt = [rating for rating in answered if not is_held_out(rating.pair.cluster)]
     held_out = [rating for rating in answered if is_held_out(rating.pair.cluster)]
     if not answered:
-        raise UserError(
+        raise NothingToLearn(
             f"the bank {of} has no ratings, but {len(ratings)} skips. Rate some pairs: `bakeoff rate RUN --bank {of}`."
         )
     why_not = None
@@ -116,7 +116,7 @@ def sides(ratings: Sequence[Rating], of: str) -> tuple[list[Rating], list[Rating
             ". Rate replies to more prompts"
         )
     if why_not is not None:
-        raise UserError(f"nothing can be learnt from the bank {of}: all its {len(answered)} ratings {why_not}.")
+        raise NothingToLearn(f"nothing can be learnt from the bank {of}: all its {len(answered)} ratings {why_not}.")
     return learnt, held_out
 
 

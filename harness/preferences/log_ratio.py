@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn, UserError
 from harness.common.seeds import seed_of
 from harness.preferences.preference import Backbone, Preference, PreferenceModel
 from harness.ratings.rating import Rating, Written
@@ -120,7 +120,7 @@ def fit(settings: LogRatio, ratings: Sequence[Rating], backbone: Backbone) -> Lo
     for_scale = set(clusters[: max(1, len(clusters) // _SCALED_ON_EVERY)])
     counted = [rating for rating in untied if rating.pair.cluster not in for_scale]
     if not counted:
-        raise UserError(
+        raise NothingToLearn(
             "the ratings to learn from, but ties, are about one conversation: some are needed to count, and others for "
             "the scale. Rate replies to more prompts."
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn
 from harness.common.options import check_least, check_option
 from harness.preferences.preference import Backbone, Preference, PreferenceModel
 from harness.ratings.rating import Rating, Written
@@ -126,7 +126,7 @@ def _differences(settings: NGramLogistic, ratings: Sequence[Rating]) -> tuple[li
     try:
         counts = counter.fit_transform(texts)
     except ValueError:  # no n-gram is left
-        raise UserError(
+        raise NothingToLearn(
             f"no run of characters is in {settings.least_replies} of the rated replies or more, so nothing can be "
             "learnt from them. Rate more replies, or lower preference.least_replies."
         ) from None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn
 from harness.common.options import check_least, check_option
 from harness.common.seeds import seed_of
 from harness.completion.reward import Material
@@ -74,7 +74,7 @@ class SimulatedRater:
 
         apart = np.abs(differences[differences != 0])
         if not len(apart):
-            raise UserError(
+            raise NothingToLearn(
                 f"gold can't tell the two replies of any of {len(differences)} pairs apart, so there is nothing to "
                 "rate: a reply that is cut before it hands over is worth 0. Ask for more pairs or longer replies, or "
                 "begin with a fit that has learnt to hand over, as after post=[sft]."

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.common.errors import NothingToLearn
 from harness.common.files import NO_ROOM, write_bytes
 from harness.common.plurals import many
 from harness.common.results_folder import SAMPLES_FILE, TEXT_FOLDER
@@ -74,12 +75,16 @@ class Findings:
     def surviving(self, where: str, reraise: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
         """An exception in this block is noted as a failure, and the run goes on.
 
-        A disk that is full or can't be written to is raised, because nothing after it could work; so is `reraise`.
+        A disk that is full or can't be written to is raised, because nothing after it could work; so is `reraise`, but
+        that there is nothing to learn is a finding.
         """
         try:
             yield
         except (Exception, SystemExit) as error:
-            if isinstance(error, reraise) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+            is_finding = isinstance(error, NothingToLearn)
+            if (isinstance(error, reraise) and not is_finding) or (
+                isinstance(error, OSError) and error.errno in NO_ROOM
+            ):
                 raise
             self._note(where, error)
 

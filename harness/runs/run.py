@@ -44,7 +44,8 @@ log = logging.getLogger("bakeoff")
 
 
 def run(plan: RunPlan, mirror: Mirror) -> RunRecord:
-    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind.
+    """Do one run, or what is left of it, and return its record. A UserError leaves nothing behind; where a
+    stage finds nothing to learn from, the record says so.
 
     Of several processes that torchrun started the first calls this, and the others `help_with`.
     """

@@ -152,7 +152,10 @@ class Worker:
         try:
             record = self._record(run)
             outcome, message = record.status, record.error or ""
-            is_own_fault = any(failure.error.startswith(_OWN_FAULTS) for failure in record.errors)
+            # a failure without a traceback is one of the run's settings
+            is_own_fault = any(
+                failure.error.startswith(_OWN_FAULTS) or not failure.traceback for failure in record.errors
+            )
         except UserError as error:
             outcome, message, is_own_fault = ledger.REFUSED, str(error), True
             warn(f"bakeoff: {error} (in {' '.join(run.overrides)})")

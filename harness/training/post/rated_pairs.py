@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn
 from harness.common.seeds import seed_of
 from harness.completion.reward import Material, Reply
 from harness.completion.sequence import Completion, Prompt
@@ -37,7 +37,7 @@ class RatedPairs:
         made = [_pair(each, bench.tokenizer, of.model.window_length) for each in ratings]
         self._pairs = [pair for pair in made if pair is not None]
         if all(p == 0.5 for *_, p in self._pairs):
-            raise UserError(
+            raise NothingToLearn(
                 f"{bench.name} has nothing to learn from the bank {bank.name}: of {len(ratings)} ratings none prefers "
                 "a reply and fits into the model's window. Rate more pairs, or raise model.context_length."
             )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.common.errors import UserError
+from harness.common.errors import NothingToLearn, UserError
 from harness.common.results_folder import ResultsFolder
 from harness.common.seeds import seed_of
 from harness.completion.reward import Material, Reply, weighted_sum
@@ -131,7 +131,7 @@ class Writer:
         """UserError where nearly all replies are cut."""
         name, share = self.bench.name, sum(is_cut(reply.completion) for reply in replies) / len(replies)
         if self.stage.cut_reward is not None and share > _MOST_CUT:
-            raise UserError(
+            raise NothingToLearn(
                 f"{share:.0%} of the replies are cut after {self.stage.max_new_tokens} tokens before they hand over, "
                 f"so {name} has nothing to learn from. Put sft before it, as post=[sft,{name}], or raise "
                 f"post.{name}.max_new_tokens."
@@ -142,13 +142,13 @@ class Writer:
         known = torch.tensor([reward for reward in rewards if reward is not None], dtype=torch.float64)
         name, names = self.bench.name, ", ".join(self.stage.rewards)
         if len(known) < _FEWEST_REWARDS:
-            raise UserError(
+            raise NothingToLearn(
                 f"rewards=[{names}] can't say anything of replies to {self.stage.prompts} of data="
                 f"{self.bench.corpus.name}. Pick another reward, or other prompts (post.{name}.prompts)."
             )
         deviation = float(known.std())
         if deviation == 0:
-            raise UserError(
+            raise NothingToLearn(
                 f"all {len(known)} replies that were tried get the same from rewards=[{names}]: {float(known[0]):g}. "
                 f"So {name} has nothing to learn from. Pick another reward, or a model that sometimes does better."
             )

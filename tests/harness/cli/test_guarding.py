@@ -31,7 +31,8 @@ WORDS = [
 
 def test_it_says_how_often_it_errs_and_what_it_goes_by(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["guard", "mine", *WORDS, "--false-positive-rate", "0.05"]) == 0
-    said = capsys.readouterr().out
+    said, beside = capsys.readouterr()
+    assert re.search(r"reading --allow .*good.*\n(.*data=text.*\n)*.*reading --refuse .*bad", beside)
     assert "false positives: allowed texts that are refused" in said
     assert "0.0 to" in said
     assert re.search(r"speaks most for refused: '\w*(bla|las|ast|ted)", said)

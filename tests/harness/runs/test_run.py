@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,19 @@ def done(results: Path, *overrides: str) -> tuple[RunRecord, Path]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run in a separate results folder."""
     return done(tmp_path_factory.mktemp("elsewhere") / "results", *NGRAM)[1]
+
+
+def test_a_stage_that_has_nothing_to_learn_from_fails_its_run_which_says_why(tmp_path: Path) -> None:
+    cut = ("model=gru", "model.d_model=8", "post=[rloo]", "rewards=[length]", "post.rloo.max_new_tokens=4")
+    said = bakeoff(tmp_path, "run", "data=chat", *FEW[1:], *cut, status=1)
+    [folder] = (tmp_path / "results" / "default").glob("gru+rloo*")
+    record = RunRecord.read(folder)
+    [failure] = record.errors
+    assert (record.status, failure.where, failure.traceback) == ("failed", "fit", "")
+    assert re.match(r"\d+% of the replies are cut after 4 tokens .* post=\[sft,rloo\]", failure.error)
+    assert failure.error in said.stderr
+    assert "Traceback" not in said.stderr
+    assert "arithmetic" not in said.stdout  # nothing was asked
 
 
 def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path) -> None:
