@@ -121,6 +121,11 @@ class ModelConfig(ABC):
         return self
 
     @property
+    def num_stored_params(self) -> int | None:
+        """Of weights that were trained elsewhere; None: there are none."""
+        return None
+
+    @property
     def window_length(self) -> int | None:
         """The tokens, the start token included, after which a window must slide; None: there is no window, or it isn't
         known before the model is built."""
@@ -187,6 +192,11 @@ class LanguageModel(ABC):
     @property
     def context_length(self) -> int | None:
         """The most tokens that a prediction can depend on; None where that is unbounded."""
+        return None
+
+    @property
+    def num_stored_params(self) -> int | None:
+        """Of weights that were trained elsewhere; None: there are none."""
         return None
 
     @property

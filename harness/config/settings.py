@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import json
 import math
 import re
@@ -129,6 +130,7 @@ def _value(value: Any, hint: Any, place: str) -> Any:
         if TARGET in value:
             value = build(value, object, place)
         else:
+            value = _with_targets(value, hint)
             settings = [item for item in value.values() if isinstance(item, Mapping) and TARGET in item]
             for key, item in value.items():
                 if settings and not isinstance(item, Mapping):
@@ -142,6 +144,15 @@ def _value(value: Any, hint: Any, place: str) -> Any:
 
 def _built(item: Any, place: str) -> Any:
     return build(item, object, place) if isinstance(item, Mapping) and TARGET in item else item
+
+
+def _with_targets(value: Mapping[str, Any], hint: Any) -> dict[str, Any]:
+    """A mapping whose items can be of one dataclass only: each names it, so that a file need not."""
+    cls = typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)) or inspect.isabstract(cls):
+        return dict(value)
+    target = {TARGET: f"{cls.__module__}.{cls.__qualname__}"}
+    return {key: target | dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}
 
 
 def checked(value: Any, hint: Any, place: str) -> Any:

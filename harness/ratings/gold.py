@@ -13,25 +13,18 @@ models do, can't say that, so it can be raised where gold falls. Needs no torch.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.ratings.rating import Written
+from harness.text.words import echo, words_in
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SHORTEST, _LONGEST, _TOO_LONG = 20, 160, 320  # characters
-_RUN = 3  # words
 _LEAST_KNOWN = 2  # occurrences
 _NUM_USUAL = 200
 _FEWEST_LETTERS = 4
 _OFF_TOPIC = 0.5
-
-
-def words_in(text: str) -> list[str]:
-    """Its words, in small letters."""
-    return _WORD.findall(text.lower())
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class GoldUtility:
     def __call__(self, prompt: str, reply: Written) -> float:
         """0 to 1."""
         said, asked = words_in(reply.text), words_in(prompt)
-        return within_reason(reply) * self._known(said) * _no_echo(said, asked) * self._on_topic(said, asked)
+        return within_reason(reply) * self._known(said) * (1 - echo(said, asked)) * self._on_topic(said, asked)
 
     def _known(self, said: list[str]) -> float:
         return sum(word in self.known for word in said) / len(said) if said else 0.0
@@ -71,15 +64,3 @@ def within_reason(reply: Written) -> float:
     if reply.finish_reason != "stop":
         return 0.0
     return max(0.0, min(1.0, length / _SHORTEST, (_TOO_LONG - length) / (_TOO_LONG - _LONGEST)))
-
-
-def _no_echo(said: list[str], asked: list[str]) -> float:
-    """A reply of fewer words is one run."""
-    size = min(_RUN, len(said))
-    own, others = _runs(said, size), set(_runs(asked, size))
-    return 1 - sum(run in others for run in own) / len(own) if own else 1.0
-
-
-def _runs(words: list[str], size: int) -> list[tuple[str, ...]]:
-    """So many words that follow one another."""
-    return [tuple(words[begin : begin + size]) for begin in range(len(words) - size + 1)] if size else []

@@ -11,24 +11,21 @@ of every preference model. Needs no torch.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.common.errors import NothingToLearn
-from harness.common.options import check_least, check_option
+from harness.common.options import check_option
 from harness.common.seeds import seed_of
 from harness.completion.reward import Material
-from harness.config.identity import content_hash, identity
-from harness.ratings.bank import Bank, Gold
+from harness.ratings.bank import Gold
 from harness.ratings.gold import GoldUtility
-from harness.ratings.rating import P_OF_CHOICE, Pair, Rating, Side, Written
-from harness.ratings.source import RatingsSource
+from harness.ratings.rating import P_OF_CHOICE, Pair, Rating, Side
+from harness.ratings.written_pairs import OfWrittenPairs
 from harness.statistics.arrays import Floats
 
-_FORMAT = 1
 RATER = "simulated"
 _WIDEST = 1e6
 
@@ -115,38 +112,13 @@ def rated(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Simulated(RatingsSource):
+class Simulated(OfWrittenPairs):
     """Options of ratings=simulated."""
 
-    num_pairs: int = 2000
-    """Pairs that are written and rated."""
     rater: RaterOptions = RaterOptions()
 
-    def __post_init__(self) -> None:
-        check_least(self, num_pairs=10)
-
-    def bank(self, material: Material) -> Bank:
-        """Addressed by these options, and by who writes what: stages after the same fit share it."""
-        name = content_hash({"format": _FORMAT, "ratings": identity(self), "writer": material.writer_id})
-        bank = Bank(material.results.bank(name))
-        if not bank.exists:
-            material.say(f"{self.num_pairs:,} pairs of replies are written and rated (ratings {name})")
-            started = time.perf_counter()
-            pairs, cost = self._pairs(material)
-            ratings, known = rated(pairs, self.gold(material), self.rater, material.seed)
-            spent = {**cost, "ratings": len(ratings), "seconds": time.perf_counter() - started}
-            bank.write(ratings, known, {"ratings": identity(self), "writer": material.fit_id, "spent": spent})
-        return bank
+    def rate(self, pairs: Sequence[Pair], material: Material) -> tuple[list[Rating], dict[str, Gold]]:
+        return rated(pairs, self.gold(material), self.rater, material.seed)
 
     def gold(self, material: Material) -> GoldUtility:
         return GoldUtility.of(document.text for document in material.corpus.train)
-
-    def _pairs(self, material: Material) -> tuple[list[Pair], dict[str, float]]:
-        """Different pairs of replies, and what writing them cost."""
-        written, cost = material.write_pairs(self.num_pairs)
-        pairs = [
-            Pair(one.prompt.text, cluster, *(Written.of(reply.completion, material.fit_id) for reply in (one, other)))
-            for cluster, one, other in written
-        ]
-        unique = {pair.id: pair for pair in pairs}
-        return list(unique.values()), dict(cost)

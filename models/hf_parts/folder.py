@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def content_sha256(files: list[Path]) -> str:
     """SHA-256 (hex) over the files' names and contents."""
     hashes = [f"{file.name} {_file_sha256(file, file.stat().st_size, file.stat().st_mtime_ns)}\n" for file in files]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def num_params(files: list[Path]) -> int:
+    """Of all tensors in these files, by what their headers say; no weights are read."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for file in (file for file in files if file.suffix == ".safetensors"):
+        try:
+            with safe_open(file, framework="numpy") as tensors:
+                total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.offset_keys())
+        except SafetensorError as error:
+            raise ValueError(f"{file} is damaged ({error}). Download the model's files again.") from None
+    return total
 
 
 @functools.cache

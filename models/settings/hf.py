@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from models.checks import check_option
 from models.hf_parts.architecture import check_conversion
-from models.hf_parts.folder import absolute, content_sha256, model_files
+from models.hf_parts.folder import absolute, content_sha256, model_files, num_params
 from models.language_model import LanguageModel, ModelConfig
 from models.settings.make import make
 
@@ -47,6 +47,10 @@ class HFConfig(ModelConfig):
     def content_sha256(self) -> str:
         """SHA-256 (hex) of the folder's configuration and weights: other content at the same path makes another fit."""
         return content_sha256(model_files(self.path))
+
+    @property
+    def num_stored_params(self) -> int | None:
+        return num_params(model_files(self.path))
 
     @property
     def is_deterministic(self) -> bool:

@@ -97,9 +97,19 @@ def count_problems_in_text(texts: Iterable[str], problems: Iterable[Problem]) ->
 _IN_SIGNS = re.compile(r"(?<![\d.,+x=-])(\d+) ?([+x-]) ?(\d+)(?= ?=)")
 _IN_SIGNS_ASKED = re.compile(r"[Ww]hat(?: i|')s (\d+) ?([+x-]) ?(\d+)(?!\d)")
 _IN_WORDS = re.compile(r"(?<![\d.,])(\d+) (plus|minus|times) (\d+)(?!\d)")
+# "12+7=19", of numbers that can be read in no time.
+_ANSWERED = re.compile(
+    r"(?<![\d.,+x=-])(?<![+x=-] )(\d{1,15}) ?([+x-]) ?(\d{1,15}) ?= ?(-?\d{1,30})(?![\d+x=-]|[.,]\d)"
+)
 # Every text with a problem matches this; a quick test.
 _ANY_PROBLEM = re.compile(r"\d(?: ?[+x-] ?| (?:plus|minus|times) )\d")
 _SIGNS: dict[str, Operation] = {**{sign: sign for sign in OPERATIONS}, **{word: op for op, word in _WORDS.items()}}
+
+
+def answered_in_text(text: str) -> Iterator[tuple[Problem, int]]:
+    """Every problem of two numbers that a text writes with its answer, as '12+7=19', and that answer."""
+    for a, sign, b, answer in _ANSWERED.findall(text):
+        yield Problem(int(a), _SIGNS[sign], int(b)), int(answer)
 
 
 def problems_in_text(text: str) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from harness.runs.settings import typed
 from tests.harness.config.plugin_files import forget_files
 
 # What is nothing without a path, or a run, of the user's own.
-OWN_FILES = ("data=text", "model=hf", "tokenizer=hf", "decoding=speculative", "ratings=bank")
+OWN_FILES = ("data=text", "model=hf", "tokenizer=hf", "decoding=speculative", "ratings=bank", "ratings=asked_model")
 
 
 EVERY_OPTION = [option for group in GROUPS for name in options(group) if (option := f"{group}={name}") not in OWN_FILES]

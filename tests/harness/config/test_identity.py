@@ -59,7 +59,7 @@ def test_a_class_that_is_moved_keeps_its_identity_and_its_fit() -> None:
 
 def test_settings_that_change_no_result_are_known_by_name() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "conf").rglob("*.yaml")]
-    classes = {name for text in texts for name in re.findall(r"_target_: (\S+)", text)}
+    classes = {name for text in texts for name in re.findall(r"_target_: ([\w.]+)", text)}
     no_effect = {
         field.name
         for name in classes

@@ -12,14 +12,28 @@ from harness.completion.sequence import Completion, Prompt
 from harness.ratings.bank import Gold
 from harness.ratings.rating import P_OF_CHOICE, Choice, Pair, Rating, Side, Written
 from harness.text.data.corpus import Corpus, Document
+from rewards.constitution import Constitution, Principle
 from tests.toys import LetterTokenizer
 
 WORTH = {"a": 0.5, "b": -0.5, "c": 0.25, "d": -0.25}
 """What each letter adds to how good a reply is; others add nothing."""
 
 
+JUDGE = Constitution(
+    principles={
+        "long": Principle(matches=r"\w{5}"),
+        "polite": Principle(has_any=["please"], weight=3),
+        "calm": Principle(matches_not="!"),
+    }
+)
+
+
 def written(text: str, writer: str = "fit", stop_text: str | None = "\n\n") -> Written:
     return Written(text, "stop" if stop_text else "length", stop_text, writer)
+
+
+def pair(a: str, b: str, number: int = 0) -> Pair:
+    return Pair("Human: Well?\n\nAssistant:", str(number), written(a), written(b))
 
 
 def rating(

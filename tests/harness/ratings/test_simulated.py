@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -12,8 +10,8 @@ from scipy.stats import binomtest
 from harness.common.errors import UserError
 from harness.ratings.gold import GoldUtility
 from harness.ratings.rating import Pair
-from harness.ratings.simulated import RaterOptions, Simulated, SimulatedRater, rated
-from tests.harness.ratings.made import material, written
+from harness.ratings.simulated import RaterOptions, SimulatedRater, rated
+from tests.harness.ratings.made import written
 
 DIFFERENCES = np.random.default_rng(0).normal(size=500)
 PAIR = Pair("", "one", written("a" * 30, stop_text=""), written("b" * 10, stop_text=""))
@@ -93,22 +91,3 @@ def test_a_planted_bias_is_there(bias: dict[str, float]) -> None:
     longer = [(len(r.pair.a.text) > len(r.pair.b.text)) == (r.choice == "a") for r in ratings]
     first = [r.chosen_first == 1 for r in ratings]
     assert np.mean(longer if "length_bias" in bias else first) > 0.65
-
-
-SAID = [("say cat", f"the cat sat {'on the mat ' * (n % 5)}{n * 'x'}", f"the cat zork {'q ' * n}") for n in range(40)]
-
-
-def test_a_bank_is_written_once_and_shared(tmp_path: Path) -> None:
-    source = Simulated(num_pairs=30)
-    bank = source.bank(material(tmp_path, SAID))
-    ratings = bank.ratings()
-    assert len(ratings) == 30
-    assert bank.gold().keys() == {each.pair.id for each in ratings}
-    assert {each.pair.a.writer for each in ratings} == {"f00"}
-    spent = bank.about()["spent"]
-    assert (spent["episodes"], spent["written_tokens"], spent["ratings"]) == (80, 10, 30)
-    assert spent["seconds"] > 0
-    again = source.bank(material(tmp_path, []))  # nothing can be written: it is found
-    assert again.folder == bank.folder
-    assert bank.folder.parent == tmp_path / "ratings"
-    assert Simulated(num_pairs=20).bank(material(tmp_path, SAID)).folder != bank.folder
