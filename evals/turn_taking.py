@@ -31,7 +31,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -46,7 +45,7 @@ from harness.evaluation.requests import MOST_NEW_TOKENS, Answer, Complete, Reque
 from harness.evaluation.rows import measured, slices_of
 from harness.statistics.derived import without_interval
 from harness.statistics.intervals import median
-from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
+from harness.text.transcript import ASSISTANT, HUMAN, Turn
 from harness.text.turn_text import is_empty, left_open, own_turn
 
 if TYPE_CHECKING:
@@ -133,20 +132,8 @@ class TurnTaking(Eval):
         check_most(self, max_new_tokens=MOST_NEW_TOKENS)
 
     def samples(self, material: Material) -> Iterable[Sample]:
-        form = material.corpus.chat_format
-        of_each: list[list[Sample]] = []
-        for draw, document, said in turns.conversations(material.corpus, self.exclude_sources, self.name):
-            own = [index for index, turn in enumerate(said) if turn.speaker == ASSISTANT and index > 0]
-            samples = []
-            for index in random.Random(draw).sample(own, len(own)):
-                history = Transcript(said[max(0, index - self.max_history_turns) : index])
-                prompt, slices = form.open_turn(history, ASSISTANT), {"source": document.source}
-                samples.append(
-                    Sample(f"{document.id}/turn-{index}", prompt, said[index].text, document.cluster, slices)
-                )
-            of_each.append(samples)
-        in_turns = (sample for round_ in itertools.zip_longest(*of_each) for sample in round_ if sample is not None)
-        return list(itertools.islice(in_turns, self.num_samples))
+        to_take = turns.to_take(material.corpus, self.exclude_sources, self.max_history_turns, self.name)
+        return list(itertools.islice(to_take, self.num_samples))
 
     def requests(self, sample: Sample, material: Material) -> Sequence[Request]:
         stop = material.corpus.chat_format.stop_text(HUMAN)

@@ -25,7 +25,7 @@ TO_BE_MADE_AGAIN: dict[str, dict[str, list[int]]] = {
     "ngram": {"schema": [1], "perplexity": [1]},
     "turn_taking": {"schema": [1], "turn_taking": [2]},
 }
-FOLDERS = sorted(table.parent.name for table in REFERENCE.glob("*/summary.csv"))
+FOLDERS = sorted(table.parent.name for table in REFERENCE.glob("*/summary.parquet"))
 
 
 def version_of(name: str) -> int:

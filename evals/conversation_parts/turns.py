@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import itertools
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.common.seeds import seed_of
+from harness.evaluation.requests import Sample
 from harness.text.data.corpus import Corpus, Document
 from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
@@ -35,6 +37,22 @@ def conversations(
     drawn = [(seed_of(name, document.id), document) for document in _held_out(corpus, tuple(exclude_sources))]
     for draw, document in sorted(drawn, key=lambda pair: pair[0]):
         yield draw, document, corpus.chat_format.parse(document.text).turns
+
+
+def to_take(corpus: Corpus, exclude_sources: Sequence[str], max_history_turns: int, name: str) -> Iterator[Sample]:
+    """The assistant's turns in the held-out conversations, without excluded sources: one in each, then a second one in
+    each, and so on. name: seeds the order."""
+    form = corpus.chat_format
+    of_each: list[list[Sample]] = []
+    for draw, document, said in conversations(corpus, exclude_sources, name):
+        own = [index for index, turn in enumerate(said) if turn.speaker == ASSISTANT and index > 0]
+        samples = []
+        for index in random.Random(draw).sample(own, len(own)):
+            history = Transcript(said[max(0, index - max_history_turns) : index])
+            prompt, slices = form.open_turn(history, ASSISTANT), {"source": document.source}
+            samples.append(Sample(f"{document.id}/turn-{index}", prompt, said[index].text, document.cluster, slices))
+        of_each.append(samples)
+    return (sample for round_ in itertools.zip_longest(*of_each) for sample in round_ if sample is not None)
 
 
 def has_replies(corpus: Corpus, exclude_sources: Sequence[str]) -> bool:

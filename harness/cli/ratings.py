@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import RUN_HELP, Command, add_plugins, add_results, whole_number
-from harness.common.errors import UserError, closest
+from harness.common.errors import UserError
 from harness.common.options import LARGEST
 from harness.common.plurals import many
 from harness.common.results_folder import ResultsFolder
@@ -49,12 +48,12 @@ def _rate_arguments(parser: ArgumentParser) -> None:
 
 
 def _rater(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ArgumentTypeError(f"{text!r} can't be a rater's name: it must be a word, as anna")
-    name = text.strip()
-    if name != _SIMULATED and (near := closest(name, [_SIMULATED])):
-        raise ArgumentTypeError(f"{text!r} is too much like {_SIMULATED}, a program.{near} Else pick another name")
-    return name
+    from harness.ratings.questions import rater_name
+
+    try:
+        return rater_name(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def rate(arguments: Namespace) -> int:
@@ -102,7 +101,7 @@ def _ratings_arguments(parser: ArgumentParser) -> None:
 
 def ratings(arguments: Namespace) -> int:
     """`bakeoff ratings`: what a bank says of its raters, and of who wrote the replies."""
-    from harness.ratings.agreement import agreement
+    from harness.ratings.agreement import agreement, agreement_rows
     from harness.ratings.bank import Bank
 
     results = Path(arguments.results)
@@ -110,7 +109,7 @@ def ratings(arguments: Namespace) -> int:
     if arguments.json:
         say_json(_as_json(summary))
         return 0
-    rows = _rows(summary, _runs_of_fits(results) if summary.writers else {})
+    rows = agreement_rows(summary, _runs_of_fits(results) if summary.writers else {})
     say_table(("measure", "value", "95 % interval", "of"), rows, right=("value", "of"))
     return 0
 
@@ -122,31 +121,6 @@ def _runs_of_fits(results: Path) -> dict[str, str]:
     index = Index(results)
     index.refresh(at_once=True)
     return {entry.fit_id: entry.id for entry in index.entries()}
-
-
-def _rows(summary: Agreement, runs: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
-    rows = [(f"ratings by {name}", f"{number:,}", "", "") for name, number in summary.raters.items()]
-    rows += [
-        ("ties", f"{summary.num_ties:,}", "", ""),
-        ("skipped", f"{summary.num_skips:,}", "", ""),
-        ("conversations", f"{summary.num_clusters:,}", "", ""),
-        _row("same answer when asked again", summary.self_agreement),
-        _row("the reply shown first wins", summary.first_chosen),
-        _row("the longer reply wins", summary.longer_wins),
-    ]
-    rows += [
-        (f"kappa of {one} and {other}", "-" if kappa is None else f"{kappa:.2f}", "", f"{number:,}")
-        for (one, other), (kappa, number) in summary.kappas.items()
-    ]
-    for name, estimate in summary.writers.items():
-        writer = f"{runs[name]} (fit {name})" if name in runs else name
-        rows.append(_row(f"strength of {writer}", estimate))
-    return rows
-
-
-def _row(name: str, of: Estimate) -> tuple[str, str, str, str]:
-    interval = "" if of.ci_low is None or of.ci_high is None else f"{of.ci_low:.3f} to {of.ci_high:.3f}"
-    return (name, "-" if of.value is None else f"{of.value:.3f}", interval, f"{of.n:,}")
 
 
 def _as_json(summary: Agreement) -> dict[str, Any]:

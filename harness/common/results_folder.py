@@ -35,6 +35,7 @@ CLAIM_FILE = ".claim"
 
 FIT_FILE = "fit.json"
 MODEL_FILE = "model.json"
+PREFERENCE_FILE = "preference.json"
 
 _FITS, _ANSWERS, _SCORES, _SPLITS, _SWEEPS = "fits", "answers", "scores", "splits", "sweeps"
 _WANDB, _REPORT = "wandb", "report"
@@ -103,9 +104,14 @@ class ResultsFolder:
         """The folder of a bank of ratings. UserError where it can't have the name."""
         return bank_in(self.ratings, name)
 
+    @property
+    def preferences(self) -> Path:
+        """The folder of all preference models."""
+        return self.path / _PREFERENCES
+
     def preference(self, preference_id: str) -> Path:
         """The folder of a preference model."""
-        return self.path / _PREFERENCES / preference_id
+        return self.preferences / preference_id
 
     def check(self, fit_id: str) -> None:
         """UserError where something else has the name of one of the folders that a run of this fit needs."""

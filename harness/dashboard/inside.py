@@ -5,6 +5,8 @@ Tokens come from the tokenizer, here; all else from a process that holds the fit
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,8 @@ EXAMPLE = "The quick brown fox jumps over the lazy dog. The quick brown fox"
 _WAIT = 1.5
 """Seconds until a page comes without what is still being computed."""
 _NUM_STRONGEST = 8
+_BITS = (0.25, 1.0, 2.0, 4.0)
+"""Differences in bits from which on a token is coloured more strongly."""
 _LEVELS = (0.01, 0.05, 0.2, 0.5)
 """Probabilities from which on a token is coloured more strongly."""
 
@@ -61,6 +65,26 @@ class Side:
         return [self.seen["start"], *(text for _, text in self.seen["tokens"])]
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A token that both sides read, and how much likelier it is to B."""
+
+    text: str
+    probability_a: float
+    probability_b: float
+
+    @property
+    def bits(self) -> float:
+        """Above 0: likelier to B."""
+        smallest = sys.float_info.min
+        return math.log2(max(self.probability_b, smallest) / max(self.probability_a, smallest))
+
+    @property
+    def colour(self) -> str:
+        """The classes of the token's colour."""
+        return f"{'up' if self.bits > 0 else 'down'} p{sum(abs(self.bits) >= least for least in _BITS)}"
+
+
 def view(site: Site, choices: Choices) -> Page:
     """The page. UserError where a run of the address is gone, or there is none."""
     entries = fitted(site, choices)
@@ -83,9 +107,27 @@ def view(site: Site, choices: Choices) -> Page:
         "probability": probability,
         "shade": shade,
         "strongest": strongest,
+        "apart": (differences := apart(sides)),
         "num_bytes": len(text.encode("utf-8", "surrogatepass")),
     }
+    if differences:
+        page.tables["apart"] = lambda: apart_table(differences)
     return page
+
+
+def apart(sides: Sequence[Side]) -> list[Apart]:
+    """What two sides make of the tokens that both read; empty where there is one, or their tokens aren't the same."""
+    seen = [side.seen for side in sides if side.seen is not None]
+    if len(seen) < 2:
+        return []
+    a, b = seen
+    num = min(len(a["tokens"]), len(b["tokens"]))
+    if a["tokens"][:num] != b["tokens"][:num]:
+        return []
+    return [
+        Apart(text, a["positions"][place]["probability"], b["positions"][place]["probability"])
+        for place, (_, text) in enumerate(a["tokens"][:num])
+    ]
 
 
 def _side(site: Site, name: str, entry: Entry, title: str, text: str) -> Side:
@@ -171,6 +213,17 @@ def level(value: float) -> str:
 def strongest(values: Sequence[float]) -> list[tuple[int, float]]:
     """(position, value) of the largest values, whatever their sign."""
     return sorted(enumerate(values), key=lambda pair: -abs(pair[1]))[:_NUM_STRONGEST]
+
+
+def apart_table(differences: Sequence[Apart]) -> pd.DataFrame:
+    """A row a token of the text: its probability in A and in B, and the difference in bits."""
+    import pandas as pd
+
+    rows = [
+        (place, token.text, token.probability_a, token.probability_b, token.bits)
+        for place, token in enumerate(differences, 1)
+    ]
+    return pd.DataFrame(rows, columns=["position", "token", "probability_a", "probability_b", "bits"])
 
 
 def expected_table(side: Side) -> pd.DataFrame:

@@ -15,8 +15,10 @@ from harness.dashboard.charts.intervals import Row, interval_chart
 from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
+from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
+from harness.report.changes import change_lines
 from harness.report.comparison import ANY_DECODING
 from harness.report.stages import stage_lines
 from harness.report.wording import estimate_text, words
@@ -47,6 +49,7 @@ def view(site: Site, choices: Choices) -> Page:
         "statuses": _statuses(site.index.entries()),
         "board": None,
         "stages": [],
+        "changes": [],
         "settings": settings,
         "group": group,
         "group_measures": measures,
@@ -103,6 +106,17 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
     if stages := [row for row in board.stages if row["model"] in systems]:
         page.context["stages"] = stage_lines(stages)
         page.tables["stages"] = lambda: stages_table(board)
+        _add_changes(page, site, scope, board, choices)
+
+
+def _add_changes(page: Page, site: Site, scope: Scope, board: Board, choices: Choices) -> None:
+    """What the models with stages were before."""
+    changed = site.changes(scope, choices)
+    if changed is None:
+        page.is_waiting = True
+        return
+    page.context["changes"] = change_lines(changed, [board.measures[index] for index in board.headlines])
+    page.tables["changes"] = lambda: changed
 
 
 def ladder(

@@ -29,6 +29,7 @@ VIEWS = {
     "/turns": "Turn-taking",
     "/inside": "Inside",
     "/playground": "Playground",
+    "/rate": "Rate",
 }
 TYPES = {
     "csv": "text/csv; charset=utf-8",

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from harness.common.errors import UserError
-from harness.dashboard.scope import PAIRS, Numbers, rows_of_frame
+from harness.dashboard.scope import CHANGES, PAIRS, Numbers, rows_of_frame
+from harness.report.changes import changes
 from harness.report.pairs import compare_pairs
 from harness.runs.index import Index
 
@@ -30,6 +31,7 @@ def keep_pairs(results: Path, key: str, experiments: list[str]) -> None:
         else:
             break
     # under the key that was asked for: where runs have changed since, nobody asks for it again
+    numbers.kept.put(CHANGES, key, rows_of_frame(changes(comparison)))
     numbers.kept.put(PAIRS, key, rows_of_frame(pairs))
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bakeoff")
 
 _MOST_COMPARISONS = 2
-BOARD, PAIRS = "board", "pairs"
+BOARD, PAIRS, CHANGES = "board", "pairs", "changes"
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,15 @@ class Numbers:
     def pairs(self, scope: Scope, wait: float = 1.0) -> pd.DataFrame | None:
         """Every two models compared, as the report's pairwise.csv; None where it is still being computed, by a process
         of its own: it takes seconds or minutes, and memory that the server should not keep."""
+        return self._computed(PAIRS, scope, wait)
+
+    def changes(self, scope: Scope, wait: float = 1.0) -> pd.DataFrame | None:
+        """What post-training changed, as the report's changes.csv, by the same process."""
+        return self._computed(CHANGES, scope, wait)
+
+    def _computed(self, what: str, scope: Scope, wait: float) -> pd.DataFrame | None:
         until = time.monotonic() + wait
-        while (rows := self.kept.get(PAIRS, scope.key)) is None:
+        while (rows := self.kept.get(what, scope.key)) is None:
             self._compute_pairs(scope)
             if time.monotonic() > until:
                 return None

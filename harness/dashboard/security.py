@@ -2,8 +2,8 @@
 
 A page of another site that is open in the same browser could ask this server too. So the Host header must name this
 server (which a site that lets its own name point to 127.0.0.1 can't), and an Origin header must be the server's own.
-Nothing is changed here, so GET and HEAD are enough, but for what a model writes: that takes time, so it is asked for
-with POST, and only by a page that says that it is the server's own.
+No run is changed here, so GET and HEAD are enough, but for what a model writes, which takes time, and for a person's
+ratings, which are kept: these are asked for with POST, and only by a page that says that it is the server's own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WRITE = "/write"
-"""The only address that takes POST."""
+WRITE, RATE = "/write", "/rate"
+"""The addresses that take POST."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 POLICY = "; ".join(
@@ -77,10 +77,10 @@ class Guard:
             )
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return 403, f"This server answers no page of another site (this one is of {origin!r})."
-        if path == WRITE and method == "POST":
+        if path in (WRITE, RATE) and method == "POST":
             return None if origin is not None else (403, "This address answers only the server's own page (no Origin).")
         if method not in ("GET", "HEAD"):
-            return 405, f"{method} is not allowed: this server changes nothing. Allowed: GET, HEAD."
+            return 405, f"{method} is not allowed: this server changes no run. Allowed: GET, HEAD."
         return None
 
 

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from harness.common.errors import UserError
 from harness.dashboard.choices import Choices
 from harness.dashboard.pages import Page, download, environment, rendered
-from harness.dashboard.security import WRITE, Guard
+from harness.dashboard.security import RATE, WRITE, Guard
 from harness.dashboard.site import Site
 
 log = logging.getLogger("bakeoff")
@@ -37,6 +37,7 @@ _MODULES = {
     "/turns": "harness.dashboard.turns",
     "/inside": "harness.dashboard.inside",
     "/playground": "harness.dashboard.playground",
+    "/rate": "harness.dashboard.rating",
 }
 _STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _POLL_SECONDS = 5
@@ -53,6 +54,7 @@ def app(results: Path, host: str = "127.0.0.1") -> Starlette:
         site.close()
 
     routes = [Route(view, functools.partial(_show, site, view)) for view in _MODULES]
+    routes += [Route(RATE, functools.partial(_rate, site), methods=["POST"])]
     routes += [Route(WRITE, functools.partial(_write, site), methods=["POST"])]
     routes += [Route("/changes", functools.partial(_changes, site)), Route("/static/{name}", _static)]
     application = Starlette(
@@ -98,6 +100,13 @@ async def _write(site: Site, request: Request) -> Response:
     from harness.dashboard.writing import write
 
     return await write(site, request)
+
+
+async def _rate(site: Site, request: Request) -> Response:
+    """Keep what a person says of two replies."""
+    from harness.dashboard.rating import answer
+
+    return await answer(site, request)
 
 
 def _error_page(view: str, message: str, status: int) -> Page:

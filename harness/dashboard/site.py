@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from harness.dashboard.board import Board
     from harness.dashboard.looks import Look
+    from harness.dashboard.raters import Raters
 
 _WAIT, _WAIT_FOR_FILE = 0.8, 600.0
 """Seconds: a page comes soon and says what it waits for; a file comes when it is whole."""
@@ -30,6 +32,13 @@ class Site:
         self.index = Index(results)
         self.numbers = Numbers(self.index)
         self.models = Models(self.index.results)
+
+    @cached_property
+    def raters(self) -> Raters:
+        """Those who rate replies here."""
+        from harness.dashboard.raters import Raters  # with the ratings' libraries
+
+        return Raters()
 
     def looks(self) -> Mapping[str, Look]:
         """By family: the same in every view."""
@@ -68,6 +77,10 @@ class Site:
     def pairs(self, scope: Scope, choices: Choices) -> pd.DataFrame | None:
         """The scope's tests; None where the page should load itself again."""
         return self.numbers.pairs(scope, _wait(choices))
+
+    def changes(self, scope: Scope, choices: Choices) -> pd.DataFrame | None:
+        """What post-training changed; None where the page should load itself again."""
+        return self.numbers.changes(scope, _wait(choices))
 
     def swept(self, scope: Scope) -> dict[str, str]:
         """The numbers that were swept: by dotted name what an axis is called."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.common.errors import NothingToLearn, UserError
 from harness.common.files import write_bytes
-from harness.common.results_folder import ResultsFolder
+from harness.common.results_folder import PREFERENCE_FILE, ResultsFolder
 from harness.common.sealed import Damaged, read_sealed, write_sealed
 from harness.config.identity import content_hash, identity
 from harness.preferences.preference import WEIGHTS_FILE, Backbone, Preference, PreferenceModel
@@ -26,7 +26,6 @@ from harness.ratings.halves import is_held_out
 from harness.ratings.rating import Rating
 
 _FORMAT = 1
-_MODEL_FILE = "preference.json"
 _FEWEST_CLUSTERS = 2
 
 
@@ -47,7 +46,7 @@ def obtained(
     if preference.needs_fit:
         made_of |= {"fit": fit_id, "seed": backbone.seed}
     folder = results.preference(content_hash({"format": _FORMAT, **made_of}))
-    if (folder / _MODEL_FILE).is_file():
+    if (folder / PREFERENCE_FILE).is_file():
         try:
             return load(preference, folder, backbone)
         except Damaged as error:
@@ -74,9 +73,9 @@ def load(preference: Preference, folder: Path, backbone: Backbone) -> tuple[Pref
     from safetensors.numpy import load as unpacked
 
     part_of = f"the preference model {folder.name}"
-    if not (folder / _MODEL_FILE).is_file():
-        raise Damaged(folder / _MODEL_FILE, part_of, "it is missing")
-    content = read_sealed(folder / _MODEL_FILE, part_of)
+    if not (folder / PREFERENCE_FILE).is_file():
+        raise Damaged(folder / PREFERENCE_FILE, part_of, "it is missing")
+    content = read_sealed(folder / PREFERENCE_FILE, part_of)
     if content["settings"] != json.loads(json.dumps(identity(preference))):
         raise UserError(
             f"the preference model {folder.name} was made with other options of preference= than those that are asked "
@@ -91,7 +90,7 @@ def _save(preference: Preference, model: PreferenceModel, facts: Mapping[str, An
 
     write_bytes(folder / WEIGHTS_FILE, packed({name: np.ascontiguousarray(of) for name, of in model.tensors().items()}))
     content = {"facts": dict(facts), "described": dict(model.described()), "settings": identity(preference)}
-    write_sealed(folder / _MODEL_FILE, content, (WEIGHTS_FILE,))
+    write_sealed(folder / PREFERENCE_FILE, content, (WEIGHTS_FILE,))
 
 
 def sides(ratings: Sequence[Rating], of: str) -> tuple[list[Rating], list[Rating]]:

@@ -34,6 +34,8 @@ class Quality:
     ece: float
     """The expected calibration error (Naeini et al. 2015), of bins of equal size: by how much the predictions are off,
     on average. It is above 0 by chance alone: by about 0.03 with 400 ratings."""
+    calibration: Sequence[tuple[float, float, int]]
+    """Of each of these bins: the mean prediction, the mean of what was said, and how many there are."""
 
     def facts(self, prefix: str = "") -> dict[str, Any]:
         """As plain values, the intervals too."""
@@ -45,7 +47,7 @@ class Quality:
                 f"{prefix}{name}_low": estimate.ci_low,
                 f"{prefix}{name}_high": estimate.ci_high,
             }
-        return {**facts, f"{prefix}ece": self.ece}
+        return {**facts, f"{prefix}ece": self.ece, f"{prefix}calibration": [list(each) for each in self.calibration]}
 
 
 def quality(predicted: Floats, ratings: Sequence[Rating]) -> Quality:
@@ -53,21 +55,29 @@ def quality(predicted: Floats, ratings: Sequence[Rating]) -> Quality:
     said = np.array([rating.p for rating in ratings], dtype=float)
     clusters = [rating.pair.cluster for rating in ratings]
     p = np.clip(predicted, _LEAST_P, 1 - _LEAST_P)
+    bins = calibration(predicted, said)
     right = np.where(predicted == 0.5, 0.5, ((predicted > 0.5) == (said > 0.5)).astype(float))
     return Quality(
         mean(np.where(said == 0.5, np.nan, right), clusters),
         mean((predicted - said) ** 2, clusters),
         mean(-said * np.log(p) - (1 - said) * np.log1p(-p), clusters),
-        calibration_error(predicted, said),
+        calibration_error(bins),
+        bins,
     )
 
 
-def calibration_error(predicted: Floats, said: Floats) -> float:
-    """Of probabilities (N,), by how much their mean is off in each of at most 10 bins of 100 values or more."""
+def calibration(predicted: Floats, said: Floats) -> list[tuple[float, float, int]]:
+    """Of probabilities (N,) and what was said (N,), by at most 10 bins of 100 values or more, the lowest first: the
+    means of both, and how many."""
     order = np.argsort(predicted, kind="stable")
     bins = np.array_split(order, max(1, min(_MOST_BINS, len(order) // _FEWEST_IN_A_BIN)))
-    off = [len(each) * abs(predicted[each].mean() - said[each].mean()) for each in bins if len(each)]
-    return float(sum(off) / len(order))
+    return [(float(predicted[each].mean()), float(said[each].mean()), len(each)) for each in bins if len(each)]
+
+
+def calibration_error(bins: Sequence[tuple[float, float, int]]) -> float:
+    """By how much predictions are off, on average, bin by bin."""
+    off = sum(number * abs(mean_predicted - mean_said) for mean_predicted, mean_said, number in bins)
+    return off / sum(number for *_, number in bins)
 
 
 def predicted_by(scores_a: Floats, scores_b: Floats) -> Floats:

@@ -64,6 +64,32 @@ def agreement(ratings: Sequence[Rating]) -> Agreement:
     )
 
 
+def agreement_rows(summary: Agreement, runs: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+    """(measure, value, 95 % interval, of how many) as text. runs: by the id of a fit, one of its runs."""
+    rows = [(f"ratings by {name}", f"{number:,}", "", "") for name, number in summary.raters.items()]
+    rows += [
+        ("ties", f"{summary.num_ties:,}", "", ""),
+        ("skipped", f"{summary.num_skips:,}", "", ""),
+        ("conversations", f"{summary.num_clusters:,}", "", ""),
+        _row("same answer when asked again", summary.self_agreement),
+        _row("the reply shown first wins", summary.first_chosen),
+        _row("the longer reply wins", summary.longer_wins),
+    ]
+    rows += [
+        (f"kappa of {one} and {other}", "-" if kappa is None else f"{kappa:.2f}", "", f"{number:,}")
+        for (one, other), (kappa, number) in summary.kappas.items()
+    ]
+    for name, estimate in summary.writers.items():
+        writer = f"{runs[name]} (fit {name})" if name in runs else name
+        rows.append(_row(f"strength of {writer}", estimate))
+    return rows
+
+
+def _row(name: str, of: Estimate) -> tuple[str, str, str, str]:
+    interval = "" if of.ci_low is None or of.ci_high is None else f"{of.ci_low:.3f} to {of.ci_high:.3f}"
+    return (name, "-" if of.value is None else f"{of.value:.3f}", interval, f"{of.n:,}")
+
+
 def longer_wins(ratings: Sequence[Rating]) -> Estimate:
     """The share of ratings, but ties, in which the longer reply is the better one; of equal length: half."""
     longer = np.array([np.sign(len(rating.pair.a.whole) - len(rating.pair.b.whole)) for rating in ratings])

@@ -24,7 +24,7 @@ from harness.ratings.rating import Rating, rating_in
 
 PAIRS_FILE = "pairs.jsonl"
 _GOLD_FILE = "gold.jsonl"
-_ABOUT_FILE = "bank.json"
+ABOUT_FILE = "bank.json"
 
 log = logging.getLogger("bakeoff")
 
@@ -99,14 +99,14 @@ class Bank:
 
     def about(self) -> dict[str, Any]:
         """What bank.json says; empty where there is none."""
-        path = self.folder / _ABOUT_FILE
+        path = self.folder / ABOUT_FILE
         return dict(json.loads(path.read_bytes())) if path.is_file() else {}
 
     def write(self, ratings: Sequence[Rating], gold: Mapping[str, Gold], about: Mapping[str, Any]) -> None:
         """Write a whole bank at once. It exists when all of it is written."""
         entries = [json.dumps({"pair": pair, **asdict(of_pair)}) + "\n" for pair, of_pair in gold.items()]
         write_bytes(self.folder / _GOLD_FILE, "".join(entries).encode())
-        write_json(self.folder / _ABOUT_FILE, about)
+        write_json(self.folder / ABOUT_FILE, about)
         write_bytes(self.path, b"".join(rating.line for rating in ratings))
 
     def _lines(self) -> tuple[list[bytes], bytes]:

@@ -131,6 +131,7 @@ def draw_all(comparison: Comparison, verdicts: Verdicts) -> list[Plot]:
     from harness.report.plots.evals import measures, slices
     from harness.report.plots.learning import COSTS, cost, curves, ladder
     from harness.report.plots.movement import movements
+    from harness.report.plots.preferences import preference_calibrations
     from harness.report.plots.style import plotting
     from harness.report.plots.sweeps import cost_along, sweeps
     from harness.report.plots.tradeoffs import tradeoffs
@@ -138,6 +139,7 @@ def draw_all(comparison: Comparison, verdicts: Verdicts) -> list[Plot]:
     with plotting():
         plots = [ladder(comparison), differences(comparison, verdicts.models)]
         plots += [*sweeps(comparison), *curves(comparison), *movements(comparison)]
+        plots += preference_calibrations(comparison)
         plots += [cost_along(comparison, kind) or cost(comparison, kind) for kind in COSTS]
         for headline in comparison.headlines:
             if headline != comparison.ladder:

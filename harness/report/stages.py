@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ COLUMNS = [
     "kl_nats",
     "reply_tokens",
     "cut_replies",
+    "gamed_seeds",
+    "gamed",
     "preference_accuracy",
     "bayes_accuracy",
     "tokens",
@@ -79,6 +82,8 @@ def _row(system: str, place: int, seeds: Sequence[Mapping[str, Any]]) -> dict[st
         if gains:
             row |= {f"{what}_gain_low": min(gains), f"{what}_gain_high": max(gains)}
     row |= {name: _mean(_numbers(facts.get(f"{name}_after") for facts in seeds)) for name in _AFTER}
+    signs = [facts.get("gamed", []) for facts in seeds]
+    row |= {"gamed_seeds": sum(map(bool, signs)), "gamed": "; ".join(dict.fromkeys(itertools.chain(*signs))) or None}
     preference = [facts.get("preference_model", {}) for facts in seeds]
     row |= {name: _mean(_numbers(of.get(key) for of in preference)) for name, key in _OF_PREFERENCE.items()}
     return row | {name: _mean(_numbers(facts["spent"].get(name) for facts in seeds)) for name in _COSTS}
@@ -104,6 +109,7 @@ def stage_lines(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
             "kl": _figure(row["kl_nats"], ".2f"),
             "tokens": _figure(row["reply_tokens"], ".0f"),
             "cut": _share(row["cut_replies"]),
+            "gamed": _gamed(row),
             "accuracy": _accuracy(row),
             "cost": ", ".join(
                 f"{quantity(row[name])} {name}"
@@ -122,6 +128,14 @@ def _gain(row: Mapping[Any, Any], what: str) -> str:
     if row["num_seeds"] == 1:
         return f"{gain:+.2f}"
     return f"{gain:+.2f} ({row[f'{what}_gain_low']:+.2f} to {row[f'{what}_gain_high']:+.2f})"
+
+
+def _gamed(row: Mapping[Any, Any]) -> str:
+    """What got worse while the reward rose; '' where nothing did."""
+    if not row["gamed_seeds"]:
+        return ""
+    seeds = f" in {row['gamed_seeds']} of {row['num_seeds']} seeds" if row["num_seeds"] > 1 else ""
+    return f"gamed{seeds}: {row['gamed']}"
 
 
 def _accuracy(row: Mapping[Any, Any]) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from harness.common.files import write_bytes
 from harness.common.numerals import quantity
 from harness.report.cautions import cautions
+from harness.report.changes import changes
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.crossings import power_laws
 from harness.report.result_lines import ResultLine, result_lines
@@ -101,7 +102,8 @@ def column_names(comparison: Comparison) -> dict[MeasureKey, str]:
 
 def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> list[Path]:
     """Write summary.{csv,parquet,md,tex}, runs.{csv,parquet}, pairwise.csv, strategies.csv, ranks.csv,
-    crossings.csv, power_laws.csv, measures.csv, trivial.csv, stages.csv and made_with.json."""
+    crossings.csv, power_laws.csv, measures.csv, trivial.csv, stages.csv, changes.csv and
+    made_with.json."""
     wide, table = summary(comparison), readable(comparison)
     files = {
         "summary.csv": csv_bytes(wide),
@@ -118,6 +120,7 @@ def write_tables(comparison: Comparison, verdicts: Verdicts, folder: Path) -> li
         "measures.csv": csv_bytes(verdicts.measures),
         "trivial.csv": csv_bytes(verdicts.trivial),
         "stages.csv": csv_bytes(stages(comparison)),
+        "changes.csv": csv_bytes(changes(comparison)),
         "made_with.json": (json.dumps(made_with(comparison.results.frame), indent=1) + "\n").encode(),
     }
     for name, content in files.items():

@@ -1,7 +1,8 @@
 """What results take on the disk, and what goes when runs are removed. Needs no torch.
 
-A run's fit, its answers and its scores are shared with other runs, and fits with trials of `bakeoff tune`. They go with
-the last one that needs them.
+A run's fit, the fits before its stages, its answers and its scores are shared with other runs, and fits with trials of
+`bakeoff tune`. They go with the last one that needs them; with a fit go the ratings of what it wrote and the preference
+models that learnt from these. What people rated stays.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from harness.common.plurals import many
 from harness.common.results_folder import (
     CLAIM_FILE,
     FIT_FILE,
+    PREFERENCE_FILE,
     RESERVED,
     RUN_FILE,
     ResultsFolder,
@@ -25,11 +27,20 @@ from harness.common.results_folder import (
     runs_in,
 )
 from harness.common.sealed import Damaged, read_object
+from harness.ratings.bank import ABOUT_FILE as BANK_FILE
+from harness.ratings.bank import Bank
 from harness.runs.record import RunRecord
 from harness.runs.tuning.trials import TRIALS_FILE, TUNING_FOLDER, kept
 from harness.training.fit_folder import fit_digest
 
-_ENTRIES = {"fits": "fit", "answers": "fit", "splits": "split", "sweeps": "sweep"}
+_ENTRIES = {
+    "fits": "fit",
+    "answers": "fit",
+    "splits": "split",
+    "sweeps": "sweep",
+    "ratings": "bank",
+    "preferences": "preference model",
+}
 """What each entry of a folder that experiments share belongs to."""
 
 
@@ -39,7 +50,8 @@ class Item:
 
     path: Path
     kind: str
-    """'run', 'fit', 'answers', 'scores'; 'folder' or 'file' for what else is in an experiment's folder."""
+    """'run', 'fit', 'answers', 'scores', 'ratings', 'preference model'; 'folder' or 'file' for what else is in an
+    experiment's folder."""
     num_bytes: int
 
 
@@ -91,7 +103,10 @@ def removable(runs: Iterable[Path], results: ResultsFolder, experiments: Collect
     records, kept_records = _records(going), _records(others)
     kept_fits = {fit for record in kept_records for fit in (record.fit_id, *record.recipes)}
     kept_fits |= _fits_of_trials(folder for folder in folders_in(results.path) if folder not in experiments)
-    fits = ({record.fit_id for record in records} | _fits_of_trials(experiments)) - kept_fits
+    kept_fits |= {before for fit in kept_fits for before in _before(fit, results)}
+    fits = {record.fit_id for record in records} | _fits_of_trials(experiments)
+    fits |= {before for fit in fits for before in _before(fit, results)}
+    fits -= kept_fits
     kept_answers = {(record.fit_id, record.decoding_id) for record in kept_records}
     items = [Item(run, "run", size(run)) for run in going]
     beside = (path for folder in experiments for path in sorted(folder.iterdir()) if path not in going)
@@ -102,7 +117,41 @@ def removable(runs: Iterable[Path], results: ResultsFolder, experiments: Collect
         path = results.answers_under(fit, decoding)
         if fit not in fits and path.is_file():
             items.append(Item(path, "answers", size(path)))
-    return items + _scores_of(fits, results)
+    return items + _scores_of(fits, results) + _learnt_from(fits, results)
+
+
+def _before(fit: str, results: ResultsFolder) -> list[str]:
+    """The fits that stages of post-training made a fit out of."""
+    line: list[str] = []
+    while True:
+        try:
+            facts = read_object(results.fit(line[-1] if line else fit) / FIT_FILE, "a fit")
+        except Damaged:
+            return line
+        before = facts.get("before")
+        if not isinstance(before, dict) or (name := str(before.get("fit_id"))) in line:
+            return line
+        line.append(name)
+
+
+def _learnt_from(fits: Collection[str], results: ResultsFolder) -> list[Item]:
+    """The ratings of what fits wrote, but those of people, and the preference models that learnt from them."""
+    banks = [
+        folder
+        for folder in (sorted(results.ratings.iterdir()) if results.ratings.is_dir() else ())
+        if (folder / BANK_FILE).is_file() and Bank(folder).about().get("writer") in fits
+    ]
+    names = {bank.name for bank in banks}
+    models = []
+    for folder in sorted(results.preferences.iterdir()) if results.preferences.is_dir() else ():
+        try:
+            facts = read_object(folder / PREFERENCE_FILE, "a preference model").get("facts")
+        except Damaged:
+            continue
+        if isinstance(facts, dict) and facts.get("bank") in names:
+            models.append(folder)
+    items = [Item(bank, "ratings", size(bank)) for bank in banks]
+    return items + [Item(model, "preference model", size(model)) for model in models]
 
 
 def _fits_of_trials(experiments: Iterable[Path]) -> set[str]:

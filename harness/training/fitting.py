@@ -227,7 +227,10 @@ def _gained(facts: Mapping[str, Any]) -> str:
         return ""
     before, after = facts["reward_before"], facts["reward_after"]
     moved, cut = facts["kl_nats_after"], facts["cut_replies_after"]
-    return f"; reward {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; {cut:.0%} of replies cut"
+    gamed = f"; gamed: {', '.join(facts['gamed'])}" if facts["gamed"] else ""
+    return (
+        f"; reward {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; {cut:.0%} of replies cut{gamed}"
+    )
 
 
 def _earlier(settings: FitSettings, workshop: Workshop) -> Fit | None:

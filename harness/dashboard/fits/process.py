@@ -24,6 +24,7 @@ from typing import Any
 from harness.common.errors import UserError, one_line
 from harness.dashboard.fits.held import Held
 from harness.dashboard.fits.look import look
+from harness.dashboard.fits.pairs import write_pairs
 from harness.dashboard.fits.write import chat, complete
 
 log = logging.getLogger("bakeoff")
@@ -34,6 +35,7 @@ TASKS: Mapping[str, Callable[[Held, Mapping[str, Any]], Answers]] = {
     "look": look,
     "complete": complete,
     "chat": chat,
+    "pairs": write_pairs,
 }
 
 

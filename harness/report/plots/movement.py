@@ -35,6 +35,8 @@ class _Path:
     """(N,) standard deviations above the mean before the stage."""
     gold: Floats | None
     """(N,) the same of how good replies really are."""
+    best_of_n: Sequence[tuple[float, float]] = ()
+    """(KL in nats, reward) of the best of 2, 4, ... replies by the fit before."""
 
     @classmethod
     def of(cls, run: Run) -> _Path | None:
@@ -47,7 +49,11 @@ class _Path:
         if reward is None or len(steps) < _FEWEST_STEPS:
             return None
         gold = _standardised(steps["gold"].to_numpy(dtype=float), "gold", facts) if "gold" in steps else None
-        return cls(steps[_KL].to_numpy(dtype=float), reward, gold)
+        points = [point for point in facts.get("best_of_n", ()) if point["n"] > 1]
+        picked = _standardised(np.array([point["reward"] for point in points], dtype=float), "reward", facts)
+        assert picked is not None
+        best_of_n = [(point["kl_nats"], float(value)) for point, value in zip(points, picked, strict=True)]
+        return cls(steps[_KL].to_numpy(dtype=float), reward, gold, best_of_n)
 
 
 def _standardised(values: Floats, what: str, facts: Mapping[str, Any]) -> Floats | None:
@@ -77,6 +83,8 @@ def _movement(family: str, paths: Mapping[str, Sequence[_Path]], style: Mapping[
             axes.plot(path.kl[order], path.reward[order], color=look.colour, linewidth=1.2, alpha=0.8)
             if path.gold is not None:
                 axes.plot(path.kl[order], path.gold[order], color=look.colour, linewidth=1.2, linestyle=_DASHED)
+            if path.best_of_n:
+                axes.plot(*zip(*path.best_of_n, strict=True), "s", color=look.colour, markersize=5, fillstyle="none")
         last = of_system[0]
         labels.append((beside_row(system), look, float(last.kl[-1]), float(last.reward[-1])))
         axes.plot(last.kl[-1], last.reward[-1], look.marker, color=look.colour, markersize=5, zorder=3)
@@ -92,6 +100,10 @@ def _movement(family: str, paths: Mapping[str, Sequence[_Path]], style: Mapping[
             " Dashed: how good the same replies really are, which only the program behind the simulated raters knows. "
             "Where lines rise and dashes fall, the stage has learnt the mistakes of its reward."
         )
+    numbers = {len(path.best_of_n) for of_system in paths.values() for path in of_system} - {0}
+    if numbers:
+        ns = ", ".join(str(2**power) for power in range(1, max(numbers) + 1))
+        caption += f" Squares: the best of {ns} replies by the fit before, at the most KL that picking them can have."
     alt = f"{title}. In the end: {'; '.join(said)}."
     return drawn(figure, f"movement_{file_name(family)}", "learning", title, caption, alt)
 

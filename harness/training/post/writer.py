@@ -19,6 +19,8 @@ from harness.completion.reward import Material, Reply, weighted_sum
 from harness.config.identity import content_hash
 from harness.ratings.halves import is_for_ratings
 from harness.scoring.likelihood import document_logprobs, nats
+from harness.training.post.best_of_n import best_of_n
+from harness.training.post.gaming import forms, signs_of_gaming
 from harness.training.post.pair_writing import Author, pairs_by
 from harness.training.post.prompts import Asked, Prompts
 from harness.training.post.rollouts import cost_of_writing, is_cut, write
@@ -28,6 +30,7 @@ from harness.training.spent import Spent
 from models.language_model import LanguageModel
 
 _PROMPTS_TO_STANDARDISE = 64
+_TARGETS = 512
 _MOST_CUT = 0.95
 _FEWEST_REWARDS = 2
 
@@ -49,9 +52,16 @@ class Writer:
         asked = prompts.take(0, _PROMPTS_TO_STANDARDISE)
         replies = self.write(reference, asked, "standard")
         self._refuse_cut(replies)
-        self.mean, self.deviation = self._standard(weighted_sum(self.rewards, replies))
-        if gold := self._golds(replies):
+        rewards = weighted_sum(self.rewards, replies)
+        self.mean, self.deviation = self._standard(rewards)
+        self._targets = [one.target for one in prompts.take(0, _TARGETS) if one.target is not None]
+        self.facts |= {f"{name}_before": value for name, value in forms(replies, self._targets).items()}
+        gold = self._golds(replies)
+        if gold:
             self.facts |= {"gold_before": float(np.mean(gold)), "gold_deviation_before": float(np.std(gold, ddof=1))}
+        known = [reward for reward in rewards if reward is not None]
+        if len(known) == len(rewards):
+            self.facts["best_of_n"] = best_of_n(known, gold or None, stage.replies_per_prompt)
         self.spent = self.cost(reference, asked, replies)
         """What the reference's replies cost, and making the rewards."""
         self.spent.seconds = time.perf_counter() - started
@@ -97,7 +107,8 @@ class Writer:
 
     def outcome(self, model: LanguageModel) -> tuple[dict[str, Any], Spent]:
         """What a stage came to: the mean reward before and after it, and of the replies after it the KL from the
-        reference in nats a reply, the length and the share that is cut; and what that cost."""
+        reference in nats a reply, the length and the share that is cut; what got worse while the reward rose; and what
+        that cost."""
         started = time.perf_counter()
         asked = self.prompts.take(0, _PROMPTS_TO_STANDARDISE)
         replies = self.write(model, asked, "outcome")
@@ -106,16 +117,18 @@ class Writer:
         known = [reward for reward in weighted_sum(self.rewards, replies) if reward is not None]
         spent = self.cost(model, asked, replies)
         spent.seconds = time.perf_counter() - started
-        return {
+        after = {**self.mean_gold(replies), **forms(replies, self._targets)}
+        facts = {
             **self.facts,
-            **{f"{name}_after": mean for name, mean in self.mean_gold(replies).items()},
+            **{f"{name}_after": value for name, value in after.items()},
             "reward_before": self.mean,
             "reward_deviation_before": self.deviation,
             "reward_after": sum(known) / len(known) if known else math.nan,
             "kl_nats_after": float(moved.mean()),
             "reply_tokens_after": spent.written_tokens / len(replies),
             "cut_replies_after": sum(is_cut(reply.completion) for reply in replies) / len(replies),
-        }, spent
+        }
+        return {**facts, "gamed": signs_of_gaming(facts, len(replies))}, spent
 
     def reply_logprobs(self, model: LanguageModel, asked: Sequence[Asked], replies: Sequence[Reply]) -> Tensor:
         """(B,) float64: the log-probability of each reply after its prompt under any model."""

@@ -122,6 +122,7 @@ def test_no_view_has_an_accessibility_fault_or_asks_elsewhere(
         "/inside?a={gru}&b={uniform}",
         "/playground?a={gru}&b={ngram}&decoding_a=beam&decoding_b=constrained",
         "/playground?mode=chat&a={gru}&decoding_a=top_p",
+        "/rate?bank=mine&rater=anna&a={gru}",
     ],
 )
 def test_no_page_of_a_fit_has_an_accessibility_fault(
@@ -155,7 +156,7 @@ def check_access(browser: Any, address: str, view: str, looks: Sequence[tuple[st
     assert not elsewhere
 
 
-@pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("/inside", "/playground")])
+@pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("/inside", "/playground", "/rate")])
 def test_without_script_there_are_tables_charts_and_forms(browser: Any, address: str, view: str) -> None:
     with watched(browser, address, java_script_enabled=False) as page:
         page.goto(f"{address}{view}?experiment=families")

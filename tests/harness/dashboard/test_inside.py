@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from urllib.parse import quote
 
 import pandas as pd
 import pytest
 
 from harness.common.numerals import probability
-from harness.dashboard.inside import level, strongest
+from harness.dashboard.inside import Apart, Side, apart, level, strongest
 from tests.harness.dashboard.reading import Reader, Shown
 
 TEXT = "Hello, how are you?"
@@ -49,6 +51,34 @@ def test_two_fits_stand_side_by_side(playing: Reader, run_of: dict[str, str]) ->
     page = seen(playing, f"a={run_of['gru']}&b={run_of['ngram']}&text={quote(TEXT)}&at_b=3")
     assert {"tokens-a", "tokens-b", "candidates-a", "candidates-b", "contexts-b"} <= set(page.tables)
     assert "Token 4," in page.text
+    rows = page.tables["apart"][1:]
+    assert len(rows) == len(page.tables["tokens-a"]) - 1
+    query = f"a={run_of['gru']}&b={run_of['ngram']}&text={quote(TEXT)}&file=apart.csv"
+    table = pd.read_csv(io.StringIO(playing.client.get(f"/inside?{query}").text))
+    for (_, in_a, in_b, bits), told in zip(rows, table.itertuples(), strict=True):
+        assert (in_a, in_b) == (probability(told.probability_a), probability(told.probability_b))
+        assert told.bits == pytest.approx(math.log2(told.probability_b / told.probability_a))
+        assert bits == f"{told.bits:+.2f}"
+    needs = re.search(r"B needs ([\d.]+) bits (fewer|more) than A", page.text)
+    assert needs is not None
+    total = sum(float(row[3]) for row in rows)
+    assert float(needs[1]) == pytest.approx(abs(total), abs=0.5)
+    assert (needs[2] == "fewer") == (total > 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "colour"), [(0.5, 0.5, "down p0"), (0.1, 0.2, "up p2"), (0.2, 0.1, "down p2"), (0.0, 1.0, "up p4")]
+)
+def test_a_token_is_coloured_by_whom_it_is_likelier_to(a: float, b: float, colour: str) -> None:
+    assert Apart("x", a, b).colour == colour
+
+
+def test_sides_with_other_tokens_are_not_compared(playing: Reader, run_of: dict[str, str]) -> None:
+    assert "apart" not in seen(playing, f"a={run_of['gru']}&text={quote(TEXT)}").tables
+    token = {"probability": 0.5}
+    one, other = ({"tokens": [[number, "x"]], "positions": [token, token]} for number in (1, 2))
+    sides = [Side(name, None, "", [], each) for name, each in zip("ab", (one, other), strict=True)]  # type: ignore[arg-type]
+    assert apart(sides) == []
 
 
 def test_the_counts_behind_a_probability_are_shown(playing: Reader, run_of: dict[str, str]) -> None:

@@ -101,10 +101,14 @@ def test_what_stages_gained_is_shown_as_in_the_report(own_results: Path) -> None
         file = opened.get("/?file=stages.csv").text
         run = reader.get("/run?run=pair/gru-greedy-s1")
     assert "+1.50 (+1.00 to +2.00)" in page.tables["stage-table"][2]
-    assert page.tables["stage-table"][1:] == [list(line.values()) for line in stage_lines(stage_rows(comparison))]
+    lines = stage_lines(stage_rows(comparison))
+    assert [line["gamed"] for line in lines] == ["", "gamed in 2 of 2 seeds: gold falls (0.2 to 0.1)"]
+    gamed = [line.pop("gamed") for line in lines]  # is shown below the stage
+    told = [{**line, "stage": line["stage"] + signs} for line, signs in zip(lines, gamed, strict=True)]
+    assert page.tables["stage-table"][1:] == [list(line.values()) for line in told]
     assert "stage-table" not in others.tables
     assert file == csv_bytes(stages(comparison)).decode()
-    assert run.tables["stage-table"][2][:4] == ["gru", "rloo", "+2.00", "-1.00"]
+    assert run.tables["stage-table"][2][:4] == ["gru", "rloogamed: gold falls (0.2 to 0.1)", "+2.00", "-1.00"]
 
 
 def test_without_stages_nothing_is_said_of_post_training(client: Reader) -> None:

@@ -16,6 +16,7 @@ VIEWS = [
     "/turns",
     "/inside",
     "/playground",
+    "/rate",
     "/run?run=x",
     "/changes?since=0",
     "/static/dashboard.js",

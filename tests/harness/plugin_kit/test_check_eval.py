@@ -20,6 +20,7 @@ from tests.harness.plugin_kit.mistakes import changed
 SMALL = {
     "arithmetic": ["evals.arithmetic.num_samples=12"],
     "turn_taking": ["evals.turn_taking.num_samples=8", "evals.turn_taking.max_new_tokens=40"],
+    "replies": ["evals.replies.num_samples=8", "evals.replies.max_new_tokens=40"],
     "format_questions": ["evals.format_questions.max_new_tokens=40"],
     "turn_ends": ["evals.turn_ends.num_samples=8"],
     "next_speaker": ["data=shakespeare", "evals.next_speaker.num_scenes=3", "evals.next_speaker.changes_per_scene=3"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from harness.preferences.quality import calibration_error, compared, predicted_by, quality
+from harness.preferences.quality import calibration, calibration_error, compared, predicted_by, quality
 from tests.harness.ratings.made import rating, world
 
 RATINGS, GOLD = world(400)
@@ -41,11 +43,18 @@ def test_a_certainty_that_was_wrong_is_no_infinity() -> None:
 def test_the_calibration_error_is_that_of_bins_by_hand() -> None:
     predicted = np.repeat([0.2, 0.8], 100)
     said = np.concatenate([np.repeat([1, 0], [30, 70]), np.repeat([1, 0], [75, 25])]).astype(float)
-    assert calibration_error(predicted, said) == pytest.approx((0.1 + 0.05) / 2)
-    assert calibration_error(predicted[:50], said[:50]) == pytest.approx(0.4)  # too few for two bins: 30 of 50 won
+    bins = calibration(predicted, said)
+    assert bins == [(pytest.approx(0.2), 0.3, 100), (pytest.approx(0.8), 0.75, 100)]
+    assert calibration_error(bins) == pytest.approx((0.1 + 0.05) / 2)
+    assert calibration_error(calibration(predicted[:50], said[:50])) == pytest.approx(
+        0.4
+    )  # too few for two bins: 30 of 50 won
     rng = np.random.default_rng(0)
     p = rng.random(100_000)
-    assert calibration_error(p, (rng.random(100_000) < p).astype(float)) < 0.005
+    assert calibration_error(calibration(p, (rng.random(100_000) < p).astype(float))) < 0.005
+    told = quality(PREDICTED, RATINGS)
+    assert told.ece == calibration_error(told.calibration)
+    assert told.facts("bayes_")["bayes_calibration"] == [list(each) for each in told.calibration]
 
 
 def test_scores_are_log_odds() -> None:
@@ -71,6 +80,7 @@ def test_a_model_that_may_be_no_better_than_a_coin_is_said_to_be_so(low: float |
 def test_facts_are_plain_values() -> None:
     facts = quality(PREDICTED, RATINGS).facts("x_")
     assert facts.keys() == {f"x_{m}{e}" for m in ("accuracy", "brier", "log_loss") for e in ("", "_low", "_high")} | {
-        "x_ece"
+        "x_ece",
+        "x_calibration",
     }
-    assert all(isinstance(value, float) for value in facts.values())
+    assert json.loads(json.dumps(facts)) == facts

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.ratings.asking import Question, Session
+from harness.ratings.asking import Session
 from harness.ratings.bank import Bank
+from harness.ratings.questions import Question
 from harness.ratings.rating import Pair
 from tests.harness.ratings.made import rating, written
 

@@ -55,4 +55,11 @@ def rloo(after: float, gold_after: float) -> dict[str, Any]:
     told = {"kl_nats_after": 1.5, "reply_tokens_after": 30, "cut_replies_after": 0.05}
     preference = {"preference_model": {"accuracy": 0.7, "bayes_accuracy": 0.75}}
     end = {"reward_after": after, "gold_after": gold_after}
-    return {"stage": "rloo", "fit_id": "b", "spent": _SPENT | {"ratings": 20}} | before | told | preference | end
+    gamed = [f"gold falls (0.2 to {gold_after:g})"] if after > 0.5 and gold_after < 0.2 else []
+    return (
+        {"stage": "rloo", "fit_id": "b", "spent": _SPENT | {"ratings": 20}, "gamed": gamed}
+        | before
+        | told
+        | preference
+        | end
+    )

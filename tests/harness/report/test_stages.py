@@ -34,6 +34,10 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
     sft, last = table.iloc[0], table.iloc[1]
     assert math.isnan(sft["reward_gain"])
     assert last["num_seeds"] == 3
+    assert (last["gamed_seeds"], last["gamed"]) == (2, "gold falls (0.2 to 0.1); gold falls (0.2 to 0)")
+    assert sft["gamed_seeds"] == 0
+    gamed = "gamed in 2 of 3 seeds: gold falls (0.2 to 0.1); gold falls (0.2 to 0)"
+    assert [line["gamed"] for line in stage_lines(table.to_dict("records"))][:2] == ["", gamed]
     assert last[["reward_gain", "reward_gain_low", "reward_gain_high"]].tolist() == pytest.approx([7 / 3, 1.0, 4.0])
     assert last[["gold_gain", "gold_gain_low", "gold_gain_high"]].tolist() == pytest.approx([-1.0, -2.0, 0.0])
     assert last[["preference_accuracy", "bayes_accuracy", "episodes"]].tolist() == pytest.approx([0.7, 0.75, 40])
@@ -46,6 +50,7 @@ def test_gains_are_in_deviations_of_before_and_means_over_seeds(
         "kl": "–",
         "tokens": "–",
         "cut": "–",
+        "gamed": "",
         "accuracy": "–",
         "cost": "2 seconds",
     }
@@ -68,6 +73,7 @@ def test_a_run_by_itself_has_its_own_gains(small: Path) -> None:
     edit(run, lambda record: record.update(stages=[SFT, rloo(1.0, 0.1)]))
     rows = stage_rows_of_run(RunRecord.read(run))
     assert [list(row) for row in rows] == [COLUMNS, COLUMNS]
+    assert [line["gamed"] for line in stage_lines(rows)] == ["", "gamed: gold falls (0.2 to 0.1)"]
     assert [(line["model"], line["stage"], line["reward"], line["gold"]) for line in stage_lines(rows)] == [
         (MODELS[3].name, "sft", "–", "–"),
         (MODELS[3].name, "rloo", "+2.00", "-1.00"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from harness.common.claims import Claim
 from harness.common.errors import UserError
-from harness.common.results_folder import CLAIM_FILE, ResultsFolder
+from harness.common.files import write_bytes, write_json
+from harness.common.results_folder import CLAIM_FILE, FIT_FILE, PREFERENCE_FILE, RUN_FILE, ResultsFolder
 from harness.runs.housekeeping import removable, remove, usage
 from harness.runs.tuning.trials import TUNING_FOLDER, keep
 from tests.commands import bakeoff
@@ -54,6 +56,32 @@ def test_a_fit_that_a_trial_needs_stays(results: ResultsFolder) -> None:
     assert [item.path.name for item in removable(results.runs(), results) if item.kind == "fit"] == fits[1:]
     assert [item.path.name for item in removable([], results, [default]) if item.kind == "fit"] == fits[1:]
     assert [item.path.name for item in removable([], results, [default, tuning]) if item.kind == "fit"] == fits
+
+
+def test_the_fits_before_stages_and_what_was_learnt_from_their_replies_go_with_the_last_run(
+    results: ResultsFolder,
+) -> None:
+    greedy, top_p = sorted(run for run in results.runs() if "unigram" in run.name)
+    [base] = {json.loads((run / RUN_FILE).read_text())["fit_id"] for run in (greedy, top_p)}
+    write_json(results.fit("tuned") / FIT_FILE, {"fit_id": "tuned", "before": {"fit_id": base}})
+    record = json.loads((top_p / RUN_FILE).read_text())
+    write_json(top_p / RUN_FILE, {**record, "fit_id": "tuned"})
+    for name, about in (("made", {"writer": base}), ("other", {"writer": "else"}), ("people", None)):
+        write_bytes(results.bank(name) / "pairs.jsonl", b"{}\n")
+        if about is not None:
+            write_json(results.bank(name) / "bank.json", about)
+        write_json(results.preference(f"of-{name}") / PREFERENCE_FILE, {"facts": {"bank": name}})
+    assert {item.kind for item in removable([greedy], results)} == {"run", "answers"}
+    assert {(item.kind, item.path.name) for item in removable([top_p], results) if item.kind == "fit"} == {
+        ("fit", "tuned")
+    }
+    both = removable([greedy, top_p], results)
+    assert {item.path.name for item in both if item.kind == "fit"} == {base, "tuned"}
+    assert [(item.kind, item.path.name) for item in both[-2:]] == [
+        ("ratings", "made"),
+        ("preference model", "of-made"),
+    ]
+    assert ("ratings", "3 banks") in {(name, content) for name, content, _ in usage(results.path)}
 
 
 def test_what_is_left_is_whole(results: ResultsFolder) -> None:

@@ -51,4 +51,4 @@ def test_whatever_goes_wrong_is_an_answer(monkeypatch: pytest.MonkeyPatch, error
 
 
 def test_every_task_is_known() -> None:
-    assert set(process.TASKS) == {"load", "look", "complete", "chat"}
+    assert set(process.TASKS) == {"load", "look", "complete", "chat", "pairs"}

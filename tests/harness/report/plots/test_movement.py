@@ -37,6 +37,16 @@ def test_a_plot_a_family_says_how_the_reward_and_gold_end(small: Path, compare: 
     assert {f"{plot.name}.svg" for plot in plots} <= {path.name for path in write_report(small).files}
 
 
+def test_the_best_of_n_replies_stands_beside(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    points = [
+        {"n": n, "kl_nats": kl, "reward": reward} for n, kl, reward in ((1, 0, 0.5), (2, 0.2, 0.7), (4, 0.6, 0.9))
+    ]
+    add(small, FACTS | {"best_of_n": points}, ["kl_nats", "reward"])
+    for plot in movements(compare(small)):
+        assert plot is not None
+        assert "Squares: the best of 2, 4 replies by the fit before" in plot.caption
+
+
 def test_without_gold_the_reward_stands_alone(small: Path, compare: Callable[[Path], Comparison]) -> None:
     add(small, FACTS, ["kl_nats", "reward"])
     for plot in movements(compare(small)):

@@ -70,6 +70,8 @@ def test_what_a_stage_came_to_is_known_from_replies_before_and_after(tmp_path: P
     writer = Writer(stage, bench, models[0], Nothing())  # type: ignore[arg-type]
     facts, spent = writer.outcome(models[1])
     replies = writer.write(models[1], Nothing().take(0, 64), "outcome")
+    assert facts["empty_replies_after"] == np.mean([not reply.completion.text.strip() for reply in replies])
+    assert isinstance(facts["gamed"], list)
     assert facts["reward_before"] == writer.mean
     assert facts["reward_after"] == pytest.approx(np.mean([len(reply.completion.text) for reply in replies]))
     tokens = [torch.tensor([reply.completion.tokens]) for reply in replies]
