@@ -34,7 +34,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from harness.config.compose import compose
 from harness.runs.settings import typed
-from harness.training.budget import TRAIN_FLOPS_PER_FORWARD_FLOP, Budget, solve_width
+from harness.training.budget import Budget, solve_width
 from harness.training.curve import Validation
 from harness.training.settings import Training
 from harness.training.training import fit
@@ -72,7 +72,7 @@ class Measure:
         mine, others, peaks = self.in_turns(ours, theirs, multiply)
         tokens = self.steps * BATCH
         ratios = [other / own for own, other in zip(mine, others, strict=True)]
-        step_flops = TRAIN_FLOPS_PER_FORWARD_FLOP * model.cost().flops_per_token * tokens
+        step_flops = model.train_flops_per_token() * tokens
         row = {
             "what": what,
             "num_params": model.num_params(),
