@@ -45,9 +45,9 @@ class Replies(Eval):
     }
     why_no_samples: ClassVar[str] = "the data set has no held-out conversations between a human and an assistant"
     measures: ClassVar[tuple[Measure, ...]] = (
-        Measure("gold"),
+        Measure("gold", "gold"),
         Measure("reply_characters", "characters", None),
-        Measure("real_gold", higher_is_better=None, baseline=Baseline("gold", "real")),
+        Measure("real_gold", "gold", higher_is_better=None, baseline=Baseline("gold", "real")),
         Measure("real_reply_characters", "characters", None, baseline=Baseline("reply_characters", "real")),
     )
 
@@ -84,8 +84,9 @@ class Replies(Eval):
         }
         return Score(values, reply.text, reply.finish_reason, num_tokens=len(reply.tokens))
 
-    def perfect_answer(self, sample: Sample, request: Request) -> None:
-        """None is known: what a person said has less than full gold."""
+    def perfect_answer(self, sample: Sample, request: Request) -> str:
+        """What a person said, which has less than full gold; what has more isn't known."""
+        return sample.target
 
 
 @functools.lru_cache(maxsize=2)
