@@ -1,8 +1,8 @@
 """Was a reward gamed? What replies lost while their reward rose.
 
 Measured on the same prompts before a stage and after it: the share of empty replies, and how far the lengths of replies
-are from those of what people said there, in characters (Kolmogorov-Smirnov). Where gold is known, how good the replies
-really are.
+are from those of what people said there, in characters (Kolmogorov-Smirnov), as far as lengths are known: replies are
+cut at a limit. Where gold is known, how good the replies really are.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from typing import Any
 
 from harness.completion.reward import Reply
 from harness.text.turn_text import is_empty
+from harness.training.post.rollouts import is_cut
 
 MOST_EMPTY = 0.02
 LARGEST_STEP_IN_LENGTHS = 0.1
 
 
-def forms(replies: Sequence[Reply], targets: Sequence[str]) -> dict[str, float]:
-    """{'empty_replies': the share that is empty, 'length_distance': 0 (lengths as those of the targets) to 1}. Replies
-    that are cut, which have no length of their own, are left out of the distance; without others it is 1. Without
-    targets there is none."""
+def longest(replies: Sequence[Reply]) -> float:
+    """The characters of the shortest reply that was cut: what is longer can't be told apart. Infinite without one."""
+    return min((len(reply.completion.text.strip()) for reply in replies if is_cut(reply.completion)), default=math.inf)
+
+
+def forms(replies: Sequence[Reply], targets: Sequence[str], most: float) -> dict[str, float]:
+    """{'empty_replies': the share that is empty, 'length_distance': 0 (lengths as those of the targets) to 1}. Lengths
+    above `most` count as that. Without targets there is no distance."""
     from scipy.stats import ks_2samp
 
-    found = {"empty_replies": sum(is_empty(reply.completion.text) for reply in replies) / len(replies)}
+    forms = {"empty_replies": sum(is_empty(reply.completion.text) for reply in replies) / len(replies)}
     if targets:
-        own = [len(reply.completion.text.strip()) for reply in replies if reply.completion.finish_reason == "stop"]
-        real = [len(target.strip()) for target in targets]
-        found["length_distance"] = float(ks_2samp(own, real, method="asymp").statistic) if own else 1.0
-    return found
+        own = [min(most, len(reply.completion.text.strip())) for reply in replies]
+        real = [min(most, len(target.strip())) for target in targets]
+        forms["length_distance"] = float(ks_2samp(own, real, method="asymp").statistic)
+    return forms
 
 
 def signs_of_gaming(facts: Mapping[str, Any], num_replies: int) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from scipy.stats import ks_2samp
 
-from harness.training.post.gaming import forms, signs_of_gaming
+from harness.training.post.gaming import forms, longest, signs_of_gaming
 from tests.rewards.replies import reply
 
 FACTS: dict[str, Any] = {
@@ -29,11 +30,16 @@ def test_forms_are_those_of_a_library_and_of_a_count() -> None:
     texts, targets = ["Hi.", "", " \n", "Well, well."], ["Yes, yes.", " No. ", "Hm."]
     replies = [reply(text, "\n\n") for text in texts]
     expected = ks_2samp([3, 0, 0, 11], [9, 3, 3]).statistic
-    assert forms(replies, targets) == {"empty_replies": 0.5, "length_distance": pytest.approx(expected)}
-    cut = reply("a long one that never ends")
-    assert forms([*replies, cut], targets)["length_distance"] == pytest.approx(expected)
-    assert forms([cut], targets) == {"empty_replies": 0, "length_distance": 1}
-    assert forms([cut], []) == {"empty_replies": 0}
+    assert forms(replies, targets, math.inf) == {"empty_replies": 0.5, "length_distance": pytest.approx(expected)}
+    assert forms(replies, [], math.inf) == {"empty_replies": 0.5}
+    expected = ks_2samp([3, 0, 0, 5], [5, 3, 3]).statistic
+    assert forms(replies, targets, 5)["length_distance"] == pytest.approx(expected)
+
+
+def test_what_is_cut_says_how_far_lengths_are_known() -> None:
+    ended, cut, longer = reply("an ended one that is long", "\n\n"), reply("cut here"), reply("cut at a later place")
+    assert longest([ended, longer, cut]) == 8
+    assert longest([ended]) == math.inf
 
 
 @pytest.mark.parametrize(
