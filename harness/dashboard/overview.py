@@ -18,7 +18,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.dashboard.sweeps import sweeps
-from harness.report.changes import change_lines
+from harness.report.changes import change_table
 from harness.report.comparison import ANY_DECODING
 from harness.report.stages import stage_lines
 from harness.report.wording import estimate_text, words
@@ -49,7 +49,7 @@ def view(site: Site, choices: Choices) -> Page:
         "statuses": _statuses(site.index.entries()),
         "board": None,
         "stages": [],
-        "changes": [],
+        "changes": None,
         "settings": settings,
         "group": group,
         "group_measures": measures,
@@ -115,7 +115,7 @@ def _add_changes(page: Page, site: Site, scope: Scope, board: Board, choices: Ch
     if changed is None:
         page.is_waiting = True
         return
-    page.context["changes"] = change_lines(changed, [board.measures[index] for index in board.headlines])
+    page.context["changes"] = change_table(changed, [board.measures[index] for index in board.headlines])
     page.tables["changes"] = lambda: changed
 
 

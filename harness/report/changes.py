@@ -8,7 +8,7 @@ corrected for the number of rows: pairwise.csv is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from harness.common.numerals import interval, number
 from harness.report.asked import differing
 from harness.report.comparison import ANY_DECODING, Comparison, Floats, MeasureKey
 from harness.report.pairs import THESE_FITS, as_columns
-from harness.report.wording import words
+from harness.report.wording import heading
 from harness.runs.record import MISSED_BY, RunRecord
 from harness.statistics.estimate import Estimate
 from harness.statistics.paired_difference import paired
@@ -190,44 +190,44 @@ def _named(name: str, estimate: Estimate) -> dict[str, float | None]:
     return {name: estimate.value, f"{name}_low": estimate.ci_low, f"{name}_high": estimate.ci_high}
 
 
-def change_lines(table: pd.DataFrame, headlines: Sequence[MeasureKey]) -> list[dict[str, str]]:
-    """The rows of headline measures as text for a page."""
-    shown = {(measure.eval, measure.metric) for measure in headlines}
-    rows: Iterable[Mapping[Any, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [
-        {
-            "model": row["model"],
-            "before": row["before"],
-            "measure": words(row["metric"]) + ("" if row["slice"] == "all" else f", {row['slice']}"),
-            "decoding": "" if row["decoding"] == ANY_DECODING else row["decoding"],
-            "values": f"{_number(row, 'value_before')} to {_number(row, 'value_after')}",
-            "difference": _with_interval(row, "difference", "ci_low", "ci_high", signed=True),
-            "wins": _with_interval(row, "win_rate", "win_rate_low", "win_rate_high", of_samples=True),
-            "wins_at_equal_length": _with_interval(
-                row,
-                "win_rate_at_equal_length",
-                "win_rate_at_equal_length_low",
-                "win_rate_at_equal_length_high",
-                of_samples=True,
-            ),
-        }
-        for row in rows
-        if (row["eval"], row["metric"]) in shown
-    ]
+@dataclass(frozen=True)
+class ChangeTable:
+    """The headline measures as text for a page: a row a model x earlier model x decoding strategy."""
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    """Each with 'model', 'before', 'decoding' and 'cells', one a column: {'difference': ..., 'wins': ...}."""
 
 
-def _number(row: Mapping[Any, Any], name: str) -> str:
-    value: float | None = row[name]
-    return number(value, row["unit"])
+def change_table(table: pd.DataFrame, headlines: Sequence[MeasureKey]) -> ChangeTable:
+    """The judged headlines of `changes` over all samples."""
+    judged = [measure for measure in headlines if measure.is_judged]
+    whole = table[table["slice"] == "all"]
+    records = whole.astype(object).where(whole.notna(), None).to_dict("records")
+    by_place = {(row["model"], row["before"], row["eval"], row["metric"], row["decoding"]): row for row in records}
+    rows = []
+    for model, before in dict.fromkeys((row["model"], row["before"]) for row in records):
+        own = [row for row in records if (row["model"], row["before"]) == (model, before)]
+        decodings = [d for d in dict.fromkeys(row["decoding"] for row in own) if d != ANY_DECODING] or [ANY_DECODING]
+        for place, decoding in enumerate(decodings):
+            cells = []
+            for measure in judged:
+                key = (model, before, measure.eval, measure.metric)
+                cells.append(
+                    _cell(by_place.get((*key, decoding)) or (None if place else by_place.get((*key, ANY_DECODING))))
+                )
+            name = "" if decoding == ANY_DECODING else decoding
+            rows.append({"model": model, "before": before, "decoding": name, "cells": cells})
+    return ChangeTable([heading(measure.metric, measure.unit) for measure in judged], rows)
 
 
-def _with_interval(
-    row: Mapping[Any, Any], name: str, low: str, high: str, signed: bool = False, of_samples: bool = False
-) -> str:
-    """'+0.102 [0.051, 0.155]'; of_samples: a share of samples, whatever the measure's unit."""
-    if row[name] is None:
-        return "–"
-    unit = "share" if of_samples else row["unit"]
-    text = number(row[name], unit)
-    plus = "+" if signed and row[name] > 0 and text.strip("0.") else ""
-    return f"{plus}{text} {interval(row[low], row[high], unit)}".rstrip()
+def _cell(row: Mapping[Any, Any] | None) -> dict[str, str]:
+    if row is None or row["difference"] is None:
+        return {"difference": "–", "wins": ""}
+    unit = row["unit"]
+    text = number(row["difference"], unit)
+    plus = "+" if row["difference"] > 0 and text.strip("0.") else ""
+    wins = f"wins {number(row['win_rate'], 'share')} %" if row["win_rate"] is not None else ""
+    if row["win_rate_at_equal_length"] is not None:
+        wins += f", {number(row['win_rate_at_equal_length'], 'share')} % at equal length"
+    return {"difference": f"{plus}{text} {interval(row['ci_low'], row['ci_high'], unit)}".rstrip(), "wins": wins}

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from harness.common.numerals import number, quantity
 from harness.common.results_folder import CONFIG_FILE, CURVE_FILE, LOG_FILE, RUN_FILE, SAMPLES_FILE, TEXT_FOLDER
 from harness.report.baselines import baselines, measures_of_models
-from harness.report.changes import change_lines, changes
+from harness.report.changes import change_table, changes
 from harness.report.comparison import ANY_DECODING, Comparison, MeasureKey
 from harness.report.conclusions import findings
 from harness.report.crossings import crossing_sentences
@@ -109,7 +109,7 @@ def _context(comparison: Comparison, verdicts: Verdicts, plots: list[Plot], fold
         "crossings": crossing_sentences(verdicts.crossings),
         "early_order": early_order(comparison),
         "stages": stage_lines(stage_rows(comparison)),
-        "changes": change_lines(changes(comparison), comparison.judged_headlines),
+        "changes": change_table(changes(comparison), comparison.headlines),
         "measures": _measures(verdicts.measures),
         "everything": _everything(comparison),
         "missing": _missing(comparison),

@@ -14,7 +14,7 @@ import pytest
 
 from harness.common.results_folder import SAMPLES_FILE
 from harness.report import write_report
-from harness.report.changes import ALL_STAGES, LAST_STAGE, Ancestor, ancestors, change_lines, changes
+from harness.report.changes import ALL_STAGES, LAST_STAGE, Ancestor, ancestors, change_table, changes
 from harness.report.comparison import Comparison
 from harness.statistics.win_rate import at_equal_length
 from tests.harness.report.fake_results import MODELS
@@ -100,9 +100,28 @@ def test_less_is_better_where_it_is_and_sources_are_told_apart(
     sources = {f"source={source}" for source in comparison.slices(comparison.ladder).get("source", [])}
     assert set(ladder["slice"]) == {"all", *sources}
     assert ladder["win_rate"].isna().all()  # a ratio of totals is no mean over documents
-    lines = change_lines(table, comparison.judged_headlines)
-    assert {line["measure"].partition(",")[0] for line in lines} >= {"bits per byte", "exact match"}
-    assert all(" to " in line["values"] for line in lines)
+
+
+def test_the_page_has_a_row_a_model_before_and_decoding(line: Path, compare: Callable[[Path], Comparison]) -> None:
+    comparison = compare(line)
+    table = changes(comparison)
+    shown = change_table(table, comparison.headlines)
+    assert {"bits per byte", "exact match, %"} <= set(shown.columns)
+    rows = [(row["model"], row["before"], row["decoding"]) for row in shown.rows]
+    assert len(set(rows)) == len(rows) == 3 * len(comparison.decodings)
+    place = shown.columns.index("exact match, %")
+    [cell] = [
+        row["cells"][place] for row in shown.rows if row["before"] == named("sft") and row["decoding"] == "greedy"
+    ]
+    [told] = table[
+        (table["before"] == named("sft")) & (table["metric"] == "exact_match") & (table["decoding"] == "greedy")
+    ].to_dict("records")
+    sign = "+" if told["difference"] > 0 else ""
+    assert cell["difference"].startswith(f"{sign}{100 * told['difference']:.1f} [")
+    assert cell["wins"] == f"wins {100 * told['win_rate']:.1f} %"
+    ladder = shown.columns.index("bits per byte")
+    told_once = [row["cells"][ladder]["difference"] != "–" for row in shown.rows]
+    assert sum(told_once) == 3  # decoding doesn't change it
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -116,4 +135,4 @@ def test_models_without_stages_have_no_changes(three_seeds: Path, compare: Calla
     comparison = compare(three_seeds)
     assert ancestors(comparison) == []
     assert changes(comparison).empty
-    assert change_lines(changes(comparison), comparison.judged_headlines) == []
+    assert change_table(changes(comparison), comparison.headlines).rows == []

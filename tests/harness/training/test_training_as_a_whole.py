@@ -29,7 +29,7 @@ from tests.models.families import LEARNING, options
 
 GRADIENT_FAMILIES = [family for family in LEARNING if issubclass(options(family)[0], NeuralModelConfig)]
 DATA = ["data=chatterbot", "tracking=none"]
-SMALL = [*DATA, "tokenizer=byte", "model.d_model=16", "model.dropout=0.1", "budget.tokens=40000"]
+SMALL = [*DATA, "tokenizer=byte", "model.d_model=16", "model.dropout=0.1", "budget.tokens=120000"]
 SMALL += ["training.batch_tokens=256", "training.checkpoint_seconds=0.02", "training.validation_bytes=500"]
 RECIPES = [
     ["model.optimizer=adamw", "training.schedule=cosine"],
@@ -114,7 +114,7 @@ def test_a_fit_that_is_killed_twenty_times_ends_with_the_same_weights(overrides:
 @pytest.mark.parametrize("family", GRADIENT_FAMILIES)
 def test_a_run_that_is_told_to_end_continues_from_that_step(family: str, tmp_path: Path) -> None:
     longer = {
-        "budget.tokens=40000": "budget.tokens=100000",
+        "budget.tokens=120000": "budget.tokens=200000",
         "training.checkpoint_seconds=0.02": "training.checkpoint_seconds=0.2",
     }
     words = ["run", f"model={family}", "evals=[perplexity]", *(longer.get(word, word) for word in SMALL)]
