@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.common.numerals import interval, number
+from harness.common.numerals import number, quantity
 from harness.report.asked import differing
 from harness.report.comparison import ANY_DECODING, Comparison, Floats, MeasureKey
 from harness.report.pairs import THESE_FITS, as_columns
@@ -224,10 +224,15 @@ def change_table(table: pd.DataFrame, headlines: Sequence[MeasureKey]) -> Change
 def _cell(row: Mapping[Any, Any] | None) -> dict[str, str]:
     if row is None or row["difference"] is None:
         return {"difference": "–", "wins": ""}
-    unit = row["unit"]
-    text = number(row["difference"], unit)
+    text, *ends = (_short(row[name], row["unit"]) for name in ("difference", "ci_low", "ci_high"))
     plus = "+" if row["difference"] > 0 and text.strip("0.") else ""
     wins = f"wins {number(row['win_rate'], 'share')} %" if row["win_rate"] is not None else ""
     if row["win_rate_at_equal_length"] is not None:
         wins += f", {number(row['win_rate_at_equal_length'], 'share')} % at equal length"
-    return {"difference": f"{plus}{text} {interval(row['ci_low'], row['ci_high'], unit)}".rstrip(), "wins": wins}
+    around = f" [{', '.join(ends)}]" if row["ci_low"] is not None else ""
+    return {"difference": f"{plus}{text}{around}", "wins": wins}
+
+
+def _short(value: float | None, unit: str) -> str:
+    """As in other tables; of other units than shares and bits three digits."""
+    return number(value, unit) if unit == "share" or unit.startswith("bits") else quantity(value)
