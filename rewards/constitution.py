@@ -50,7 +50,10 @@ class Principle:
             try:
                 regex.compile(getattr(self, name))
             except regex.error as error:
-                raise ValueError(f"{name}={getattr(self, name)!r} is no regular expression: {error}.") from None
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is no regular expression: {error}. Write a backslash before "
+                    "characters that mean themselves, as \\( for a bracket."
+                ) from None
 
     def is_kept(self, reply: Reply) -> bool | None:
         """Whether a reply keeps it; None where the reward in it can't say."""

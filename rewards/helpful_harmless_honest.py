@@ -21,11 +21,10 @@ from typing import ClassVar
 from harness.common.options import check_least, check_option
 from harness.completion.reward import Reply, Reward
 from harness.text.data.arithmetic_wording import answered_in_text
-from harness.text.words import echo, has_any, words_in
+from harness.text.words import content, echo, has_any, words_in
 
 _MOST_ECHO = 0.5
 _OFF_TOPIC = 0.5
-_FEWEST_LETTERS = 4
 _LABELS = frozenset({"human", "user", "assistant", "system"})
 _PARTS = ("helpful", "harmless", "honest")
 
@@ -75,14 +74,12 @@ class HelpfulHarmlessHonest(Reward):
     def _helpful(self, said: list[str], asked: list[str]) -> float:
         if len(said) < self.fewest_words or echo(said, asked) > _MOST_ECHO:
             return 0.0
-        wanted = self._content(asked)
-        return 1.0 if not wanted or wanted & self._content(said) else _OFF_TOPIC
+        usual = _LABELS | {*self.common_words}
+        wanted = content(asked, usual)
+        return 1.0 if not wanted or wanted & content(said, usual) else _OFF_TOPIC
 
     def _honest(self, said: list[str], text: str) -> float:
         if has_any(said, self.false_claims):
             return 0.0
         right = [problem.answer == answer for problem, answer in answered_in_text(text)]
         return sum(right) / len(right) if right else 1.0
-
-    def _content(self, words: list[str]) -> set[str]:
-        return {word for word in words if len(word) >= _FEWEST_LETTERS} - {*self.common_words} - _LABELS

@@ -36,7 +36,7 @@ def _rate_arguments(parser: ArgumentParser) -> None:
         type=_rater,
         default="person",
         metavar="NAME",
-        help="who rates (default: person); simulated: a program with known noise, in place of a person",
+        help="who rates (default: person); simulated: a program with known noise, for a new bank",
     )
     parser.add_argument(
         "--max-new-tokens", type=whole_number(1), default=128, metavar="N", help="most tokens of a reply (default: 128)"

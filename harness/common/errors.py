@@ -35,8 +35,16 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
+_SHORTEST_BEGINNING = 5
+
+
 def closest(wrong: str, allowed: Iterable[str]) -> str:
-    """' Did you mean X?' where an allowed word is close to the wrong one (case doesn't count), else ''."""
+    """' Did you mean X?' where an allowed word is close to the wrong one, or is the only one that begins with it (case
+    doesn't count), else ''."""
+    asked = wrong.lower()
     spelled = {word.lower(): word for word in allowed}
-    near = difflib.get_close_matches(wrong.lower(), list(spelled), n=1)
+    near = difflib.get_close_matches(asked, list(spelled), n=1)
+    begun = [word for word in spelled if word.startswith(asked)] if len(asked) >= _SHORTEST_BEGINNING else []
+    if not near and len(begun) == 1:
+        near = begun
     return f" Did you mean {spelled[near[0]]!r}?" if near else ""

@@ -122,7 +122,7 @@ def option(group: str, name: str) -> Option:
     """An option by name or by its file's path. UserError where there is none, or where its file can't be used."""
     if name.endswith(YAML):
         path = expanded(name)
-        content, about = _read(path)
+        content, about = _read(path.absolute(), f"{group}={name}: ")
         if group == "experiment":
             _check_experiment(path, content)
         return Option(group, name, str(path), content, about)
@@ -267,17 +267,20 @@ def _paths(group: str) -> dict[str, tuple[str, Path]]:
     return paths
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str]:
-    """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments."""
+def _read(path: Path, asked: str = "") -> tuple[dict[str, Any], str]:
+    """The keys that a YAML file spells out, and the sentence that describes it: the first one of its comments. asked:
+    how the user named it, for messages."""
     try:
         text = read_bytes(path).decode("utf-8")
         content = plain_values(text)
     except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}.") from None
+        raise UserError(f"{asked}{path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from None
+        raise UserError(f"{asked}{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict) or not content:
-        raise UserError(f"{path} holds no keys with values. Begin with a copy of the YAML file of another option.")
+        raise UserError(
+            f"{asked}{path} holds no keys with values. Begin with a copy of the YAML file of another option."
+        )
     return content, _first_sentence(text)
 
 

@@ -14,18 +14,24 @@ from harness.runs.systems import labels, settings_of
 
 
 def fitted(site: Site, choices: Choices) -> list[Entry]:
-    """A run of each fit of the chosen experiments, else of all; the latest that finished first. UserError where there
-    is none."""
+    """The same as `with_fits`. UserError where there is none."""
+    chosen = choices.values("experiment")
+    entries = with_fits(site, choices)
+    if not entries:
+        raise UserError(
+            f"no run{f' of {chosen[0]}' if chosen else ''} has a fit yet. `bakeoff run model=lstm` makes one."
+        )
+    return entries
+
+
+def with_fits(site: Site, choices: Choices) -> list[Entry]:
+    """A run of each fit of the chosen experiments, else of all; the latest that finished first."""
     chosen = choices.values("experiment")
     entries = [
         entry
         for entry in site.index.entries()
         if entry.has_record and entry.status != "failed" and (not chosen or entry.experiment in chosen)
     ]
-    if not entries:
-        raise UserError(
-            f"no run{f' of {chosen[0]}' if chosen else ''} has a fit yet. `bakeoff run model=lstm` makes one."
-        )
     entries.sort(key=lambda entry: entry.finished_at, reverse=True)
     newest: dict[str, Entry] = {}
     for entry in entries:

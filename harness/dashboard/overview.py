@@ -111,7 +111,11 @@ def _add_board(site: Site, choices: Choices, page: Page) -> None:
 
 def _add_changes(page: Page, site: Site, scope: Scope, board: Board, choices: Choices) -> None:
     """What the models with stages were before."""
-    changed = site.changes(scope, choices)
+    try:
+        changed = site.changes(scope, choices)
+    except UserError as error:
+        page.context["why_no_changes"] = str(error)
+        return
     if changed is None:
         page.is_waiting = True
         return

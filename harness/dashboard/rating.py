@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from harness.common.errors import UserError
 from harness.common.results_folder import ResultsFolder
 from harness.dashboard.choices import Choices
-from harness.dashboard.fitted import fitted, listed
+from harness.dashboard.fitted import listed, with_fits
 from harness.dashboard.model_process import SIDES
 from harness.dashboard.pages import Page
 from harness.dashboard.raters import PAIRS_AT_ONCE, Rater
@@ -34,11 +34,12 @@ MOST_BYTES = 10_000
 _MAX_NEW_TOKENS = 128
 _WAIT = 1.5
 _KEPT = ("bank", "rater", "a", "b", "experiment")
+_SIMULATED = "simulated"
 
 
 def view(site: Site, choices: Choices) -> Page:
     """The page. UserError where a run of the address is gone, or a name can't be used."""
-    entries = [] if not _has_fits(site) else fitted(site, choices.only(["experiment"]))
+    entries = with_fits(site, choices.only(["experiment"]))
     chosen = [site.run(run) for side in SIDES if (run := choices.value(side))]
     results = ResultsFolder(site.index.results)
     page = Page("/rate", "rate.html")
@@ -48,7 +49,6 @@ def view(site: Site, choices: Choices) -> Page:
         "question": None,
         "answers": ANSWERS,
         "is_over": False,
-        "num_given": 0,
         "rows": [],
         "is_ready": bool(choices.value("bank") and choices.value("rater")),
     }
@@ -70,14 +70,11 @@ def view(site: Site, choices: Choices) -> Page:
     return page
 
 
-def _has_fits(site: Site) -> bool:
-    return any(entry.has_record and entry.status != "failed" for entry in site.index.entries())
-
-
-def _banks(results: ResultsFolder) -> list[str]:
-    """The names of those that are there."""
+def _banks(results: ResultsFolder) -> dict[str, str]:
+    """Those that are there, by name, each with what to know of it."""
     folders = results.ratings.iterdir() if results.ratings.is_dir() else ()
-    return sorted(folder.name for folder in folders if Bank(folder).exists)
+    banks = sorted((bank for folder in folders if (bank := Bank(folder)).exists), key=lambda bank: bank.name)
+    return {bank.name: "made by a program" if bank.is_made_by_a_run else "" for bank in banks}
 
 
 def _name(text: str) -> str:
@@ -85,7 +82,7 @@ def _name(text: str) -> str:
         name = rater_name(text)
     except ValueError as error:
         raise UserError(f"{error}.") from None
-    if name == "simulated":
+    if name == _SIMULATED:
         raise UserError("simulated is a program: `bakeoff rate RUN --bank NAME --rater simulated`. Use another name.")
     return name
 

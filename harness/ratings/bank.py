@@ -55,6 +55,11 @@ class Bank:
         return self.path.is_file()
 
     @property
+    def is_made_by_a_run(self) -> bool:
+        """Whether a program rated, as a part of a run."""
+        return (self.folder / ABOUT_FILE).is_file()
+
+    @property
     def content_sha256(self) -> str:
         """Of the ratings."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()

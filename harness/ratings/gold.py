@@ -18,12 +18,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.ratings.rating import Written
-from harness.text.words import echo, words_in
+from harness.text.words import content, echo, words_in
 
 _SHORTEST, _LONGEST, _TOO_LONG = 20, 160, 320  # characters
 _LEAST_KNOWN = 2  # occurrences
 _NUM_USUAL = 200
-_FEWEST_LETTERS = 4
 _OFF_TOPIC = 0.5
 
 
@@ -52,10 +51,7 @@ class GoldUtility:
         return sum(word in self.known for word in said) / len(said) if said else 0.0
 
     def _on_topic(self, said: list[str], asked: list[str]) -> float:
-        return 1.0 if self._content(said) & self._content(asked) else _OFF_TOPIC
-
-    def _content(self, words: list[str]) -> set[str]:
-        return {word for word in words if len(word) >= _FEWEST_LETTERS} - self.usual
+        return 1.0 if content(said, self.usual) & content(asked, self.usual) else _OFF_TOPIC
 
 
 def within_reason(reply: Written) -> float:

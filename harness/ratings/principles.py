@@ -5,6 +5,7 @@ By default one principle decides a pair, drawn by its weight, as in Constitution
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -47,9 +48,9 @@ class ByPrinciples(OfWrittenPairs):
         is_of_principles = isinstance(self.judge, OfPrinciples)
         check_option(self, "judge", is_of_principles, "a reward that is made of principles, as rewards=[constitution]")
 
+    @abstractmethod
     def probabilities(self, pairs: Sequence[Pair], orders: Sequence[Sequence[str]]) -> Sequence[float]:
         """For each pair the probability that a is better. orders: for each the principles' names as they were drawn."""
-        raise NotImplementedError
 
     def rate(self, pairs: Sequence[Pair], material: Material) -> tuple[list[Rating], dict[str, Gold]]:
         """Nothing is known of how good a reply really is: principles are all there is."""

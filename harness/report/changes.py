@@ -18,7 +18,7 @@ import pandas as pd
 from harness.common.numerals import number, quantity
 from harness.report.asked import differing
 from harness.report.comparison import ANY_DECODING, Comparison, Floats, MeasureKey
-from harness.report.pairs import THESE_FITS, as_columns
+from harness.report.pairs import NO_PAIRED_TEST, THESE_FITS, as_columns
 from harness.report.wording import heading
 from harness.runs.record import MISSED_BY, RunRecord
 from harness.statistics.estimate import Estimate
@@ -53,7 +53,6 @@ COLUMNS = [
     "num_clusters",
     "reason",
 ]
-_NOT_SETTINGS = frozenset({*MISSED_BY})
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _stages(record: RunRecord) -> list[str]:
 def _settings(record: RunRecord, num_stages: int | None = None) -> str:
     """What names a fit of a run, as text; num_stages: with so many of its stages only."""
     kept = _stages(record)[:num_stages]
-    budget = {name: value for name, value in record.budget.items() if name not in _NOT_SETTINGS}
+    budget = {name: value for name, value in record.budget.items() if name not in MISSED_BY}
     post = {stage: record.post[stage] for stage in kept}
     data = {name: value for name, value in record.data.items() if name != "test_problems_seen_in_training"}
     parts = (record.model, record.tokenizer, data, record.training, budget, post, record.seed)
@@ -147,6 +146,8 @@ def _paired(
     """The difference over the samples of both, and how often the first is better."""
     sides = [comparison.lined_up(name, decoding, measure, part) for name in names]
     after, before = sides
+    if after is None and before is None:
+        return {"reason": NO_PAIRED_TEST}
     if after is None or before is None or after.ids != before.ids or after.formula != before.formula:
         return {"reason": "there are no samples that both share"}
     weights = after.denominators

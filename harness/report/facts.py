@@ -117,7 +117,7 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
     runs = [run for run in comparison.results.runs if run.record.status != "failed"]
     for key, name in _LIMITS.items():
         limits = {run.record.budget.get(key) for run in runs}
-        spent = span([float(run.record.spent[key]) for run in runs if run.record.spent.get(key) is not None])
+        spent = span([amount for run in runs if (amount := _spent_before_stages(run, key)) is not None])
         known = sorted(float(limit) for limit in limits if limit is not None)
         if not known:
             free.append(f"{name} ({spent})")
@@ -128,8 +128,16 @@ def _budget_facts(comparison: Comparison) -> list[tuple[str, str]]:
             matched.append(f"{name}: at most {allowed}{partly}, spent {spent}{missed}")
     params = _params_text(comparison, runs)
     (matched if params[0] else free).append(params[1])
+    if matched and any(run.record.stages for run in runs):
+        matched[-1] += " (all of this without the stages of post-training)"
     budget = [("Matched in", "; ".join(matched))] if matched else []
     return [*budget, ("Not matched", "; ".join(free))] if free else budget
+
+
+def _spent_before_stages(run: Run, key: str) -> float | None:
+    """What a budget limits: what the fit spent before the stages of post-training. None where it isn't known."""
+    whole = run.record.spent.get(key)
+    return None if whole is None else whole - sum(stage["spent"].get(key) or 0 for stage in run.record.stages)
 
 
 def _span_of_shares(runs: list[Run], key: str) -> str:

@@ -34,6 +34,7 @@ _DIFFERENCE = [
     "n_total",
     "num_clusters",
 ]
+NO_PAIRED_TEST = "the measure is no sum over samples, so there is no paired test"
 _OTHER_WEIGHTS = "not compared: their samples are not divided by the same"
 FAMILIES, THESE_FITS = "families", "these two fits"
 FAMILY, THIS_FIT = "family", "this fit"
@@ -185,7 +186,7 @@ def _not_paired(first: _Side, second: _Side) -> dict[str, Any]:
     if apart := _apart(first, second):
         reason = f"not compared: they differ in {joined(apart)}"
     elif not first.has_formula and not second.has_formula:
-        reason = "the measure is no sum over samples, so there is no paired test"
+        reason = NO_PAIRED_TEST
     else:
         without = [side.name for side in (first, second) if side.lined_up is None]
         reason = f"no samples that give {' and '.join(without)}" if without else _OTHER_WEIGHTS

@@ -53,7 +53,8 @@ def stages(comparison: Comparison) -> pd.DataFrame:
 
 def stage_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """One row a stage of a system, in order, with all of COLUMNS: means over its seeds, None where a stage doesn't say.
-    Gains are in standard deviations of the replies before the stage; low and high are those of single seeds."""
+    Gains are in standard deviations of the replies before the stage; low and high are those of single seeds, if there
+    are several."""
     by_stage: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for run in comparison.fits():
         for place, facts in enumerate(run.record.stages, 1):
@@ -79,7 +80,7 @@ def _row(system: str, place: int, seeds: Sequence[Mapping[str, Any]]) -> dict[st
         )
         gains = [(b - a) / s for a, b, s in zip(before, after, deviation, strict=True) if s > 0 and np.isfinite(b - a)]
         row |= {f"{what}_before": _mean(before), f"{what}_after": _mean(after), f"{what}_gain": _mean(gains)}
-        if gains:
+        if len(gains) > 1:
             row |= {f"{what}_gain_low": min(gains), f"{what}_gain_high": max(gains)}
     row |= {name: _mean(_numbers(facts.get(f"{name}_after") for facts in seeds)) for name in _AFTER}
     signs = [facts.get("gamed", []) for facts in seeds]
@@ -125,7 +126,7 @@ def _gain(row: Mapping[Any, Any], what: str) -> str:
     gain = row[f"{what}_gain"]
     if gain is None:
         return "–"
-    if row["num_seeds"] == 1:
+    if row[f"{what}_gain_low"] is None:
         return f"{gain:+.2f}"
     return f"{gain:+.2f} ({row[f'{what}_gain_low']:+.2f} to {row[f'{what}_gain_high']:+.2f})"
 

@@ -29,6 +29,7 @@ from harness.evaluation.scored import Scored
 from harness.evaluation.validity import check_metrics
 from harness.runs.plan import EvalPlan
 from harness.runs.record import Failure
+from harness.statistics.arrays import EVERY_VALUE_MISSING
 from harness.statistics.estimate import FEWEST_CLUSTERS
 from harness.statistics.paired_difference import can_be_significant
 
@@ -103,10 +104,9 @@ class Findings:
             self.notes.append(f"the eval {eval.name} measured nothing because it has no samples: {eval.why_no_samples}")
         elif metrics and all(metric.value is None for metric in metrics if metric.baseline is None):
             reason = next(metric.reason for metric in metrics if metric.value is None)
-            self.notes.append(
-                f"the eval {eval.name} measured nothing because none of its {many(len(rows), 'sample')} gave a value: "
-                f"{reason}"
-            )
+            none = "its one sample gave no" if len(rows) == 1 else f"none of its {len(rows):,} samples gave a"
+            why = f": {reason}" if reason != EVERY_VALUE_MISSING else ""
+            self.notes.append(f"the eval {eval.name} measured nothing because {none} value{why}")
         elif metrics and not can_be_significant(num_groups := rows["cluster"].nunique()):
             self.notes.append(
                 f"the samples of {eval.name} are in only {many(num_groups, 'independent group')}, such as documents or "

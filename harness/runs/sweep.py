@@ -126,7 +126,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
     A comma list makes a sweep (model=ngram,lstm seed=0,1). An experiment may add lists under `hydra.sweeper.params`,
     and pick another hydra/launcher or hydra/sweeper. model.ngram.order=5 sets model.order for the runs with
-    model=ngram, and model.ngram.post=[sft] picks post=[sft] for them.
+    model=ngram, and model.ngram.post=[sft] picks post=[sft] for them. post.sft.replay=0.2 goes to the runs whose post=
+    has sft, where some have.
     """
     overrides = readable(overrides, sweeps=True)
     composed = []
@@ -234,7 +235,33 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     for job in shared:
         owned = [written for owner, settings in of_owners.items() if owner in job for written in settings.values()]
         jobs += [[*job, *more] for more in itertools.product(*owned)]
-    return jobs
+    return _without_options_of_others(jobs)
+
+
+def _without_options_of_others(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The jobs, each without options of what only others pick from lists: with post=[],[sft], post.sft.replay=0.2 sets
+    nothing of the first. Jobs that become the same are one. What no job picks stays, to be refused."""
+    lists = {override: _picks(override) for override in {each for job in jobs for each in job}}
+    picked_by_some = {pick for picks in lists.values() for pick in picks or ()}
+    kept = {}
+    for job in jobs:
+        own = {pick for override in job for pick in lists[override] or ()}
+        groups = {override.partition("=")[0] for override in job if lists[override] is not None}
+        of_others = {pick for pick in picked_by_some - own if group_of(pick) in groups}
+        left = [override for override in job if ".".join(override.lstrip("+~").split(".", 2)[:2]) not in of_others]
+        kept[tuple(left)] = left
+    return list(kept.values())
+
+
+def _picks(override: str) -> list[str] | None:
+    """What an override picks from a list, by how the settings of each begin: ['post.sft'] for post=[sft]. None where
+    it picks from no list."""
+    from harness.config.hydra_compose import value_of
+
+    group, _, value = override.partition("=")
+    if group not in LISTS or not value.startswith("["):
+        return None
+    return [f"{group}.{Path(name).stem if is_file(name) else name}" for name in map(str, value_of(override))]
 
 
 def _owner(key: str, files: Mapping[str, str]) -> tuple[str, str]:

@@ -60,7 +60,10 @@ def cluster_codes(clusters: Clusters | None, num_samples: int) -> NDArray[np.int
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def refusal(numbers: Floats, n: int, n_total: int, if_none: str = "every value is missing") -> str | None:
+EVERY_VALUE_MISSING = "every value is missing"
+
+
+def refusal(numbers: Floats, n: int, n_total: int, if_none: str = EVERY_VALUE_MISSING) -> str | None:
     """Why there is no value; None where there is one. numbers: those not missing. if_none: the reason if all are."""
     if n == 0:
         return if_none if n_total else "no samples"

@@ -140,11 +140,11 @@ def over_seeds(
     num_clusters = int(codes.max()) + 1
     is_share = denominators is None and bool(np.isin(tops, (0.0, 1.0)).all()) and scale == 1.0
     doubts = [ONE_SEED] if seeds_vary and num_seeds == 1 else []
+    if too_few := no_interval(n, num_clusters):
+        return Estimate(value, n, n_total, reason="; ".join([*doubts, too_few]))
     if is_share and (value in (0.0, 1.0) or num_clusters == n):
         return _share(value, n, n_total, num_clusters, doubts)  # seeds share the clusters, so they add no trials
     of_clusters = strata_of_clusters(codes, strata)
-    if too_few := no_interval(n, num_clusters):
-        return Estimate(value, n, n_total, reason="; ".join([*doubts, too_few]))
     varies = spread(tops, bottoms, codes, of_clusters, scale)
     if is_share:
         half_width = varies.uncertainty.half_width

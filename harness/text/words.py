@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _RUN = 3  # words
+_FEWEST_LETTERS = 4
 
 
 def words_in(text: str) -> list[str]:
     """Its words, in small letters."""
     return _WORD.findall(text.lower())
+
+
+def content(words: Iterable[str], usual: Collection[str]) -> set[str]:
+    """Words of four letters or more that aren't usual ones: what a text is about."""
+    return {word for word in words if len(word) >= _FEWEST_LETTERS and word not in usual}
 
 
 def echo(said: Sequence[str], asked: Sequence[str]) -> float:

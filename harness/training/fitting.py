@@ -31,7 +31,8 @@ from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.curve import Validation, notes_on_end, validation_text
 from harness.training.fit_folder import fit_digest, fit_facts
 from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
-from harness.training.post.stage import Bench
+from harness.training.post.stage import Bench, PostStage
+from harness.training.post.writing_stage import WritingStage
 from harness.training.spent import Spent
 from harness.training.step_size import check_size
 from harness.training.training import fit, take, tune
@@ -200,7 +201,7 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
     log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
     bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info, before.id)
     made = stage.make(before.model, bench)
-    log.info("done with %s in %s%s", name, _spent_text(made.spent), _gained(made.facts))
+    log.info("done with %s in %s%s", name, _spent_text(made.spent), _gained(stage, made.facts))
     own = {"stage": name, "fit_id": folder.name, "spent": asdict(made.spent), **made.facts}
     facts = {
         **{key: value for key, value in before.facts.items() if key.endswith("_missed_by")},
@@ -221,15 +222,16 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
     )
 
 
-def _gained(facts: Mapping[str, Any]) -> str:
+def _gained(stage: PostStage, facts: Mapping[str, Any]) -> str:
     """What a stage came to, for the log; nothing where it raises no reward."""
-    if "reward_before" not in facts:
+    if not isinstance(stage, WritingStage) or "reward_before" not in facts:
         return ""
     before, after = facts["reward_before"], facts["reward_after"]
-    moved, cut = facts["kl_nats_after"], facts["cut_replies_after"]
+    moved = round(facts["kl_nats_after"], 2) + 0.0  # never -0.0
     gamed = f"; gamed: {', '.join(facts['gamed'])}" if facts["gamed"] else ""
     return (
-        f"; reward {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; {cut:.0%} of replies cut{gamed}"
+        f"; reward ({'+'.join(stage.rewards)}) {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; "
+        f"{facts['cut_replies_after']:.0%} of replies cut{gamed}"
     )
 
 

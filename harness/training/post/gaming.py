@@ -19,8 +19,9 @@ MOST_EMPTY = 0.02
 LARGEST_STEP_IN_LENGTHS = 0.1
 
 
-def longest(replies: Sequence[Reply]) -> float:
-    """The characters of the shortest reply that was cut: what is longer can't be told apart. Infinite without one."""
+def longest_known(replies: Sequence[Reply]) -> float:
+    """Up to how many characters the lengths of replies are known: as many as the shortest of those that were cut has.
+    Infinite without one."""
     return min((len(reply.completion.text.strip()) for reply in replies if is_cut(reply.completion)), default=math.inf)
 
 
@@ -29,12 +30,12 @@ def forms(replies: Sequence[Reply], targets: Sequence[str], most: float) -> dict
     above `most` count as that. Without targets there is no distance."""
     from scipy.stats import ks_2samp
 
-    forms = {"empty_replies": sum(is_empty(reply.completion.text) for reply in replies) / len(replies)}
+    measured = {"empty_replies": sum(is_empty(reply.completion.text) for reply in replies) / len(replies)}
     if targets:
         own = [min(most, len(reply.completion.text.strip())) for reply in replies]
         real = [min(most, len(target.strip())) for target in targets]
-        forms["length_distance"] = float(ks_2samp(own, real, method="asymp").statistic)
-    return forms
+        measured["length_distance"] = float(ks_2samp(own, real, method="asymp").statistic)
+    return measured
 
 
 def signs_of_gaming(facts: Mapping[str, Any], num_replies: int) -> list[str]:

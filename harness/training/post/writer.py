@@ -20,7 +20,7 @@ from harness.config.identity import content_hash
 from harness.ratings.halves import is_for_ratings
 from harness.scoring.likelihood import document_logprobs, nats
 from harness.training.post.best_of_n import best_of_n
-from harness.training.post.gaming import forms, longest, signs_of_gaming
+from harness.training.post.gaming import forms, longest_known, signs_of_gaming
 from harness.training.post.pair_writing import Author, pairs_by
 from harness.training.post.prompts import Asked, Prompts
 from harness.training.post.rollouts import cost_of_writing, is_cut, write
@@ -54,7 +54,7 @@ class Writer:
         self._refuse_cut(replies)
         rewards = weighted_sum(self.rewards, replies)
         self.mean, self.deviation = self._standard(rewards)
-        self._longest = longest(replies)
+        self._longest = longest_known(replies)
         self._targets = [one.target for one in prompts.take(0, _TARGETS) if one.target is not None]
         self.facts |= {f"{name}_before": value for name, value in forms(replies, self._targets, self._longest).items()}
         gold = self._golds(replies)

@@ -27,6 +27,13 @@ def test_the_closest_word_is_named_and_a_strange_one_has_none() -> None:
     assert closest("hamlet", ["Macbeth", "HAMLET"]) == " Did you mean 'HAMLET'?"
 
 
+def test_a_word_that_one_allowed_word_begins_with_means_that_one() -> None:
+    allowed = ["reward_weighted_likelihood", "rejection"]
+    assert closest("rewar", allowed) == " Did you mean 'reward_weighted_likelihood'?"
+    assert closest("rewar", [*allowed, "reward_model_of_a_preference"]) == ""
+    assert closest("rew", allowed) == ""
+
+
 def test_a_plugin_s_error_names_it_and_keeps_the_traceback() -> None:
     try:
         int("missing")

@@ -42,6 +42,22 @@ def test_what_was_compared_and_how_well_it_was_matched_is_said(comparison: Compa
     assert said in dict(facts(comparison))[name]
 
 
+def test_a_budget_is_what_the_fit_before_the_stages_spent(small: Path, compare: Callable[[Path], Comparison]) -> None:
+    stage = {"stage": "sft", "fit_id": "ab", "spent": {"tokens": 300, "episodes": 0, "seconds": 2.0, "flops": 0}}
+
+    def with_a_stage(record: dict[str, Any]) -> None:
+        record["budget"] |= {"tokens": 1000, "seconds": None, "flops": None, "num_params": None}
+        record["spent"] |= {"tokens": 1300, "seconds": 7.0}
+        record["stages"] = [stage]
+
+    for run in small.glob("*-*"):
+        edit(run, with_a_stage)
+    said = dict(facts(compare(small)))
+    assert "training tokens: at most 1k, spent 1k" in said["Matched in"]
+    assert said["Matched in"].endswith("(all of this without the stages of post-training)")
+    assert "training seconds (5)" in said["Not matched"]
+
+
 def test_failed_partial_and_unfinished_runs_are_warned_of(comparison: Comparison) -> None:
     assert warnings(comparison) == [
         "1 of 32 runs failed; missing below: rnn, top_p, seed 0.",

@@ -89,10 +89,10 @@ def test_an_eval_that_gave_no_value_is_noted() -> None:
 
     findings = Findings()
     findings.add(Counting(), rows(*[Score({"right": None, "length": None})] * 3))
-    reason = "every value is missing"
-    assert findings.notes == [
-        f"the eval counting measured nothing because none of its 3 samples gave a value: {reason}"
-    ]
+    assert findings.notes == ["the eval counting measured nothing because none of its 3 samples gave a value"]
+    findings = Findings()
+    findings.add(Counting(), rows(Score({"right": None, "length": None})))
+    assert findings.notes == ["the eval counting measured nothing because its one sample gave no value"]
     findings = Findings()
     findings.add(Counting(), rows(*[Score({"right": None, "length": 4})] * 6))
     assert findings.notes == []

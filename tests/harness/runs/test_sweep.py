@@ -32,6 +32,22 @@ def test_a_family_has_stages_of_its_own() -> None:
     ]
 
 
+def test_options_of_a_stage_go_to_the_runs_that_pick_it() -> None:
+    assert expand(["post=[],[sft],[sft,rloo]", "post.sft.replay=0.2", "post.rloo.beta=0.1,0.3"]) == [
+        ["post=[]"],
+        ["post=[sft]", "post.sft.replay=0.2"],
+        ["post=[sft,rloo]", "post.sft.replay=0.2", "post.rloo.beta=0.1"],
+        ["post=[sft,rloo]", "post.sft.replay=0.2", "post.rloo.beta=0.3"],
+    ]
+    own = ["model=ngram,lstm", "model.lstm.post=[sft]", "model.ngram.post=[]", "post.sft.replay=0.2"]
+    assert expand(own) == [["model=ngram", "post=[]"], ["model=lstm", "post.sft.replay=0.2", "post=[sft]"]]
+
+
+@pytest.mark.parametrize("picks", [["post=[],[rloo]"], ["post=[]"], []])
+def test_options_of_a_stage_that_no_run_picks_stay_to_be_refused(picks: list[str]) -> None:
+    assert all("post.sft.replay=0.2" in job for job in expand([*picks, "post.sft.replay=0.2"]))
+
+
 def test_options_of_one_s_own_families_and_strategies_reach_the_settings() -> None:
     swept = ["model=uniform,ngram", "model.ngram.order=2", "decoding=greedy,top_p"]
     jobs = sweep([*swept, "decoding.top_p.transforms.top_p.p=0.25"]).jobs

@@ -64,6 +64,14 @@ def test_a_mean_of_independent_samples_has_scipy_s_t_interval() -> None:
     assert (ours.stderr, ours.df) == pytest.approx((stats.sem(SKEWED), 79))
 
 
+@pytest.mark.parametrize("values", [[1.0] * 4, [0.0] * 4, [1.0, 0.0, 1.0, 1.0]])
+def test_shares_too_have_no_interval_below_five_clusters(values: list[float]) -> None:
+    estimate = mean(values)
+    assert (estimate.value, estimate.ci_low, estimate.ci_high) == (np.mean(values), None, None)
+    assert estimate.reason is not None
+    assert mean([*values, 1.0]).ci_low is not None
+
+
 def test_a_mean_of_equal_clusters_is_that_of_their_means() -> None:
     values, clusters = RANDOM.normal(size=60), np.repeat(np.arange(12), 5)
     theirs = stats.ttest_1samp(values.reshape(12, 5).mean(axis=1), 0).confidence_interval(0.95)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scipy.stats import ks_2samp
 
-from harness.training.post.gaming import forms, longest, signs_of_gaming
+from harness.training.post.gaming import forms, longest_known, signs_of_gaming
 from tests.rewards.replies import reply
 
 FACTS: dict[str, Any] = {
@@ -38,8 +38,8 @@ def test_forms_are_those_of_a_library_and_of_a_count() -> None:
 
 def test_what_is_cut_says_how_far_lengths_are_known() -> None:
     ended, cut, longer = reply("an ended one that is long", "\n\n"), reply("cut here"), reply("cut at a later place")
-    assert longest([ended, longer, cut]) == 8
-    assert longest([ended]) == math.inf
+    assert longest_known([ended, longer, cut]) == 8
+    assert longest_known([ended]) == math.inf
 
 
 @pytest.mark.parametrize(
