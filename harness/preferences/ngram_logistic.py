@@ -1,9 +1,12 @@
-"""preference=ngram_logistic: how often each short run of characters is in a reply, and its length, each with a weight.
+"""preference=ngram_logistic: how often each short run of characters is in a reply, how long it is and whether it hands
+over.
 
-score = sum over n-grams of weight x count + weight x length. Logistic regression of who won on the differences of these
-between the two replies, without an intercept: the model of Bradley and Terry (1952) with features. Ties and soft
-ratings count as p of a win and 1 - p of a loss. The weights are pulled to 0 by their squares; how much is chosen by the
-log loss in cross-validation over groups of conversations. Needs no torch.
+score = sum over n-grams of weight x count + a curve of the length + weight x (1 where it hands over). The curve is a
+straight line between any two of 0, 1, 3, 7, 15, ... characters, in the logarithm: too short and too long can both be
+bad. Logistic regression of who won on the differences of these between the two replies, without an intercept: the model
+of Bradley and Terry (1952) with features. Ties and soft ratings count as p of a win and 1 - p of a loss. The weights
+are pulled to 0 by their squares, those of n-grams more than the few others; how much is chosen by the log loss in
+cross-validation over groups of conversations. Needs no torch.
 """
 
 from __future__ import annotations
@@ -27,14 +30,18 @@ if TYPE_CHECKING:
 _MOST_STEPS = 1000
 _COARSE, _PRECISE = 1e-4, 1e-7
 """Slopes of the mean loss at which a search ends: to choose, and to keep."""
-_CHARACTERS_OF_LENGTH = 100
-"""The length counts in hundreds of characters, so that it varies about as much as the counts."""
+_DOUBLINGS = 16
+"""Of the length, each with a weight."""
+_PULL_OF_FORM = 0.001
+"""How much the weights of length and of handing over are pulled to 0, where those of n-grams are pulled by 1: they are
+few, and each says more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NGramLogistic(Preference):
     """Options of preference=ngram_logistic."""
 
+    version: ClassVar[int] = 2
     maker: ClassVar[str] = "harness.preferences.ngram_logistic"
 
     longest: int = 4
@@ -58,35 +65,37 @@ def ngrams(text: str, longest: int) -> Iterator[str]:
             yield text[begin : begin + size]
 
 
+def form(reply: Written) -> Floats:
+    """(F,): how far its length is through each doubling, 0 to 1, and 1 where it hands over."""
+    doublings = np.log2(1 + len(reply.text.strip())) - np.arange(_DOUBLINGS)
+    return np.append(np.clip(doublings, 0.0, 1.0), float(reply.finish_reason == "stop"))
+
+
 class WeighedNGrams(PreferenceModel):
     """The fitted model."""
 
-    def __init__(self, longest: int, weights: Mapping[str, float], per_character: float) -> None:
-        """weights: of each n-gram. per_character: what a character of length adds."""
-        self.longest, self.weights, self.per_character = longest, dict(weights), per_character
+    def __init__(self, longest: int, weights: Mapping[str, float], of_form: Floats) -> None:
+        """weights: of each n-gram. of_form: (F,), of what `form` gives."""
+        self.longest, self.weights, self.of_form = longest, dict(weights), of_form
 
     def scores(self, prompts: Sequence[str], replies: Sequence[Written]) -> Floats:
         weight = self.weights.get
         return np.array(
             [
-                sum(weight(ngram, 0.0) for ngram in ngrams(reply.whole, self.longest))
-                + self.per_character * len(reply.whole)
+                sum(weight(ngram, 0.0) for ngram in ngrams(reply.whole, self.longest)) + self.of_form @ form(reply)
                 for reply in replies
             ],
             dtype=float,
         )
 
     def added_by(self, reply: Written) -> dict[str, float]:
-        """What each n-gram of a reply adds to its score, and under '' what its length does."""
+        """What each n-gram of a reply adds to its score, and under '' what its length and its handing over do."""
         counts = Counter(ngrams(reply.whole, self.longest))
         added = {ngram: count * self.weights[ngram] for ngram, count in counts.items() if ngram in self.weights}
-        return {**added, "": self.per_character * len(reply.whole)}
+        return {**added, "": float(self.of_form @ form(reply))}
 
     def tensors(self) -> Mapping[str, Any]:
-        return {
-            "weights": np.array(list(self.weights.values()), dtype=np.float64),
-            "per_character": np.array([self.per_character], dtype=np.float64),
-        }
+        return {"weights": np.array(list(self.weights.values()), dtype=np.float64), "of_form": self.of_form}
 
     def described(self) -> Mapping[str, Any]:
         return {"ngrams": list(self.weights)}
@@ -97,7 +106,7 @@ def loaded(
 ) -> WeighedNGrams:
     """The model of which these were saved."""
     weights = dict(zip(described["ngrams"], tensors["weights"].tolist(), strict=True))
-    return WeighedNGrams(settings.longest, weights, float(tensors["per_character"][0]))
+    return WeighedNGrams(settings.longest, weights, tensors["of_form"])
 
 
 def fit(settings: NGramLogistic, ratings: Sequence[Rating], backbone: Backbone) -> WeighedNGrams:
@@ -109,29 +118,29 @@ def fit(settings: NGramLogistic, ratings: Sequence[Rating], backbone: Backbone) 
     weights = _regression(differences, wins, strength, np.zeros(differences.shape[1]), _PRECISE)
     return WeighedNGrams(
         settings.longest,
-        dict(zip(vocabulary, weights[:-1].tolist(), strict=True)),
-        float(weights[-1]) / _CHARACTERS_OF_LENGTH,
+        dict(zip(vocabulary, weights[: len(vocabulary)].tolist(), strict=True)),
+        weights[len(vocabulary) :],
     )
 
 
 def _differences(settings: NGramLogistic, ratings: Sequence[Rating]) -> tuple[list[str], csr_matrix]:
-    """(the n-grams that count, (N, F): how much more often each is in a than in b, and last how much longer a is)."""
+    """(the n-grams that count, (N, F): how much more often each is in a than in b, and last how their forms differ)."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import CountVectorizer
 
-    texts = [text for rating in ratings for text in (rating.pair.a.whole, rating.pair.b.whole)]
+    replies = [reply for rating in ratings for reply in (rating.pair.a, rating.pair.b)]
     counter = CountVectorizer(
         analyzer=lambda text: list(ngrams(text, settings.longest)), min_df=settings.least_replies, dtype=np.float64
     )
     try:
-        counts = counter.fit_transform(texts)
+        counts = counter.fit_transform([reply.whole for reply in replies])
     except ValueError:  # no n-gram is left
         raise NothingToLearn(
             f"no run of characters is in {settings.least_replies} of the rated replies or more, so nothing can be "
             "learnt from them. Rate more replies, or lower preference.least_replies."
         ) from None
-    lengths = np.array([[len(text) / _CHARACTERS_OF_LENGTH] for text in texts])
-    whole = hstack([counts, csr_matrix(lengths)], format="csr")
+    forms = np.stack([form(reply) for reply in replies])
+    whole = hstack([counts, csr_matrix(forms)], format="csr")
     return counter.get_feature_names_out().tolist(), whole[::2] - whole[1::2]
 
 
@@ -160,7 +169,8 @@ def _chosen_strength(settings: NGramLogistic, differences: csr_matrix, wins: Flo
 
 def _regression(differences: csr_matrix, wins: Floats, strength: float, begin: Floats, least_slope: float) -> Floats:
     """The weights (F,) with the least strength x log loss + half of the sum of squared weights, as of scikit-learn's
-    LogisticRegression without an intercept. begin: weights to begin with."""
+    LogisticRegression without an intercept; but the squares of the last weights, those of form, count less. begin:
+    weights to begin with."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
@@ -168,9 +178,11 @@ def _regression(differences: csr_matrix, wins: Floats, strength: float, begin: F
         lead = differences @ weights
         surprise = np.logaddexp(0, -lead) + (1 - wins) * lead
         slope = differences.T @ (expit(lead) - wins)
-        pull = weights / (strength * len(wins))
+        pull = pulled * weights / (strength * len(wins))
         return float(surprise.mean() + weights @ pull / 2), slope / len(wins) + pull
 
+    num_of_form = _DOUBLINGS + 1
+    pulled = np.append(np.ones(differences.shape[1] - num_of_form), np.full(num_of_form, _PULL_OF_FORM))
     options = {"maxiter": _MOST_STEPS, "gtol": least_slope, "ftol": 0.0}
     weights: Floats = minimize(loss, begin, method="L-BFGS-B", jac=True, options=options).x
     return weights

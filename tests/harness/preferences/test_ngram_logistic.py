@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from harness.preferences.quality import predicted_by, quality
 from harness.ratings.agreement import longer_wins
 from harness.ratings.chitchat import compared, rated_conversations
 from harness.ratings.halves import is_held_out
-from harness.ratings.rating import Rating
+from harness.ratings.rating import Rating, Written
 from tests.harness.preferences.test_preference import NOTHING
 from tests.harness.ratings.made import WORTH, rating, world, written
 
@@ -29,13 +30,20 @@ def fitted(ratings: list[Rating], backbone: Backbone = NOTHING, **options: objec
     return model
 
 
-def counts(model: WeighedNGrams, text: str) -> np.ndarray:
-    found = list(ngrams(text, model.longest))
-    return np.array([*(found.count(ngram) for ngram in model.weights), len(text) / 100], dtype=float)
+def features(model: WeighedNGrams, reply: Written) -> np.ndarray:
+    """How often each n-gram is in it, how far its length is through each doubling, and whether it hands over."""
+    text = list(ngrams(reply.whole, model.longest))
+    doublings = [min(1.0, max(0.0, math.log2(1 + len(reply.text.strip())) - number)) for number in range(16)]
+    hands_over = float(reply.finish_reason == "stop")
+    return np.array([*map(text.count, model.weights), *doublings, hands_over], dtype=float)
 
 
 def differences(model: WeighedNGrams, ratings: list[Rating]) -> np.ndarray:
-    return np.array([counts(model, r.pair.a.whole) - counts(model, r.pair.b.whole) for r in ratings])
+    return np.array([features(model, r.pair.a) - features(model, r.pair.b) for r in ratings])
+
+
+def learnt(model: WeighedNGrams) -> np.ndarray:
+    return np.array([*model.weights.values(), *model.of_form])
 
 
 @pytest.mark.parametrize("soft", [False, True])
@@ -44,34 +52,35 @@ def test_the_weights_are_those_of_an_exact_optimiser(soft: bool) -> None:
     ratings = [replace(r, p=float(rng.random())) if soft else r for r in TINY]
     model = fitted(ratings, longest=2, strengths=(0.3,))
     rows, p = differences(model, ratings), np.array([r.p for r in ratings], dtype=float)
+    pull = np.array([1.0] * len(model.weights) + [0.001] * 17)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         lead = rows @ weights
-        value = 0.3 * (np.logaddexp(0, -lead) + (1 - p) * lead).sum() + weights @ weights / 2
-        return float(value), 0.3 * rows.T @ (1 / (1 + np.exp(-lead)) - p) + weights
+        value = 0.3 * (np.logaddexp(0, -lead) + (1 - p) * lead).sum() + pull * weights @ weights / 2
+        return float(value), 0.3 * rows.T @ (1 / (1 + np.exp(-lead)) - p) + pull * weights
 
     exact = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"gtol": 1e-10, "ftol": 0}).x
-    ours = np.array([*model.weights.values(), model.per_character * 100])
+    ours = learnt(model)
     assert np.abs(ours - exact).max() < 1e-4
 
 
 def test_without_a_pull_it_is_the_logit_of_statsmodels() -> None:
     ratings = [rating(a, b, c) for a, b, c in [("x", "y", "a"), ("x", "y", "b"), ("x", "y", "a"), ("y", "x", "b")] * 3]
     ratings += [rating("xy", "y", "b"), rating("xyy", "x", "a"), rating("xx", "xy", "b")] * 2
-    model = fitted(ratings, longest=1, strengths=(1e5,))
+    ratings += [rating("xy", "y", "a"), rating("xyy", "x", "b"), rating("xx", "xy", "a")]
+    model = fitted(ratings, longest=1, strengths=(1e8,))
     rows, wins = differences(model, ratings), [r.p for r in ratings]
-    ours = rows @ [*model.weights.values(), model.per_character * 100]
-    letters = rows[:, [list(model.weights).index(letter) for letter in "xy"]]
-    expected = Logit(wins, letters).fit(disp=0)  # length is the sum of the letters, so it adds nothing
-    assert ours == pytest.approx(letters @ expected.params, abs=1e-3)
+    ours = rows @ learnt(model)
+    telling = rows[:, rows.any(axis=0)]  # two letters, and the second doubling of the length
+    assert telling.shape[1] == 3
+    assert ours == pytest.approx(telling @ Logit(wins, telling).fit(disp=0).params, abs=1e-3)
 
 
 def test_a_planted_utility_is_recovered() -> None:
     model = fitted(world(3000)[0], longest=1, strengths=(0.03, 1.0, 30.0))
     for letter in "abcdefgh":
-        worth = model.weights[letter] + model.per_character
-        others = np.mean([model.weights[other] + model.per_character for other in "efgh"])
-        assert worth - others == pytest.approx(WORTH.get(letter, 0.0), abs=0.08)
+        others = np.mean([model.weights[other] for other in "efgh"])
+        assert model.weights[letter] - others == pytest.approx(WORTH.get(letter, 0.0), abs=0.08)
 
 
 def test_2000_ratings_come_within_3_points_of_the_best_and_are_calibrated() -> None:
@@ -124,10 +133,12 @@ def test_people_s_ratings_of_conversations_are_predicted_as_well_as_by_their_len
 
 
 def test_what_each_ngram_adds_is_the_score() -> None:
-    model = WeighedNGrams(2, {"a": 0.5, "ab": -2.0, "z": 9.0}, per_character=0.25)
+    of_form = np.zeros(17)
+    of_form[[0, 1, 2, -1]] = 0.25, 0.5, 8.0, 1.0
+    model = WeighedNGrams(2, {"a": 0.5, "ab": -2.0, "z": 9.0}, of_form)
     reply = written("aab", stop_text="\n")
     added = model.added_by(reply)
-    assert added == {"a": 1.0, "ab": -2.0, "": 1.0}
+    assert added == {"a": 1.0, "ab": -2.0, "": 1.75}  # three characters are two doublings
     assert model.scores([""], [reply]).tolist() == [sum(added.values())]
 
 
