@@ -1,4 +1,4 @@
-"""How sft is done: the assistant's turns as masked texts, learnt by gradients or counted."""
+"""How sft is done: what is to be answered as masked texts, learnt by gradients or counted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from harness.common.errors import UserError
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
-from harness.text.data.corpus import Corpus
+from harness.text.data.corpus import Corpus, Document
 from harness.text.tokenizers.token_sizes import token_sizes
 from harness.text.tokenizers.tokenizer import Ids, Tokenizer
 from harness.text.transcript import ASSISTANT
-from harness.text.turn_spans import token_mask, turn_spans
+from harness.text.transcript_format import TranscriptFormat
+from harness.text.turn_spans import Spans, token_mask, turn_spans
 from harness.training.curve import Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.post.counting import adapted, changes_nothing
+from harness.training.post.prompts import AFTER_A_SUM, SUM, PromptKind
 from harness.training.post.sft import SupervisedFineTuning
 from harness.training.post.stage import Bench, Made
 from harness.training.spent import Spent
@@ -39,41 +41,61 @@ class MaskedText:
     """Of the tokens that are learnt."""
 
 
-def answers(corpus: Corpus, split: str, tokenizer: Tokenizer) -> Iterator[MaskedText]:
-    """The conversations of a split in which the assistant speaks, with its turns as what is learnt."""
-    form = corpus.chat_format
+def answers(kind: PromptKind, corpus: Corpus, split: str, tokenizer: Tokenizer) -> Iterator[MaskedText]:
+    """The documents of a split with something to answer, and the answers as what is learnt: the assistant's turns of
+    conversations, or what follows the = of sums, with the line's end."""
     for document in corpus.documents(split):
-        if document.format != form.name:
+        spans = _spans_of_sums(document) if kind == "sums" else _spans_of_turns(document, corpus.chat_format)
+        if not spans:
             continue
         tokens = tokenizer.encode(document.text)
-        mask = token_mask(tokenizer, document.text, tokens, turn_spans(form, document.text, ASSISTANT))
+        mask = token_mask(tokenizer, document.text, tokens, spans)
         if mask.any():
             sizes = token_sizes(tokenizer, document.text, tokens)
             yield MaskedText(tokens, mask, int(sizes[mask].sum()))
 
 
-def conversations(bench: Bench) -> tuple[list[MaskedText], Validation]:
+def _spans_of_turns(document: Document, form: TranscriptFormat) -> Spans:
+    return turn_spans(form, document.text, ASSISTANT) if document.format == form.name else []
+
+
+def _spans_of_sums(document: Document) -> Spans:
+    if document.format is not None:
+        return []
+    return [(match.start(2), match.end(2) + len(AFTER_A_SUM)) for match in SUM.finditer(document.text)]
+
+
+def answered_texts(kind: PromptKind, bench: Bench) -> tuple[list[MaskedText], Validation]:
     """Those for training; and those for validation, up to about `validation_bytes` bytes of answers. UserError where
     there are none."""
-    train = list(answers(bench.corpus, "train", bench.tokenizer))
+    train = list(answers(kind, bench.corpus, "train", bench.tokenizer))
     held_out: list[MaskedText] = []
-    for text in answers(bench.corpus, "validation", bench.tokenizer):
+    for text in answers(kind, bench.corpus, "validation", bench.tokenizer):
         if sum(other.num_bytes for other in held_out) >= bench.training.validation_bytes:
             break
         held_out.append(text)
     for split, texts in (("train", train), ("validation", held_out)):
         if not texts:
-            raise UserError(
-                f"{bench.name} learns the assistant's turns, but data={bench.corpus.name} has no {split} conversations "
-                f"in the format {bench.corpus.chat_format.name} in which the assistant speaks. Pick data with "
-                "conversations, as data=chat or data=mixture."
-            )
+            raise UserError(f"{bench.name} learns {_nothing_to_learn(kind, bench.corpus, split)}.")
     num_bytes = sum(text.num_bytes for text in held_out)
     return train, Validation([text.tokens for text in held_out], num_bytes, [text.mask for text in held_out])
 
 
+def _nothing_to_learn(kind: PromptKind, corpus: Corpus, split: str) -> str:
+    if kind == "sums":
+        return (
+            f"the answers of sums, but the {split} text of data={corpus.name} has no sums on lines of their own, as "
+            "12+7=19. Pick data with such sums, as data=arithmetic or data=mixture"
+        )
+    return (
+        f"the assistant's turns, but data={corpus.name} has no {split} conversations in the format "
+        f"{corpus.chat_format.name} in which the assistant speaks. Pick data with conversations, as data=chat or "
+        "data=mixture"
+    )
+
+
 class AnswerTraining(Pretraining):
-    """Conversations and replayed documents as one stream, read like the training text; some tokens are learnt."""
+    """What is answered and replayed documents as one stream, read like the training text; some tokens are learnt."""
 
     def __init__(self, stream: Ids, mask: NDArray[np.bool_], batch_tokens: int, carry_reset_fraction: float) -> None:
         """stream, mask: (N,): token ids, each document opened by the start token, and which are learnt."""
@@ -92,7 +114,7 @@ class AnswerTraining(Pretraining):
 
 def learn_answers(stage: SupervisedFineTuning, model: LanguageModel, bench: Bench) -> Made:
     """The model after sft."""
-    train, validation = conversations(bench)
+    train, validation = answered_texts(stage.prompts, bench)
     if isinstance(model, NeuralModel):
         stream, mask = _stream(stage.replay, train, bench)
         training = bench.training
@@ -120,8 +142,8 @@ def learn_answers(stage: SupervisedFineTuning, model: LanguageModel, bench: Benc
 
 
 def _stream(replay: float, train: list[MaskedText], bench: Bench) -> tuple[Ids, NDArray[np.bool_]]:
-    """(the token stream, which of its tokens are learnt): the conversations and the documents that are replayed, in
-    random order. A replayed document is learnt with its end."""
+    """(the token stream, which of its tokens are learnt): the texts and the documents that are replayed, in random
+    order. A replayed document is learnt with its end."""
     rng = np.random.Generator(np.random.Philox(seed_of("replay", bench.seed)))
     texts = [(text.tokens, text.mask, False) for text in train]
     wanted = replay / (1 - replay) * sum(len(text.tokens) for text in train)

@@ -16,8 +16,9 @@ from harness.text.transcript import ASSISTANT, HUMAN, Transcript, Turn
 from harness.text.transcript_format import TranscriptFormat
 
 PromptKind = Literal["conversations", "sums"]
-_SUM = re.compile(r"^(\d+[+\-x]\d+=)(-?\d+-?)$", re.MULTILINE)
-_AFTER_A_SUM = "\n"
+SUM = re.compile(r"^(\d+[+\-x]\d+=)(-?\d+-?)$", re.MULTILINE)
+"""A sum on a line of its own: the problem, and its answer."""
+AFTER_A_SUM = "\n"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class _Sum:
 
     problem: str
     target: str
-    stop: str = _AFTER_A_SUM
+    stop: str = AFTER_A_SUM
 
     @property
     def cluster(self) -> str:
@@ -126,6 +127,6 @@ def _turns(corpus: Corpus, max_turns: int) -> Iterator[_Turn]:
 
 def _sums(corpus: Corpus) -> Iterator[_Sum]:
     texts = (document.text for document in corpus.train if document.format is None)
-    answers = {problem: answer for text in texts for problem, answer in _SUM.findall(text)}
+    answers = {problem: answer for text in texts for problem, answer in SUM.findall(text)}
     for problem, answer in answers.items():
         yield _Sum(problem, answer)

@@ -20,7 +20,7 @@ from harness.completion.reward import Reply
 from harness.training.curve import Validation, validation_text
 from harness.training.gradients import GradientFit
 from harness.training.post import kl
-from harness.training.post.answers import conversations
+from harness.training.post.answers import answered_texts
 from harness.training.post.prompts import Asked
 from harness.training.post.rollouts import (
     Rows,
@@ -198,5 +198,5 @@ def learn_from_replies(
 def validation_for(stage: WritingStage, bench: Bench) -> Validation:
     """What the curve shows of what is forgotten: the assistant's turns in validation text, or all of it for sums."""
     if stage.prompts == "conversations":
-        return conversations(bench)[1]
+        return answered_texts(stage.prompts, bench)[1]
     return validation_text(bench.corpus, bench.tokenizer, bench.training.validation_bytes)

@@ -1,8 +1,9 @@
-"""Supervised fine-tuning: the model learns the assistant's turns in the conversations of the training text.
+"""Supervised fine-tuning: the model learns to answer, by the assistant's turns in the conversations of the training
+text, or by its sums.
 
 Learnt are the assistant's words and what hands over, and nothing else: not the human's words, not labels that open a
-turn, not the document's end. Families with gradients raise the likelihood of these tokens; families that count, count
-them (models/adapted.py), each after whatever came before it.
+turn, not the document's end. Of sums it is the answer with the line's end. Families with gradients raise the likelihood
+of these tokens; families that count, count them (models/adapted.py), each after whatever came before it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.common.options import check_option
 from harness.training.post.families import counted_above, why_not_weighted
+from harness.training.post.prompts import PromptKind
 from harness.training.post.stage import Bench, Made, PostStage, StageBudget, done_by
 from models.settings.adapted import Adaptation
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 class SupervisedFineTuning(PostStage):
     """Options of the stage."""
 
+    prompts: PromptKind = "conversations"
+    """What is answered in the training text: the assistant's turns in conversations, or sums (12+7=)."""
     budget: StageBudget = field(default_factory=lambda: StageBudget(tokens=300_000))
     """Families that count read a conversation once at most."""
     replay: float = 0.1

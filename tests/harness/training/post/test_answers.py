@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from harness.common.errors import UserError
+from harness.text.data.corpus import Document
+from harness.text.tokenizers.byte import ByteTokenizerSettings
 from harness.training.fits import Fit, fit_id
 from harness.training.post.answers import answers
 from models.adapted import Adapted
@@ -22,7 +24,7 @@ SFT = ["post=[sft]", "post.sft.budget.tokens=4000"]
 def answers_nats(fit: Fit, split: str) -> float:
     """The mean nats of the assistant's tokens."""
     nats = []
-    for text in answers(corpus(), split, fit.tokenizer):
+    for text in answers("conversations", corpus(), split, fit.tokenizer):
         logprobs = fit.model.token_logprobs(torch.from_numpy(text.tokens)[None])[0].cpu().numpy()
         nats.append(-logprobs[text.mask])
     return float(np.concatenate(nats).mean())
@@ -30,12 +32,29 @@ def answers_nats(fit: Fit, split: str) -> float:
 
 def test_only_the_assistant_s_turns_are_learnt_with_what_hands_over(tmp_path: Path) -> None:
     tokenizer = made(tmp_path, "model=uniform").tokenizer
-    text = next(answers(corpus(), "train", tokenizer))
+    text = next(answers("conversations", corpus(), "train", tokenizer))
     whole, learnt = tokenizer.decode(text.tokens), tokenizer.decode(text.tokens[text.mask])
     assert whole.startswith("Human:")
     assert not learnt.startswith("Human:")
     assert "Assistant:" not in learnt
     assert text.num_bytes == len(learnt.encode())
+
+
+def test_of_sums_only_the_answers_are_learnt_with_the_line_s_end() -> None:
+    text = "12+7=19\n3-5=-2\nand 1+1=2\n4+4=?\n2x3=6"
+    turns = Document(
+        "chat", "Human: 1+1=2\n\nAssistant: 2+2=4", source="chat", format=corpus().chat_format.name, cluster="chat"
+    )
+    documents = dataclasses.replace(
+        corpus(), train=(Document("sums", text, source="arithmetic", cluster="sums"), turns)
+    )
+    tokenizer = ByteTokenizerSettings().train([turns])
+    [sums] = answers("sums", documents, "train", tokenizer)
+    assert tokenizer.decode(sums.tokens) == text
+    assert tokenizer.decode(sums.tokens[sums.mask]) == "19\n-2\n6"
+    assert sums.num_bytes == 7
+    [conversation] = answers("conversations", documents, "train", tokenizer)
+    assert tokenizer.decode(conversation.tokens[conversation.mask]) == " 2+2=4"
 
 
 @pytest.mark.parametrize("family", [["model=unigram"], ["model=bigram"], ["model=ngram", "model.order=4"], SMALL_GRU])
@@ -92,3 +111,8 @@ def test_data_without_conversations_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("tests.harness.training.post.made.corpus", lambda: bare)
     with pytest.raises(UserError, match=r"data=chatterbot has no train conversations.*data=chat"):
         made(tmp_path, "model=bigram", *SFT)
+
+
+def test_data_without_sums_is_refused_where_sums_are_to_be_learnt(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train text of data=chatterbot has no sums.*data=arithmetic"):
+        made(tmp_path, "model=bigram", *SFT, "post.sft.prompts=sums")
