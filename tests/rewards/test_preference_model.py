@@ -97,7 +97,7 @@ STAGE += [
     "preference.strengths=[0.01]",
     "post.reward_weighted.rounds=1",
 ]
-STAGE += ["post.reward_weighted.budget.episodes=128", "post.reward_weighted.max_new_tokens=40"]
+STAGE += ["post.reward_weighted.budget.episodes=1024", "post.reward_weighted.max_new_tokens=40"]
 
 
 def test_a_stage_raises_it_and_the_record_has_its_quality_and_its_cost(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_stage_raises_it_and_the_record_has_its_quality_and_its_cost(tmp_path:
     assert of_model["held_out"] > 0
     assert 0 < of_model["bayes_accuracy"] <= 1
     assert stage["spent"]["ratings"] == of_model["learnt"] + of_model["held_out"]
-    assert stage["spent"]["episodes"] > 128 + 2 * stage["spent"]["ratings"] - 1
+    assert stage["spent"]["episodes"] > 1024 + 2 * stage["spent"]["ratings"] - 1
     assert stage["reward_after"] > stage["reward_before"]
     assert 0 <= stage["gold_before"] <= 1
     assert 0 <= stage["gold_after"] <= 1
