@@ -23,6 +23,7 @@ from harness.dashboard.site import Site
 from harness.dashboard.tokens import token_texts
 from harness.dashboard.transcripts import dialogue
 from harness.evaluation.rows import parsed
+from harness.report.result_lines import ResultLine
 from harness.report.results import damaged_by
 from harness.report.wording import words
 from harness.runs.index import Entry
@@ -90,7 +91,8 @@ def _runs(site: Site, choices: Choices, board: Board) -> tuple[Entry, Entry]:
         run, model = choices.value(name), choices.value(f"model_{name}")
         if not run:
             systems = board.systems
-            system = model if model in systems else systems[max(rank, -len(systems))]
+            usual = list(dict.fromkeys(line.system for line in answered(site, board.lines))) or systems
+            system = model if model in systems else usual[max(rank, -len(usual))]
             if model and model not in systems:
                 raise UserError(f"there is no model {model!r} here (any more). There is: {', '.join(systems)}.")
             run = first_seed(site, board, system, choices.value("decoding"))
@@ -99,6 +101,12 @@ def _runs(site: Site, choices: Choices, board: Board) -> tuple[Entry, Entry]:
         if not entry.has_record:
             raise UserError(f"{entry.id} has no samples yet: it is {entry.status}. {entry.why}".strip())
     return entries[0], entries[1]
+
+
+def answered(site: Site, lines: Sequence[ResultLine]) -> list[ResultLine]:
+    """Those with a run that has not failed."""
+    good = {entry.id for entry in site.index.entries() if entry.has_record and entry.status != "failed"}
+    return [line for line in lines if good & {*line.runs}]
 
 
 def first_seed(site: Site, board: Board, system: str, decoding: str) -> str:

@@ -19,7 +19,7 @@ from harness.dashboard.choices import Choices
 from harness.dashboard.looks import Look
 from harness.dashboard.pages import Page
 from harness.dashboard.sample_rows import sample_rows, values_of
-from harness.dashboard.samples import first_seed
+from harness.dashboard.samples import answered, first_seed
 from harness.dashboard.scope import Scope
 from harness.dashboard.site import Site
 from harness.dashboard.transcripts import dialogue
@@ -188,7 +188,7 @@ def _add_transcripts(
     page: Page, site: Site, choices: Choices, board: Board, eval_name: str, lines: Sequence[Any]
 ) -> None:
     """Transcripts of one model where a measure is as chosen: at first those that did not hand the turn back."""
-    options = [(f"{line.system} {line.decoding}", line) for line in reversed(lines)]
+    options = [(f"{line.system} {line.decoding}", line) for line in reversed(answered(site, lines) or lines)]
     if not options:
         return
     names = [name for name, _ in options]

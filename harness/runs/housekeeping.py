@@ -121,12 +121,12 @@ def removable(runs: Iterable[Path], results: ResultsFolder, experiments: Collect
 
 
 def _before(fit: str, results: ResultsFolder) -> list[str]:
-    """The fits that stages of post-training made a fit out of."""
+    """The fits that stages of post-training made a fit out of; none where a stage failed, so that there is no fit."""
     line: list[str] = []
     while True:
         try:
             facts = read_object(results.fit(line[-1] if line else fit) / FIT_FILE, "a fit")
-        except Damaged:
+        except (Damaged, FileNotFoundError):
             return line
         before = facts.get("before")
         if not isinstance(before, dict) or (name := str(before.get("fit_id"))) in line:
@@ -146,7 +146,7 @@ def _learnt_from(fits: Collection[str], results: ResultsFolder) -> list[Item]:
     for folder in sorted(results.preferences.iterdir()) if results.preferences.is_dir() else ():
         try:
             facts = read_object(folder / PREFERENCE_FILE, "a preference model").get("facts")
-        except Damaged:
+        except (Damaged, FileNotFoundError):
             continue
         if isinstance(facts, dict) and facts.get("bank") in names:
             models.append(folder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+from typing import Any
 
 import torch
 
@@ -31,6 +32,7 @@ from harness.runs.other_models import OtherModels
 from harness.runs.plan import RunPlan
 from harness.runs.record import MISSED_BY, RunRecord
 from harness.runs.same_split import keep_split
+from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
 from harness.training.fits import Fit
@@ -123,7 +125,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         started_at=started_at,
         finished_at=now(),
         family=settings.model.family,
-        model={"name": names["model"], **plain(settings.model if fit is None else fit.model.config.trained_from)},
+        model={"name": names["model"], **_model_options(plan.settings, fit)},
         tokenizer={
             "name": names["tokenizer"],
             "config": plain(settings.tokenizer),
@@ -163,3 +165,12 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         recipes=dict(plan.recipes),
         fit_digest=plan.fit_digest if fit is not None else None,
     )
+
+
+def _model_options(settings: RunSettings, fit: Fit | None) -> dict[str, Any]:
+    """The options of the model that was trained. Where the fit failed, a width that follows from the budget isn't
+    known, and left out."""
+    if fit is not None:
+        return dict(plain(fit.model.config.trained_from))
+    width = settings.model.width_field if settings.budget.num_params is not None else None
+    return {name: value for name, value in plain(settings.model).items() if name != width}

@@ -337,9 +337,9 @@ def _differ(key: str, all_settings: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _concerns(key: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a setting concerns a run: an eval's options concern runs that ask it, those of a data set, a tokenizer or
-    a stage runs that use it, the experiment runs that it tells apart."""
-    is_of_a_part = key.startswith(("data.config.", "tokenizer.config.", "post.")) and key != "post.name"
+    """Whether a setting concerns a run: an eval's options concern runs that ask it, those of a model, a data set, a
+    tokenizer or a stage runs that use it, the experiment runs that it tells apart."""
+    is_of_a_part = key.startswith(("model.", "data.config.", "tokenizer.config.", "post.")) and key != "post.name"
     if is_of_a_part or key == "experiment":
         return key in settings
     return not key.startswith("evals.") or any(other.startswith(_eval_prefix(key)) for other in settings)

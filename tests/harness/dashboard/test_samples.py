@@ -7,11 +7,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
+import pytest
 from starlette.testclient import TestClient
 
 from harness.dashboard.samples import LOOKED_INTO, value_text
 from harness.dashboard.server import app
 from tests.harness.dashboard.reading import Reader
+from tests.harness.report.records import edit
 
 PAIR = "/samples?experiment=families&a=families/gru-greedy-s0&b=families/ngram-greedy-s0&eval=arithmetic"
 
@@ -88,6 +90,17 @@ def test_runs_without_samples_say_so(client: Reader) -> None:
     page = client.get("/samples?experiment=families&a=families/0123abcd-unfinished")
     assert page.status == 404
     assert "unfinished" in page.text
+
+
+@pytest.mark.parametrize("failed", ["gru", "lstm"])
+def test_a_model_of_which_all_runs_failed_is_not_shown_first(own_results: Path, failed: str) -> None:
+    for run in (own_results / "pair").glob(f"{failed}-*"):
+        edit(run, lambda record: record.update(status="failed", metrics=[]))
+        (run / "samples.parquet").unlink()
+    with TestClient(app(own_results), base_url="http://localhost") as opened:
+        reader = Reader(opened)
+        assert "has no samples" not in reader.get("/samples?experiment=pair").text
+        assert f"{failed}-greedy-s0 has no samples" in reader.get(f"/samples?experiment=pair&model_a={failed}").text
 
 
 def test_an_answer_leads_to_what_its_model_expects_at_each_token(client: Reader) -> None:

@@ -84,6 +84,15 @@ def test_the_fits_before_stages_and_what_was_learnt_from_their_replies_go_with_t
     assert ("ratings", "3 banks") in {(name, content) for name, content, _ in usage(results.path)}
 
 
+def test_a_run_whose_last_stage_failed_has_no_fit_and_is_removed_as_others(results: ResultsFolder) -> None:
+    greedy, top_p = sorted(run for run in results.runs() if "unigram" in run.name)
+    record = json.loads((top_p / RUN_FILE).read_text())
+    write_json(top_p / RUN_FILE, {**record, "fit_id": "never made", "status": "failed"})
+    results.preference("being made").mkdir(parents=True)
+    assert [(item.kind, item.path.name) for item in removable([top_p], results)] == [("run", top_p.name)]
+    assert "fit" in {item.kind for item in removable([greedy], results)}
+
+
 def test_what_is_left_is_whole(results: ResultsFolder) -> None:
     removed = [run for run in results.runs() if "unigram" in run.name]
     remove(removable(removed, results))

@@ -32,6 +32,13 @@ def test_differences_are_named_between_items_of_one_name_only(record: RunRecord)
     assert differences(decodings, "decoding.name") == [[], [], []]
 
 
+def test_a_failed_run_whose_width_is_not_known_is_of_the_system_of_the_others(record: RunRecord) -> None:
+    model = {"name": "gru", "num_layers": 2}
+    runs = [changed(record, model=model | width) for width in ({"d_model": 80}, {})]
+    systems, _ = settings_of(runs, whole=False)
+    assert labels(systems, "model.name") == ["gru", "gru"]
+
+
 def test_two_settings_of_one_short_name_are_written_in_full(record: RunRecord) -> None:
     runs = [changed(record, model={"size": size}, budget={"size": 3 * size}) for size in (1, 2)]
     systems, _ = settings_of(runs, whole=False)
