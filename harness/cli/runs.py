@@ -44,13 +44,16 @@ def run(arguments: Namespace) -> int:
     """`bakeoff run`: one run, or a sweep."""
     from harness.config import compose as config
     from harness.config.overrides import refuse_repeated
+    from harness.config.unused import refuse_unused
 
     refuse_repeated(arguments.overrides)
     if arguments.config_from is not None:
         return _run_one(_saved(arguments))
     if arguments.multirun:
         return run_all(arguments.overrides)
-    return _run_one(config.compose(arguments.overrides))
+    composed = config.compose(arguments.overrides)
+    refuse_unused(arguments.overrides, [composed])
+    return _run_one(composed)
 
 
 def _saved(arguments: Namespace) -> dict[str, Any]:

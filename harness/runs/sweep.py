@@ -20,6 +20,7 @@ from harness.config.options import GROUPS, LISTS, YAML, check_target, is_file, o
 from harness.config.overrides import readable
 from harness.config.plugins import SUFFIX
 from harness.config.settings import build
+from harness.config.unused import refuse_unused
 from harness.runs.settings import RunSettings, check_top_level, typed
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         config = compose(own)
         check_top_level(config)  # what is swept most, as seeds, is told before more is imported
         composed.append((own, config))
+    refuse_unused(overrides, (config for _, config in composed))
     jobs = [Job(own, typed(config)) for own, config in composed]
     _refuse_other_launchers(overrides)
     return Sweep(overrides, jobs)
