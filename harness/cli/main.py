@@ -21,7 +21,7 @@ from harness.cli import COMMANDS
 from harness.cli.stopping import ending_on_signals, open_closed_streams
 from harness.common import torchrun
 from harness.common.environment import check_packages, git_state, versions
-from harness.common.errors import PluginError, UserError, closest, one_line
+from harness.common.errors import ClaimLost, PluginError, UserError, closest, one_line
 from harness.common.files import NO_ROOM
 from harness.common.terminal import say, spell_out_what_encodings_lack, warn
 
@@ -71,6 +71,9 @@ def status_of(words: Sequence[str]) -> int:
                 warn(error.details)
             warn(f"bakeoff: {error}")
         return 2
+    except ClaimLost as error:
+        warn(f"bakeoff: {error}")
+        return 1
     except BrokenPipeError:
         _drop_output()
         return 0

@@ -70,7 +70,7 @@ def new(arguments: Namespace) -> int:
     others = {"evals": "perplexity,", "rewards": "hands_back_in_time,"}
     pick = f"{group}=[{others[group]}{quoted(file)}]" if group in others else f"{group}={quoted(file)}"
     say(f'next: bakeoff check {arguments.kind} "{file}"')
-    say(f'      bakeoff run "{pick}"')
+    say(f'      bakeoff run "{pick}"{" decoding=best_by_reward" if group == "rewards" else ""}')
     if importlib.util.find_spec("pytest") is not None:
         say(f'      python -m pytest "{paths[-1]}"')
     return 0

@@ -13,13 +13,11 @@ from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
+from harness.common.errors import ClaimLost
+
 _SECONDS_WITHOUT_RENEWAL = 60.0
 _SECONDS_BETWEEN_RENEWALS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
-
-
-class ClaimLost(Exception):
-    """Another process took this one for dead, and does its work."""
 
 
 class Claim:
@@ -44,12 +42,20 @@ class Claim:
         self._lease.acquire(poll_interval=_SECONDS_BETWEEN_LOOKS)
 
     def check(self) -> None:
-        """Raise ClaimLost where another process has taken it. Call this before publishing what was made under it."""
-        if (loss := self._lease.compromise) is not None:
+        """Raise ClaimLost where another process has taken it, or its folder was removed. Call this before publishing
+        what was made under it."""
+        if (loss := self._lease.compromise) is None:
+            return
+        folder = Path(loss.lock_file).parent
+        if not folder.is_dir():
             raise ClaimLost(
-                f"another process took over what this one was doing ({loss.reason} of {loss.lock_file}), because this "
-                "one showed no sign of life for a minute. Nothing is lost: the other one goes on."
+                f"{folder} was removed while it was being worked on, so what was made there is gone. Run the same "
+                "command again to make it anew."
             )
+        raise ClaimLost(
+            f"another process took over what this one was doing ({loss.reason} of {loss.lock_file}), because this "
+            "one showed no sign of life for a minute. Nothing is lost: the other one goes on."
+        )
 
     def release(self) -> None:
         """Give it back."""

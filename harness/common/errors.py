@@ -29,6 +29,10 @@ class NothingToLearn(UserError):
     model get the same reward. The run is recorded as failed, with this message."""
 
 
+class ClaimLost(Exception):
+    """Another process took this one for dead and does its work, or the folder that it worked in was removed."""
+
+
 def one_line(error: BaseException) -> str:
     """An exception on one line: its class and its message."""
     message = " ".join(str(error).split())

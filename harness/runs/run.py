@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from harness.common import environment
-from harness.common.claims import Claim, ClaimLost
-from harness.common.errors import UserError
+from harness.common.claims import Claim
+from harness.common.errors import ClaimLost, UserError
 from harness.common.files import write_bytes
 from harness.common.results_folder import CURVE_FILE, RUN_FILE
 from harness.config.identity import plain

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from harness.common.claims import Claim, ClaimLost
-from harness.common.errors import UserError, one_line
+from harness.common.claims import Claim
+from harness.common.errors import ClaimLost, UserError, one_line
 from harness.common.results_folder import FIT_FILE
 from harness.common.terminal import warn
 from harness.config.compose import compose

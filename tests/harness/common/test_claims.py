@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from multiprocessing.synchronize import Event
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.common import claims
-from harness.common.claims import Claim, ClaimLost
+from harness.common.claims import Claim
+from harness.common.errors import ClaimLost
 
 FORK = multiprocessing.get_context("fork")
 
@@ -84,8 +86,28 @@ def test_a_process_that_was_taken_for_dead_notices_before_it_publishes(
     assert claim.take()
     claim.check()
     (tmp_path / "claim").unlink()
+    lose(claim)
+    with pytest.raises(ClaimLost, match=r"another process took over.*Nothing is lost"):
+        claim.check()
+
+
+def test_a_folder_that_is_removed_while_it_is_worked_on_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_SECONDS_BETWEEN_RENEWALS", 0.02)
+    monkeypatch.setattr(claims, "_SECONDS_WITHOUT_RENEWAL", 0.06)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    claim = Claim(folder / "claim")
+    assert claim.take()
+    shutil.rmtree(folder)
+    lose(claim)
+    with pytest.raises(ClaimLost, match=r"run was removed while it was being worked on.*same command again"):
+        claim.check()
+
+
+def lose(claim: Claim) -> None:
+    """Wait until its holder knows that it is lost."""
     deadline = time.monotonic() + 20
     while claim._lease.compromise is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    with pytest.raises(ClaimLost, match=r"another process took over.*Nothing is lost"):
-        claim.check()
