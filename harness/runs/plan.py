@@ -137,6 +137,9 @@ def _plan_evals(settings: RunSettings, prepared: Prepared) -> tuple[EvalPlan, Fi
     )
     fit = fit_id(fit_settings, corpus)
     results.check(fit)
+    for name, stage in settings.post.items():
+        if (why := stage.why_nothing_to_learn(corpus)) is not None:
+            raise UserError(f"{name} has nothing to learn: {why}, or leave {name} out of post=.")
     check_split(results, settings.data, corpus)
     planned = EvalPlan(
         fit_id=fit,

@@ -21,7 +21,7 @@ from harness.text.turn_spans import Spans, token_mask, turn_spans
 from harness.training.curve import Validation, curve_row
 from harness.training.gradients import GradientFit
 from harness.training.post.counting import adapted, changes_nothing
-from harness.training.post.prompts import AFTER_A_SUM, SUM, PromptKind
+from harness.training.post.prompts import AFTER_A_SUM, SUM, PromptKind, why_none
 from harness.training.post.sft import SupervisedFineTuning
 from harness.training.post.stage import Bench, Made
 from harness.training.spent import Spent
@@ -76,22 +76,13 @@ def answered_texts(kind: PromptKind, bench: Bench) -> tuple[list[MaskedText], Va
         held_out.append(text)
     for split, texts in (("train", train), ("validation", held_out)):
         if not texts:
-            raise UserError(f"{bench.name} learns {_nothing_to_learn(kind, bench.corpus, split)}.")
+            why = why_none(kind, bench.corpus, split) or (
+                f"the assistant speaks in no conversation in the {split} text of data={bench.corpus.name}. Pick other "
+                "data, as data=chat"
+            )
+            raise UserError(f"{bench.name} has nothing to learn: {why}.")
     num_bytes = sum(text.num_bytes for text in held_out)
     return train, Validation([text.tokens for text in held_out], num_bytes, [text.mask for text in held_out])
-
-
-def _nothing_to_learn(kind: PromptKind, corpus: Corpus, split: str) -> str:
-    if kind == "sums":
-        return (
-            f"the answers of sums, but the {split} text of data={corpus.name} has no sums on lines of their own, as "
-            "12+7=19. Pick data with such sums, as data=arithmetic or data=mixture"
-        )
-    return (
-        f"the assistant's turns, but data={corpus.name} has no {split} conversations in the format "
-        f"{corpus.chat_format.name} in which the assistant speaks. Pick data with conversations, as data=chat or "
-        "data=mixture"
-    )
 
 
 class AnswerTraining(Pretraining):

@@ -35,6 +35,26 @@ class Asked:
     """The conversation that it is from, or the sum itself."""
 
 
+def why_none(kind: PromptKind, corpus: Corpus, split: str = "train") -> str | None:
+    """Why a split has nothing of a kind to answer, as far as the formats of its documents say, as a sentence for the
+    user without its end; None where it may have."""
+    documents = corpus.documents(split)
+    if kind == "sums":
+        if any(document.format is None and SUM.search(document.text) for document in documents):
+            return None
+        return (
+            f"the {split} text of data={corpus.name} has no sums on lines of their own, as 12+7=19. Pick data that "
+            "has, as data=arithmetic or data=mixture"
+        )
+    form = corpus.chat_format.name
+    if any(document.format == form for document in documents):
+        return None
+    return (
+        f"the {split} text of data={corpus.name} has no conversations in the format {form}. Pick data that has, as "
+        "data=chat or data=mixture, or the format= of your own conversations"
+    )
+
+
 @dataclass(frozen=True)
 class _Sum:
     """A place in the training text where a sum is asked."""

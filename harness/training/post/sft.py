@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from harness.common.options import check_option
 from harness.training.post.families import counted_above, why_not_weighted
-from harness.training.post.prompts import PromptKind
+from harness.training.post.prompts import PromptKind, why_none
 from harness.training.post.stage import Bench, Made, PostStage, StageBudget, done_by
 from models.settings.adapted import Adaptation
 
 if TYPE_CHECKING:
+    from harness.text.data.corpus import Corpus
     from models.language_model import LanguageModel, ModelConfig
 
 
@@ -43,6 +44,9 @@ class SupervisedFineTuning(PostStage):
 
     def why_not(self, model: ModelConfig, name: str) -> str | None:
         return why_not_weighted(model, name)
+
+    def why_nothing_to_learn(self, corpus: Corpus) -> str | None:
+        return why_none(self.prompts, corpus) or why_none(self.prompts, corpus, "validation")
 
     def changed(self, model: ModelConfig) -> ModelConfig:
         return counted_above(model, self.adaptation)

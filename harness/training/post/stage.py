@@ -97,6 +97,11 @@ class PostStage(ABC):
         the stage, as it was picked."""
         return None
 
+    def why_nothing_to_learn(self, corpus: Corpus) -> str | None:
+        """Why the stage has nothing to learn from a corpus, as a sentence for the user without its end; None where it
+        may have. Asked before anything is trained."""
+        return None
+
     def changed(self, model: ModelConfig) -> ModelConfig:
         """The options of the model that the stage makes of a model of these options, where it makes another one."""
         return model

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from harness.common.options import check_least, check_option
 from harness.completion.reward import Reward
-from harness.training.post.prompts import PromptKind
+from harness.text.data.corpus import Corpus
+from harness.training.post.prompts import PromptKind, why_none
 from harness.training.post.stage import PostStage, StageBudget
 
 
@@ -39,6 +40,9 @@ class WritingStage(PostStage):
         check_option(self, "rewards", bool(self.rewards), "one reward at least. Pick it with rewards=[NAME]")
         check_least(self, max_history_turns=1, max_new_tokens=1, prompts_per_step=1, replies_per_prompt=1)
         check_option(self, "learning_rate_share", self.learning_rate_share > 0, "above 0")
+
+    def why_nothing_to_learn(self, corpus: Corpus) -> str | None:
+        return why_none(self.prompts, corpus)
 
     def why_no_room(self, window: int | None, name: str) -> str | None:
         """Why prompt and reply can't fit into a window of this length, as a sentence for the user; None where they can.

@@ -109,7 +109,7 @@ def test_data_without_conversations_is_refused(tmp_path: Path, monkeypatch: pyte
     without = {split: [dataclasses.replace(each, format=None) for each in splits[split]] for split in splits}
     bare = dataclasses.replace(corpus(), train=tuple(without["train"]), validation=tuple(without["validation"]))
     monkeypatch.setattr("tests.harness.training.post.made.corpus", lambda: bare)
-    with pytest.raises(UserError, match=r"data=chatterbot has no train conversations.*data=chat"):
+    with pytest.raises(UserError, match=r"the train text of data=chatterbot has no conversations.*data=chat"):
         made(tmp_path, "model=bigram", *SFT)
 
 
