@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.common.durations import duration
 from harness.common.environment import keep_freed_memory
-from harness.common.errors import UserError
+from harness.common.errors import TrainingFailed, UserError
 from harness.common.progress import Progress
 from harness.common.seeds import seed_of
 from harness.common.stop_signals import held_back
@@ -39,11 +39,11 @@ from models.neural_model import NeuralModel
 log = logging.getLogger("bakeoff")
 
 
-class Diverged(RuntimeError):
+class Diverged(TrainingFailed):
     """The training loss is no longer a number."""
 
 
-class OutOfMemory(RuntimeError):
+class OutOfMemory(TrainingFailed):
     """A step or a validation needs more memory than there is."""
 
 
