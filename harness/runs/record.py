@@ -114,6 +114,7 @@ class RunRecord:
     git: dict[str, Any]
     """commit (None outside a checkout), dirty."""
     device: str
+    """'cpu', or a graphics card and its name, as 'cuda (NVIDIA H100 80GB HBM3)'."""
     num_threads: int
     peak_memory_bytes: int
     wandb: dict[str, Any]
