@@ -114,9 +114,10 @@ class AboveModel(LanguageModel):
     def read(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         assert isinstance(state, AboveState)
         num_rows, num_tokens = tokens.shape
+        tokens = tokens.cpu()  # a base that counts reads there, and any other takes them to its own device
         after, base = self.base.read(state.base, tokens, lengths)
         before = state.recent.numpy()
-        text = np.concatenate([before, tokens.cpu().numpy()], axis=1)
+        text = np.concatenate([before, tokens.numpy()], axis=1)
         contexts = self.contexts(text)[..., before.shape[1] :]
         changed = self.change(after.reshape(-1, self.vocab_size), contexts.reshape(len(contexts), -1))
         if lengths is None:
@@ -126,6 +127,10 @@ class AboveModel(LanguageModel):
         has_read = (lengths > 0)[:, None].to(state.logprobs.device)
         logprobs = torch.where(has_read, self.change(base.logprobs, self._last(recent)), state.logprobs)
         return changed.view(num_rows, num_tokens, self.vocab_size), AboveState(logprobs, base, torch.from_numpy(recent))
+
+    def on(self, device: torch.device) -> Self:
+        self.base.on(device)
+        return super().on(device)
 
     def base_tensors(self) -> dict[str, Tensor]:
         """The base's tensors, for those of the whole."""

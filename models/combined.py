@@ -76,6 +76,11 @@ class CombinedModel(LanguageModel):
             state_bytes_at_context=4 * self.vocab_size + sum(cost.state_bytes_at_context for cost in costs),
         )
 
+    def on(self, device: torch.device) -> Self:
+        for member in self.members.values():
+            member.on(device)
+        return self
+
     def tensors(self) -> dict[str, Tensor]:
         """The members' tensors as well: a combination does not need its members' fits any more."""
         member_tensors = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.carried import Carry
-from models.recurrent import RecurrentModel, weights_of
+from models.recurrent import RecurrentModel, run_torch_layer, weights_of
 
 
 class LSTM(RecurrentModel):
@@ -31,6 +31,4 @@ class LSTM(RecurrentModel):
         input_bias.chunk(self.num_gates)[1].fill_(1.0)
 
     def run_layer(self, layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        hidden, cell = carry
-        outputs, (hidden, cell) = layer(inputs, (hidden[None], cell[None]))
-        return outputs, (hidden[0], cell[0])
+        return run_torch_layer(layer, inputs, carry)

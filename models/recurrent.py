@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
+from contextlib import nullcontext
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,12 @@ class RecurrentModel(CarriedModel):
                 draw = nn.init.xavier_uniform_ if name.startswith("weight_ih") else nn.init.orthogonal_
                 for block in parameter.detach().chunk(self.num_gates):
                     draw(block)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        # cuDNN has gradients in training mode alone, and these layers have no dropout of their own to turn off
+        self.layers.train(mode or self.device.type == "cuda")
+        return self
 
     @property
     def training_length(self) -> int:
@@ -142,9 +149,12 @@ def runs_by_hand(values: Tensor) -> bool:
 
 
 def run_torch_layer(layer: nn.RNNBase, inputs: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-    """A layer that carries one tensor, by torch's own module. Shapes as in `run_layer`."""
-    outputs, last = layer(inputs, carry[0][None])
-    return outputs, (last[0],)
+    """A layer by torch's own module. Shapes as in `run_layer`."""
+    before = tuple(part[None] for part in carry)
+    # where bfloat16 is asked for, torch runs cuDNN's layers in float16, whose gradients may vanish
+    with torch.autocast("cuda", enabled=False) if inputs.is_cuda else nullcontext():
+        outputs, after = layer(inputs, before if len(before) > 1 else before[0])
+    return outputs, tuple(part[0] for part in (after if len(before) > 1 else (after,)))
 
 
 def weights_of(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -15,7 +15,7 @@ Shape legend: B rows, T tokens, N places in texts, K contexts of a place, V voca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,8 +56,9 @@ class Tilted(AboveModel, NeuralModel):
         return [ParameterGroup([self.theta], is_decayed=False)]
 
     def forward(self, tokens: Tensor, carry: Any = None) -> tuple[Tensor, None]:
-        contexts = torch.from_numpy(self._rows(self.contexts(tokens.cpu().numpy()))).to(tokens.device)
-        return self._below(tokens) + self._correction(contexts), None
+        tokens = tokens.cpu()  # a base that counts reads there, and any other takes them to its own device
+        rows = torch.from_numpy(self._rows(self.contexts(tokens.numpy()))).to(self.device)
+        return self._below(tokens).to(self.device) + self._correction(rows), None
 
     @torch.no_grad()
     def _below(self, tokens: Tensor) -> Tensor:
@@ -92,10 +93,6 @@ class Tilted(AboveModel, NeuralModel):
     def change(self, logprobs: Tensor, contexts: Ints) -> Tensor:
         rows = torch.from_numpy(self._rows(contexts)).to(self.device)
         return (logprobs.to(self.device) + self._correction(rows)).log_softmax(-1)
-
-    def on(self, device: torch.device) -> Self:
-        self.base.on(device)
-        return super().on(device)
 
     def cost(self) -> Cost:
         """The base's, and a sum for each token of the vocabulary and length of context."""

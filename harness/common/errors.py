@@ -24,6 +24,11 @@ class PluginError(UserError):
         self.details = "".join(traceback.format_exception(error))
 
 
+class TrainingFailed(RuntimeError):
+    """Training can't go on, though no code is wrong. The message says everything, so no traceback is shown; the run is
+    recorded as failed."""
+
+
 class NothingToLearn(UserError):
     """Training found, after some of it was done, that the rest has nothing to learn from, as where all replies of a
     model get the same reward. The run is recorded as failed, with this message."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from harness.common.errors import PluginError, UserError, one_line
+from harness.common.errors import PluginError, TrainingFailed, UserError, one_line
 from harness.common.results_folder import (
     CONFIG_FILE,
     CURVE_FILE,
@@ -65,7 +65,7 @@ class Failure:
     def of(cls, where: str, error: BaseException) -> Failure:
         """From an exception: its message with notes, and its traceback (a plugin's own where it can't be loaded)."""
         said = [str(error) if isinstance(error, UserError) else one_line(error), *getattr(error, "__notes__", ())]
-        details = "" if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+        details = "" if isinstance(error, UserError | TrainingFailed) else "".join(traceback.format_exception(error))
         if isinstance(error, PluginError):
             details = error.details
         return cls(where, *(text.encode("utf-8", "backslashreplace").decode() for text in ("; ".join(said), details)))
@@ -114,6 +114,7 @@ class RunRecord:
     git: dict[str, Any]
     """commit (None outside a checkout), dirty."""
     device: str
+    """'cpu', or a graphics card and its name, as 'cuda (NVIDIA H100 80GB HBM3)'."""
     num_threads: int
     peak_memory_bytes: int
     wandb: dict[str, Any]

@@ -35,7 +35,7 @@ from harness.runs.same_split import keep_split
 from harness.runs.settings import RunSettings
 from harness.runs.tracking import Mirror
 from harness.text.data.corpus import SPLITS
-from harness.training.fits import Fit
+from harness.training.fits import Fit, device_text
 from harness.training.fitting import help_fitting, obtain
 from harness.training.processes import Processes, connected
 from harness.training.references import ReferenceModels
@@ -152,7 +152,7 @@ def _record(plan: RunPlan, fit: Fit | None, findings: Findings, started_at: str)
         metrics=findings.metrics,
         versions=environment.versions(),
         git=environment.git_state(),
-        device=str(plan.workshop.device),
+        device=device_text(plan.workshop.device),
         num_threads=torch.get_num_threads(),
         num_processes=facts.get("num_processes", 1),
         peak_memory_bytes=max(environment.peak_memory_bytes(), facts.get("peak_memory_bytes", 0)),

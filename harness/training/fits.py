@@ -141,10 +141,10 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and torchrun.is_used():
         name = f"cuda:{torchrun.local_rank()}"
     kind = name.split(":")[0]
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     number = int(name.partition(":")[2] or 0)
-    if not available[kind] or (kind == "cuda" and number >= torch.cuda.device_count()):
-        present = [kind for kind, is_available in available.items() if is_available]
+    cards = [f"cuda:{card}" for card in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
+    present = ["cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else [])]
+    if (f"cuda:{number}" if kind == "cuda" else kind) not in present:
         raise UserError(
             f"device={name} was asked for, but torch finds none here. Allowed: {', '.join(present)}. "
             "Leave device=auto to take the best."
@@ -153,6 +153,11 @@ def pick_device(name: str) -> torch.device:
         torch.cuda.set_device(number)
         torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)
+
+
+def device_text(device: torch.device) -> str:
+    """A device as records name it: 'cpu', or 'cuda (NVIDIA H100 80GB HBM3)'."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
 def saved_model(folder: Path) -> tuple[ModelConfig, Mapping[str, Any]]:

@@ -30,7 +30,7 @@ from harness.training.budget import missed_by, solve_width
 from harness.training.checkpoint import TRAIN_STATE_FILE
 from harness.training.curve import Validation, notes_on_end, validation_text
 from harness.training.fit_folder import fit_digest, fit_facts
-from harness.training.fits import Fit, FitSettings, fit_id, load_fit, log, recipe
+from harness.training.fits import Fit, FitSettings, device_text, fit_id, load_fit, log, recipe
 from harness.training.post.stage import Bench, PostStage
 from harness.training.post.writing_stage import WritingStage
 from harness.training.spent import Spent
@@ -154,7 +154,7 @@ def _make(settings: FitSettings, corpus: Corpus, folder: Path, claim: Claim, wor
         "seed": settings.seed,
         "spent": asdict(fitted.spent),
         "cost": asdict(model.cost()),
-        "device": str(workshop.device),
+        "device": device_text(workshop.device),
         "notes": [*notes_on_end(model, fitted.validation, fitted.curve), *fitted.notes],
         "num_threads": torch.get_num_threads(),
         "num_processes": workshop.processes.size if isinstance(model, NeuralModel) and not settings.post else 1,

@@ -3,7 +3,8 @@
 A stage decides what a step of the first loop reads and which loss it lowers (harness/training/stages.py).
 Nothing depends on the wall clock unless the budget is in seconds, every step's random numbers follow from (seed, step),
 and a checkpoint holds all that the next step needs: so a fit that was killed and started again ends with the same
-weights as one that was not.
+weights as one that was not. On a graphics card attention over long windows and compiled steps are excepted: there they
+are the same up to rounding.
 """
 
 from __future__ import annotations

@@ -10,8 +10,11 @@ import torch
 from models.checking.trial import MARKOV, fit, random_tokens
 from models.checks import Impossible
 from models.combined import CombinedModel
+from models.gru import GRU
+from models.settings.gru import GRUConfig
 from models.settings.mixture import MixtureConfig
 from models.settings.ngram import NGramConfig
+from models.settings.recency_cache import CacheConfig
 from models.settings.unigram import UnigramConfig
 
 MEMBERS = {"pairs": NGramConfig(order=2), "letters": UnigramConfig()}
@@ -45,6 +48,20 @@ def test_saved_it_stands_alone(tmp_path: Path) -> None:
     again = CONFIG.build(MARKOV.size, MARKOV.start_token).load(tmp_path)
     assert torch.equal(again.logprobs(tokens), model.logprobs(tokens))
     assert {name.partition("/")[0] for name in model.tensors()} == {"pairs", "letters", "weights"}
+
+
+def test_where_it_goes_its_members_go_too(tmp_path: Path) -> None:
+    config = CacheConfig({"base": MixtureConfig({"net": GRUConfig(d_model=4), "letters": UnigramConfig()})})
+    fit(config, MARKOV).save(tmp_path)
+    again = config.build(MARKOV.size, MARKOV.start_token).load(tmp_path)
+    assert isinstance(again, CombinedModel)
+    inner = again.members["base"]
+    assert isinstance(inner, CombinedModel)
+    net = inner.members["net"]
+    assert isinstance(net, GRU)
+    assert net.training
+    assert again.on(torch.device("cpu")) is again
+    assert not net.training
 
 
 def test_the_states_of_members_are_chosen_together() -> None:

@@ -148,8 +148,8 @@ class Sampler:
         return logprobs
 
     def choose(self, distribution: Tensor, uniforms: Tensor) -> Tensor:
-        """(B,): the tokens picked."""
-        picked = self.chooser(distribution, uniforms)
+        """(B,): the tokens picked, on the distribution's device."""
+        picked = self.chooser(distribution, uniforms).to(distribution.device)
         if picked.shape != uniforms.shape or not bool(((picked >= 0) & (picked < distribution.shape[1])).all()):
             raise UserError(
                 f"decoding: the chooser {type(self.chooser).__name__} picked {picked.tolist()} for {len(uniforms)} "

@@ -90,7 +90,7 @@ class Beam(Search):
                 row += size
             if not rows:
                 continue
-            chosen = torch.tensor(tokens)
+            chosen = torch.tensor(tokens, device=logprobs.device)
             state = state.select(rows)
             sampler.select(rows)
             history.select(rows)

@@ -10,6 +10,7 @@ import pytest
 
 from harness.common.errors import PluginError, UserError
 from harness.runs.record import SCHEMA_VERSION, Failure, RunRecord
+from harness.training.gradients import OutOfMemory
 from tests.harness.report.fake_results import write_fake_results
 
 
@@ -106,6 +107,12 @@ def test_a_failure_says_the_exception_its_notes_and_where_it_was_raised() -> Non
     assert "Traceback" in failure.traceback
     assert "raise error" in failure.traceback
     assert Failure.of("fit", raised(UserError("Give more text."))).error == "Give more text."
+
+
+def test_training_that_can_t_go_on_needs_no_traceback() -> None:
+    failure = Failure.of("fit", raised(OutOfMemory("cuda has not enough memory. Lower training.batch_tokens.")))
+    assert failure.error.startswith("OutOfMemory: cuda has not enough memory")
+    assert failure.traceback == ""
 
 
 def test_a_plugin_s_failure_has_the_plugin_s_own_traceback() -> None:
