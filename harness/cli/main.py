@@ -202,10 +202,10 @@ class _Parser(argparse.ArgumentParser):
             message = f"{flag[1]} takes no value, but got {flag[2]}. Leave the value out."
         _, is_missing, names = message.partition("the following arguments are required: ")
         if is_missing:
-            missing = [action for action in self._actions if action.required and action.metavar in names.split(", ")]
-            told = " ".join(f"{action.metavar} is missing: {action.help}." for action in missing)
-            positionals = [action for action in self._actions if not action.option_strings and action.required]
-            message = f"{told} Write {self.prog} {_usage(positionals)}."
+            required = [action for action in self._actions if action.required]
+            missing = [action for action in required if _name_of(action) in names.split(", ")]
+            told = " ".join(f"{_name_of(action)} is missing: {action.help}." for action in missing)
+            message = f"{told} Write {self.prog} {_usage(required)}."
         option, has_no_value, _ = message.removeprefix("argument ").partition(": expected ")
         if has_no_value:
             action = self._option_string_actions[option.split("/")[0]]
@@ -291,9 +291,14 @@ def _meant(
     return f" It is an option of: {', '.join(owners)}." if owners else ""
 
 
-def _usage(positionals: Sequence[argparse.Action]) -> str:
-    """The arguments that a command takes by their order, as 'RUN PROMPT'."""
-    return " ".join(str(action.metavar) for action in positionals)
+def _usage(required: Sequence[argparse.Action]) -> str:
+    """The arguments that a command needs, as 'RUN PROMPT' or 'DIR --allow DATA'."""
+    return " ".join(" ".join([*action.option_strings[:1], str(action.metavar)]) for action in required)
+
+
+def _name_of(action: argparse.Action) -> str:
+    """What argparse calls an argument."""
+    return "/".join(action.option_strings) or str(action.metavar)
 
 
 def _overrides_last(words: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from harness.common.errors import UserError
 from harness.common.options import LARGEST
 from harness.common.plurals import many
 from harness.common.results_folder import ResultsFolder
-from harness.common.terminal import announce_loading, say, say_json, say_table
+from harness.common.terminal import announce_loading, say, say_json, say_table, warn
 
 if TYPE_CHECKING:
     from harness.ratings.agreement import Agreement
@@ -94,23 +94,51 @@ def _simulate(bank: Bank, writers: Writers, number: int) -> int:
 
 
 def _ratings_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("bank", metavar="BANK", help="the name of a bank, as in RESULTS/ratings/BANK")
+    parser.add_argument(
+        "bank", nargs="?", metavar="BANK", help="the name of a bank, as in RESULTS/ratings/BANK; left out: list them"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     add_results(parser)
 
 
 def ratings(arguments: Namespace) -> int:
-    """`bakeoff ratings`: what a bank says of its raters, and of who wrote the replies."""
+    """`bakeoff ratings`: what a bank says of its raters, and of who wrote the replies; or which banks there are."""
     from harness.ratings.agreement import agreement, agreement_rows
     from harness.ratings.bank import Bank
 
     results = Path(arguments.results)
+    if arguments.bank is None:
+        return _list_banks(ResultsFolder(results), arguments.json)
     summary = agreement(Bank(ResultsFolder(results).bank(arguments.bank)).ratings())
     if arguments.json:
         say_json(_as_json(summary))
         return 0
     rows = agreement_rows(summary, _runs_of_fits(results) if summary.writers else {})
-    say_table(("measure", "value", "95 % interval", "of"), rows, right=("value", "of"))
+    say_table(("measure", "value", "95 % interval", "ratings"), rows, right=("value", "ratings"))
+    return 0
+
+
+def _list_banks(results: ResultsFolder, as_json: bool) -> int:
+    from harness.ratings.bank import banks_in
+
+    banks: list[dict[str, Any]] = []
+    for bank in banks_in(results):
+        raters: list[str] = []
+        try:
+            ratings = bank.ratings()
+            raters, state = sorted({rating.rater for rating in ratings}), f"{len(ratings):,}"
+        except UserError as error:
+            warn(f"bakeoff: {error}")
+            state = "damaged or empty"
+        made_by = "a program" if bank.is_made_by_a_run else "people"
+        banks.append({"bank": bank.name, "ratings": state, "raters": raters, "made by": made_by})
+    if as_json:
+        say_json(banks)
+    elif banks:
+        rows = [(bank["bank"], bank["ratings"], ", ".join(bank["raters"]), bank["made by"]) for bank in banks]
+        say_table(tuple(banks[0]), rows, right=("ratings",))
+    else:
+        say(f"no banks in {results.ratings}. `bakeoff rate RUN --bank NAME` makes one.")
     return 0
 
 

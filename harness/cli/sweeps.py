@@ -52,7 +52,8 @@ def compare(arguments: Namespace) -> int:
 
     refuse_repeated(arguments.overrides)
     named = any(override.split("=")[0] == "experiment" for override in arguments.overrides)
-    overrides = arguments.overrides if named else [_MAIN_JOB, *arguments.overrides]
+    # at the end: what is wrong with the user's own words is said of these
+    overrides = arguments.overrides if named else [*arguments.overrides, _MAIN_JOB]
     status = run_all(overrides)
     settings = typed(compose(expand(overrides)[0]))
     if ResultsFolder(settings.results_dir).experiment(settings.experiment_name).is_dir():

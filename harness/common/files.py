@@ -93,18 +93,9 @@ def target_file(name: str, example: str) -> Path:
     """The path of a file that the user wants written, links followed. UserError where no file can be written there;
     nothing is left of the attempt. example: a file's name, for the message."""
     path = Path(os.path.realpath(expanded(name)))
-    try:
-        why = why_no_file(path)
-        if path.is_dir():
-            why, example = "it is a folder", str(Path(name) / example)
-        if why is None:
-            nearest = next(folder for folder in path.parents if folder.exists())
-            if nearest.is_dir():
-                probe_folder(nearest)
-            else:
-                why = f"{nearest} is a file, not a folder"
-    except OSError as error:
-        why = str(error.strerror)
+    why = _why_no_target(path)
+    if os.path.isdir(path):
+        why, example = "it is a folder", str(Path(name) / example)
     if why is not None:
         raise UserError(f"{name} can't be written: {why}. Name another file, as {example}.")
     return path
@@ -118,8 +109,23 @@ def target_folder(name: str) -> Path:
         raise UserError(f"{name} is not empty, and nothing in it is overwritten. Name a new folder.")
     if path.exists() and not path.is_dir():
         raise UserError(f"{name} is a file, not a folder. Name a new folder.")
-    target_file(str(Path(name) / "any"), str(Path("new") / "any"))
+    if (why := _why_no_target(path / "any")) is not None:
+        raise UserError(f"{name} can't be written: {why}. Name another folder.")
     return path
+
+
+def _why_no_target(path: Path) -> str | None:
+    """Why no file can be written to a path, in a few words; None where it can. Nothing is left of the attempt."""
+    try:
+        if (why := why_no_file(path)) is not None:
+            return why
+        nearest = next(folder for folder in path.parents if folder.exists())
+        if not nearest.is_dir():
+            return f"{nearest} is a file, not a folder"
+        probe_folder(nearest)
+    except OSError as error:
+        return str(error.strerror)
+    return None
 
 
 def make_folder(folder: Path) -> None:

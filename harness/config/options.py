@@ -13,6 +13,7 @@ import functools
 import inspect
 import itertools
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,8 +142,20 @@ def unknown(group: str, name: str) -> str:
     suffixes = (plugins.SUFFIX, YAML) if group in _OF_FILES else (YAML,)
     other = f"; or a file of yours, as {' or '.join(f'{group}=./my_{group}{suffix}' for suffix in suffixes)}"
     elsewhere = [_how_to_pick(owner, name) for owner in _OF_FILES if owner != group and name in options(owner)]
-    near = f" It is {'; or '.join(elsewhere)}." if elsewhere else closest(name, allowed)
+    files = [f"./{name}{suffix}" for suffix in suffixes if Path(f"{name}{suffix}").is_file()]
+    if files:
+        near = f" Did you mean {files[0]!r}?"
+    elif group == "data" and Path(name).exists():
+        near = f" For the text of that {'folder' if Path(name).is_dir() else 'file'}: data=text {_texts(name)}."
+    else:
+        near = f" It is {'; or '.join(elsewhere)}." if elsewhere else closest(name, allowed)
     return f"{group}={name} is not known.{near} Allowed: {', '.join(allowed)}{other}."
+
+
+def _texts(name: str) -> str:
+    """The option that names a file, or the text files of a folder, as a shell reads it."""
+    path = f"{name}/**/*.txt" if Path(name).is_dir() else name
+    return shlex.quote(f"data.paths=[{quoted(path)}]")
 
 
 def _how_to_pick(group: str, name: str) -> str:

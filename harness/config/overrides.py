@@ -46,9 +46,16 @@ def refuse_sweeps(overrides: Sequence[str]) -> None:
         if is_sweep(override):
             key, _, value = override.partition("=")
             raise UserError(
-                f"{override} gives {key} several values. For one run with each of them: bakeoff run -m {override}. For "
-                f"a list: '{key}=[{value}]'. For one text with commas, quotes of its own: \"{key}='{value}'\"."
+                f"{override} gives {key} several values.{_one_number(key, value)} For one run with each of them: "
+                f"bakeoff run -m {override}. For a list: '{key}=[{value}]'. For one text with commas, quotes of its "
+                f"own: \"{key}='{value}'\"."
             )
+
+
+def _one_number(key: str, value: str) -> str:
+    """What to write where a number has commas between its thousands; '' where it hasn't."""
+    is_number = re.fullmatch(r"\d{1,3}(,\d{3})+", value)
+    return f" A number has no commas: {key}={value.replace(',', '')}." if is_number else ""
 
 
 def _readable(override: str, overrides: Sequence[str], sweeps: bool) -> str:
@@ -142,8 +149,9 @@ def _near(word: str, value: str = "...") -> str:
     """' Did you mean model=lstm?' for the name of an option, or for one that is close to it; for the name of a group or
     a setting, with the value; else ''."""
     settings = (*GROUPS, *top_level())
-    if word.endswith(YAML) and expanded(word).is_file():
-        return f" Did you mean experiment={word}?"
+    for file in (word, f"{word}{YAML}"):
+        if file.endswith(YAML) and expanded(file).is_file():
+            return f" Did you mean experiment={file}?"
     if word in settings and value != "...":
         return f" Did you mean {word}={value}?"
     picks = [f"{group}={word}" for group in GROUPS if word in options(group)]

@@ -25,7 +25,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.raters import PAIRS_AT_ONCE, Rater
 from harness.dashboard.site import Site
 from harness.ratings.agreement import agreement, agreement_rows
-from harness.ratings.bank import Bank
+from harness.ratings.bank import Bank, banks_in
 from harness.ratings.questions import ANSWERS, rater_name
 from harness.ratings.rating import Pair, Written
 
@@ -72,9 +72,7 @@ def view(site: Site, choices: Choices) -> Page:
 
 def _banks(results: ResultsFolder) -> dict[str, str]:
     """Those that are there, by name, each with what to know of it."""
-    folders = results.ratings.iterdir() if results.ratings.is_dir() else ()
-    banks = sorted((bank for folder in folders if (bank := Bank(folder)).exists), key=lambda bank: bank.name)
-    return {bank.name: "made by a program" if bank.is_made_by_a_run else "" for bank in banks}
+    return {bank.name: "made by a program" if bank.is_made_by_a_run else "" for bank in banks_in(results)}
 
 
 def _name(text: str) -> str:

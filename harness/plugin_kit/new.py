@@ -41,7 +41,8 @@ def start(kind: str, name: str, folder: Path, template: str | None = None) -> li
     }
     existing = [str(path) for path in paths.values() if path.exists()]
     if existing:
-        raise UserError(f"{', '.join(existing)} exists already, and is not overwritten. Pick another name or --folder.")
+        verbs = "exists already, and is" if len(existing) == 1 else "exist already, and are"
+        raise UserError(f"{', '.join(existing)} {verbs} not overwritten. Pick another name or --folder.")
     _check_name(kind, name)
     words = {"name": name, "class_name": "".join(part.capitalize() for part in name.split("_"))}
     try:

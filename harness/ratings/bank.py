@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.common.errors import UserError
 from harness.common.files import append_bytes, write_bytes, write_json
+from harness.common.results_folder import ResultsFolder
 from harness.ratings.rating import Rating, rating_in
 
 PAIRS_FILE = "pairs.jsonl"
@@ -69,8 +70,8 @@ class Bank:
         it is damaged; an incomplete last line is left out with a warning."""
         if not self.exists:
             raise UserError(
-                f"there are no ratings in {self.folder}. Name a bank that is there, or make this one: "
-                f"`bakeoff rate RUN --bank {self.name}`."
+                f"there are no ratings in {self.folder}. Name a bank that is there (`bakeoff ratings` lists them), or "
+                f"make this one: `bakeoff rate RUN --bank {self.name}`."
             )
         lines, rest = self._lines()
         if rest:
@@ -132,3 +133,9 @@ class Bank:
             raise UserError(
                 f"line {number} of {self.path} is no rating: {error}. Mend it, or delete the line."
             ) from None
+
+
+def banks_in(results: ResultsFolder) -> list[Bank]:
+    """Those that are in a results folder, by name."""
+    folders = results.ratings.iterdir() if results.ratings.is_dir() else ()
+    return sorted((bank for folder in folders if (bank := Bank(folder)).exists), key=lambda bank: bank.name)

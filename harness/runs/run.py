@@ -89,7 +89,7 @@ def _do(plan: RunPlan, mirror: Mirror, processes: Processes, claim: Claim) -> Ru
         findings.write(plan.folder, plan.run_id)
         write_bytes(plan.folder / CURVE_FILE, fit.curve().to_parquet())
     record = finish(plan, _record(plan, fit, findings, started_at), mirror)
-    log.info("run %s is %s: %s", plan.run_id, record.outcome, plan.folder)
+    log.info("run %s: %s, in %s", plan.run_id, record.outcome, plan.folder)
     return record
 
 

@@ -295,6 +295,8 @@ def _mistake_in_speakers(form: TranscriptFormat) -> str | None:
             return mistake
     labels = [name + form.after_name for name in form.speakers.values()]
     for label, other in itertools.permutations(labels, 2):
+        if other == label:
+            return f"speakers has {label!r} twice: they can't be distinguished. Use another name for one of them."
         if other.startswith(label):
             return f"speakers has {label!r}, with which {other!r} begins: they can't be distinguished. Use other names."
     return None

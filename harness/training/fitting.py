@@ -198,7 +198,7 @@ def _post_trained(settings: FitSettings, corpus: Corpus, folder: Path, workshop:
             f"{name} can't be done with this model: its {why}. Post-training needs probabilities. Pick another "
             f"smoothing, or leave {name} out of post=."
         )
-    log.info("%s of fit %s (fit %s)", name, before.id, folder.name)
+    log.info("stage %s: from fit %s to fit %s", name, before.id, folder.name)
     bench = Bench(name, before.tokenizer, corpus, settings.training, settings.seed, folder, log.info, before.id)
     made = stage.make(before.model, bench)
     log.info("done with %s in %s%s", name, _spent_text(made.spent), _gained(stage, made.facts))

@@ -50,6 +50,25 @@ def test_a_simulated_rater_makes_a_whole_bank(folder: Path) -> None:
     assert "makes a whole bank of its own" in bakeoff(folder, *options, status=2).stderr
 
 
+def test_the_banks_that_are_there_are_listed(tmp_path: Path) -> None:
+    assert "no banks in results/ratings. `bakeoff rate" in bakeoff(tmp_path, "ratings").stdout
+    banks = tmp_path / "results" / "ratings"
+    Bank(banks / "mine").add(rating(rater="anna"))
+    Bank(banks / "made").write([rating(rater="simulated")], {}, {"writer": "a fit"})
+    Bank(banks / "bad").add(rating())
+    Bank(banks / "bad").path.write_text("nonsense\n")
+    listed = bakeoff(tmp_path, "ratings")
+    lines = [line.split() for line in listed.stdout.splitlines()]
+    assert ["made", "1", "simulated", "a", "program"] in lines
+    assert ["mine", "1", "anna", "people"] in lines
+    assert "bad/pairs.jsonl is no rating" in listed.stderr
+    assert {bank["bank"] for bank in json.loads(bakeoff(tmp_path, "ratings", "--json").stdout)} == {
+        "bad",
+        "made",
+        "mine",
+    }
+
+
 def test_wrong_names_are_told_of(folder: Path) -> None:
     assert "there are no ratings in" in bakeoff(folder, "ratings", "none", status=2).stderr
     assert "can't name a bank" in bakeoff(folder, "ratings", "../x", status=2).stderr
