@@ -53,6 +53,7 @@ def main() -> int:
         STAMP.write_text(wanted)
     else:
         fetch()
+    print(f"bakeoff is set up. Try: {BIN / 'bakeoff'} compare")
     return 0
 
 

@@ -53,7 +53,26 @@ def run(arguments: Namespace) -> int:
         return run_all(arguments.overrides)
     composed = config.compose(arguments.overrides)
     refuse_unused(arguments.overrides, [composed])
-    return _run_one(composed)
+    _tell_of_a_sweep(arguments.overrides)
+    return _run_one(composed, arguments.overrides)
+
+
+def _tell_of_a_sweep(overrides: Sequence[str]) -> None:
+    """Say where the experiment has a sweep, of which one run takes no value."""
+    picked = next((override for override in overrides if override.startswith("experiment=")), None)
+    if picked is None:
+        return
+    from harness.runs.sweep import settings_of
+
+    own = {override.partition("=")[0] for override in overrides}
+    left_out = [each.key for each in settings_of(overrides) if each.key not in own]
+    if left_out:
+        log.warning(
+            "%s sweeps %s, of which one run takes no value. `bakeoff run -m %s` makes all its runs",
+            picked,
+            ", ".join(left_out),
+            picked,
+        )
 
 
 def _saved(arguments: Namespace) -> dict[str, Any]:
@@ -88,14 +107,15 @@ def rescore(arguments: Namespace) -> int:
     return _outcome(record, ResultsFolder(run.parent.parent))
 
 
-def _run_one(composed: dict[str, Any]) -> int:
-    from harness.runs.settings import typed
+def _run_one(composed: dict[str, Any], overrides: Sequence[str] = ()) -> int:
+    from harness.runs.settings import refuse_solved_width, typed
     from harness.runs.tracking import Mirror
     from harness.training.workshop import Prepared
 
     if torchrun.rank() > 0:
         return _help_with(typed(composed))
     settings = typed(composed)
+    refuse_solved_width(overrides, [settings])
     with Mirror() as mirror:
         record = _do(settings, Prepared(), mirror)
     return _outcome(record, ResultsFolder(settings.results_dir))

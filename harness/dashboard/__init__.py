@@ -56,8 +56,9 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.listen()  # who connects before the server is ready waits
     except (OSError, OverflowError) as error:
         listener.close()
+        why = error.strerror if isinstance(error, OSError) else error
         raise UserError(
-            f"port {port} of {host} can't be listened on ({error}). Another dashboard may use it: give another one "
+            f"port {port} of {host} can't be listened on: {why}. Another dashboard may use it: give another one "
             "with --port, or --port 0 for any that is free."
         ) from None
     return listener

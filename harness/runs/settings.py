@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,3 +234,16 @@ def built_evals(config: Mapping[str, Any]) -> dict[str, Eval]:
             raise UserError(f"two of the evals have the name {eval.name!r}. Leave one out, or give it another name.")
         evals[name] = eval
     return evals
+
+
+def refuse_solved_width(overrides: Sequence[str], runs: Sequence[RunSettings]) -> None:
+    """UserError where an override sets a width that no run uses, since budget.num_params decides it."""
+    for override in overrides:
+        key, _, _ = override.lstrip("+").partition("=")
+        group, _, field = key.rpartition(".")
+        of_width = [run for run in runs if run.model.width_field == field]
+        if group.partition(".")[0] == "model" and of_width and all(run.budget.num_params for run in of_width):
+            raise UserError(
+                f"{override} changes nothing: budget.num_params={of_width[0].budget.num_params:,} decides the width. "
+                f"Leave {key} out, or keep it with budget.num_params=null."
+            )

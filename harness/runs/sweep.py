@@ -21,7 +21,7 @@ from harness.config.overrides import readable
 from harness.config.plugins import SUFFIX
 from harness.config.settings import build
 from harness.config.unused import refuse_unused
-from harness.runs.settings import RunSettings, check_top_level, typed
+from harness.runs.settings import RunSettings, check_top_level, refuse_solved_width, typed
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -138,6 +138,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         composed.append((own, config))
     refuse_unused(overrides, (config for _, config in composed))
     jobs = [Job(own, typed(config)) for own, config in composed]
+    refuse_solved_width(overrides, [job.settings for job in jobs])
     _refuse_other_launchers(overrides)
     return Sweep(overrides, jobs)
 

@@ -54,8 +54,17 @@ def check_size(config: ModelConfig, num_params: int | None, vocab_size: int, dev
         least = min(needed, _TOO_MANY_BYTES) / 2**30
         raise UserError(
             f"{what} needs at least {least:,.1f} GiB for the model's parameters and their gradients, but {device} has "
-            f"{memory / 2**30:,.1f} GiB. Make the model smaller, or the vocabulary of {vocab_size:,}."
+            f"{memory / 2**30:,.1f} GiB. {_smaller(config, num_params, vocab_size)}"
         )
+
+
+def _smaller(config: ModelConfig, num_params: int | None, vocab_size: int) -> str:
+    """What to lower, with the names of options."""
+    if num_params is not None and config.width_field is not None:
+        return "Lower budget.num_params."
+    names = [name for name in (config.width_field, "num_layers") if name is not None and hasattr(config, name)]
+    sizes = " or ".join(f"model.{name} (now {getattr(config, name):,})" for name in names)
+    return f"Lower {sizes or 'the size of the model'}, or pick a smaller vocabulary (now {vocab_size:,})."
 
 
 def _bytes_of(config: ModelConfig, vocab_size: int) -> int:

@@ -17,7 +17,7 @@ from harness.common.errors import UserError
 from harness.config.compose import compose
 from harness.config.options import GROUPS, option, options
 from harness.config.settings import build
-from harness.runs.settings import typed
+from harness.runs.settings import refuse_solved_width, typed
 from tests.commands import environment
 from tests.conftest import ROOT
 
@@ -286,3 +286,15 @@ def test_every_number_that_is_refused_is_named_with_its_value() -> None:
                         if not re.search(rf"\b{key}( is |=|\D*not )-1", str(error)):
                             unnamed.append(str(error))
     assert unnamed == []
+
+
+def test_a_width_that_the_budget_decides_is_refused_where_no_run_uses_it() -> None:
+    def refuse(override: str, *configured: str) -> None:
+        refuse_solved_width([override], [typed(compose([*configured, override.replace(".gru", "")]))])
+
+    for override in ("model.d_model=64", "model.gru.d_model=64"):
+        with pytest.raises(UserError, match=rf"{override} changes nothing: budget.num_params=20,000 decides the width"):
+            refuse(override, "model=gru", "budget.num_params=20000")
+    refuse("model.d_model=64", "model=gru")
+    refuse("model.order=3", "model=ngram", "budget.num_params=20000")
+    refuse("model.num_layers=1", "model=gru", "budget.num_params=20000")
