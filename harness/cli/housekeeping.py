@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.command import RUN_HELP, Command, add_results
 from harness.common.errors import UserError
+from harness.common.files import expanded
 from harness.common.plurals import many
 from harness.common.terminal import say, say_table
 
@@ -40,7 +41,7 @@ def remove(arguments: Namespace) -> int:
     runs: list[Path] = []
     experiments: list[Path] = []
     for name in arguments.what:
-        folder = results.experiment(name)
+        folder = _experiment(name, results)
         if housekeeping.is_experiment(folder, results):
             experiments.append(folder)
         else:
@@ -66,6 +67,12 @@ def remove(arguments: Namespace) -> int:
     removed = ", ".join(many(counts[kind], kind) for kind in ("run", "fit"))
     say(f"removed {removed}: {_in_bytes(sum(item.num_bytes for item in items))}")
     return 0
+
+
+def _experiment(name: str, results: ResultsFolder) -> Path:
+    """The folder of an experiment, by its name or its path; it may not exist."""
+    path = expanded(name).resolve()
+    return results.experiment(path.name if path.parent == results.path.resolve() else name)
 
 
 def _sweeps_of(runs: list[Path], results: ResultsFolder) -> list[PlannedSweep]:

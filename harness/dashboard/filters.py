@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.common.numerals import number
+from harness.config.identity import SOURCE
 from harness.dashboard.choices import Choices
 from harness.runs.index import OWN_KEYS, Entry, Headline
+from harness.runs.systems import DERIVED
 
 _MOST_VALUES = 60
 
@@ -23,7 +25,7 @@ class Setting:
 
 
 def varying(entries: Sequence[Entry]) -> list[Setting]:
-    """The settings of which these runs have several values, up to a number of values."""
+    """The settings of which these runs have several values, up to a number of values; not what was measured."""
     values_of: dict[str, dict[str, None]] = {key: {} for key in OWN_KEYS}
     for entry in entries:
         for key in OWN_KEYS:
@@ -31,11 +33,11 @@ def varying(entries: Sequence[Entry]) -> list[Setting]:
     for text in dict.fromkeys(entry.settings for entry in entries if entry.has_record):
         for key, value in json.loads(text).items():
             values_of.setdefault(key, {}).setdefault(value if isinstance(value, str) else json.dumps(value))
-    redundant = {"model.name": "model", "decoding.name": "decoding"}
+    redundant = DERIVED | {"model.name", "decoding.name"}
     return [
         Setting(key, tuple(sorted(filter(None, values), key=_by_number)))
         for key, values in values_of.items()
-        if 1 < len(values) <= _MOST_VALUES and key not in redundant
+        if 1 < len(values) <= _MOST_VALUES and key not in redundant and not key.endswith(SOURCE)
     ]
 
 

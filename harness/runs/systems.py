@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     Recorded = RunRecord | Configured
 
-# Values that follow from the settings, and aren't settings themselves.
-_DERIVED = frozenset(
+DERIVED = frozenset(
     {
         "tokenizer.vocab_size",
         "tokenizer.fingerprint",
@@ -47,6 +46,7 @@ _DERIVED = frozenset(
         *(f"budget.{name}" for name in MISSED_BY),
     }
 )
+"""Values of a record that follow from its settings, and aren't settings themselves."""
 _LONGEST_VALUE = 24  # characters
 _MOST_SETTINGS = 3  # of a picked option, before a hash stands for them
 
@@ -117,7 +117,7 @@ def _system_settings(record: Recorded) -> dict[str, Any]:
         "evals": {name: options for name, options in record.evals.items() if name in record.measured},
     }
     dotted = flat({"model": {"name": record.family}} | settings)
-    return {key: value for key, value in dotted.items() if key not in _DERIVED and not key.endswith(WITHOUT_EFFECT)}
+    return {key: value for key, value in dotted.items() if key not in DERIVED and not key.endswith(WITHOUT_EFFECT)}
 
 
 def _with_named_rewards(post: Mapping[str, Any]) -> dict[str, Any]:

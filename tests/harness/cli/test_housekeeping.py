@@ -42,7 +42,7 @@ def test_nothing_is_removed_without_a_yes(results: ResultsFolder) -> None:
 
 
 def test_an_experiment_goes_with_all_that_only_it_needed(results: ResultsFolder) -> None:
-    done = bakeoff(results.path.parent, "remove", "default", "--yes")
+    done = bakeoff(results.path.parent, "remove", "results/default", "--yes")
     assert "removed 4 runs, " in done.stdout
     assert {name.partition("/")[0] for name in files(results.path)} == {"splits"}
     assert not (results.path / "default").exists()
