@@ -90,9 +90,15 @@ def compared(facts: Mapping[str, Any]) -> str:
     """A line for the log: how good a preference model is, beside what is possible."""
     if facts["accuracy"] is None:
         return f"all {facts['held_out']:,} ratings that it didn't learn from are ties"
-    rater = f", the rater's own probabilities in {facts['bayes_accuracy']:.1%}" if facts.get("bayes_accuracy") else ""
-    longer = "" if facts["longer_wins"] is None else f", who picks the longer reply in {facts['longer_wins']:.1%}"
+    rater = (
+        f", the rater's own probabilities in {100 * facts['bayes_accuracy']:.1f} %"
+        if facts.get("bayes_accuracy")
+        else ""
+    )
+    longer = (
+        "" if facts["longer_wins"] is None else f", who picks the longer reply in {100 * facts['longer_wins']:.1f} %"
+    )
     low = facts["accuracy_low"]
     doubt = "" if low is not None and low > 0.5 else ". It isn't shown to be better than a coin: get more ratings"
     held_out = f"{facts['held_out']:,} ratings that it didn't learn from"
-    return f"it is right in {facts['accuracy']:.1%} of {held_out}{rater}{longer}{doubt}"
+    return f"it is right in {100 * facts['accuracy']:.1f} % of {held_out}{rater}{longer}{doubt}"

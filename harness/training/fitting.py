@@ -231,7 +231,7 @@ def _gained(stage: PostStage, facts: Mapping[str, Any]) -> str:
     gamed = f"; gamed: {', '.join(facts['gamed'])}" if facts["gamed"] else ""
     return (
         f"; reward ({'+'.join(stage.rewards)}) {before:.3g} before, {after:.3g} after, at {moved:.2f} nats a reply; "
-        f"{facts['cut_replies_after']:.0%} of replies cut{gamed}"
+        f"{100 * facts['cut_replies_after']:.0f} % of replies cut{gamed}"
     )
 
 

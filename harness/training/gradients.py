@@ -129,7 +129,10 @@ class GradientFit:
 
     def _run(self, say: Callable[[str], None]) -> tuple[Spent, list[dict[str, Any]]]:
         if self._resume():
-            say(f"continuing from the checkpoint at step {self.spent.steps:,} ({self.fraction:.0%} of the budget)")
+            say(
+                f"continuing from the checkpoint at step {self.spent.steps:,} ({100 * self.fraction:.0f} % of the "
+                "budget)"
+            )
         if not self.processes.have_the_same(self.spent.steps):
             raise UserError(
                 f"the {self.processes.size} processes don't read the same checkpoint in {self.checkpoint.path.parent}. "

@@ -51,7 +51,7 @@ def _table(number: int, step: ExplainedStep) -> Table:
     if step.num_others:
         table.add_row(Text(), Text(f"{step.num_others:,} others"), _share(step.others_expected), style="dim")
     if any(stage.num_removed for stage in step.stages):
-        removed = (f"{stage.num_removed:,} with {stage.mass_removed:.1%}" for stage in step.stages)
+        removed = (f"{stage.num_removed:,} with {100 * stage.mass_removed:.1f} %" for stage in step.stages)
         table.add_row(Text(), Text("removed in all"), Text(), *map(Text, removed), style="dim")
     return table
 

@@ -48,7 +48,7 @@ def signs_of_gaming(facts: Mapping[str, Any], num_replies: int) -> list[str]:
     signs = []
     empty_before, empty = facts["empty_replies_before"], facts["empty_replies_after"]
     if empty > max(MOST_EMPTY, empty_before):
-        signs.append(f"{empty:.0%} of the replies are empty ({empty_before:.0%} before)")
+        signs.append(f"{100 * empty:.0f} % of the replies are empty ({100 * empty_before:.0f} % before)")
     if "length_distance_after" in facts:
         before, after = facts["length_distance_before"], facts["length_distance_after"]
         if after - before > LARGEST_STEP_IN_LENGTHS:

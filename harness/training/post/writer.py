@@ -146,8 +146,8 @@ class Writer:
         name, share = self.bench.name, sum(is_cut(reply.completion) for reply in replies) / len(replies)
         if self.stage.cut_reward is not None and share > _MOST_CUT:
             raise NothingToLearn(
-                f"{share:.0%} of the replies are cut after {self.stage.max_new_tokens} tokens before they hand over, "
-                f"so {name} has nothing to learn from. Put sft before it, as post=[sft,{name}], or raise "
+                f"{100 * share:.0f} % of the replies are cut after {self.stage.max_new_tokens} tokens before they hand "
+                f"over, so {name} has nothing to learn from. Put sft before it, as post=[sft,{name}], or raise "
                 f"post.{name}.max_new_tokens."
             )
 

@@ -64,11 +64,11 @@ def test_scores_are_log_odds() -> None:
 
 def test_a_line_says_what_was_possible() -> None:
     facts = {"accuracy": 0.7, "accuracy_low": 0.6, "held_out": 1200, "longer_wins": 0.6}
-    said = "it is right in 70.0% of 1,200 ratings that it didn't learn from"
-    assert compared(facts) == f"{said}, who picks the longer reply in 60.0%"
+    said = "it is right in 70.0 % of 1,200 ratings that it didn't learn from"
+    assert compared(facts) == f"{said}, who picks the longer reply in 60.0 %"
     assert compared({**facts, "longer_wins": None}) == said
     assert compared({**facts, "accuracy": None}) == "all 1,200 ratings that it didn't learn from are ties"
-    assert f"{said}, the rater's own probabilities in 75.0%" in compared({**facts, "bayes_accuracy": 0.75})
+    assert f"{said}, the rater's own probabilities in 75.0 %" in compared({**facts, "bayes_accuracy": 0.75})
 
 
 @pytest.mark.parametrize("low", [None, 0.2, 0.5])

@@ -44,7 +44,7 @@ def test_a_step_is_a_table_of_candidates_with_the_share_that_each_transform_leav
         [">", '"a"', "0.1250", "0.2000"],
         ['"c"', "1e-05", "removed"],
         ["4", "others", "0.3750"],
-        ["removed", "in", "all", "5", "with", "37.5%"],
+        ["removed", "in", "all", "5", "with", "37.5", "%"],
     ]
 
 

@@ -47,7 +47,7 @@ def test_what_is_cut_says_how_far_lengths_are_known() -> None:
     [
         ({}, []),
         ({"empty_replies_after": 0.02}, []),
-        ({"empty_replies_after": 0.03}, ["3% of the replies are empty (0% before)"]),
+        ({"empty_replies_after": 0.03}, ["3 % of the replies are empty (0 % before)"]),
         ({"empty_replies_before": 0.3, "empty_replies_after": 0.2}, []),
         ({"length_distance_after": 0.2}, []),
         ({"length_distance_after": 0.31}, ["lengths are further from people's (0.10 to 0.31 of 1)"]),
