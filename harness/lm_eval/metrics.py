@@ -22,7 +22,7 @@ from harness.lm_eval.questions import Question, Questions, Response, lm_eval_see
 from harness.scoring.answers import BITS_PER_NAT
 from harness.statistics import intervals
 from harness.statistics.derived import from_standard_error, mapped
-from harness.statistics.estimate import Estimate
+from harness.statistics.estimate import Estimate, no_interval
 
 # How often lm_eval resamples: enough for a standard error (Efron & Tibshirani 1993, chapter 6).
 _RESAMPLES = 200
@@ -162,6 +162,8 @@ def _stderr(aggregate: Callable[[Sequence[Any]], Any], values: Sequence[Any]) ->
 def _with_interval(value: float, stderr: float | None, n: int) -> Estimate:
     if not math.isfinite(value):
         return Estimate(None, n, n, reason=f"lm_eval's aggregation gives {value}")
+    if too_few := no_interval(n, n):
+        return Estimate(value, n, n, reason=too_few)
     if stderr is None or not math.isfinite(stderr):
         return Estimate(value, n, n, reason="lm_eval has no standard error for this metric")
     return from_standard_error(value, stderr, n, "lm_eval's own standard error")
@@ -184,7 +186,11 @@ def _of_group(group: Group, all_findings: Sequence[Finding]) -> Iterator[Finding
             parts = [finding for finding in all_findings if finding.task in members and finding.key == key]
             stderr = whole.get(f"{key[0]}_stderr,{key[1]}")
             size = sum(part.estimate.n_total for part in parts)
-            estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
+            without = next((part for part in parts if part.estimate.stderr is None), None)
+            if without is not None:
+                estimate = Estimate(float(value), size, size, reason=f"{without.task}: {without.estimate.reason}")
+            else:
+                estimate = _with_interval(float(value), None if stderr in ("N/A", None) else float(stderr), size)
             uses_decoding = any(part.uses_decoding for part in parts)
             yield Finding(group.name, key, estimate, parts[0].unit, parts[0].higher_is_better, uses_decoding)
 

@@ -21,6 +21,9 @@ CHOICES = [
     {"question": "The sum of 2 and 2 is", "choices": ["four", "five", "a much longer wrong answer"], "gold": 0},
     {"question": "To be, or not to", "choices": ["do", "be", "see"], "gold": 1},
     {"question": "12 plus 7 is", "choices": ["19", "20", "21"], "gold": 0},
+    {"question": "The sun is", "choices": ["hot", "cold", "blue"], "gold": 0},
+    {"question": "Seven is less than", "choices": ["six", "eight", "one"], "gold": 1},
+    {"question": "A cat says", "choices": ["meow", "woof", "moo"], "gold": 0},
 ]
 
 

@@ -83,13 +83,21 @@ def test_a_group_weighs_its_tasks_by_their_size_and_chance_is_that_of_the_choice
         for name in task_questions.by_id
     }
     metrics = by_name(task_questions, responses)
-    # of 40 sums the first is right; of 3 questions those whose answer is the first choice: two
+    # of 40 sums the first is right; of 6 questions those whose answer is the first choice: four
     assert metrics["toy_sums.acc"].estimate.value == pytest.approx(1 / 40)
     assert metrics["toy_choices.acc"].estimate.value == pytest.approx(2 / 3)
     assert metrics["toy_choices.acc"].chance == pytest.approx(1 / 3)
     group = metrics["toy_group.acc"]
-    assert group.estimate.value == pytest.approx(3 / 43)
-    assert (group.estimate.n_total, group.estimate.reason) == (43, "lm_eval's own standard error")
+    assert group.estimate.value == pytest.approx(5 / 46)
+    assert (group.estimate.n_total, group.estimate.reason) == (46, "lm_eval's own standard error")
+
+
+def test_a_group_has_no_interval_where_one_of_its_tasks_has_none(tasks: Path) -> None:
+    task_questions = questions(tasks, "toy_group", limit=4)
+    responses = {name: [(-float(n % 3), n % 2 == 0)] * 3 for n, name in enumerate(task_questions.by_id)}
+    group = by_name(task_questions, responses)["toy_group.acc"].estimate
+    assert (group.value is None, group.ci_low) == (False, None)
+    assert group.reason == "toy_sums: only 4 clusters: no interval, which takes 5"
 
 
 def test_a_question_s_numbers_and_of_bits_per_byte_its_nats_and_bytes(tasks: Path) -> None:
