@@ -244,8 +244,8 @@ def _check_columns(where: str, column: str, columns: Sequence[str]) -> None:
     named = ", ".join(repr(name) for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
     if column not in columns:
         raise UserError(
-            f"{where} has no column {column!r}; it has {named}. Correct it there, or name another "
-            "column with data.column=NAME."
+            f"{where} has no column {column!r}; it has {named}.{closest(column, columns)} Name another "
+            "column with data.column=NAME, or correct it there."
         )
     if columns.count(column) > 1:
         raise UserError(

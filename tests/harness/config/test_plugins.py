@@ -233,7 +233,7 @@ def test_a_file_leaves_no_bytecode_behind_and_runs_as_it_stands_now() -> None:
     [
         ("absent.py", None, ("absent.py", "No such file")),
         ("my-eval.py", EVAL, ("my-eval.py", "letters, digits and '_'")),
-        ("none.py", "x = 1\n", ("holds none", "exactly one Eval", "@dataclass(frozen=True)")),
+        ("none.py", "x = 1\n", ("holds no Eval", "exactly one Eval", "@dataclass(frozen=True)")),
         ("two.py", f"{EVAL}\n\n@dataclass(frozen=True)\nclass More(Capitals):\n    x: int = 1\n", ("Capitals, More",)),
         ("nameless.py", EVAL.replace('    name, version = "capitals", 1\n', ""), ("must say its name", "version")),
     ],

@@ -53,7 +53,7 @@ def test_a_stage_that_has_nothing_to_learn_from_fails_its_run_which_says_why(tmp
     record = RunRecord.read(folder)
     [failure] = record.errors
     assert (record.status, failure.where, failure.traceback) == ("failed", "fit", "")
-    assert re.match(r"\d+% of the replies are cut after 4 tokens .* post=\[sft,rloo\]", failure.error)
+    assert re.match(r"\d+ % of the replies are cut after 4 tokens .* post=\[sft,rloo\]", failure.error)
     assert failure.error in said.stderr
     assert "Traceback" not in said.stderr
     assert "arithmetic" not in said.stdout  # nothing was asked
