@@ -388,10 +388,10 @@ def _spelled_out(module: ModuleType, group: str) -> dict[str, Any]:
     if len(classes) != 1:
         names = ", ".join(cls.__name__ for cls in classes)
         raise UserError(
-            f"{module.__file__} holds {names or f'no {kind.__name__}'}, but must hold exactly one {kind.__name__} to be "
-            f"picked by {group}=: one dataclass (@dataclass(frozen=True)) derived from {kind.__module__}.{kind.__name__}, with "
-            "every abstract method written. Classes whose name begins with _ don't count. `bakeoff new` writes a file "
-            "to begin with."
+            f"{module.__file__} holds {names or f'no {kind.__name__}'}, but must hold exactly one {kind.__name__} to "
+            f"be picked by {group}=: one dataclass (@dataclass(frozen=True)) derived from {kind.__module__}."
+            f"{kind.__name__}, with every abstract method written. Classes whose name begins with _ don't count. "
+            "`bakeoff new` writes a file to begin with."
         )
     return _fields(classes[0])
 
