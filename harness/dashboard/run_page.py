@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import UserError
@@ -14,6 +15,7 @@ from harness.dashboard.pages import Page
 from harness.dashboard.site import Site
 from harness.report.stages import stage_lines, stage_rows_of_run
 from harness.report.wording import words
+from harness.runs.index import Entry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ def view(site: Site, choices: Choices) -> Page:
     entry = site.run(choices.value("run"))
     page = Page("/run", "run.html", {"entry": entry, "error": ""})
     page.context |= dict.fromkeys(("facts", "metrics", "notes", "stages"), ())
-    page.context |= {"failures": tracebacks(site, entry), "settings": sorted(json.loads(entry.settings).items())}
+    page.context |= {"failures": tracebacks(site, entry), "settings": _settings(entry)}
     if entry.has_record:
         from harness.runs.record import RunRecord
 
@@ -43,17 +45,31 @@ def view(site: Site, choices: Choices) -> Page:
     return page
 
 
+def _settings(entry: Entry) -> list[tuple[str, str]]:
+    """Each setting with its value as a user writes it."""
+    settings = sorted(json.loads(entry.settings).items())
+    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in settings]
+
+
 def _facts(record: Any) -> list[tuple[str, str]]:
     return [
         ("Family", f"{record.family}, seed {record.seed}"),
         ("Decoding", str(record.decoding.get("name"))),
         ("Data", f"{record.data.get('name')} ({str(record.data.get('fingerprint'))[:12]})"),
         ("Parameters", quantity(record.cost.get("num_params"))),
-        ("Spent", f"{quantity(record.spent.get('tokens'))} tokens, {quantity(record.spent.get('seconds'))} s"),
+        ("Spent", _spent(record.spent)),
         ("Finished", f"{str(record.finished_at)[:16].replace('T', ' ')} UTC"),
         ("Machine", f"{record.device}, {many(record.num_threads, 'thread')}"),
         ("Fit", record.fit_id),
     ]
+
+
+def _spent(spent: Mapping[str, Any]) -> str:
+    """As '1M tokens, 60 s'; a dash where the fit failed."""
+    known = [
+        f"{quantity(spent[name])} {unit}" for name, unit in (("tokens", "tokens"), ("seconds", "s")) if spent.get(name)
+    ]
+    return ", ".join(known) or "–"
 
 
 def _metric(metric: Any) -> dict[str, str]:

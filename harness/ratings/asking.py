@@ -20,8 +20,8 @@ from harness.ratings.questions import ANSWERS, Question, Questions
 from harness.ratings.rating import Pair
 
 _GREETING = (
-    "Which reply is better? a or b, t for a tie, s to skip, u to undo the last answer, q to end; then Enter. Every "
-    "answer is kept at once."
+    "Which reply is better? a or b, t for a tie, s to skip, u to undo the last answer, q to end; then Enter. A reply "
+    "marked (cut) is longer than a reply may be. Every answer is kept at once."
 )
 _MARGIN = "  | "
 
@@ -85,7 +85,7 @@ class Session:
         _quote(question.pair.prompt)
         for name, reply in zip("ab", question.replies, strict=True):
             say(f"{name}{'' if reply.finish_reason == 'stop' else ' (cut)'}:")
-            _quote(reply.text)
+            _quote(reply.text if reply.text.strip() else "(an empty reply)")
 
 
 def _quote(text: str) -> None:

@@ -17,6 +17,12 @@ def test_a_run_that_failed_or_cannot_be_read_says_why(client: Reader) -> None:
     assert "has no record yet" in client.get("/run?run=families/0123abcd-unfinished").text
 
 
+def test_settings_are_written_as_a_user_writes_them(client: Reader) -> None:
+    page = client.get("/run?run=families/gru-greedy-s0").text
+    assert "<dd>null</dd>" in page
+    assert "<dd>None</dd>" not in page
+
+
 def test_a_run_that_is_gone_is_said(client: Reader) -> None:
     page = client.get("/run?run=families/none")
     assert page.status == 404
