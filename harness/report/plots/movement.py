@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.report.comparison import Comparison
 from harness.report.plots.drawing import beside_row, file_name, label, right_height
@@ -21,6 +22,8 @@ from harness.report.results import Run
 from harness.statistics.arrays import Floats
 
 _FEWEST_STEPS = 3
+_MOST_POINTS = 12
+"""Of a line: a single step's replies are few, so steps in a row are averaged."""
 _KL = "kl_nats"
 _DASHED = (0, (4, 2))
 
@@ -43,7 +46,7 @@ class _Path:
         """None where the last stage says nothing of this."""
         if not run.record.stages or not {_KL, "reward"} <= set(run.curve.columns):
             return None
-        steps = run.curve.dropna(subset=[_KL, "reward"])
+        steps = _averaged(run.curve.dropna(subset=[_KL, "reward"]))
         facts = run.record.stages[-1]
         reward = _standardised(steps["reward"].to_numpy(dtype=float), "reward", facts)
         if reward is None or len(steps) < _FEWEST_STEPS:
@@ -54,6 +57,12 @@ class _Path:
         assert picked is not None
         best_of_n = [(point["kl_nats"], float(value)) for point, value in zip(points, picked, strict=True)]
         return cls(steps[_KL].to_numpy(dtype=float), reward, gold, best_of_n)
+
+
+def _averaged(steps: pd.DataFrame) -> pd.DataFrame:
+    """At most 12 rows, each the mean of steps in a row."""
+    parts = np.arange(len(steps)) * min(len(steps), _MOST_POINTS) // max(len(steps), 1)
+    return steps[[name for name in (_KL, "reward", "gold") if name in steps]].groupby(parts).mean()
 
 
 def _standardised(values: Floats, what: str, facts: Mapping[str, Any]) -> Floats | None:
@@ -79,10 +88,9 @@ def _movement(family: str, paths: Mapping[str, Sequence[_Path]], style: Mapping[
     for system, of_system in paths.items():
         look = style[system]
         for path in of_system:
-            order = np.argsort(path.kl, kind="stable")
-            axes.plot(path.kl[order], path.reward[order], color=look.colour, linewidth=1.2, alpha=0.8)
+            axes.plot(path.kl, path.reward, color=look.colour, linewidth=1.2, alpha=0.8)
             if path.gold is not None:
-                axes.plot(path.kl[order], path.gold[order], color=look.colour, linewidth=1.2, linestyle=_DASHED)
+                axes.plot(path.kl, path.gold, color=look.colour, linewidth=1.2, linestyle=_DASHED)
             if path.best_of_n:
                 axes.plot(*zip(*path.best_of_n, strict=True), "s", color=look.colour, markersize=5, fillstyle="none")
         last = of_system[0]
@@ -94,7 +102,10 @@ def _movement(family: str, paths: Mapping[str, Sequence[_Path]], style: Mapping[
     axes.set_ylabel("standard deviations above\nthe mean before  (↑ better)")
     finish_right(figure, axes, labels)
     title = f"Reward against movement: {label(family)}"
-    caption = "The mean reward of a step's replies against how far the model has moved, a line a fit."
+    caption = (
+        "The mean reward of replies against how far the model has moved: a line a fit, from its first steps to its "
+        "last, of which some in a row are averaged."
+    )
     if with_gold:
         caption += (
             " Dashed: how good the same replies really are, which only the program behind the simulated raters knows. "

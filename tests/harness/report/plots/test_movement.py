@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.report import write_report
 from harness.report.comparison import Comparison
-from harness.report.plots.movement import movements
+from harness.report.plots.movement import _averaged, movements
 from tests.harness.report.records import edit
 
 FACTS = {"stage": "rloo", "spent": {}, "reward_before": 0.5, "reward_deviation_before": 0.25}
@@ -64,3 +65,13 @@ def test_there_is_none_of_other_stages(
 ) -> None:
     add(small, facts, columns)
     assert movements(compare(small)) == []
+
+
+def test_many_steps_are_averaged_in_the_order_in_which_they_were_done() -> None:
+    steps = pd.DataFrame({"step": range(30), "kl_nats": np.arange(30.0), "reward": np.arange(30.0) % 3})
+    averaged = _averaged(steps)
+    assert len(averaged) == 12
+    assert averaged["kl_nats"].is_monotonic_increasing
+    assert averaged["kl_nats"].iloc[0] == pytest.approx(np.mean([0, 1, 2]))
+    few = _averaged(steps[:5])
+    assert few["kl_nats"].tolist() == steps["kl_nats"][:5].tolist()
