@@ -130,7 +130,7 @@ def _list_banks(results: ResultsFolder, as_json: bool) -> int:
         except UserError as error:
             warn(f"bakeoff: {error}")
             state = "damaged or empty"
-        made_by = "a program" if bank.is_made_by_a_run else "people"
+        made_by = "a program" if bank.is_made_by_a_program else "people"
         banks.append({"bank": bank.name, "ratings": state, "raters": raters, "made by": made_by})
     if as_json:
         say_json(banks)

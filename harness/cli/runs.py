@@ -65,7 +65,7 @@ def _tell_of_a_sweep(overrides: Sequence[str]) -> None:
     from harness.runs.sweep import settings_of
 
     own = {override.partition("=")[0] for override in overrides}
-    left_out = [each.key for each in settings_of(overrides) if each.key not in own]
+    left_out = dict.fromkeys(each.key for each in settings_of(overrides) if each.key not in own)
     if left_out:
         log.warning(
             "%s sweeps %s, of which one run takes no value. `bakeoff run -m %s` makes all its runs",

@@ -94,7 +94,7 @@ def target_file(name: str, example: str) -> Path:
     nothing is left of the attempt. example: a file's name, for the message."""
     path = Path(os.path.realpath(expanded(name)))
     why = _why_no_target(path)
-    if os.path.isdir(path):
+    if os.path.isdir(path):  # raises for no name, however long
         why, example = "it is a folder", str(Path(name) / example)
     if why is not None:
         raise UserError(f"{name} can't be written: {why}. Name another file, as {example}.")

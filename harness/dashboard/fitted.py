@@ -14,7 +14,7 @@ from harness.runs.systems import labels, settings_of
 
 
 def fitted(site: Site, choices: Choices) -> list[Entry]:
-    """The same as `with_fits`. UserError where there is none."""
+    """What `with_fits` gives. UserError where that is nothing."""
     chosen = choices.values("experiment")
     entries = with_fits(site, choices)
     if not entries:

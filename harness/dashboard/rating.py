@@ -28,13 +28,13 @@ from harness.ratings.agreement import agreement, agreement_rows
 from harness.ratings.bank import Bank, banks_in
 from harness.ratings.questions import ANSWERS, rater_name
 from harness.ratings.rating import Pair, Written
+from harness.ratings.simulated import RATER as SIMULATED
 
 MOST_BYTES = 10_000
 """Of an answer."""
 _MAX_NEW_TOKENS = 128
 _WAIT = 1.5
 _KEPT = ("bank", "rater", "a", "b", "experiment")
-_SIMULATED = "simulated"
 
 
 def view(site: Site, choices: Choices) -> Page:
@@ -72,7 +72,7 @@ def view(site: Site, choices: Choices) -> Page:
 
 def _banks(results: ResultsFolder) -> dict[str, str]:
     """Those that are there, by name, each with what to know of it."""
-    return {bank.name: "made by a program" if bank.is_made_by_a_run else "" for bank in banks_in(results)}
+    return {bank.name: "made by a program" if bank.is_made_by_a_program else "" for bank in banks_in(results)}
 
 
 def _name(text: str) -> str:
@@ -80,7 +80,7 @@ def _name(text: str) -> str:
         name = rater_name(text)
     except ValueError as error:
         raise UserError(f"{error}.") from None
-    if name == _SIMULATED:
+    if name == SIMULATED:
         raise UserError("simulated is a program: `bakeoff rate RUN --bank NAME --rater simulated`. Use another name.")
     return name
 

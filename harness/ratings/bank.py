@@ -56,8 +56,8 @@ class Bank:
         return self.path.is_file()
 
     @property
-    def is_made_by_a_run(self) -> bool:
-        """Whether a program rated, as a part of a run."""
+    def is_made_by_a_program(self) -> bool:
+        """Whether a program rated, and no person."""
         return (self.folder / ABOUT_FILE).is_file()
 
     @property

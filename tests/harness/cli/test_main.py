@@ -43,6 +43,16 @@ from tests.harness.small_run import SMALL
         (("run", "--config-from", "nothing"), ("nothing", "no run")),
         (("run", *SMALL, "model=lstm", "budget.num_params=100"), ("num_params=100", "too small", "smallest width")),
         (("run", "data=text"), ("paths",)),
+        (("run", "budget.tokens=1,000,000"), ("A number has no commas: budget.tokens=1000000.",)),
+        (("run", "rewards=[length]"), ("rewards=[length] changes nothing", "post=[sft,rloo]", "leave it out")),
+        (
+            ("run", "model=gru", "budget.num_params=20000", "model.d_model=64"),
+            ("model.d_model=64 changes nothing", "budget.num_params=20,000", "budget.num_params=null"),
+        ),
+        (
+            ("run", "-m", "model=gru", "budget.num_params=20000", "model.d_model=32,64"),
+            ("model.d_model=32,64 changes nothing", "budget.num_params=null"),
+        ),
         (("complete", "nothing", "a"), ("no run 'nothing'", "bakeoff run")),
         (("complete", "nothing", ""), ("the prompt is empty", "Give some text")),
         (("report", "nowhere"), ("nowhere",)),
@@ -90,6 +100,8 @@ def test_wrong_input_ends_with_status_2_and_one_message(
         (["complete", "r", "x", "y"], "bakeoff complete takes RUN PROMPT. A name or text with blanks is written in "),
         (["complete", "r", "the", "king", "is"], "is written in quotes: 'the king is'."),
         (["new", "eval", "my", "eval"], "eval is not known here. bakeoff new takes KIND NAME. A name or text with "),
+        (["guard", "x", "--allow", "chat"], "--refuse is missing: what they may not: a data set, as chat, or one with"),
+        (["guard", "x", "--allow", "chat"], "Write bakeoff guard DIR --allow DATA --refuse DATA."),
         (["list"], "WHAT is missing: models, tokenizers, data, formats, "),
         (
             ["check"],
@@ -129,6 +141,27 @@ def test_a_slip_in_a_command_s_words_is_told_with_what_was_meant(
     with pytest.raises(SystemExit) as ended:
         status_of(words)
     assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["compare", "mine"], "Did you mean experiment=mine.yaml?"),
+        (["run", "model=my_net"], "model=my_net is not known. Did you mean './my_net.py'?"),
+        (["check", "eval", "my_net"], "Did you mean './my_net.py'?"),
+        (["run", "data=novels"], "For the text of that folder: data=text 'data.paths=["),
+        (["run", "data=novels/one.txt"], "For the text of that file: data=text 'data.paths=[novels/one.txt]'."),
+    ],
+)
+def test_a_file_that_lies_there_is_what_was_meant(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.yaml", "my_net.py", "novels/one.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert status_of(words) == 2
     assert said in capsys.readouterr().err
 
 

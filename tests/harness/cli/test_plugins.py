@@ -34,6 +34,7 @@ def test_a_check_that_fails_is_status_1_and_says_what_is_wrong(tmp_path: Path) -
         ("eval", "evals=[perplexity,./mine/my_one.py]"),
         ("model", "model=./mine/my_one.py"),
         ("decoding", "decoding=./mine/my_one.py"),
+        ("reward", "rewards=[hands_back_in_time,./mine/my_one.py]"),
     ],
 )
 def test_new_names_the_files_and_the_next_commands(
@@ -46,7 +47,7 @@ def test_new_names_the_files_and_the_next_commands(
         "written: mine/my_one.yaml",
         "written: mine/test_my_one.py",
         f'next: bakeoff check {kind} "./mine/my_one.py"',
-        f'      bakeoff run "{pick}"',
+        f'      bakeoff run "{pick}"{" decoding=best_by_reward" if kind == "reward" else ""}',  # else it scores nothing
         '      python -m pytest "mine/test_my_one.py"',
     ]
 

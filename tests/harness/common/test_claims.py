@@ -77,30 +77,27 @@ def test_the_claim_of_another_machine_is_taken_when_it_is_not_renewed_whatever_i
     held.kill()
 
 
-def test_a_process_that_was_taken_for_dead_notices_before_it_publishes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Claim:
+    """One that is taken, in a folder of its own, and is renewed often."""
     monkeypatch.setattr(claims, "_SECONDS_BETWEEN_RENEWALS", 0.02)
     monkeypatch.setattr(claims, "_SECONDS_WITHOUT_RENEWAL", 0.06)
-    claim = Claim(tmp_path / "claim")
+    (tmp_path / "run").mkdir()
+    claim = Claim(tmp_path / "run" / "claim")
     assert claim.take()
     claim.check()
-    (tmp_path / "claim").unlink()
+    return claim
+
+
+def test_a_process_that_was_taken_for_dead_notices_before_it_publishes(claim: Claim, tmp_path: Path) -> None:
+    (tmp_path / "run" / "claim").unlink()
     lose(claim)
     with pytest.raises(ClaimLost, match=r"another process took over.*Nothing is lost"):
         claim.check()
 
 
-def test_a_folder_that_is_removed_while_it_is_worked_on_is_told_as_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(claims, "_SECONDS_BETWEEN_RENEWALS", 0.02)
-    monkeypatch.setattr(claims, "_SECONDS_WITHOUT_RENEWAL", 0.06)
-    folder = tmp_path / "run"
-    folder.mkdir()
-    claim = Claim(folder / "claim")
-    assert claim.take()
-    shutil.rmtree(folder)
+def test_a_folder_that_is_removed_while_it_is_worked_on_is_told_as_that(claim: Claim, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "run")
     lose(claim)
     with pytest.raises(ClaimLost, match=r"run was removed while it was being worked on.*same command again"):
         claim.check()

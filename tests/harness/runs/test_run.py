@@ -59,6 +59,34 @@ def test_a_stage_that_has_nothing_to_learn_from_fails_its_run_which_says_why(tmp
     assert "arithmetic" not in said.stdout  # nothing was asked
 
 
+def test_a_fit_that_failed_has_no_width_where_the_budget_decides_it(tmp_path: Path) -> None:
+    cut = ("model=gru", "budget.num_params=20000", "post=[rloo]", "rewards=[length]", "post.rloo.max_new_tokens=1")
+    bakeoff(tmp_path, "run", "data=chat", *FEW[1:], *cut, status=1)
+    [folder] = (tmp_path / "results" / "default").glob("gru+rloo*")
+    model = RunRecord.read(folder).model
+    assert "d_model" not in model
+    assert "num_layers" in model
+
+
+def test_a_stage_with_nothing_to_learn_in_the_text_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("To be, or not to be.\n\n" * 200)
+    texts = ("data=text", "data.paths=a.txt")
+    said = bakeoff(tmp_path, "run", *FEW[1:], *texts, "model=gru", "post=[sft]", status=2).stderr
+    assert "sft has nothing to learn: the train text of data=text has no conversations" in said
+    assert "leave sft out of post=" in said
+    assert not (tmp_path / "results" / "fits").exists()
+
+
+def test_one_run_of_an_experiment_says_which_sweep_it_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "# @package _global_\nmodel:\n  order: 2\nhydra:\n  sweeper:\n    params:\n      model.order: 2,3\n"
+    )
+    one = ("run", "experiment=mine.yaml", "model=ngram", "data=chatterbot", *FEW[1:])
+    told = bakeoff(tmp_path, *one).stderr
+    assert "experiment=mine.yaml sweeps model.order, of which one run takes no value. `bakeoff run -m" in told
+    assert "sweeps" not in bakeoff(tmp_path, *one, "model.order=3").stderr
+
+
 def test_what_a_user_should_know_is_noted_although_nothing_failed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("to be or no\n")
     overrides = ("data=text", f"data.paths={tmp_path / 'a.txt'}", "tracking=none", "budget.tokens=3000", "model=bigram")

@@ -244,7 +244,7 @@ def test_one_s_own_labels_are_written_and_read() -> None:
         ({"speakers": {}}, "speakers is empty"),
         ({"speakers": {"A": "x:y"}}, "'x:y' can't be a speaker's name"),
         ({"speakers": {"A": "x", "B": "xy"}, "after_name": ""}, "with which 'xy' begins"),
-        ({"speakers": {"A": "x", "B": "x"}}, "can't be distinguished"),
+        ({"speakers": {"A": "x", "B": "x"}}, "speakers has 'x:' twice: they can't be distinguished"),
         ({"speakers": {"A": "end"}, "before_name": "<|", "after_name": "|>", "end": "<|end|>"}, "'end' can't be"),
     ],
 )
