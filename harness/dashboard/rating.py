@@ -45,7 +45,7 @@ def view(site: Site, choices: Choices) -> Page:
     page = Page("/rate", "rate.html")
     page.context |= {
         "runs": listed(site, entries, chosen) if entries else {},
-        "banks": _banks(results),
+        "banks_by": _banks(results),
         "question": None,
         "answers": ANSWERS,
         "is_over": False,
@@ -70,9 +70,13 @@ def view(site: Site, choices: Choices) -> Page:
     return page
 
 
-def _banks(results: ResultsFolder) -> dict[str, str]:
-    """Those that are there, by name, each with what to know of it."""
-    return {bank.name: "made by a program" if bank.is_made_by_a_program else "" for bank in banks_in(results)}
+def _banks(results: ResultsFolder) -> dict[str, list[str]]:
+    """The names of those that are there, by who made them."""
+    banks = banks_in(results)
+    return {
+        "people": [bank.name for bank in banks if not bank.is_made_by_a_program],
+        "programs": [bank.name for bank in banks if bank.is_made_by_a_program],
+    }
 
 
 def _name(text: str) -> str:

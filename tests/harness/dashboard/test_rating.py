@@ -57,7 +57,8 @@ def of_anna(bank: Bank) -> list[str]:
 
 def test_without_choices_it_lists_the_banks(opened: TestClient) -> None:
     text = opened.get("/rate").text
-    assert 'href="/rate?bank=mine"' in text
+    assert 'Banks made by people: <a href="/rate?bank=mine">' in text
+    assert "Banks made by programs" not in text
     assert 'id="answer"' not in text
 
 
